@@ -1,0 +1,3 @@
+"""The Hatch plugin of publish-all."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Entry points of the Hatch plugin: import the host alone."""

@@ -1,0 +1,1 @@
+"""Entry point of the Poetry plugin: imports the host alone."""

@@ -1,0 +1,1 @@
+"""What hatchling loads in an isolated build: import hatchling alone."""

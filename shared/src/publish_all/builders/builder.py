@@ -1,0 +1,69 @@
+"""The interface of builders: what goes into the build worker, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from publish_all.events import Listener
+from publish_all.variants.variant import BuildVariant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRequest:
+    """Build these variants of the project at `root` into `output`.
+
+    `kinds` is a subset of ("sdist", "wheel"), in the order in which to build; an sdist is left out for
+    a variant whose `sdist` is False. `source_date_epoch` is seconds since 1970, None for the backend's
+    own stable default (a fixed date where the backend has none).
+    """
+
+    root: Path
+    output: Path
+    variants: tuple[BuildVariant, ...]
+    kinds: tuple[str, ...] = ("sdist", "wheel")
+    source_date_epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltFile:
+    """One file that a builder wrote. `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time."""
+
+    variant: str | None
+    project: str
+    version: str
+    filename: str
+    kind: str
+    tag: str | None
+    size: int
+    sha256: str
+    builder: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildResult:
+    """All files of a request, in the order of its variants and kinds."""
+
+    files: tuple[BuiltFile, ...]
+
+
+class Builder(Protocol):
+    """One build backend, run in the build worker."""
+
+    @property
+    def name(self) -> str:
+        """Backend and its version, for the manifest: `hatchling 1.33.0`."""
+
+    def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
+        """Write the variant's sdist or wheel into `output` and return its path. Raises `BuildError`."""
+
+
+class Build(Protocol):
+    """Runs a whole request in a build worker. `environment` is the worker's, before it is scrubbed."""
+
+    def __call__(
+        self, request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]
+    ) -> BuildResult: ...

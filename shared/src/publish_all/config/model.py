@@ -1,0 +1,154 @@
+"""The configuration as values: `[tool.publish-all]` of a project, and the repositories known to it.
+
+Made once by `config.parse`; nobody passes dicts of options further.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class RepositoryKind(enum.Enum):
+    """How a repository is spoken to."""
+
+    LEGACY = "legacy"
+    OCI = "oci"
+    DIRECTORY = "directory"
+
+
+class When(enum.Enum):
+    """The values of `attestations` and `trusted-publishing`."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Scope(enum.Enum):
+    """Who stated a setting. A project is not trusted with the URLs of built-in repositories."""
+
+    COMMAND_LINE = "command line"
+    PROJECT = "project"
+    USER = "user"
+    ENVIRONMENT = "environment"
+    HOST = "host tool"
+    BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryConfig:
+    """One `[tool.publish-all.repositories.NAME]`, merged over what lies below it.
+
+    `url` may hold `{owner}`, `{repository}` and `{name}` (the distribution's); None only for the
+    built-in `local`, whose folder depends on the user. `scope` and `origin` tell who stated the URL.
+    """
+
+    name: str
+    kind: RepositoryKind
+    url: str | None
+    index_url: str | None = None
+    username: str | None = None
+    owner: str | None = None
+    link: str | None = None
+    attestations: When = When.AUTO
+    trusted_publishing: When = When.AUTO
+    scope: Scope = Scope.PROJECT
+    origin: str = ""
+
+
+class VersionSource(enum.Enum):
+    PROJECT = "project"
+    GIT = "git"
+    ATTRIBUTE = "attribute"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SyncPlace:
+    """Another place that must say the same version: `path` may be a glob.
+
+    `pattern` is None where the form of the file tells where the version is, else a line with
+    `{version}` in it.
+    """
+
+    path: str
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionConfig:
+    """`[tool.publish-all.version]`."""
+
+    source: VersionSource = VersionSource.PROJECT
+    path: str | None = None
+    tag_prefix: str = "v"
+    scheme: str = "guess"
+    local: str = "none"
+    dirty: str = "allow"
+    shallow: str = "error"
+    fallback: str | None = None
+    sync: tuple[SyncPlace, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WheelConfig:
+    """What is different in the wheel of one platform tag."""
+
+    tag: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    force_include: Mapping[str, str] = EMPTY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantConfig:
+    """`[tool.publish-all.variants.NAME]` or `[tool.publish-all.variant-defaults]` (`variant` is then None).
+
+    None and empty mean "not stated". `project` holds the inline `[project]` keys, `tool` the inline
+    `[tool.*]` tables, as plain TOML values. `layout` and `force_include` map path to path.
+    """
+
+    variant: str | None
+    name: str | None = None
+    pyproject: str | None = None
+    overlay: str | None = None
+    layout: Mapping[str, str] = EMPTY
+    project: Mapping[str, Any] = EMPTY
+    extend_dependencies: tuple[str, ...] = ()
+    exclude_dependencies: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    force_include: Mapping[str, str] = EMPTY
+    tool: Mapping[str, Any] = EMPTY
+    publish_to: tuple[str, ...] | None = None
+    sdist: bool | None = None
+    wheels: Mapping[str, WheelConfig] = EMPTY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectConfig:
+    """`[tool.publish-all]` of one project.
+
+    `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
+    `origins` tells for each key path stated under `tool.publish-all` which file (and line) says it.
+    """
+
+    root: Path
+    pyproject: Mapping[str, Any]
+    publish_to: tuple[str, ...] = ("pypi",)
+    dist_dir: str = "dist"
+    include_base: bool = False
+    before_publish: tuple[str, ...] = ()
+    private: bool = False
+    repositories: Mapping[str, RepositoryConfig] = EMPTY
+    version: VersionConfig = field(default_factory=VersionConfig)
+    variant_defaults: VariantConfig = field(default_factory=lambda: VariantConfig(variant=None))
+    variants: Mapping[str, VariantConfig] = EMPTY
+    wheels: Mapping[str, WheelConfig] = EMPTY
+    origins: Mapping[str, str] = EMPTY

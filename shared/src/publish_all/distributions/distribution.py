@@ -1,0 +1,75 @@
+"""A distribution: one wheel or sdist on disk, with all that an upload needs to know of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+
+class DistributionKind(enum.Enum):
+    """The `filetype` of the legacy upload API."""
+
+    WHEEL = "bdist_wheel"
+    SDIST = "sdist"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """Hex digests of the file's bytes, taken in one pass. `blake2_256` is BLAKE2b with 32 bytes."""
+
+    md5: str
+    sha256: str
+    blake2_256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """One file of a release.
+
+    `name` is as METADATA or PKG-INFO writes it; `tag` is a wheel's compressed tag set with its build
+    number (`py3-none-any`, `1-py3-none-any`), None for an sdist; `metadata` holds the core metadata
+    headers as written (name as in the file → values in order); `core_metadata` their raw bytes.
+    `variant` is the build variant it was built as, when known.
+    """
+
+    path: Path
+    kind: DistributionKind
+    name: str
+    version: Version
+    tag: str | None
+    size: int
+    digests: Digests
+    metadata: Mapping[str, tuple[str, ...]]
+    description: str
+    core_metadata: bytes
+    variant: str | None = None
+
+    @property
+    def filename(self) -> str:
+        return self.path.name
+
+    @property
+    def project(self) -> NormalizedName:
+        return canonicalize_name(self.name)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a metadata header, or None."""
+        values = self.metadata.get(name)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """The distributions of one version of one project that are to be in a repository."""
+
+    project: NormalizedName
+    version: Version
+    distributions: tuple[Distribution, ...]
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}"

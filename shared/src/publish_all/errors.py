@@ -1,0 +1,70 @@
+"""The one tree of errors. Libraries raise them; only the command line and the plugins exit.
+
+Each branch has its own exit code, the same in every front end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from publish_all.findings import Finding
+
+
+class PublishAllError(Exception):
+    """Something failed. `message` says what and where, `hint` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, findings: Iterable[Finding] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.findings = tuple(findings)
+
+
+class UsageError(PublishAllError):
+    """The command line asks for something that does not exist or does not go together."""
+
+    exit_code = 2
+
+
+class ConfigurationError(PublishAllError):
+    """A configuration file is wrong. The message names the file and the key path."""
+
+    exit_code = 2
+
+
+class CredentialError(PublishAllError):
+    """No credential, or one that is refused, broken, or not for this repository."""
+
+    exit_code = 3
+
+
+class CheckError(PublishAllError):
+    """Checks or preflight found errors; nothing was uploaded."""
+
+    exit_code = 4
+
+
+class PartialPublishError(PublishAllError):
+    """Some files are uploaded and some are not; run again to resume."""
+
+    exit_code = 5
+
+
+class ConflictError(PublishAllError):
+    """The repository has a file of the same name with other bytes; nothing was uploaded."""
+
+    exit_code = 6
+
+
+class BuildError(PublishAllError):
+    """A build backend failed, or built something that it should not have."""
+
+
+class VersionError(PublishAllError):
+    """No version can be told, or the one told is not a PEP 440 version."""
+
+
+class RepositoryError(PublishAllError):
+    """A repository could not be reached, or answered what the protocol does not know."""

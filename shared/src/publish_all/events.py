@@ -1,0 +1,147 @@
+"""What happens, as values. Engines emit them; reporters (console, plain, JSON, GitHub) consume them.
+
+Every field is a plain value: no secrets, no exceptions, no open files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from publish_all.findings import Finding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """The base of all events."""
+
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing: the default of every engine."""
+    del event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note(Event):
+    """Something worth a line which is neither a result nor a finding."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found(Event):
+    """A check, preflight or upload found something."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepStarted(Event):
+    """A step of a release begins: build, check, before-publish, preflight, upload, verify."""
+
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnvironmentChosen(Event):
+    """Where the builds run, and why (the current environment, or an isolated one)."""
+
+    isolated: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildStarted(Event):
+    """The build of one file of one build variant begins. `variant` is None for the project itself."""
+
+    project: str
+    variant: str | None
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildFinished(Event):
+    """One file is built. `size` is in bytes, `seconds` is wall time."""
+
+    project: str
+    variant: str | None
+    filename: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryStarted(Event):
+    """Uploads to a repository begin: so many files, so many bytes, after those already there."""
+
+    repository: str
+    url: str
+    files: int
+    size: int
+    skipped: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadStarted(Event):
+    """An attempt (from 1) to upload a file begins. `size` is in bytes."""
+
+    repository: str
+    filename: str
+    size: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadProgressed(Event):
+    """So many bytes of a file's body have been sent in this attempt."""
+
+    repository: str
+    filename: str
+    sent: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadWaiting(Event):
+    """An attempt failed in a way that may pass; the next one starts after `seconds`."""
+
+    repository: str
+    filename: str
+    attempt: int
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadFinished(Event):
+    """A file's upload ended. `status` is uploaded, present, skipped, conflict or refused."""
+
+    repository: str
+    filename: str
+    status: str
+    attempts: int
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyWaiting(Event):
+    """The index does not list these files yet; asked again after `seconds`."""
+
+    repository: str
+    missing: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryFinished(Event):
+    """All that was to be done for a repository is done, or given up."""
+
+    repository: str
+    complete: bool
+    verified: bool

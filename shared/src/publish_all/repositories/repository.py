@@ -1,0 +1,136 @@
+"""The interface of repositories. Every kind answers it; nothing else in the engine knows a kind."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from publish_all.distributions.distribution import Distribution, Release
+from publish_all.findings import Finding
+
+
+class State(enum.Enum):
+    """Where a file stands in a repository, by name and sha256."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a repository bears and can do.
+
+    `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
+    `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
+    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each
+    upload is final, `commit` does nothing; `local_versions`: versions with `+local` are allowed;
+    `public`: anyone can read what is uploaded, so private projects are kept out.
+    """
+
+    opens_alone: bool
+    parallel_per_release: int
+    parallel: int
+    lists: bool
+    final_on_upload: bool
+    local_versions: bool
+    public: bool
+
+
+class UploadStatus(enum.Enum):
+    """How one attempt to upload one file ended."""
+
+    UPLOADED = "uploaded"
+    PRESENT = "present"  # it says that it has these very bytes already
+    CONFLICT = "conflict"  # it has other bytes under this name
+    REFUSED = "refused"  # for good: trying again cannot help
+    UNAUTHORIZED = "unauthorized"  # the credential is refused (a new one may help if it had expired)
+    TRANSIENT = "transient"  # nothing was stored; try again
+    AMBIGUOUS = "ambiguous"  # the body was sent and no answer came; ask, or send again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadOutcome:
+    """The value of one attempt.
+
+    `retry_after` is in seconds, when the server asked for a wait; `url` is a page for people;
+    `findings` explain anything but success.
+    """
+
+    status: UploadStatus
+    findings: tuple[Finding, ...] = ()
+    retry_after: float | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseOutcome:
+    """The value of `commit`: whether all uploaded files of the release are now to be seen by readers."""
+
+    complete: bool
+    findings: tuple[Finding, ...] = ()
+    retryable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """The value of one look at the index: which files are listed with our sha256, which are not yet, which differ."""
+
+    visible: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+    possible: bool = True
+    findings: tuple[Finding, ...] = ()
+
+
+Progress = Callable[[int], None]
+"""Called with the number of body bytes sent so far in this attempt."""
+
+
+def no_progress(sent: int) -> None:
+    del sent
+
+
+class Repository(Protocol):
+    """One destination. Methods may be called from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """As configured: `pypi`, `corp`."""
+
+    @property
+    def url(self) -> str:
+        """Where uploads go; with `name` the key of the journal."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+        """Is it reachable, does it speak the protocol, is there a plausible credential for each release?
+
+        Nothing is uploaded and no token is minted.
+        """
+
+    def states(self, release: Release) -> Mapping[str, State]:
+        """The state of each of the release's files, by filename. Raises `RepositoryError` when the index fails."""
+
+    def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
+        """One attempt. Never raises for what the server or the network does: that is the outcome."""
+
+    def commit(self, release: Release) -> ReleaseOutcome:
+        """Make the uploaded files of a release visible; idempotent; a no-op where uploads are final."""
+
+    def verify(self, release: Release) -> Verification:
+        """One look at what the index lists for this release; no waiting, never raises for the network."""
+
+    def page(self, release: Release) -> str | None:
+        """A page that shows the release to people, if there is one."""
+
+    def install_command(self, release: Release) -> str | None:
+        """The exact command which installs the release from here."""

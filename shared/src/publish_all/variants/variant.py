@@ -1,0 +1,39 @@
+"""A build variant, resolved: what one distribution of the project is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildVariant:
+    """One set of distributions to build, with nothing left to look up.
+
+    `name` is the variant's (None: the project itself); `project` the distribution's name as written;
+    `version` the normalised PEP 440 version all its files get. `pyproject` is the resolved
+    pyproject.toml as plain data: static name and version, without `[tool.publish-all]`; it is what the
+    sdist holds. `selection_name` is the distribution name under which the backend's default file
+    selection is found, so that renaming does not change the files. `layout` maps a path in the project
+    to its path in the stage (empty: no stage is asked for). `include` and `exclude` are glob patterns
+    over paths inside the wheel; `force_include` maps a path in the root (or stage) to one inside the wheel.
+    `publish_to` narrows the project's, None for no narrowing.
+    """
+
+    name: str | None
+    project: str
+    version: str
+    pyproject: Mapping[str, Any]
+    selection_name: str
+    layout: Mapping[str, str]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    force_include: Mapping[str, str]
+    sdist: bool = True
+    publish_to: tuple[str, ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it: the variant's name, or the project's."""
+        return self.name if self.name is not None else self.project
