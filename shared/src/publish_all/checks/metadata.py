@@ -1,0 +1,150 @@
+"""Checks on core metadata: what PyPI looks at when a file arrives, looked at before it leaves."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from email.message import Message
+
+from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
+from packaging.requirements import InvalidRequirement, Requirement
+
+from publish_all.checks.audience import Audience
+from publish_all.checks.diagnoses import (
+    DIRECT_DEPENDENCY,
+    FILE_TOO_LARGE,
+    INVALID_METADATA,
+    LOCAL_VERSION,
+    NO_README,
+    PRIVATE_PROJECT,
+    README_DOES_NOT_RENDER,
+    SUMMARY_TOO_LONG,
+    UNKNOWN_CLASSIFIER,
+)
+from publish_all.distributions.distribution import Distribution
+from publish_all.findings import Finding
+
+_MAX_FILE = 100 * 1024 * 1024
+_MAX_SUMMARY = 512
+_PRIVATE_CLASSIFIER = "Private :: "
+
+
+def check_metadata(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """The headers follow the core metadata specification, by `packaging`'s own validation."""
+    del audience
+    try:
+        Metadata.from_email(distribution.core_metadata, validate=True)
+    except ExceptionGroup as group:
+        for error in group.exceptions:
+            yield _invalid(distribution, error)
+    except InvalidMetadata as error:
+        yield _invalid(distribution, error)
+
+
+def _invalid(distribution: Distribution, error: Exception) -> Finding:
+    return INVALID_METADATA.found(
+        str(error), where=distribution.filename, hint="Correct that field in pyproject.toml and build again."
+    )
+
+
+def check_readme(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """The description renders, by the very library that PyPI uses."""
+    del audience
+    if not distribution.description.strip():
+        yield NO_README.found(
+            "there is no description", where=distribution.filename, hint="State `readme` in pyproject.toml."
+        )
+        return
+    message = Message()
+    message["content-type"] = distribution.header("Description-Content-Type") or "text/x-rst"
+    kind = message.get_content_type()
+    problems = io.StringIO()
+    if kind == "text/x-rst":
+        from readme_renderer import rst
+
+        rendered = rst.render(distribution.description, stream=problems)
+    elif kind == "text/markdown":
+        from readme_renderer import markdown
+
+        variant = message.get_param("variant") or "GFM"
+        rendered = markdown.render(distribution.description, variant=str(variant))
+    elif kind == "text/plain":
+        return
+    else:
+        problems.write(f"the content type is {kind!r}")
+        rendered = None
+    if rendered is None:
+        detail = " ".join(problems.getvalue().split())
+        yield README_DOES_NOT_RENDER.found(
+            f"the description does not render as {kind}" + (f": {detail}" if detail else ""),
+            where=distribution.filename,
+            hint="Correct the readme, or state its content type (text/markdown, text/x-rst, text/plain).",
+        )
+
+
+def check_classifiers(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """Classifiers are in the list that PyPI publishes as `trove-classifiers`."""
+    stated = distribution.metadata.get("Classifier", ())
+    if not stated or not audience.public:
+        return
+    from trove_classifiers import classifiers, deprecated_classifiers
+
+    for each in stated:
+        if (
+            each not in classifiers
+            and each not in deprecated_classifiers
+            and not each.startswith(_PRIVATE_CLASSIFIER)
+        ):
+            yield UNKNOWN_CLASSIFIER.found(
+                f"{each!r} is not a classifier",
+                where=distribution.filename,
+                hint="See https://pypi.org/classifiers/ for the list.",
+            )
+
+
+def check_for_public_indexes(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """What public indexes refuse for good: private projects, local versions, direct references, sizes."""
+    where = distribution.filename
+    if distribution.version.local is not None and not audience.local_versions:
+        yield LOCAL_VERSION.found(
+            f"{distribution.version} has the local part '+{distribution.version.local}'",
+            where=where,
+            hint='Set `local = "none"` in [tool.publish-all.version], or publish to a private index.',
+        )
+    if not audience.public:
+        return
+    classifiers = distribution.metadata.get("Classifier", ())
+    if audience.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
+        yield PRIVATE_PROJECT.found(
+            f"{distribution.name} is private, {audience.names} is public",
+            where=where,
+            hint="Publish to another repository with -r, or take `private` (or the classifier) out.",
+        )
+    summary = distribution.header("Summary") or ""
+    if len(summary) > _MAX_SUMMARY:
+        yield SUMMARY_TOO_LONG.found(
+            f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed",
+            where=where,
+            hint="Shorten `description` in pyproject.toml.",
+        )
+    if distribution.size > _MAX_FILE:
+        yield FILE_TOO_LARGE.found(
+            f"the file has {distribution.size / (1 << 20):.0f} MiB",
+            where=where,
+            hint="Ask PyPI to raise the project's limit before you publish, or ship less.",
+        )
+    yield from _direct_dependencies(distribution, audience)
+
+
+def _direct_dependencies(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    for text in distribution.metadata.get("Requires-Dist", ()):
+        try:
+            url = Requirement(text).url
+        except InvalidRequirement:
+            continue  # the metadata check says so
+        if url is not None:
+            yield DIRECT_DEPENDENCY.found(
+                f"{audience.names} will refuse the direct reference {text!r}",
+                where=distribution.filename,
+                hint="Depend on a release by name and version.",
+            )

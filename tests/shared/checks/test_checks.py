@@ -1,0 +1,229 @@
+"""The checks of distributions, each beside a near lookalike that must not trigger it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from publish_all.checks.audience import Audience
+from publish_all.checks.check import check_all, check_together
+from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
+
+METADATA = """\
+Metadata-Version: 2.1
+Name: demo
+Version: 1.0
+Summary: A demo
+Description-Content-Type: text/markdown
+
+# Demo
+"""
+PUBLIC = Audience(public=("pypi",), local_versions=False)
+PRIVATE = Audience()
+
+
+def record_of(members: Mapping[str, bytes], folder: str) -> bytes:
+    rows = []
+    for name, data in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        rows.append(f"{name},sha256={digest},{len(data)}")
+    return "\n".join([*rows, f"{folder}/RECORD,,", ""]).encode()
+
+
+def headers_of(metadata: str) -> tuple[dict[str, tuple[str, ...]], str]:
+    head, _, body = metadata.partition("\n\n")
+    headers: dict[str, tuple[str, ...]] = {}
+    for line in head.splitlines():
+        key, _, value = line.partition(": ")
+        headers[key] = (*headers.get(key, ()), value)
+    return headers, body
+
+
+def distribution_of(path: Path, metadata: str, kind: DistributionKind, tag: str | None) -> Distribution:
+    headers, body = headers_of(metadata)
+    return Distribution(
+        path=path,
+        kind=kind,
+        name=headers["Name"][0],
+        version=Version(headers["Version"][0]),
+        tag=tag,
+        size=path.stat().st_size,
+        digests=Digests(md5="", sha256="", blake2_256=""),
+        metadata=headers,
+        description=body,
+        core_metadata=metadata.encode(),
+    )
+
+
+MakeWheel = Callable[..., Distribution]
+
+
+@pytest.fixture
+def make_wheel(tmp_path: Path) -> MakeWheel:
+    def make(
+        *,
+        metadata: str = METADATA,
+        files: Mapping[str, bytes] | None = None,
+        extra: Mapping[str, bytes] | None = None,
+        record: Callable[[bytes], bytes] = lambda text: text,
+        tag: str = "py3-none-any",
+    ) -> Distribution:
+        headers, _ = headers_of(metadata)
+        name, version = headers["Name"][0], headers["Version"][0]
+        folder = f"{name}-{version}.dist-info"
+        members = dict({"demo/__init__.py": b"x = 1\n"} if files is None else files)
+        members[f"{folder}/METADATA"] = metadata.encode()
+        path = tmp_path / f"{name}-{version}-{tag}.whl"
+        with zipfile.ZipFile(path, "w") as opened:
+            for member, data in {**members, **(extra or {})}.items():
+                opened.writestr(member, data)
+            opened.writestr(f"{folder}/RECORD", record(record_of(members, folder)))
+        return distribution_of(path, metadata, DistributionKind.WHEEL, tag)
+
+    return make
+
+
+def codes(distribution: Distribution, audience: Audience = PUBLIC) -> list[str]:
+    return [finding.slug for each in check_all([distribution], audience) for finding in each.findings]
+
+
+def test_finds_nothing_in_a_good_wheel(make_wheel: MakeWheel) -> None:
+    assert codes(make_wheel()) == []
+
+
+def test_finds_a_file_that_is_not_in_record(make_wheel: MakeWheel) -> None:
+    found = check_all([make_wheel(extra={"demo/late.py": b""})], PUBLIC)[0].findings
+    assert [(each.code, each.message) for each in found] == [("PA202", "demo/late.py is not in RECORD")]
+
+
+def test_finds_a_file_that_was_changed_after_the_build(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel(record=lambda text: text.replace(b",6", b",7"))
+    assert codes(wheel) == ["record-mismatch"]
+
+
+def test_finds_a_record_row_without_a_file(make_wheel: MakeWheel) -> None:
+    assert codes(make_wheel(record=lambda text: text + b"demo/gone.py,sha256=xxx,1\n")) == ["record-mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("demo/.env", ["forbidden-file"]),
+        ("demo/.env.production", ["forbidden-file"]),
+        ("demo/.env.example", []),
+        ("demo/environment.py", []),
+        ("demo/.git/config", ["forbidden-file"]),
+        ("demo/.gitignore", []),
+        ("demo/id_rsa", ["forbidden-file"]),
+        ("demo/id_rsa.py", []),
+    ],
+)
+def test_finds_files_that_must_not_be_shipped(make_wheel: MakeWheel, name: str, expected: list[str]) -> None:
+    assert codes(make_wheel(files={"demo/__init__.py": b"", name: b"x"})) == expected
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "demo/../../escape.py", "demo\\windows.py"])
+def test_finds_unsafe_paths(make_wheel: MakeWheel, name: str) -> None:
+    assert "unsafe-path" in codes(make_wheel(files={"demo/__init__.py": b"", name: b"x"}))
+
+
+def test_finds_a_wheel_that_installs_nothing(make_wheel: MakeWheel) -> None:
+    assert codes(make_wheel(files={})) == ["empty-wheel"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("py3-none-linux_x86_64", ["unsupported-wheel-tag"]),
+        ("py3-none-manylinux_2_28_x86_64", []),
+        ("py3-none-manylinux1_x86_64.manylinux_2_5_x86_64", []),
+        ("py3-none-macosx_11_0_arm64", []),
+        ("py3-none-win_amd64", []),
+        ("py3-none-solaris", ["unsupported-wheel-tag"]),
+    ],
+)
+def test_finds_platforms_that_public_indexes_refuse(
+    make_wheel: MakeWheel, tag: str, expected: list[str]
+) -> None:
+    wheel = make_wheel(tag=tag)
+    assert codes(wheel) == expected
+    assert codes(wheel, PRIVATE) == []
+
+
+def test_finds_a_local_version_for_a_public_index_only(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel(metadata=METADATA.replace("1.0", "1.0+cu126"))
+    assert codes(wheel) == ["local-version"]
+    assert codes(wheel, PRIVATE) == []
+
+
+def test_keeps_private_projects_out_of_public_indexes(make_wheel: MakeWheel) -> None:
+    marked = make_wheel(metadata=METADATA.replace("Summary", "Classifier: Private :: Do Not Upload\nSummary"))
+    assert codes(marked) == ["private-project"]
+    assert codes(marked, PRIVATE) == []
+    assert codes(make_wheel(), Audience(public=("pypi",), private=True)) == ["private-project"]
+
+
+def test_finds_unknown_classifiers(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel(
+        metadata=METADATA.replace(
+            "Summary", "Classifier: Foo :: Bar\nClassifier: Programming Language :: Python :: 3\nSummary"
+        )
+    )
+    assert codes(wheel) == ["unknown-classifier"]
+
+
+def test_finds_direct_references(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel(
+        metadata=METADATA.replace("Summary", "Requires-Dist: a @ https://example.org/a.whl\nSummary")
+    )
+    assert codes(wheel) == ["direct-dependency"]
+
+
+def test_finds_a_readme_that_does_not_render(make_wheel: MakeWheel) -> None:
+    rst = METADATA.replace("text/markdown", "text/x-rst").replace("# Demo", "Title\n==\n\n.. nosuch::\n\n`a")
+    assert codes(make_wheel(metadata=rst)) == ["readme-does-not-render"]
+
+
+def test_finds_invalid_metadata(make_wheel: MakeWheel) -> None:
+    broken = METADATA.replace("Summary: A demo", "Requires-Python: three\nSummary: A demo")
+    assert codes(make_wheel(metadata=broken)) == ["invalid-metadata"]
+
+
+def test_finds_a_long_summary(make_wheel: MakeWheel) -> None:
+    assert codes(make_wheel(metadata=METADATA.replace("A demo", "x" * 513))) == ["summary-too-long"]
+    assert codes(make_wheel(metadata=METADATA.replace("A demo", "x" * 512))) == []
+
+
+def test_reads_sdists_too(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as opened:
+        for name in ("demo-1.0/PKG-INFO", "demo-1.0/.env"):
+            member = tarfile.TarInfo(name)
+            opened.addfile(member, io.BytesIO())
+    assert codes(distribution_of(path, METADATA, DistributionKind.SDIST, None)) == ["forbidden-file"]
+
+
+def test_says_when_an_archive_is_broken(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    path.write_bytes(b"not a zip")
+    assert codes(distribution_of(path, METADATA, DistributionKind.WHEEL, "py3-none-any")) == [
+        "unreadable-archive"
+    ]
+
+
+def test_notes_projects_that_install_the_same_package(make_wheel: MakeWheel) -> None:
+    first = make_wheel(metadata=METADATA.replace("demo", "demo-a"))
+    second = make_wheel(metadata=METADATA.replace("demo", "demo-b"))
+    other = make_wheel(metadata=METADATA.replace("demo", "demo-c"), files={"other/__init__.py": b""})
+    assert [each.message for each in check_together([first, second, other])] == [
+        "demo-a, demo-b all install the package 'demo'"
+    ]
+    assert list(check_together([first, other])) == []
