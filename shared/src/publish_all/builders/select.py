@@ -1,0 +1,224 @@
+"""What a variant's distributions are made by and made of: the backend, and the files it selects.
+
+Most backends find the package by the distribution's name. A renamed variant has to state what the
+base would have found, so `pinned` writes it into the configuration. `narrowed` applies a variant's
+own `include` and `exclude`.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from publish_all.errors import BuildError
+from publish_all.variants.variant import BuildVariant
+
+
+class Backend(enum.Enum):
+    """Build backends of which something must be known."""
+
+    HATCHLING = "hatchling"
+    POETRY_CORE = "poetry-core"
+    SETUPTOOLS = "setuptools"
+    FLIT = "flit-core"
+    UV = "uv_build"
+    SCIKIT_BUILD = "scikit-build-core"
+    OTHER = "other"
+
+
+_BACKENDS = {
+    "hatchling.build": Backend.HATCHLING,
+    "hatchling.ouroboros": Backend.HATCHLING,
+    "poetry.core.masonry.api": Backend.POETRY_CORE,
+    "poetry.masonry.api": Backend.POETRY_CORE,
+    "poetry_dynamic_versioning.backend": Backend.POETRY_CORE,
+    "publish_all.backends.poetry_core": Backend.POETRY_CORE,
+    "setuptools.build_meta": Backend.SETUPTOOLS,
+    "setuptools.build_meta:__legacy__": Backend.SETUPTOOLS,
+    "flit_core.buildapi": Backend.FLIT,
+    "uv_build": Backend.UV,
+    "scikit_build_core.build": Backend.SCIKIT_BUILD,
+}
+# PEP 517: a project that states no backend has setuptools'.
+_DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
+_DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
+
+
+def backend_name(pyproject: Mapping[str, Any]) -> str:
+    """`build-system.build-backend`, or setuptools' where there is none."""
+    return str(_table(pyproject, "build-system").get("build-backend", _DEFAULT_BACKEND))
+
+
+def backend_of(pyproject: Mapping[str, Any]) -> Backend:
+    """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never one that we know."""
+    if _table(pyproject, "build-system").get("backend-path"):
+        return Backend.OTHER
+    return _BACKENDS.get(backend_name(pyproject), Backend.OTHER)
+
+
+def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
+    """`build-system.requires`, or what PEP 518 says where there is none."""
+    requires = _table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
+    return tuple(str(each) for each in requires)
+
+
+def is_renamed(variant: BuildVariant) -> bool:
+    """Whether the backend would look for another package than under the base's name."""
+    return canonicalize_name(variant.project) != canonicalize_name(variant.selection_name)
+
+
+def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
+    """A deep copy of the variant's pyproject in which the default selection of the base's name is explicit.
+
+    `root` is where the build will find the files: the project or its stage. Left as it is where the
+    name is the base's, where the selection is stated, and for backends that don't go by the name.
+    Hatchling's selection is its builder's business.
+    """
+    pyproject = copy.deepcopy(dict(variant.pyproject))
+    if not is_renamed(variant):
+        return pyproject
+    backend = backend_of(pyproject)
+    module = re.sub(r"[-_.]+", "_", variant.selection_name).lower()
+    if backend is Backend.POETRY_CORE:
+        _pin_poetry(pyproject, module, root)
+    elif backend is Backend.FLIT:
+        _setdefault(pyproject, ("tool", "flit", "module"), "name", re.sub("-", "_", variant.selection_name))
+    elif backend is Backend.UV:
+        _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", module)
+    elif backend is Backend.SCIKIT_BUILD:
+        _pin_scikit_build(pyproject, module, root)
+    return pyproject
+
+
+def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
+    """What `poetry.core.masonry.utils.module` looks for: NAME/, NAME.py, src/NAME/, src/NAME.py."""
+    if _table(pyproject, "tool", "poetry").get("packages"):
+        return
+    for folder in ("", "src"):
+        for found in (module, f"{module}.py"):
+            if (root / folder / found).exists():
+                entry = {"include": found, "from": folder} if folder else {"include": found}
+                _setdefault(pyproject, ("tool", "poetry"), "packages", [entry])
+                return
+
+
+def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> None:
+    found = [
+        path
+        for path in (f"src/{module}", f"python/{module}", module)
+        if (root / path / "__init__.py").is_file()
+    ]
+    if found:
+        _setdefault(pyproject, ("tool", "scikit-build", "wheel"), "packages", found[:1])
+
+
+def _setdefault(pyproject: dict[str, Any], path: tuple[str, ...], key: str, value: Any) -> None:
+    table = pyproject
+    for each in path:
+        table = table.setdefault(each, {})
+    table.setdefault(key, value)
+
+
+def _table(pyproject: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    found: Any = pyproject
+    for each in path:
+        found = found.get(each) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
+    """Which of a wheel's files the variant's `include` and `exclude` keep.
+
+    `files` maps the path inside the wheel to the path in the project (or stage); a pattern may mean
+    either. What `force-include` puts in is not asked here. Raises `BuildError` for a pattern that
+    matches nothing, and when nothing is left.
+    """
+    _refuse_idle(variant, "include", variant.include, files)
+    _refuse_idle(variant, "exclude", variant.exclude, files)
+    kept = frozenset(
+        inside
+        for inside, path in files.items()
+        if (not variant.include or matches(variant.include, inside, path))
+        and not matches(variant.exclude, inside, path)
+    )
+    if files and not kept and not variant.force_include:
+        msg = f"{key_path(variant, 'exclude')}: no file of {variant.label} is left"
+        raise BuildError(msg, hint="Narrow `exclude`, or widen `include`.")
+    return kept
+
+
+def key_path(variant: BuildVariant, key: str) -> str:
+    """Where a variant's key is configured, for messages."""
+    if variant.name is None:
+        return f"tool.publish-all.{key}"
+    return f"tool.publish-all.variants.{variant.name}.{key}"
+
+
+def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ...]:
+    """The targets of `force-include` that are not among the `names` of a wheel's members."""
+    members = frozenset(names)
+    return tuple(
+        target
+        for target in (each.rstrip("/") for each in variant.force_include.values())
+        if target not in members and not any(member.startswith(target + "/") for member in members)
+    )
+
+
+def matches(patterns: Sequence[str], *paths: str) -> bool:
+    """Whether one of the gitignore-like patterns matches one of the paths, or a folder above it."""
+    return any(_compiled(pattern).match(path) for pattern in patterns for path in paths)
+
+
+def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files: Mapping[str, str]) -> None:
+    for pattern in patterns:
+        expression = _compiled(pattern)
+        if not any(expression.match(inside) or expression.match(path) for inside, path in files.items()):
+            msg = f"{key_path(variant, key)}: {pattern!r} matches no file of {variant.label}"
+            raise BuildError(
+                msg,
+                hint="Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`.",
+            )
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A gitignore pattern without negation (gitignore(5), PATTERN FORMAT)."""
+    text = pattern.replace("\\", "/").rstrip("/")
+    anchored = "/" in text
+    text = text.lstrip("/")
+    parts = [_part(part) for part in text.split("/")]
+    expression = ""
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part is None:
+            expression += ".+" if last else "(?:.+/)?"
+        else:
+            expression += part + ("" if last else "/")
+    start = "" if anchored else "(?:.*/)?"
+    return re.compile(f"{start}{expression}(?:/.*)?\\Z", re.DOTALL)
+
+
+def _part(part: str) -> str | None:
+    """One segment as a regular expression; None for `**`."""
+    if part == "**":
+        return None
+    pieces = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part)
+    return "".join(_piece(piece) for piece in pieces)
+
+
+def _piece(piece: str) -> str:
+    if piece.startswith("*"):
+        return "[^/]*"
+    if piece == "?":
+        return "[^/]"
+    if piece.startswith("[") and piece.endswith("]"):
+        inner = piece[1:-1].replace("\\", "\\\\")
+        return "[^" + inner[1:] + "]" if inner.startswith("!") else f"[{inner}]"
+    return re.escape(piece)
