@@ -1,0 +1,51 @@
+# Each target does all its own set-up, given Python 3.10 or later and git. `make` alone lists them.
+
+ifndef PYTHON
+PYTHON := $(shell .ci/find-python)
+endif
+
+BIN := .venv/bin
+HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
+SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
+# On a machine with many cores more workers than this only start more servers.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint chaos test-real bench lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+demo: ## both examples, from their sources to a pip install of what was published
+	$(SET_UP) dev poetry-newest hatch-newest wheelhouse
+	@$(BIN)/python examples/demo.py
+
+test: ## all tests: of units, and against real servers and hosts
+	$(SET_UP) dev servers $(HOSTS) wheelhouse
+	@$(PYTEST) -m "not chaos and not real" $(TESTS)
+
+lint: ## ruff, mypy, import-linter
+	$(SET_UP) dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
+
+chaos: ## the long form of the chaos tests: more seeds, more kills
+	$(SET_UP) dev servers $(HOSTS) wheelhouse
+	@PUBLISH_ALL_CHAOS=long $(PYTEST) -m chaos tests/integration
+
+test-real: ## the tests that talk to the real GitHub and PyPI; they say what they need
+	$(SET_UP) dev wheelhouse
+	@$(BIN)/python -m pytest -q -m real tests/integration
+
+bench: ## the benchmarks, one after another
+	$(SET_UP) dev wheelhouse
+	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+lock: ## write the locks of the environments anew
+	$(SET_UP) dev
+	@$(PYTHON) .ci/environments.py --lock
+
+clean: ## remove the environments and what was built
+	rm -rf .venv .cache dist examples/*/dist
