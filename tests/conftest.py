@@ -1,0 +1,58 @@
+"""What holds for every test: no credentials from outside, no network but in `integration/`, a time limit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+INTEGRATION = Path(__file__).parent / "integration"
+UNIT_SECONDS = 60
+INTEGRATION_SECONDS = 300
+
+# Whoever runs the tests may be logged in somewhere; the tests must neither use nor see it.
+FOREIGN = (
+    "ACTIONS_",
+    "FLIT_",
+    "GH_",
+    "GITHUB_",
+    "HATCH_",
+    "PDM_",
+    "POETRY_",
+    "PUBLISH_ALL_",
+    "PYPI",
+    "TESTPYPI",
+    "TWINE_",
+)
+for _name in [name for name in os.environ if name.startswith((*FOREIGN, "UV_PUBLISH_"))]:
+    del os.environ[_name]
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "chaos: drops, delays and kills, many times from seeds")
+    config.addinivalue_line("markers", "real: works on many projects from PyPI; run by `make test-real`")
+
+
+def in_integration(item: pytest.Item) -> bool:
+    return INTEGRATION in item.path.parents
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            seconds = INTEGRATION_SECONDS if in_integration(item) else UNIT_SECONDS
+            item.add_marker(pytest.mark.timeout(seconds))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not in_integration(item):
+        pytest_socket.disable_socket(allow_unix_socket=True)  # asyncio needs a pair of its own
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    pytest_socket.enable_socket()

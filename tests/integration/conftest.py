@@ -1,0 +1,98 @@
+"""Servers, started once a session; hosts with our plugins; examples to work on."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `harness`, which is no test and so is not collected
+
+from harness import hosts, projects, servers
+from harness.process import clean_environment
+
+
+@pytest.fixture
+def pypiserver(tmp_path: Path) -> Iterator[servers.Server]:
+    """A pypiserver with a password, empty, for one test."""
+    server = servers.start_pypiserver(tmp_path / "pypiserver", password=servers.PASSWORD)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def open_pypiserver(tmp_path: Path) -> Iterator[servers.Server]:
+    """A pypiserver that anyone may upload to, empty, for one test."""
+    server = servers.start_pypiserver(tmp_path / "open-pypiserver", password=None)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def devpi_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Devpi]:
+    devpi = servers.start_devpi(tmp_path_factory.mktemp("devpi"))
+    yield devpi
+    devpi.process.stop()
+
+
+@pytest.fixture
+def devpi(devpi_process: servers.Devpi) -> servers.Server:
+    """A fresh index of the session's devpi; don't stop it."""
+    return devpi_process.new_index(f"i{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def open_registry(tmp_path: Path) -> Iterator[servers.Registry]:
+    registry = servers.start_registry(tmp_path / "registry", password=None)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def registry_with_password(tmp_path: Path) -> Iterator[servers.Registry]:
+    registry = servers.start_registry(tmp_path / "registry", password=servers.PASSWORD)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """For hosts and clients: a home of its own, no credentials, no keyring, our wheels to be found."""
+    return clean_environment(tmp_path / "home")
+
+
+@pytest.fixture(params=hosts.LOWEST_AND_NEWEST)
+def poetry(request: pytest.FixtureRequest, environment: dict[str, str]) -> hosts.Host:
+    return hosts.poetry(request.param, environment)
+
+
+@pytest.fixture(params=hosts.LOWEST_AND_NEWEST)
+def hatch(request: pytest.FixtureRequest, environment: dict[str, str]) -> hosts.Host:
+    return hosts.hatch(request.param, environment)
+
+
+@pytest.fixture
+def newest_poetry(environment: dict[str, str]) -> hosts.Host:
+    return hosts.poetry("newest", environment)
+
+
+@pytest.fixture
+def newest_hatch(environment: dict[str, str]) -> hosts.Host:
+    return hosts.hatch("newest", environment)
+
+
+@pytest.fixture
+def kindling(tmp_path: Path) -> Path:
+    """The Poetry example as a git checkout, with ignored files lying about."""
+    project = projects.copy_example("kindling", tmp_path / "kindling")
+    projects.add_junk(project)
+    return project
+
+
+@pytest.fixture
+def fastorm(tmp_path: Path) -> Path:
+    """The Hatch example as a git checkout."""
+    return projects.copy_example("fastorm", tmp_path / "fastorm")
