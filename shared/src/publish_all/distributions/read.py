@@ -1,0 +1,189 @@
+"""Reading a wheel or sdist from disk: digests in one pass, and its core metadata."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
+from publish_all.distributions.metadata import CoreMetadata, parse_metadata
+from publish_all.errors import CheckError
+
+METADATA_LIMIT = 16 * 1024 * 1024
+"""The longest METADATA or PKG-INFO that is read, in bytes: a bound for broken and hostile archives."""
+SDIST_LIMIT = 16 * 1024 * 1024 * 1024
+"""How far an unpacked sdist is searched for its PKG-INFO, in bytes."""
+
+_CHUNK = 1024 * 1024
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    gzip.BadGzipFile,
+    UnicodeDecodeError,
+)
+
+
+class DistributionError(CheckError):
+    """A file is not a distribution that can be published. The message names the file."""
+
+
+def read_distribution(path: Path, *, variant: str | None = None) -> Distribution:
+    """The distribution at `path`, with memory that does not depend on its size.
+
+    Raises `DistributionError` for a file that is missing, broken, not a wheel or `.tar.gz` sdist, or
+    whose name and metadata disagree about project or version.
+    """
+    kind, project, version = _parse_filename(path)
+    try:
+        content = _read_metadata(path, kind)
+        size, digests = _digest(path)
+    except OSError as error:
+        raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
+    metadata = parse_metadata(content)
+    _ensure_same(path, metadata, project, version)
+    return Distribution(
+        path=path,
+        kind=kind,
+        name=metadata.headers["Name"][0].strip(),
+        version=version,
+        tag="-".join(path.stem.split("-")[2:]) if kind is DistributionKind.WHEEL else None,
+        size=size,
+        digests=digests,
+        metadata=metadata.headers,
+        description=metadata.description,
+        core_metadata=content,
+        variant=variant,
+    )
+
+
+def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Version]:
+    try:
+        if path.suffix == ".whl":
+            name, version, _, _ = parse_wheel_filename(path.name)
+            return DistributionKind.WHEEL, name, version
+        if path.name.endswith(".tar.gz"):
+            name, version = parse_sdist_filename(path.name)
+            return DistributionKind.SDIST, name, version
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        raise DistributionError(
+            f"{path} has a name that no wheel or sdist may have: {error}.",
+            hint="Build it again with a current build backend, or leave this file out.",
+        ) from error
+    if path.suffix == ".zip":
+        raise DistributionError(
+            f"{path} is an sdist as a zip file, which indexes no longer accept.",
+            hint="Build the sdist as .tar.gz (PEP 625); with setuptools, remove `formats = zip`.",
+        )
+    raise DistributionError(
+        f"{path} is neither a wheel (.whl) nor an sdist (.tar.gz).", hint="Leave this file out."
+    )
+
+
+def _digest(path: Path) -> tuple[int, Digests]:
+    md5 = hashlib.md5(usedforsecurity=False)
+    sha256 = hashlib.sha256()
+    blake2 = hashlib.blake2b(digest_size=32)
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            for each in (md5, sha256, blake2):
+                each.update(chunk)
+    return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
+
+
+def _read_metadata(path: Path, kind: DistributionKind) -> bytes:
+    read: Callable[[Path], bytes] = _wheel_metadata if kind is DistributionKind.WHEEL else _sdist_metadata
+    try:
+        return read(path)
+    except _BROKEN as error:
+        raise DistributionError(
+            f"{path} is broken: {error}.",
+            hint="Build it again; the file may have been cut short while it was copied.",
+        ) from error
+
+
+def _wheel_metadata(path: Path) -> bytes:
+    """METADATA of the only .dist-info folder (https://packaging.python.org/specifications/binary-distribution-format/)."""
+    with zipfile.ZipFile(path) as archive:
+        found = [
+            each for each in archive.infolist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each.filename)
+        ]
+        if len(found) != 1:
+            what = "no METADATA" if not found else "METADATA of more than one distribution"
+            raise DistributionError(f"{path} holds {what} in a .dist-info folder.", hint="Build it again.")
+        with archive.open(found[0]) as member:
+            return _bounded(path, member.read(METADATA_LIMIT + 1))
+
+
+def _sdist_metadata(path: Path) -> bytes:
+    """PKG-INFO in the only top-level folder (https://packaging.python.org/specifications/source-distribution-format/)."""
+    with _BoundedGzip(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        for member in archive:
+            if member.isfile() and re.fullmatch(r"(\./)?[^/]+/PKG-INFO", member.name):
+                file = archive.extractfile(member)
+                return _bounded(path, file.read(METADATA_LIMIT + 1) if file is not None else b"")
+    raise DistributionError(f"{path} holds no PKG-INFO in its top-level folder.", hint="Build it again.")
+
+
+def _bounded(path: Path, content: bytes) -> bytes:
+    if len(content) > METADATA_LIMIT:
+        raise DistributionError(f"The metadata in {path} is longer than {METADATA_LIMIT // _CHUNK} MiB.")
+    return content
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """Refuses what a tar header may ask for: reads of any size, and archives without end."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0 or size > METADATA_LIMIT + tarfile.BLOCKSIZE:
+            msg = "a header in it is too long"
+            raise tarfile.ReadError(msg)
+        if self.tell() > SDIST_LIMIT:
+            msg = "it does not end"
+            raise tarfile.ReadError(msg)
+        return super().read(size)
+
+
+def _ensure_same(path: Path, metadata: CoreMetadata, project: NormalizedName, version: Version) -> None:
+    """The file name must say what the metadata says: indexes go by the one, installers by the other."""
+    for header in ("Name", "Version"):
+        if header not in metadata.headers:
+            raise DistributionError(f"The metadata in {path} states no {header}.", hint="Build it again.")
+    name, stated = (metadata.headers[each][0].strip() for each in ("Name", "Version"))
+    if canonicalize_name(name) != project:
+        raise DistributionError(
+            f"{path} is named for the project {project}, and its metadata says {name}.",
+            hint="Build it again; a built file must not be renamed.",
+        )
+    try:
+        same = Version(stated) == version
+    except InvalidVersion:
+        same = False
+    if not same:
+        raise DistributionError(
+            f"{path} is named for version {version}, and its metadata says {stated}.",
+            hint="Build it again; a built file must not be renamed.",
+        )
