@@ -1,0 +1,337 @@
+"""HTTP: the only place that makes sessions, decides what they trust, and turns their errors into words.
+
+A `Session` sends what it is given and nothing else: no netrc, no cookies, no retries (the upload
+engine retries), no credentials to another origin after a redirect, no plain HTTP but to this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
+
+from publish_all import __version__
+from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
+from publish_all._secret import Secret
+from publish_all._urls import origin, shown_url, without_userinfo
+from publish_all.errors import ConfigurationError
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+READ_TIMEOUT = 60.0
+"""Seconds to wait for the next bytes of a reply, or for the server to take the next bytes of a body."""
+REPLY_LIMIT = 64 * 1024 * 1024
+"""The longest reply that is read into memory, in bytes; the largest index pages are about half of it."""
+POOL_SIZE = 16
+"""Connections kept per host: more than uploads ever run at once."""
+
+_MIB = 1024 * 1024
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that may pass by themselves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BasicAuth:
+    """HTTP Basic authentication (RFC 7617), in UTF-8."""
+
+    username: str
+    secret: Secret
+
+    def header(self) -> str:
+        pair = f"{self.username}:{self.secret.reveal()}".encode()
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BearerAuth:
+    """A bearer token (RFC 6750)."""
+
+    secret: Secret
+
+    def header(self) -> str:
+        return f"Bearer {self.secret.reveal()}"
+
+
+Auth: TypeAlias = BasicAuth | BearerAuth
+Body: TypeAlias = bytes | Iterable[bytes]
+"""A body: bytes, or an iterable with `__len__` whose iteration starts anew each time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """A whole reply. `url` is where it came from after redirects; header names are case-insensitive."""
+
+    status: int
+    reason: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=CaseInsensitiveDict)
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the status is one that may pass by itself."""
+        return self.status in RETRYABLE_STATUSES
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `ValueError`."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """A reply whose body is read while it arrives."""
+
+    reply: Reply
+    chunks: Iterator[bytes]
+
+    @property
+    def size(self) -> int | None:
+        """The announced size in bytes, None when it is not announced or the body is encoded."""
+        length = self.reply.headers.get("Content-Length", "")
+        encoded = self.reply.headers.get("Content-Encoding", "identity") != "identity"
+        return int(length) if length.isdigit() and not encoded else None
+
+
+class Session:
+    """Sends requests; safe for several threads. Make it with `make_session`."""
+
+    def __init__(self, session: requests.Session, *, timeout: tuple[float, float]) -> None:
+        self._session = session
+        self._timeout = timeout
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        auth: Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        redirects: bool = False,
+        limit: int = REPLY_LIMIT,
+    ) -> Reply:
+        """Send one request and read the reply, whatever its status.
+
+        Redirects are followed only if asked for. Raises `HttpError` when no whole reply comes, and
+        `ConfigurationError` for an address that is not allowed.
+        """
+        with self.stream(method, url, auth=auth, headers=headers, body=body, redirects=redirects) as download:
+            content = _read(download, limit, url)
+            return Reply(
+                status=download.reply.status,
+                reason=download.reply.reason,
+                url=download.reply.url,
+                headers=download.reply.headers,
+                body=content,
+            )
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        auth: Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        redirects: bool = False,
+    ) -> Iterator[Download]:
+        """As `request`, but the body is read by iterating over `chunks`, within the `with` block."""
+        ensure_allowed(url)
+        target = without_userinfo(url)
+        try:
+            with self._session.request(
+                method,
+                target,
+                auth=_Authorization(auth),
+                headers=dict(headers or {}),
+                data=cast("Any", body),
+                allow_redirects=redirects,
+                timeout=self._timeout,
+                stream=True,
+            ) as response:
+                yield Download(reply=_head(response), chunks=_chunks(response, target))
+        except requests.RequestException as error:
+            raise translate(error, target) from error
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpOptions:
+    """How to connect.
+
+    `ca_cert`, a bundle in PEM, replaces the system's trust; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
+    add to it. `client_cert` holds the key too, unless `client_key` does. `timeout` is in seconds, for
+    each operation on the network; None for 10 to connect and 60 for anything else.
+    """
+
+    ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    timeout: float | None = None
+    user_agent: str = f"publish-all/{__version__}"
+
+
+def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter | None = None) -> Session:
+    """A session that trusts what the system trusts, with the proxies of the environment.
+
+    `transport` replaces the network, for tests. Raises `ConfigurationError` for a certificate file
+    that is not there.
+    """
+    options = options or HttpOptions()
+    _ensure_files(options)
+    connect = CONNECT_TIMEOUT if options.timeout is None else options.timeout
+    read = READ_TIMEOUT if options.timeout is None else options.timeout
+    session = _Requests()
+    session.headers["User-Agent"] = options.user_agent
+    session.verify = str(options.ca_cert) if options.ca_cert else True
+    if options.client_cert:
+        cert = str(options.client_cert)
+        session.cert = (cert, str(options.client_key)) if options.client_key else cert
+    adapter = transport or _Adapter(_system_trust() if options.ca_cert is None else None, read)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return Session(session, timeout=(connect, read))
+
+
+def _ensure_files(options: HttpOptions) -> None:
+    for path in (options.ca_cert, options.client_cert, options.client_key):
+        if path is not None and not path.is_file():
+            raise ConfigurationError(f"There is no certificate file {path}.")
+
+
+class _Requests(requests.Session):
+    """requests, without what it would add by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        # Every hop of a redirect comes through here.
+        ensure_allowed(url)
+        return super().get_adapter(url)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        # requests would keep the header on some changes of scheme and port, and look into netrc.
+        if origin(response.request.url or "") != origin(prepared_request.url or ""):
+            prepared_request.headers.pop("Authorization", None)
+
+
+class _Authorization(AuthBase):
+    """Sets our header, or none. That it is there keeps requests from looking into netrc and the URL."""
+
+    def __init__(self, auth: Auth | None) -> None:
+        self._auth = auth
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._auth is not None:
+            request.headers["Authorization"] = self._auth.header()
+        return request
+
+
+class _Adapter(HTTPAdapter):
+    """Connections with the system's trust, and with our time-out for sending."""
+
+    def __init__(self, context: ssl.SSLContext | None, send_timeout: float) -> None:
+        self._context = context
+        self._send_timeout = send_timeout
+        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self._context is not None:
+            kwargs["ssl_context"] = self._context
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._send_timeout)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if self._context is not None:
+            kwargs["ssl_context"] = self._context
+        return super().proxy_manager_for(proxy, **kwargs)
+
+
+def _pools(send_timeout: float) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """Pools whose connections wait so long for each piece of a body to be taken.
+
+    urllib3 sends with the time-out of connecting, which is too short for a server that stops reading
+    for a while, and applies the other one only to the reply.
+    """
+
+    class Plain(urllib3.connection.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(send_timeout)
+
+    class Tls(urllib3.connection.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            if self.sock is not None:
+                self.sock.settimeout(send_timeout)
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class TlsPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Tls
+
+    return {"http": PlainPool, "https": TlsPool}
+
+
+def _system_trust() -> ssl.SSLContext | None:
+    """The trust store of the operating system; None (certifi's) where it can't be had."""
+    try:
+        import truststore
+    except ImportError:
+        return None
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _head(response: requests.Response) -> Reply:
+    return Reply(
+        status=response.status_code,
+        reason=response.reason or "",
+        url=response.url,
+        headers=response.headers,
+    )
+
+
+def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(chunk_size=_MIB)
+    except requests.RequestException as error:
+        raise translate(error, url) from error
+
+
+def _read(download: Download, limit: int, url: str) -> bytes:
+    body = bytearray()
+    for chunk in download.chunks:
+        body += chunk
+        if len(body) > limit:
+            raise HttpError(
+                f"The reply of {shown_url(url)} is longer than {limit // _MIB} MiB.",
+                failure=Failure.DROPPED,
+                url=url,
+            )
+    return bytes(body)

@@ -1,0 +1,202 @@
+"""Why an HTTP request had no reply, in plain words: what requests and urllib3 raise, as a small closed set."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import ssl
+from collections.abc import Iterator
+
+import requests
+import urllib3
+from urllib3.exceptions import NameResolutionError
+
+from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url
+from publish_all.errors import RepositoryError
+
+
+class Failure(enum.Enum):
+    """Why no reply, or no usable reply, came."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    DNS = "dns"
+    DROPPED = "dropped"
+    STATUS = "status"
+    INVALID = "invalid"
+
+
+class HttpError(RepositoryError):
+    """A request had no usable reply. `retryable`: it may pass by itself; `retry_after`: in so many seconds."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failure: Failure,
+        url: str,
+        hint: str | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.failure = failure
+        self.url = url
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+def ensure_allowed(url: str) -> None:
+    """Raise `HttpError` unless the URL is https, or http to this machine."""
+    shown = shown_or_raw(url)
+    try:
+        scheme, host, _ = origin(url)
+    except ValueError as error:
+        raise HttpError(f"{shown} is not a URL: {error}.", failure=Failure.INVALID, url=shown) from error
+    if scheme not in {"https", "http"} or not host:
+        raise HttpError(
+            f"{shown} is not an address that can be uploaded to or read from.",
+            failure=Failure.INVALID,
+            url=shown,
+            hint="Write a URL that starts with https://.",
+        )
+    if scheme == "http" and not is_loopback(host):
+        raise HttpError(
+            f"{shown} is not encrypted: credentials and files could be read and changed on the way.",
+            failure=Failure.INVALID,
+            url=shown,
+            hint="Use the https:// address of this server. Plain http:// works only for this machine itself.",
+        )
+
+
+def translate(error: requests.RequestException, url: str) -> HttpError:
+    """What requests raised, in plain words which name the URL."""
+    shown = shown_url(url)
+    for kind, make in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return make(shown, error)
+    return _dropped(shown, error)
+
+
+def _tls(url: str, error: Exception) -> HttpError:
+    return HttpError(
+        f"No trusted connection to {url}: {_innermost(error)}.",
+        failure=Failure.TLS,
+        url=url,
+        hint="If the server has a certificate of your organisation's own, name the file with that "
+        "authority's certificate: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE.",
+    )
+
+
+def _proxy(url: str, error: Exception) -> HttpError:
+    return HttpError(
+        f"The proxy on the way to {url} does not work: {_innermost(error)}.",
+        failure=Failure.REFUSED,
+        url=url,
+        hint="See the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+        retryable=True,
+    )
+
+
+def _slow(url: str, error: Exception) -> HttpError:
+    what = "can't be reached" if isinstance(error, requests.ConnectTimeout) else "does not answer"
+    return HttpError(
+        f"{url} {what}: no sign of it within the time allowed.",
+        failure=Failure.TIMEOUT,
+        url=url,
+        hint="See whether the server is up, or allow more time with --timeout.",
+        retryable=True,
+    )
+
+
+def _invalid(url: str, error: Exception) -> HttpError:
+    return HttpError(f"{url} is not a usable address: {_innermost(error)}.", failure=Failure.INVALID, url=url)
+
+
+def _redirects(url: str, error: Exception) -> HttpError:
+    del error
+    return HttpError(
+        f"{url} leads from one address to the next without end.", failure=Failure.INVALID, url=url
+    )
+
+
+def _connection(url: str, error: Exception) -> HttpError:
+    if _find(error, NameResolutionError) is not None:
+        return HttpError(
+            f"The host name of {url} is not known.",
+            failure=Failure.DNS,
+            url=url,
+            hint="See whether the URL is spelt right, and whether this machine has a network connection.",
+        )
+    system = _find(error, OSError)
+    if isinstance(system, OSError) and system.errno == errno.ECONNREFUSED:
+        return HttpError(
+            f"Nothing answers at {url}: the connection was refused.",
+            failure=Failure.REFUSED,
+            url=url,
+            hint="See whether the server is up and the URL names its port.",
+            retryable=True,
+        )
+    if _find(error, urllib3.exceptions.NewConnectionError) is not None:
+        return HttpError(
+            f"{url} can't be reached: {_innermost(error)}.",
+            failure=Failure.REFUSED,
+            url=url,
+            retryable=True,
+        )
+    if _find(error, TimeoutError) is not None or _find(error, urllib3.exceptions.TimeoutError) is not None:
+        return _slow(url, error)
+    return _dropped(url, error)
+
+
+def _dropped(url: str, error: Exception) -> HttpError:
+    return HttpError(
+        f"The connection to {url} broke off: {_innermost(error)}.",
+        failure=Failure.DROPPED,
+        url=url,
+        retryable=True,
+    )
+
+
+_TRANSLATIONS = (
+    (requests.exceptions.SSLError, _tls),
+    (requests.exceptions.ProxyError, _proxy),
+    (requests.exceptions.Timeout, _slow),
+    (requests.exceptions.TooManyRedirects, _redirects),
+    (requests.exceptions.InvalidURL, _invalid),
+    (requests.exceptions.InvalidSchema, _invalid),
+    (requests.exceptions.MissingSchema, _invalid),
+    (requests.exceptions.ConnectionError, _connection),
+)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it was made from: causes, contexts, `reason`s and arguments."""
+    todo, seen = [error], set[int]()
+    while todo:
+        current = todo.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        todo += [each for each in inner if isinstance(each, BaseException)]
+
+
+def _find(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    # urllib3's and requests' own classes are OSErrors too, without an errno.
+    found = [each for each in _causes(error) if isinstance(each, kind)]
+    with_number = [each for each in found if getattr(each, "errno", None) is not None]
+    return (with_number or found or [None])[0]
+
+
+def _innermost(error: BaseException) -> str:
+    """The words of the error at the bottom, on one line, without a full stop."""
+    bottom = list(_causes(error))[-1]
+    system = _find(error, OSError)
+    if isinstance(system, ssl.SSLCertVerificationError):
+        return system.verify_message.rstrip(".")
+    if isinstance(system, OSError) and system.errno is not None and system.strerror:
+        return system.strerror[:1].lower() + system.strerror[1:]
+    return " ".join(str(bottom).split()).rstrip(".") or type(bottom).__name__

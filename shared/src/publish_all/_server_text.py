@@ -1,0 +1,95 @@
+"""What servers say, made fit to be shown: short, on one line, without control characters or secrets."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from publish_all._secret import Secret
+
+SHOWN_LENGTH = 400
+"""The most characters of a server's text that are shown."""
+
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_MESSAGE_KEYS = ("message", "detail", "error_description", "description", "error", "title", "errors")
+_SECRET_LENGTH = 6
+
+
+def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = ()) -> str:
+    """The text on one line of at most `limit` characters.
+
+    Control characters, terminal escapes, and invisible marks that reorder text are replaced by spaces.
+    """
+    for secret in secrets:
+        if len(secret.reveal()) >= _SECRET_LENGTH:
+            text = text.replace(secret.reveal(), "***")
+    visible = "".join(" " if unicodedata.category(each) in _HIDDEN_CATEGORIES else each for each in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def message_of(body: bytes, content_type: str) -> str:
+    """The message in a reply's body, not yet fit to be shown: of JSON its message, of HTML its text.
+
+    Empty when there is none.
+    """
+    text = body.decode("utf-8", errors="replace").strip()
+    if "json" in content_type or text[:1] in {"{", "["}:
+        found = _json_message(text)
+        if found is not None:
+            return found
+    if "html" in content_type or text[:1] == "<":
+        return _html_text(text)
+    return text
+
+
+def _json_message(text: str) -> str | None:
+    try:
+        return "; ".join(dict.fromkeys(_messages(json.loads(text))))
+    except ValueError:
+        return None
+
+
+def _messages(value: Any) -> Iterator[str]:
+    """The first kind of message that a JSON object holds, and all of them in a list."""
+    if isinstance(value, str) and value.strip():
+        yield value.strip()
+    elif isinstance(value, list):
+        for each in value:
+            yield from _messages(each)
+    elif isinstance(value, dict):
+        for key in _MESSAGE_KEYS:
+            found = list(_messages(value.get(key)))
+            if found:
+                yield from found
+                return
+
+
+def _html_text(text: str) -> str:
+    """The text of a page without its scripts, each line once, as servers repeat the message in title and heading."""
+    collector = _TextCollector()
+    collector.feed(text)
+    collector.close()
+    lines = (" ".join(each.split()) for each in collector.texts)
+    return " ".join(dict.fromkeys(each for each in lines if each))
+
+
+class _TextCollector(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self._unseen += tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen -= tag in {"script", "style"} and self._unseen > 0
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.texts.append(data)
