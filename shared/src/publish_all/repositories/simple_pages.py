@@ -1,0 +1,255 @@
+"""The pages of a simple index: rendering and parsing HTML (PEP 503) and JSON (PEP 691); pure.
+
+The format of today, with PEP 592, 629, 658, 700 and 714, is described at
+https://packaging.python.org/specifications/simple-repository-api/. Pages are written in API version 1.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import html.parser
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+HTML_TYPE = "application/vnd.pypi.simple.v1+html"
+ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, text/html;q=0.1"
+"""What a client asks for: JSON before HTML."""
+
+_API_VERSION = "1.1"
+
+
+class PageError(ValueError):
+    """What an index sent is not a page of the simple API."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexFile:
+    """One file as an index lists it.
+
+    `url` is relative to the page when rendered, absolute when parsed. `hashes` maps hashlib's names to
+    hex digests and may be empty. `core_metadata` holds the hashes of the `.metadata` file beside it:
+    None if there is none, empty if its hash is not stated. `yanked` is the reason, None if not yanked.
+    """
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    requires_python: str | None = None
+    core_metadata: Mapping[str, str] | None = None
+    size: int | None = None
+    yanked: str | None = None
+    upload_time: str | None = None
+    provenance: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectPage:
+    """What an index has of one project. `versions` is empty where the index does not tell them."""
+
+    name: str
+    files: tuple[IndexFile, ...]
+    versions: tuple[str, ...] = ()
+
+    def file(self, filename: str) -> IndexFile | None:
+        return next((each for each in self.files if each.filename == filename), None)
+
+
+# --- rendering
+
+
+def render_project_json(page: ProjectPage) -> bytes:
+    content = {
+        "meta": {"api-version": _API_VERSION},
+        "name": page.name,
+        "versions": list(page.versions),
+        "files": [_file_as_json(each) for each in page.files],
+    }
+    return _json_bytes(content)
+
+
+def render_project_html(page: ProjectPage) -> bytes:
+    return _html_page(f"Links for {page.name}", (_anchor(each) for each in page.files))
+
+
+def render_root_json(names: Iterable[str]) -> bytes:
+    return _json_bytes(
+        {"meta": {"api-version": _API_VERSION}, "projects": [{"name": each} for each in names]}
+    )
+
+
+def render_root_html(names: Iterable[str]) -> bytes:
+    return _html_page("Simple index", (f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names))
+
+
+def _file_as_json(file: IndexFile) -> dict[str, Any]:
+    content: dict[str, Any] = {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes)}
+    if file.requires_python is not None:
+        content["requires-python"] = file.requires_python
+    if file.core_metadata is not None:
+        offered: Any = dict(file.core_metadata) or True
+        # PEP 714: the old key was misspelt by a big index; clients read either.
+        content["core-metadata"] = content["dist-info-metadata"] = offered
+    optional = {"size": file.size, "upload-time": file.upload_time, "provenance": file.provenance}
+    content |= {key: value for key, value in optional.items() if value is not None}
+    content["yanked"] = file.yanked or file.yanked is not None
+    return content
+
+
+def _json_bytes(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _anchor(file: IndexFile) -> str:
+    sha256 = file.hashes.get("sha256")
+    attributes = {"href": file.url + (f"#sha256={sha256}" if sha256 else "")}
+    if file.requires_python is not None:
+        attributes["data-requires-python"] = file.requires_python
+    if file.core_metadata is not None:
+        digest = file.core_metadata.get("sha256")
+        stated = f"sha256={digest}" if digest else "true"
+        attributes |= {"data-core-metadata": stated, "data-dist-info-metadata": stated}
+    if file.yanked is not None:
+        attributes["data-yanked"] = file.yanked
+    if file.provenance is not None:
+        attributes["data-provenance"] = file.provenance
+    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f"<a {written}>{html.escape(file.filename)}</a>"
+
+
+def _html_page(title: str, anchors: Iterable[str]) -> bytes:
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta name="pypi:repository-version" content="{_API_VERSION}">',
+        f"<title>{html.escape(title)}</title>",
+        "</head>",
+        "<body>",
+        f"<h1>{html.escape(title)}</h1>",
+        *(f"{each}<br>" for each in anchors),
+        "</body>",
+        "</html>",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+# --- parsing
+
+
+def parse_project(body: bytes, *, content_type: str, url: str) -> ProjectPage:
+    """The project page that came from `url`. Raises `PageError` when it is not one."""
+    if content_type.endswith("json"):
+        return _parse_json(body, url)
+    if content_type in {HTML_TYPE, "text/html", "application/xhtml+xml", ""}:
+        return _parse_html(body, url)
+    raise PageError(f"{content_type} is not a type of the simple API")
+
+
+def _parse_json(body: bytes, url: str) -> ProjectPage:
+    try:
+        content = json.loads(body)
+        _ensure_version(str(content["meta"]["api-version"]))
+        files = tuple(_file_from_json(each, url) for each in content["files"])
+        versions = tuple(str(each) for each in content.get("versions", ()))
+        return ProjectPage(name=str(content["name"]), files=files, versions=versions)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PageError(f"not a project page in JSON: {error}") from error
+
+
+def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
+    offered = content.get("core-metadata", content.get("dist-info-metadata"))
+    yanked = content.get("yanked")
+    size = content.get("size")
+    return IndexFile(
+        filename=str(content["filename"]),
+        url=urljoin(url, str(content["url"])),
+        hashes=_hashes(content["hashes"].items()),
+        requires_python=content.get("requires-python") or None,
+        core_metadata=_offered(offered),
+        size=size if isinstance(size, int) else None,
+        yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
+        upload_time=content.get("upload-time"),
+        provenance=content.get("provenance"),
+    )
+
+
+def _offered(value: Any) -> Mapping[str, str] | None:
+    if isinstance(value, Mapping):
+        return _hashes(value.items())
+    return {} if value else None
+
+
+def _parse_html(body: bytes, url: str) -> ProjectPage:
+    parser = _Anchors(url)
+    parser.feed(body.decode("utf-8", errors="replace"))
+    parser.close()
+    _ensure_version(parser.version)
+    if not parser.is_page:
+        raise PageError("not a page in HTML")
+    name = posixpath.basename(urlsplit(url).path.rstrip("/"))
+    return ProjectPage(name=unquote(name), files=tuple(parser.files))
+
+
+class _Anchors(html.parser.HTMLParser):
+    """Collects the files that a page links to."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.files: list[IndexFile] = []
+        self.version = "1.0"
+        self.is_page = False
+        self._base = url
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.is_page = self.is_page or tag in {"html", "body", "a"}
+        if tag == "base" and found.get("href"):
+            self._base = urljoin(self._base, found["href"])
+        elif tag == "meta" and found.get("name") == "pypi:repository-version":
+            self.version = found.get("content", "1.0")
+        elif tag == "a" and found.get("href"):
+            self._add(found)
+
+    def _add(self, attributes: Mapping[str, str]) -> None:
+        url, fragment = urldefrag(urljoin(self._base, attributes["href"]))
+        filename = unquote(posixpath.basename(urlsplit(url).path))
+        if not filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg")):
+            return
+        offered = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
+        self.files.append(
+            IndexFile(
+                filename=filename,
+                url=url,
+                hashes=_hashes(_pairs(fragment.split("&"))),
+                requires_python=attributes.get("data-requires-python") or None,
+                core_metadata=None if offered in {None, "false"} else _hashes(_pairs([offered or ""])),
+                yanked=attributes.get("data-yanked"),
+                provenance=attributes.get("data-provenance"),
+            )
+        )
+
+
+def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for each in texts:
+        name, equals, value = each.partition("=")
+        if equals:
+            yield name, value
+
+
+def _hashes(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, str]:
+    """Only what are hashes: `#egg=…` and `#subdirectory=…` stand at the same place."""
+    return {str(name): str(value).lower() for name, value in pairs if name in hashlib.algorithms_guaranteed}
+
+
+def _ensure_version(version: str) -> None:
+    """PEP 629: another major version means a page that we can't understand."""
+    if version.partition(".")[0] != "1":
+        raise PageError(f"version {version} of the simple API is not known")
