@@ -15,6 +15,11 @@ from typing import Any
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
+def empty() -> Mapping[str, Any]:
+    """`EMPTY` as a default of a field: before Python 3.12 dataclasses take it for mutable."""
+    return EMPTY
+
+
 class RepositoryKind(enum.Enum):
     """How a repository is spoken to."""
 
@@ -46,8 +51,10 @@ class Scope(enum.Enum):
 class RepositoryConfig:
     """One `[tool.publish-all.repositories.NAME]`, merged over what lies below it.
 
-    `url` may hold `{owner}`, `{repository}` and `{name}` (the distribution's); None only for the
-    built-in `local`, whose folder depends on the user. `scope` and `origin` tell who stated the URL.
+    `url` may hold `{owner}`, `{repository}` and `{name}` (the distribution's). In a `ProjectConfig` it is
+    None where the project states other keys only; a repository that `config.known` gives always has
+    one. For the kind `directory` that is then an absolute path of this machine. `scope` and `origin`
+    tell who stated the URL, `origins` for each key of TOML that anyone stated where that was.
     """
 
     name: str
@@ -61,6 +68,7 @@ class RepositoryConfig:
     trusted_publishing: When = When.AUTO
     scope: Scope = Scope.PROJECT
     origin: str = ""
+    origins: Mapping[str, str] = field(default_factory=empty, compare=False)
 
 
 class VersionSource(enum.Enum):
@@ -103,7 +111,7 @@ class WheelConfig:
     tag: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    force_include: Mapping[str, str] = EMPTY
+    force_include: Mapping[str, str] = field(default_factory=empty)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,24 +119,27 @@ class VariantConfig:
     """`[tool.publish-all.variants.NAME]` or `[tool.publish-all.variant-defaults]` (`variant` is then None).
 
     None and empty mean "not stated". `project` holds the inline `[project]` keys, `tool` the inline
-    `[tool.*]` tables, as plain TOML values. `layout` and `force_include` map path to path.
+    `[tool.*]` tables, `dependency_groups` the inline `[dependency-groups]`, as plain TOML values.
+    `layout` and `force_include` map path to path. `local_version` is what follows the `+`.
     """
 
     variant: str | None
     name: str | None = None
     pyproject: str | None = None
     overlay: str | None = None
-    layout: Mapping[str, str] = EMPTY
-    project: Mapping[str, Any] = EMPTY
+    layout: Mapping[str, str] = field(default_factory=empty)
+    project: Mapping[str, Any] = field(default_factory=empty)
     extend_dependencies: tuple[str, ...] = ()
     exclude_dependencies: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    force_include: Mapping[str, str] = EMPTY
-    tool: Mapping[str, Any] = EMPTY
+    force_include: Mapping[str, str] = field(default_factory=empty)
+    tool: Mapping[str, Any] = field(default_factory=empty)
+    dependency_groups: Mapping[str, Any] = field(default_factory=empty)
+    local_version: str | None = None
     publish_to: tuple[str, ...] | None = None
     sdist: bool | None = None
-    wheels: Mapping[str, WheelConfig] = EMPTY
+    wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +147,8 @@ class ProjectConfig:
     """`[tool.publish-all]` of one project.
 
     `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
-    `origins` tells for each key path stated under `tool.publish-all` which file (and line) says it.
+    `private` also says that a classifier starts with `Private ::`. `origins` tells for each full key
+    path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
     """
 
     root: Path
@@ -146,9 +158,9 @@ class ProjectConfig:
     include_base: bool = False
     before_publish: tuple[str, ...] = ()
     private: bool = False
-    repositories: Mapping[str, RepositoryConfig] = EMPTY
+    repositories: Mapping[str, RepositoryConfig] = field(default_factory=empty)
     version: VersionConfig = field(default_factory=VersionConfig)
     variant_defaults: VariantConfig = field(default_factory=lambda: VariantConfig(variant=None))
-    variants: Mapping[str, VariantConfig] = EMPTY
-    wheels: Mapping[str, WheelConfig] = EMPTY
-    origins: Mapping[str, str] = EMPTY
+    variants: Mapping[str, VariantConfig] = field(default_factory=empty)
+    wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
+    origins: Mapping[str, str] = field(default_factory=empty)

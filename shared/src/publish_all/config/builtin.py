@@ -1,0 +1,64 @@
+"""The repositories that every project knows, and how names of repositories are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+
+ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi"})
+"""What Hatch calls them."""
+
+FIXED = frozenset({"pypi", "testpypi", "github"})
+"""Those whose address a project can't change: a pull request must not redirect a token."""
+
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def normalized(name: str) -> str:
+    """The name by which repositories are compared: `Corp_EU` and `corp-eu` are one."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def canonical(name: str) -> str:
+    """As `normalized`, with an alias replaced by what it stands for."""
+    key = normalized(name)
+    return ALIASES.get(key, key)
+
+
+def _built_in(
+    name: str, kind: RepositoryKind, url: str | None, index_url: str | None = None
+) -> RepositoryConfig:
+    stated = {"kind": kind, "url": url, "index-url": index_url}
+    return RepositoryConfig(
+        name=name,
+        kind=kind,
+        url=url,
+        index_url=index_url,
+        scope=Scope.BUILT_IN,
+        origin="built in",
+        origins=MappingProxyType({key: "built in" for key, value in stated.items() if value is not None}),
+    )
+
+
+BUILT_IN: Mapping[str, RepositoryConfig] = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            _built_in(
+                "pypi", RepositoryKind.LEGACY, "https://upload.pypi.org/legacy/", "https://pypi.org/simple/"
+            ),
+            _built_in(
+                "testpypi",
+                RepositoryKind.LEGACY,
+                "https://test.pypi.org/legacy/",
+                "https://test.pypi.org/simple/",
+            ),
+            _built_in("github", RepositoryKind.OCI, "ghcr.io/{owner}"),
+            _built_in("local", RepositoryKind.DIRECTORY, None),
+        )
+    }
+)
+"""By name. `local` has no URL here: `config.known` puts in the user's folder."""

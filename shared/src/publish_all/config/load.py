@@ -1,0 +1,94 @@
+"""Finds, reads and parses a project's pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from publish_all._toml import TOMLDecodeError, loads
+from publish_all.config.lines import key_lines
+from publish_all.config.model import EMPTY, ProjectConfig
+from publish_all.config.parse import TABLE, parse_project
+from publish_all.config.problems import dotted
+from publish_all.errors import ConfigurationError
+
+PYPROJECT = "pyproject.toml"
+
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def find_pyproject(directory: Path) -> Path:
+    """The first pyproject.toml in a folder or above it. Raises `ConfigurationError`."""
+    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
+    if not start.is_dir():
+        msg = f"there is no folder {start}"
+        raise ConfigurationError(msg, hint="Name the folder of a project.")
+    for folder in (start, *start.parents):
+        if (found := folder / PYPROJECT).is_file():
+            return found
+    msg = f"there is no {PYPROJECT} in {start} or above it"
+    raise ConfigurationError(msg, hint="Run this inside a project, or name its folder with -C.")
+
+
+def load_project(directory: Path) -> ProjectConfig:
+    """The configuration of the project at or above `directory`.
+
+    Raises `ConfigurationError` when there is no project, its file is not TOML, or what
+    `[tool.publish-all]` says is wrong.
+    """
+    path = find_pyproject(directory)
+    text = read_text(path)
+    pyproject = parse_toml(text, path)
+    return parse_project(pyproject, root=path.parent, file=PYPROJECT, origins=own_origins(text))
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """The values and the text of a TOML file. Raises `ConfigurationError` that names file and line."""
+    text = read_text(path)
+    return parse_toml(text, path), text
+
+
+def read_text(path: Path) -> str:
+    try:
+        # Not universal newlines: TOML knows them itself, and a lone carriage return is an error there.
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        msg = f"{path}:{line}: is not UTF-8, as TOML must be"
+        raise ConfigurationError(msg, hint="Save the file as UTF-8.") from error
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return loads(text)
+    except TOMLDecodeError as error:
+        message = str(error)
+        at = _AT.search(message)
+        line = (int(at[1]) if at[1] else text.rstrip("\n").count("\n") + 1) if at else None
+        where = f"{path}:{line}" if line is not None else str(path)
+        what = (
+            _AT.sub("", message)
+            if text[:1] != "\ufeff"
+            else "begins with a byte order mark, which TOML forbids"
+        )
+        msg = f"{where}: is not TOML: {what}"
+        raise ConfigurationError(msg) from error
+
+
+def file_origins(text: str, file: str) -> Mapping[str, str]:
+    """`file:line` of each key of a TOML file, by its dotted path."""
+    return MappingProxyType({dotted(key): f"{file}:{line}" for key, line in key_lines(text).items()})
+
+
+def own_origins(text: str) -> Mapping[str, str]:
+    """As `file_origins`, for what a pyproject.toml says to us; cheap where it says nothing."""
+    if TABLE[1] not in text:
+        return EMPTY
+    return file_origins(text, PYPROJECT)

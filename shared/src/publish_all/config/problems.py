@@ -1,0 +1,70 @@
+"""What is wrong with one configuration file, collected so that all of it is told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from publish_all.config.model import EMPTY
+from publish_all.errors import ConfigurationError
+
+KeyPath: TypeAlias = "tuple[str | int, ...]"
+"""The keys that lead to a value; a number is a place in a list."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(path: KeyPath) -> str:
+    """The path as TOML writes it: `tool.publish-all.variants."a b".exclude[1]`."""
+    return "".join(_piece(each) for each in path).removeprefix(".")
+
+
+def _piece(key: str | int) -> str:
+    if isinstance(key, int):
+        return f"[{key}]"
+    return f".{key}" if _BARE.fullmatch(key) else f'."{key}"'
+
+
+class Problems:
+    """Collects problems of one file and raises them as one `ConfigurationError`.
+
+    `origins` maps dotted key paths to `file:line`; a key that has none stands where the nearest
+    table or list around it does.
+    """
+
+    def __init__(self, file: str, origins: Mapping[str, str] = EMPTY) -> None:
+        self.file = file
+        self._origins = origins
+        self._found: list[tuple[str, str]] = []
+
+    def add(self, path: KeyPath, message: str, *, hint: str = "") -> None:
+        where = f"{self.origin(path)}: {dotted(path)}" if path else self.file
+        self._found.append((_one_line(f"{where}: {message}"), hint))
+
+    def origin(self, path: KeyPath) -> str:
+        """`pyproject.toml:12`, or the file alone."""
+        for each in _outwards(path):
+            if (origin := self._origins.get(dotted(each))) is not None:
+                return origin
+        return self.file
+
+    def raise_if_any(self) -> None:
+        """Raise `ConfigurationError`: the first problem is the headline, the others follow on their own lines."""
+        if not self._found:
+            return
+        (headline, hint), *others = self._found
+        lines = [headline, *(f"{message} ({hint})" if hint else message for message, hint in others)]
+        raise ConfigurationError("\n".join(lines), hint=hint or None)
+
+
+def _outwards(path: KeyPath) -> Iterator[KeyPath]:
+    for length in range(len(path), 0, -1):
+        yield path[:length]
+
+
+def _one_line(text: str) -> str:
+    """The text without control characters, which keys and values of TOML may hold."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

@@ -1,0 +1,124 @@
+"""`[repositories.NAME]` tables, of a project or of the user's own configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from publish_all.config.addresses import index_url_problem, url_problem
+from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical
+from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope, When
+from publish_all.config.table import Table
+
+KINDS = tuple(each.value for each in RepositoryKind)
+RESERVED_KINDS = ("github-release",)
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "kind": "kind",
+        "url": "url",
+        "index-url": "index_url",
+        "username": "username",
+        "owner": "owner",
+        "link": "link",
+        "attestations": "attestations",
+        "trusted-publishing": "trusted_publishing",
+    }
+)
+"""The keys of a repository in TOML, and the fields they become."""
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_OWNER = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with the name of a repository, or None. Variables are named after it."""
+    if _NAME.fullmatch(name):
+        return None
+    return f"{name!r} can't name a repository: letters, digits, '-', '_' and '.' only, no mark at either end"
+
+
+def owner_problem(owner: str) -> str | None:
+    """What is wrong with the name of a GitHub user or organisation: it becomes a part of a URL."""
+    return None if _OWNER.fullmatch(owner) and owner.strip(".") else f"{owner!r} is not the name of an owner"
+
+
+def parse_repositories(tables: Table | None, *, scope: Scope) -> Mapping[str, RepositoryConfig]:
+    """The stated repositories by name, in order; a built-in one under its own name, whatever alias is used."""
+    found: dict[str, RepositoryConfig] = {}
+    written: dict[str, str] = {}
+    for name, table in tables.tables() if tables is not None else ():
+        if (trouble := name_problem(name)) is not None:
+            table.problems.add(table.path, trouble)
+            continue
+        key = canonical(name)
+        if key in written:
+            table.problems.add(
+                table.path, _same_name(written[key], name), hint="Give one of them another name."
+            )
+            continue
+        written[key] = name
+        shown = key if key in BUILT_IN else name
+        found[shown] = _parse_repository(shown, name, table, scope)
+    return MappingProxyType(found)
+
+
+def _same_name(first: str, second: str) -> str:
+    if canonical(first) in ALIASES.values():
+        return f"{first!r} and {second!r} are the same repository"
+    return f"{first!r} and {second!r} differ only by '-', '_', '.' or case"
+
+
+def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> RepositoryConfig:
+    if scope is Scope.PROJECT and name in FIXED:
+        _keep_address(name, written, table)
+    built_in = BUILT_IN.get(name)
+    stated = table.choice("kind", KINDS, reserved=RESERVED_KINDS)
+    kind = RepositoryKind(stated) if stated else built_in.kind if built_in else RepositoryKind.LEGACY
+    config = RepositoryConfig(
+        name=name,
+        kind=kind,
+        url=table.string("url", lambda url: url_problem(url, kind)),
+        index_url=table.string("index-url", lambda url: index_url_problem(url, kind)),
+        username=table.string("username", _not_empty),
+        owner=table.string("owner", owner_problem),
+        link=table.string("link", _link_problem),
+        attestations=_when(table, "attestations"),
+        trusted_publishing=_when(table, "trusted-publishing"),
+        scope=scope,
+        origin=table.problems.origin((*table.path, "url")),
+        origins=MappingProxyType({key: table.problems.origin((*table.path, key)) for key in table.values}),
+    )
+    table.close()
+    return config
+
+
+def _keep_address(name: str, written: str, table: Table) -> None:
+    """Report each key by which a project would send a built-in repository's uploads elsewhere."""
+    variable = f"PUBLISH_ALL_REPOSITORIES_{name.upper()}_URL"
+    also = "" if name == written else f" ({written!r} is another name of it)"
+    for key in ("url", "index-url", "kind"):
+        if key in table.values:
+            table.add(
+                key,
+                f"a project can't change where the built-in repository {name!r} is{also}: "
+                "anyone who can change this file could redirect your token with it",
+                hint=f"Give another address another name, as [tool.publish-all.repositories.{name}-2]; or set "
+                f"{variable}, or your own publish-all/config.toml, where only you can.",
+            )
+
+
+def _when(table: Table, key: str) -> When:
+    return When(table.choice(key, tuple(each.value for each in When)) or "auto")
+
+
+def _not_empty(value: str) -> str | None:
+    return None if value.strip() else "must not be empty"
+
+
+def _link_problem(value: str) -> str | None:
+    owner, slash, repository = value.partition("/")
+    if slash and owner_problem(owner) is None and owner_problem(repository) is None:
+        return None
+    return f"{value!r} must be OWNER/REPOSITORY on GitHub"
