@@ -1,0 +1,224 @@
+"""Builds variants with the real hatchling, in this process, on the real tree."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.__about__ import __version__
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+
+from publish_all._toml import loads
+from publish_all.builders.hatchling_classes import (
+    PROJECT_FILE,
+    OverlaidMetadata,
+    OverlaidSdistBuilder,
+    OverlaidWheelBuilder,
+    Shipped,
+    Table,
+    has_hooks,
+)
+from publish_all.builders.hatchling_overlay import overlaid
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages
+from publish_all.errors import BuildError, PublishAllError, VersionError
+from publish_all.variants.variant import BuildVariant
+
+MakeTree = Callable[[Path, Path], SourceTree]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HookOptions:
+    """What hatchling is to do beside building; None leaves it to its `HATCH_BUILD_…` variables."""
+
+    hooks_only: bool | None = False
+    clean: bool | None = False
+    clean_hooks_after: bool | None = None
+    clean_only: bool = False
+
+
+_BUILD = HookOptions()
+
+
+def _make_tree(root: Path, output: Path) -> SourceTree:
+    return SourceTree(root, leave_out=(output,))
+
+
+class HatchlingBuilder:
+    """Builds the project at `root`: what hatchling alone writes where pyproject.toml says the same.
+
+    `app` is what build hooks speak to, hatchling's own by default.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        plugin_manager: PluginManager | None = None,
+        app: Any = None,
+        make_tree: MakeTree = _make_tree,
+    ) -> None:
+        self._root = root.resolve()
+        self._plugin_manager = plugin_manager or PluginManager()
+        self._app = app
+        self._make_tree = make_tree
+        self._tree: tuple[Path, SourceTree] | None = None
+        self._prepared: tuple[BuildVariant, Path, Table] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"hatchling {__version__}"
+
+    def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
+        """Write the variant's sdist or wheel into `output`; other files there are left alone."""
+        built = self.run(variant, kind, output)
+        if built is None:
+            msg = f"hatchling wrote no {kind} for {variant.label}"
+            raise BuildError(msg)
+        return built
+
+    def run(
+        self, variant: BuildVariant, kind: str, output: Path, options: HookOptions = _BUILD
+    ) -> Path | None:
+        """As `build`, with hatchling's options for hooks; None where these say to build nothing.
+
+        Raises `BuildError` for whatever hatchling or a build hook raises, `ConfigurationError` for
+        what is wrong in the configuration.
+        """
+        output = output.resolve()
+        with _translated(variant, kind), self._folder(variant, output) as tree, _working_in(tree.root):
+            return self._run(tree, variant, kind, output, options)
+
+    def _run(
+        self, tree: SourceTree, variant: BuildVariant, kind: str, output: Path, options: HookOptions
+    ) -> Path | None:
+        config = copy.deepcopy(self._configuration(tree, variant, output))
+        # Hooks make files, so what there is to ship is asked anew once they have run.
+        fresh = self._make_tree(tree.root, output) if has_hooks(config, kind) else tree
+        shipped = Shipped(fresh, output=output, forced=_forced(variant))
+        metadata = OverlaidMetadata(str(tree.root), self._plugin_manager, config)
+        with TemporaryDirectory(prefix="publish-all-") as folder:
+            builder = self._builder(kind, metadata, shipped, Path(folder))
+            built = list(
+                builder.build(
+                    directory=str(output),
+                    versions=["standard"],
+                    hooks_only=options.hooks_only,
+                    clean=options.clean,
+                    clean_hooks_after=options.clean_hooks_after,
+                    clean_only=options.clean_only,
+                )
+            )
+        return Path(built[0]) if built else None
+
+    def _builder(
+        self, kind: str, metadata: OverlaidMetadata, shipped: Shipped, folder: Path
+    ) -> OverlaidWheelBuilder | OverlaidSdistBuilder:
+        made: OverlaidWheelBuilder | OverlaidSdistBuilder
+        arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
+        if kind == "wheel":
+            made = OverlaidWheelBuilder(*arguments)
+        else:
+            made = OverlaidSdistBuilder(*arguments)
+            made.project_file = folder / PROJECT_FILE
+            made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
+        made.shipped = shipped
+        return made
+
+    def _configuration(self, tree: SourceTree, variant: BuildVariant, output: Path) -> Table:
+        """The overlaid configuration, kept for the variant's next file."""
+        if self._prepared is not None:
+            last, root, config = self._prepared
+            if last is variant and root == tree.root:
+                return config
+        config = overlaid(tree, variant, output=output)
+        self._prepared = (variant, tree.root, config)
+        return config
+
+    @contextlib.contextmanager
+    def _folder(self, variant: BuildVariant, output: Path) -> Iterator[SourceTree]:
+        """Where the variant is built: the project itself, or a stage where a layout moves its files."""
+        if self._tree is None or self._tree[0] != output:
+            self._tree = (output, self._make_tree(self._root, output))
+        tree = self._tree[1]
+        if not variant.layout:
+            yield tree
+            return
+        with TemporaryDirectory(prefix="publish-all-") as folder:
+            additions = {
+                source: source
+                for source in variant.force_include
+                if not _is_laid_out(source, variant) and (self._root / source).exists()
+            }
+            stage = Stages(tree, Path(folder)).fresh(layout=variant.layout, additions=additions)
+            yield self._make_tree(stage, output)
+
+
+def dynamic_version(root: Path) -> str:
+    """The version which hatchling gives the project at `root`, normalised. Raises `VersionError`."""
+    try:
+        with _working_in(root):
+            return ProjectMetadata(str(root), PluginManager()).version
+    except PublishAllError:
+        raise
+    except (Exception, SystemExit) as error:
+        msg = f"hatchling can't tell the version of {root}: {error}"
+        raise VersionError(
+            msg, hint="Look at [tool.hatch.version] and the file or plugin that it names."
+        ) from error
+
+
+def _forced(variant: BuildVariant) -> Iterator[str]:
+    return (os.path.normpath(source).replace(os.sep, "/") for source in variant.force_include)
+
+
+def _is_laid_out(source: str, variant: BuildVariant) -> bool:
+    """Whether a path means a place in the stage which the layout fills."""
+    parts = Path(source).parts
+    return any(
+        Path(right).parts in (parts[: len(Path(right).parts)], ()) for right in variant.layout.values()
+    )
+
+
+def _document(config: Table) -> str:
+    """The sdist's pyproject.toml. Raises `BuildError` if it does not read back as what was written."""
+    import tomlkit
+
+    text = tomlkit.dumps(config)
+    if loads(text) != config:
+        msg = "the resolved pyproject.toml does not survive being written and read again"
+        raise BuildError(
+            msg, hint="This is a defect of publish-all; please report it with your pyproject.toml."
+        )
+    return text
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    """Work in a folder: PEP 517 promises hooks that they run in the root of the sources."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def _translated(variant: BuildVariant, kind: str) -> Iterator[None]:
+    """Hatchling and the hooks of projects raise anything; `SystemExit` is how hatchling's own `abort` ends."""
+    try:
+        yield
+    except PublishAllError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = str(error) or type(error).__name__
+        msg = f"hatchling could not build the {kind} of {variant.label}: {what}"
+        raise BuildError(msg, hint="`publish-all variants --diff NAME` shows what it was told.") from error

@@ -1,0 +1,174 @@
+"""hatchling's own builders, told what to build instead of reading it from the working tree.
+
+They differ from hatchling's in four points, and in nothing else: the metadata comes from a given
+configuration without hatch.toml; what git ignores is not shipped, also where a nested .gitignore says
+so; the sdist holds the given pyproject.toml; and a clean removes no other project's files.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.plugin.interface import BuilderInterface, IncludedFile
+from hatchling.builders.sdist import SdistBuilder, SdistBuilderConfig
+from hatchling.builders.wheel import WheelBuilder, WheelBuilderConfig
+from hatchling.metadata.core import HatchMetadata, ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+
+from publish_all.builders.source_tree import SourceTree, normal
+
+HATCH_FILE = "hatch.toml"
+PROJECT_FILE = "pyproject.toml"
+Table: TypeAlias = dict[str, Any]
+
+
+class OverlaidMetadata(ProjectMetadata[PluginManager]):
+    """The metadata of a given configuration: hatch.toml has been folded into it and is not read again."""
+
+    _overlaid: HatchMetadata[PluginManager] | None = None
+
+    @property
+    def hatch(self) -> HatchMetadata[PluginManager]:
+        if self._overlaid is None:
+            table = self.config.get("tool", {}).get("hatch", {})
+            # As hatchling does, whose own annotation of its plugin manager is optional only here.
+            self._overlaid = HatchMetadata(self.root, table, self.plugin_manager or PluginManager())
+        return self._overlaid
+
+
+class Shipped:
+    """What may be shipped of a tree: what git does not ignore, and nothing of the output folder.
+
+    `forced` names files and folders (relative to the root) that a variant includes by force: of a
+    folder which git does not ignore as a whole, the ignored files still stay out.
+    """
+
+    def __init__(self, tree: SourceTree, *, output: Path | None = None, forced: Iterable[str] = ()) -> None:
+        self._tree = tree
+        self._output = _below(output, tree.root) if output is not None else None
+        self._forced = frozenset(forced)
+
+    def allows(self, path: str) -> bool:
+        """Whether a file at this path, relative to the root, may be shipped."""
+        path = _composed(path)
+        if self._output is not None and path.startswith(self._output + "/"):
+            return False
+        return not self._tree.in_git or path in self._known
+
+    def allows_forced(self, source: str, path: str) -> bool:
+        """The same for a file below `source`, both absolute, which is included by force."""
+        below = _below(Path(source), self._tree.root)
+        if below is None or below not in self._forced:
+            return True
+        return os.path.relpath(path, self._tree.root).replace(os.sep, "/") in self._tree.named(below)
+
+    @cached_property
+    def _known(self) -> _PathSet:
+        return _PathSet(self._tree.files)
+
+
+class _PathSet:
+    """Paths; a link to a folder stands for all that is seen through it."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset(_composed(each) for each in paths)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths or any(str(each) in self._paths for each in PurePosixPath(path).parents)
+
+
+def _composed(path: str) -> str:
+    # macOS: git speaks of names in composed form, the file system need not.
+    return unicodedata.normalize("NFC", path.replace(os.sep, "/"))
+
+
+def _below(path: Path, root: Path) -> str | None:
+    try:
+        relative = normal(path.resolve().relative_to(root).as_posix())
+    except ValueError:
+        return None
+    return relative or None
+
+
+class _ShippedOnly(BuilderInterface[Any, PluginManager]):
+    """What both builders share."""
+
+    shipped: Shipped | None = None
+
+    def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
+        for source, target in inclusion_map.items():
+            for file in super().recurse_forced_files({source: target}):
+                if self.shipped is None or self.shipped.allows_forced(source, file.path):
+                    yield file
+
+    def clean(self, directory: str, versions: list[str]) -> None:
+        """Remove nothing: hatchling's own removes every wheel in the folder, whosoever it is."""
+
+    def keeps_back(self, path: str) -> bool:
+        """Whether a file that hatchling selects is not to be shipped."""
+        return self.shipped is not None and not self.shipped.allows(path)
+
+
+class _ShippedOnlyConfig(BuilderConfig):
+    def path_is_excluded(self, relative_path: str) -> bool:
+        if super().path_is_excluded(relative_path):
+            return True
+        builder: object = self.builder
+        return not self.ignore_vcs and isinstance(builder, _ShippedOnly) and builder.keeps_back(relative_path)
+
+
+class OverlaidWheelConfig(_ShippedOnlyConfig, WheelBuilderConfig):
+    """hatchling's, without what is not to be shipped."""
+
+
+class OverlaidSdistConfig(_ShippedOnlyConfig, SdistBuilderConfig):
+    """hatchling's, without what is not to be shipped."""
+
+
+class OverlaidWheelBuilder(_ShippedOnly, WheelBuilder):
+    @classmethod
+    def get_config_class(cls) -> type[WheelBuilderConfig]:
+        return OverlaidWheelConfig
+
+
+class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
+    """`project_file` is the pyproject.toml which the sdist holds instead of the one in the tree."""
+
+    project_file: Path | None = None
+
+    def recurse_included_files(self) -> Iterable[IncludedFile]:
+        at_root = {str(Path(self.root, name)): name for name in (PROJECT_FILE, HATCH_FILE)}
+        for file in super().recurse_included_files():
+            match at_root.get(file.path):
+                case "pyproject.toml" if self.project_file is not None:
+                    file.path = str(self.project_file)
+                    yield file
+                case "hatch.toml":
+                    continue
+                case _:
+                    yield file
+
+    @classmethod
+    def get_config_class(cls) -> type[SdistBuilderConfig]:
+        return OverlaidSdistConfig
+
+
+def hatch_table(config: Mapping[str, Any], *keys: str) -> Table:
+    """The table below `tool.hatch`, empty where it is not stated."""
+    found: Any = config.get("tool", {}).get("hatch", {})
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def has_hooks(config: Mapping[str, Any], target: str) -> bool:
+    """Whether build hooks run for a target."""
+    return bool(
+        hatch_table(config, "build", "hooks") or hatch_table(config, "build", "targets", target, "hooks")
+    )
