@@ -22,7 +22,7 @@ demo: ## both examples, from their sources to a pip install of what was publishe
 
 test: ## all tests: of units, and against real servers and hosts
 	$(SET_UP) dev servers $(HOSTS) wheelhouse
-	@$(PYTEST) -m "not chaos and not real" $(TESTS)
+	@$(PYTEST) -m "not real" $(TESTS)
 
 lint: ## ruff, mypy, import-linter
 	$(SET_UP) dev

@@ -43,14 +43,14 @@ class Result:
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     cwd: Path,
     environment: Mapping[str, str],
     timeout: float = 120,
     check: bool = False,
 ) -> Result:
-    """Run a command to its end. With `check`, anything but 0 fails the test and shows what it printed."""
+    """Run a command, whose words are turned to text, to its end. With `check`, anything but 0 fails the test and shows what it printed."""
     words = tuple(str(word) for word in command)
     started = time.monotonic()
     done = subprocess.run(
@@ -168,3 +168,14 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def make_venv(folder: Path, environment: Mapping[str, str]) -> Path:
+    """A fresh virtual environment with nothing but pip; gives its interpreter."""
+    run([sys.executable, "-m", "venv", folder], cwd=folder.parent, environment=environment, check=True)
+    return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
+
+
+def pip_install(python: Path, *arguments: str | Path, environment: Mapping[str, str]) -> Result:
+    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments]
+    return run(command, cwd=python.parent, environment=environment, check=True)

@@ -63,3 +63,11 @@ def members(wheel: Path) -> list[str]:
 def built(folder: Path) -> list[str]:
     """The names of the distributions in a folder."""
     return sorted(path.name for path in folder.iterdir() if path.name.endswith((".whl", ".tar.gz")))
+
+
+def wheel_generator(wheel: Path) -> str:
+    """The backend that built a wheel, as a requirement: `hatchling==1.33.0`."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/WHEEL"))
+        generator = str(email.message_from_bytes(archive.read(name))["Generator"])
+    return "==".join(generator.split())

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.environments import installed, on_path
@@ -78,7 +79,7 @@ def start(folder: Path, command: Callable[[int], list[str | Path]], ready: str) 
         port = free_port()
         url = f"http://127.0.0.1:{port}{ready}"
         process = ServerProcess(command(port), log=log, environment=environment)
-        if process.wait_until(lambda url=url: answers(url)):
+        if process.wait_until(partial(answers, url)):
             return process, port
         process.stop()
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -157,14 +158,8 @@ def start_devpi(folder: Path) -> Devpi:
     state = folder / "state"
     folder.mkdir(parents=True, exist_ok=True)
     environment = clean_environment(folder / "home")
-    init = [
-        installed("servers", "devpi-init"),
-        "--serverdir",
-        state,
-        "--no-root-pypi",
-        "--root-passwd",
-        PASSWORD,
-    ]
+    program = installed("servers", "devpi-init")
+    init = [program, "--serverdir", state, "--no-root-pypi", "--root-passwd", PASSWORD]
     run(init, cwd=folder, environment=environment, check=True)
     program = installed("servers", "devpi-server")
 
