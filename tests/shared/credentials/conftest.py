@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.credentials.source import CredentialRequest, Purpose
+from publish_all.events import Event
+
+PYPI = "https://upload.pypi.org/legacy/"
+TESTPYPI = "https://test.pypi.org/legacy/"
+CORP = "https://pypi.corp.example/legacy/"
+CANARY = "canary-7f3e9b-do-not-show"
+
+URLS = {"pypi": PYPI, "testpypi": TESTPYPI, "corp": CORP, "github": "https://ghcr.io/sep"}
+
+
+def request_for(
+    repository: str,
+    url: str | None = None,
+    *,
+    project: str | None = "kindling-synapse",
+    username: str | None = None,
+    purpose: Purpose = Purpose.UPLOAD,
+) -> CredentialRequest:
+    return CredentialRequest(
+        repository=repository,
+        url=url if url is not None else URLS[repository],
+        project=canonicalize_name(project) if project is not None else None,
+        purpose=purpose,
+        username=username,
+    )
+
+
+def repository(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
+    kind = RepositoryKind.OCI if name == "github" else RepositoryKind.LEGACY
+    values: dict[str, object] = {"scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT}
+    return RepositoryConfig(name=name, kind=kind, url=url or URLS[name], **{**values, **changes})
+
+
+def _packet(kind: int, data: bytes) -> bytes:
+    length = len(data)
+    encoded = bytearray()
+    while True:
+        byte, length = length & 0x7F, length >> 7
+        encoded.append(byte | (0x80 if length else 0))
+        if not length:
+            return bytes([kind]) + bytes(encoded) + data
+
+
+def pypi_token(location: str = "pypi.org", *caveats: object) -> str:
+    """A token as PyPI makes them: a macaroon v2 with JSON caveats, without base64 padding."""
+    packed = b"\x02" + _packet(1, location.encode()) + _packet(2, b"8f3d1c55-identifier") + b"\x00"
+    for caveat in caveats:
+        packed += _packet(2, json.dumps(caveat).encode()) + b"\x00"
+    packed += b"\x00" + _packet(6, bytes(range(32)))
+    return "pypi-" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+class Recorder:
+    """A listener that keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(map(repr, self.events))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def make_request() -> Callable[..., CredentialRequest]:
+    return request_for
+
+
+@pytest.fixture
+def make_repository() -> Callable[..., RepositoryConfig]:
+    return repository
+
+
+@pytest.fixture
+def make_token() -> Callable[..., str]:
+    return pypi_token
