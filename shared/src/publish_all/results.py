@@ -1,0 +1,207 @@
+"""What a command came to, as values: reporters show them, and the exit code follows from them.
+
+Plain values only, as in events: no secrets, no open files, nothing that knows a repository's kind.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from publish_all.findings import Finding, Severity
+
+
+class FileStatus(enum.Enum):
+    """Where one file stands in one repository when a run ends."""
+
+    UPLOADED = "uploaded"
+    PRESENT = "present"  # these very bytes were there already
+    SKIPPED = "skipped"  # other bytes are there, and skipping was asked for
+    CONFLICT = "conflict"  # other bytes are there
+    REFUSED = "refused"  # for good
+    UNAUTHORIZED = "unauthorized"  # the credential was refused
+    FAILED = "failed"  # given up after retries
+    INTERRUPTED = "interrupted"  # stopped by the user; it may be there
+    NOT_STARTED = "not started"
+
+    @property
+    def done(self) -> bool:
+        return self in (FileStatus.UPLOADED, FileStatus.PRESENT, FileStatus.SKIPPED)
+
+
+class Visibility(enum.Enum):
+    """What the index says of a file after the uploads."""
+
+    VISIBLE = "visible"
+    PROPAGATING = "propagating"  # not listed yet
+    DIFFERENT = "different"  # listed with another sha256
+    UNCHECKED = "unchecked"  # not asked, or it cannot be asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileReport:
+    """One file in one repository. `size` is in bytes, `seconds` wall time with all attempts and waits."""
+
+    filename: str
+    variant: str | None
+    size: int
+    sha256: str
+    status: FileStatus
+    attempts: int = 0
+    seconds: float = 0.0
+    url: str | None = None
+    visibility: Visibility = Visibility.UNCHECKED
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseReport:
+    """One release in one repository. `committed` tells that readers can see its uploaded files."""
+
+    project: str
+    version: str
+    files: tuple[FileReport, ...]
+    committed: bool
+    page: str | None = None
+    install_command: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.committed and all(each.status.done for each in self.files)
+
+    @property
+    def visible(self) -> bool:
+        return all(each.visibility is not Visibility.PROPAGATING for each in self.files)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryReport:
+    """One repository. `verified` tells that its index lists every file with our sha256."""
+
+    name: str
+    url: str
+    kind: str
+    releases: tuple[ReleaseReport, ...]
+    started: bool
+    verified: bool
+    seconds: float = 0.0
+
+    @property
+    def files(self) -> Iterator[FileReport]:
+        return (file for release in self.releases for file in release.files)
+
+    @property
+    def complete(self) -> bool:
+        differs = any(each.visibility is Visibility.DIFFERENT for each in self.files)
+        return not differs and all(release.complete for release in self.releases)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the next repository may start: complete, and all that can be seen in the index is seen."""
+        return self.complete and all(release.visible for release in self.releases)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishReport:
+    """A whole publish: what is where now."""
+
+    repositories: tuple[RepositoryReport, ...]
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        return all(each.complete for each in self.repositories)
+
+    @property
+    def exit_code(self) -> int:
+        """0 done · 5 some are there and some are not · 6 conflict · 3 credentials · 1 failed."""
+        if self.complete:
+            return 0
+        failed = [file for each in self.repositories for file in each.files if not file.status.done]
+        statuses = {file.status for file in failed} - {FileStatus.NOT_STARTED}
+        if any(file.status in _THERE for each in self.repositories for file in each.files):
+            return 5
+        if FileStatus.CONFLICT in statuses:
+            return 6
+        if statuses == {FileStatus.UNAUTHORIZED}:
+            return 3
+        return 1
+
+
+_THERE = frozenset({FileStatus.UPLOADED, FileStatus.PRESENT})
+
+
+class PlannedAction(enum.Enum):
+    """What a publish would do with a file."""
+
+    UPLOAD = "upload"
+    PRESENT = "present"
+    SKIP = "skip"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedFile:
+    """One step of a plan: `reason` says why there, or why not at all."""
+
+    repository: str
+    project: str
+    version: str
+    filename: str
+    variant: str | None
+    size: int
+    sha256: str
+    action: PlannedAction
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanReport:
+    """What `--dry-run` shows: the steps in order and what the preflight found. Nothing was uploaded."""
+
+    files: tuple[PlannedFile, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltFileReport:
+    """One file that was built. `size` is in bytes, `seconds` wall time."""
+
+    project: str
+    version: str
+    variant: str | None
+    filename: str
+    kind: str
+    size: int
+    sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildSummary:
+    """What `build` wrote into `folder`."""
+
+    folder: str
+    files: tuple[BuiltFileReport, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckSummary:
+    """What `check` and `doctor` say: `subjects` were looked at, in order, and these are all findings."""
+
+    subjects: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+
+
+Result = PublishReport | PlanReport | BuildSummary | CheckSummary

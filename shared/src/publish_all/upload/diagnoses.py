@@ -1,0 +1,60 @@
+"""What the upload engine itself can find. Codes PA48x: what repositories hold; PA58x: the network."""
+
+from __future__ import annotations
+
+from publish_all.findings import Diagnosis, Severity
+
+OTHER_BYTES = Diagnosis(
+    "PA481",
+    "other-bytes-there",
+    Severity.ERROR,
+    "The repository has a file of this name with other bytes. What is published cannot be replaced.",
+)
+OTHER_BYTES_SKIPPED = Diagnosis(
+    "PA482",
+    "other-bytes-skipped",
+    Severity.WARNING,
+    "The repository keeps its own file of this name; people install that one, not what was built here.",
+)
+STILL_PROPAGATING = Diagnosis(
+    "PA483",
+    "still-propagating",
+    Severity.WARNING,
+    "The upload was accepted, and the index does not list the file yet: caches take some minutes at times.",
+)
+INDEX_DIFFERS = Diagnosis(
+    "PA484",
+    "index-lists-other-bytes",
+    Severity.ERROR,
+    "After the upload the index lists the file with another sha256 than ours.",
+)
+COMMIT_FAILED = Diagnosis(
+    "PA485",
+    "release-not-committed",
+    Severity.ERROR,
+    "The files are uploaded, but the repository does not show the release to its readers yet.",
+)
+CANNOT_READ_FILE = Diagnosis(
+    "PA486",
+    "cannot-read-file",
+    Severity.ERROR,
+    "A file that is to be uploaded could not be read any more.",
+)
+UPLOAD_FAILED = Diagnosis(
+    "PA487",
+    "upload-failed",
+    Severity.ERROR,
+    "The upload could not be carried out.",
+)
+RETRIES_EXHAUSTED = Diagnosis(
+    "PA581",
+    "retries-exhausted",
+    Severity.ERROR,
+    "Errors that may pass did not pass within the attempts and the time that one file is given.",
+)
+INDEX_UNREACHABLE = Diagnosis(
+    "PA582",
+    "index-not-answering",
+    Severity.ERROR,
+    "What the repository already holds could not be asked, so a conflict could not be ruled out.",
+)

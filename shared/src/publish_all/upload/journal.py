@@ -1,0 +1,291 @@
+"""The journal of a publish: what was sent where, so that a run that died can be run again.
+
+`publish-all.journal.jsonl` beside the files: a header line, then one record per change of state, keyed
+by the file's sha256 and the repository's URL. It is only appended to; each record is on disk (fsync)
+before the run goes on. No secrets. It is a hint about the past, not the truth about the repository:
+whoever resumes asks the repository, too.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit, urlunsplit
+
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import PublishAllError
+
+JOURNAL_NAME = "publish-all.journal.jsonl"
+SCHEMA = 1
+_HEADER = {"journal": "publish-all", "schema": SCHEMA}
+
+
+class JournalState(enum.Enum):
+    """How far one file got in one repository."""
+
+    PLANNED = "planned"
+    STARTED = "started"  # bytes may have been sent: it may be there
+    UPLOADED = "uploaded"  # the repository took it; readers may not see it before the commit
+    PUBLISHED = "published"
+    VISIBLE = "visible"  # and the index was seen to list it
+    SKIPPED = "skipped"  # other bytes are there, and that was accepted
+    FAILED = "failed"  # it is not there
+
+    @property
+    def done(self) -> bool:
+        return self in (JournalState.PUBLISHED, JournalState.VISIBLE, JournalState.SKIPPED)
+
+    @property
+    def maybe_public(self) -> bool:
+        return self in (
+            JournalState.STARTED,
+            JournalState.UPLOADED,
+            JournalState.PUBLISHED,
+            JournalState.VISIBLE,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalEntry:
+    """One record. `at` is Unix time in seconds; `url` is without user and password."""
+
+    at: float
+    state: JournalState
+    sha256: str
+    url: str
+    repository: str
+    filename: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.sha256, self.url)
+
+
+class JournalError(PublishAllError):
+    """The journal can't be read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """What a journal holds: the last entry for each (sha256, URL); `length` is the bytes that are whole lines."""
+
+    entries: Mapping[tuple[str, str], JournalEntry]
+    length: int = 0
+
+    def unfinished(self, sha256s: Iterable[str]) -> bool:
+        """Whether an earlier run put some of these files somewhere (or may have), and did not finish.
+
+        Then the files must be published as they are: built again, they may be other bytes.
+        """
+        wanted = set(sha256s)
+        states = [entry.state for (sha256, _), entry in self.entries.items() if sha256 in wanted]
+        return any(each.maybe_public for each in states) and not all(each.done for each in states)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left over from an earlier run, whatever files it was about."""
+        return not self.unfinished(sha256 for sha256, _ in self.entries)
+
+    @property
+    def public(self) -> tuple[JournalEntry, ...]:
+        """What is in some repository already, or may be."""
+        return tuple(entry for entry in self.entries.values() if entry.state.maybe_public)
+
+
+def read_journal(path: Path) -> History:
+    """Read a journal; an absent one is empty. Raises `JournalError` where it is damaged.
+
+    A damaged last line is what a killed run leaves, and is passed over.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return History(entries={})
+    lines = data.splitlines(keepends=True)
+    entries: dict[tuple[str, str], JournalEntry] = {}
+    length = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            _read_line(line, number=number, path=path, entries=entries)
+        except ValueError as error:
+            if number == len(lines):
+                break
+            msg = f"{path}: line {number} is not a journal record ({error})"
+            raise JournalError(msg, hint=_DAMAGED_HINT) from error
+        length += len(line)
+    return History(entries=entries, length=length)
+
+
+_DAMAGED_HINT = (
+    "Start over with --fresh, or delete the file: what is already in the repositories is asked from them. "
+    "Keep the built files; built anew they may be other bytes."
+)
+
+
+def _read_line(line: bytes, *, number: int, path: Path, entries: dict[tuple[str, str], JournalEntry]) -> None:
+    if not line.endswith(b"\n"):
+        msg = "it ends in the middle"
+        raise ValueError(msg)
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        msg = "not an object"
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that can be wrong with a line
+    if number == 1:
+        _check_header(record, path)
+        return
+    entry = _entry(record)
+    entries[entry.key] = entry
+
+
+def _check_header(record: Mapping[str, Any], path: Path) -> None:
+    if record == _HEADER:
+        return
+    if record.get("journal") == "publish-all":
+        msg = (
+            f"{path} was written by another publish-all (schema {record.get('schema')}, known here: {SCHEMA})"
+        )
+        raise JournalError(msg, hint="Go on with the version that wrote it, or start over with --fresh.")
+    msg = f"{path} is not a journal of publish-all"
+    raise JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
+
+
+def _entry(record: Mapping[str, Any]) -> JournalEntry:
+    try:
+        return JournalEntry(
+            at=float(record["at"]),
+            state=JournalState(record["state"]),
+            sha256=str(record["sha256"]),
+            url=str(record["url"]),
+            repository=str(record["repository"]),
+            filename=str(record["filename"]),
+        )
+    except (KeyError, TypeError) as error:
+        msg = f"no proper {error}"
+        raise ValueError(msg) from error
+
+
+class Journal:
+    """An open journal. Used by one thread of one process (see `lock`); close it when done (`contextlib.closing`).
+
+    Without a path it is kept in memory only: for files that lie in no project.
+    """
+
+    def __init__(self, path: Path | None, *, history: History, wall: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._length = history.length
+        self._entries = dict(history.entries)
+        self._wall = wall
+        self._file: BinaryIO | None = None
+
+    @property
+    def history(self) -> History:
+        return History(entries=dict(self._entries), length=self._length)
+
+    def entry(self, sha256: str, url: str) -> JournalEntry | None:
+        return self._entries.get((sha256, without_credentials(url)))
+
+    def record(
+        self, state: JournalState, files: Iterable[Distribution], *, repository: str, url: str
+    ) -> None:
+        """Write down that these files are now in this state. It is on disk when this returns."""
+        self.append(
+            JournalEntry(
+                at=round(self._wall(), 3),
+                state=state,
+                sha256=each.digests.sha256,
+                url=without_credentials(url),
+                repository=repository,
+                filename=each.filename,
+            )
+            for each in files
+        )
+
+    def append(self, entries: Iterable[JournalEntry]) -> None:
+        fresh = list(entries)
+        self._entries.update((each.key, each) for each in fresh)
+        if self._path is not None and fresh:
+            self._write(self._path, [_as_record(each) for each in fresh])
+
+    def _write(self, path: Path, records: list[dict[str, Any]]) -> None:
+        if self._file is None:
+            self._file = _open_for_append(path, self._length)
+            if self._length == 0:
+                records = [_HEADER, *records]
+        self._file.write(b"".join(_line(each) for each in records))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._length = self._path.stat().st_size if self._path is not None else 0
+
+
+def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) -> Journal:
+    """The journal at `path`, with what earlier runs wrote. The file is made at the first record.
+
+    Raises `JournalError`.
+    """
+    history = read_journal(path) if path is not None else History(entries={})
+    return Journal(path, history=history, wall=wall)
+
+
+def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
+    """Start over: delete the journal, and return what it says is already public (all that can be read of it)."""
+    try:
+        public = read_journal(path).public
+    except JournalError:
+        public = ()
+    path.unlink(missing_ok=True)
+    return public
+
+
+def without_credentials(url: str) -> str:
+    """The URL without `user:password@`, which has no place in a file or a message."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _as_record(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "at": entry.at,
+        "state": entry.state.value,
+        "filename": entry.filename,
+        "repository": entry.repository,
+        "sha256": entry.sha256,
+        "url": entry.url,
+    }
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=True).encode() + b"\n"
+
+
+def _open_for_append(path: Path, length: int) -> BinaryIO:
+    """Open after the last whole line; what a killed run left half-written behind it is cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    created = not path.exists()
+    opened = path.open("ab")
+    if opened.tell() != length:
+        opened.truncate(length)
+    if created and os.name == "posix":
+        _fsync_folder(path.parent)
+    return opened
+
+
+def _fsync_folder(folder: Path) -> None:
+    """On POSIX a new file's name is only on disk when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,97 @@
+"""Threads that carry out tasks, while one thread alone decides, listens to events and writes the journal."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from publish_all.events import Event, Listener
+
+T = TypeVar("T")
+
+# Signals reach the main thread on Windows only between waits.
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    """A task's end: `settle` is called in the waiting thread, and raises what the task raised."""
+
+    settle: Callable[[], None]
+
+
+class Workers:
+    """At most `count` threads, started as they are needed.
+
+    `emit` may be called inside tasks; the listener and `then` are called only in the thread that calls
+    `wait`. The threads are daemons: an upload that is abandoned does not hold up the end of the process.
+    """
+
+    def __init__(self, count: int, *, listener: Listener) -> None:
+        self._count = max(1, count)
+        self._listener = listener
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Event | _Done[object]] = queue.SimpleQueue()
+        self._threads = 0
+        self.running = 0
+
+    @property
+    def free(self) -> int:
+        return self._count - self.running
+
+    def emit(self, event: Event) -> None:
+        self._messages.put(event)
+
+    def submit(self, task: Callable[[], T], *, then: Callable[[T], None]) -> None:
+        """Run `task` in a thread, and hand its value to `then`."""
+        self.running += 1
+        self._tasks.put(lambda: self._messages.put(_carry_out(task, then)))
+        if self._threads < min(self.running, self._count):
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"publish-all-{self._threads}", daemon=True).start()
+
+    def wait(self) -> None:
+        """Handle what has arrived; if nothing has, wait a moment for it. Raises what a task raised."""
+        try:
+            message = self._messages.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            return
+        if isinstance(message, Event):
+            self._listener(message)
+            return
+        self.running -= 1
+        message.settle()
+
+    def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
+        """The values of tasks that run side by side, in the order of the tasks."""
+        values: dict[int, T] = {}
+        for place, task in enumerate(tasks):
+            self.submit(task, then=lambda value, place=place: values.__setitem__(place, value))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        while self.running:
+            self.wait()
+        return [values[place] for place in sorted(values)]
+
+    def close(self) -> None:
+        """Let the threads end when they are through with what they do."""
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+
+def _carry_out(task: Callable[[], T], then: Callable[[T], None]) -> _Done[object]:
+    try:
+        value = task()
+    except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
+        caught = error
+
+        def fail() -> None:
+            raise caught
+
+        return _Done(fail)
+    return _Done(lambda: then(value))
