@@ -40,7 +40,7 @@ test-real: ## the tests that talk to the real GitHub and PyPI; they say what the
 	@$(BIN)/python -m pytest -q -m real tests/integration
 
 bench: ## the benchmarks, one after another
-	$(SET_UP) dev wheelhouse
+	$(SET_UP) dev servers builds wheelhouse
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
 lock: ## write the locks of the environments anew
