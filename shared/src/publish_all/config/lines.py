@@ -24,7 +24,10 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def key_lines(text: str) -> Mapping[tuple[str, ...], int]:
-    """The line (from 1) of each table header and of each key: the first one, where several name it."""
+    """The line (from 1) of each table header and of each key: the first one, where several name it.
+
+    A table that has no header of its own stands where its first key or table does.
+    """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for line, statement in _statements(text):
@@ -33,6 +36,9 @@ def key_lines(text: str) -> Mapping[tuple[str, ...], int]:
             lines.setdefault(table, line)
         elif "=" in statement:
             lines.setdefault(table + _key(statement[: statement.index("=")]), line)
+    for key, line in list(lines.items()):
+        for length in range(1, len(key)):
+            lines.setdefault(key[:length], line)
     return lines
 
 

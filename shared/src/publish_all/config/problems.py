@@ -12,6 +12,7 @@ from publish_all.errors import ConfigurationError
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """The keys that lead to a value; a number is a place in a list."""
 
+_LINE = re.compile(r":(\d+)$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -36,11 +37,13 @@ class Problems:
     def __init__(self, file: str, origins: Mapping[str, str] = EMPTY) -> None:
         self.file = file
         self._origins = origins
-        self._found: list[tuple[str, str]] = []
+        self._found: list[tuple[int, str, str]] = []
 
     def add(self, path: KeyPath, message: str, *, hint: str = "") -> None:
-        where = f"{self.origin(path)}: {dotted(path)}" if path else self.file
-        self._found.append((_one_line(f"{where}: {message}"), hint))
+        origin = self.origin(path)
+        where = f"{origin}: {dotted(path)}" if path else origin
+        line = _LINE.search(origin)
+        self._found.append((int(line[1]) if line else 0, _one_line(f"{where}: {message}"), hint))
 
     def origin(self, path: KeyPath) -> str:
         """`pyproject.toml:12`, or the file alone."""
@@ -50,11 +53,11 @@ class Problems:
         return self.file
 
     def raise_if_any(self) -> None:
-        """Raise `ConfigurationError`: the first problem is the headline, the others follow on their own lines."""
+        """Raise `ConfigurationError`: the first problem of the file is the headline, the others follow on lines of their own."""
         if not self._found:
             return
-        (headline, hint), *others = self._found
-        lines = [headline, *(f"{message} ({hint})" if hint else message for message, hint in others)]
+        (_, headline, hint), *others = sorted(self._found, key=lambda found: found[0])
+        lines = [headline, *(f"{message} ({hint})" if hint else message for _, message, hint in others)]
         raise ConfigurationError("\n".join(lines), hint=hint or None)
 
 

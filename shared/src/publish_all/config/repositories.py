@@ -28,6 +28,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 )
 """The keys of a repository in TOML, and the fields they become."""
 
+ADDRESS = ("kind", "url", "index-url")
+"""The keys that say where a repository is."""
+
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _OWNER = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -72,7 +75,7 @@ def _same_name(first: str, second: str) -> str:
 
 def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> RepositoryConfig:
     if scope is Scope.PROJECT and name in FIXED:
-        _keep_address(name, written, table)
+        table = _without_address(name, written, table)
     built_in = BUILT_IN.get(name)
     stated = table.choice("kind", KINDS, reserved=RESERVED_KINDS)
     kind = RepositoryKind(stated) if stated else built_in.kind if built_in else RepositoryKind.LEGACY
@@ -94,19 +97,20 @@ def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> Re
     return config
 
 
-def _keep_address(name: str, written: str, table: Table) -> None:
-    """Report each key by which a project would send a built-in repository's uploads elsewhere."""
+def _without_address(name: str, written: str, table: Table) -> Table:
+    """Report each key by which a project would send a built-in repository's uploads elsewhere; the rest of the table."""
     variable = f"PUBLISH_ALL_REPOSITORIES_{name.upper()}_URL"
     also = "" if name == written else f" ({written!r} is another name of it)"
-    for key in ("url", "index-url", "kind"):
-        if key in table.values:
-            table.add(
-                key,
-                f"a project can't change where the built-in repository {name!r} is{also}: "
-                "anyone who can change this file could redirect your token with it",
-                hint=f"Give another address another name, as [tool.publish-all.repositories.{name}-2]; or set "
-                f"{variable}, or your own publish-all/config.toml, where only you can.",
-            )
+    for key in ADDRESS:
+        table.refuse(
+            key,
+            f"a project can't change where the built-in repository {name!r} is{also}: "
+            "anyone who can change this file could redirect your token with it",
+            hint=f"Give another address another name, as [tool.publish-all.repositories.my-{name}]; or set "
+            f"{variable}, or your own publish-all/config.toml, where only you can.",
+        )
+    rest = {key: value for key, value in table.values.items() if key not in ADDRESS}
+    return Table(rest, table.path, table.problems)
 
 
 def _when(table: Table, key: str) -> When:

@@ -24,6 +24,7 @@ class Table:
         self.path = path
         self.problems = problems
         self._read: set[str] = set()
+        self._refused: set[str] = set()
 
     def add(self, key: str, message: str, *, hint: str = "") -> None:
         """Report a problem of one key."""
@@ -104,13 +105,19 @@ class Table:
         elif value is not None:
             self.add(key, f"must be a list, not {describe(value)}")
 
-    def close(self, *, also: Iterable[str] = (), what: str = "key") -> None:
-        """Report the keys that nobody read. `also` are known keys that are not read here."""
-        known = self._read | set(also)
+    def refuse(self, key: str, message: str, *, hint: str = "") -> None:
+        """Report a key that is known, but must not be here."""
+        if key in self.values:
+            self._refused.add(key)
+            self.add(key, message, hint=hint)
+
+    def close(self) -> None:
+        """Report the keys that nobody read."""
+        known = self._read
         for key in self.values:
-            if key not in known:
+            if key not in known | self._refused:
                 meant = did_you_mean(key, known)
-                self.add(key, f"unknown {what}{meant}", hint=f"Known here: {listing(known)}.")
+                self.add(key, f"unknown key{meant}", hint="" if meant else f"Known here: {listing(known)}.")
 
     def _string(self, value: Any, path: KeyPath, check: Check | None) -> str | None:
         if not isinstance(value, str):

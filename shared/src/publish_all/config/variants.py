@@ -51,8 +51,7 @@ def parse_variants(tables: Table | None, destinations: Destinations) -> Mapping[
 def parse_variant(name: str | None, table: Table, destinations: Destinations) -> VariantConfig:
     """One build variant; the defaults of all of them where `name` is None."""
     for key, (reason, hint) in _REFUSED.items():
-        if key in table.values and table.has(key):
-            table.add(key, reason, hint=hint)
+        table.refuse(key, reason, hint=hint)
     config = VariantConfig(
         variant=name,
         name=table.string("name", name_problem),
@@ -120,8 +119,7 @@ def _tool(table: Table) -> Mapping[str, Any]:
     tool = table.table("tool")
     if tool is None:
         return EMPTY
-    if "publish-all" in tool.values:
-        tool.add("publish-all", "a build variant can't change the configuration that it is part of")
+    tool.refuse("publish-all", "a build variant can't change the configuration that it is part of")
     return MappingProxyType({name: dict(each.values) for name, each in tool.tables()})
 
 
