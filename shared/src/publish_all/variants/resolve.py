@@ -1,0 +1,273 @@
+"""From the configuration to the set of build variants: what each one's pyproject.toml is. Pure but for `read`.
+
+In this order: our pyproject, then the variant's `pyproject` (replaces it) or `overlay` (merged over
+it), then `variant-defaults`, then the variant's own keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from publish_all._toml import TOMLDecodeError, loads
+from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource
+from publish_all.errors import ConfigurationError, UsageError
+from publish_all.variants import dependencies, overlay
+from publish_all.variants.overlay import Table
+from publish_all.variants.variant import BuildVariant
+
+Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
+_ROOT = "tool.publish-all"
+
+
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """A TOML file. Raises `FileNotFoundError`, and `ConfigurationError` for what is not TOML."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: not valid TOML: {error}"
+        raise ConfigurationError(msg) from error
+
+
+def resolve_variants(
+    config: ProjectConfig,
+    *,
+    version: str,
+    only: Sequence[str] = (),
+    base: bool = False,
+    read: Read = read_toml,
+) -> tuple[BuildVariant, ...]:
+    """The build variants of a project, in the order of the configuration, the project itself first if it is one.
+
+    `version` is the project's, empty if it has none of its own. `only` names those wanted (empty: all);
+    `base` adds the project itself even where the configuration builds variants alone.
+    Raises `UsageError` for an unknown name in `only` and `ConfigurationError` for what can't be resolved.
+    """
+    _check_names(config, only)
+    resolver = _Resolver(config=config, version=version, pyproject=_own_pyproject(config, read), read=read)
+    wanted = [each for name, each in config.variants.items() if not only or name in only]
+    found = [resolver.variant(each) for each in wanted]
+    if base or ((config.include_base or not config.variants) and not only):
+        found.insert(0, resolver.base())
+    _refuse_same_filenames(found)
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Origin:
+    """What a variant starts from. `own_name` and `own_version` are those of a full file of its own."""
+
+    pyproject: Table
+    file: Path
+    own_name: str | None = None
+    own_version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Resolver:
+    config: ProjectConfig
+    version: str
+    pyproject: Table
+    read: Read
+
+    def base(self) -> BuildVariant:
+        """The project itself, with its version written in."""
+        name = overlay.name_of(self.pyproject)
+        if name is None:
+            raise self._nameless("the project has no name")
+        version = self._normalised(self.version, self.config.root / "pyproject.toml")
+        return BuildVariant(
+            name=None,
+            project=name,
+            version=version,
+            pyproject=overlay.with_version(self.pyproject, version),
+            selection_name=name,
+            layout={},
+            force_include={},
+        )
+
+    def variant(self, own: VariantConfig) -> BuildVariant:
+        defaults = self.config.variant_defaults
+        where = f"{_ROOT}.variants.{own.variant}"
+        origin = self._origin(own, where)
+        result = self._inline(origin.pyproject, defaults, f"{_ROOT}.variant-defaults", must_match=False)
+        result = self._inline(result, own, where, must_match=True)
+        name = own.name or defaults.name or origin.own_name or self._default_name(own, where)
+        selection = origin.own_name or overlay.name_of(self.pyproject) or name
+        version = self._normalised(origin.own_version or self.version, origin.file)
+        result = overlay.with_version(overlay.with_name(result, name), version)
+        return BuildVariant(
+            name=own.variant,
+            project=name,
+            version=version,
+            pyproject=result,
+            selection_name=selection,
+            layout=_paths({**defaults.layout, **own.layout}, f"{where}.layout"),
+            include=own.include or defaults.include,
+            exclude=own.exclude or defaults.exclude,
+            force_include=_paths({**defaults.force_include, **own.force_include}, f"{where}.force-include"),
+            sdist=_first(own.sdist, defaults.sdist, default=not (own.wheels or defaults.wheels)),
+            publish_to=own.publish_to if own.publish_to is not None else defaults.publish_to,
+        )
+
+    def _origin(self, own: VariantConfig, where: str) -> _Origin:
+        defaults = self.config.variant_defaults
+        origin = _Origin(pyproject=self.pyproject, file=self.config.root / "pyproject.toml")
+        full = own.pyproject or defaults.pyproject
+        if full:
+            origin = self._replaced(full, _stated_at(where, "pyproject", own.pyproject))
+        partial = own.overlay or (None if own.pyproject else defaults.overlay)
+        if partial:
+            origin = self._overlaid(origin, partial, _stated_at(where, "overlay", own.overlay))
+        return origin
+
+    def _replaced(self, file: str, where: str) -> _Origin:
+        path, content = self._content(file, where)
+        stated = overlay.copied(content)
+        if not overlay.table(stated, "project") and not overlay.table(stated, "tool", "poetry"):
+            msg = f"{where}: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
+            raise ConfigurationError(msg, hint="To change parts of the project's own file, use `overlay`.")
+        result = _without_ours(stated)
+        if "build-system" not in result and "build-system" in self.pyproject:
+            result["build-system"] = overlay.copied(self.pyproject["build-system"])
+        version = overlay.static_version_of(result)
+        if self.config.version.source is not VersionSource.PROJECT:
+            version = None
+        return _Origin(pyproject=result, file=path, own_name=overlay.name_of(result), own_version=version)
+
+    def _overlaid(self, origin: _Origin, file: str, where: str) -> _Origin:
+        path, content = self._content(file, where)
+        over = _without_ours(overlay.copied(content))
+        result = overlay.without_stated_dynamic(overlay.merged(origin.pyproject, over), over)
+        version = overlay.static_version_of(over)
+        if self.config.version.source is not VersionSource.PROJECT:
+            version = None
+        return _Origin(
+            pyproject=result,
+            file=path,
+            own_name=overlay.name_of(over) or origin.own_name,
+            own_version=version or origin.own_version,
+        )
+
+    def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
+        path = self.config.root / file
+        try:
+            return path, self.read(path)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            msg = f"{where}: there is no file {path}"
+            raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
+
+    def _inline(self, pyproject: Table, stated: VariantConfig, where: str, *, must_match: bool) -> Table:
+        result = overlay.with_project_keys(pyproject, stated.project, where=where)
+        result = dependencies.excluded(
+            result, stated.exclude_dependencies, where=f"{where}.exclude-dependencies", must_match=must_match
+        )
+        result = dependencies.extended(
+            result, stated.extend_dependencies, where=f"{where}.extend-dependencies"
+        )
+        if stated.tool:
+            result = overlay.merged(result, {"tool": stated.tool})
+        return result
+
+    def _default_name(self, own: VariantConfig, where: str) -> str:
+        project = overlay.name_of(self.pyproject)
+        if project is None:
+            raise self._nameless(
+                f"{where}: the variant has no name, and the project has none to make one from"
+            )
+        return f"{project}-{own.variant}"
+
+    def _nameless(self, what: str) -> ConfigurationError:
+        file = self.config.root / "pyproject.toml"
+        return ConfigurationError(
+            f"{file}: {what}",
+            hint="State `name` in [project], or in each [tool.publish-all.variants.…].",
+        )
+
+    def _normalised(self, version: str, file: Path) -> str:
+        if not version:
+            msg = f"{file}: no version is stated there, and the project has none"
+            raise ConfigurationError(
+                msg, hint="State `version` there, or a source in [tool.publish-all.version]."
+            )
+        try:
+            return str(Version(version))
+        except InvalidVersion as error:
+            msg = f"{file}: the version {version!r} is not a PEP 440 version"
+            raise ConfigurationError(
+                msg, hint="See https://packaging.python.org/specifications/version-specifiers/"
+            ) from error
+
+
+def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
+    """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
+    result = _without_ours(overlay.copied(config.pyproject))
+    try:
+        beside = read(config.root / "hatch.toml")
+    except FileNotFoundError:
+        return result
+    tool = result.setdefault("tool", {})
+    tool["hatch"] = {**tool.get("hatch", {}), **overlay.copied(beside)}
+    return result
+
+
+def _without_ours(pyproject: Table) -> Table:
+    tool = pyproject.get("tool")
+    if isinstance(tool, dict):
+        tool.pop("publish-all", None)
+        if not tool:
+            del pyproject["tool"]
+    return pyproject
+
+
+def _stated_at(where: str, key: str, own: object) -> str:
+    return f"{where}.{key}" if own else f"{_ROOT}.variant-defaults.{key}"
+
+
+def _first(*values: bool | None, default: bool) -> bool:
+    return next((each for each in values if each is not None), default)
+
+
+def _paths(stated: Mapping[str, str], where: str) -> dict[str, str]:
+    """Path to path, both relative and inside. Raises `ConfigurationError`."""
+    for left, right in stated.items():
+        for each in (left, right):
+            if PurePosixPath(each).is_absolute() or ".." in PurePosixPath(each.replace("\\", "/")).parts:
+                msg = f'{where}."{left}": {each!r} leads out of the project'
+                raise ConfigurationError(msg, hint="Both sides are relative paths, without `..`.")
+    return dict(stated)
+
+
+def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
+    for name in only:
+        if name in config.variants:
+            continue
+        if not config.variants:
+            msg = f"there is no build variant {name!r}: {config.root / 'pyproject.toml'} configures none"
+            raise UsageError(msg, hint="Add a table [tool.publish-all.variants.NAME].")
+        near = difflib.get_close_matches(name, config.variants, n=1, cutoff=0.5)
+        msg = f"there is no build variant {name!r}"
+        raise UsageError(
+            msg, hint=f"Did you mean {near[0]!r}?" if near else "There are: " + ", ".join(config.variants)
+        )
+
+
+def _refuse_same_filenames(variants: Sequence[BuildVariant]) -> None:
+    seen: dict[tuple[str, str], BuildVariant] = {}
+    for each in variants:
+        other = seen.setdefault((canonicalize_name(each.project), each.version), each)
+        if other is not each:
+            where = f"{_ROOT}.variants.{each.name}.name"
+            first = "the project itself" if other.name is None else f"the variant {other.name!r}"
+            msg = (
+                f"{where}: {first} and the variant {each.name!r} would both be {each.project} {each.version}"
+            )
+            raise ConfigurationError(
+                msg, hint="Give one of them another `name`; they would write the same files."
+            )
