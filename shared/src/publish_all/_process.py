@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,3 +76,60 @@ def scrubbed(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without anything that may be a credential: for processes that run project code."""
     source = os.environ if environment is None else environment
     return {name: value for name, value in source.items() if not holds_secret(name)}
+
+
+class Piped:
+    """A running process that is spoken to in lines on its standard input and output."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def say(self, line: str) -> None:
+        """Write a line. A process that is gone already is not an error here: it has no answer."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+
+    def lines(self) -> Iterator[str]:
+        """What it says, line by line, to the end of its output."""
+        if self._process.stdout is not None:
+            yield from self._process.stdout
+
+    def end(self, *, within: float) -> int:
+        """Close its input and wait for it to end, at most `within` seconds, then end it. Its exit code."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            return self._process.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+        finally:
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def piped(
+    command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], errors: Path
+) -> Iterator[Piped]:
+    """Start a process and speak to it; its standard error goes into the file `errors`. It does not outlive the block."""
+    with errors.open("ab") as log:
+        started = Piped(
+            subprocess.Popen(
+                list(command),
+                cwd=cwd,
+                env=dict(environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+                errors="replace",
+            )
+        )
+    try:
+        yield started
+    finally:
+        started.end(within=5)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import enum
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,11 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
     if not is_renamed(variant):
         return pyproject
     backend = backend_of(pyproject)
-    module = re.sub(r"[-_.]+", "_", variant.selection_name).lower()
+    module = module_name(variant.selection_name)
     if backend is Backend.POETRY_CORE:
         _pin_poetry(pyproject, module, root)
     elif backend is Backend.FLIT:
-        _setdefault(pyproject, ("tool", "flit", "module"), "name", re.sub("-", "_", variant.selection_name))
+        _setdefault(pyproject, ("tool", "flit", "module"), "name", variant.selection_name.replace("-", "_"))
     elif backend is Backend.UV:
         _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", module)
     elif backend is Backend.SCIKIT_BUILD:
@@ -98,15 +98,25 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
 
 
 def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
-    """What `poetry.core.masonry.utils.module` looks for: NAME/, NAME.py, src/NAME/, src/NAME.py."""
     if _table(pyproject, "tool", "poetry").get("packages"):
         return
+    found = poetry_default_package(module, lambda path: (root / path).exists())
+    if found is not None:
+        _setdefault(pyproject, ("tool", "poetry"), "packages", [found])
+
+
+def poetry_default_package(module: str, exists: Callable[[str], bool]) -> dict[str, Any] | None:
+    """What poetry-core takes where no packages are stated: NAME/, NAME.py, src/NAME/, src/NAME.py (its `Module`)."""
     for folder in ("", "src"):
         for found in (module, f"{module}.py"):
-            if (root / folder / found).exists():
-                entry = {"include": found, "from": folder} if folder else {"include": found}
-                _setdefault(pyproject, ("tool", "poetry"), "packages", [entry])
-                return
+            if exists(f"{folder}/{found}" if folder else found):
+                return {"include": found, "from": folder} if folder else {"include": found}
+    return None
+
+
+def module_name(selection_name: str) -> str:
+    """The import name that backends derive from a distribution's name."""
+    return canonicalize_name(selection_name).replace("-", "_")
 
 
 def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> None:

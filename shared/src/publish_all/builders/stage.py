@@ -7,13 +7,16 @@ hard-linked, so that nothing a build does in the stage can change the original.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
+from publish_all.variants.variant import BuildVariant
 
 # What hooks rewrite in place (version files) is small. A write through a hard link changes the original.
 _HARD_LINK_FROM = 1 << 20
@@ -37,7 +40,7 @@ class Stages:
     def shared(
         self, *, layout: Mapping[str, str], additions: Mapping[str, str] | None = None, origin: str = "layout"
     ) -> Path:
-        """The stage with this layout and `additions` (path in the project → path in the stage). Do not write in it."""
+        """The stage with this layout and `additions` (path in the stage → path in the project). Do not write in it."""
         key = (tuple(layout.items()), tuple((additions or {}).items()))
         if key not in self._shared:
             self._shared[key] = self.fresh(layout=layout, additions=additions, origin=origin)
@@ -51,12 +54,43 @@ class Stages:
         stage = self._folder / str(self._count) / "project"
         stage.mkdir(parents=True)
         plan = planned(self.tree, layout=layout, origin=origin)
-        for path, source in (additions or {}).items():
-            plan.update(_added(self.tree, path, source))
+        plan.update(additions or {})
         for target, source in plan.items():
             _place(self.tree, source, stage / target)
         _set_folder_times(stage)
         return stage
+
+
+@contextlib.contextmanager
+def working_directory(folder: Path) -> Iterator[None]:
+    """Backends and their git look at the current folder. (`contextlib.chdir` comes with Python 3.11.)"""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
+    """`force-include` file by file: path inside the wheel → path in the project.
+
+    A source is looked for in the stage that the layout describes, then in the project. Raises
+    `BuildError` for one that is in neither.
+    """
+    plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+    found: dict[str, str] = {}
+    for stated, inside in variant.force_include.items():
+        source, target = normal(stated), normal(inside)
+        staged = {
+            each: path for each, path in plan.items() if each == source or each.startswith(source + "/")
+        }
+        files = staged or {each: each for each in tree.named(source)}
+        if not files:
+            msg = f'{key_path(variant, "force-include")}."{stated}": there is no file or folder {stated} in {tree.root}'
+            raise BuildError(msg, hint="If a step before the build makes it, run that first.")
+        found.update({_join(target, _below(each, source)): path for each, path in files.items()})
+    return found
 
 
 def planned(tree: SourceTree, *, layout: Mapping[str, str], origin: str = "layout") -> dict[str, str]:
@@ -83,11 +117,6 @@ def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, st
         )
         raise BuildError(msg, hint="A layout maps a path in the project to its path in the stage.")
     return {_join(target, _below(each, source)): each for each in files}
-
-
-def _added(tree: SourceTree, path: str, target: str) -> dict[str, str]:
-    source, target = normal(path), normal(target)
-    return {_join(target, _below(each, source)): each for each in tree.named(source)}
 
 
 def _below(path: str, folder: str) -> str:

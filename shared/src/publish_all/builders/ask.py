@@ -1,0 +1,63 @@
+"""Asks a build backend for the project's version, in the build worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import Any
+
+from publish_all.builders.pep517 import metadata_of
+from publish_all.builders.select import Backend, backend_of
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages, working_directory
+from publish_all.errors import BuildError, PublishAllError
+
+
+def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path) -> str:
+    """What the backend says, as it says it. Raises `BuildError`."""
+    try:
+        if backend_of(pyproject) is Backend.HATCHLING:
+            return _hatchling_version(root)
+        return _metadata_version(root, pyproject, workspace)
+    except PublishAllError:
+        raise
+    except Exception as error:  # backends, their plugins and setup.py raise anything
+        msg = f"{type(error).__name__}: {error}"
+        raise BuildError(msg) from error
+
+
+def _hatchling_version(root: Path) -> str:
+    from hatchling.metadata.core import ProjectMetadata
+    from hatchling.plugin.manager import PluginManager
+
+    with working_directory(root):
+        return str(ProjectMetadata(str(root), PluginManager()).version)
+
+
+def _metadata_version(root: Path, pyproject: Mapping[str, Any], workspace: Path) -> str:
+    """From the backend's metadata hook, in a stage: hooks write where they run.
+
+    The stage is of the whole repository and says where git's data is, for version sources that ask git.
+    """
+    top = next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
+    stage = Stages(SourceTree(top), workspace / "version").fresh(layout={})
+    if (top / ".git").exists():
+        (stage / ".git").write_text(f"gitdir: {_git_folder(top)}\n", encoding="utf-8")
+        os.environ["GIT_OPTIONAL_LOCKS"] = "0"
+    metadata = metadata_of(stage / root.relative_to(top), pyproject, workspace / "metadata")
+    version = HeaderParser().parsestr(metadata)["Version"]
+    if not version:
+        msg = "its metadata holds no version"
+        raise BuildError(msg)
+    return str(version)
+
+
+def _git_folder(top: Path) -> Path:
+    """`.git` is a folder, or in worktrees and submodules a file that names one."""
+    marker = top / ".git"
+    if marker.is_dir():
+        return marker
+    named = marker.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+    return (top / named).resolve()

@@ -1,0 +1,167 @@
+"""The build manifest `publish-all.json` in the output folder: which files there are ours, and their hashes.
+
+`publish` uploads what it lists and never whatever else lies in the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from publish_all.builders.builder import BuildResult
+from publish_all.errors import ConfigurationError
+
+FILENAME = "publish-all.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestEntry:
+    """One file that was built. `name` is the distribution's as written; `kind` is "sdist" or "wheel"; `size` in bytes."""
+
+    variant: str | None
+    name: str
+    version: str
+    filename: str
+    kind: str
+    tag: str | None
+    size: int
+    sha256: str
+    builder: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What lies in an output folder, built from one project."""
+
+    project: str
+    entries: tuple[ManifestEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestProblem:
+    """A file of a manifest that is not what was built: `problem` goes after its name in a message."""
+
+    filename: str
+    problem: str
+
+
+def write_manifest(output: Path, *, project: str, result: BuildResult) -> Manifest:
+    """Write what was just built, atomically.
+
+    Files of other variants that an earlier build of the same versions left, unchanged, stay listed:
+    `--variant` builds one after the other.
+    """
+    new = tuple(_entry(each) for each in map(asdict, result.files))
+    manifest = Manifest(project=project, entries=(*_still_valid(output, project, new), *new))
+    _write(output / FILENAME, json.dumps(_to_json(manifest), indent=2, ensure_ascii=False) + "\n")
+    return manifest
+
+
+def read_manifest(output: Path) -> Manifest | None:
+    """The folder's manifest, None where there is none. Raises `ConfigurationError` for one that is not to be understood."""
+    path = output / FILENAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        raise _unreadable(path, f"it cannot be read: {error}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise _unreadable(path, f"it is not of schema {SCHEMA}")
+    try:
+        entries = tuple(_entry(each) for each in content["distributions"])
+        return Manifest(project=str(content["project"]), entries=entries)
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path, f"it lacks {error}") from error
+
+
+def check_manifest(manifest: Manifest, output: Path) -> tuple[ManifestProblem, ...]:
+    """The files that are missing, or have other bytes than were built."""
+    found = []
+    for entry in manifest.entries:
+        problem = _problem(entry, output / entry.filename)
+        if problem:
+            found.append(ManifestProblem(filename=entry.filename, problem=problem))
+    return tuple(found)
+
+
+def _problem(entry: ManifestEntry, path: Path) -> str | None:
+    if not path.is_file():
+        return "is not there any more"
+    if path.stat().st_size != entry.size or _sha256(path) != entry.sha256:
+        return "has changed since it was built"
+    return None
+
+
+def _still_valid(output: Path, project: str, new: tuple[ManifestEntry, ...]) -> tuple[ManifestEntry, ...]:
+    try:
+        before = read_manifest(output)
+    except ConfigurationError:  # a broken one is replaced
+        return ()
+    if before is None or before.project != project:
+        return ()
+    filenames, variants = (
+        {each.filename for each in new},
+        {(each.variant, each.kind, each.tag) for each in new},
+    )
+    versions = {each.version for each in new}
+    return tuple(
+        each
+        for each in before.entries
+        if each.filename not in filenames
+        and (each.variant, each.kind, each.tag) not in variants
+        and each.version in versions
+        and _problem(each, output / each.filename) is None
+    )
+
+
+def _entry(plain: Mapping[str, Any]) -> ManifestEntry:
+    values = {field.name: plain.get(field.name) for field in fields(ManifestEntry)}
+    values["name"] = plain.get("name", plain.get("project"))
+    for key in ("name", "version", "filename", "kind", "size", "sha256"):
+        if values[key] is None:
+            raise KeyError(key)
+    if Path(str(values["filename"])).name != values["filename"]:
+        msg = "a file name without folders"
+        raise TypeError(msg)
+    return ManifestEntry(**values)  # type: ignore[arg-type]  # the keys are checked above, the values written by us
+
+
+def _to_json(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "project": manifest.project,
+        "distributions": [asdict(each) for each in manifest.entries],
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _unreadable(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(f"{path}: {why}", hint="Delete it and build again.")

@@ -1,0 +1,216 @@
+"""Starts the build worker, listens to it, and puts what it built in place."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from publish_all._process import piped
+from publish_all.builders import wire
+from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
+from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
+from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
+from publish_all.errors import BuildError, VersionError
+from publish_all.events import Listener
+from publish_all.variants.resolve import read_toml
+from publish_all.variants.variant import BuildVariant
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+_LOG_LINES = 40
+
+
+def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]) -> BuildResult:
+    """Build all files of a request. `environment` is this process's; the worker gets it without secrets.
+
+    The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
+    """
+    with _output_folder(request.output) as fresh, _workspace() as workspace:
+        files: list[BuiltFile] = []
+        for number, variants in enumerate(_by_requirements(request.variants)):
+            group = replace(request, variants=variants, output=fresh, root=request.root.resolve())
+            place = workspace / str(number)
+            place.mkdir()
+            files.extend(_build_group(group, request.output, place, listener, environment).files)
+        result = _in_order(request, files)
+        for each in result.files:
+            (fresh / each.filename).replace(request.output / each.filename)
+    return result
+
+
+def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str]) -> str:
+    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us."""
+    pyproject = read_toml(root / "pyproject.toml")
+    _refuse_circle(root, pyproject)
+    variant = _asked(pyproject)
+    question = {"ask": "version", "root": root.resolve(), "pyproject": pyproject}
+    try:
+        with (
+            _workspace() as workspace,
+            interpreter_for(
+                requirements_of(variant), environment=environment, workspace=workspace, listener=listener
+            ) as interpreter,
+        ):
+            return str(_ask(question, interpreter, workspace, listener)["version"])
+    except BuildError as error:
+        msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
+        raise VersionError(msg, hint=error.hint) from error
+
+
+def _build_group(
+    request: BuildRequest, output: Path, workspace: Path, listener: Listener, environment: Mapping[str, str]
+) -> BuildResult:
+    leave_out = [output.resolve(), request.output]
+    question = {"request": request, "leave_out": leave_out, "temporary": [request.output]}
+    requirements = requirements_of(request.variants[0])
+    if not any(backend_of(each.pyproject) in _STATIC for each in request.variants):
+        more = _further_requirements(question, requirements, workspace, listener, environment)
+        if unmet(more) is not None or unmet(requirements) is not None:
+            requirements = (*requirements, *more)
+    with interpreter_for(
+        requirements, environment=environment, workspace=workspace, listener=listener
+    ) as interpreter:
+        return wire.result_from(_ask({"ask": "build", **question}, interpreter, workspace, listener))
+
+
+# Backends whose `get_requires_for_build_*` we know without asking.
+_STATIC = (Backend.HATCHLING, Backend.POETRY_CORE)
+
+
+def _further_requirements(
+    question: Mapping[str, Any],
+    requirements: Sequence[str],
+    workspace: Path,
+    listener: Listener,
+    environment: Mapping[str, str],
+) -> tuple[str, ...]:
+    """What the backend's `get_requires_for_build_*` hooks want (PEP 517)."""
+    del listener  # what is chosen is told once, when it builds
+    place = workspace / "ask"
+    place.mkdir()
+    with interpreter_for(
+        requirements, environment=environment, workspace=place, listener=lambda _: None
+    ) as interpreter:
+        answer = _ask({"ask": "requires", **question}, interpreter, place, lambda _: None)
+    return tuple(answer["requires"])
+
+
+def _ask(
+    question: Mapping[str, Any], interpreter: Interpreter, workspace: Path, listener: Listener
+) -> Mapping[str, Any]:
+    """One question to a new worker, and its answer. Raises what the worker reports."""
+    log = workspace / "log"
+    empty = (
+        workspace / "empty"
+    )  # python -m puts the current folder on the path, where the project's modules would hide ours
+    empty.mkdir(exist_ok=True)
+    with piped(
+        [interpreter.executable, "-m", "publish_all.builders.worker"],
+        cwd=empty,
+        environment=interpreter.environment,
+        errors=log,
+    ) as worker:
+        worker.say(wire.dumps({"workspace": workspace / "work", **question}))
+        for line in worker.lines():
+            message = wire.loads(line)
+            if "event" in message:
+                listener(wire.event_from(message))
+            elif "error" in message:
+                raise _with_log(message, log)
+            else:
+                answer: Mapping[str, Any] = message["answer"]
+                return answer
+        code = worker.end(within=5)
+    raise BuildError(f"the build worker ended with exit code {code} and no answer{_said(log)}")
+
+
+def _with_log(message: Mapping[str, Any], log: Path) -> Exception:
+    error = wire.error_from(message)
+    if isinstance(error, BuildError):
+        return BuildError(error.message + _said(log), hint=error.hint)
+    return error
+
+
+def _said(log: Path) -> str:
+    """The end of what the backend printed, to go after a message."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line for line in _CONTROL.sub("", text.replace("\r\n", "\n")).split("\n") if line.strip()]
+    if not lines:
+        return ""
+    return "\nThe backend printed:\n" + "\n".join(f"    {line}" for line in lines[-_LOG_LINES:])
+
+
+def _by_requirements(variants: Sequence[BuildVariant]) -> Iterable[tuple[BuildVariant, ...]]:
+    """All variants together if this interpreter serves all, else those together that need the same."""
+    groups: dict[tuple[str, ...], list[BuildVariant]] = {}
+    for each in variants:
+        requirements = requirements_of(each)
+        static = backend_of(each.pyproject) in _STATIC
+        key = () if static and unmet(requirements) is None else (backend_name(each.pyproject), *requirements)
+        groups.setdefault(key, []).append(each)
+    return tuple(tuple(each) for each in groups.values())
+
+
+def _in_order(request: BuildRequest, files: Sequence[BuiltFile]) -> BuildResult:
+    order = {(each.name, each.project): number for number, each in enumerate(request.variants)}
+    return BuildResult(files=tuple(sorted(files, key=lambda each: order[each.variant, each.project])))
+
+
+@contextlib.contextmanager
+def _output_folder(output: Path) -> Iterator[Path]:
+    """A folder on the same file system as `output`, so that files can be moved there in one step."""
+    existed = output.is_dir()
+    output.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".publish-all-", dir=output)).resolve()
+    try:
+        # The output folder may be tracked, and nobody shall see this one.
+        (fresh / ".gitignore").write_text("*\n", encoding="utf-8")
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not existed:
+            with contextlib.suppress(OSError):  # it holds what was built
+                output.rmdir()
+
+
+@contextlib.contextmanager
+def _workspace() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="publish-all-")).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _asked(pyproject: Mapping[str, Any]) -> BuildVariant:
+    return BuildVariant(
+        name=None,
+        project="project",
+        version="0",
+        pyproject=pyproject,
+        selection_name="project",
+        layout={},
+        force_include={},
+    )
+
+
+def _refuse_circle(root: Path, pyproject: Mapping[str, Any]) -> None:
+    """Our version source and our backend answer from `[tool.publish-all.version]`: they'd ask for what we ask them."""
+    hatch = pyproject.get("tool", {}).get("hatch", {}).get("version", {})
+    asks_us = backend_of(pyproject) is Backend.HATCHLING and hatch.get("source") == "publish-all"
+    if asks_us or backend_name(pyproject) == "publish_all.backends.poetry_core":
+        msg = f"{root / 'pyproject.toml'}: the version comes from publish-all, which is told to ask the build backend"
+        hint = 'State where it is, for instance: [tool.publish-all.version] source = "git"'
+        raise VersionError(msg, hint=hint)
+    if not build_requires(pyproject):
+        raise VersionError(
+            f"{root / 'pyproject.toml'}: [build-system] requires nothing, so no backend can be asked"
+        )

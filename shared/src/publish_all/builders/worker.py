@@ -1,0 +1,212 @@
+"""The process that builds: `python -m publish_all.builders.worker`.
+
+Builds run project code, so they run here: with a scrubbed environment, and with standard output and
+input of their own. One question comes in as a line on standard input; events and the answer go out as
+lines on what was standard output. The end of the input is the end of the parent, and so of this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from publish_all.builders import wire
+from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
+from publish_all.builders.select import Backend, backend_of
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages
+from publish_all.errors import BuildError, PublishAllError
+from publish_all.events import BuildFinished, BuildStarted, Listener
+from publish_all.variants.variant import BuildVariant
+
+
+def main() -> int:
+    incoming, outgoing = _own_pipes()
+
+    def send(message: Mapping[str, Any]) -> None:
+        outgoing.write(wire.dumps(message) + "\n")
+        outgoing.flush()
+
+    question = wire.loads(incoming.readline())
+    workspace = Path(question["workspace"])
+    temporary = [workspace, *map(Path, question.get("temporary", ()))]
+    threading.Thread(target=_end_with_parent, args=(incoming, temporary), daemon=True).start()
+    try:
+        send(
+            {
+                "answer": _ANSWERS[question["ask"]](
+                    question, workspace, lambda event: send(wire.event_message(event))
+                )
+            }
+        )
+    except PublishAllError as error:
+        send(wire.error_message(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 - project code runs here and may raise anything
+        traceback.print_exc()
+        send(wire.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}")))
+        return 1
+    return 0
+
+
+def _own_pipes() -> tuple[IO[str], IO[str]]:
+    """Take the pipes for ourselves: whatever backends print goes to standard error, and they can read nothing."""
+    incoming = os.fdopen(os.dup(0), encoding="utf-8")
+    outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return incoming, outgoing
+
+
+def _end_with_parent(incoming: IO[str], temporary: Sequence[Path]) -> None:
+    incoming.read()
+    for folder in temporary:  # a parent that was killed left them
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
+    request = wire.request_from(question["request"])
+    tree = SourceTree(request.root, leave_out=[Path(each) for each in question["leave_out"]])
+    result = build_all(request, tree=tree, workspace=workspace, listener=listener)
+    return {"files": result.files}
+
+
+def _answer_version(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
+    from publish_all.builders.ask import backend_version
+
+    del listener
+    return {"version": backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)}
+
+
+def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
+    from publish_all.builders.pep517 import extra_requires
+
+    del listener
+    request = wire.request_from(question["request"])
+    tree = SourceTree(request.root, leave_out=[Path(each) for each in question["leave_out"]])
+    stages = Stages(tree, workspace / "requires")
+    return {"requires": extra_requires(request.variants[0], request.kinds, stages)}
+
+
+_ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Mapping[str, Any]]] = {
+    "build": _answer_build,
+    "version": _answer_version,
+    "requires": _answer_requires,
+}
+
+
+def build_all(
+    request: BuildRequest,
+    *,
+    tree: SourceTree,
+    workspace: Path,
+    listener: Listener,
+    clock: Callable[[], float] = time.monotonic,
+) -> BuildResult:
+    """Build every file of a request, in order, into `request.output`. Raises `BuildError` and `ConfigurationError`."""
+    _set_epoch(request.source_date_epoch)
+    builders = _Builders(tree, workspace)
+    found: list[BuiltFile] = []
+    for number, variant in enumerate(request.variants):
+        for kind in _kinds(variant, request.kinds):
+            listener(BuildStarted(project=variant.project, variant=variant.name, kind=kind))
+            folder = (
+                request.output / f"{number}-{kind}"
+            )  # its own: some backends clean the folder they write to
+            folder.mkdir()
+            begun = clock()
+            builder = builders.of(variant)
+            path = builder.build(variant, kind, folder)
+            built = _described(path, variant, kind, builder.name, clock() - begun)
+            path.replace(request.output / path.name)
+            found.append(built)
+            listener(_finished(built))
+    return BuildResult(files=tuple(found))
+
+
+def _kinds(variant: BuildVariant, kinds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in kinds if kind != "sdist" or variant.sdist)
+
+
+def _set_epoch(epoch: int | None) -> None:
+    """https://reproducible-builds.org/specs/source-date-epoch/; without it the backends' own stable default."""
+    if epoch is None:
+        os.environ.pop("SOURCE_DATE_EPOCH", None)
+    else:
+        os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
+
+
+class _Builders:
+    """One builder per backend, made when first needed: what it reads of the project serves all variants."""
+
+    def __init__(self, tree: SourceTree, workspace: Path) -> None:
+        self._workspace = workspace
+        self._tree = tree
+        self._stages = Stages(tree, workspace / "stages")
+        # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
+        os.environ["GIT_CEILING_DIRECTORIES"] = str(workspace.resolve())
+        self._made: dict[Backend, Builder] = {}
+
+    def of(self, variant: BuildVariant) -> Builder:
+        backend = backend_of(variant.pyproject)
+        if backend not in self._made:
+            self._made[backend] = self._make(backend)
+        return self._made[backend]
+
+    def _make(self, backend: Backend) -> Builder:
+        if backend is Backend.HATCHLING:
+            from publish_all.builders.hatchling import HatchlingBuilder
+
+            return HatchlingBuilder(self._tree.root)
+        if backend is Backend.POETRY_CORE:
+            from publish_all.builders.poetry_core import PoetryCoreBuilder
+
+            return PoetryCoreBuilder(tree=self._tree, stages=self._stages, workspace=self._workspace)
+        from publish_all.builders.pep517 import Pep517Builder
+
+        return Pep517Builder(stages=self._stages)
+
+
+def _described(path: Path, variant: BuildVariant, kind: str, builder: str, seconds: float) -> BuiltFile:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return BuiltFile(
+        variant=variant.name,
+        project=variant.project,
+        version=variant.version,
+        filename=path.name,
+        kind=kind,
+        # PEP 427: the last three parts are the tags, and a build number may stand before them.
+        tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
+        size=path.stat().st_size,
+        sha256=digest.hexdigest(),
+        builder=builder,
+        seconds=seconds,
+    )
+
+
+def _finished(built: BuiltFile) -> BuildFinished:
+    return BuildFinished(
+        project=built.project,
+        variant=built.variant,
+        filename=built.filename,
+        size=built.size,
+        seconds=built.seconds,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
