@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `harness`, which is no tes
 
 from harness import hosts, projects, servers
 from harness.process import clean_environment
+from harness.token_server import TokenServer, make_token_server
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def devpi(devpi_process: servers.Devpi) -> servers.Server:
 
 @pytest.fixture
 def open_registry(tmp_path: Path) -> Iterator[servers.Registry]:
-    registry = servers.start_registry(tmp_path / "registry", password=None)
+    registry = servers.start_registry(tmp_path / "registry")
     yield registry
     registry.stop()
 
@@ -54,6 +55,25 @@ def open_registry(tmp_path: Path) -> Iterator[servers.Registry]:
 @pytest.fixture
 def registry_with_password(tmp_path: Path) -> Iterator[servers.Registry]:
     registry = servers.start_registry(tmp_path / "registry", password=servers.PASSWORD)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def token_server(tmp_path: Path) -> Iterator[TokenServer]:
+    """The token endpoint of `registry_with_tokens`; it keeps what was asked of it."""
+    folder = tmp_path / "token-registry"
+    folder.mkdir()
+    tokens = make_token_server(folder, username=servers.USER, password=servers.PASSWORD)
+    tokens.start()
+    yield tokens
+    tokens.stop()
+
+
+@pytest.fixture
+def registry_with_tokens(token_server: TokenServer, tmp_path: Path) -> Iterator[servers.Registry]:
+    """A registry which, like ghcr.io, takes bearer tokens from a token endpoint only."""
+    registry = servers.start_registry(tmp_path / "token-registry", tokens=token_server)
     yield registry
     registry.stop()
 

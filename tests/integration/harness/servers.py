@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.environments import installed, on_path
 from harness.process import ServerProcess, clean_environment, free_port, run
+from harness.token_server import ISSUER, SERVICE, TokenServer
 
 USER = "dev"
 PASSWORD = "correct-horse-battery-staple"  # long enough to be found in an output by a test
@@ -185,18 +186,15 @@ def ask_devpi(
         return answer
 
 
-def start_registry(folder: Path, *, password: str | None) -> Registry:
-    """Debian's docker-registry, open or with a password."""
+def start_registry(
+    folder: Path, *, password: str | None = None, tokens: TokenServer | None = None
+) -> Registry:
+    """Debian's docker-registry: open, with a password, or with tokens from a token server."""
     program = on_path("docker-registry", "docker-registry")
     store = folder / "store"
-    store.mkdir(parents=True)
-    auth = ""
-    if password is not None:
-        users = folder / "htpasswd"
-        htpasswd = [on_path("htpasswd", "apache2-utils"), "-Bbn", USER, password]
-        users.write_bytes(subprocess.run(htpasswd, check=True, capture_output=True).stdout)
-        auth = f"auth: {{htpasswd: {{realm: test, path: {users}}}}}\n"
+    store.mkdir(parents=True, exist_ok=True)
     configuration = folder / "config.yml"
+    auth = registry_auth(folder, password=password, tokens=tokens)
 
     def command(port: int) -> list[str | Path]:
         configuration.write_text(
@@ -209,8 +207,24 @@ def start_registry(folder: Path, *, password: str | None) -> Registry:
     process, port = start(folder, command, "/v2/")
     return Registry(
         host=f"127.0.0.1:{port}",
-        username=None if password is None else USER,
-        password=password,
+        username=tokens.username if tokens else USER if password else None,
+        password=tokens.password if tokens else password,
         store=store,
         process=process,
     )
+
+
+def registry_auth(folder: Path, *, password: str | None, tokens: TokenServer | None) -> str:
+    """The `auth` lines of its configuration."""
+    if tokens is not None:
+        certificate = folder / "token.crt"
+        return (
+            f"auth: {{token: {{realm: '{tokens.realm}', service: {SERVICE}, issuer: {ISSUER}, "
+            f"rootcertbundle: {certificate}}}}}\n"
+        )
+    if password is not None:
+        users = folder / "htpasswd"
+        htpasswd = [on_path("htpasswd", "apache2-utils"), "-Bbn", USER, password]
+        users.write_bytes(subprocess.run(htpasswd, check=True, capture_output=True).stdout)
+        return f"auth: {{htpasswd: {{realm: test, path: {users}}}}}\n"
+    return ""
