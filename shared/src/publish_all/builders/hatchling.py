@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from hatchling.__about__ import __version__
 from hatchling.metadata.core import ProjectMetadata
@@ -26,12 +26,17 @@ from publish_all.builders.hatchling_classes import (
     has_hooks,
 )
 from publish_all.builders.hatchling_overlay import overlaid
+from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError, VersionError
 from publish_all.variants.variant import BuildVariant
 
-MakeTree = Callable[[Path, Path], SourceTree]
+
+class MakeTree(Protocol):
+    """Tells what of a folder belongs to the project."""
+
+    def __call__(self, root: Path, /) -> SourceTree: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,29 +52,28 @@ class HookOptions:
 _BUILD = HookOptions()
 
 
-def _make_tree(root: Path, output: Path) -> SourceTree:
-    return SourceTree(root, leave_out=(output,))
-
-
 class HatchlingBuilder:
     """Builds the project at `root`: what hatchling alone writes where pyproject.toml says the same.
 
-    `app` is what build hooks speak to, hatchling's own by default.
+    `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
+    build hooks speak to, hatchling's own by default.
     """
 
     def __init__(
         self,
         root: Path,
         *,
+        leave_out: Sequence[Path] = (),
         plugin_manager: PluginManager | None = None,
         app: Any = None,
-        make_tree: MakeTree = _make_tree,
+        make_tree: MakeTree = SourceTree,
     ) -> None:
         self._root = root.resolve()
+        self._leave_out = tuple(leave_out)
         self._plugin_manager = plugin_manager or PluginManager()
         self._app = app
         self._make_tree = make_tree
-        self._tree: tuple[Path, SourceTree] | None = None
+        self._tree = make_tree(self._root)
         self._prepared: tuple[BuildVariant, Path, Table] | None = None
 
     @property
@@ -93,16 +97,18 @@ class HatchlingBuilder:
         what is wrong in the configuration.
         """
         output = output.resolve()
-        with _translated(variant, kind), self._folder(variant, output) as tree, _working_in(tree.root):
+        with _translated(variant, kind), self._folder(variant) as tree, _working_in(tree.root):
             return self._run(tree, variant, kind, output, options)
 
     def _run(
         self, tree: SourceTree, variant: BuildVariant, kind: str, output: Path, options: HookOptions
     ) -> Path | None:
-        config = copy.deepcopy(self._configuration(tree, variant, output))
+        output.mkdir(parents=True, exist_ok=True)
+        left_out = (*self._leave_out, output)
+        config = copy.deepcopy(self._configuration(tree, variant, left_out))
         # Hooks make files, so what there is to ship is asked anew once they have run.
-        fresh = self._make_tree(tree.root, output) if has_hooks(config, kind) else tree
-        shipped = Shipped(fresh, output=output, forced=_forced(variant))
+        fresh = self._make_tree(tree.root) if has_hooks(config, kind) else tree
+        shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
         metadata = OverlaidMetadata(str(tree.root), self._plugin_manager, config)
         with TemporaryDirectory(prefix="publish-all-") as folder:
             builder = self._builder(kind, metadata, shipped, Path(folder))
@@ -132,24 +138,21 @@ class HatchlingBuilder:
         made.shipped = shipped
         return made
 
-    def _configuration(self, tree: SourceTree, variant: BuildVariant, output: Path) -> Table:
+    def _configuration(self, tree: SourceTree, variant: BuildVariant, left_out: Sequence[Path]) -> Table:
         """The overlaid configuration, kept for the variant's next file."""
         if self._prepared is not None:
             last, root, config = self._prepared
             if last is variant and root == tree.root:
                 return config
-        config = overlaid(tree, variant, output=output)
+        config = overlaid(tree, variant, Shipped(tree, leave_out=left_out))
         self._prepared = (variant, tree.root, config)
         return config
 
     @contextlib.contextmanager
-    def _folder(self, variant: BuildVariant, output: Path) -> Iterator[SourceTree]:
+    def _folder(self, variant: BuildVariant) -> Iterator[SourceTree]:
         """Where the variant is built: the project itself, or a stage where a layout moves its files."""
-        if self._tree is None or self._tree[0] != output:
-            self._tree = (output, self._make_tree(self._root, output))
-        tree = self._tree[1]
         if not variant.layout:
-            yield tree
+            yield self._tree
             return
         with TemporaryDirectory(prefix="publish-all-") as folder:
             additions = {
@@ -157,8 +160,10 @@ class HatchlingBuilder:
                 for source in variant.force_include
                 if not _is_laid_out(source, variant) and (self._root / source).exists()
             }
-            stage = Stages(tree, Path(folder)).fresh(layout=variant.layout, additions=additions)
-            yield self._make_tree(stage, output)
+            stages = Stages(self._tree, Path(folder))
+            origin = key_path(variant, "layout")
+            stage = stages.fresh(layout=variant.layout, additions=additions, origin=origin)
+            yield self._make_tree(stage)
 
 
 def dynamic_version(root: Path) -> str:

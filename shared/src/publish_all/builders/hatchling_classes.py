@@ -43,23 +43,26 @@ class OverlaidMetadata(ProjectMetadata[PluginManager]):
 
 
 class Shipped:
-    """What may be shipped of a tree: what git does not ignore, and nothing of the output folder.
+    """What may be shipped of a tree: what git does not ignore, and nothing of the folders left out.
 
     `forced` names files and folders (relative to the root) that a variant includes by force: of a
     folder which git does not ignore as a whole, the ignored files still stay out.
     """
 
-    def __init__(self, tree: SourceTree, *, output: Path | None = None, forced: Iterable[str] = ()) -> None:
+    def __init__(
+        self, tree: SourceTree, *, leave_out: Iterable[Path] = (), forced: Iterable[str] = ()
+    ) -> None:
         self._tree = tree
-        self._output = _below(output, tree.root) if output is not None else None
+        folders = (_below(each, tree.root) for each in leave_out)
+        self._leave_out = tuple(f"{each}/" for each in folders if each is not None)
         self._forced = frozenset(forced)
 
-    def allows(self, path: str) -> bool:
-        """Whether a file at this path, relative to the root, may be shipped."""
+    def allows(self, path: str, *, ignore_vcs: bool) -> bool:
+        """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` is hatchling's option."""
         path = _composed(path)
-        if self._output is not None and path.startswith(self._output + "/"):
+        if path.startswith(self._leave_out):
             return False
-        return not self._tree.in_git or path in self._known
+        return ignore_vcs or not self._tree.in_git or path in self._known
 
     def allows_forced(self, source: str, path: str) -> bool:
         """The same for a file below `source`, both absolute, which is included by force."""
@@ -110,9 +113,9 @@ class _ShippedOnly(BuilderInterface[Any, PluginManager]):
     def clean(self, directory: str, versions: list[str]) -> None:
         """Remove nothing: hatchling's own removes every wheel in the folder, whosoever it is."""
 
-    def keeps_back(self, path: str) -> bool:
+    def keeps_back(self, path: str, *, ignore_vcs: bool) -> bool:
         """Whether a file that hatchling selects is not to be shipped."""
-        return self.shipped is not None and not self.shipped.allows(path)
+        return self.shipped is not None and not self.shipped.allows(path, ignore_vcs=ignore_vcs)
 
 
 class _ShippedOnlyConfig(BuilderConfig):
@@ -120,7 +123,9 @@ class _ShippedOnlyConfig(BuilderConfig):
         if super().path_is_excluded(relative_path):
             return True
         builder: object = self.builder
-        return not self.ignore_vcs and isinstance(builder, _ShippedOnly) and builder.keeps_back(relative_path)
+        return isinstance(builder, _ShippedOnly) and builder.keeps_back(
+            relative_path, ignore_vcs=self.ignore_vcs
+        )
 
 
 class OverlaidWheelConfig(_ShippedOnlyConfig, WheelBuilderConfig):

@@ -33,7 +33,7 @@ from publish_all.errors import BuildError, ConfigurationError
 from publish_all.variants.variant import BuildVariant
 
 
-def overlaid(tree: SourceTree, variant: BuildVariant, *, output: Path | None = None) -> Table:
+def overlaid(tree: SourceTree, variant: BuildVariant, shipped: Shipped) -> Table:
     """The pyproject.toml from which hatchling builds the variant of `tree`, and which its sdist holds.
 
     Raises `ConfigurationError` for paths that can't be right, `BuildError` for patterns that match
@@ -43,7 +43,7 @@ def overlaid(tree: SourceTree, variant: BuildVariant, *, output: Path | None = N
     _fold_hatch_file(tree.root, config)
     _pin_selection(tree.root, config, variant)
     if variant.include or variant.exclude or variant.force_include:
-        _Selection(tree, config, variant, Shipped(tree, output=output)).write()
+        _Selection(tree, config, variant, shipped).write()
     _carry_forced_sources(tree.root, config)
     return config
 

@@ -1,0 +1,145 @@
+"""The build target `variants`: `hatch build -t variants` and `-t variants:NAME`.
+
+The names of build variants are what hatchling calls the versions of the target. hatchling's own
+`build` runs the hooks of the target around one artifact per version. Here each file is built by
+hatchling's builder of its kind, which runs its hooks with the data that they know; so `build` is ours.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from hatchling.builders.config import BuilderConfig, env_var_enabled
+from hatchling.builders.constants import BuildEnvVars
+from hatchling.builders.plugin.interface import BuilderInterface
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
+from hatchling.plugin.manager import PluginManager
+
+from publish_all.builders.builder import BuildResult, BuiltFile
+from publish_all.builders.described import described
+from publish_all.builders.hatchling import HatchlingBuilder, HookOptions
+from publish_all.builders.manifest import FILENAME as MANIFEST
+from publish_all.builders.manifest import read_manifest, write_manifest
+from publish_all.builders.select import Backend, backend_name, backend_of
+from publish_all.config.load import load_project
+from publish_all.config.model import ProjectConfig
+from publish_all.config.unsupported import refuse_unsupported
+from publish_all.errors import ConfigurationError, PublishAllError
+from publish_all.variants.resolve import resolve_variants
+from publish_all.variants.variant import BuildVariant
+
+
+class VariantsConfig(BuilderConfig):
+    @cached_property
+    def dependencies(self) -> list[str]:
+        """What the files' own targets require too: Hatch asks this target alone before it builds."""
+        of_kinds = (
+            kind(self.root, self.builder.plugin_manager, metadata=self.builder.metadata, app=self.builder.app)
+            for kind in (SdistBuilder, WheelBuilder)
+        )
+        listed = (
+            *super().dependencies,
+            *(each for builder in of_kinds for each in builder.config.dependencies),
+        )
+        return list(dict.fromkeys(listed))
+
+
+class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
+    """Builds all build variants, or those that are named."""
+
+    PLUGIN_NAME = "variants"
+
+    def build(
+        self,
+        *,
+        directory: str | None = None,
+        versions: list[str] | None = None,
+        hooks_only: bool | None = None,
+        clean: bool | None = None,
+        clean_hooks_after: bool | None = None,
+        clean_only: bool | None = False,
+    ) -> Generator[str, None, None]:
+        """Build, yield the path of each file as it is done, and write the manifest.
+
+        What is wrong ends hatchling with our exit code and without a traceback.
+        """
+        options = HookOptions(
+            hooks_only=_or_variable(hooks_only, BuildEnvVars.HOOKS_ONLY),
+            clean=_or_variable(clean, BuildEnvVars.CLEAN) or bool(clean_only),
+            clean_hooks_after=clean_hooks_after,
+            clean_only=bool(clean_only),
+        )
+        try:
+            yield from self._build(directory, tuple(versions or ()), options)
+        except PublishAllError as error:
+            self.app.abort(_text(error), code=error.exit_code)
+
+    def _build(self, directory: str | None, names: Sequence[str], options: HookOptions) -> Iterator[str]:
+        config = load_project(Path(self.root))
+        refuse_unsupported(config)
+        variants = self._variants(config, names)
+        output = _output(config, directory)
+        if options.clean and not options.hooks_only:
+            _clean(output, names)
+        builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app)
+        built: list[BuiltFile] = []
+        for variant in variants:
+            for kind in ("sdist", "wheel") if variant.sdist else ("wheel",):
+                begun = time.monotonic()
+                path = builder.run(variant, kind, output, options)
+                if path is not None:
+                    seconds = time.monotonic() - begun
+                    built.append(described(path, variant, kind, builder=builder.name, seconds=seconds))
+                    yield str(path)
+        if built:
+            project = str(config.pyproject["project"]["name"])
+            write_manifest(output, project=project, result=BuildResult(files=tuple(built)))
+
+    def _variants(self, config: ProjectConfig, names: Sequence[str]) -> tuple[BuildVariant, ...]:
+        variants = resolve_variants(config, version=self.metadata.version, only=names)
+        for each in variants:
+            if backend_of(each.pyproject) is not Backend.HATCHLING:
+                msg = f"the variant {each.label!r} is built by {backend_name(each.pyproject)}, and Hatch builds with hatchling"
+                raise ConfigurationError(msg, hint="Build it with `publish-all build`.")
+        return variants
+
+    def clean(self, directory: str, versions: list[str]) -> None:
+        """Remove what the manifest lists, and no other file. `versions` are build variants, empty for all."""
+        _clean(Path(directory), versions)
+
+    def get_version_api(self) -> dict[str, Callable[..., str]]:
+        """Nothing: hatchling's own `build`, which is not used here, would look up in it what to call."""
+        return {}
+
+    @classmethod
+    def get_config_class(cls) -> type[VariantsConfig]:
+        return VariantsConfig
+
+
+def _or_variable(stated: bool | None, variable: str) -> bool:
+    return env_var_enabled(variable) if stated is None else stated
+
+
+def _output(config: ProjectConfig, directory: str | None) -> Path:
+    """The folder of the command line, else of Hatch's variable, else the one in which `publish` looks."""
+    return config.root / (directory or os.environ.get(BuildEnvVars.LOCATION) or config.dist_dir)
+
+
+def _clean(output: Path, names: Sequence[str]) -> None:
+    """Remove the files of these variants (none: of all, and the manifest) which the manifest lists."""
+    manifest = read_manifest(output)
+    for entry in manifest.entries if manifest is not None else ():
+        if not names or entry.variant in names:
+            (output / entry.filename).unlink(missing_ok=True)
+    if not names:
+        (output / MANIFEST).unlink(missing_ok=True)
+
+
+def _text(error: PublishAllError) -> str:
+    lines = [error.message, *(f"{each.code}: {each.message}" for each in error.findings)]
+    return "\n".join([*lines, f"hint: {error.hint}"] if error.hint else lines)

@@ -1,0 +1,30 @@
+"""What a builder wrote, as a value for the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from publish_all.builders.builder import BuiltFile
+from publish_all.variants.variant import BuildVariant
+
+
+def described(path: Path, variant: BuildVariant, kind: str, *, builder: str, seconds: float) -> BuiltFile:
+    """Describe the wheel or sdist at `path`, reading it once. `seconds` is how long its build took."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return BuiltFile(
+        variant=variant.name,
+        project=variant.project,
+        version=variant.version,
+        filename=path.name,
+        kind=kind,
+        # The binary distribution format: the last parts are the tags, and a build number may stand before them.
+        tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
+        size=path.stat().st_size,
+        sha256=digest.hexdigest(),
+        builder=builder,
+        seconds=seconds,
+    )

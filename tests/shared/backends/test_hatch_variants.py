@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hatchling.plugin.manager import PluginManager
+
+from publish_all.backends.hatch_variants import VariantsBuilder
+
+PYPROJECT = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+dynamic = ["version"]
+requires-python = ">=3.10"
+
+[tool.hatch.version]
+path = "demo/__init__.py"
+
+[tool.hatch.build.hooks.custom]
+
+[tool.publish-all.variants.lite]
+exclude = ["demo/db/**"]
+
+[tool.publish-all.variants.full]
+extend-dependencies = ["packaging"]
+"""
+HOOK = """\
+from pathlib import Path
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+class Custom(BuildHookInterface):
+    def clean(self, versions):
+        self.log("clean")
+
+    def initialize(self, version, build_data):
+        assert build_data["force_include"] is not None
+        self.log("initialize")
+
+    def finalize(self, version, build_data, artifact):
+        self.log("finalize")
+
+    def log(self, text):
+        with Path(self.directory, "hooks.log").open("a") as log:
+            log.write(f"{text} {self.target_name} {self.metadata.name}\\n")
+"""
+ALL = {
+    "demo_lite-1.2.3.tar.gz",
+    "demo_lite-1.2.3-py3-none-any.whl",
+    "demo_full-1.2.3.tar.gz",
+    "demo_full-1.2.3-py3-none-any.whl",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    files = {
+        "pyproject.toml": PYPROJECT,
+        "hatch_build.py": HOOK,
+        "demo/__init__.py": '__version__ = "1.2.3"\n',
+        "demo/db/__init__.py": "",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.chdir(root)  # hatchling promises that builds run there
+    return root
+
+
+def run_target(root: Path, *names: str, **options: Any) -> list[Path]:
+    return [Path(each) for each in VariantsBuilder(str(root)).build(versions=list(names), **options)]
+
+
+def listed(output: Path) -> dict[str, str | None]:
+    manifest = json.loads((output / "publish-all.json").read_text(encoding="utf-8"))
+    return {each["filename"]: each["variant"] for each in manifest["distributions"]}
+
+
+def hooks(output: Path) -> list[str]:
+    return (output / "hooks.log").read_text().splitlines()
+
+
+def test_hatchling_finds_the_target_by_its_entry_point() -> None:
+    assert PluginManager().builder.get("variants") is VariantsBuilder
+
+
+def test_builds_yields_and_lists_all_files_of_all_variants(project: Path) -> None:
+    built = run_target(project)
+    assert {each.name for each in built} == ALL
+    assert all(each.parent == project / "dist" and each.is_file() for each in built)
+    assert set(listed(project / "dist")) == ALL
+    assert listed(project / "dist")["demo_lite-1.2.3.tar.gz"] == "lite"
+    with zipfile.ZipFile(project / "dist" / "demo_lite-1.2.3-py3-none-any.whl") as wheel:
+        assert "demo/db/__init__.py" not in wheel.namelist()
+
+
+def test_hooks_run_once_for_each_file(project: Path) -> None:
+    run_target(project)
+    expected = [
+        f"{step} {kind} {name}"
+        for name in ("demo-lite", "demo-full")
+        for kind in ("sdist", "wheel")
+        for step in ("initialize", "finalize")
+    ]
+    assert hooks(project / "dist") == expected
+
+
+def test_a_named_variant_keeps_the_others_in_the_manifest(project: Path) -> None:
+    run_target(project)
+    built = run_target(project, "lite")
+    assert {each.name for each in built} == {each for each in ALL if "lite" in each}
+    assert set(listed(project / "dist")) == ALL
+
+
+def test_a_changed_file_of_another_variant_leaves_the_manifest(project: Path) -> None:
+    run_target(project)
+    (project / "dist" / "demo_full-1.2.3.tar.gz").write_bytes(b"other")
+    run_target(project, "lite")
+    assert set(listed(project / "dist")) == ALL - {"demo_full-1.2.3.tar.gz"}
+
+
+def test_goes_where_the_command_line_the_variable_or_the_configuration_says(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = PYPROJECT.replace(
+        "[tool.publish-all.variants.lite]", '[tool.publish-all]\ndist-dir = "out"\n\\g<0>', 1
+    )
+    (project / "pyproject.toml").write_text(text.replace("\\g<0>", "[tool.publish-all.variants.lite]"))
+    assert {each.parent for each in run_target(project, "lite")} == {project / "out"}
+    monkeypatch.setenv("HATCH_BUILD_LOCATION", str(tmp_path / "variable"))
+    assert {each.parent for each in run_target(project, "lite")} == {tmp_path / "variable"}
+    directory = str(tmp_path / "argument")
+    assert {each.parent for each in run_target(project, "lite", directory=directory)} == {
+        tmp_path / "argument"
+    }
+
+
+def test_clean_removes_what_the_manifest_lists_and_no_other_file(project: Path) -> None:
+    run_target(project)
+    dist = project / "dist"
+    for other in ("demo_lite-9.9.9.tar.gz", "foreign-1.0-py3-none-any.whl"):
+        (dist / other).write_bytes(b"x")
+    assert run_target(project, clean_only=True) == []
+    assert {each.name for each in dist.iterdir()} == {
+        "demo_lite-9.9.9.tar.gz",
+        "foreign-1.0-py3-none-any.whl",
+        "hooks.log",
+    }
+    assert hooks(dist)[-4:] == [
+        f"clean {kind} demo-{name}" for name in ("lite", "full") for kind in ("sdist", "wheel")
+    ]
+
+
+def test_clean_of_a_named_variant_leaves_the_others(project: Path) -> None:
+    run_target(project)
+    run_target(project, "lite", clean_only=True)
+    left = {each.name for each in (project / "dist").iterdir()}
+    assert left == {*(each for each in ALL if "full" in each), "publish-all.json", "hooks.log"}
+
+
+def test_clean_of_nothing_is_nothing(project: Path) -> None:
+    assert run_target(project, clean_only=True) == []
+
+
+def test_hooks_only_builds_nothing_and_removes_nothing(project: Path) -> None:
+    run_target(project)
+    (project / "dist" / "hooks.log").unlink()
+    assert run_target(project, hooks_only=True, clean=True) == []
+    assert set(listed(project / "dist")) == ALL
+    assert next(line for line in hooks(project / "dist") if "initialize" in line) == "initialize sdist demo-lite"
+
+
+@pytest.mark.parametrize(
+    ("names", "change", "expected"),
+    [
+        (["lyte"], ("", ""), "there is no build variant 'lyte'"),
+        (
+            [],
+            ("tool.publish-all.variants.lite", "tool.publish-all.varaints.lite"),
+            "tool.publish-all.varaints",
+        ),
+        (
+            [],
+            ('exclude = ["demo/db/**"]', 'exclude = ["nothing/**"]'),
+            "'nothing/**' matches no file of lite",
+        ),
+    ],
+)
+def test_what_is_wrong_ends_with_our_code_and_words(
+    project: Path, capfd: pytest.CaptureFixture[str], names: list[str], change: tuple[str, str], expected: str
+) -> None:
+    (project / "pyproject.toml").write_text(PYPROJECT.replace(*change))
+    with pytest.raises(SystemExit) as caught:
+        run_target(project, *names)
+    said = "".join(capfd.readouterr())
+    assert expected in said
+    assert caught.value.code == (1 if change[1].startswith("exclude") else 2)
+
+
+def test_a_variant_of_another_backend_is_refused(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    full = '[project]\nname = "other"\nversion = "1"\n[build-system]\nrequires = []\nbuild-backend = "flit_core.buildapi"\n'
+    (project / "other.toml").write_text(full)
+    (project / "pyproject.toml").write_text(
+        PYPROJECT + '\n[tool.publish-all.variants.other]\npyproject = "other.toml"\n'
+    )
+    with pytest.raises(SystemExit) as caught:
+        run_target(project)
+    assert caught.value.code == 2
+    assert "built by flit_core.buildapi" in "".join(capfd.readouterr())
+
+
+def test_the_dependencies_of_the_files_targets_count(project: Path) -> None:
+    text = PYPROJECT + '\n[tool.hatch.build.targets.wheel.hooks.custom]\ndependencies = ["cffi"]\n'
+    (project / "pyproject.toml").write_text(text)
+    assert "cffi" in VariantsBuilder(str(project)).config.dependencies
