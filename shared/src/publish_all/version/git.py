@@ -1,0 +1,241 @@
+"""What git says of the commit that is checked out: three processes at most, none of which writes.
+
+`git describe` finds the nearest tag; the list of tags tells it beforehand which are no versions, and
+afterwards which others stand on the same commit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from publish_all._process import Completed, Run
+from publish_all.errors import VersionError
+from publish_all.version.tags import highest, shape_pattern, shapes, starts, tag_version
+
+# Where the user's or the machine's settings are, and git itself. Everything else of GIT_* says which
+# repository, index or object store a process is to use: a hook's must not lead us to another one.
+_KEPT = re.compile(
+    r"GIT_(EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)|CEILING_DIRECTORIES)"
+)
+_HASH = re.compile(r"[0-9a-f]{40,64}")
+_DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """HEAD is `distance` commits after the commit that has the tag `tag`, which says `version`.
+
+    `beside` are the other version tags of that commit; `node` is HEAD's full hash. Untracked files do
+    not make a tree dirty.
+    """
+
+    tag: str
+    version: Version
+    distance: int
+    node: str
+    dirty: bool
+    shallow: bool = False
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Untagged:
+    """A repository in which no commit before HEAD has a version tag. `node` is None before the first commit."""
+
+    node: str | None
+    dirty: bool
+    shallow: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoRepository:
+    """Git can't tell. `problem` is set where there is a repository, and it is git that fails."""
+
+    reason: str
+    problem: VersionError | None = None
+
+
+def describe(
+    root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
+) -> Described | Untagged | NoRepository:
+    """Ask git about the project at `root`, a folder which must itself be tracked."""
+    git = _Git(root, environment, run)
+    try:
+        position = _position(git)
+        if not isinstance(position, _Position):
+            return position
+        return _describe(git, position, prefix)
+    except FileNotFoundError:
+        return _git_missing(root)
+    except (OSError, TimeoutError) as error:
+        return NoRepository(
+            reason=f"git can't be run: {error}", problem=VersionError(f"git can't be run: {error}")
+        )
+
+
+def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for git: without what names another repository, and with messages in English."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith("GIT_") or _KEPT.fullmatch(name)
+    }
+    return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+class _Git:
+    def __init__(self, root: Path, environment: Mapping[str, str], run: Run) -> None:
+        self.root = root
+        self._environment = git_environment(environment)
+        self._run = run
+
+    def __call__(self, *arguments: str) -> Completed:
+        return self._run(("git", *arguments), cwd=self.root, environment=self._environment, timeout=_TIMEOUT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Position:
+    node: str
+    shallow: bool
+
+
+def _position(git: _Git) -> _Position | Untagged | NoRepository:
+    """Where we are. `HEAD:./` proves that this very folder is tracked, not just some folder around it."""
+    done = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")
+    lines = done.stdout.splitlines()
+    if done.returncode == 0 and len(lines) >= 4 and _HASH.fullmatch(lines[-2]):
+        return _Position(node=lines[-2], shallow=lines[-3] == "true")
+    if len(lines) < 3:
+        return _no_repository(git.root, done)
+    toplevel = lines[0]
+    if _HASH.fullmatch(lines[2]):
+        return NoRepository(reason=f"this folder is not tracked in the git repository at {toplevel}")
+    if Path(toplevel) != git.root and not _same_folder(Path(toplevel), git.root):
+        return NoRepository(reason=f"the git repository at {toplevel} has no commit yet")
+    return Untagged(node=None, dirty=False, shallow=False)
+
+
+def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagged | NoRepository:
+    listed = git("show-ref", "--tags", "--dereference")
+    if listed.returncode != 0 and listed.stderr.strip():
+        return _failed("show-ref", listed)
+    done = git(
+        "describe",
+        "--tags",
+        "--long",
+        "--always",
+        "--dirty",
+        "--abbrev=64",
+        *_selection(listed.stdout, prefix),
+    )
+    if done.returncode != 0:
+        return _failed("describe", done)
+    said = done.stdout.strip()
+    dirty = said.endswith("-dirty")
+    found = _DESCRIBED.fullmatch(said.removesuffix("-dirty"))
+    if found is None:
+        return Untagged(node=position.node, dirty=dirty, shallow=position.shallow)
+    together = _tags_beside(listed.stdout, found["tag"])
+    tag = highest(together, prefix)
+    version = tag_version(tag, prefix) if tag is not None else None
+    if tag is None or version is None:
+        return Untagged(node=position.node, dirty=dirty, shallow=position.shallow)
+    return Described(
+        tag=tag,
+        version=version,
+        distance=int(found["distance"]),
+        node=position.node,
+        dirty=dirty,
+        shallow=position.shallow,
+        beside=tuple(sorted(each for each in together if each != tag and tag_version(each, prefix))),
+    )
+
+
+def _selection(listed: str, prefix: str) -> Sequence[str]:
+    """The options by which `git describe` sees just the tags that are versions.
+
+    By shape, so that thousands of tags make a short command line; whichever of both lists is shorter.
+    """
+    names = set(re.findall(r" refs/tags/(.+?)(?:\^\{\})?$", shapes(listed), re.MULTILINE))
+    good = sorted(each for each in names if tag_version(each, prefix) is not None)
+    if not good:
+        return ("--exclude=*",)
+    patterns = [f"--match={each}" for each in starts(prefix)]
+    bad = sorted(each for each in names - set(good) if _begins_like_a_version(each, prefix))
+    if len(bad) <= len(good):
+        return (*patterns, *(f"--exclude={shape_pattern(each)}" for each in bad))
+    return tuple(f"--match={shape_pattern(each)}" for each in good)
+
+
+def _begins_like_a_version(shape: str, prefix: str) -> bool:
+    starting = (f"{each}0" for each in (("v", "") if prefix in {"", "v"} else (prefix,)))
+    return shape.startswith(tuple(shapes(each) for each in starting))
+
+
+def _tags_beside(listed: str, tag: str) -> list[str]:
+    """All tags, annotated or not, of the commit that `tag` stands on, itself included."""
+    name = re.escape(f"refs/tags/{tag}")
+    # The line of the commit comes after that of the annotated tag itself.
+    commits = re.findall(rf"^([0-9a-f]+) {name}(?:\^\{{\}})?$", listed, re.MULTILINE)
+    commit = commits[-1] if commits else ""
+    found = re.findall(rf"^{commit} refs/tags/(.+?)(?:\^\{{\}})?$", listed, re.MULTILINE)
+    return sorted({tag, *found})
+
+
+def _no_repository(root: Path, done: Completed) -> NoRepository:
+    said = one_line(done.stderr)
+    if "dubious ownership" in said:
+        reason = f"git refuses to read the repository around {root}: its folder belongs to another user"
+        hint = f"If you trust it: git config --global --add safe.directory {_above_with_git(root) or root}"
+        return NoRepository(reason=reason, problem=VersionError(reason, hint=hint))
+    if "not a git repository" in said:
+        folder = _above_with_git(root)
+        if folder is None:
+            return NoRepository(reason=f"{root} is not in a git repository")
+        reason = f"git does not accept {folder / '.git'} as a repository: {said}"
+        hint = "A worktree or submodule that was copied without its repository looks so: copy that as well."
+        return NoRepository(reason=reason, problem=VersionError(reason, hint=hint))
+    return _failed("rev-parse", done)
+
+
+def _git_missing(root: Path) -> NoRepository:
+    folder = _above_with_git(root)
+    reason = "there is no program git on PATH"
+    if folder is None:
+        return NoRepository(reason=reason)
+    problem = VersionError(
+        f"{reason}, and the version is in the git repository at {folder}",
+        hint="Install git, or set PUBLISH_ALL_VERSION.",
+    )
+    return NoRepository(reason=reason, problem=problem)
+
+
+def _failed(what: str, done: Completed) -> NoRepository:
+    reason = f"git {what} failed ({done.returncode}): {one_line(done.stderr)}"
+    return NoRepository(reason=reason, problem=VersionError(reason))
+
+
+def _above_with_git(root: Path) -> Path | None:
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            return folder
+    return None
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def one_line(text: str) -> str:
+    """What a process said, on one line and without control characters, for a message."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "".join(character if character.isprintable() else " " for character in " ".join(lines[:3]))

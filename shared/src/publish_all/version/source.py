@@ -1,0 +1,287 @@
+"""The one version of a project: from where `[tool.publish-all.version]` says, the same in every build.
+
+An override of the environment comes first. Then, for git: the repository, `.git_archival.txt`,
+PKG-INFO, `fallback`. Nothing is ever made up: without an answer it is an error.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from publish_all import _process
+from publish_all._process import Run
+from publish_all.config.model import ProjectConfig, VersionConfig, VersionSource
+from publish_all.errors import VersionError
+from publish_all.version.overrides import override
+from publish_all.version.static import (
+    backend_asks_us,
+    backend_of,
+    is_dynamic,
+    project_name,
+    static_version,
+    table,
+)
+
+if TYPE_CHECKING:
+    from publish_all.version.git import Described
+
+Clock = Callable[[], float]
+
+
+class NoProjectVersion(VersionError):  # noqa: N818 - a name that reads well where it is caught
+    """The project has no version of its own: no `[project]` or `[tool.poetry]` that could have one."""
+
+
+class Origin(enum.Enum):
+    """What said the version."""
+
+    OVERRIDE = "environment"
+    PROJECT = "project"
+    BACKEND = "build backend"
+    GIT = "git"
+    ARCHIVAL = "git archive"
+    PKG_INFO = "sdist"
+    FALLBACK = "fallback"
+    ATTRIBUTE = "attribute"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedVersion:
+    """A version and how it came about.
+
+    `explanation` is for people, a line each: tag, distance, changes, file. `tagged`: HEAD has a
+    version tag and nothing is changed. `dirty` is known for versions from git only. `tag` and `distance`
+    (commits since it) are None where no tag was involved, `node` is HEAD's full hash.
+    """
+
+    version: Version
+    origin: Origin
+    explanation: tuple[str, ...]
+    tagged: bool = False
+    dirty: bool = False
+    tag: str | None = None
+    distance: int | None = None
+    node: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The version, normalised."""
+        return str(self.version)
+
+    @property
+    def source(self) -> str:
+        """What said the version, in a word or two."""
+        return self.origin.value
+
+    @property
+    def local(self) -> bool:
+        """Whether it has a local part (`+g…`), which PyPI refuses."""
+        return self.version.local is not None
+
+
+def resolve_version(
+    config: ProjectConfig,
+    *,
+    environment: Mapping[str, str],
+    run: Run = _process.run,
+    ask_backend: Callable[[], str] | None = None,
+    now: Clock = time.time,
+) -> ResolvedVersion:
+    """The version of the project, from its source. `ask_backend` is called where the build backend decides.
+
+    Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
+    """
+    if (stated := override(environment, project_name(config.pyproject))) is not None:
+        variable, version = stated
+        return ResolvedVersion(
+            version=version, origin=Origin.OVERRIDE, explanation=(f"environment variable: {variable}",)
+        )
+    match config.version.source:
+        case VersionSource.PROJECT:
+            return _from_project(config, ask_backend)
+        case VersionSource.ATTRIBUTE:
+            return _from_attribute(config)
+        case VersionSource.GIT:
+            return _from_git(config, environment=environment, run=run, now=now)
+
+
+def _from_project(config: ProjectConfig, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
+    written = static_version(config.pyproject)
+    if written is not None:
+        text, key = written
+        version = _parsed(text, f"{config.root / 'pyproject.toml'}: {key}")
+        return ResolvedVersion(
+            version=version, origin=Origin.PROJECT, explanation=(f"file: pyproject.toml, {key}",)
+        )
+    if backend_asks_us(config.pyproject):
+        msg = (
+            "the build takes the version from publish-all, and publish-all is told to take it from the build"
+        )
+        raise VersionError(
+            f"{config.root / 'pyproject.toml'}: {msg}",
+            hint='Set tool.publish-all.version.source to "git" or "attribute".',
+        )
+    backend = backend_of(config.pyproject)
+    if not _may_have_version(config):
+        msg = f"{config.root / 'pyproject.toml'}: the project has no version"
+        raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
+    if ask_backend is None:
+        msg = f"{config.root / 'pyproject.toml'}: the version is known to the build backend only ({backend})"
+        raise VersionError(msg)
+    version = _parsed(ask_backend(), f"the build backend {backend}")
+    return ResolvedVersion(version=version, origin=Origin.BACKEND, explanation=(f"build backend: {backend}",))
+
+
+def _may_have_version(config: ProjectConfig) -> bool:
+    """Whether the build backend may know it: `dynamic`, or a project that setuptools reads elsewhere."""
+    if is_dynamic(config.pyproject):
+        return True
+    if table(config.pyproject, "project") or not backend_of(config.pyproject).startswith("setuptools"):
+        return False
+    return any((config.root / name).is_file() for name in ("setup.py", "setup.cfg"))
+
+
+def _from_attribute(config: ProjectConfig) -> ResolvedVersion:
+    from publish_all.version.attribute import read_attribute
+
+    found = read_attribute(attribute_path(config), own_name=project_name(config.pyproject))
+    where = _relative(found.path, config.root)
+    return ResolvedVersion(
+        version=found.version, origin=Origin.ATTRIBUTE, explanation=(f"file: {where}:{found.line}",)
+    )
+
+
+def attribute_path(config: ProjectConfig) -> Path:
+    """The file that `path` names. Raises `VersionError` when it is not stated."""
+    if config.version.path is None:
+        msg = f'{config.root / "pyproject.toml"}: tool.publish-all.version.source is "attribute", without a path'
+        raise VersionError(msg, hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".')
+    return config.root / config.version.path
+
+
+def _from_git(
+    config: ProjectConfig, *, environment: Mapping[str, str], run: Run, now: Clock
+) -> ResolvedVersion:
+    from publish_all.version.git import Described, NoRepository, describe
+
+    settings = config.version
+    answer = describe(config.root, prefix=settings.tag_prefix, environment=environment, run=run)
+    match answer:
+        case NoRepository(reason=reason, problem=problem):
+            pass
+        case Described() if not answer.shallow or not answer.distance or settings.shallow == "allow":
+            return _described(answer, settings, Origin.GIT, environment, now)
+        case _:
+            _refuse_dirty(answer.dirty, settings)
+            reason = _untagged(answer.node, settings)
+            problem = _shallow_problem() if answer.shallow and settings.shallow == "error" else None
+    return _without_repository(config, reason, problem, environment, now)
+
+
+def _untagged(node: str | None, settings: VersionConfig) -> str:
+    if node is None:
+        return "the git repository has no commit yet"
+    like = f"{settings.tag_prefix}1.2.3"
+    return f"no tag like {like} is on the commit that is checked out or on one before it"
+
+
+def _shallow_problem() -> VersionError:
+    return VersionError(
+        "the clone is shallow, so the tags before the commit that is checked out are not known",
+        hint="Run `git fetch --unshallow --tags`; in GitHub Actions set `fetch-depth: 0` for actions/checkout.",
+    )
+
+
+def _without_repository(
+    config: ProjectConfig,
+    reason: str,
+    problem: VersionError | None,
+    environment: Mapping[str, str],
+    now: Clock,
+) -> ResolvedVersion:
+    """What else may say the version. A repository that can't be read is no case for `fallback`."""
+    from publish_all.version.archival import FILE as ARCHIVAL
+    from publish_all.version.archival import described_in_archive
+    from publish_all.version.pkg_info import version_of_sdist
+
+    settings = config.version
+    if (archived := described_in_archive(config.root, prefix=settings.tag_prefix)) is not None:
+        return _described(archived, settings, Origin.ARCHIVAL, environment, now)
+    name = project_name(config.pyproject)
+    if (version := version_of_sdist(config.root, name=name)) is not None:
+        return ResolvedVersion(version=version, origin=Origin.PKG_INFO, explanation=("file: PKG-INFO",))
+    if problem is not None:
+        raise problem
+    if settings.fallback is not None:
+        version = _parsed(settings.fallback, "tool.publish-all.version.fallback")
+        explanation = ("setting: tool.publish-all.version.fallback", f"because: {reason}")
+        return ResolvedVersion(version=version, origin=Origin.FALLBACK, explanation=explanation)
+    msg = f"{config.root}: there is no version: {reason}, and there is no {ARCHIVAL} and no PKG-INFO that says it"
+    hint = f"Tag a commit (git tag {settings.tag_prefix}0.1.0), or set tool.publish-all.version.fallback."
+    raise VersionError(msg, hint=hint)
+
+
+def _described(
+    said: Described, settings: VersionConfig, origin: Origin, environment: Mapping[str, str], now: Clock
+) -> ResolvedVersion:
+    from publish_all.version.scheme import NODE_LENGTH, version_after
+
+    _refuse_dirty(said.dirty, settings)
+    version = version_after(
+        said.version,
+        distance=said.distance,
+        dirty=said.dirty,
+        scheme=settings.scheme,
+        local=settings.local,
+        node=said.node,
+        date=_date(environment, now),
+    )
+    others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
+    explanation = (
+        f"tag: {said.tag}{others}",
+        f"distance: {said.distance} commit{'' if said.distance == 1 else 's'}",
+        f"commit: {said.node[:NODE_LENGTH]}",
+        f"uncommitted changes: {'yes' if said.dirty else 'no'}",
+    )
+    return ResolvedVersion(
+        version=version,
+        origin=origin,
+        explanation=explanation,
+        tagged=said.distance == 0 and not said.dirty,
+        dirty=said.dirty,
+        tag=said.tag,
+        distance=said.distance,
+        node=said.node,
+    )
+
+
+def _refuse_dirty(dirty: bool, settings: VersionConfig) -> None:
+    if dirty and settings.dirty == "error":
+        msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
+        raise VersionError(msg, hint="`git status` lists them: commit or discard them.")
+
+
+def _date(environment: Mapping[str, str], now: Clock) -> str:
+    """The day for uncommitted changes, in UTC: of SOURCE_DATE_EPOCH where it is set, else today."""
+    stated = environment.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(stated) if stated.isascii() and stated.isdecimal() else now()
+    return time.strftime("%Y%m%d", time.gmtime(seconds))
+
+
+def _parsed(text: str, where: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion as error:
+        msg = f"{where}: {text!r} is not a PEP 440 version"
+        raise VersionError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -1,0 +1,60 @@
+"""Which tags are versions, and of which version. Pure.
+
+A tag is the prefix, taken literally, and a PEP 440 version that begins with a digit. With the prefix
+"v" or "", a "v" before the version is optional.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from packaging.version import InvalidVersion, Version
+
+_DIGITS = {ord(digit): "0" for digit in "123456789"}
+_GLOB = re.compile(r"([*?\[\\])")
+
+
+def prefixes(prefix: str) -> tuple[str, ...]:
+    """The literal texts that may stand before the version."""
+    return ("v", "") if prefix in {"", "v"} else (prefix,)
+
+
+def tag_version(tag: str, prefix: str) -> Version | None:
+    """The version that a tag names, or None if it names none."""
+    for each in prefixes(prefix):
+        rest = tag[len(each) :]
+        if tag.startswith(each) and rest[:1].isdecimal() and rest.isascii():
+            try:
+                return Version(rest)
+            except InvalidVersion:
+                return None
+    return None
+
+
+def highest(tags: Iterable[str], prefix: str) -> str | None:
+    """The tag of the highest version: of rc1 and the final on one commit, the final."""
+    versions = {tag: version for tag in tags if (version := tag_version(tag, prefix)) is not None}
+    return max(versions, key=lambda tag: (versions[tag], tag)) if versions else None
+
+
+def starts(prefix: str) -> tuple[str, ...]:
+    """Glob patterns of everything that begins like a tag of a version."""
+    return tuple(f"{_escaped(each)}[0-9]*" for each in prefixes(prefix))
+
+
+def shapes(names: str) -> str:
+    """The names with every digit as 0: names of one shape are all versions, or none is.
+
+    The grammar of PEP 440 has no rule about which digit it is.
+    """
+    return names.translate(_DIGITS)
+
+
+def shape_pattern(shape: str) -> str:
+    """The glob pattern of all names of a shape."""
+    return _escaped(shape).replace("0", "[0-9]")
+
+
+def _escaped(text: str) -> str:
+    return _GLOB.sub(r"\\\1", text)
