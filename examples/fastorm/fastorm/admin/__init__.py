@@ -1,0 +1,1 @@
+"""Looks into a database from the terminal."""
