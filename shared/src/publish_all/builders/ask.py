@@ -11,7 +11,7 @@ from typing import Any
 from publish_all.builders.pep517 import metadata_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages, working_directory
+from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError
 
 
@@ -19,21 +19,15 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
     """What the backend says, as it says it. Raises `BuildError`."""
     try:
         if backend_of(pyproject) is Backend.HATCHLING:
-            return _hatchling_version(root)
+            from publish_all.builders.hatchling import dynamic_version
+
+            return dynamic_version(root)
         return _metadata_version(root, pyproject, workspace)
     except PublishAllError:
         raise
     except Exception as error:  # backends, their plugins and setup.py raise anything
         msg = f"{type(error).__name__}: {error}"
         raise BuildError(msg) from error
-
-
-def _hatchling_version(root: Path) -> str:
-    from hatchling.metadata.core import ProjectMetadata
-    from hatchling.plugin.manager import PluginManager
-
-    with working_directory(root):
-        return str(ProjectMetadata(str(root), PluginManager()).version)
 
 
 def _metadata_version(root: Path, pyproject: Mapping[str, Any], workspace: Path) -> str:

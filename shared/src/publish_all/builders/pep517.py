@@ -36,6 +36,9 @@ from publish_all.variants.variant import BuildVariant
 # Folders which projects keep their packages in, and which are not part of the path inside the wheel.
 _SOURCE_FOLDERS = ("", "src", "lib", "python")
 
+# Those which honour SOURCE_DATE_EPOCH in sdists too. The others record when and by whom they were packed.
+_REPRODUCIBLE_SDISTS = (Backend.FLIT, Backend.UV, Backend.SCIKIT_BUILD)
+
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want."""
@@ -79,7 +82,7 @@ class Pep517Builder:
         built = _built(stage, variant, kind, output)
         if kind == "wheel":
             _verify(variant, built)
-        elif backend_of(variant.pyproject) is Backend.SETUPTOOLS:
+        elif backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS:
             _make_reproducible(built)
         return built
 
@@ -280,7 +283,7 @@ def _is_forced(variant: BuildVariant, inside: str) -> bool:
 
 
 def _make_reproducible(sdist: Path) -> None:
-    """Setuptools records users, times and the moment of compression: write the same members without them."""
+    """Write the same members without users, times and the moment of compression."""
     packed = io.BytesIO()
     with (
         tarfile.open(sdist, "r:gz") as old,

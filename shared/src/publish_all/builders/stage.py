@@ -40,7 +40,7 @@ class Stages:
     def shared(
         self, *, layout: Mapping[str, str], additions: Mapping[str, str] | None = None, origin: str = "layout"
     ) -> Path:
-        """The stage with this layout and `additions` (path in the stage → path in the project). Do not write in it."""
+        """The stage with this layout and `additions` (path in the stage → path of a file or folder in the project). Do not write in it."""
         key = (tuple(layout.items()), tuple((additions or {}).items()))
         if key not in self._shared:
             self._shared[key] = self.fresh(layout=layout, additions=additions, origin=origin)
@@ -54,7 +54,9 @@ class Stages:
         stage = self._folder / str(self._count) / "project"
         stage.mkdir(parents=True)
         plan = planned(self.tree, layout=layout, origin=origin)
-        plan.update(additions or {})
+        for path, source in (additions or {}).items():
+            named = self.tree.named(source)
+            plan.update({_join(normal(path), _below(each, normal(source))): each for each in named})
         for target, source in plan.items():
             _place(self.tree, source, stage / target)
         _set_folder_times(stage)

@@ -38,23 +38,22 @@ def main() -> int:
     question = wire.loads(incoming.readline())
     workspace = Path(question["workspace"])
     temporary = [workspace, *map(Path, question.get("temporary", ()))]
-    threading.Thread(target=_end_with_parent, args=(incoming, temporary), daemon=True).start()
+    answered = threading.Event()
+    threading.Thread(target=_end_with_parent, args=(incoming, answered, temporary), daemon=True).start()
+    answer = _answer(question, workspace, lambda event: send(wire.event_message(event)))
+    answered.set()
+    send(answer)
+    return 0
+
+
+def _answer(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
     try:
-        send(
-            {
-                "answer": _ANSWERS[question["ask"]](
-                    question, workspace, lambda event: send(wire.event_message(event))
-                )
-            }
-        )
+        return {"answer": _ANSWERS[question["ask"]](question, workspace, listener)}
     except PublishAllError as error:
-        send(wire.error_message(error))
-        return 1
+        return wire.error_message(error)
     except Exception as error:  # noqa: BLE001 - project code runs here and may raise anything
         traceback.print_exc()
-        send(wire.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}")))
-        return 1
-    return 0
+        return wire.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}"))
 
 
 def _own_pipes() -> tuple[IO[str], IO[str]]:
@@ -68,8 +67,10 @@ def _own_pipes() -> tuple[IO[str], IO[str]]:
     return incoming, outgoing
 
 
-def _end_with_parent(incoming: IO[str], temporary: Sequence[Path]) -> None:
+def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Sequence[Path]) -> None:
     incoming.read()
+    if answered.is_set():  # the parent has what it asked for, and needs what was built
+        return
     for folder in temporary:  # a parent that was killed left them
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
@@ -77,8 +78,8 @@ def _end_with_parent(incoming: IO[str], temporary: Sequence[Path]) -> None:
 
 def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
     request = wire.request_from(question["request"])
-    tree = SourceTree(request.root, leave_out=[Path(each) for each in question["leave_out"]])
-    result = build_all(request, tree=tree, workspace=workspace, listener=listener)
+    leave_out = tuple(map(Path, question["leave_out"]))
+    result = build_all(request, leave_out=leave_out, workspace=workspace, listener=listener)
     return {"files": result.files}
 
 
@@ -109,14 +110,17 @@ _ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Mapping[str
 def build_all(
     request: BuildRequest,
     *,
-    tree: SourceTree,
+    leave_out: Sequence[Path],
     workspace: Path,
     listener: Listener,
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildResult:
-    """Build every file of a request, in order, into `request.output`. Raises `BuildError` and `ConfigurationError`."""
+    """Build every file of a request, in order, into `request.output`.
+
+    `leave_out` names folders of the project which hold output. Raises `BuildError` and `ConfigurationError`.
+    """
     _set_epoch(request.source_date_epoch)
-    builders = _Builders(tree, workspace)
+    builders = _Builders(request.root, leave_out, workspace)
     found: list[BuiltFile] = []
     for number, variant in enumerate(request.variants):
         for kind in _kinds(variant, request.kinds):
@@ -150,10 +154,11 @@ def _set_epoch(epoch: int | None) -> None:
 class _Builders:
     """One builder per backend, made when first needed: what it reads of the project serves all variants."""
 
-    def __init__(self, tree: SourceTree, workspace: Path) -> None:
+    def __init__(self, root: Path, leave_out: Sequence[Path], workspace: Path) -> None:
+        self._leave_out = leave_out
         self._workspace = workspace
-        self._tree = tree
-        self._stages = Stages(tree, workspace / "stages")
+        self._tree = SourceTree(root, leave_out=leave_out)
+        self._stages = Stages(self._tree, workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
         os.environ["GIT_CEILING_DIRECTORIES"] = str(workspace.resolve())
         self._made: dict[Backend, Builder] = {}
@@ -168,7 +173,7 @@ class _Builders:
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
 
-            return HatchlingBuilder(self._tree.root)
+            return HatchlingBuilder(self._tree.root, leave_out=self._leave_out)
         if backend is Backend.POETRY_CORE:
             from publish_all.builders.poetry_core import PoetryCoreBuilder
 
