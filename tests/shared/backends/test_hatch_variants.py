@@ -221,3 +221,8 @@ def test_the_dependencies_of_the_files_targets_count(project: Path) -> None:
     text = PYPROJECT + '\n[tool.hatch.build.targets.wheel.hooks.custom]\ndependencies = ["cffi"]\n'
     (project / "pyproject.toml").write_text(text)
     assert "cffi" in VariantsBuilder(str(project)).config.dependencies
+
+
+def test_the_version_is_the_one_of_every_build_of_ours(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLISH_ALL_VERSION_FOR_DEMO", "2.0")
+    assert {each.name.split("-")[1].removesuffix(".tar.gz") for each in run_target(project, "lite")} == {"2.0"}

@@ -22,7 +22,7 @@ from hatchling.plugin.manager import PluginManager
 
 from publish_all.builders.builder import BuildResult, BuiltFile
 from publish_all.builders.described import described
-from publish_all.builders.hatchling import HatchlingBuilder, HookOptions
+from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
 from publish_all.builders.manifest import FILENAME as MANIFEST
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.select import Backend, backend_name, backend_of
@@ -32,6 +32,7 @@ from publish_all.config.unsupported import refuse_unsupported
 from publish_all.errors import ConfigurationError, PublishAllError
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
+from publish_all.version.source import resolve_version
 
 
 class VariantsConfig(BuilderConfig):
@@ -101,7 +102,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
             write_manifest(output, project=project, result=BuildResult(files=tuple(built)))
 
     def _variants(self, config: ProjectConfig, names: Sequence[str]) -> tuple[BuildVariant, ...]:
-        variants = resolve_variants(config, version=self.metadata.version, only=names)
+        variants = resolve_variants(config, version=_version(config), only=names)
         for each in variants:
             if backend_of(each.pyproject) is not Backend.HATCHLING:
                 msg = f"the variant {each.label!r} is built by {backend_name(each.pyproject)}, and Hatch builds with hatchling"
@@ -123,6 +124,13 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 
 def _or_variable(stated: bool | None, variable: str) -> bool:
     return env_var_enabled(variable) if stated is None else stated
+
+
+def _version(config: ProjectConfig) -> str:
+    """The project's version from where `[tool.publish-all.version]` says, as in every build of ours."""
+    return resolve_version(
+        config, environment=os.environ, ask_backend=lambda: dynamic_version(config.root)
+    ).text
 
 
 def _output(config: ProjectConfig, directory: str | None) -> Path:
