@@ -38,7 +38,9 @@ def request_for(
 
 def repository(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
     kind = RepositoryKind.OCI if name == "github" else RepositoryKind.LEGACY
-    values: dict[str, object] = {"scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT}
+    values: dict[str, object] = {
+        "scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT
+    }
     return RepositoryConfig(name=name, kind=kind, url=url or URLS[name], **{**values, **changes})
 
 

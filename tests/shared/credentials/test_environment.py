@@ -92,7 +92,7 @@ def source_of(make_repository, recorder):
     return build
 
 
-@pytest.mark.parametrize(("environment", "expected"), TABLE, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("environment", "expected"), TABLE, ids=" ".join)
 def test_a_variable_serves_its_repository_and_no_other(environment, expected, source_of, make_request):
     source = source_of(environment)
     found = {
@@ -132,7 +132,7 @@ def test_every_variable_of_the_table_is_tried():
         {"TWINE_REPOSITORY": "pypi", "TWINE_PASSWORD": VALUE},
         {"HATCH_INDEX_REPO": "main", "HATCH_INDEX_AUTH": VALUE},
     ],
-    ids=lambda value: " ".join(value),
+    ids=" ".join,
 )
 def test_a_project_that_repoints_or_copies_names_gets_nothing(
     environment, source_of, make_request, make_repository

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import SplitResult, urlsplit
+
+from publish_all import _urls
+from publish_all._urls import shown_url
 
 PYPI = "https://upload.pypi.org/legacy/"
 TESTPYPI = "https://test.pypi.org/legacy/"
@@ -40,18 +42,12 @@ def same_url(one: str, other: str) -> bool:
 
 def without_user(url: str) -> str:
     """The URL as it may be shown: without user name, password, query and fragment."""
-    parts = split(url)
-    return f"{parts.scheme}://{host_of(url)}{parts.path}"
+    return shown_url(split(url).geturl())
 
 
 def is_loopback(url: str) -> bool:
-    host = hostname_of(url)
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Whether the URL, or host with or without a port, is of this very machine."""
+    return _urls.is_loopback(hostname_of(url))
 
 
 def is_confidential(url: str) -> bool:

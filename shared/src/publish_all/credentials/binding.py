@@ -6,14 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from publish_all.config.builtin import normalized
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of, same_url
 from publish_all.credentials.source import CredentialRequest, Purpose
-
-
-def key_of(name: str) -> str:
-    """The form in which names are compared: `Corp_EU`, `corp.eu` and `corp-eu` are one name."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())
 
 
 def variable_part(name: str) -> str:
@@ -25,13 +21,13 @@ def variable_part(name: str) -> str:
 class KnownNames:
     """The names of repositories that one tool knows, with the URL to which that tool would send.
 
-    Keys are as `key_of` gives them.
+    Keys are as `config.builtin.normalized` gives them.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict)
 
     def url_of(self, name: str) -> str | None:
-        return self.urls.get(key_of(name))
+        return self.urls.get(normalized(name))
 
     def serving(self, repository: str, addresses: Iterable[str]) -> tuple[str, ...]:
         """The names under which the tool may keep what belongs to this repository.
@@ -41,7 +37,7 @@ class KnownNames:
         """
         at = tuple(addresses)
         names = [name for name, url in self.urls.items() if any(same_url(url, address) for address in at)]
-        own = key_of(repository)
+        own = normalized(repository)
         if own not in self.urls:
             names.insert(0, own)
         return tuple(names)
@@ -54,7 +50,9 @@ class Bindings:
     repositories: Mapping[str, RepositoryConfig] = field(default_factory=dict)
 
     def config_of(self, request: CredentialRequest) -> RepositoryConfig | None:
-        return self.repositories.get(request.repository)
+        return next(
+            (each for each in self.repositories.values() if _is_named(each, request.repository)), None
+        )
 
     def addresses(self, request: CredentialRequest) -> tuple[str, ...]:
         """The URLs that a value for this request may be stored for.
@@ -82,7 +80,9 @@ class Bindings:
     def ambiguous_with(self, repository: str) -> str | None:
         """Another repository whose name makes the same variables, if there is one."""
         own = variable_part(repository)
-        return next(
-            (name for name in sorted(self.repositories) if name != repository and variable_part(name) == own),
-            None,
-        )
+        others = sorted({each.name for each in self.repositories.values()} - {repository})
+        return next((name for name in others if variable_part(name) == own), None)
+
+
+def _is_named(config: RepositoryConfig, name: str) -> bool:
+    return normalized(config.name) == normalized(name)

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 
 from publish_all.config.model import Scope
 from publish_all.credentials import diagnoses
-from publish_all.credentials.address import PYPI, PYPI_HOSTS, TESTPYPI, TESTPYPI_HOSTS, host_of, hostname_of, same_url, without_user
+from publish_all.credentials.address import (
+    PYPI,
+    PYPI_HOSTS,
+    TESTPYPI,
+    TESTPYPI_HOSTS,
+    host_of,
+    hostname_of,
+    same_url,
+    without_user,
+)
 from publish_all.credentials.binding import Bindings, KnownNames, variable_part
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
 from publish_all.credentials.value import TOKEN_USER, clean, made, refused

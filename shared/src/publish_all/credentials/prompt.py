@@ -1,0 +1,110 @@
+"""Asking the person at the terminal, once for each repository."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from publish_all._secret import Secret
+from publish_all.credentials.address import (
+    PYPI_HOSTS,
+    TESTPYPI_HOSTS,
+    hostname_of,
+    is_confidential,
+    without_user,
+)
+from publish_all.credentials.source import Credential, CredentialRequest, Purpose
+from publish_all.credentials.token import inspect
+from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.errors import CredentialError
+from publish_all.events import Listener, Note, ignore
+from publish_all.findings import Severity
+
+ATTEMPTS = 3
+
+
+class Ask(Protocol):
+    """Put a question to the user and return the answer, empty for none. With `hidden`, nothing typed is shown.
+
+    Raises `EOFError` where nobody can answer.
+    """
+
+    def __call__(self, question: str, *, hidden: bool) -> str: ...
+
+
+Store = Callable[[str, str, Secret], str]
+"""Keeps (URL, user name, secret) and returns where; raises `CredentialError`."""
+
+
+class PromptSource:
+    """The last source. Its answers are remembered for the repository, so that several projects ask once.
+
+    `store` is where the user may have the answer kept, None for no such offer.
+    """
+
+    name = "prompt"
+
+    def __init__(self, *, ask: Ask, store: Store | None = None, listener: Listener = ignore) -> None:
+        self._ask = ask
+        self._store = store
+        self._listener = listener
+        self._answers: dict[tuple[str, str], Credential | None] = {}
+        self._attempts: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def find(self, request: CredentialRequest) -> Credential | None:
+        if request.purpose is not Purpose.UPLOAD or not is_confidential(request.url):
+            return None
+        key = (request.repository, request.url)
+        with self._lock:
+            if key not in self._answers:
+                self._answers[key] = self._asked(request)
+            return self._answers[key]
+
+    def renew(self, request: CredentialRequest) -> Credential | None:
+        """Ask again, after the answer was refused; None after three attempts."""
+        key = (request.repository, request.url)
+        with self._lock:
+            self._attempts[key] = self._attempts.get(key, 1) + 1
+            if self._attempts[key] > ATTEMPTS:
+                return None
+            self._listener(Note(message=f"{request.repository} refused this. Please try again."))
+            self._answers[key] = self._asked(request)
+            return self._answers[key]
+
+    def _asked(self, request: CredentialRequest) -> Credential | None:
+        where = f"{request.repository} ({without_user(request.url)})"
+        try:
+            username = self._username(request, where)
+            question = "API token" if username == TOKEN_USER else f"Password of {username}"
+            answer = self._ask(f"{question} for {where}", hidden=True)
+        except (EOFError, KeyboardInterrupt):
+            return None
+        secret = clean(answer, origin="the prompt", listener=self._listener)
+        if secret is None:
+            return None
+        credential = made(request, username=username, secret=secret, origin="the prompt")
+        self._offer_to_keep(request, credential)
+        return credential
+
+    def _username(self, request: CredentialRequest, where: str) -> str:
+        if request.username:
+            return request.username
+        if hostname_of(request.url) in PYPI_HOSTS | TESTPYPI_HOSTS:
+            return TOKEN_USER
+        return self._ask(f"User name for {where} [{TOKEN_USER}]", hidden=False).strip() or TOKEN_USER
+
+    def _offer_to_keep(self, request: CredentialRequest, credential: Credential) -> None:
+        findings = inspect(credential, request)
+        if self._store is None or any(finding.severity is Severity.ERROR for finding in findings):
+            return
+        try:
+            answer = self._ask("Keep it in the keyring? [y/N]", hidden=False).strip().lower()
+            if answer in {"y", "yes"}:
+                kept = self._store(request.url, credential.username, credential.secret)
+                self._listener(Note(message=f"Kept in the keyring {kept}."))
+        except EOFError:
+            return
+        except CredentialError as error:
+            self._listener(Note(message=error.message))
