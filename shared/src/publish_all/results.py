@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from publish_all.findings import Finding, Severity
 
@@ -193,15 +194,36 @@ class BuildSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CheckSummary:
-    """What `check` and `doctor` say: `subjects` were looked at, in order, and these are all findings."""
+class CheckedSubject:
+    """One thing that was looked at, a file or a repository, and what was found about it."""
 
-    subjects: tuple[str, ...]
+    name: str
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckSummary:
+    """What `check` and `doctor` say: `subjects` in the order in which they were looked at; `findings` about all of them together."""
+
+    subjects: tuple[CheckedSubject, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+        everything = (*(finding for each in self.subjects for finding in each.findings), *self.findings)
+        return tuple(each for each in everything if each.severity is Severity.ERROR)
 
 
-Result = PublishReport | PlanReport | BuildSummary | CheckSummary
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """Things of one kind, to be listed: `kind` names the list in JSON (`variants`), `columns` its fields.
+
+    Each row has one text a column; an empty text is shown as nothing, and is null in JSON.
+    """
+
+    kind: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Result: TypeAlias = PublishReport | PlanReport | BuildSummary | CheckSummary | Listing

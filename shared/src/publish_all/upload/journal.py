@@ -8,16 +8,17 @@ whoever resumes asks the repository, too.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit, urlunsplit
 
+from publish_all._urls import without_userinfo
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
 
@@ -171,7 +172,7 @@ def _entry(record: Mapping[str, Any]) -> JournalEntry:
 
 
 class Journal:
-    """An open journal. Used by one thread of one process (see `lock`); close it when done (`contextlib.closing`).
+    """An open journal (see `open_journal`). Used by one thread of one process (see `lock`).
 
     Without a path it is kept in memory only: for files that lie in no project.
     """
@@ -188,7 +189,7 @@ class Journal:
         return History(entries=dict(self._entries), length=self._length)
 
     def entry(self, sha256: str, url: str) -> JournalEntry | None:
-        return self._entries.get((sha256, without_credentials(url)))
+        return self._entries.get((sha256, without_userinfo(url)))
 
     def record(
         self, state: JournalState, files: Iterable[Distribution], *, repository: str, url: str
@@ -199,7 +200,7 @@ class Journal:
                 at=round(self._wall(), 3),
                 state=state,
                 sha256=each.digests.sha256,
-                url=without_credentials(url),
+                url=without_userinfo(url),
                 repository=repository,
                 filename=each.filename,
             )
@@ -228,13 +229,18 @@ class Journal:
             self._length = self._path.stat().st_size if self._path is not None else 0
 
 
-def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) -> Journal:
+@contextlib.contextmanager
+def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) -> Iterator[Journal]:
     """The journal at `path`, with what earlier runs wrote. The file is made at the first record.
 
-    Raises `JournalError`.
+    None keeps it in memory only. Raises `JournalError`.
     """
     history = read_journal(path) if path is not None else History(entries={})
-    return Journal(path, history=history, wall=wall)
+    journal = Journal(path, history=history, wall=wall)
+    try:
+        yield journal
+    finally:
+        journal.close()
 
 
 def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
@@ -245,14 +251,6 @@ def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
         public = ()
     path.unlink(missing_ok=True)
     return public
-
-
-def without_credentials(url: str) -> str:
-    """The URL without `user:password@`, which has no place in a file or a message."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _as_record(entry: JournalEntry) -> dict[str, Any]:

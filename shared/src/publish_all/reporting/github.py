@@ -1,0 +1,109 @@
+"""GitHub Actions: annotations on the run, and a job summary.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from publish_all.errors import PublishAllError
+from publish_all.events import Event, Found
+from publish_all.findings import Finding, Severity
+from publish_all.reporting.tables import file_state, repository_state
+from publish_all.reporting.words import clean, size
+from publish_all.results import PublishReport, RepositoryReport, Result
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+
+
+class GitHubReporter:
+    """Annotations go to `err`, which the runner reads too; the summary of a publish to the file `summary`."""
+
+    def __init__(self, err: TextIO, *, summary: Path | None) -> None:
+        self._err = err
+        self._summary = summary
+        self._shown: set[Finding] = set()
+
+    def listener(self, event: Event) -> None:
+        if isinstance(event, Found):
+            self._annotate(event.finding)
+
+    def show(self, result: Result) -> None:
+        if self._summary is None or not isinstance(result, PublishReport):
+            return
+        with self._summary.open("a", encoding="utf-8") as opened:
+            opened.writelines(line + "\n" for line in summary_lines(result))
+
+    def error(self, error: PublishAllError) -> None:
+        for each in error.findings:
+            self._annotate(each)
+        text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
+        self._err.write(command("error", "publish-all", text) + "\n")
+        self._err.flush()
+
+    def __enter__(self) -> object:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._err.flush()
+
+    def _annotate(self, finding: Finding) -> None:
+        name = _COMMANDS.get(finding.severity)
+        if name is None or finding in self._shown:
+            return
+        self._shown.add(finding)
+        text = "\n".join(each for each in (finding.message, finding.where, finding.hint) if each)
+        self._err.write(command(name, f"{finding.code} {finding.slug}", text) + "\n")
+        self._err.flush()
+
+
+def command(name: str, title: str, text: str) -> str:
+    """A workflow command. Its text cannot end it or start another one: line ends and `%` are escaped."""
+    data = _escape(clean(text))
+    properties = _escape(clean(title)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{name} title={properties}::{data}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def summary_lines(report: PublishReport) -> Iterator[str]:
+    """The job summary, in Markdown."""
+    yield "## publish-all"
+    for each in report.repositories:
+        yield ""
+        yield f"### {_text(each.name)}: {repository_state(each)}"
+        yield from _table(each)
+        yield from _commands(each)
+    if not report.complete:
+        yield ""
+        yield "**Not everything is published.** Run the job again: it goes on where it stopped."
+
+
+def _table(report: RepositoryReport) -> Iterator[str]:
+    yield ""
+    yield "| release | file | size | status |"
+    yield "| --- | --- | ---: | --- |"
+    for release in report.releases:
+        name = _text(f"{release.project} {release.version}")
+        linked = f"[{name}]({release.page})" if release.page else name
+        for file in release.files:
+            yield f"| {linked} | `{file.filename}` | {size(file.size)} | {file_state(file)} |"
+
+
+def _commands(report: RepositoryReport) -> Iterator[str]:
+    commands = [each.install_command for each in report.releases if each.complete and each.install_command]
+    if commands:
+        yield from ("", "```console", *commands, "```")
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{each}" if each in r"\`*_[]<>|#" else each for each in clean(text))

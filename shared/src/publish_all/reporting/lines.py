@@ -1,0 +1,113 @@
+"""Events as single lines: a word for what happens, aligned, then the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from publish_all.events import (
+    BuildFinished,
+    BuildStarted,
+    EnvironmentChosen,
+    Event,
+    Note,
+    RepositoryFinished,
+    RepositoryStarted,
+    StepStarted,
+    UploadFinished,
+    UploadStarted,
+    UploadWaiting,
+    VerifyWaiting,
+)
+from publish_all.reporting.words import clean, count, duration, size
+from publish_all.results import FileStatus, PlanReport, PublishReport, Result
+
+_WIDTH = 12
+
+
+def event_line(event: Event, *, verbose: bool = False) -> str | None:
+    """The line of an event; None for those which say nothing that stays true."""
+    said = _said(event) or (_said_when_verbose(event) if verbose else None)
+    if said is None:
+        return None
+    word, text = said
+    return clean(f"{word:<{_WIDTH}}  {text}").rstrip()
+
+
+def _said(event: Event) -> tuple[str, str] | None:
+    match event:
+        case Note():
+            return "note", event.message
+        # `upload` is said by RepositoryStarted, which knows more.
+        case StepStarted() if event.step != "upload":
+            return event.step, event.detail
+        case EnvironmentChosen():
+            return "environment", event.reason
+        case BuildFinished():
+            return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
+        case RepositoryStarted():
+            return "upload", f"{event.repository}: {_to_do(event)}"
+        case UploadWaiting():
+            again = f"again in {duration(event.seconds)}"
+            return "waiting", f"{event.filename}: {event.reason}; {again} (attempt {event.attempt} failed)"
+        case UploadFinished():
+            return event.status, f"{event.filename} ({_effort(event)})"
+        case VerifyWaiting():
+            files = count(len(event.missing), "file")
+            return (
+                "waiting",
+                f"{event.repository} does not list {files} yet; again in {duration(event.seconds)}",
+            )
+        case RepositoryFinished():
+            return "finished", f"{event.repository}: {_end(event)}"
+        case _:
+            return None
+
+
+def _said_when_verbose(event: Event) -> tuple[str, str] | None:
+    match event:
+        case BuildStarted():
+            return "build", f"{event.kind} of {event.variant or event.project}"
+        case UploadStarted():
+            return "uploading", f"{event.filename} ({size(event.size)}, attempt {event.attempt})"
+        case _:
+            return None
+
+
+def _to_do(event: RepositoryStarted) -> str:
+    skipped = f"; {event.skipped} need no upload" if event.skipped else ""
+    if not event.files:
+        return f"nothing to upload{skipped}"
+    return f"{count(event.files, 'file')}, {size(event.size)}{skipped}"
+
+
+def _effort(event: UploadFinished) -> str:
+    attempts = f", {event.attempts} attempts" if event.attempts > 1 else ""
+    return f"{size(event.size)}, {duration(event.seconds)}{attempts}"
+
+
+def _end(event: RepositoryFinished) -> str:
+    if not event.complete:
+        return "not complete"
+    return "complete and verified" if event.verified else "complete"
+
+
+def closing_lines(result: Result) -> Iterator[str]:
+    """What is left to say on stderr after a result."""
+    if isinstance(result, PublishReport) and not result.complete:
+        yield from _not_complete(result)
+    if isinstance(result, PlanReport):
+        yield "nothing was uploaded: this was a dry run"
+
+
+def _not_complete(report: PublishReport) -> Iterator[str]:
+    statuses = [file.status for each in report.repositories for file in each.files]
+    done = sum(each.done for each in statuses)
+    why = "stopped" if report.interrupted else "not everything is published"
+    yield f"error: {why}: {done} of {count(len(statuses), 'upload')} done"
+    held_up = [each for each in report.repositories if each.complete and not each.passed]
+    for each in held_up:
+        yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
+    if report.exit_code == 5 or FileStatus.INTERRUPTED in statuses:
+        yield "  hint: run the same command again; it goes on where this run stopped"
+    else:
+        yield "  hint: nothing was uploaded; repair what is reported above, then publish again"

@@ -1,0 +1,157 @@
+"""Results as lines of text that fit 80 columns; long names and links stand last in their line and are never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from publish_all.findings import Finding, Severity
+from publish_all.reporting.words import LABELS, clean, count, duration, size
+from publish_all.results import (
+    BuildSummary,
+    CheckSummary,
+    FileReport,
+    FileStatus,
+    Listing,
+    PlannedAction,
+    PlannedFile,
+    PlanReport,
+    PublishReport,
+    ReleaseReport,
+    RepositoryReport,
+    Result,
+    Visibility,
+)
+
+
+def result_lines(result: Result) -> Iterator[str]:
+    """What goes to stdout for a result."""
+    match result:
+        case PublishReport():
+            return publish_lines(result)
+        case PlanReport():
+            return plan_lines(result)
+        case BuildSummary():
+            return build_lines(result)
+        case CheckSummary():
+            return check_lines(result)
+        case Listing():
+            return aligned([[each.upper() for each in result.columns], *result.rows])
+
+
+def aligned(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
+    """Columns under each other, two blanks apart; cells that are numbers with a unit stand to the right."""
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (
+            cell.rjust(width) if cell[:1].isdigit() and cell[-1:] in "Bs" else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        )
+        yield (indent + "  ".join(padded)).rstrip()
+
+
+def publish_lines(report: PublishReport) -> Iterator[str]:
+    for place, each in enumerate(report.repositories):
+        if place:
+            yield ""
+        yield from _repository(each)
+
+
+def _repository(report: RepositoryReport) -> Iterator[str]:
+    yield f"{report.name}: {repository_state(report)}"
+    for each in report.releases:
+        yield from _release(each)
+
+
+def repository_state(report: RepositoryReport) -> str:
+    """In some words: how far a repository got."""
+    files = list(report.files)
+    done = sum(each.status.done for each in files)
+    if not files:
+        return "nothing goes there"
+    if not report.started:
+        return "not started"
+    if not report.complete:
+        return f"{done} of {count(len(files), 'file')} done"
+    if report.verified:
+        return f"complete and verified, {count(len(files), 'file')} in {duration(report.seconds)}"
+    waiting = sum(each.visibility is Visibility.PROPAGATING for each in files)
+    rest = f", {waiting} not listed by the index yet" if waiting else ""
+    return f"complete, {count(len(files), 'file')} in {duration(report.seconds)}{rest}"
+
+
+def _release(report: ReleaseReport) -> Iterator[str]:
+    yield f"  {report.project} {report.version}"
+    yield from aligned(
+        ([file_state(each), size(each.size), each.filename] for each in report.files), indent="    "
+    )
+    there = any(each.status in (FileStatus.UPLOADED, FileStatus.PRESENT) for each in report.files)
+    if there and report.page:
+        yield f"    {report.page}"
+    if report.complete and report.install_command:
+        yield f"    {report.install_command}"
+
+
+def file_state(report: FileReport) -> str:
+    """`uploaded`, `uploaded (3 attempts)`, `present`."""
+    if report.status is FileStatus.UPLOADED and report.attempts > 1:
+        return f"uploaded ({report.attempts} attempts)"
+    return report.status.value
+
+
+def plan_lines(report: PlanReport) -> Iterator[str]:
+    repository, release = None, None
+    for each in report.files:
+        if each.repository != repository:
+            if repository is not None:
+                yield ""
+            repository, release = each.repository, None
+            yield f"{repository}: {_planned(report, repository)}"
+        if (each.project, each.version) != release:
+            release = (each.project, each.version)
+            yield f"  {each.project} {each.version}"
+            yield from aligned(_planned_rows(report, each), indent="    ")
+
+
+def _planned(report: PlanReport, repository: str) -> str:
+    files = [each for each in report.files if each.repository == repository]
+    upload = [each for each in files if each.action is PlannedAction.UPLOAD]
+    there = len(files) - len(upload)
+    rest = f", {there} not" if there else ""
+    return f"{count(len(upload), 'file')} to upload, {size(sum(each.size for each in upload))}{rest}"
+
+
+def _planned_rows(report: PlanReport, first: PlannedFile) -> Iterator[list[str]]:
+    place = 0
+    for each in report.files:
+        if (each.repository, each.project, each.version) != (first.repository, first.project, first.version):
+            continue
+        place += 1
+        yield [f"{place}.", each.action.value, size(each.size), each.filename]
+        yield ["", "", "", f"  {each.reason}"]
+
+
+def build_lines(summary: BuildSummary) -> Iterator[str]:
+    yield from aligned(
+        [each.variant or "", size(each.size), duration(each.seconds), f"{summary.folder}/{each.filename}"]
+        for each in summary.files
+    )
+
+
+def check_lines(summary: CheckSummary) -> Iterator[str]:
+    """A verdict on each; the findings themselves are told as they are found."""
+    rows = [(verdict(each.findings), each.name) for each in summary.subjects]
+    if summary.findings:
+        rows.append((verdict(summary.findings), "all together"))
+    yield from aligned(rows)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """`ok`, or how many of what."""
+    severities = [each.severity for each in findings]
+    counted = [
+        count(severities.count(each), LABELS[each])
+        for each in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+        if each in severities
+    ]
+    return ", ".join(counted) or "ok"

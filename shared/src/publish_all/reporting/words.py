@@ -1,0 +1,70 @@
+"""How quantities and findings are written, the same in every front end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from publish_all.errors import PublishAllError
+from publish_all.findings import Finding, Severity
+
+# C0 and C1 controls but newline: what a server sends must not move a cursor or colour a terminal.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+LABELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units, as indexes write them: `12.3 kB`."""
+    if number < 1000:
+        return f"{number} B"
+    amount = float(number)
+    for unit in ("kB", "MB"):
+        amount /= 1000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `3 files`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def clean(text: str) -> str:
+    """Text without control characters other than newline."""
+    return _CONTROL.sub(" ", text)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding as lines: what, then where and the next step, indented."""
+    first, *rest = clean(finding.message).splitlines() or [finding.slug]
+    yield f"{LABELS[finding.severity]}: {first} [{finding.code} {finding.slug}]"
+    yield from (f"  {line}" for line in rest)
+    if finding.where and finding.where not in finding.message:
+        yield f"  where: {clean(finding.where)}"
+    if finding.hint:
+        yield from _hint(finding.hint)
+
+
+def error_lines(error: PublishAllError) -> Iterator[str]:
+    """An error as lines, without its findings."""
+    first, *rest = clean(error.message).splitlines() or [type(error).__name__]
+    yield f"error: {first}"
+    yield from (f"  {line}" for line in rest)
+    if error.hint:
+        yield from _hint(error.hint)
+
+
+def _hint(text: str) -> Iterator[str]:
+    first, *rest = clean(text).splitlines() or [""]
+    yield f"  hint: {first}"
+    yield from (f"        {line}" for line in rest)
