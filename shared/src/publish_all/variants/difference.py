@@ -1,0 +1,122 @@
+"""What differs between a build variant and the project that it is a variant of. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from publish_all.variants.variant import BuildVariant
+
+_MISSING = object()
+_LONGEST = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One key path whose value differs. `base` or `variant` is None where there is none."""
+
+    key: str
+    base: str | None
+    variant: str | None
+
+    def __str__(self) -> str:
+        if self.base is None:
+            return f"{self.key} = {self.variant}"
+        return f"no {self.key}" if self.variant is None else f"{self.key}: {self.base} → {self.variant}"
+
+
+def differences(base: Mapping[str, Any], variant: BuildVariant) -> tuple[Difference, ...]:
+    """Key by key, what the variant's pyproject says otherwise than `base`, and what it builds otherwise.
+
+    `base` is the project's own pyproject.toml, `[tool.publish-all]` or not.
+    """
+    found = list(_compared("", without_ours(base), variant.pyproject))
+    found += [Difference(key=key, base=None, variant=_shown(value)) for key, value in _selections(variant)]
+    return tuple(found)
+
+
+def summary(base: Mapping[str, Any], variant: BuildVariant) -> tuple[str, ...]:
+    """The differences for a table: one short text for each key, added and dropped list items by name."""
+    found = []
+    for each in _changes("", without_ours(base), variant.pyproject):
+        key, below, above = each
+        if key.endswith(("name", "version")) and key.count(".") <= 2:  # they have columns of their own
+            continue
+        found.append(_summarised(key, below, above))
+    found += [f"{key} {_shown(value)}" for key, value in _selections(variant)]
+    return tuple(found)
+
+
+def unified_diff(base: Mapping[str, Any], variant: BuildVariant) -> str:
+    """The variant's pyproject.toml against the project's, as a unified diff of TOML; empty where they are equal."""
+    import tomlkit
+
+    before = tomlkit.dumps(without_ours(base)).splitlines(keepends=True)
+    after = tomlkit.dumps(dict(variant.pyproject)).splitlines(keepends=True)
+    names = ("pyproject.toml", f"pyproject.toml ({variant.label})")
+    return "".join(difflib.unified_diff(before, after, *names))
+
+
+def without_ours(pyproject: Mapping[str, Any]) -> dict[str, Any]:
+    """A pyproject without `[tool.publish-all]`, as distributions hold it."""
+    tool = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
+    rest = {key: value for key, value in pyproject.items() if key != "tool"}
+    return {**rest, "tool": tool} if tool else rest
+
+
+def _selections(variant: BuildVariant) -> Iterator[tuple[str, Any]]:
+    for key, value in (
+        ("layout", dict(variant.layout)),
+        ("include", list(variant.include)),
+        ("exclude", list(variant.exclude)),
+        ("force-include", dict(variant.force_include)),
+    ):
+        if value:
+            yield key, value
+
+
+def _compared(path: str, base: Any, over: Any) -> Iterator[Difference]:
+    for key, below, above in _changes(path, base, over):
+        yield Difference(
+            key=key,
+            base=None if below is _MISSING else _shown(below),
+            variant=None if above is _MISSING else _shown(above),
+        )
+
+
+def _changes(path: str, base: Any, over: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        for key in dict.fromkeys((*base, *over)):
+            below, above = base.get(key, _MISSING), over.get(key, _MISSING)
+            yield from _changes(f"{path}.{key}" if path else key, below, above)
+    elif base != over:
+        yield path, base, over
+
+
+def _summarised(key: str, below: Any, above: Any) -> str:
+    short = key.removeprefix("project.").removeprefix("tool.")
+    if above is _MISSING:
+        return f"no {short}"
+    if isinstance(below, list) and isinstance(above, list):
+        added = [f"+{_item(each)}" for each in above if each not in below]
+        dropped = [f"-{_item(each)}" for each in below if each not in above]
+        return f"{short} {' '.join((*added, *dropped))}".rstrip()
+    return f"{short} = {_shown(above)}"
+
+
+def _item(value: Any) -> str:
+    return value if isinstance(value, str) else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{key} = {_shown(each)}" for key, each in value.items()) + "}"
+    elif isinstance(value, list | tuple):
+        text = "[" + ", ".join(_shown(each) for each in value) + "]"
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    else:
+        text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
