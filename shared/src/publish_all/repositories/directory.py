@@ -1,0 +1,325 @@
+"""A static index in a folder: files and pages that pip and uv install from, from disk or any web host.
+
+    simple/index.html, index.json            the projects (PEP 503, PEP 691)
+    simple/<project>/index.html, index.json  its files
+    simple/<project>/<file>                  a distribution; beside a wheel its <file>.metadata (PEP 658)
+
+All links are relative. Pages are always written from the files that lie in the folders, so that they can
+be written again at any time; nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from packaging.utils import NormalizedName
+
+from publish_all.config.model import RepositoryConfig
+from publish_all.distributions.distribution import Distribution, DistributionKind, Release
+from publish_all.distributions.read import read_distribution
+from publish_all.errors import CheckError, RepositoryError
+from publish_all.findings import Diagnosis, Finding
+from publish_all.repositories import diagnoses as known
+from publish_all.repositories.repository import (
+    Capabilities,
+    Progress,
+    ReleaseOutcome,
+    State,
+    UploadOutcome,
+    UploadStatus,
+    Verification,
+    no_progress,
+)
+from publish_all.repositories.simple_pages import (
+    HTML_TYPE,
+    JSON_TYPE,
+    IndexFile,
+    PageError,
+    ProjectPage,
+    parse_project,
+    render_project_html,
+    render_project_json,
+    render_root_html,
+    render_root_json,
+)
+
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another writer."""
+
+_CHUNK = 1024 * 1024
+_PAGES = "simple"
+_LOCK_NAME = ".publish-all.lock"
+
+
+class DirectoryRepository:
+    """One folder. `root` is the folder which holds `simple/`, absolute."""
+
+    kind = "directory"
+
+    def __init__(
+        self,
+        config: RepositoryConfig,
+        *,
+        root: Path,
+        capabilities: Capabilities,
+        lock_timeout: float = LOCK_TIMEOUT,
+    ) -> None:
+        self._config = config
+        self._root = root
+        self._capabilities = capabilities
+        self._lock_timeout = lock_timeout
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    @property
+    def url(self) -> str:
+        return self._root.as_uri()
+
+    @property
+    def index_url(self) -> str:
+        """What is given to `--index-url`."""
+        return f"{(self._root / _PAGES).as_uri()}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+        """Can the folder, or the folder that it is to be made in, be written?"""
+        del releases
+        existing = next(each for each in (self._root, *self._root.parents) if each.exists())
+        if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+            return ()
+        what = "can't be written" if existing.is_dir() else "is not a folder"
+        return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}.", "Choose another folder as `url`."),)
+
+    def states(self, release: Release) -> Mapping[str, State]:
+        try:
+            return {each.filename: self._state(each) for each in release.distributions}
+        except OSError as error:
+            raise RepositoryError(f"{error.filename} can't be read: {error.strerror}.") from error
+
+    def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
+        """Copy the file in, whole or not at all."""
+        target = self._target(distribution)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if _copy(distribution.path, part, progress) != distribution.digests.sha256:
+                message = f"{distribution.path} is no longer the file that was read and checked."
+                finding = self._found(known.FILE_CHANGED, message, "Build again, and run again.")
+                return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+            with self._locked():
+                return self._place(part, target, distribution)
+        except Timeout:
+            return UploadOutcome(status=UploadStatus.TRANSIENT, findings=(self._busy(),))
+        except OSError as error:
+            return UploadOutcome(status=UploadStatus.REFUSED, findings=(self._unusable(error),))
+        finally:
+            part.unlink(missing_ok=True)
+
+    def commit(self, release: Release) -> ReleaseOutcome:
+        """Write the pages of the project, and the list of projects, from the files that are there."""
+        folder = self._folder(release.project)
+        try:
+            with self._locked():
+                folder.mkdir(parents=True, exist_ok=True)
+                page, findings = self._derive(release.project)
+                _write(folder / "index.json", render_project_json(page))
+                _write(folder / "index.html", render_project_html(page))
+                projects = self._projects()
+                _write(self._root / _PAGES / "index.json", render_root_json(projects))
+                _write(self._root / _PAGES / "index.html", render_root_html(projects))
+        except Timeout:
+            return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
+        except OSError as error:
+            return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
+        ours = {each.filename for each in release.distributions}
+        return ReleaseOutcome(complete=ours <= {each.filename for each in page.files}, findings=findings)
+
+    def verify(self, release: Release) -> Verification:
+        """Read both pages back, and see that each lists our sha256 and that the file has it."""
+        folder = self._folder(release.project)
+        names = tuple(each.filename for each in release.distributions)
+        try:
+            pages = [
+                parse_project(
+                    (folder / file).read_bytes(), content_type=media_type, url=f"{folder.as_uri()}/"
+                )
+                for file, media_type in (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
+            ]
+            seen = {each.filename: self._seen(each, pages) for each in release.distributions}
+        except FileNotFoundError:
+            return Verification(missing=names)
+        except (OSError, PageError) as error:
+            finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
+            return Verification(missing=names, findings=(finding,))
+        return Verification(
+            visible=tuple(each for each in names if seen[each] is State.SAME),
+            missing=tuple(each for each in names if seen[each] is State.ABSENT),
+            different=tuple(each for each in names if seen[each] is State.DIFFERENT),
+        )
+
+    def page(self, release: Release) -> str | None:
+        return (self._folder(release.project) / "index.html").as_uri()
+
+    def install_command(self, release: Release) -> str | None:
+        requirement = shlex.quote(f"{release.project}=={release.version}")
+        return f"pip install --index-url {shlex.quote(self.index_url)} {requirement}"
+
+    # --- files
+
+    def _folder(self, project: NormalizedName) -> Path:
+        return self._root / _PAGES / project
+
+    def _target(self, distribution: Distribution) -> Path:
+        return self._folder(distribution.project) / distribution.filename
+
+    def _state(self, distribution: Distribution) -> State:
+        path = self._target(distribution)
+        if not path.is_file():
+            return State.ABSENT
+        if path.stat().st_size != distribution.size:
+            return State.DIFFERENT
+        return State.SAME if _sha256(path) == distribution.digests.sha256 else State.DIFFERENT
+
+    def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> State:
+        listed = [each.file(distribution.filename) for each in pages]
+        if None in listed:
+            return State.ABSENT
+        digests = {each.hashes.get("sha256") for each in listed if each is not None}
+        return self._state(distribution) if digests == {distribution.digests.sha256} else State.DIFFERENT
+
+    def _place(self, part: Path, target: Path, distribution: Distribution) -> UploadOutcome:
+        state = self._state(distribution)
+        if state is State.SAME:
+            return UploadOutcome(status=UploadStatus.PRESENT)
+        if state is State.DIFFERENT:
+            finding = known.OTHER_BYTES.found(
+                f"{self.name} has another {distribution.filename} already.",
+                where=str(target),
+                hint="Release a new version, or delete that file if nobody has installed it yet.",
+            )
+            return UploadOutcome(status=UploadStatus.CONFLICT, findings=(finding,))
+        part.replace(target)
+        _sync_folder(target.parent)
+        return UploadOutcome(status=UploadStatus.UPLOADED, url=(target.parent / "index.html").as_uri())
+
+    def _derive(self, project: NormalizedName) -> tuple[ProjectPage, tuple[Finding, ...]]:
+        """The page of a project as its files say, without those that are broken or another project's."""
+        files, versions, findings = [], set(), []
+        for path in sorted(self._folder(project).iterdir()):
+            if path.name.startswith(".") or not path.name.endswith((".whl", ".tar.gz")):
+                continue
+            try:
+                distribution = read_distribution(path)
+            except CheckError as error:
+                findings.append(self._found(known.ARCHIVE_REFUSED, error.message, "Delete it."))
+                continue
+            if distribution.project == project:
+                files.append((distribution.version, self._as_listed(distribution)))
+                versions.add(distribution.version)
+        listed = tuple(each for _, each in sorted(files, key=lambda pair: (pair[0], pair[1].filename)))
+        page = ProjectPage(name=project, files=listed, versions=tuple(str(each) for each in sorted(versions)))
+        return page, tuple(findings)
+
+    def _as_listed(self, distribution: Distribution) -> IndexFile:
+        offered = None
+        if distribution.kind is DistributionKind.WHEEL:
+            beside = distribution.path.with_name(f"{distribution.filename}.metadata")
+            _write(beside, distribution.core_metadata)
+            offered = {"sha256": hashlib.sha256(distribution.core_metadata).hexdigest()}
+        return IndexFile(
+            filename=distribution.filename,
+            url=quote(distribution.filename),
+            hashes={"sha256": distribution.digests.sha256},
+            requires_python=distribution.header("Requires-Python"),
+            core_metadata=offered,
+            size=distribution.size,
+        )
+
+    def _projects(self) -> list[str]:
+        folders = (self._root / _PAGES).iterdir()
+        return sorted(each.name for each in folders if (each / "index.json").is_file())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other writers out, of this process and others; the lock ends with its process."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._root / _LOCK_NAME, timeout=self._lock_timeout):
+            yield
+
+    # --- findings
+
+    def _found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
+        return diagnosis.found(message, where=str(self._root), hint=hint)
+
+    def _busy(self) -> Finding:
+        message = f"Another process has been writing to {self._root} for {self._lock_timeout:.0f} seconds."
+        return self._found(known.FOLDER_BUSY, message, "Wait until it is done, and run again.")
+
+    def _unusable(self, error: OSError) -> Finding:
+        message = f"{error.filename or self._root} can't be written: {error.strerror or error}."
+        return self._found(
+            known.FOLDER_UNUSABLE, message, "See whether the disk is full and who owns the folder."
+        )
+
+
+def _copy(source: Path, target: Path, progress: Progress) -> str:
+    """Copy to a new file, down to the disk, and give the sha256 of what was copied."""
+    sha256 = hashlib.sha256()
+    sent = 0
+    with source.open("rb") as read, target.open("xb") as write:
+        while chunk := read.read(_CHUNK):
+            write.write(chunk)
+            sha256.update(chunk)
+            sent += len(chunk)
+            progress(sent)
+        write.flush()
+        os.fsync(write.fileno())
+    return sha256.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file, whole or not at all; a file that says the same is left alone."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where folders can be opened at all (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha256.update(chunk)
+    return sha256.hexdigest()

@@ -1,0 +1,378 @@
+"""Repositories that speak PyPI's legacy upload API (https://docs.pypi.org/api/upload/), as nearly all do."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote, urljoin
+
+from packaging.utils import NormalizedName
+
+from publish_all._http import BasicAuth, Reply, Session
+from publish_all._http_errors import Failure, HttpError
+from publish_all._urls import shown_url, without_userinfo
+from publish_all.config.model import RepositoryConfig
+from publish_all.credentials.address import host_of
+from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.distributions.distribution import Distribution, DistributionKind, Release
+from publish_all.distributions.metadata import form_fields
+from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
+from publish_all.findings import Finding
+from publish_all.repositories import diagnoses as known
+from publish_all.repositories.index_urls import index_candidates, misdirected
+from publish_all.repositories.multipart import FileChangedError, MultipartBody, form_only
+from publish_all.repositories.replies import Attempt, classify, lost, network_diagnosis
+from publish_all.repositories.repository import (
+    Capabilities,
+    Progress,
+    ReleaseOutcome,
+    State,
+    UploadOutcome,
+    UploadStatus,
+    Verification,
+    no_progress,
+)
+from publish_all.repositories.simple_index import Listing, SimpleIndex, states_of
+
+EXPIRY_MARGIN = 60.0
+"""A token with less than so many seconds to live is renewed before an upload."""
+
+_ACCEPT = {"Accept": "application/json"}
+_PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
+
+
+class LegacyRepository:
+    """One repository with a legacy upload URL and, where it is known or can be guessed, a simple index."""
+
+    kind = "legacy"
+
+    def __init__(
+        self,
+        config: RepositoryConfig,
+        *,
+        capabilities: Capabilities,
+        credentials: Credentials,
+        session: Session,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._capabilities = capabilities
+        self._credentials = credentials
+        self._session = session
+        self._clock = clock
+        self._url = _with_owner(config)
+        self._indexes: dict[str, SimpleIndex] = {}
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    @property
+    def url(self) -> str:
+        return shown_url(self._url)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    # --- preflight
+
+    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+        """Send an upload without a file, which every server refuses, and see how it is refused.
+
+        That tells whether the URL takes uploads and whether the credential is accepted, and stores
+        nothing. Raises `HttpError` when the server can't be reached, and `CredentialError` with the
+        findings when a credential is missing or refused.
+        """
+        wrong = misdirected(self._url)
+        if wrong is not None:
+            return (wrong,)
+        findings: list[Finding] = []
+        for attempt in self._probes(releases):
+            outcome = self._probe(attempt)
+            if outcome.status is UploadStatus.UNAUTHORIZED:
+                raise self._credential_error(outcome, attempt)
+            findings += outcome.findings
+        return tuple(dict.fromkeys(findings))
+
+    def _probes(self, releases: tuple[Release, ...]) -> Iterator[Attempt]:
+        """One attempt for each URL and credential that the releases would be uploaded with."""
+        seen = set[tuple[str, str, object]]()
+        for project in dict.fromkeys(each.project for each in releases):
+            request = self._request(project)
+            credential = self._credentials.plausible(request)
+            key = (request.url, credential.username if credential else "", credential and credential.secret)
+            if key not in seen:
+                seen.add(key)
+                yield Attempt(repository=self.name, url=request.url, credential=credential)
+
+    def _probe(self, attempt: Attempt) -> UploadOutcome:
+        """What an upload without a file gives; UPLOADED means that a real one may come."""
+        body, content_type = form_only(_PROTOCOL)
+        # A credential with an empty secret stands for a token that is minted only when it is needed.
+        minted_later = attempt.credential is not None and not attempt.credential.secret
+        auth = None if minted_later else self._auth(attempt.credential, attempt.url)
+        reply = self._session.request(
+            "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=body
+        )
+        if 200 <= reply.status < 300:
+            finding = attempt.finding(
+                known.UPLOAD_API_DOUBTFUL,
+                f"{attempt.url} answers {reply.status} to an upload without a file.",
+                "See whether the URL is the one to upload to.",
+            )
+            return UploadOutcome(status=UploadStatus.UPLOADED, findings=(finding,))
+        outcome = classify(reply, attempt, now=self._clock())
+        if outcome.status is UploadStatus.TRANSIENT:
+            raise _unavailable(reply, outcome)
+        speaks = reply.status in {400, 409, 411, 413, 415, 422}
+        if speaks or (minted_later and outcome.status is UploadStatus.UNAUTHORIZED):
+            return UploadOutcome(status=UploadStatus.UPLOADED)
+        return outcome
+
+    def _credential_error(self, outcome: UploadOutcome, attempt: Attempt) -> CredentialError:
+        finding = outcome.findings[0]
+        hint = finding.hint
+        if attempt.credential is None:
+            looked = [each.source for each in self._credentials.trace(self._request(None)) if not each.found]
+            hint += f" Looked in: {', '.join(looked)}." if looked else ""
+        return CredentialError(f"{finding.message} ({finding.where})", hint=hint, findings=outcome.findings)
+
+    # --- upload
+
+    def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
+        """One attempt; a second one at once if the token had expired and a new one can be had."""
+        request = self._request(distribution.project)
+        attempt = Attempt(repository=self.name, url=request.url, distribution=distribution)
+        try:
+            credential = self._fresh(request)
+            outcome = self._upload(attempt, credential, progress)
+            if outcome.status is UploadStatus.UNAUTHORIZED and credential and credential.expires is not None:
+                renewed = self._credentials.renew(request)
+                if renewed is not None and renewed.secret != credential.secret:
+                    outcome = self._upload(attempt, renewed, progress)
+        except CredentialError as error:
+            return _no_credential(error, attempt)
+        except HttpError as error:
+            return lost(error, attempt, body_sent=False)
+        return self._settled(outcome, distribution)
+
+    def _fresh(self, request: CredentialRequest) -> Credential | None:
+        credential = self._credentials.get(request)
+        if credential is None or credential.expires is None:
+            return credential
+        if credential.expires - self._clock() > EXPIRY_MARGIN:
+            return credential
+        return self._credentials.renew(request) or credential
+
+    def _upload(self, tried: Attempt, credential: Credential | None, progress: Progress) -> UploadOutcome:
+        distribution = tried.distribution
+        assert distribution is not None  # noqa: S101 - attempts of `upload` have one
+        attempt = Attempt(
+            repository=self.name, url=tried.url, credential=credential, distribution=distribution
+        )
+        body = MultipartBody(
+            [*_PROTOCOL, *_fields(distribution)],
+            path=distribution.path,
+            size=distribution.size,
+            progress=progress,
+        )
+        try:
+            reply = self._session.request(
+                "POST",
+                attempt.url,
+                auth=self._auth(credential, attempt.url),
+                headers=_ACCEPT | {"Content-Type": body.content_type},
+                body=body,
+            )
+        except HttpError as error:
+            return lost(error, attempt, body_sent=body.complete)
+        except FileChangedError as error:
+            finding = attempt.finding(known.FILE_CHANGED, str(error), "Build again, and run again.")
+            return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+        outcome = classify(reply, attempt, now=self._clock())
+        if outcome.status is UploadStatus.UPLOADED and not body.complete:
+            # An answer that came before the body was sent can't be about it.
+            finding = attempt.finding(known.ANSWER_LOST, f"{self.name} answered before all was sent.")
+            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
+        return outcome
+
+    def _settled(self, outcome: UploadOutcome, distribution: Distribution) -> UploadOutcome:
+        """An outcome which says that a file of this name is there, after a look whether it is ours."""
+        doubtful = [each for each in outcome.findings if each.code == known.MAYBE_OTHER_BYTES.code]
+        if not doubtful:
+            return outcome
+        try:
+            index = self._index(distribution.project)
+            state = states_of(index, index.listing(distribution.project), [distribution])[
+                distribution.filename
+            ]
+        except HttpError as error:
+            finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
+            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(*doubtful, finding))
+        if state is State.SAME:
+            return UploadOutcome(status=UploadStatus.PRESENT)
+        if state is State.DIFFERENT:
+            first = doubtful[0]
+            finding = known.OTHER_BYTES.found(first.message, where=first.where, hint=first.hint)
+            return UploadOutcome(status=UploadStatus.CONFLICT, findings=(finding,))
+        return outcome
+
+    # --- the index
+
+    def states(self, release: Release) -> Mapping[str, State]:
+        index, listing = self._listing(release)
+        return states_of(index, listing, release.distributions)
+
+    def commit(self, release: Release) -> ReleaseOutcome:
+        """Each upload is final: there is nothing to do."""
+        del release
+        return ReleaseOutcome(complete=True)
+
+    def verify(self, release: Release) -> Verification:
+        names = [each.filename for each in release.distributions]
+        try:
+            index, listing = self._listing(release)
+            states = states_of(index, listing, release.distributions)
+        except HttpError as error:
+            finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
+            return Verification(missing=tuple(names), findings=(finding,))
+        if not listing.known:
+            return Verification(missing=tuple(names), possible=False, findings=listing.findings)
+        return Verification(
+            visible=tuple(each for each in names if states[each] in {State.SAME, State.UNKNOWN}),
+            missing=tuple(each for each in names if states[each] is State.ABSENT),
+            different=tuple(each for each in names if states[each] is State.DIFFERENT),
+            findings=tuple(self._unhashed(each) for each in names if states[each] is State.UNKNOWN),
+        )
+
+    def page(self, release: Release) -> str | None:
+        """PyPI's page of the release, or where another index lists the project."""
+        root = self._index(release.project).root
+        if root is None:
+            return None
+        if self._capabilities.public:
+            path = f"../project/{release.project}/{quote(str(release.version))}/"
+            return shown_url(urljoin(root, path))
+        return f"{shown_url(root).rstrip('/')}/{release.project}/"
+
+    def install_command(self, release: Release) -> str | None:
+        root = self._index(release.project).root
+        if root is None:
+            return None
+        requirement = f"{release.project}=={release.version}"
+        if self.name == "pypi":
+            return f"pip install {shlex.quote(requirement)}"
+        return f"pip install --index-url {shlex.quote(shown_url(root))} {shlex.quote(requirement)}"
+
+    def _listing(self, release: Release) -> tuple[SimpleIndex, Listing]:
+        index = self._index(release.project)
+        return index, index.listing(release.project)
+
+    def _index(self, project: NormalizedName) -> SimpleIndex:
+        """The index of a project: one for all, unless the upload URL has the project's name in it."""
+        upload_url = _with_name(self._url, project)
+        known_index = self._indexes.get(upload_url)
+        if known_index is not None:
+            return known_index
+        stated = self._config.index_url
+        roots = (_with_name(stated, project),) if stated else index_candidates(upload_url)
+        index = SimpleIndex(
+            roots,
+            repository=self.name,
+            username=self._config.username,
+            upload_url=upload_url,
+            stated=stated is not None,
+            session=self._session,
+            credentials=self._credentials,
+        )
+        # Another thread may have been faster; then its index, which may have learnt where it is, is used.
+        return self._indexes.setdefault(upload_url, index)
+
+    def _unhashed(self, filename: str) -> Finding:
+        return known.INDEX_WITHOUT_HASHES.found(
+            f"The index of {self.name} lists {filename} without a hash.", where=self.url
+        )
+
+    # --- credentials
+
+    def _request(self, project: NormalizedName | None) -> CredentialRequest:
+        url = _with_name(self._url, project) if project is not None else self._url
+        return CredentialRequest(
+            repository=self.name,
+            url=url,
+            project=project,
+            purpose=Purpose.UPLOAD,
+            username=self._config.username,
+        )
+
+    def _auth(self, credential: Credential | None, url: str) -> BasicAuth | None:
+        """Raises `CredentialError` rather than show a credential to a host that it was not found for."""
+        if credential is None:
+            return None
+        if credential.host != host_of(url):
+            finding = known.CREDENTIAL_OF_OTHER_HOST.found(
+                f"The credential from {credential.origin} is for {credential.host}, not for {host_of(url)}.",
+                where=shown_url(url),
+                hint="Give a credential for this repository.",
+            )
+            raise CredentialError(finding.message, hint=finding.hint, findings=(finding,))
+        return BasicAuth(username=credential.username, secret=credential.secret)
+
+
+def _fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
+    """What the server is told about the file, in the API's names."""
+    yield "filetype", distribution.kind.value
+    yield "pyversion", _python_tag(distribution)
+    yield "md5_digest", distribution.digests.md5
+    yield "sha256_digest", distribution.digests.sha256
+    yield "blake2_256_digest", distribution.digests.blake2_256
+    yield from form_fields(distribution.metadata, distribution.description)
+
+
+def _python_tag(distribution: Distribution) -> str:
+    if distribution.kind is DistributionKind.SDIST or distribution.tag is None:
+        return "source"
+    return distribution.tag.split("-")[-3]
+
+
+def _with_owner(config: RepositoryConfig) -> str:
+    """The configured URL with `{owner}` and `{repository}` filled in. Raises `ConfigurationError`."""
+    if config.url is None:
+        raise ConfigurationError(
+            f"tool.publish-all.repositories.{config.name}.url is not stated.",
+            hint="State the URL that uploads go to.",
+        )
+    url = without_userinfo(config.url)
+    known_values = {"owner": config.owner, "repository": (config.link or "").rpartition("/")[2] or None}
+    for key, value in known_values.items():
+        if f"{{{key}}}" in url:
+            if value is None:
+                raise ConfigurationError(
+                    f"tool.publish-all.repositories.{config.name}.url holds {{{key}}}, which is not known.",
+                    hint="State `owner` or `link` of the repository.",
+                )
+            url = url.replace(f"{{{key}}}", quote(value, safe=""))
+    return url
+
+
+def _with_name(url: str, project: NormalizedName) -> str:
+    return url.replace("{name}", quote(project, safe=""))
+
+
+def _no_credential(error: CredentialError, attempt: Attempt) -> UploadOutcome:
+    findings = error.findings or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),)
+    return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=findings)
+
+
+def _unavailable(reply: Reply, outcome: UploadOutcome) -> RepositoryError:
+    finding = outcome.findings[0]
+    return HttpError(
+        finding.message,
+        failure=Failure.STATUS,
+        url=shown_url(reply.url),
+        hint=finding.hint or "The server may be all right again in a while: run again.",
+        retryable=True,
+        retry_after=outcome.retry_after,
+    )

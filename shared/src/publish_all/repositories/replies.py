@@ -1,0 +1,205 @@
+"""From a server's reply to an upload, or from its absence, to an outcome with its findings. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin
+
+from publish_all._http import Reply
+from publish_all._http_errors import Failure, HttpError
+from publish_all._server_text import message_of, plain
+from publish_all._urls import shown_url
+from publish_all.credentials.source import Credential
+from publish_all.distributions.distribution import Distribution
+from publish_all.findings import Diagnosis, Finding
+from publish_all.repositories import diagnoses as known
+from publish_all.repositories.reply_patterns import PATTERNS
+from publish_all.repositories.repository import UploadOutcome, UploadStatus
+
+_EPOCH_SIZED = 1_000_000_000
+"""From here on a number of seconds is a date, not a wait: some servers give `reset` as Unix time."""
+
+_NO_API = (
+    "See whether the URL is the one to upload to, whether the repository exists, and whether the credential "
+    "may see it: some servers answer so to those who may not."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What was tried: `credential` is what was sent, `distribution` None for an empty upload of preflight."""
+
+    repository: str
+    url: str
+    credential: Credential | None = None
+    distribution: Distribution | None = None
+
+    def finding(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
+        return diagnosis.found(message, where=shown_url(self.url), hint=hint)
+
+    @property
+    def subject(self) -> str:
+        return self.distribution.filename if self.distribution else "an upload"
+
+
+def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
+    """What a whole reply means. `now` is Unix time in seconds."""
+    if 200 <= reply.status < 300:
+        return UploadOutcome(status=UploadStatus.UPLOADED)
+    said = _said(reply, attempt)
+    waits = retry_after(reply.headers, now)
+    for each in PATTERNS:
+        if reply.status in each.statuses and each.pattern.search(said):
+            if each.diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
+                return decided
+            return _outcome(each.outcome, each.diagnosis, said, attempt, hint=each.hint, retry_after=waits)
+    return _by_status(reply, said, attempt, waits)
+
+
+def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcome:
+    """What it means that no whole reply came. `body_sent` tells whether the server may have the file."""
+    if error.failure in {Failure.TIMEOUT, Failure.DROPPED} and body_sent:
+        finding = attempt.finding(known.ANSWER_LOST, error.message, error.hint or "")
+        return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
+    status = UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED
+    return UploadOutcome(
+        status=status,
+        findings=(attempt.finding(network_diagnosis(error), error.message, error.hint or ""),),
+        retry_after=error.retry_after,
+    )
+
+
+def network_diagnosis(error: HttpError) -> Diagnosis:
+    return {
+        Failure.REFUSED: known.SERVER_REFUSED_CONNECTION,
+        Failure.TIMEOUT: known.TIMED_OUT,
+        Failure.TLS: known.TLS_FAILED,
+        Failure.DNS: known.HOST_UNKNOWN,
+        Failure.DROPPED: known.CONNECTION_LOST,
+        Failure.STATUS: known.SERVER_FAILED,
+        Failure.INVALID: known.ADDRESS_UNUSABLE,
+    }[error.failure]
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """For how many seconds the server asks to wait, None if it does not.
+
+    `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), else the rest of a `RateLimit` window that
+    is used up (draft-ietf-httpapi-ratelimit-headers, in its old and new forms).
+    """
+    stated = headers.get("Retry-After", "").strip()
+    if stated:
+        return _seconds_or_date(stated, now)
+    limit = headers.get("RateLimit", "")
+    remaining = re.search(r"\b(?:remaining|r)=(\d+)", limit)
+    reset = re.search(r"\b(?:reset|t)=(\d+)", limit)
+    left = remaining[1] if remaining else headers.get("RateLimit-Remaining", "0").strip()
+    until = (
+        reset[1] if reset else headers.get("RateLimit-Reset", headers.get("X-RateLimit-Reset", "")).strip()
+    )
+    return _wait(float(until), now) if until.isdecimal() and left == "0" else None
+
+
+def _seconds_or_date(text: str, now: float) -> float | None:
+    try:
+        return _wait(float(text), now) if re.fullmatch(r"\d+(\.\d+)?", text) else _until(text, now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _until(date: str, now: float) -> float:
+    moment = parsedate_to_datetime(date)
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - now)
+
+
+def _wait(seconds: float, now: float) -> float:
+    return max(0.0, seconds - now) if seconds >= _EPOCH_SIZED else seconds
+
+
+def _said(reply: Reply, attempt: Attempt) -> str:
+    """The server's words, fit to be shown: from the body, else the reason phrase."""
+    secrets = (attempt.credential.secret,) if attempt.credential else ()
+    from_body = plain(message_of(reply.body, reply.content_type), secrets=secrets)
+    return from_body or plain(reply.reason, secrets=secrets)
+
+
+def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
+    """PyPI says which file it has, and its BLAKE2 hash: `File already exists ('<file>', with blake2_256 hash '<hex>')`."""
+    found = re.search(r"\('(?P<file>[^']+)', with blake2_256 hash '(?P<hash>[0-9a-f]{64})'\)", said)
+    ours = attempt.distribution
+    if found is None or ours is None:
+        return None
+    if found["hash"] != ours.digests.blake2_256:
+        return _outcome(
+            UploadStatus.CONFLICT, known.OTHER_BYTES, said, attempt, hint="Release a new version."
+        )
+    if found["file"] != ours.filename:
+        hint = f"The same content is there as {found['file']}; leave this file out."
+        return _outcome(UploadStatus.REFUSED, known.SAME_BYTES_ELSEWHERE, said, attempt, hint=hint)
+    return UploadOutcome(status=UploadStatus.PRESENT)
+
+
+def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -> UploadOutcome:
+    """What a status means by itself, for servers and texts that we don't know."""
+    status = reply.status
+    if 300 <= status < 400:
+        return _redirected(reply, attempt)
+    if status in {401, 403}:
+        return _unauthorized(status, said, attempt)
+    if status in {404, 405, 410, 501}:
+        return _outcome(UploadStatus.REFUSED, known.NO_UPLOAD_API, f"{status} {said}", attempt, hint=_NO_API)
+    if reply.retryable:
+        diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
+        return _outcome(UploadStatus.TRANSIENT, diagnosis, f"{status} {said}", attempt, retry_after=waits)
+    if status == 413:
+        hint = "Make it smaller, or raise the limit of the server or of the proxy before it."
+        return _outcome(UploadStatus.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
+    if 400 <= status < 600:
+        return _outcome(UploadStatus.REFUSED, known.REFUSED, f"{status} {said}", attempt)
+    finding = attempt.finding(known.ANSWER_LOST, f"{attempt.repository} answers with the status {status}.")
+    return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
+
+
+def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
+    if attempt.credential is None:
+        diagnosis = known.CREDENTIAL_WANTED
+    else:
+        diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
+    hint = (
+        "See whether user name and password (or token) are right, and whether that user may upload here."
+        if attempt.credential
+        else "Give a credential: run `publish-all login`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
+    )
+    return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, f"{status} {said}", attempt, hint=hint)
+
+
+def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
+    target = shown_url(urljoin(attempt.url, plain(reply.headers.get("Location", ""))))
+    if target == shown_url(attempt.url) + "/":
+        hint = f"The slash at the end is missing. Configure the URL {target}"
+    else:
+        hint = f"If you trust that address, configure it as the URL: {target}"
+    message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
+    finding = attempt.finding(known.REDIRECTED, message, hint)
+    return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+
+
+def _outcome(
+    status: UploadStatus,
+    diagnosis: Diagnosis,
+    said: str,
+    attempt: Attempt,
+    *,
+    hint: str = "",
+    retry_after: float | None = None,
+) -> UploadOutcome:
+    verb = "can't take" if status is UploadStatus.TRANSIENT else "refuses"
+    message = f"{attempt.repository} {verb} {attempt.subject}: {said}"
+    if status is UploadStatus.UNAUTHORIZED and attempt.credential is not None:
+        message += f" (user {attempt.credential.username}, from {attempt.credential.origin})"
+    finding = attempt.finding(diagnosis, message, hint)
+    return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)

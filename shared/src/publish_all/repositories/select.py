@@ -1,0 +1,95 @@
+"""Which kind of repository a configuration asks for, and what repositories of that kind can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from publish_all._http import Session
+from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.credentials.source import Credentials
+from publish_all.errors import ConfigurationError
+from publish_all.repositories.directory import DirectoryRepository
+from publish_all.repositories.legacy import LegacyRepository
+from publish_all.repositories.repository import Capabilities, Repository
+
+PUBLIC = frozenset({"pypi", "testpypi"})
+"""The built-in repositories that anyone can read. Their names can't be given to others."""
+
+
+def make_repository(
+    config: RepositoryConfig, *, credentials: Credentials, session: Session, data_dir: Path | None = None
+) -> Repository:
+    """The repository that a configuration describes.
+
+    `data_dir` is the user's data folder, for a directory without a `url`. Raises `ConfigurationError`.
+    """
+    capabilities = capabilities_of(config)
+    match config.kind:
+        case RepositoryKind.LEGACY:
+            return LegacyRepository(
+                config, capabilities=capabilities, credentials=credentials, session=session
+            )
+        case RepositoryKind.DIRECTORY:
+            return DirectoryRepository(config, root=_folder(config, data_dir), capabilities=capabilities)
+        case RepositoryKind.OCI:
+            raise _unsupported(config)
+
+
+def capabilities_of(config: RepositoryConfig) -> Capabilities:
+    """What a repository of this configuration bears. Raises `ConfigurationError` for an unsupported kind.
+
+    Of legacy repositories all are treated as PyPI wants it, which was measured: several uploads that open
+    a release at once fail, and so do more than four at a time to one release.
+    """
+    match config.kind:
+        case RepositoryKind.LEGACY:
+            public = config.name in PUBLIC
+            return Capabilities(
+                opens_alone=True,
+                parallel_per_release=4,
+                parallel=8,
+                lists=True,
+                final_on_upload=True,
+                local_versions=not public,
+                public=public,
+            )
+        case RepositoryKind.DIRECTORY:
+            return Capabilities(
+                opens_alone=False,
+                parallel_per_release=4,
+                parallel=8,
+                lists=True,
+                final_on_upload=False,
+                local_versions=True,
+                public=False,
+            )
+        case RepositoryKind.OCI:
+            raise _unsupported(config)
+
+
+def _unsupported(config: RepositoryConfig) -> ConfigurationError:
+    return ConfigurationError(
+        f"The repository {config.name} is of the kind {config.kind.value}, which is not supported yet.",
+        hint="Publish to a repository of the kind legacy or directory.",
+    )
+
+
+def _folder(config: RepositoryConfig, data_dir: Path | None) -> Path:
+    if config.url is None and data_dir is not None:
+        return data_dir / "index"
+    if not config.url:
+        raise ConfigurationError(
+            f"tool.publish-all.repositories.{config.name}.url is not stated.",
+            hint="State the folder of the index.",
+        )
+    parts = urlsplit(config.url)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path)).absolute()
+    if "://" in config.url:
+        raise ConfigurationError(
+            f"tool.publish-all.repositories.{config.name}.url is {config.url}, and must be a folder.",
+            hint='State a path or a file:// URL, or another `kind`, such as "legacy".',
+        )
+    return Path(config.url).expanduser().absolute()

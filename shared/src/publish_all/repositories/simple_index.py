@@ -1,0 +1,281 @@
+"""Asking a simple index what it has: which URL it is at, with which credential it lets us read."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from packaging.utils import NormalizedName
+
+from publish_all._http import Auth, BasicAuth, Reply, Session
+from publish_all._http_errors import Failure, HttpError
+from publish_all._server_text import message_of, plain
+from publish_all._urls import origin, shown_url
+from publish_all.credentials.address import host_of
+from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import CredentialError
+from publish_all.findings import Finding
+from publish_all.repositories import diagnoses as known
+from publish_all.repositories.repository import State
+from publish_all.repositories.simple_pages import (
+    ACCEPT,
+    HTML_TYPE,
+    JSON_TYPE,
+    IndexFile,
+    PageError,
+    ProjectPage,
+    parse_project,
+)
+
+COMPARE_LIMIT = 32 * 1024 * 1024
+"""Files that an index lists without a hash are fetched for comparison up to this size, in bytes."""
+
+_REDIRECTS = 5
+_PAGE_TYPES = frozenset({JSON_TYPE, HTML_TYPE, "text/html", "application/json"})
+_PEEK_HEADERS = {"Accept": ACCEPT, "Range": "bytes=0-65535"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """What an index says of a project. `page` None with `known` True: the project is not there."""
+
+    page: ProjectPage | None = None
+    known: bool = True
+    findings: tuple[Finding, ...] = ()
+
+
+class SimpleIndex:
+    """The index of one repository. Safe for several threads.
+
+    `candidates` are the URLs where it may be; the first that answers is remembered. `stated` tells that
+    the only candidate was configured, and so is taken at its word.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[str],
+        *,
+        repository: str,
+        username: str | None,
+        upload_url: str,
+        stated: bool,
+        session: Session,
+        credentials: Credentials,
+    ) -> None:
+        self._candidates = tuple(candidates)
+        self._repository = repository
+        self._username = username
+        self._upload_url = upload_url
+        self._session = session
+        self._credentials = credentials
+        self._root: str | None = candidates[0] if stated else None
+        self._locked = False
+
+    @property
+    def root(self) -> str | None:
+        """The URL of the index, None while it is not known."""
+        return self._root
+
+    def listing(self, project: NormalizedName) -> Listing:
+        """What the index has of a project now. Raises `HttpError` when it can't be asked."""
+        if self._root is not None:
+            return self._stated(self._root, project)
+        failure: HttpError | None = None
+        for candidate in self._candidates:
+            try:
+                found = self._tried(candidate, project)
+            except HttpError as error:
+                failure = failure or error
+                continue
+            if found is not None:
+                self._root = candidate
+                return found
+        if failure is not None:
+            raise failure
+        finding = known.INDEX_UNKNOWN.found(
+            f"Where {self._repository} lists its files is not known; tried {', '.join(self._candidates)}.",
+            where=shown_url(self._upload_url),
+            hint="Set `index-url` of the repository, so that uploads can be compared and verified.",
+        )
+        return Listing(known=False, findings=(finding,))
+
+    def state(self, file: IndexFile | None, distribution: Distribution) -> State:
+        """How a listed file compares with ours. Raises `HttpError` when it must be fetched and can't be.
+
+        By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
+        is the same or not told, by fetching it, up to COMPARE_LIMIT.
+        """
+        if file is None:
+            return State.ABSENT
+        ours = {"sha256": distribution.digests.sha256, "md5": distribution.digests.md5}
+        for algorithm, digest in ours.items():
+            if algorithm in file.hashes:
+                return State.SAME if file.hashes[algorithm] == digest else State.DIFFERENT
+        if file.size is not None and file.size != distribution.size:
+            return State.DIFFERENT
+        return self._compare(file, distribution)
+
+    def _stated(self, root: str, project: NormalizedName) -> Listing:
+        url = _project_url(root, project)
+        reply = self._get(url)
+        if reply is None or reply.status in {404, 410}:
+            return Listing()
+        if reply.status in {401, 403} or 300 <= reply.status < 400:
+            finding = known.INDEX_FORBIDDEN.found(
+                f"{self._repository} does not let us read {shown_url(url)} ({reply.status}).",
+                where=shown_url(url),
+                hint="See whether the credential may read, too.",
+            )
+            return Listing(known=False, findings=(finding,))
+        return Listing(page=_page(reply))
+
+    def _tried(self, root: str, project: NormalizedName) -> Listing | None:
+        """What a guessed URL says, None if there is no index."""
+        url = _project_url(root, project)
+        reply = self._get(url)
+        if reply is None:
+            return Listing()
+        if reply.status == 200:
+            try:
+                return Listing(page=_page(reply))
+            except HttpError:
+                return None
+        if reply.retryable:
+            raise _unavailable(reply)
+        return Listing() if reply.status == 404 and self._is_index(root, reply) else None
+
+    def _is_index(self, root: str, missing: Reply) -> bool:
+        """Whether an index is at `root`, which said that it has not got one project."""
+        if "X-DEVPI-SERVER-VERSION" in missing.headers:
+            # Its root lists all projects of all bases, PyPI's too, and is slow.
+            return root.endswith("/+simple/")
+        with self._session.stream("GET", root, auth=self._auth(root), headers=_PEEK_HEADERS) as download:
+            reply = download.reply
+            return reply.status in {200, 206} and reply.content_type in _PAGE_TYPES
+
+    def _get(self, url: str) -> Reply | None:
+        """The page; None when the index hands the project on to another host, as it has not got it itself.
+
+        pypiserver does so (`--fallback-url`), and following would show us a stranger's files. Any other
+        way to another host (to log in, mostly) is not followed either: that redirect is the answer.
+        """
+        target = url
+        for _ in range(_REDIRECTS):
+            reply = self._read(target)
+            location = reply.headers.get("Location")
+            if reply.status not in {301, 302, 303, 307, 308} or not location:
+                return reply
+            following = urljoin(target, location)
+            if urlsplit(following).hostname != urlsplit(target).hostname:
+                same_project = posixpath.basename(urlsplit(following).path.rstrip("/")) == posixpath.basename(
+                    urlsplit(url).path.rstrip("/")
+                )
+                return None if same_project else reply
+            target = following
+        raise HttpError(
+            f"{shown_url(url)} leads from one address to the next without end.",
+            failure=Failure.INVALID,
+            url=url,
+        )
+
+    def _read(self, url: str) -> Reply:
+        headers = {"Accept": ACCEPT, "Cache-Control": "max-age=0"}
+        auth = self._auth(url)
+        reply = self._session.request("GET", url, auth=auth, headers=headers)
+        if reply.status in {401, 403} and auth is None:
+            self._locked = True
+            auth = self._auth(url)
+            if auth is not None:
+                return self._session.request("GET", url, auth=auth, headers=headers)
+        return reply
+
+    def _auth(self, url: str) -> Auth | None:
+        """What to send along: nothing until the index asks for it, then only to the host it was found for."""
+        if not self._locked:
+            return None
+        candidates = (
+            (Purpose.READ, self._root or self._candidates[0]),
+            (Purpose.UPLOAD, self._upload_url),
+        )
+        for purpose, address in candidates:
+            credential = self._credential(purpose, address)
+            if (
+                credential is not None
+                and credential.host == host_of(url)
+                and origin(url)[0] == origin(address)[0]
+            ):
+                return BasicAuth(username=credential.username, secret=credential.secret)
+        return None
+
+    def _credential(self, purpose: Purpose, url: str) -> Credential | None:
+        # `plausible`, since reading must never mint a token.
+        request = CredentialRequest(
+            repository=self._repository, url=url, project=None, purpose=purpose, username=self._username
+        )
+        try:
+            found = self._credentials.plausible(request)
+        except CredentialError:
+            return None
+        return found if found is not None and found.secret else None
+
+    def _compare(self, file: IndexFile, distribution: Distribution) -> State:
+        sha256 = hashlib.sha256()
+        fetched = 0
+        with self._session.stream("GET", file.url, auth=self._auth(file.url), redirects=True) as download:
+            if download.reply.status != 200:
+                return State.UNKNOWN
+            if download.size is not None and download.size != distribution.size:
+                return State.DIFFERENT
+            if distribution.size > COMPARE_LIMIT:
+                return State.UNKNOWN
+            for chunk in download.chunks:
+                fetched += len(chunk)
+                if fetched > distribution.size:
+                    return State.DIFFERENT
+                sha256.update(chunk)
+        return State.SAME if sha256.hexdigest() == distribution.digests.sha256 else State.DIFFERENT
+
+
+def _project_url(root: str, project: NormalizedName) -> str:
+    return f"{root.rstrip('/')}/{project}/"
+
+
+def _page(reply: Reply) -> ProjectPage:
+    if reply.status != 200:
+        raise _unavailable(reply)
+    try:
+        return parse_project(reply.body, content_type=reply.content_type, url=reply.url)
+    except PageError as error:
+        raise HttpError(
+            f"{shown_url(reply.url)} is not a page of a simple index: {error}.",
+            failure=Failure.DROPPED,
+            url=reply.url,
+            hint="See whether `index-url` of the repository is right.",
+            retryable=True,
+        ) from error
+
+
+def _unavailable(reply: Reply) -> HttpError:
+    said = plain(message_of(reply.body, reply.content_type)) or plain(reply.reason)
+    return HttpError(
+        f"{shown_url(reply.url)} answers {reply.status}: {said}",
+        failure=Failure.STATUS,
+        url=reply.url,
+        retryable=reply.retryable,
+    )
+
+
+def states_of(
+    index: SimpleIndex, listing: Listing, distributions: Sequence[Distribution]
+) -> Mapping[str, State]:
+    """The state of each distribution by filename, all UNKNOWN where the index is."""
+    if not listing.known:
+        return {each.filename: State.UNKNOWN for each in distributions}
+    page = listing.page
+    return {
+        each.filename: index.state(page.file(each.filename) if page else None, each) for each in distributions
+    }
