@@ -1,0 +1,231 @@
+from pathlib import Path
+
+import pytest
+
+from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource
+from publish_all.errors import ConfigurationError, UsageError
+from publish_all.variants.resolve import read_toml, resolve_variants
+
+ROOT = Path("project")
+BUILD_SYSTEM = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
+BASE = {
+    "build-system": BUILD_SYSTEM,
+    "project": {"name": "kindling", "version": "1.0", "description": "base", "dependencies": ["delta-spark"]},
+    "tool": {"publish-all": {"variants": {}}, "hatch": {"build": {"skip": 1}}},
+}
+POETRY_FILE = {"tool": {"poetry": {"name": "kindling-synapse", "version": "0.9", "description": "own"}}}
+
+
+def reading(**files):
+    """What `read` gives for these files, named without extension."""
+    contents = {ROOT / f"{name}.toml": content for name, content in files.items()}
+
+    def read(path):
+        if path not in contents:
+            raise FileNotFoundError(path)
+        return contents[path]
+
+    return read
+
+
+NO_FILES = reading()
+
+
+def config(*variants, pyproject=BASE, defaults=None, source=VersionSource.PROJECT, **more):
+    return ProjectConfig(
+        root=ROOT,
+        pyproject=pyproject,
+        variants={each.variant: each for each in variants},
+        variant_defaults=defaults or VariantConfig(variant=None),
+        version=VersionConfig(source=source),
+        **more,
+    )
+
+
+def resolved(*variants, version="1.0", read=NO_FILES, only=(), base=False, **more):
+    return resolve_variants(config(*variants, **more), version=version, only=only, base=base, read=read)
+
+
+def variant(key="x", /, **more):
+    return VariantConfig(variant=key, **more)
+
+
+def test_a_project_without_variants_is_its_own_distribution():
+    (only,) = resolved()
+    assert (only.name, only.project, only.version, only.selection_name) == (
+        None,
+        "kindling",
+        "1.0",
+        "kindling",
+    )
+    assert "publish-all" not in only.pyproject["tool"]
+
+
+def test_variants_stand_in_for_the_project_unless_it_is_included():
+    assert [each.label for each in resolved(variant("a"), variant("b"))] == ["a", "b"]
+    assert [each.label for each in resolved(variant("a"), include_base=True)] == ["kindling", "a"]
+    assert [each.label for each in resolved(variant("a"), base=True)] == ["kindling", "a"]
+
+
+def test_the_default_name_is_made_of_project_and_variant():
+    (only,) = resolved(variant("synapse"))
+    assert (only.project, only.pyproject["project"]["name"]) == ("kindling-synapse", "kindling-synapse")
+    assert only.selection_name == "kindling"
+
+
+def test_a_full_pyproject_replaces_ours_and_keeps_its_own_name_and_version():
+    (only,) = resolved(variant(pyproject="own.toml"), read=reading(own=POETRY_FILE))
+    assert only.pyproject == {**POETRY_FILE, "build-system": BUILD_SYSTEM}
+    assert (only.project, only.version, only.selection_name) == (
+        "kindling-synapse",
+        "0.9",
+        "kindling-synapse",
+    )
+
+
+def test_the_version_is_written_over_a_full_pyprojects_own_when_it_comes_from_git():
+    (only,) = resolved(
+        variant(pyproject="own.toml"), version="2.0", read=reading(own=POETRY_FILE), source=VersionSource.GIT
+    )
+    assert (only.version, only.pyproject["tool"]["poetry"]["version"]) == ("2.0", "2.0")
+
+
+def test_a_root_without_name_and_version_is_fine_where_each_variant_has_its_own():
+    root = {"tool": {"poetry": {"package-mode": False}}}
+    (only,) = resolved(
+        variant(pyproject="own.toml"), version="", pyproject=root, read=reading(own=POETRY_FILE)
+    )
+    assert (only.project, only.version) == ("kindling-synapse", "0.9")
+
+
+def test_a_missing_version_names_the_file_which_lacks_it():
+    unversioned = {"project": {"name": "a"}}
+    with pytest.raises(ConfigurationError, match=r"own\.toml: no version"):
+        resolved(variant(pyproject="own.toml"), version="", read=reading(own=unversioned))
+
+
+def test_an_overlay_is_merged_and_drops_what_it_states_from_dynamic():
+    base = {**BASE, "project": {"name": "kindling", "dynamic": ["version", "dependencies"]}}
+    over = {
+        "project": {"dependencies": ["x"]},
+        "tool": {"publish-all": {"private": True}, "hatch": {"build": {"a": 2}}},
+    }
+    (only,) = resolved(variant(overlay="over.toml"), pyproject=base, read=reading(over=over))
+    assert only.pyproject["project"] == {"version": "1.0", "name": "kindling-x", "dependencies": ["x"]}
+    assert only.pyproject["tool"] == {"hatch": {"build": {"skip": 1, "a": 2}}}
+
+
+def test_an_overlay_may_state_the_name():
+    (only,) = resolved(variant(overlay="over.toml"), read=reading(over={"project": {"name": "other"}}))
+    assert only.project == "other"
+
+
+def test_the_variants_own_keys_come_after_the_defaults():
+    defaults = VariantConfig(
+        variant=None,
+        project={"description": "default", "keywords": ["k"]},
+        extend_dependencies=("a",),
+        tool={"hatch": {"one": 1, "two": 1}},
+        layout={"packages/kindling": "kindling"},
+        force_include={"a": "b"},
+        exclude=("x",),
+        publish_to=("github",),
+    )
+    own = variant(
+        project={"description": "own"},
+        extend_dependencies=("b",),
+        exclude_dependencies=("a",),
+        tool={"hatch": {"two": 2}},
+        force_include={"c": "d"},
+        sdist=False,
+    )
+    (only,) = resolved(own, defaults=defaults)
+    assert only.pyproject["project"]["description"] == "own"
+    assert only.pyproject["project"]["keywords"] == ["k"]
+    assert only.pyproject["project"]["dependencies"] == ["delta-spark", "b"]
+    assert only.pyproject["tool"]["hatch"] == {"build": {"skip": 1}, "one": 1, "two": 2}
+    assert (dict(only.layout), dict(only.force_include)) == (
+        {"packages/kindling": "kindling"},
+        {"a": "b", "c": "d"},
+    )
+    assert (only.exclude, only.sdist, only.publish_to) == (("x",), False, ("github",))
+
+
+def test_a_default_may_exclude_what_one_variant_does_not_have():
+    defaults = VariantConfig(variant=None, exclude_dependencies=("absent",))
+    assert resolved(variant(), defaults=defaults)
+    with pytest.raises(ConfigurationError, match=r"^tool\.publish-all\.variants\.x\.exclude-dependencies"):
+        resolved(variant(exclude_dependencies=("absent",)))
+
+
+def test_hatch_toml_is_folded_in():
+    beside = {"build": {"targets": {}}, "envs": {}}
+    (only,) = resolved(variant(), read=reading(hatch=beside))
+    assert only.pyproject["tool"]["hatch"] == beside
+
+
+def test_resolving_leaves_the_configuration_alone():
+    before = repr(BASE)
+    resolved(variant(extend_dependencies=("a",), project={"keywords": ["k"]}), include_base=True)
+    assert repr(BASE) == before
+
+
+def test_two_of_one_name_and_version_are_refused():
+    with pytest.raises(ConfigurationError, match=r"variants\.b\.name: .*'a'.*'b'.*Same_Name"):
+        resolved(variant("a", name="same-name"), variant("b", name="Same_Name"))
+
+
+def test_a_variant_with_the_projects_own_name_is_refused_beside_it():
+    with pytest.raises(ConfigurationError, match="the project itself"):
+        resolved(variant("a", name="Kindling"), include_base=True)
+
+
+def test_one_variant_can_be_asked_for():
+    assert [each.label for each in resolved(variant("a"), variant("b"), only=("b",), include_base=True)] == [
+        "b"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variants", "hint"),
+    [(("synapse",), "Did you mean 'synapse'?"), ((), "Add a table [tool.publish-all.variants.NAME].")],
+)
+def test_an_unknown_name_is_a_usage_error_with_the_nearest(variants, hint):
+    with pytest.raises(UsageError) as caught:
+        resolved(*map(variant, variants), only=("sinapse",))
+    assert caught.value.hint == hint
+
+
+def test_a_file_that_is_not_there_is_named_with_its_key_path():
+    with pytest.raises(
+        ConfigurationError, match=r"^tool\.publish-all\.variants\.x\.overlay: there is no file .*no\.toml"
+    ):
+        resolved(variant(overlay="no.toml"))
+    with pytest.raises(ConfigurationError, match=r"^tool\.publish-all\.variant-defaults\.pyproject"):
+        resolved(variant(), defaults=VariantConfig(variant=None, pyproject="no.toml"))
+
+
+def test_a_partial_file_is_not_a_full_one():
+    with pytest.raises(ConfigurationError, match="not a full pyproject") as caught:
+        resolved(variant(pyproject="p.toml"), read=reading(p={"tool": {"hatch": {}}}))
+    assert caught.value.hint is not None
+    assert "overlay" in caught.value.hint
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x"])
+def test_paths_that_lead_out_are_refused(path):
+    with pytest.raises(ConfigurationError, match=r"variants\.x\.layout"):
+        resolved(variant(layout={path: "a"}))
+    with pytest.raises(ConfigurationError, match=r"variants\.x\.force-include"):
+        resolved(variant(force_include={"a": path}))
+
+
+def test_what_is_not_a_version_is_refused():
+    with pytest.raises(ConfigurationError, match="'one' is not a PEP 440 version"):
+        resolved(version="one")
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path):
+    (tmp_path / "a.toml").write_text("[a", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"a\.toml: not valid TOML"):
+        read_toml(tmp_path / "a.toml")
