@@ -1,0 +1,71 @@
+"""The standalone `publish-all`: the commands, lazily, under one application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cleo.application import Application
+from cleo.exceptions import CleoError
+from cleo.formatters.style import Style
+from cleo.io.inputs.definition import Definition
+from cleo.io.inputs.input import Input
+from cleo.io.inputs.option import Option
+from cleo.io.io import IO
+from cleo.io.outputs.output import Output
+from cleo.loaders.factory_command_loader import FactoryCommandLoader
+
+from publish_all import __version__
+from publish_all.cli.command import USAGE, UseCaseCommand
+from publish_all.cli.registry import COMMANDS, load
+
+
+class PublishAllApplication(Application):
+    """cleo's application, with `-C` and with exit code 2 for what is wrong on the command line."""
+
+    def __init__(self) -> None:
+        super().__init__("publish-all", __version__)
+        self.auto_exits(False)
+        self.set_command_loader(FactoryCommandLoader({name: _factory(name) for name in COMMANDS}))
+
+    @property
+    def _default_definition(self) -> Definition:
+        definition = super()._default_definition
+        definition.add_option(
+            Option(
+                "--directory",
+                "-C",
+                flag=False,
+                description="The project's folder (default: the current one).",
+            )
+        )
+        return definition
+
+    def create_io(
+        self,
+        input: Input | None = None,  # noqa: A002 - cleo's name
+        output: Output | None = None,
+        error_output: Output | None = None,
+    ) -> IO:
+        io = super().create_io(input, output, error_output)
+        for formatter in (io.output.formatter, io.error_output.formatter):
+            formatter.set_style("c1", Style("cyan"))
+            formatter.set_style("info", Style("blue"))
+            formatter.set_style("error", Style("red", options=["bold"]))
+        return io
+
+    def _run(self, io: IO) -> int:
+        try:
+            return super()._run(io)
+        except CleoError as error:
+            io.write_error_line(f"<error>error:</error> {error}")
+            io.write_error_line("  hint: `publish-all list` shows the commands")
+            return USAGE
+
+
+def _factory(name: str) -> Callable[[], UseCaseCommand]:
+    return lambda: load(name)
+
+
+def run() -> int:
+    """The console script's exit code."""
+    return PublishAllApplication().run()

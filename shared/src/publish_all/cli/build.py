@@ -1,0 +1,43 @@
+"""`publish-all build`, `poetry build-all`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cleo.helpers import option
+from cleo.io.inputs.option import Option
+
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import format_option, variant_option
+from publish_all.commands.build import KINDS, BuildOptions, build
+from publish_all.reporting.reporter import Reporter
+
+
+class BuildCommand(UseCaseCommand):
+    name = "build"
+    description = "Builds all build variants of the project."
+    options: ClassVar[list[Option]] = [
+        variant_option(),
+        option("kind", "f", "Only this kind of distribution: wheel or sdist.", flag=False, multiple=True),
+        option("output", "o", "The folder to build into (default: `dist-dir`).", flag=False),
+        format_option(),
+    ]
+    help = """\
+Builds every build variant of the project with its own build backend, and lists what was
+built in publish-all.json beside the files. The working tree is not written to.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --variant synapse -f wheel</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        options = BuildOptions(
+            directory=self.directory,
+            variants=self.texts("variant"),
+            kinds=self.texts("kind") or KINDS,
+            output=self.path("output"),
+        )
+        reporter.show(build(options, listener=reporter.listener).summary)
+        return 0

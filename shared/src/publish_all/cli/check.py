@@ -1,0 +1,56 @@
+"""`publish-all check`, `poetry publish-all check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import format_option, variant_option
+from publish_all.commands.check import CheckOptions, check
+from publish_all.reporting.reporter import Reporter
+
+
+class CheckCommand(UseCaseCommand):
+    name = "check"
+    description = "Checks distributions offline: the files named, or a fresh build."
+    arguments: ClassVar[list[Argument]] = [
+        argument("files", "Wheels and sdists to check.", optional=True, multiple=True)
+    ]
+    options: ClassVar[list[Option]] = [
+        option(
+            "repository",
+            "r",
+            "Check for this repository (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        variant_option(),
+        option("no-build", None, "Check what was built before (the manifest's files).", flag=True),
+        format_option(),
+    ]
+    help = """\
+Looks at metadata, RECORD, readme, tags and members of each file, for the repositories in
+`publish-to`, and uploads nothing. Without files it builds into a temporary folder.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        options = CheckOptions(
+            directory=self.directory,
+            files=tuple(Path(str(each)) for each in self.argument("files") or ()),
+            variants=self.texts("variant"),
+            repositories=self.texts("repository"),
+            build=not self.option("no-build"),
+        )
+        result = check(options, listener=reporter.listener)
+        reporter.show(result.summary)
+        return result.exit_code

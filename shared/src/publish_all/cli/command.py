@@ -1,0 +1,125 @@
+"""What every command does: options in, one call of a use case, a result out, an exit code.
+
+The same classes are the standalone `publish-all X` and Poetry's `poetry publish-all X`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from cleo.commands.command import Command
+from cleo.exceptions import CleoError
+from cleo.io.io import IO
+from cleo.io.outputs.output import Verbosity
+from cleo.io.outputs.stream_output import StreamOutput
+
+from publish_all.errors import PublishAllError, UsageError
+from publish_all.reporting.reporter import Reporter, make_reporter
+
+USAGE = 2
+FORMATS = ("text", "json")
+
+
+class UseCaseCommand(Command):
+    """A command which wraps one use case.
+
+    Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
+    usage error ends it with 2, also inside Poetry, whose own commands end with 1.
+    """
+
+    def run(self, io: IO) -> int:
+        try:
+            return super().run(io)
+        except CleoError as error:
+            io.write_error_line(f"<error>error:</error> {error}")
+            io.write_error_line(f"  hint: see `{self.called_as} --help`")
+            return USAGE
+
+    def handle(self) -> int:
+        reporter = self.make_reporter()
+        try:
+            with reporter:
+                return self.use_case(reporter)
+        except PublishAllError as error:
+            if self.io.is_debug():
+                raise
+            reporter.error(error)
+            return error.exit_code
+
+    def use_case(self, reporter: Reporter) -> int:
+        raise NotImplementedError
+
+    @property
+    def called_as(self) -> str:
+        application = self.application.name if self.application is not None else "publish-all"
+        return f"{application} {self.name}"
+
+    @property
+    def directory(self) -> Path:
+        """Where the project is: `-C` of ours, `-P` or `-C` of Poetry's, else the current folder."""
+        of_poetry = getattr(self.application, "project_directory", None)
+        if of_poetry is not None:
+            return Path(of_poetry)
+        stated = self.option("directory") if self.definition.has_option("directory") else None
+        return Path(stated) if stated else Path.cwd()
+
+    @property
+    def verbosity(self) -> int:
+        """-1 quiet, 0 normal, 1 to 3 for -v to -vvv."""
+        levels = [
+            Verbosity.QUIET,
+            Verbosity.NORMAL,
+            Verbosity.VERBOSE,
+            Verbosity.VERY_VERBOSE,
+            Verbosity.DEBUG,
+        ]
+        return levels.index(self.io.output.verbosity) - 1
+
+    def make_reporter(self) -> Reporter:
+        chosen = self.option("format") if self.definition.has_option("format") else "text"
+        return make_reporter(
+            chosen if chosen in FORMATS else "text",
+            out=_stream(self.io.output, sys.stdout),
+            err=_stream(self.io.error_output, sys.stderr),
+            color=self.io.is_decorated(),
+            verbosity=self.verbosity,
+            events=bool(self.definition.has_option("events") and self.option("events")),
+        )
+
+    def check_format(self) -> None:
+        if self.definition.has_option("format") and self.option("format") not in FORMATS:
+            msg = f"--format is {self.option('format')!r}"
+            raise UsageError(msg, hint="It is one of: " + ", ".join(FORMATS))
+
+    def text(self, name: str) -> str | None:
+        value: Any = self.option(name)
+        return str(value) if value not in (None, "", False) else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values: Sequence[Any] = self.option(name) or ()
+        return tuple(str(each) for each in values)
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        return Path(value) if value is not None else None
+
+    def number(self, name: str, *, least: float = 0) -> float | None:
+        """The number that an option holds, None when it is not given. Raises `UsageError`."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = least - 1
+        if not number >= least:
+            msg = f"--{name} is {value!r}"
+            raise UsageError(msg, hint=f"It is a number, at least {least:g}.")
+        return number
+
+
+def _stream(output: Any, default: TextIO) -> TextIO:
+    return output.stream if isinstance(output, StreamOutput) else default

@@ -1,0 +1,47 @@
+"""`publish-all config`, `poetry publish-all config`."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from cleo.io.inputs.option import Option
+
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import format_option
+from publish_all.commands.config import ConfigOptions, show_config
+from publish_all.events import Note
+from publish_all.reporting.reporter import Reporter
+from publish_all.results import Listing
+
+
+class ConfigCommand(UseCaseCommand):
+    name = "config"
+    description = "Shows the resolved configuration, and where each value came from."
+    options: ClassVar[list[Option]] = [format_option()]
+    help = """\
+Shows every setting of the project, of its build variants and of the repositories it uses, with
+the file and line (or variable, or default) that states it.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --format json</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        result = show_config(ConfigOptions(directory=self.directory))
+        for note in result.notes:
+            reporter.listener(Note(message=note))
+        rows = tuple((each.key, _toml(each.value), each.origin) for each in result.settings)
+        reporter.show(Listing(kind="settings", columns=("key", "value", "origin"), rows=rows))
+        return 0
+
+
+def _toml(value: object) -> str:
+    """A value as one line of TOML, which for these types is what JSON writes too."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,106 @@
+"""`publish-all publish`, `poetry publish-all`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.helpers import option
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+
+from publish_all._secret import Secret
+from publish_all.cli.cancel import cancelled_by_signals
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import FILES, format_option, repository_options, variant_option
+from publish_all.cli.prompt import make_ask
+from publish_all.cli.registry import COMMANDS
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.publish import PublishOptions, publish
+from publish_all.errors import UsageError
+from publish_all.reporting.reporter import Reporter
+
+_AUTH = ("auto", "oidc", "token")
+
+
+class PublishCommand(UseCaseCommand):
+    name = "publish"
+    description = "Builds, checks and uploads all build variants, to one repository or several."
+    arguments: ClassVar[list[Argument]] = [FILES]
+    options: ClassVar[list[Option]] = [
+        *repository_options(),
+        variant_option(),
+        option("dry-run", None, "Show what would be done; preflight for real, upload nothing.", flag=True),
+        option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
+        option("no-build", None, "Publish what was built before (the manifest's files).", flag=True),
+        option("fresh", None, "Start over: forget an unfinished run, and build again.", flag=True),
+        option("jobs", "j", "How many uploads at a time, at most.", flag=False),
+        option("no-verify", None, "Do not wait until the index lists the files.", flag=True),
+        option("verify-timeout", None, "Seconds to wait for the index to list the files.", flag=False),
+        format_option(),
+        option("events", None, "With --format json: one line of JSON for each event.", flag=True),
+    ]
+    help = """\
+Builds every build variant, checks the files, asks each repository whether they can go there,
+and only then uploads them. A file that is already there with the same bytes is skipped. A run
+that was interrupted is finished by running it again.
+
+Examples:
+  <c1>{command_full_name} -r testpypi</c1>
+  <c1>{command_full_name} -r corp --variant synapse</c1>
+  <c1>{command_full_name} --dry-run</c1>
+  <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        result = publish(self.publish_options(), listener=reporter.listener)
+        reporter.show(result.report)
+        if result.refused is not None:
+            reporter.error(result.refused)
+        return result.exit_code
+
+    def publish_options(self) -> PublishOptions:
+        """The options of the command line as values. Raises `UsageError`."""
+        jobs = self.number("jobs", least=1)
+        return PublishOptions(
+            directory=self.directory,
+            files=self._files(),
+            variants=self.texts("variant"),
+            dry_run=bool(self.option("dry-run")),
+            skip_existing=bool(self.option("skip-existing")),
+            build=not self.option("no-build"),
+            fresh=bool(self.option("fresh")),
+            jobs=int(jobs) if jobs is not None else None,
+            verify=not self.option("no-verify"),
+            verify_timeout=self.number("verify-timeout"),
+            connection=self._connection(),
+            cancelling=cancelled_by_signals,
+        )
+
+    def _files(self) -> tuple[Path, ...]:
+        names = [str(each) for each in self.argument("files") or ()]
+        for name in names:
+            if name in COMMANDS and not Path(name).exists():
+                msg = f"`{self.called_as} {name}` is not a command here, and there is no file {name}"
+                raise UsageError(msg)
+        return tuple(Path(name) for name in names)
+
+    def _connection(self) -> ConnectionOptions:
+        password = self.text("password")
+        auth = self.text("auth") or "auto"
+        if auth not in _AUTH:
+            msg = f"--auth is {auth!r}"
+            raise UsageError(msg, hint="It is one of: " + ", ".join(_AUTH))
+        return ConnectionOptions(
+            repositories=self.texts("repository"),
+            repository_url=self.text("repository-url"),
+            username=self.text("username"),
+            password=Secret(password) if password is not None else None,
+            ca_cert=self.path("ca-cert"),
+            client_cert=self.path("client-cert"),
+            client_key=self.path("client-key"),
+            timeout=self.number("timeout", least=0.1),
+            auth=auth,
+            ask=make_ask(self.io) if self.io.is_interactive() else None,
+        )

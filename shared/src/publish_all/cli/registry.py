@@ -1,0 +1,26 @@
+"""The commands by name, loaded when they are run: the one table for all front ends."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publish_all.cli.command import UseCaseCommand
+
+COMMANDS = {
+    "build": "publish_all.cli.build:BuildCommand",
+    "check": "publish_all.cli.check:CheckCommand",
+    "config": "publish_all.cli.config:ConfigCommand",
+    "publish": "publish_all.cli.publish:PublishCommand",
+    "repositories": "publish_all.cli.repositories:RepositoriesCommand",
+    "variants": "publish_all.cli.variants:VariantsCommand",
+}
+
+
+def load(name: str, *, as_name: str | None = None) -> UseCaseCommand:
+    """The command of that name; `as_name` is what a host calls it (`publish-all check`)."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    command: UseCaseCommand = getattr(import_module(module), attribute)()
+    command.name = as_name or name
+    return command

@@ -1,0 +1,30 @@
+"""The `before-publish` commands: what the project wants to see pass before anything is uploaded."""
+
+from __future__ import annotations
+
+import os
+
+from publish_all._process import scrubbed
+from publish_all.commands.context import Surroundings
+from publish_all.config.model import ProjectConfig
+from publish_all.errors import CheckError
+from publish_all.events import Listener, StepStarted
+
+_SHOWN_LINES = 20
+
+
+def run_before_publish(config: ProjectConfig, *, around: Surroundings, listener: Listener) -> None:
+    """Run each in the project's root, by the shell, with no credential in its environment.
+
+    Raises `CheckError` for the first that fails, with the end of what it printed.
+    """
+    for command in config.before_publish:
+        listener(StepStarted(step="before-publish", detail=command))
+        shell = ["cmd", "/c", command] if os.name == "nt" else ["/bin/sh", "-c", command]
+        done = around.run(shell, cwd=config.root, environment=scrubbed(around.environment))
+        if done.returncode != 0:
+            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
+            msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
+            raise CheckError(
+                f"{msg}\n{tail}" if tail else msg, hint="Repair what it reports, then publish again."
+            )

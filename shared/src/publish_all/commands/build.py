@@ -1,0 +1,112 @@
+"""Build all build variants of a project, and write down what was built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publish_all.builders.builder import BuildRequest, BuildResult
+from publish_all.builders.manifest import Manifest, write_manifest
+from publish_all.builders.run import build as run_build
+from publish_all.commands.context import Surroundings, open_project, project_variants
+from publish_all.config.model import ProjectConfig
+from publish_all.errors import UsageError
+from publish_all.events import Listener, StepStarted, ignore
+from publish_all.results import BuildSummary, BuiltFileReport
+from publish_all.variants.variant import BuildVariant
+
+KINDS = ("sdist", "wheel")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildOptions:
+    """`variants` names those to build (empty: all); `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`."""
+
+    directory: Path
+    variants: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = KINDS
+    output: Path | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildReport:
+    """What was built, into which folder; the manifest lists all that is valid there now."""
+
+    config: ProjectConfig
+    variants: tuple[BuildVariant, ...]
+    output: Path
+    result: BuildResult
+    manifest: Manifest
+
+    @property
+    def summary(self) -> BuildSummary:
+        """The same for reporters."""
+        files = tuple(
+            BuiltFileReport(
+                project=each.project,
+                version=each.version,
+                variant=each.variant,
+                filename=each.filename,
+                kind=each.kind,
+                size=each.size,
+                sha256=each.sha256,
+                seconds=each.seconds,
+            )
+            for each in self.result.files
+        )
+        return BuildSummary(folder=str(self.output), files=files)
+
+
+def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
+    """Build and write the manifest. Raises `PublishAllError` of the branch that fits."""
+    _check_kinds(options.kinds)
+    config = open_project(options.directory)
+    return build_project(config, options, listener=listener)
+
+
+def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> BuildReport:
+    """As `build`, for a project whose configuration is loaded."""
+    variants = project_variants(config, options.variants, around=options.around, listener=listener)
+    output = options.output or config.root / config.dist_dir
+    listener(StepStarted(step="build", detail=_summary(variants)))
+    request = BuildRequest(
+        root=config.root,
+        output=output,
+        variants=variants,
+        kinds=tuple(kind for kind in KINDS if kind in options.kinds),
+        source_date_epoch=_source_date_epoch(options.around),
+    )
+    result = run_build(request, listener=listener, environment=options.around.environment)
+    manifest = write_manifest(output, project=project_name(config, variants), result=result)
+    return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
+
+
+def project_name(config: ProjectConfig, variants: Sequence[BuildVariant]) -> str:
+    """What the project is called: its own name, or the first variant's where it has none."""
+    for table in (config.pyproject.get("project"), config.pyproject.get("tool", {}).get("poetry")):
+        if isinstance(table, dict) and isinstance(table.get("name"), str):
+            return str(table["name"])
+    return variants[0].project if variants else config.root.name
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    for kind in kinds:
+        if kind not in KINDS:
+            msg = f"there is no format {kind!r}"
+            raise UsageError(msg, hint="Formats are: " + ", ".join(KINDS))
+
+
+def _source_date_epoch(around: Surroundings) -> int | None:
+    text = around.environment.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    if not text.isdigit():
+        msg = f"the environment variable SOURCE_DATE_EPOCH is {text!r}, not a number of seconds"
+        raise UsageError(msg, hint="Set it to seconds since 1970, or unset it.")
+    return int(text)
+
+
+def _summary(variants: Sequence[BuildVariant]) -> str:
+    return ", ".join(each.project for each in variants)

@@ -1,0 +1,122 @@
+"""Check distributions offline: files that are named, a fresh build, or what the manifest lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from publish_all.checks.audience import Audience
+from publish_all.checks.check import Checked, check_all, check_together
+from publish_all.commands.build import BuildOptions
+from publish_all.commands.context import Surroundings, open_project, project_variants
+from publish_all.commands.gather import built_files, manifest_files, named_files, usable_manifest
+from publish_all.config.known import KnownRepositories, known_repositories
+from publish_all.config.load import load_project
+from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import CheckError, ConfigurationError, UsageError
+from publish_all.events import Listener, StepStarted, ignore
+from publish_all.findings import Finding, Severity
+from publish_all.repositories.select import capabilities_of
+from publish_all.results import CheckedSubject, CheckSummary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckOptions:
+    """What to check, and for which repositories (empty: those of `publish-to`)."""
+
+    directory: Path
+    files: tuple[Path, ...] = ()
+    variants: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    build: bool = True
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckResult:
+    """Each file with its findings, and what concerns several of them."""
+
+    checked: tuple[Checked, ...]
+    together: tuple[Finding, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for each in self.checked for finding in each.findings) + self.together
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+
+    @property
+    def summary(self) -> CheckSummary:
+        """The same for reporters."""
+        subjects = (
+            CheckedSubject(name=each.distribution.filename, findings=each.findings) for each in self.checked
+        )
+        return CheckSummary(subjects=tuple(subjects), findings=self.together)
+
+    @property
+    def exit_code(self) -> int:
+        return CheckError.exit_code if self.errors else 0
+
+
+def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
+    """Check without a network. Raises `PublishAllError` when there is nothing that could be checked."""
+    config = project_of_files(options.directory, options.files)
+    with TemporaryDirectory(prefix="publish-all-check-") as folder:
+        distributions = _gather(config, options, Path(folder), listener)
+        listener(StepStarted(step="check", detail=f"{len(distributions)} files"))
+        known = known_repositories(config, environment=options.around.environment, home=options.around.home)
+        names = options.repositories or (config.publish_to if config is not None else ())
+        return run_checks(distributions, audience(config, known, names))
+
+
+def project_of_files(directory: Path, files: Sequence[Path]) -> ProjectConfig | None:
+    """The project's configuration; None where files are named and there is no project around."""
+    if not files:
+        return open_project(directory)
+    try:
+        load_project(directory)
+    except ConfigurationError as error:
+        if (directory / "pyproject.toml").exists():
+            raise
+        del error
+        return None
+    return open_project(directory)
+
+
+def _gather(
+    config: ProjectConfig | None, options: CheckOptions, folder: Path, listener: Listener
+) -> tuple[Distribution, ...]:
+    if options.files or config is None:
+        return named_files(options.files).distributions
+    if options.build:
+        build = BuildOptions(
+            directory=options.directory, variants=options.variants, output=folder, around=options.around
+        )
+        return built_files(config, build, listener=listener).distributions
+    output = config.root / config.dist_dir
+    variants = project_variants(config, options.variants, around=options.around, listener=listener)
+    manifest = usable_manifest(output, variants)
+    if manifest is None:
+        msg = f"nothing is built in the present version: see {output}"
+        raise UsageError(msg, hint="Leave --no-build out, or build first.")
+    return manifest_files(output, manifest, variants).distributions
+
+
+def audience(config: ProjectConfig | None, known: KnownRepositories, names: Sequence[str]) -> Audience:
+    """For whom files are checked that are to go to the repositories of these names."""
+    capabilities = {name: capabilities_of(known.get(name)) for name in names}
+    return Audience(
+        public=tuple(name for name, each in capabilities.items() if each.public),
+        private=config.private if config is not None else False,
+        local_versions=all(each.local_versions for each in capabilities.values()),
+    )
+
+
+def run_checks(distributions: Sequence[Distribution], to: Audience) -> CheckResult:
+    """All checks of all files."""
+    return CheckResult(checked=check_all(distributions, to), together=tuple(check_together(distributions)))

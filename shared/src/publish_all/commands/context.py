@@ -1,0 +1,71 @@
+"""What every use case starts from: the project's configuration and the repositories known to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publish_all._process import Run, run
+from publish_all.config.load import load_project
+from publish_all.config.model import ProjectConfig
+from publish_all.config.unsupported import refuse_unsupported
+from publish_all.events import Listener
+from publish_all.variants.resolve import resolve_variants
+from publish_all.variants.variant import BuildVariant
+from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """The outside world, with its production defaults: tests pass their own."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    home: Path = field(default_factory=Path.home)
+    run: Run = run
+
+
+def open_project(directory: Path) -> ProjectConfig:
+    """The configuration of the project at or above `directory`. Raises `ConfigurationError`."""
+    config = load_project(directory)
+    refuse_unsupported(config)
+    return config
+
+
+def project_version(
+    config: ProjectConfig, *, around: Surroundings, listener: Listener
+) -> ResolvedVersion | None:
+    """The one version of the project, or None where only its build variants have one.
+
+    Asks the build backend in a worker process if the project's version is the backend's business.
+    Raises `VersionError`.
+    """
+    from publish_all.builders.run import ask_version
+
+    def ask_backend() -> str:
+        return ask_version(config.root, listener=listener, environment=around.environment)
+
+    try:
+        return resolve_version(
+            config, environment=around.environment, run=around.run, ask_backend=ask_backend
+        )
+    except NoProjectVersion:
+        if config.variants and all(each.pyproject for each in config.variants.values()):
+            return None
+        raise
+
+
+def project_variants(
+    config: ProjectConfig, only: Sequence[str], *, around: Surroundings, listener: Listener
+) -> tuple[BuildVariant, ...]:
+    """The build variants of the project in its present version, or those of them that are named."""
+    version = project_version(config, around=around, listener=listener)
+    return resolve_variants(config, version=version.text if version else "", only=only)
+
+
+def project_itself(config: ProjectConfig, *, around: Surroundings, listener: Listener) -> BuildVariant:
+    """The project as a variant of itself, whether or not a build would make it."""
+    version = project_version(config, around=around, listener=listener)
+    found = resolve_variants(config, version=version.text if version else "", base=True)
+    return next(each for each in found if each.name is None)

@@ -1,0 +1,104 @@
+"""Where a run publishes to: names on the command line or in the configuration, made into repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publish_all._http import HttpOptions, make_session
+from publish_all._secret import Secret
+from publish_all.commands.context import Surroundings
+from publish_all.config.folders import usual_folders
+from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
+from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.credentials.explicit import Explicit
+from publish_all.credentials.prompt import Ask
+from publish_all.credentials.select import default_chain
+from publish_all.errors import UsageError
+from publish_all.events import Listener, Note
+from publish_all.repositories.repository import Repository
+from publish_all.repositories.select import make_repository
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionOptions:
+    """How repositories are reached, and with what credential, as the command line says it.
+
+    `repository_url` is an upload URL used as it is, under the name of the one repository that is
+    named, or its host. `timeout` is in seconds per network operation; `ask` prompts a person, None
+    where nobody can be asked.
+    """
+
+    repositories: tuple[str, ...] = ()
+    repository_url: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    timeout: float | None = None
+    auth: str = "auto"
+    ask: Ask | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+def choose_destinations(
+    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+) -> tuple[Repository, ...]:
+    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`."""
+    folders = usual_folders(environment=options.around.environment, home=options.around.home)
+    known = known_repositories(
+        config, environment=options.around.environment, home=options.around.home, folders=folders
+    )
+    for note in known.notes:
+        listener(Note(message=note))
+    chosen = _configurations(config, options, known)
+    session = make_session(
+        HttpOptions(
+            ca_cert=options.ca_cert,
+            client_cert=options.client_cert,
+            client_key=options.client_key,
+            timeout=options.timeout,
+        )
+    )
+    credentials = default_chain(
+        environment=options.around.environment,
+        explicit=_explicit(options, chosen),
+        repositories=_by_name(known, chosen),
+        interactive=options.ask is not None,
+        ask=options.ask,
+        listener=listener,
+        home=options.around.home,
+    )
+    return tuple(
+        make_repository(each, credentials=credentials, session=session, data_dir=folders.data)
+        for each in chosen
+    )
+
+
+def _configurations(
+    config: ProjectConfig | None, options: ConnectionOptions, known: KnownRepositories
+) -> tuple[RepositoryConfig, ...]:
+    if options.repository_url is not None:
+        if len(options.repositories) > 1:
+            msg = "--repository-url goes with one repository, not with several"
+            raise UsageError(msg, hint="Name one repository with -r, or none.")
+        return (ad_hoc(options.repository_url, *options.repositories),)
+    names = options.repositories or (config.publish_to if config is not None else ("pypi",))
+    chosen = {each.name: each for each in (known.get(name) for name in names)}
+    return tuple(chosen.values())
+
+
+def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit | None:
+    if options.username is None and options.password is None:
+        return None
+    if len(chosen) != 1:
+        names = ", ".join(each.name for each in chosen)
+        msg = f"--username and --password are for one repository, and there are several: {names}"
+        raise UsageError(msg, hint="Name the repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
+    return Explicit(repository=chosen[0].name, username=options.username, password=options.password)
+
+
+def _by_name(known: KnownRepositories, chosen: Sequence[RepositoryConfig]) -> Mapping[str, RepositoryConfig]:
+    return {name: known.get(name) for name in known.names} | {each.name: each for each in chosen}

@@ -1,0 +1,172 @@
+"""Which files a publish is about: those named, those just built, or those the manifest lists.
+
+Never whatever else lies in the output folder.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from publish_all.builders.builder import BuildRequest
+from publish_all.builders.manifest import Manifest, ManifestEntry, check_manifest, read_manifest
+from publish_all.builders.run import build as run_build
+from publish_all.checks.diagnoses import CHANGED_SINCE_BUILD
+from publish_all.commands.build import BuildOptions, build_project
+from publish_all.commands.context import Surroundings
+from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.read import read_distribution
+from publish_all.errors import CheckError, UsageError
+from publish_all.events import Listener, Note, ignore
+from publish_all.variants.variant import BuildVariant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """The files to publish, and the build variants that they come from (none for files that were named)."""
+
+    distributions: tuple[Distribution, ...]
+    variants: tuple[BuildVariant, ...] = ()
+
+
+def named_files(paths: Sequence[Path]) -> Gathered:
+    """The files that were named. Raises `UsageError` for one that does not exist."""
+    for path in paths:
+        if not path.is_file():
+            msg = f"there is no file {path}"
+            raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
+    return Gathered(distributions=tuple(read_distribution(path) for path in paths))
+
+
+def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> Gathered:
+    """Build now, and take just what was built."""
+    report = build_project(config, options, listener=listener)
+    return Gathered(
+        distributions=tuple(
+            read_distribution(report.output / each.filename, variant=each.variant)
+            for each in report.result.files
+        ),
+        variants=report.variants,
+    )
+
+
+def manifest_files(output: Path, manifest: Manifest, variants: Sequence[BuildVariant]) -> Gathered:
+    """The files that the manifest lists of these variants, which must still be the bytes that were built.
+
+    Raises `CheckError` for one that is missing or was changed.
+    """
+    wanted = {each.name for each in variants}
+    entries = [each for each in manifest.entries if each.variant in wanted]
+    names = {each.filename for each in entries}
+    findings = tuple(
+        CHANGED_SINCE_BUILD.found(
+            f"{each.filename} {each.problem}",
+            where=str(output / each.filename),
+            hint="Build again, or name the file if you mean to publish it as it is.",
+        )
+        for each in check_manifest(manifest, output)
+        if each.filename in names
+    )
+    if findings:
+        msg = f"what lies in {output} is not what was built there; nothing was uploaded"
+        raise CheckError(msg, findings=findings)
+    return Gathered(
+        distributions=tuple(_read_entry(output, each) for each in entries), variants=tuple(variants)
+    )
+
+
+def _read_entry(output: Path, entry: ManifestEntry) -> Distribution:
+    return read_distribution(output / entry.filename, variant=entry.variant)
+
+
+def usable_manifest(output: Path, variants: Sequence[BuildVariant]) -> Manifest | None:
+    """The manifest in the output folder, if it lists files of each of these variants in its present version."""
+    manifest = read_manifest(output)
+    if manifest is None:
+        return None
+    listed = {(each.variant, each.version) for each in manifest.entries}
+    return manifest if all((each.name, each.version) in listed for each in variants) else None
+
+
+def host_built_files(
+    config: ProjectConfig, base: BuildVariant, *, around: Surroundings, listener: Listener
+) -> Gathered:
+    """What the host's own `build` command left: there is no manifest, so prove where each file comes from.
+
+    The candidates are the files with the project's name and version. Each is compared, member by
+    member, with what the sources build to now; one that does not come from them is left out and named.
+    Raises `UsageError` when there is nothing to publish.
+    """
+    output = config.root / config.dist_dir
+    candidates = list(_candidates(output, base))
+    if not candidates:
+        msg = (
+            f"nothing is built: {output} holds neither a manifest nor a file of {base.project} {base.version}"
+        )
+        raise UsageError(msg, hint="Build first, or name the files to publish.")
+    with TemporaryDirectory(prefix="publish-all-") as folder:
+        fresh = Path(folder)
+        request = BuildRequest(root=config.root, output=fresh, variants=(base,))
+        run_build(request, listener=ignore, environment=around.environment)
+        same = [path for path in candidates if _same_content(path, fresh / path.name)]
+    for path in candidates:
+        if path not in same:
+            listener(
+                Note(
+                    message=f"left out: {path.name} is not what the sources build to now; "
+                    "build again, or name it to publish it as it is"
+                )
+            )
+    if not same:
+        msg = f"no file in {output} comes from the present sources"
+        raise CheckError(msg, hint="Build again, or name the files to publish them as they are.")
+    return Gathered(distributions=tuple(read_distribution(path) for path in same), variants=(base,))
+
+
+def _candidates(output: Path, base: BuildVariant) -> Iterator[Path]:
+    for path in sorted(output.iterdir()) if output.is_dir() else ():
+        if _parse_filename(path.name) == (canonicalize_name(base.project), base.version):
+            yield path
+
+
+def _parse_filename(filename: str) -> tuple[str, str] | None:
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None
+    return name, str(version)
+
+
+def _same_content(path: Path, fresh: Path) -> bool:
+    if not fresh.is_file():
+        return False
+    if path.read_bytes() == fresh.read_bytes():
+        return True
+    return path.suffix == ".whl" and _members(path) == _members(fresh)
+
+
+def _members(path: Path) -> list[tuple[str, int, int]]:
+    try:
+        with zipfile.ZipFile(path) as opened:
+            return sorted(
+                (each.filename, each.CRC, each.file_size)
+                for each in opened.infolist()
+                if not each.filename.endswith(".dist-info/RECORD")
+            )
+    except zipfile.BadZipFile:
+        return []

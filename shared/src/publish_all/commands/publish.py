@@ -1,0 +1,256 @@
+"""Publish: build, check, before-publish, preflight, upload, verify. Nothing leaves before all of it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publish_all.checks.audience import Audience
+from publish_all.commands.before import run_before_publish
+from publish_all.commands.build import BuildOptions
+from publish_all.commands.check import project_of_files, run_checks
+from publish_all.commands.context import Surroundings, project_itself, project_variants
+from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.commands.gather import (
+    Gathered,
+    built_files,
+    host_built_files,
+    manifest_files,
+    named_files,
+    usable_manifest,
+)
+from publish_all.config.builtin import canonical
+from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import CheckError, PublishAllError, UsageError
+from publish_all.events import Found, Listener, Note, StepStarted, ignore
+from publish_all.findings import Severity
+from publish_all.repositories.repository import Repository
+from publish_all.results import PlanReport, PublishReport
+from publish_all.upload.clock import Cancellation
+from publish_all.upload.execute import execute
+from publish_all.upload.journal import JOURNAL_NAME, Journal, discard_journal, open_journal
+from publish_all.upload.lock import LOCK_NAME, lock
+from publish_all.upload.plan import Destination, Plan, plan
+from publish_all.upload.preflight import Preflight, describe, preflight
+from publish_all.upload.verify import VerifyOptions
+from publish_all.variants.variant import BuildVariant
+
+DEFAULT_JOBS = 8
+
+
+def _never() -> AbstractContextManager[Cancellation]:
+    return nullcontext(Cancellation())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishOptions:
+    """What to publish and how.
+
+    `files` are published as they are, instead of the project; `variants` names some of the build
+    variants; `build` False takes what was built before; `fresh` forgets an unfinished run.
+    `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
+    uploads: what it gives can end them early.
+    """
+
+    directory: Path
+    files: tuple[Path, ...] = ()
+    variants: tuple[str, ...] = ()
+    dry_run: bool = False
+    skip_existing: bool = False
+    build: bool = True
+    fresh: bool = False
+    jobs: int | None = None
+    verify: bool = True
+    verify_timeout: float | None = None
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    cancelling: Callable[[], AbstractContextManager[Cancellation]] = _never
+
+    @property
+    def around(self) -> Surroundings:
+        return self.connection.around
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishResult:
+    """What came of it. After a dry run `refused` is the error that a real run would end with, if any."""
+
+    report: PublishReport | PlanReport
+    refused: PublishAllError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        if self.refused is not None:
+            return self.refused.exit_code
+        return self.report.exit_code if isinstance(self.report, PublishReport) else 0
+
+
+def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishResult:
+    """Publish, or with `dry_run` say what would be done.
+
+    Nothing is uploaded anywhere before all checks and all preflights have passed. Raises
+    `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
+    afterwards is in the report.
+    """
+    config = project_of_files(options.directory, options.files)
+    repositories = choose_destinations(config, options.connection, listener=listener)
+    with _locked(config, dry_run=options.dry_run), _journal(config, options, listener) as journal:
+        gathered = _gather(config, options, journal, listener)
+        planned = plan(gathered.distributions, _destinations(gathered, repositories, listener))
+        _check(config, planned, listener)
+        if config is not None and not options.dry_run:
+            run_before_publish(config, around=options.around, listener=listener)
+        return _upload(planned, options, journal, listener)
+
+
+@contextmanager
+def _locked(config: ProjectConfig | None, *, dry_run: bool) -> Iterator[None]:
+    if config is None or dry_run:
+        yield
+        return
+    with lock(config.root / config.dist_dir / LOCK_NAME):
+        yield
+
+
+@contextmanager
+def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
+    path = config.root / config.dist_dir / JOURNAL_NAME if config is not None else None
+    if path is not None and options.fresh and not options.dry_run:
+        for each in discard_journal(path):
+            listener(
+                Note(message=f"already public, or may be: {each.filename} in {each.repository} ({each.url})")
+            )
+    with open_journal(path) as journal:
+        yield journal
+
+
+def _gather(
+    config: ProjectConfig | None, options: PublishOptions, journal: Journal, listener: Listener
+) -> Gathered:
+    """The files: those named; or of a run that was not finished; or built now; or built before."""
+    if options.files or config is None:
+        return named_files(options.files)
+    output = config.root / config.dist_dir
+    if not options.build:
+        variants = project_variants(config, options.variants, around=options.around, listener=listener)
+        manifest = usable_manifest(output, variants)
+        if manifest is not None:
+            return manifest_files(output, manifest, variants)
+        return _host_built(config, options, listener)
+    if not options.fresh and not journal.history.complete:
+        variants = project_variants(config, options.variants, around=options.around, listener=listener)
+        manifest = usable_manifest(output, variants)
+        if manifest is not None and journal.history.unfinished(each.sha256 for each in manifest.entries):
+            listener(
+                Note(message="an earlier run was not finished; its files are published, and not built again")
+            )
+            return manifest_files(output, manifest, variants)
+    build = BuildOptions(directory=options.directory, variants=options.variants, around=options.around)
+    return built_files(config, build, listener=listener)
+
+
+def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Gathered:
+    """What `poetry build` or `hatch build` left: the project itself, never a variant."""
+    if options.variants:
+        msg = f"nothing is built of {', '.join(options.variants)} in its present version"
+        raise UsageError(msg, hint="Build the variants first, or leave --no-build out.")
+    base = project_itself(config, around=options.around, listener=listener)
+    return host_built_files(config, base, around=options.around, listener=listener)
+
+
+def _destinations(
+    gathered: Gathered, repositories: Sequence[Repository], listener: Listener
+) -> tuple[Destination, ...]:
+    """Each repository with the build variants that may go there (`publish-to` of a variant narrows)."""
+    found: list[Destination] = []
+    for repository in repositories:
+        kept = [each for each in gathered.variants if not _allows(each, repository)]
+        for each in kept:
+            listener(Note(message=f"{each.label} does not go to {repository.name}: its publish-to says so"))
+        if not kept:
+            found.append(Destination(repository=repository))
+            continue
+        names = {each.name for each in gathered.variants} - {each.name for each in kept}
+        if names:
+            found.append(Destination(repository=repository, variants=frozenset(names)))
+    if not found:
+        msg = "no build variant goes to " + " or ".join(each.name for each in repositories)
+        raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
+    return tuple(found)
+
+
+def _allows(variant: BuildVariant, repository: Repository) -> bool:
+    if variant.publish_to is None:
+        return True
+    return canonical(repository.name) in {canonical(each) for each in variant.publish_to}
+
+
+def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> None:
+    """Check each file for those repositories that it goes to. Raises `CheckError`."""
+    files = _unique(planned)
+    listener(StepStarted(step="check", detail=f"{len(files)} {'file' if len(files) == 1 else 'files'}"))
+    capabilities = {each.repository.name: each.repository.capabilities for each in planned.repositories}
+    audience = Audience(
+        public=tuple(name for name, each in capabilities.items() if each.public),
+        private=config.private if config is not None else False,
+        local_versions=all(each.local_versions for each in capabilities.values()),
+    )
+    result = run_checks(files, audience)
+    for finding in result.findings:
+        if finding.severity is not Severity.NOTE:
+            listener(Found(finding=finding))
+    if result.errors:
+        count = len(result.errors)
+        msg = f"{count} {'check' if count == 1 else 'checks'} failed; nothing was uploaded"
+        raise CheckError(msg, findings=result.errors)
+
+
+def _unique(planned: Plan) -> tuple[Distribution, ...]:
+    found = {
+        step.distribution.filename: step.distribution for each in planned.repositories for step in each.steps
+    }
+    return tuple(found.values())
+
+
+def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: Listener) -> PublishResult:
+    jobs = options.jobs or DEFAULT_JOBS
+    with options.cancelling() as cancellation:
+        asked = preflight(
+            planned,
+            journal=journal,
+            listener=listener,
+            jobs=jobs,
+            skip_existing=options.skip_existing,
+            cancellation=cancellation,
+        )
+        if options.dry_run:
+            return PublishResult(report=describe(planned, asked), refused=_refusal(asked))
+        report = execute(
+            planned,
+            asked,
+            journal=journal,
+            listener=listener,
+            jobs=jobs,
+            verify=_verify(options),
+            skip_existing=options.skip_existing,
+            cancellation=cancellation,
+        )
+        return PublishResult(report=report)
+
+
+def _refusal(asked: Preflight) -> PublishAllError | None:
+    try:
+        asked.require_clear()
+    except PublishAllError as error:
+        return error
+    return None
+
+
+def _verify(options: PublishOptions) -> VerifyOptions | None:
+    if not options.verify:
+        return None
+    return (
+        VerifyOptions() if options.verify_timeout is None else VerifyOptions(timeout=options.verify_timeout)
+    )
