@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hatch.cli.publish import publish as publish_command
+from hatch.plugin.manager import PluginManager
+
+from hatch_publish_all.publisher import PublishAllPublisher
+
+
+class Exit(Exception):  # noqa: N818 - Hatch's own `abort` does not return either
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class RecordingPublisher(PublishAllPublisher):
+    """Does not run the command line but keeps it, and what the environment was meanwhile."""
+
+    code = 0
+    arguments: tuple[str, ...] = ()
+    repository_variable: str | None = None
+
+    def run(self, arguments: list[str]) -> int:
+        type(self).arguments = tuple(arguments)
+        type(self).repository_variable = os.environ.get("HATCH_INDEX_REPO")
+        return self.code
+
+
+class App:
+    """What Hatch's application is to a publisher."""
+
+    verbosity = 0
+    console = SimpleNamespace(is_interactive=True, no_color=False)
+
+    def __init__(self, root: Path, publisher: type[PublishAllPublisher], tool: dict[str, Any]) -> None:
+        self.said: list[str] = []
+        self.cache_dir = root / "cache"
+        self.config = SimpleNamespace(publish={})
+        self.project = SimpleNamespace(
+            location=root, config=SimpleNamespace(publish={}), raw_config={"tool": {"publish-all": tool}}
+        )
+        self.plugins = SimpleNamespace(publisher={"publish-all": publisher})
+
+    def abort(self, text: str = "", code: int = 1, **options: Any) -> None:
+        if text:
+            self.said.append(text)
+        raise Exit(code)
+
+
+@pytest.fixture
+def publisher() -> type[RecordingPublisher]:
+    return type("Recording", (RecordingPublisher,), {})
+
+
+@pytest.fixture
+def app(tmp_path: Path, publisher: type[RecordingPublisher]) -> App:
+    return App(tmp_path, publisher, {"dist-dir": "out"})
+
+
+def hatch(app: App, *arguments: str, **environment: str) -> Result:
+    """The real command `hatch publish`, with an application that records."""
+    variables = {"HATCH_PUBLISHER": "publish-all", **environment}
+    return CliRunner(env=variables).invoke(publish_command, arguments, obj=app)
+
+
+def after_command(publisher: type[RecordingPublisher]) -> list[str]:
+    arguments = list(publisher.arguments)
+    return arguments[arguments.index("--no-build") + 1 :]
+
+
+def test_hatch_finds_the_publisher_by_its_entry_point() -> None:
+    assert PluginManager().publisher.get("publish-all") is PublishAllPublisher
+
+
+def test_the_entry_point_imports_the_host_alone() -> None:
+    code = (
+        "import sys, hatch_publish_all.hooks; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('publish_all', 'requests', 'cleo', 'rich', 'hatch')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_options_that_hatch_keeps_from_publishers_arrive(
+    app: App, publisher: type[RecordingPublisher]
+) -> None:
+    result = hatch(
+        app,
+        "-r",
+        "corp",
+        "-u",
+        "me",
+        "-a",
+        "pass",
+        "--ca-cert",
+        "ca.pem",
+        "-n",
+        "-o",
+        "dry-run",
+        "c-1.tar.gz",
+    )
+    assert result.exception is None
+    assert "--no-interaction" in publisher.arguments
+    assert after_command(publisher) == [
+        "--repository=corp",
+        "--username=me",
+        "--password=pass",
+        "--ca-cert=ca.pem",
+        "--dry-run",
+        "--",
+        str(app.project.location / "c-1.tar.gz"),
+    ]
+
+
+def test_nothing_stated_leaves_all_to_the_project(app: App, publisher: type[RecordingPublisher]) -> None:
+    assert hatch(app).exception is None
+    assert after_command(publisher) == ["--"]
+    assert publisher.repository_variable is None
+
+
+def test_hatch_variables_count(app: App, publisher: type[RecordingPublisher]) -> None:
+    hatch(app, HATCH_INDEX_REPO="corp", HATCH_INDEX_CA_CERT="ca.pem", HATCH_INDEX_CLIENT_CERT="c.pem")
+    assert after_command(publisher) == ["--repository=corp", "--ca-cert=ca.pem", "--client-cert=c.pem", "--"]
+
+
+def test_credentials_in_variables_stay_there_for_the_repository_that_was_named(
+    app: App, publisher: type[RecordingPublisher]
+) -> None:
+    hatch(app, "-r", "corp", HATCH_INDEX_USER="me", HATCH_INDEX_AUTH="pass")
+    assert after_command(publisher) == ["--repository=corp", "--"]
+    assert publisher.repository_variable == "corp"
+    assert "HATCH_INDEX_REPO" not in os.environ
+
+
+def test_a_password_of_the_command_line_goes_with_the_user_of_the_variable(
+    app: App, publisher: type[RecordingPublisher]
+) -> None:
+    hatch(app, "-r", "corp", "-a", "pass", HATCH_INDEX_USER="me")
+    assert after_command(publisher) == ["--repository=corp", "--username=me", "--password=pass", "--"]
+
+
+def test_the_projects_output_folder_is_known(app: App, publisher: type[RecordingPublisher]) -> None:
+    (app.project.location / "out").mkdir()
+    assert hatch(app, "out").exception is None
+    assert after_command(publisher) == ["--"]
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6])
+def test_our_exit_codes_are_hatchs(app: App, publisher: type[RecordingPublisher], code: int) -> None:
+    publisher.code = code
+    error = hatch(app).exception
+    assert isinstance(error, Exit)
+    assert error.code == code
+    assert app.said == []
+
+
+def test_usage_errors_end_with_2_and_say_what_to_do(app: App) -> None:
+    error = hatch(app, "-o", "varaint=lite").exception
+    assert isinstance(error, Exit)
+    assert error.code == 2
+    assert app.said == ["error: -o varaint: there is no such option\n  hint: Did you mean -o variant?"]
+
+
+def test_initialize_auth_is_refused(app: App) -> None:
+    error = hatch(app, "--initialize-auth").exception
+    assert isinstance(error, Exit)
+    assert error.code == 2
