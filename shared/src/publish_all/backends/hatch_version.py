@@ -1,0 +1,42 @@
+"""The hatchling version source `publish-all`: `[tool.hatch.version] source = "publish-all"`.
+
+What it says is what `[tool.publish-all.version]` says. hatchling loads this in isolated builds.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hatchling.version.source.plugin.interface import VersionSourceInterface
+
+from publish_all.config.load import load_project
+from publish_all.errors import PublishAllError
+from publish_all.version.source import resolve_version
+
+
+class PublishAllVersionSource(VersionSourceInterface):
+    PLUGIN_NAME = "publish-all"
+
+    def get_version_data(self) -> dict[str, Any]:
+        """The version; an error of ours as a `ValueError`, of which hatchling shows the text alone."""
+        try:
+            config = load_project(Path(self.root))
+            return {"version": resolve_version(config, environment=os.environ).text}
+        except PublishAllError as error:
+            raise _told(error) from error
+
+    def set_version(self, version: str, version_data: dict[str, Any]) -> None:
+        """Write the version where it is written down, and in all places that must say the same."""
+        del version_data
+        from publish_all.version.change import set_version
+
+        try:
+            set_version(load_project(Path(self.root)), version)
+        except PublishAllError as error:
+            raise _told(error) from error
+
+
+def _told(error: PublishAllError) -> ValueError:
+    return ValueError(f"{error.message}\n{error.hint}" if error.hint else error.message)

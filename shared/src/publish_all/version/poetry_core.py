@@ -1,0 +1,84 @@
+"""Gives poetry-core the version while it reads a project, and its sdists a pyproject.toml that states it.
+
+What is on disk stays as it is. This module imports poetry-core, so it is imported only where that runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poetry.core.masonry.builders.sdist import SdistBuilder
+
+from publish_all import _process
+from publish_all._process import Run
+from publish_all.config.parse import parse_project
+from publish_all.version.source import resolve_version
+from publish_all.version.static import table
+from publish_all.version.toml_text import lacks_version, static_values, with_static_version
+
+if TYPE_CHECKING:
+    from poetry.core.masonry.builders.builder import BuildIncludeFile
+
+_PYPROJECT = "pyproject.toml"
+
+
+def states_version(
+    values: MutableMapping[str, Any], *, root: Path, environment: Mapping[str, str], run: Run = _process.run
+) -> None:
+    """Put the project's version into the values of its pyproject.toml, if they leave it open.
+
+    Raises `VersionError` when there is no version, and `ConfigurationError` for a wrong `[tool.publish-all]`.
+    """
+    if not lacks_version(values) or _of_poetry(values):
+        return
+    config = parse_project(values, root=root)
+    version = resolve_version(config, environment=environment, run=run).text
+    for key, value in static_values(values, version).items():
+        if key in {"project", "tool"}:
+            values[key] = value
+
+
+def asks_us(values: Mapping[str, Any]) -> bool:
+    """Whether the project says that publish-all knows its version."""
+    return bool(table(values, "tool", "publish-all", "version").get("source", "project") != "project")
+
+
+def _of_poetry(values: Mapping[str, Any]) -> bool:
+    """Whether the version is left open to Poetry itself: dynamic, with `[tool.poetry].version`."""
+    return "version" in table(values, "tool", "poetry") and not asks_us(values)
+
+
+class StaticSdistBuilder(SdistBuilder):
+    """As poetry-core's: the sdist is that of a copy of the project which states the version."""
+
+    _stating: Path | None = None
+
+    def build(self, target_dir: Path | None = None) -> Path:
+        on_disk = self._path / _PYPROJECT
+        text = on_disk.read_bytes().decode()
+        stating = with_static_version(text, self._poetry.package.pretty_version, where=str(on_disk))
+        if stating == text:
+            return super().build(target_dir)
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="publish-all-") as folder:
+            self._stating = Path(folder).resolve() / _PYPROJECT
+            self._stating.write_bytes(stating.encode())
+            with suppress(OSError):
+                self._stating.chmod(on_disk.stat().st_mode)
+            return super().build(target_dir)
+
+    def find_files_to_add(self, exclude_build: bool = False) -> set[BuildIncludeFile]:
+        found = super().find_files_to_add(exclude_build)
+        if self._stating is None:
+            return found
+        from poetry.core.masonry.builders.builder import BuildIncludeFile
+
+        on_disk = Path(os.path.realpath(self._path / _PYPROJECT))
+        folder = self._stating.parent
+        stating = BuildIncludeFile(path=self._stating, project_root=folder, source_root=folder)
+        return {each for each in found if each.path != on_disk} | {stating}
