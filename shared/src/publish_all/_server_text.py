@@ -69,27 +69,45 @@ def _messages(value: Any) -> Iterator[str]:
 
 
 def _html_text(text: str) -> str:
-    """The text of a page without its scripts, each line once, as servers repeat the message in title and heading."""
+    """What a page says: its preformatted text, in which frameworks put the message, else all its text.
+
+    Each line once, as servers repeat the message in title and heading.
+    """
     collector = _TextCollector()
     collector.feed(text)
     collector.close()
-    lines = (" ".join(each.split()) for each in collector.texts)
+    preformatted = _joined(collector.texts["pre"])
+    if preformatted == "None":
+        # Bottle (pypiserver) has no message then, but much to say around it.
+        return _joined(collector.texts["title"])
+    return preformatted or _joined(collector.texts[""])
+
+
+def _joined(texts: Iterable[str]) -> str:
+    lines = (" ".join(each.split()) for each in texts)
     return " ".join(dict.fromkeys(each for each in lines if each))
 
 
 class _TextCollector(html.parser.HTMLParser):
+    """Collects what is to be read, under "", and what stands in `pre` and `title` under their names too."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.texts: list[str] = []
-        self._unseen = 0
+        self.texts: dict[str, list[str]] = {"": [], "pre": [], "title": []}
+        self._inside: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
-        self._unseen += tag in {"script", "style"}
+        if tag in {"script", "style", "pre", "title"}:
+            self._inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        self._unseen -= tag in {"script", "style"} and self._unseen > 0
+        if tag in self._inside:
+            self._inside.remove(tag)
 
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.texts.append(data)
+        if {"script", "style"} & set(self._inside):
+            return
+        self.texts[""].append(data)
+        for each in {"pre", "title"} & set(self._inside):
+            self.texts[each].append(data)

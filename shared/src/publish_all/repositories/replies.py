@@ -197,9 +197,18 @@ def _outcome(
     hint: str = "",
     retry_after: float | None = None,
 ) -> UploadOutcome:
-    verb = "can't take" if status is UploadStatus.TRANSIENT else "refuses"
-    message = f"{attempt.repository} {verb} {attempt.subject}: {said}"
-    if status is UploadStatus.UNAUTHORIZED and attempt.credential is not None:
-        message += f" (user {attempt.credential.username}, from {attempt.credential.origin})"
+    message = _message(status, diagnosis, said, attempt)
     finding = attempt.finding(diagnosis, message, hint)
     return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)
+
+
+def _message(status: UploadStatus, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
+    name, credential = attempt.repository, attempt.credential
+    if diagnosis is known.CREDENTIAL_WANTED:
+        return f"{name} lets nobody upload without a credential, and there is none ({said})."
+    if diagnosis is known.NO_UPLOAD_API:
+        return f"{name} takes no uploads at {shown_url(attempt.url)}: {said}"
+    if status is UploadStatus.UNAUTHORIZED and credential is not None:
+        return f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
+    verb = "can't take" if status is UploadStatus.TRANSIENT else "refuses"
+    return f"{name} {verb} {attempt.subject}: {said}"
