@@ -1,6 +1,6 @@
 """What hatchling loads in an isolated build: import hatchling alone.
 
-The build target is imported when hatchling asks for builders.
+The version source and the build target are imported when hatchling asks for plugins of their kind.
 """
 
 from __future__ import annotations
@@ -11,6 +11,14 @@ from hatchling.plugin import hookimpl
 
 if TYPE_CHECKING:
     from hatchling.builders.plugin.interface import BuilderInterface
+    from hatchling.version.source.plugin.interface import VersionSourceInterface
+
+
+@hookimpl
+def hatch_register_version_source() -> type[VersionSourceInterface]:
+    from publish_all.backends.hatch_version import PublishAllVersionSource
+
+    return PublishAllVersionSource
 
 
 @hookimpl
