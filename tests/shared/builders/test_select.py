@@ -1,0 +1,142 @@
+import pytest
+
+from publish_all.builders.select import (
+    Backend,
+    backend_name,
+    backend_of,
+    build_requires,
+    matches,
+    missing_forced,
+    narrowed,
+    pinned,
+)
+from publish_all.errors import BuildError
+
+
+def using(backend, **more):
+    return {"build-system": {"build-backend": backend, "requires": ["x"]}, **more}
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("hatchling.build", Backend.HATCHLING),
+        ("poetry.core.masonry.api", Backend.POETRY_CORE),
+        ("publish_all.backends.poetry_core", Backend.POETRY_CORE),
+        ("setuptools.build_meta", Backend.SETUPTOOLS),
+        ("flit_core.buildapi", Backend.FLIT),
+        ("mesonpy", Backend.OTHER),
+    ],
+)
+def test_knows_backends_by_their_module(name, backend):
+    assert backend_of(using(name)) is backend
+
+
+def test_without_a_build_system_it_is_setuptools():
+    assert (backend_of({}), backend_name({}), build_requires({})) == (
+        Backend.SETUPTOOLS,
+        "setuptools.build_meta:__legacy__",
+        ("setuptools>=40.8.0",),
+    )
+
+
+def test_an_in_tree_backend_is_not_the_one_of_the_same_name():
+    pyproject = {"build-system": {"build-backend": "hatchling.build", "backend-path": ["."]}}
+    assert backend_of(pyproject) is Backend.OTHER
+
+
+@pytest.mark.parametrize(
+    ("files", "packages"),
+    [
+        (["demo/__init__.py"], [{"include": "demo"}]),
+        (["src/demo/__init__.py"], [{"include": "demo", "from": "src"}]),
+        (["demo.py"], [{"include": "demo.py"}]),
+        (["src/demo.py"], [{"include": "demo.py", "from": "src"}]),
+        (["other/__init__.py"], None),
+    ],
+)
+def test_pins_what_poetry_core_finds_under_the_base_name(make_tree, make_variant, files, packages):
+    root = make_tree(dict.fromkeys(files, ""), git=False)
+    result = pinned(make_variant(using("poetry.core.masonry.api")), root)
+    assert result.get("tool", {}).get("poetry", {}).get("packages") == packages
+
+
+def test_pins_nothing_where_the_name_is_the_base_or_the_selection_is_stated(tmp_path, make_variant):
+    stated = using("poetry.core.masonry.api", tool={"poetry": {"packages": [{"include": "p"}]}})
+    assert pinned(make_variant(stated), tmp_path) == stated
+    plain = using("flit_core.buildapi")
+    assert pinned(make_variant(plain, project="Demo"), tmp_path) == plain
+
+
+def test_pinning_leaves_the_variant_alone(tmp_path, make_variant):
+    variant = make_variant(using("flit_core.buildapi", tool={}))
+    pinned(variant, tmp_path)
+    assert variant.pyproject["tool"] == {}
+
+
+@pytest.mark.parametrize(
+    ("backend", "tool"),
+    [
+        ("flit_core.buildapi", {"flit": {"module": {"name": "my_demo"}}}),
+        ("uv_build", {"uv": {"build-backend": {"module-name": "my_demo"}}}),
+        ("scikit_build_core.build", {"scikit-build": {"wheel": {"packages": ["src/my_demo"]}}}),
+    ],
+)
+def test_pins_the_module_of_other_backends(make_tree, make_variant, backend, tool):
+    root = make_tree({"src/my_demo/__init__.py": ""}, git=False)
+    assert pinned(make_variant(using(backend), selection_name="my-demo"), root)["tool"] == tool
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("demo/db/**", ["demo/db/a.py", "demo/db/x/y"], ["demo/dbx", "x/demo/db/a.py"]),
+        ("demo/db", ["demo/db/a.py", "demo/db"], ["demo/db2/a.py"]),
+        ("demo/db/", ["demo/db/a.py"], ["demo/d"]),
+        ("*.md", ["a.md", "demo/x/b.md"], ["a.mdx"]),
+        ("**/tests/*.py", ["tests/a.py", "x/y/tests/b.py"], ["tests2/a.py"]),
+        ("demo/**/x.py", ["demo/x.py", "demo/a/b/x.py"], ["x.py"]),
+        ("/demo/a?.py", ["demo/ab.py"], ["demo/a.py", "y/demo/ab.py"]),
+        ("demo/[ab].py", ["demo/a.py"], ["demo/c.py"]),
+        ("demo/[!ab].py", ["demo/c.py"], ["demo/a.py"]),
+        ("demo/a+(b).py", ["demo/a+(b).py"], ["demo/aab.py"]),
+        ("tests", ["demo/tests/a.py"], ["demo/mytests/a.py"]),
+    ],
+)
+def test_patterns_are_those_of_gitignore(pattern, yes, no):
+    assert [path for path in (*yes, *no) if matches((pattern,), path)] == yes
+
+
+WHEEL = {
+    "demo/__init__.py": "src/demo/__init__.py",
+    "demo/db/a.py": "src/demo/db/a.py",
+    "demo/web/b.py": "src/demo/web/b.py",
+}
+
+
+def test_include_narrows_and_exclude_drops(make_variant):
+    assert narrowed(make_variant({}, exclude=("demo/db/**",)), WHEEL) == set(WHEEL) - {"demo/db/a.py"}
+    both = make_variant({}, include=("demo/*.py", "demo/db"), exclude=("demo/__init__.py",))
+    assert narrowed(both, WHEEL) == {"demo/db/a.py"}
+
+
+def test_a_path_in_the_project_means_the_same(make_variant):
+    assert narrowed(make_variant({}, include=("src/demo/db/**",)), WHEEL) == {"demo/db/a.py"}
+
+
+@pytest.mark.parametrize("key", ["include", "exclude"])
+def test_a_pattern_that_matches_nothing_is_named_with_its_key_path(make_variant, key):
+    with pytest.raises(
+        BuildError, match=rf"^tool\.publish-all\.variants\.x\.{key}: 'demo/dv/\*\*' matches no file"
+    ):
+        narrowed(make_variant({}, **{key: ("demo/dv/**",)}), WHEEL)
+
+
+def test_leaving_nothing_is_an_error(make_variant):
+    with pytest.raises(BuildError, match="no file of x is left"):
+        narrowed(make_variant({}, exclude=("demo",)), WHEEL)
+
+
+def test_tells_which_forced_files_are_missing(make_variant):
+    variant = make_variant({}, force_include={"a": "demo/a", "b": "demo/b.py", "c": "demo/c/"})
+    assert missing_forced(variant, ["demo/a/x", "demo/c.py"]) == ("demo/b.py", "demo/c")

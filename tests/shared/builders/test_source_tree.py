@@ -1,0 +1,116 @@
+import pytest
+
+from publish_all._process import Completed, run
+from publish_all.builders.source_tree import SourceTree, git_environment, normal
+from publish_all.errors import BuildError
+
+FILES = {
+    ".gitignore": "*.env\ndist/\nmade/\n",
+    "demo/__init__.py": "",
+    "demo/a.env": "secret",
+    "demo/ü.env": "secret",
+    "demo/nested/.gitignore": "private.py\n",
+    "demo/nested/private.py": "",
+    "made/tool": "",
+    "dist/old.whl": "",
+}
+OWN = (".gitignore", "demo/__init__.py", "demo/nested/.gitignore")
+
+
+def test_in_git_it_is_what_git_does_not_ignore(make_tree):
+    tree = SourceTree(make_tree(FILES))
+    assert tree.in_git
+    assert tree.files == OWN
+
+
+def test_new_files_count_and_deleted_ones_do_not(make_tree):
+    root = make_tree(FILES)
+    (root / "demo/new.py").touch()
+    (root / "demo/__init__.py").unlink()
+    assert SourceTree(root).files == (".gitignore", "demo/nested/.gitignore", "demo/new.py")
+
+
+def test_a_file_that_git_tracks_counts_though_it_is_ignored(make_tree):
+    root = make_tree(FILES)
+    run(["git", "add", "--force", "demo/a.env"], cwd=root)
+    assert "demo/a.env" in SourceTree(root).files
+
+
+def test_in_a_subfolder_of_a_repository(make_tree):
+    root = make_tree({f"core/{path}": content for path, content in FILES.items()} | {"other.py": ""})
+    assert SourceTree(root / "core").files == OWN
+
+
+def test_outside_of_git_it_is_everything_but_junk(make_tree):
+    junk = {
+        ".venv/x.py": "",
+        "env/pyvenv.cfg": "",
+        "a/__pycache__/b.pyc": "",
+        "a.egg-info/PKG-INFO": "",
+        "build/l": "",
+    }
+    tree = SourceTree(make_tree({"a/b.py": "", "a/build/c.py": "", "dist/o.whl": "", **junk}, git=False))
+    assert not tree.in_git
+    assert tree.files == ("a/b.py", "a/build/c.py")
+
+
+def test_a_folder_that_an_outer_repository_ignores_is_outside_of_git(make_tree):
+    root = make_tree({".gitignore": "copy/\n", "copy/a.py": ""})
+    tree = SourceTree(root / "copy")
+    assert not tree.in_git
+    assert tree.files == ("a.py",)
+
+
+def test_output_folders_are_left_out(make_tree):
+    root = make_tree({"a.py": "", "out/old.whl": ""})
+    assert SourceTree(root, leave_out=[root / "out", root]).files == ("a.py",)
+
+
+def test_repositories_inside_are_looked_into(make_tree):
+    inner = make_tree({"b.py": "", "b.env": "", ".gitignore": "*.env\n"}, name="project/inner")
+    assert inner.is_dir()
+    assert SourceTree(make_tree({"a.py": ""})).files == ("a.py", "inner/.gitignore", "inner/b.py")
+
+
+def test_what_is_asked_for_by_name_may_be_ignored_as_a_whole(make_tree):
+    tree = SourceTree(make_tree(FILES))
+    assert tree.named("made") == ("made/tool",)
+    assert tree.named("demo/a.env") == ("demo/a.env",)
+    assert tree.named("demo/") == ("demo/__init__.py", "demo/nested/.gitignore")
+    assert tree.named("absent") == ()
+    assert tree.under("made") == ()
+
+
+def test_a_repository_that_git_refuses_to_read_is_an_error(make_tree):
+    def refusing(command, *, cwd, environment=None, timeout=None):
+        return Completed(returncode=128, stdout="", stderr="fatal: detected dubious ownership in repository")
+
+    tree = SourceTree(make_tree(FILES), run=refusing)
+    with pytest.raises(BuildError, match="dubious ownership") as caught:
+        _ = tree.files
+    assert "safe.directory" in str(caught.value.hint)
+
+
+def test_a_repository_without_git_is_an_error(make_tree):
+    def missing(command, *, cwd, environment=None, timeout=None):
+        raise FileNotFoundError(command[0])
+
+    with pytest.raises(BuildError, match="no program `git`"):
+        _ = SourceTree(make_tree(FILES), run=missing).files
+
+
+def test_git_is_not_led_elsewhere_by_a_hook():
+    given = {"GIT_DIR": "/elsewhere", "GIT_CONFIG_GLOBAL": "/c", "HOME": "/h"}
+    assert git_environment(given) == {
+        "GIT_CONFIG_GLOBAL": "/c",
+        "HOME": "/h",
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [(".", ""), ("", ""), ("a/", "a"), ("./a//b", "a/b"), ("a\\b", "a/b")]
+)
+def test_paths_have_one_form(given, path):
+    assert normal(given) == path
