@@ -7,6 +7,7 @@ machine alone; for a repository of kind `directory` a path or a file: URL.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from publish_all.config.model import RepositoryKind
@@ -54,8 +55,6 @@ def is_loopback(host: str) -> bool:
     """Whether a host is this very machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    from ipaddress import ip_address
-
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -100,9 +99,7 @@ def _web_problem(url: str, kind: RepositoryKind) -> str | None:
         return "holds a user name or a password, which do not belong in a configuration file; leave them out"
     if any(character.isspace() for character in url):
         return f"{url!r} holds white space"
-    if not parts.hostname:
-        return f"{url!r} names no host"
-    return _scheme_problem(url, parts, kind)
+    return _scheme_problem(url, parts, kind) or (None if parts.hostname else f"{url!r} names no host")
 
 
 def _scheme_problem(url: str, parts: SplitResult, kind: RepositoryKind) -> str | None:

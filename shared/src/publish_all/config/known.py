@@ -18,6 +18,7 @@ from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.hosts import host_repositories
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, RepositoryKind, Scope, empty
+from publish_all.config.parse import PYPROJECT
 from publish_all.config.problems import dotted
 from publish_all.config.repositories import FIELDS, name_problem
 from publish_all.config.suggest import did_you_mean
@@ -58,7 +59,7 @@ class KnownRepositories:
             try:
                 self.get(name)
             except ConfigurationError as error:
-                where = config.origins.get(path, "pyproject.toml")
+                where = config.origins.get(path, PYPROJECT)
                 troubles.append(ConfigurationError(f"{where}: {path}: {error.message}", hint=error.hint))
         if troubles:
             raise ConfigurationError("\n".join(each.message for each in troubles), hint=troubles[0].hint)

@@ -12,26 +12,31 @@ from typing import Any
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.config.lines import key_lines
 from publish_all.config.model import EMPTY, ProjectConfig
-from publish_all.config.parse import TABLE, parse_project
+from publish_all.config.parse import PYPROJECT, TABLE, parse_project
 from publish_all.config.problems import dotted
 from publish_all.errors import ConfigurationError
-
-PYPROJECT = "pyproject.toml"
 
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def find_pyproject(directory: Path) -> Path:
     """The first pyproject.toml in a folder or above it. Raises `ConfigurationError`."""
-    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
-    if not start.is_dir():
-        msg = f"there is no folder {start}"
+    if not directory.is_dir():
+        msg = f"there is no folder {directory}"
         raise ConfigurationError(msg, hint="Name the folder of a project.")
-    for folder in (start, *start.parents):
-        if (found := folder / PYPROJECT).is_file():
-            return found
-    msg = f"there is no {PYPROJECT} in {start} or above it"
-    raise ConfigurationError(msg, hint="Run this inside a project, or name its folder with -C.")
+    found = search_pyproject(directory)
+    if found is None:
+        msg = f"there is no {PYPROJECT} in {directory} or above it"
+        raise ConfigurationError(msg, hint="Run this inside a project, or name its folder with -C.")
+    return found
+
+
+def search_pyproject(directory: Path) -> Path | None:
+    """As `find_pyproject`, but None where there is none."""
+    start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
+    return next(
+        (found for folder in (start, *start.parents) if (found := folder / PYPROJECT).is_file()), None
+    )
 
 
 def load_project(directory: Path) -> ProjectConfig:

@@ -24,6 +24,7 @@ from publish_all.config.standards import version_problem
 from publish_all.config.table import Table, describe
 from publish_all.config.variants import parse_variant, parse_variants, parse_wheels
 
+PYPROJECT = "pyproject.toml"
 TABLE = ("tool", "publish-all")
 
 
@@ -31,7 +32,7 @@ def parse_project(
     pyproject: Mapping[str, Any],
     *,
     root: Path,
-    file: str = "pyproject.toml",
+    file: str = PYPROJECT,
     origins: Mapping[str, str] = EMPTY,
 ) -> ProjectConfig:
     """The configuration that a pyproject.toml states; all defaults where it has no `[tool.publish-all]`.

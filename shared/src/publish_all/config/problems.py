@@ -57,8 +57,13 @@ class Problems:
         if not self._found:
             return
         (_, headline, hint), *others = sorted(self._found, key=lambda found: found[0])
-        lines = [headline, *(f"{message} ({hint})" if hint else message for _, message, hint in others)]
+        lines = [headline, *(_with_hint(message, other, hint) for _, message, other in others)]
         raise ConfigurationError("\n".join(lines), hint=hint or None)
+
+
+def _with_hint(message: str, hint: str, told: str) -> str:
+    """A further problem on its line, with its hint unless the headline's says the same."""
+    return f"{message} ({hint})" if hint and hint != told else message
 
 
 def _outwards(path: KeyPath) -> Iterator[KeyPath]:

@@ -9,9 +9,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was most likely meant, or None when none is near."""
     from difflib import get_close_matches
 
-    by_folded = {each.casefold().replace("_", "-"): each for each in known}
-    matches = get_close_matches(name.casefold().replace("_", "-"), by_folded, n=1, cutoff=0.6)
+    asked = _folded(name)
+    by_folded = {_folded(each): each for each in known}
+    begun = [each for each in by_folded if len(asked) > 2 and each.startswith(asked)]
+    matches = begun or get_close_matches(asked, by_folded, n=1, cutoff=0.6)
     return by_folded[matches[0]] if matches else None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

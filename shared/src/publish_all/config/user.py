@@ -43,11 +43,12 @@ def environment_repositories(
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or not value:
             continue
-        suffix = next((each for each in _KEYS if variable.endswith(each)), None)
-        name = variable.removeprefix(PREFIX).removesuffix(suffix or "").lower().replace("_", "-")
-        if suffix is None or not name:
+        rest = variable.removeprefix(PREFIX)
+        suffix = next((each for each in _KEYS if rest.endswith(each)), None)
+        if suffix is None:
             notes.append(_unknown_variable(variable))
             continue
+        name = rest.removesuffix(suffix).lower().replace("_", "-")
         stated.setdefault(name, {})[_KEYS[suffix]] = value
         origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
         origins.setdefault(name, f"environment {variable}")

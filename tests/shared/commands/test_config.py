@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from publish_all.commands.config import ConfigOptions, show_config
+from publish_all.commands.context import Surroundings
+from publish_all.commands.repositories import RepositoriesOptions, list_repositories
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.errors import ConfigurationError
+
+TEXT = """\
+[project]
+name = "kindling"
+classifiers = ["Private :: Do Not Upload"]
+
+[tool.publish-all]
+publish-to = ["corp", "github"]
+
+[tool.publish-all.repositories.corp]
+url = "https://corp.example/legacy/"
+
+[tool.publish-all.version]
+source = "git"
+sync = ["a.py", { path = "b.py", pattern = "v {version}" }]
+
+[tool.publish-all.variant-defaults]
+layout = { "packages/kindling" = "kindling" }
+
+[tool.publish-all.variants.synapse]
+extend-dependencies = ["azure"]
+tool.poetry.packages = [{ include = "kindling" }]
+"""
+
+
+@pytest.fixture
+def folders(tmp_path):
+    user = tmp_path / "user"
+    user.mkdir()
+    names = ("poetry", "hatch", "uv", "pdm", "pypirc")
+    return Folders(
+        config=user / "config.toml",
+        data=user / "data",
+        hosts=HostFolders(**{name: user / f"{name}.toml" for name in names}),
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(TEXT)
+    return folder
+
+
+@pytest.fixture
+def show(project, folders, tmp_path):
+    def show(**environment):
+        around = Surroundings(environment=environment, home=tmp_path)
+        return show_config(ConfigOptions(directory=project, around=around, folders=folders))
+
+    return show
+
+
+@pytest.fixture
+def listed(project, folders, tmp_path):
+    def listed(directory=None, **environment):
+        around = Surroundings(environment=environment, home=tmp_path)
+        return list_repositories(
+            RepositoriesOptions(directory=directory or project, around=around, folders=folders)
+        )
+
+    return listed
+
+
+def test_shows_each_value_and_where_it_comes_from(show, folders, project):
+    folders.config.write_text("[repositories.corp]\nurl = 'https://corp.example/legacy/'\nusername = 'me'\n")
+
+    result = show(PUBLISH_ALL_REPOSITORIES_GITHUB_URL="containers.ghes.example/{owner}")
+
+    assert result.file == project / "pyproject.toml"
+    shown = {
+        each.key.removeprefix("tool.publish-all."): (each.value, each.origin) for each in result.settings
+    }
+    assert shown == {
+        "publish-to": (["corp", "github"], "pyproject.toml:6"),
+        "dist-dir": ("dist", "default"),
+        "include-base": (False, "default"),
+        "before-publish": ([], "default"),
+        "private": (True, "classifier 'Private ::'"),
+        "version.source": ("git", "pyproject.toml:12"),
+        "version.tag-prefix": ("v", "default"),
+        "version.scheme": ("guess", "default"),
+        "version.local": ("none", "default"),
+        "version.dirty": ("allow", "default"),
+        "version.shallow": ("error", "default"),
+        "version.sync": (["a.py", {"path": "b.py", "pattern": "v {version}"}], "pyproject.toml:13"),
+        "repositories.corp.kind": ("legacy", "default"),
+        "repositories.corp.url": ("https://corp.example/legacy/", "pyproject.toml:9"),
+        "repositories.corp.username": ("me", f"{folders.config}:3"),
+        "repositories.corp.attestations": ("auto", "default"),
+        "repositories.corp.trusted-publishing": ("auto", "default"),
+        "repositories.github.kind": ("oci", "built in"),
+        "repositories.github.url": (
+            "containers.ghes.example/{owner}",
+            "environment PUBLISH_ALL_REPOSITORIES_GITHUB_URL",
+        ),
+        "repositories.github.attestations": ("auto", "default"),
+        "repositories.github.trusted-publishing": ("auto", "default"),
+        "variant-defaults.layout": ({"packages/kindling": "kindling"}, "pyproject.toml:16"),
+        "variants.synapse.extend-dependencies": (["azure"], "pyproject.toml:19"),
+        "variants.synapse.tool": ({"poetry": {"packages": [{"include": "kindling"}]}}, "pyproject.toml:20"),
+    }
+
+
+def test_values_are_plain(show):
+    json.dumps([(each.key, each.value, each.origin) for each in show().settings])
+
+
+def test_a_private_that_is_stated_has_its_line(show, project):
+    (project / "pyproject.toml").write_text("[tool.publish-all]\nprivate = true\n")
+
+    assert ("tool.publish-all.private", "pyproject.toml:2") in {
+        (each.key, each.origin) for each in show().settings
+    }
+
+
+def test_a_platform_wheel_is_shown_by_its_tag(show, project):
+    (project / "pyproject.toml").write_text("[tool.publish-all.wheels]\npy3-none-any = { include = ['a'] }\n")
+
+    last = show().settings[-1]
+
+    assert (last.key, last.value) == ("tool.publish-all.wheels.py3-none-any", {"include": ["a"]})
+
+
+def test_an_unknown_destination_is_an_error(show, project):
+    (project / "pyproject.toml").write_text("[tool.publish-all]\npublish-to = ['gihub']\n")
+
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml:2: .*'gihub'; did you mean 'github'\?"):
+        show()
+
+
+def test_notes_are_passed_on(show, folders):
+    folders.hosts.poetry.write_text("[")
+
+    assert "poetry.toml" in show().notes[0]
+
+
+def test_lists_the_repositories_of_the_project_first(listed, folders):
+    rows = [(each.name, each.aliases, each.kind, each.url, each.origin) for each in listed().repositories]
+
+    assert rows == [
+        ("corp", (), "legacy", "https://corp.example/legacy/", "pyproject.toml:9"),
+        ("pypi", ("main",), "legacy", "https://upload.pypi.org/legacy/", "built in"),
+        ("testpypi", ("test",), "legacy", "https://test.pypi.org/legacy/", "built in"),
+        ("github", (), "oci", "ghcr.io/{owner}", "built in"),
+        ("local", (), "directory", str(folders.data / "index"), "built in"),
+    ]
+
+
+def test_lists_names_that_are_refused_and_why(listed, folders):
+    folders.hosts.pypirc.write_text("[test]\nrepository = https://t.example/\n")
+
+    result = listed()
+
+    assert [name for name, _ in result.refused] == ["test"]
+    assert "means two repositories" in result.refused[0][1]
+    assert {each.name: each.aliases for each in result.repositories}["testpypi"] == ()
+
+
+def test_lists_outside_of_a_project(listed, tmp_path):
+    rows = listed(tmp_path, POETRY_REPOSITORIES_CORP_URL="https://x/").repositories
+
+    assert [each.name for each in rows] == ["corp", "pypi", "testpypi", "github", "local"]
+    assert rows[0].origin == "environment POETRY_REPOSITORIES_CORP_URL"

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import pytest
+
+from publish_all.config.hosts import host_repositories
+
+
+@pytest.fixture
+def project(parse, tmp_path):
+    """A project at a folder that exists, with the text of its pyproject.toml."""
+    from dataclasses import replace
+
+    def project(text=""):
+        root = tmp_path / "project"
+        root.mkdir(exist_ok=True)
+        return replace(parse(text), root=root)
+
+    return project
+
+
+def found(config, folders, environment=None):
+    read = host_repositories(config, environment=environment or {}, folders=folders.hosts)
+    assert read.notes == ()
+    return [(each.tool, each.name, each.url, each.index_url) for each in read.repositories]
+
+
+def test_nothing_is_found_where_nothing_is(folders):
+    assert found(None, folders) == []
+
+
+def test_poetry_of_the_user(folders):
+    folders.hosts.poetry.write_text("[repositories.corp]\nurl = 'https://x/'\n[virtualenvs]\ncreate = true\n")
+
+    assert found(None, folders) == [("Poetry", "corp", "https://x/", None)]
+
+
+def test_poetry_of_the_project_and_of_the_environment_come_first(folders, project):
+    config = project()
+    folders.hosts.poetry.write_text("repositories.corp.url = 'https://user/'\n")
+    (config.root / "poetry.toml").write_text("repositories.corp.url = 'https://project/'\n")
+
+    assert found(
+        config, folders, {"POETRY_REPOSITORIES_CORP_EU_URL": "https://env/", "POETRY_HOME": "/x"}
+    ) == [
+        ("Poetry", "corp-eu", "https://env/", None),
+        ("Poetry", "corp", "https://project/", None),
+        ("Poetry", "corp", "https://user/", None),
+    ]
+
+
+def test_hatch_states_a_url_or_a_table(folders):
+    folders.hosts.hatch.write_text(
+        "[publish.index.repos]\ncorp = 'https://x/'\n[publish.index.repos.two]\nurl = 'https://y/'\nuser = 'me'\n"
+    )
+
+    assert found(None, folders) == [
+        ("Hatch", "corp", "https://x/", None),
+        ("Hatch", "two", "https://y/", None),
+    ]
+
+
+def test_uv_of_the_project_and_the_user(folders, project):
+    config = project(
+        "[[tool.uv.index]]\nname = 'corp'\nurl = 'https://x/simple/'\npublish-url = 'https://x/legacy/'\n"
+        "[[tool.uv.index]]\nname = 'mirror'\nurl = 'https://m/simple/'\n"
+        "[[tool.uv.index]]\nurl = 'https://nameless/simple/'\n"
+    )
+    folders.hosts.uv.write_text("[[index]]\nname = 'mine'\npublish-url = 'https://u/legacy/'\n")
+    (config.root / "uv.toml").write_text("[[index]]\nname = 'ours'\nurl = 'https://o/simple/'\n")
+
+    assert found(config, folders) == [
+        ("uv", "corp", "https://x/legacy/", "https://x/simple/"),
+        ("uv", "mirror", None, None),
+        ("uv", "ours", None, None),
+        ("uv", "mine", "https://u/legacy/", None),
+    ]
+
+
+def test_pdm(folders):
+    folders.hosts.pdm.write_text("[repository.corp]\nurl = 'https://x/'\nusername = 'me'\npassword = 'p'\n")
+
+    assert found(None, folders) == [("pdm", "corp", "https://x/", None)]
+
+
+def test_pypirc(folders):
+    folders.hosts.pypirc.write_text(
+        "[distutils]\nindex-servers =\n  pypi\n  corp\n[pypi]\nusername = __token__\npassword = 100%x\n"
+        "[corp]\nrepository: https://x/legacy/\n"
+    )
+
+    assert found(None, folders) == [(".pypirc", "corp", "https://x/legacy/", None)]
+
+
+def test_sources_of_poetry_are_no_targets(folders, project):
+    assert found(project("[[tool.poetry.source]]\nname = 'src'\nurl = 'https://x/simple'\n"), folders) == [
+        ("Poetry", "src", None, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "repositories = 'x'",
+        "repositories.corp = 1",
+        "repositories.corp.url = 1",
+        "repositories.corp = {}",
+        "publish = []",
+        "publish.index.repos = 3",
+        "publish.index.repos.x.url = []",
+        "repository = []",
+        "index = 'x'",
+        "index = [1]",
+        "index = [{ name = 1 }]",
+    ],
+)
+def test_a_file_of_another_shape_defines_nothing(folders, text):
+    for path in (folders.hosts.poetry, folders.hosts.hatch, folders.hosts.uv, folders.hosts.pdm):
+        path.write_text(text)
+
+    assert found(None, folders) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["tool.poetry = 1", "tool.poetry.source = 1", "tool.uv = []", "tool.poetry.source = [1]"]
+)
+def test_tables_of_the_project_in_another_shape_define_nothing(folders, project, text):
+    assert found(project(text), folders) == []
+
+
+def test_broken_files_are_notes_that_name_them_and_the_rest_goes_on(folders):
+    folders.hosts.poetry.write_text("[repositories\n")
+    folders.hosts.hatch.write_bytes(b"\xff")
+    folders.hosts.pypirc.write_text("password = hunter2\n[corp]\n")
+    folders.hosts.pdm.write_text("repository.corp.url = 'https://x/'")
+
+    read = host_repositories(None, environment={}, folders=folders.hosts)
+
+    assert [each.name for each in read.repositories] == ["corp"]
+    assert len(read.notes) == 3
+    for note, path in zip(
+        read.notes, (folders.hosts.poetry, folders.hosts.hatch, folders.hosts.pypirc), strict=True
+    ):
+        assert str(path) in note
+        assert "hunter2" not in note
