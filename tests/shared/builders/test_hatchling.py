@@ -6,6 +6,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,17 @@ def test_a_renamed_variant_has_the_files_of_the_base(project: Path, tmp_path: Pa
     assert wheel.name == "demo_lite-1.2.3-py3-none-any.whl"
     assert inside(wheel) == inside(base)
     assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_the_project_as_it_is_gives_the_files_of_hatch_build(project: Path, tmp_path: Path) -> None:
+    (project / "demo/nested/private.py").unlink()  # what hatchling alone ships, though git ignores it
+    write(project, {"hatch.toml": '[build.targets.wheel]\npackages = ["demo"]\nexclude = ["core.py"]\n'})
+    own = loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = replace(variant(project, None), pyproject=own)
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert wheel.read_bytes() == plain(project, tmp_path / "plain").read_bytes()
+    assert sdist.read_bytes() == plain(project, tmp_path / "plain", SdistBuilder).read_bytes()
+    assert {"hatch.toml", "pyproject.toml"} <= members(sdist)
 
 
 def test_the_other_wheels_in_the_folder_stay(

@@ -25,7 +25,7 @@ from publish_all.builders.hatchling_classes import (
     Table,
     has_hooks,
 )
-from publish_all.builders.hatchling_overlay import overlaid
+from publish_all.builders.hatchling_overlay import overlaid, plain
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -54,6 +54,9 @@ _BUILD = HookOptions()
 
 class HatchlingBuilder:
     """Builds the project at `root`: what hatchling alone writes where pyproject.toml says the same.
+
+    A variant whose pyproject is the project's own file, as it is, is built as `hatch build` builds it:
+    then the sdist holds that file, with the version as dynamic as it is there.
 
     `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
     build hooks speak to, hatchling's own by default.
@@ -105,11 +108,11 @@ class HatchlingBuilder:
     ) -> Path | None:
         output.mkdir(parents=True, exist_ok=True)
         left_out = (*self._leave_out, output)
-        config = copy.deepcopy(self._configuration(tree, variant, left_out))
+        metadata = self._metadata(tree, variant, left_out)
         # Hooks make files, so what there is to ship is asked anew once they have run.
-        fresh = self._make_tree(tree.root) if has_hooks(config, kind) else tree
+        hooks = has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
+        fresh = self._make_tree(tree.root) if hooks else tree
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
-        metadata = OverlaidMetadata(str(tree.root), self._plugin_manager, config)
         with TemporaryDirectory(prefix="publish-all-") as folder:
             builder = self._builder(kind, metadata, shipped, Path(folder))
             built = list(
@@ -124,8 +127,17 @@ class HatchlingBuilder:
             )
         return Path(built[0]) if built else None
 
+    def _metadata(
+        self, tree: SourceTree, variant: BuildVariant, left_out: Sequence[Path]
+    ) -> ProjectMetadata[PluginManager]:
+        if _is_as_it_is(variant, tree.root):
+            return ProjectMetadata(str(tree.root), self._plugin_manager)
+        # hatchling appends to lists of its configuration.
+        config = copy.deepcopy(self._configuration(tree, variant, left_out))
+        return OverlaidMetadata(str(tree.root), self._plugin_manager, config)
+
     def _builder(
-        self, kind: str, metadata: OverlaidMetadata, shipped: Shipped, folder: Path
+        self, kind: str, metadata: ProjectMetadata[PluginManager], shipped: Shipped, folder: Path
     ) -> OverlaidWheelBuilder | OverlaidSdistBuilder:
         made: OverlaidWheelBuilder | OverlaidSdistBuilder
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
@@ -133,8 +145,9 @@ class HatchlingBuilder:
             made = OverlaidWheelBuilder(*arguments)
         else:
             made = OverlaidSdistBuilder(*arguments)
-            made.project_file = folder / PROJECT_FILE
-            made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
+            if isinstance(metadata, OverlaidMetadata):
+                made.project_file = folder / PROJECT_FILE
+                made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
         made.shipped = shipped
         return made
 
@@ -178,6 +191,12 @@ def dynamic_version(root: Path) -> str:
         raise VersionError(
             msg, hint="Look at [tool.hatch.version] and the file or plugin that it names."
         ) from error
+
+
+def _is_as_it_is(variant: BuildVariant, root: Path) -> bool:
+    if variant.include or variant.exclude or variant.force_include or variant.layout:
+        return False
+    return bool(loads((root / PROJECT_FILE).read_text(encoding="utf-8")) == plain(variant.pyproject))
 
 
 def _forced(variant: BuildVariant) -> Iterator[str]:

@@ -143,7 +143,7 @@ class OverlaidWheelBuilder(_ShippedOnly, WheelBuilder):
 
 
 class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
-    """`project_file` is the pyproject.toml which the sdist holds instead of the one in the tree."""
+    """`project_file` is the pyproject.toml which the sdist holds instead of that and hatch.toml of the tree."""
 
     project_file: Path | None = None
 
@@ -154,7 +154,7 @@ class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
                 case "pyproject.toml" if self.project_file is not None:
                     file.path = str(self.project_file)
                     yield file
-                case "hatch.toml":
+                case "hatch.toml" if self.project_file is not None:
                     continue
                 case _:
                     yield file

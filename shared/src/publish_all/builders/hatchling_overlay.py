@@ -39,7 +39,7 @@ def overlaid(tree: SourceTree, variant: BuildVariant, shipped: Shipped) -> Table
     Raises `ConfigurationError` for paths that can't be right, `BuildError` for patterns that match
     nothing and when hatchling finds no files to ship.
     """
-    config: Table = _plain(variant.pyproject)
+    config: Table = plain(variant.pyproject)
     _fold_hatch_file(tree.root, config)
     _pin_selection(tree.root, config, variant)
     if variant.include or variant.exclude or variant.force_include:
@@ -48,11 +48,12 @@ def overlaid(tree: SourceTree, variant: BuildVariant, shipped: Shipped) -> Table
     return config
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """TOML values with dicts and lists for every mapping and sequence."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value
 
 
