@@ -66,6 +66,8 @@ def choose_destinations(
         environment=options.around.environment,
         explicit=_explicit(options, chosen),
         repositories=_by_name(known, chosen),
+        session=session,
+        auth=options.auth,
         interactive=options.ask is not None,
         ask=options.ask,
         listener=listener,

@@ -1,0 +1,213 @@
+"""The command line in process: exit codes, what goes to which stream, and what errors say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cleo.io.inputs.argv_input import ArgvInput
+from cleo.io.outputs.stream_output import StreamOutput
+
+from publish_all import __version__
+from publish_all.cli.application import PublishAllApplication
+from publish_all.cli.registry import COMMANDS, load
+
+PYPROJECT = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+version = "1.0"
+description = "A demo"
+requires-python = ">=3.10"
+dependencies = ["attrs>=23"]
+
+[tool.publish-all]
+publish-to = ["shelf"]
+
+[tool.publish-all.repositories.shelf]
+kind = "directory"
+url = "shelf"
+
+[tool.publish-all.variants.lite]
+exclude-dependencies = ["attrs"]
+
+[tool.publish-all.variants.full]
+extend-dependencies = ["cattrs>=24"]
+"""
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in list(os.environ):
+        if name.startswith(("PUBLISH_ALL_", "GITHUB_", "TWINE_", "HATCH_", "POETRY_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
+    root = tmp_path / "demo"
+    (root / "demo").mkdir(parents=True)
+    (root / "demo" / "__init__.py").write_text("x = 1\n", encoding="utf-8")
+    (root / "pyproject.toml").write_text(
+        PYPROJECT.replace('url = "shelf"', f'url = "{(tmp_path / "shelf").as_posix()}"'), encoding="utf-8"
+    )
+    return root
+
+
+def run(directory: Path, *arguments: str) -> Ended:
+    out, err = io.StringIO(), io.StringIO()
+    code = PublishAllApplication().run(
+        ArgvInput(["publish-all", "-C", str(directory), "--no-interaction", *arguments]),
+        StreamOutput(out),
+        StreamOutput(err),
+    )
+    return Ended(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+def test_says_its_version(project: Path) -> None:
+    assert __version__ in run(project, "--version").out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_each_command_has_a_description_and_examples(name: str) -> None:
+    command = load(name)
+    assert command.name == name
+    assert command.description.endswith(".")
+    assert "Examples:" in command.help
+
+
+@pytest.mark.parametrize("arguments", [["nosuch"], ["publish", "--nosuch"], ["build", "--variant"]])
+def test_ends_with_2_for_what_is_wrong_on_the_command_line(project: Path, arguments: list[str]) -> None:
+    ended = run(project, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: ")
+    assert "hint: " in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["publish", "--jobs", "0"], "--jobs"),
+        (["publish", "--jobs", "many"], "--jobs"),
+        (["publish", "--timeout", "-1"], "--timeout"),
+        (["publish", "--auth", "magic"], "--auth"),
+        (["publish", "--format", "yaml"], "--format"),
+        (["publish", "nosuch.whl"], "nosuch.whl"),
+        (["publish", "-r", "shelv"], "shelf"),
+        (["publish", "--variant", "lit"], "lite"),
+        (["build", "--kind", "egg"], "egg"),
+        (["check", "nosuch.whl"], "nosuch.whl"),
+        (["variants", "--diff", "ful"], "full"),
+    ],
+)
+def test_names_the_wrong_value_and_the_nearest_right_one(project: Path, arguments: list[str], word: str) -> None:
+    ended = run(project, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert word in ended.err
+
+
+def test_names_the_key_path_of_a_misspelt_table(project: Path) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(PYPROJECT.replace("variants.lite", "varaints.lite"), encoding="utf-8")
+    ended = run(project, "config")
+    assert ended.code == 2
+    assert "tool.publish-all.varaints" in ended.err
+    assert "variants" in ended.err.replace("varaints", "")
+
+
+def test_lists_the_variants(project: Path) -> None:
+    ended = run(project, "variants")
+    assert ended.code == 0
+    assert [line.split()[:3] for line in ended.out.splitlines()[1:]] == [
+        ["lite", "demo-lite", "1.0"],
+        ["full", "demo-full", "1.0"],
+    ]
+
+
+def test_shows_the_difference_of_a_variant(project: Path) -> None:
+    ended = run(project, "variants", "--diff", "full")
+    assert ended.code == 0
+    assert "cattrs>=24" in ended.out
+    assert "publish-all" not in ended.out
+
+
+def test_shows_where_each_setting_comes_from(project: Path) -> None:
+    settings = json.loads(run(project, "config", "--format", "json").out)["settings"]
+    origins = {each["key"]: each["origin"] for each in settings}
+    assert origins["tool.publish-all.publish-to"] == "pyproject.toml:13"
+    assert origins["tool.publish-all.dist-dir"] == "default"
+
+
+def test_builds_publishes_and_has_nothing_left_to_do(project: Path, tmp_path: Path) -> None:
+    ended = run(project, "publish")
+    assert ended.code == 0, ended.err
+    files = sorted(each.name for each in (tmp_path / "shelf").rglob("*") if each.suffix in {".whl", ".gz"})
+    assert files == [
+        "demo_full-1.0-py3-none-any.whl",
+        "demo_full-1.0.tar.gz",
+        "demo_lite-1.0-py3-none-any.whl",
+        "demo_lite-1.0.tar.gz",
+    ]
+    again = run(project, "publish", "--no-build", "--format", "json")
+    report = json.loads(again.out)
+    assert (again.code, report["schema"]) == (0, 1)
+    assert sorted(path.name for path in project.iterdir()) == ["demo", "dist", "pyproject.toml"]
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing_there(project: Path, tmp_path: Path) -> None:
+    ended = run(project, "publish", "--variant", "lite", "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "demo_lite-1.0-py3-none-any.whl" in ended.out
+    assert "demo_full" not in ended.out
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_refuses_files_that_were_changed_since_they_were_built(project: Path, tmp_path: Path) -> None:
+    assert run(project, "build").code == 0
+    wheel = project / "dist" / "demo_lite-1.0-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    ended = run(project, "publish", "--no-build")
+    assert ended.code == 4
+    assert wheel.name in ended.err
+    assert "nothing was uploaded" in ended.err
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_a_failing_before_publish_command_stops_everything(project: Path, tmp_path: Path) -> None:
+    path = project / "pyproject.toml"
+    text = path.read_text(encoding="utf-8").replace(
+        'publish-to = ["shelf"]', 'publish-to = ["shelf"]\nbefore-publish = ["echo broken && exit 3"]'
+    )
+    path.write_text(text, encoding="utf-8")
+    ended = run(project, "publish", "--variant", "lite")
+    assert ended.code == 4
+    assert "broken" in ended.err
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_a_conflict_ends_with_6_and_uploads_nothing(project: Path, tmp_path: Path) -> None:
+    assert run(project, "publish", "--variant", "lite").code == 0
+    (project / "demo" / "__init__.py").write_text("x = 2\n", encoding="utf-8")
+    ended = run(project, "publish")
+    assert ended.code == 6, ended.err
+    assert "demo_lite-1.0" in ended.err
+    assert not list((tmp_path / "shelf").rglob("demo_full*"))
+
+
+def test_the_check_of_a_fresh_build_leaves_nothing_behind(project: Path) -> None:
+    ended = run(project, "check")
+    assert ended.code == 0, ended.err
+    assert not (project / "dist").exists()
