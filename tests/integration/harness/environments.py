@@ -15,7 +15,7 @@ CACHE = ROOT / ".cache"
 
 def installed(environment: str, program: str) -> Path:
     """A program of one of the environments that `.ci/environments.py` makes."""
-    folder = CACHE / "environments" / environment
+    folder = ROOT / ".venv" if environment == "dev" else CACHE / "environments" / environment
     path = folder / "Scripts" / f"{program}.exe" if os.name == "nt" else folder / "bin" / program
     if not path.is_file():
         not_there(f"{program} ({path.relative_to(ROOT)})", "run the tests with `make test`, which makes it")
