@@ -115,9 +115,12 @@ class Download:
 class Session:
     """Sends requests; safe for several threads. Make it with `make_session`."""
 
-    def __init__(self, session: requests.Session, *, timeout: tuple[float, float]) -> None:
+    def __init__(
+        self, session: requests.Session, *, timeout: tuple[float, float], ca_cert: Path | None = None
+    ) -> None:
         self._session = session
         self._timeout = timeout
+        self._ca_cert = ca_cert
 
     def request(
         self,
@@ -168,6 +171,8 @@ class Session:
                 data=cast("Any", body),
                 allow_redirects=redirects,
                 timeout=self._timeout,
+                # Stated here, since requests lets the environment win over what its session says.
+                verify=str(self._ca_cert) if self._ca_cert else None,
                 stream=True,
             ) as response:
                 yield Download(reply=_head(response), chunks=_chunks(response, target))
@@ -206,14 +211,13 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
     read = READ_TIMEOUT if options.timeout is None else options.timeout
     session = _Requests()
     session.headers["User-Agent"] = options.user_agent
-    session.verify = str(options.ca_cert) if options.ca_cert else True
     if options.client_cert:
         cert = str(options.client_cert)
         session.cert = (cert, str(options.client_key)) if options.client_key else cert
     adapter = transport or _Adapter(_system_trust() if options.ca_cert is None else None, read)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return Session(session, timeout=(connect, read))
+    return Session(session, timeout=(connect, read), ca_cert=options.ca_cert)
 
 
 def _ensure_files(options: HttpOptions) -> None:
