@@ -22,6 +22,10 @@ from publish_all.version.tags import highest, shape_pattern, shapes, starts, tag
 _KEPT = re.compile(
     r"GIT_(EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)|CEILING_DIRECTORIES)"
 )
+_REPOSITORY = re.compile(
+    r"GIT_(ALTERNATE_OBJECT_DIRECTORIES|CONFIG|CONFIG_PARAMETERS|OBJECT_DIRECTORY|DIR|WORK_TREE|IMPLICIT_WORK_TREE"
+    r"|GRAFT_FILE|INDEX_FILE|NO_REPLACE_OBJECTS|REPLACE_REF_BASE|PREFIX|SHALLOW_FILE|COMMON_DIR|NAMESPACE)"
+)
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
 _TIMEOUT = 60.0
@@ -87,6 +91,18 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if not name.upper().startswith("GIT_") or _KEPT.fullmatch(name)
     }
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def user_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """For git commands that act for the user: only what names another repository is taken out.
+
+    The names are those of `git rev-parse --local-env-vars`.
+    """
+    return {name: value for name, value in environment.items() if not _REPOSITORY.fullmatch(name)} | {
+        "LC_ALL": "C",
+        "LANGUAGE": "",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
 
 
 class _Git:

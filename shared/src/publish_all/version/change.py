@@ -1,0 +1,102 @@
+"""Changing the version: what would be written is worked out first, then written, all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from publish_all.config.model import ProjectConfig, VersionSource
+from publish_all.errors import UsageError, VersionError
+from publish_all.version.places import Contents, Place, find_places, write_into
+
+
+def parse_version(text: str) -> Version:
+    """The version that a person asked for. Raises `UsageError`."""
+    try:
+        return Version(text)
+    except InvalidVersion as error:
+        msg = f"{text!r} is not a PEP 440 version"
+        raise UsageError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
+
+
+def set_version(config: ProjectConfig, text: str) -> tuple[Place, ...]:
+    """Write the version into the source and all places. Gives the places that changed."""
+    version = parse_version(text)
+    refuse_unsettable(config, version)
+    return write_places(config, find_places(config), version)
+
+
+def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
+    """Raise `UsageError` where the version is not written in a file of the project."""
+    if config.version.source is VersionSource.GIT:
+        msg = "the version comes from git tags: there is nothing to set"
+        hint = f"Tag it: publish-all version --release {version}, or git tag {config.version.tag_prefix}{version}."
+        raise UsageError(msg, hint=hint)
+    if config.version.source is VersionSource.PROJECT and not any(
+        each.path == "pyproject.toml" for each in find_places(config)
+    ):
+        msg = "the version is not written in pyproject.toml: the build backend knows it"
+        raise UsageError(msg, hint="Set it there, or let tool.publish-all.version.source say where it is.")
+
+
+def write_places(config: ProjectConfig, places: Iterable[Place], version: Version) -> tuple[Place, ...]:
+    """Write the version into those places that say another, in all their files or in none."""
+    different = tuple(each for each in places if each.says != str(version))
+    write_all(new_contents(config, different, version))
+    return different
+
+
+def new_contents(config: ProjectConfig, places: Iterable[Place], version: Version) -> Contents:
+    contents: Contents = {}
+    for place in places:
+        write_into(contents, place, config, version)
+    return contents
+
+
+def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """Replace the contents of files, of all or of none. Gives what they held before.
+
+    Each is written beside its file first and then moved there, so that no file is ever half written.
+    Raises `VersionError` when one cannot be written; the others are then as they were.
+    """
+    before = {path: path.read_bytes() for path in contents}
+    ready: dict[Path, Path] = {}
+    done: list[Path] = []
+    try:
+        for path, data in contents.items():
+            ready[path] = _beside(path, data)
+        for path, temporary in ready.items():
+            temporary.replace(path.resolve())
+            done.append(path)
+    except OSError as error:
+        for path in done:
+            _beside(path, before[path]).replace(path.resolve())
+        msg = f"{error.filename or 'a file'}: can't be written: {error.strerror}; no file was changed"
+        raise VersionError(msg) from error
+    finally:
+        for temporary in ready.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    return before
+
+
+def _beside(path: Path, data: bytes) -> Path:
+    """A new file next to the one that `path` leads to, with its mode."""
+    target = path.resolve()
+    if not os.access(target, os.W_OK):
+        raise PermissionError(13, "Permission denied", str(target))
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(target.stat().st_mode)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
