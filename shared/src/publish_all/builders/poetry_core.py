@@ -59,7 +59,7 @@ class PoetryCoreBuilder:
                 return self._build(variant, prepared, kind, output)
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             msg = f"poetry-core cannot build the {kind} of {variant.label}: {error}"
-            raise BuildError(msg, hint="The same configuration fails with `poetry build` too.") from error
+            raise BuildError(msg, hint=f"See what is built with: publish-all variants --diff {variant.label}") from error
 
     def _build(self, variant: BuildVariant, prepared: _Prepared, kind: str, output: Path) -> Path:
         poetry = _poetry(prepared.root, prepared.pyproject)

@@ -1,0 +1,135 @@
+import importlib.metadata
+import os
+import subprocess
+import sys
+from email.message import Message
+
+import pytest
+
+from publish_all.builders import environment
+from publish_all.builders.environment import interpreter_for, requirements_of, unmet
+from publish_all.events import EnvironmentChosen
+
+
+class Installed(importlib.metadata.Distribution):
+    def __init__(self, version, *requires):
+        self._version, self._requires = version, requires
+
+    @property
+    def metadata(self):
+        message = Message()
+        message["Version"] = self._version
+        for each in self._requires:
+            message["Requires-Dist"] = each
+        return message
+
+    def read_text(self, filename):
+        return None
+
+    def locate_file(self, path):
+        raise NotImplementedError
+
+
+HERE = {
+    "backend": Installed(
+        "2.1", "helper>=1", "windows-only; sys_platform == 'nope'", "speed>=9; extra == 'fast'"
+    ),
+    "helper": Installed("1.5"),
+    "circle": Installed("1", "circle[more]", "helper; extra == 'more'"),
+    "broken": Installed("1", "helper>=2"),
+    "pre": Installed("1.0rc1"),
+}
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        [],
+        ["backend"],
+        ["backend>=2,<3", "helper"],
+        ["circle"],
+        ["pre>=1.0rc1,<2"],
+        ["absent; python_version<'3'"],
+    ],
+)
+def test_satisfied_requirements(requirements):
+    assert unmet(requirements, lookup=HERE.get) is None
+
+
+@pytest.mark.parametrize(
+    ("requirement", "what"),
+    [
+        ("absent", "absent (not installed here)"),
+        ("backend>=3", "backend>=3 (2.1 is installed here)"),
+        ("backend[fast]", "speed>=9 (not installed here)"),
+        ("broken", "helper>=2 (1.5 is installed here)"),
+        ("helper @ https://h/helper.whl", "helper @ https://h/helper.whl"),
+        ("not a requirement", "'not a requirement', which is no PEP 508 requirement"),
+    ],
+)
+def test_unsatisfied_requirements_are_told(requirement, what):
+    assert unmet(["helper", requirement], lookup=HERE.get) == what
+
+
+def test_hatchlings_hooks_have_requirements_too(make_variant):
+    pyproject = {
+        "build-system": {"requires": ["hatchling"], "build-backend": "hatchling.build"},
+        "project": {"dependencies": ["run"], "optional-dependencies": {"f": ["feature"]}},
+        "tool": {
+            "hatch": {
+                "build": {
+                    "dependencies": ["one"],
+                    "hooks": {"custom": {"dependencies": ["two"]}},
+                    "targets": {
+                        "wheel": {
+                            "hooks": {"other": {"dependencies": ["three"], "require-runtime-features": ["f"]}}
+                        },
+                        "sdist": {"require-runtime-dependencies": True},
+                        "variants": {"dependencies": ["publish-all"]},
+                    },
+                }
+            }
+        },
+    }
+    assert set(requirements_of(make_variant(pyproject))) == {
+        "hatchling",
+        "one",
+        "two",
+        "three",
+        "run",
+        "feature",
+    }
+    pyproject["build-system"]["build-backend"] = "other"
+    assert requirements_of(make_variant(pyproject)) == ("hatchling",)
+
+
+def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(tmp_path):
+    events = []
+    given = {"PATH": "p", "MY_TOKEN": "t", "GIT_DIR": "g", "GIT_CONFIG_GLOBAL": "c"}
+    with interpreter_for(
+        ["backend"], environment=given, workspace=tmp_path, listener=events.append, lookup=HERE.get
+    ) as interpreter:
+        assert interpreter.executable == sys.executable
+        assert interpreter.environment == {"PATH": "p", "GIT_CONFIG_GLOBAL": "c"}
+    assert events == [EnvironmentChosen(isolated=False, reason="it has backend")]
+
+
+def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_path):
+    variables = environment._elsewhere({**os.environ, "PYTHONHOME": "h"}, sys.executable, tmp_path)
+    assert "PYTHONHOME" not in variables
+    held = sorted(each.name.partition("-")[0] for each in (tmp_path / "publish-all").iterdir())
+    assert held == ["publish_all", "publish_all"]
+    code = (
+        "import importlib.metadata as m, publish_all; print(m.version('publish-all'), publish_all.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-s", "-c", code], env=variables, capture_output=True, text=True, check=True
+    )
+    assert str(tmp_path) in done.stdout
+
+
+def test_the_publish_all_that_runs_is_not_fetched_again():
+    lookup = {"publish-all": Installed("1.5")}.get
+    assert environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"
+    assert "publish_all>=1" not in environment._wanted(("poetry-core", "publish_all>=1"), lookup)
+    assert "publish_all>=2" in environment._wanted(("publish_all>=2",), lookup)

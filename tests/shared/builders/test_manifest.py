@@ -1,0 +1,119 @@
+import json
+
+import pytest
+
+from publish_all.builders.builder import BuildResult, BuiltFile
+from publish_all.builders.manifest import FILENAME, check_manifest, read_manifest, write_manifest
+from publish_all.errors import ConfigurationError
+
+
+def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel"):
+    import hashlib
+
+    name = f"demo_{variant}-{version}" + ("-py3-none-any.whl" if kind == "wheel" else ".tar.gz")
+    (output / name).write_bytes(content)
+    return BuiltFile(
+        variant=variant,
+        project=f"demo-{variant}",
+        version=version,
+        filename=name,
+        kind=kind,
+        tag="py3-none-any" if kind == "wheel" else None,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        builder="hatchling 1",
+        seconds=0.1,
+    )
+
+
+def write(output, *files, project="demo"):
+    return write_manifest(output, project=project, result=BuildResult(files=files))
+
+
+def names(manifest):
+    return [each.filename for each in manifest.entries]
+
+
+def test_is_read_as_it_was_written(tmp_path):
+    written = write(tmp_path, built(tmp_path), built(tmp_path, kind="sdist"))
+    assert read_manifest(tmp_path) == written
+    content = json.loads((tmp_path / FILENAME).read_text(encoding="utf-8"))
+    assert (content["schema"], content["project"]) == (1, "demo")
+    assert content["distributions"][0] == {
+        "variant": "x",
+        "name": "demo-x",
+        "version": "1.0",
+        "filename": "demo_x-1.0-py3-none-any.whl",
+        "kind": "wheel",
+        "tag": "py3-none-any",
+        "size": 5,
+        "sha256": written.entries[0].sha256,
+        "builder": "hatchling 1",
+    }
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".tmp"] == []
+
+
+def test_there_is_none_in_another_folder(tmp_path):
+    assert read_manifest(tmp_path) is None
+
+
+def test_variants_built_one_after_the_other_stay_listed(tmp_path):
+    write(tmp_path, built(tmp_path, "a"), built(tmp_path, "b"))
+    assert names(write(tmp_path, built(tmp_path, "b", content=b"new"))) == [
+        "demo_a-1.0-py3-none-any.whl",
+        "demo_b-1.0-py3-none-any.whl",
+    ]
+
+
+@pytest.mark.parametrize("change", ["other version", "changed", "gone", "other project", "renamed"])
+def test_what_is_not_part_of_this_build_any_more_is_dropped(tmp_path, change):
+    old = built(tmp_path, "a")
+    write(tmp_path, old)
+    if change == "changed":
+        (tmp_path / old.filename).write_bytes(b"other")
+    if change == "gone":
+        (tmp_path / old.filename).unlink()
+    new = built(tmp_path, "b", version="2.0" if change == "other version" else "1.0")
+    if change == "renamed":
+        from dataclasses import replace
+
+        new = replace(new, variant="a")
+    manifest = write(tmp_path, new, project="other" if change == "other project" else "demo")
+    assert names(manifest) == [new.filename]
+
+
+def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
+    files = [built(tmp_path, each) for each in "abc"]
+    manifest = write(tmp_path, *files)
+    (tmp_path / files[0].filename).unlink()
+    (tmp_path / files[1].filename).write_bytes(b"whees")
+    assert [(each.filename, each.problem) for each in check_manifest(manifest, tmp_path)] == [
+        (files[0].filename, "is not there any more"),
+        (files[1].filename, "has changed since it was built"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "not of schema 1"),
+        ('{"schema": 2}', "not of schema 1"),
+        ('{"schema": 1}', "lacks 'distributions'"),
+        ('{"schema": 1, "project": "p", "distributions": [{"name": "a"}]}', "lacks 'version'"),
+    ],
+)
+def test_one_that_is_not_to_be_understood_is_an_error_that_names_it(tmp_path, content, why):
+    (tmp_path / FILENAME).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        read_manifest(tmp_path)
+    assert str(tmp_path / FILENAME) in caught.value.message
+    assert write(tmp_path, built(tmp_path)).entries
+
+
+def test_a_filename_that_leads_elsewhere_is_refused(tmp_path):
+    write(tmp_path, built(tmp_path))
+    path = tmp_path / FILENAME
+    path.write_text(path.read_text(encoding="utf-8").replace("demo_x-1.0", "../demo_x-1.0"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="without folders"):
+        read_manifest(tmp_path)

@@ -1,0 +1,150 @@
+import tarfile
+import zipfile
+
+import pytest
+
+from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages
+from publish_all.errors import BuildError
+
+BACKENDS = {
+    "setuptools": ("setuptools", "setuptools.build_meta"),
+    "flit": ("flit_core", "flit_core.buildapi"),
+    "pdm": ("pdm-backend", "pdm.backend"),
+}
+FILES = {
+    "pyproject.toml": "",
+    ".gitignore": "*.env\n",
+    "README.md": "# Demo\n",
+    "src/demo/__init__.py": '"""Demo."""\n__version__ = "1.0"\n',
+    "src/demo/secrets.env": "secret",
+    "src/demo/db/__init__.py": "",
+    "src/demo/db/a.py": "x = 1\n",
+    "notebooks/one.ipynb": "{}\n",
+}
+
+
+def config(backend, name="demo-x", **tool):
+    requires, module = BACKENDS[backend]
+    project = {"name": name, "version": "1.0", "description": "d", "readme": "README.md"}
+    return {
+        "build-system": {"requires": [requires], "build-backend": module},
+        "project": project,
+        "tool": tool,
+    }
+
+
+@pytest.fixture
+def builder(make_tree, tmp_path):
+    return Pep517Builder(stages=Stages(SourceTree(make_tree(FILES)), tmp_path / "stages"))
+
+
+@pytest.fixture
+def build(builder, tmp_path):
+    def run(variant, kind="wheel", folder="output"):
+        output = tmp_path / folder / kind
+        output.mkdir(parents=True, exist_ok=True)
+        return builder.build(variant, kind, output)
+
+    return run
+
+
+def members(path):
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as opened:
+            return sorted(each for each in opened.namelist() if ".dist-info/" not in each)
+    with tarfile.open(path) as opened:
+        return sorted(each.name.partition("/")[2] for each in opened if each.isfile())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_renamed_variant_has_the_files_of_the_base_without_ignored_ones(build, make_variant, backend):
+    variant = make_variant(config(backend))
+    wheel, sdist = build(variant), build(variant, "sdist")
+    assert wheel.name.startswith("demo_x-1.0-")
+    assert members(wheel) == ["demo/__init__.py", "demo/db/__init__.py", "demo/db/a.py"]
+    assert "src/demo/db/a.py" in members(sdist)
+    assert not any(each.endswith(".env") for each in members(sdist))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_exclude_and_force_include_hold_in_wheel_and_sdist(build, make_variant, backend):
+    variant = make_variant(
+        config(backend), exclude=("demo/db/**",), force_include={"notebooks": "demo/notebooks"}
+    )
+    assert members(build(variant)) == ["demo/__init__.py", "demo/notebooks/one.ipynb"]
+    held = members(build(variant, "sdist"))
+    assert "src/demo/notebooks/one.ipynb" in held
+    assert not any("demo/db/" in each for each in held)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", ["sdist", "wheel"])
+def test_two_builds_are_identical(build, make_variant, backend, kind, monkeypatch):
+    import time
+
+    variant = make_variant(config(backend))
+    first = build(variant, kind).read_bytes()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5000)
+    assert build(variant, kind, "again").read_bytes() == first
+
+
+def test_a_layout_is_built_from(make_tree, tmp_path, make_variant):
+    root = make_tree(
+        {"pyproject.toml": "", "README.md": "", "packages/demo/__init__.py": "", "other/x.py": ""}
+    )
+    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    built = builder.build(
+        make_variant(config("setuptools"), layout={"packages/demo": "demo"}), "wheel", tmp_path
+    )
+    assert members(built) == ["demo/__init__.py"]
+    assert builder.name.startswith("setuptools ")
+
+
+def test_what_the_backend_leaves_out_is_an_error_that_says_what_to_configure(build, make_variant):
+    variant = make_variant(config("flit"), force_include={"notebooks": "elsewhere/notebooks"})
+    with pytest.raises(
+        BuildError, match=r"force-include: flit_core\.buildapi left 'elsewhere/notebooks' out"
+    ) as caught:
+        build(variant)
+    assert "Configure flit_core.buildapi" in str(caught.value.hint)
+
+
+def test_a_failing_backend_is_told_with_the_variant(build, make_variant):
+    with pytest.raises(BuildError, match="cannot build the wheel of x: "):
+        build(make_variant(config("setuptools", setuptools={"packages": ["absent"]})))
+
+
+def test_a_backend_that_is_not_there_is_an_error(build, make_variant):
+    pyproject = {"build-system": {"requires": ["absent"], "build-backend": "absent.api"}}
+    with pytest.raises(BuildError, match=r"'absent\.api' cannot be imported"):
+        build(make_variant(pyproject))
+
+
+IN_TREE = {
+    "backend/own.py": "import os\n"
+    "class Hooks:\n"
+    "    def get_requires_for_build_wheel(self): return ['more', 'most']\n"
+    "    def build_wheel(self, folder, config_settings=None, metadata_directory=None):\n"
+    "        import zipfile\n"
+    "        name = os.environ.get('SETUPTOOLS_SCM_PRETEND_VERSION', 'no')\n"
+    "        with zipfile.ZipFile(os.path.join(folder, name + '.whl'), 'w') as z:\n"
+    "            z.writestr('demo-1.dist-info/METADATA', 'Name: demo\\nVersion: 7\\n')\n"
+    "        return name + '.whl'\n"
+    "hooks = Hooks()\n",
+}
+IN_TREE_CONFIG = {"build-system": {"requires": [], "build-backend": "own:hooks", "backend-path": ["backend"]}}
+
+
+def test_in_tree_backends_and_objects_within_modules(make_tree, tmp_path, make_variant):
+    stages = Stages(SourceTree(make_tree(IN_TREE)), tmp_path / "stages")
+    variant = make_variant(IN_TREE_CONFIG)
+    assert Pep517Builder(stages=stages).build(variant, "wheel", tmp_path).name == "1.0.whl"
+    assert extra_requires(variant, ("sdist", "wheel"), stages) == ("more", "most")
+
+
+def test_metadata_comes_from_a_wheel_where_there_is_no_hook_for_it(make_tree, tmp_path):
+    root = make_tree(IN_TREE)
+    assert "Version: 7" in metadata_of(root, IN_TREE_CONFIG, tmp_path / "metadata")
