@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from hatchling.plugin.manager import PluginManager
 
+from publish_all._process import run
 from publish_all.backends.hatch_variants import VariantsBuilder
 
 PYPROJECT = """\
@@ -90,6 +92,18 @@ def hooks(output: Path) -> list[str]:
 
 def test_hatchling_finds_the_target_by_its_entry_point() -> None:
     assert PluginManager().builder.get("variants") is VariantsBuilder
+
+
+def test_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, publish_all.backends.hatchling as plugin\n"
+        "assert 'publish_all.config' not in sys.modules\n"
+        "plugin.hatch_register_builder(), plugin.hatch_register_version_source()\n"
+        "heavy = {'requests', 'keyring', 'cleo', 'rich', 'tomlkit', 'urllib3'}\n"
+        "print(sorted(heavy & {each.split('.')[0] for each in sys.modules}))"
+    )
+    done = run([sys.executable, "-c", code], cwd=Path.cwd(), timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_builds_yields_and_lists_all_files_of_all_variants(project: Path) -> None:
@@ -175,7 +189,9 @@ def test_hooks_only_builds_nothing_and_removes_nothing(project: Path) -> None:
     (project / "dist" / "hooks.log").unlink()
     assert run_target(project, hooks_only=True, clean=True) == []
     assert set(listed(project / "dist")) == ALL
-    assert next(line for line in hooks(project / "dist") if "initialize" in line) == "initialize sdist demo-lite"
+    assert (
+        next(line for line in hooks(project / "dist") if "initialize" in line) == "initialize sdist demo-lite"
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,6 +239,10 @@ def test_the_dependencies_of_the_files_targets_count(project: Path) -> None:
     assert "cffi" in VariantsBuilder(str(project)).config.dependencies
 
 
-def test_the_version_is_the_one_of_every_build_of_ours(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_is_the_one_of_every_build_of_ours(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PUBLISH_ALL_VERSION_FOR_DEMO", "2.0")
-    assert {each.name.split("-")[1].removesuffix(".tar.gz") for each in run_target(project, "lite")} == {"2.0"}
+    assert {each.name.split("-")[1].removesuffix(".tar.gz") for each in run_target(project, "lite")} == {
+        "2.0"
+    }
