@@ -37,11 +37,11 @@ def request_for(
 
 
 def repository(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
-    kind = RepositoryKind.OCI if name == "github" else RepositoryKind.LEGACY
     values: dict[str, object] = {
-        "scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT
+        "kind": RepositoryKind.OCI if name == "github" else RepositoryKind.LEGACY,
+        "scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT,
     }
-    return RepositoryConfig(name=name, kind=kind, url=url or URLS[name], **{**values, **changes})
+    return RepositoryConfig(name=name, url=url or URLS[name], **{**values, **changes})
 
 
 def _packet(kind: int, data: bytes) -> bytes:

@@ -39,6 +39,13 @@ class Renewable(Protocol):
 
 
 @runtime_checkable
+class Regretting(Protocol):
+    """A source that lets others go first after it failed, and has the error should nobody answer."""
+
+    def failure(self, request: CredentialRequest) -> CredentialError | None: ...
+
+
+@runtime_checkable
 class Minting(Protocol):
     """A source whose answers have effects elsewhere, and which can say without them what it would answer."""
 
@@ -168,9 +175,27 @@ class CredentialChain:
                 found = self._answer(source, request, ask, trace)
                 if found is not None:
                     entry.credential, entry.source = found, source
+                    self._tell_failures(request)
                     return
+            self._raise_failure(request)
         finally:
             entry.trace = tuple(trace)
+
+    def _failures(self, request: CredentialRequest) -> tuple[CredentialError, ...]:
+        regretting = (source for source in self._sources if isinstance(source, Regretting))
+        return tuple(error for source in regretting if (error := source.failure(request)) is not None)
+
+    def _tell_failures(self, request: CredentialRequest) -> None:
+        """Another source answered: what failed before it is a warning, if it was an error at all."""
+        for error in self._failures(request):
+            for finding in error.findings:
+                if finding.severity is Severity.ERROR:
+                    self._listener(Found(finding=replace(finding, severity=Severity.WARNING)))
+
+    def _raise_failure(self, request: CredentialRequest) -> None:
+        for error in self._failures(request):
+            findings = [replace(finding, severity=Severity.ERROR) for finding in error.findings]
+            raise CredentialError(error.message, hint=error.hint, findings=findings) from error
 
     def _answer(
         self,

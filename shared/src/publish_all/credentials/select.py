@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,27 +10,34 @@ from pathlib import Path
 from publish_all._process import Run, run
 from publish_all.config.folders import Folders, HostFolders, usual_folders
 from publish_all.config.hosts import host_repositories
-from publish_all.config.model import RepositoryConfig
-from publish_all.credentials import keyring
+from publish_all.config.model import RepositoryConfig, RepositoryKind, When
+from publish_all.credentials import diagnoses, keyring
 from publish_all.credentials.address import PYPI, TESTPYPI
+from publish_all.credentials.audience import Http
 from publish_all.credentials.binding import Bindings, KnownNames
 from publish_all.credentials.chain import CredentialChain
 from publish_all.credentials.environment import EnvironmentSource, Tool
 from publish_all.credentials.explicit import Explicit, ExplicitSource
 from publish_all.credentials.github_cli import GitHubCliSource
 from publish_all.credentials.host_config import HatchSource, PoetrySource, names_of, read_hatch, read_poetry
+from publish_all.credentials.identity import AmbientIdentity, detect_ambient
 from publish_all.credentials.prompt import Ask, PromptSource
 from publish_all.credentials.pypirc import PypircSource
-from publish_all.credentials.source import CredentialRequest, CredentialSource
+from publish_all.credentials.source import Credential, CredentialRequest, CredentialSource, Purpose
+from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_in_github
+from publish_all.errors import UsageError
 from publish_all.events import Event, Listener, ignore
+from publish_all.findings import Finding
 
 
 def default_chain(
     *,
     environment: Mapping[str, str],
     repositories: Mapping[str, RepositoryConfig],
+    session: Http,
     home: Path,
     explicit: Explicit | None = None,
+    auth: str = "auto",
     interactive: bool = False,
     ask: Ask | None = None,
     listener: Listener = ignore,
@@ -37,7 +45,16 @@ def default_chain(
     backends: Callable[[], tuple[keyring.Backend, ...]] = keyring.installed_backends,
     clock: Callable[[], float] = time.time,
     folders: Folders | None = None,
+    detect: Callable[[str], str | None] = detect_ambient,
+    mask: Callable[[str], None] | None = None,
 ) -> CredentialChain:
+    """All sources in their order: command line, environment, trusted publishing, keyring, files, gh, prompt.
+
+    `repositories` are those of the run; `auth` is `auto`, `oidc` (nothing but trusted publishing, for
+    repositories that can have it) or `token` (never trusted publishing). `ask` prompts, if
+    `interactive`. What is left out has a default for production. Raises `UsageError` for another `auth`.
+    """
+    mode = _mode(auth, explicit)
     listener = _once(listener)
     bindings = Bindings(repositories)
     files = (folders or usual_folders(environment=environment, home=home)).hosts
@@ -47,9 +64,19 @@ def default_chain(
     pypirc = PypircSource(path=files.pypirc, bindings=bindings, listener=listener)
     variables = EnvironmentSource(environment=environment, bindings=bindings, known=known, listener=listener)
     said = ExplicitSource(explicit=explicit, listener=listener) if explicit is not None else None
+    publishing = TrustedPublishingSource(
+        http=session,
+        identity=AmbientIdentity(environment=environment, detect=detect),
+        bindings=bindings,
+        required=lambda request: _when(mode, bindings, request) is When.ALWAYS,
+        mask=mask or _mask_for(environment),
+        listener=listener,
+        clock=clock,
+    )
     sources: list[CredentialSource] = [said] if said is not None else []
     sources += [
         variables,
+        publishing,
         keyring.KeyringSource(
             bindings=bindings, poetry=poetry, hatch=hatch, backends=backends, listener=listener
         ),
@@ -65,7 +92,71 @@ def default_chain(
         stated = said.username(request) if said is not None else None
         return stated or variables.username(request)
 
-    return CredentialChain(sources, username=username, listener=listener, clock=clock)
+    def applies(source: CredentialSource, request: CredentialRequest) -> bool:
+        when = _when(mode, bindings, request)
+        return when is When.AUTO or (source is publishing) is (when is When.ALWAYS)
+
+    def remark(request: CredentialRequest, credential: Credential) -> Finding | None:
+        from_environment = credential.origin.startswith("environment variable")
+        auto = _when(mode, bindings, request) is When.AUTO
+        return (
+            _unused(request, credential)
+            if from_environment and auto and publishing.is_possible(request)
+            else None
+        )
+
+    return CredentialChain(
+        sources, applies=applies, username=username, remark=remark, listener=listener, clock=clock
+    )
+
+
+class AuthMode(enum.Enum):
+    """The values of `--auth`."""
+
+    AUTO = "auto"
+    OIDC = "oidc"
+    TOKEN = "token"  # noqa: S105 - the name of a mode
+
+
+def _mode(auth: str, explicit: Explicit | None) -> AuthMode:
+    try:
+        mode = AuthMode(auth)
+    except ValueError as error:
+        msg = f"--auth is auto, oidc or token, not {auth!r}"
+        raise UsageError(msg) from error
+    if mode is AuthMode.OIDC and explicit is not None and explicit.password is not None:
+        msg = "--auth oidc and --password do not go together"
+        raise UsageError(msg, hint="Leave one of them out.")
+    return mode
+
+
+def _when(mode: AuthMode, bindings: Bindings, request: CredentialRequest) -> When:
+    """Whether trusted publishing may, must or must not be used. Only uploads to a legacy repository can."""
+    config = bindings.config_of(request)
+    can = request.purpose is Purpose.UPLOAD and (config is None or config.kind is RepositoryKind.LEGACY)
+    if not can or mode is AuthMode.TOKEN:
+        return When.NEVER
+    if mode is AuthMode.OIDC:
+        return When.ALWAYS
+    return config.trusted_publishing if config is not None else When.AUTO
+
+
+def _unused(request: CredentialRequest, credential: Credential) -> Finding:
+    return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
+        f"The token in {credential.origin} is used for {request.repository}, though this job could use trusted "
+        "publishing; there will be no attestations.",
+        where=credential.origin,
+        hint="To use trusted publishing, leave the token out or say `--auth oidc`; to use the token without this note, `--auth token`.",
+    )
+
+
+def _mask_nothing(secret: str) -> None:
+    del secret
+
+
+def _mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """Masks secrets in the log of GitHub Actions; elsewhere there is nothing to tell and nobody to hear it."""
+    return mask_in_github if environment.get("GITHUB_ACTIONS") == "true" else _mask_nothing
 
 
 def _known_names(files: HostFolders, environment: Mapping[str, str]) -> Mapping[Tool, KnownNames]:
