@@ -9,6 +9,8 @@ from poetry.plugins.application_plugin import ApplicationPlugin
 
 if TYPE_CHECKING:
     from cleo.commands.command import Command
+    from cleo.events.event import Event
+    from cleo.events.event_dispatcher import EventDispatcher
     from poetry.console.application import Application
 
 
@@ -24,6 +26,32 @@ class PublishAllPlugin(ApplicationPlugin):
         for name in COMMANDS:
             if name != "publish":
                 register(f"publish-all {name}", _factory(name, f"publish-all {name}"))
+        self._listen(application)
+
+    def _listen(self, application: Application) -> None:
+        """`poetry publish` learns of our repositories just before it runs."""
+        from cleo.events.console_command_event import ConsoleCommandEvent
+        from cleo.events.console_events import COMMAND, TERMINATE
+        from cleo.events.console_terminate_event import ConsoleTerminateEvent
+
+        dispatcher = application.event_dispatcher
+        if dispatcher is None:
+            return
+        exit_codes: list[int] = []
+
+        def prepare(event: Event, _: str, __: EventDispatcher) -> None:
+            if isinstance(event, ConsoleCommandEvent) and event.command.name == "publish":
+                from poetry_publish_all.publish import prepare_publish
+
+                code = prepare_publish(application, event)
+                exit_codes.extend(() if code is None else (code,))
+
+        def terminate(event: Event, _: str, __: EventDispatcher) -> None:
+            if exit_codes and isinstance(event, ConsoleTerminateEvent) and event.command.name == "publish":
+                event.set_exit_code(exit_codes.pop())
+
+        dispatcher.add_listener(COMMAND, prepare)
+        dispatcher.add_listener(TERMINATE, terminate)
 
 
 def _factory(name: str, as_name: str) -> Callable[[], Command]:

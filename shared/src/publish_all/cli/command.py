@@ -6,7 +6,7 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -39,10 +39,15 @@ class UseCaseCommand(Command):
             return USAGE
 
     def handle(self) -> int:
-        reporter = self.make_reporter()
+        kind = self.option("format") if self.definition.has_option("format") else "text"
+        events = self.definition.has_option("events") and bool(self.option("events"))
+        return self.reported(self.use_case, self.make_reporter(kind, events=events))
+
+    def reported(self, use_case: Callable[[Reporter], int], reporter: Reporter) -> int:
+        """Run it under a reporter; what it raises of ours is shown, and gives the exit code."""
         try:
             with reporter:
-                return self.use_case(reporter)
+                return use_case(reporter)
         except PublishAllError as error:
             if self.io.is_debug():
                 raise
@@ -78,15 +83,14 @@ class UseCaseCommand(Command):
         ]
         return levels.index(self.io.output.verbosity) - 1
 
-    def make_reporter(self) -> Reporter:
-        chosen = self.option("format") if self.definition.has_option("format") else "text"
+    def make_reporter(self, kind: str = "text", *, events: bool = False) -> Reporter:
         return make_reporter(
-            chosen if chosen in FORMATS else "text",
+            kind if kind in FORMATS else "text",
             out=_stream(self.io.output, sys.stdout),
             err=_stream(self.io.error_output, sys.stderr),
             color=self.io.is_decorated(),
             verbosity=self.verbosity,
-            events=bool(self.definition.has_option("events") and self.option("events")),
+            events=events,
         )
 
     def check_format(self) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from cleo.helpers import option
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
+from cleo.io.io import IO
 
 from publish_all._secret import Secret
 from publish_all.cli.cancel import cancelled_by_signals
@@ -54,11 +55,12 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()
-        result = publish(self.publish_options(), listener=reporter.listener)
-        reporter.show(result.report)
-        if result.refused is not None:
-            reporter.error(result.refused)
-        return result.exit_code
+        return _publish(self.publish_options(), reporter)
+
+    def run_with(self, io: IO, options: PublishOptions) -> int:
+        """Publish in place of a host's own command: with its streams, and these options. Returns our exit code."""
+        self._io = io
+        return self.reported(lambda reporter: _publish(options, reporter), self.make_reporter())
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -104,3 +106,11 @@ Examples:
             auth=auth,
             ask=make_ask(self.io) if self.io.is_interactive() else None,
         )
+
+
+def _publish(options: PublishOptions, reporter: Reporter) -> int:
+    result = publish(options, listener=reporter.listener)
+    reporter.show(result.report)
+    if result.refused is not None:
+        reporter.error(result.refused)
+    return result.exit_code

@@ -21,10 +21,15 @@ KINDS = ("sdist", "wheel")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildOptions:
-    """`variants` names those to build (empty: all); `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`."""
+    """What to build, and where.
+
+    `variants` names those to build (empty: all), `itself` asks for the project and none of them;
+    `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`.
+    """
 
     directory: Path
     variants: tuple[str, ...] = ()
+    itself: bool = False
     kinds: tuple[str, ...] = KINDS
     output: Path | None = None
     around: Surroundings = field(default_factory=Surroundings)
@@ -68,7 +73,9 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
 
 def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> BuildReport:
     """As `build`, for a project whose configuration is loaded."""
-    variants = project_variants(config, options.variants, around=options.around, listener=listener)
+    variants = project_variants(
+        config, options.variants, itself=options.itself, around=options.around, listener=listener
+    )
     output = options.output or config.root / config.dist_dir
     listener(StepStarted(step="build", detail=_summary(variants)))
     request = BuildRequest(

@@ -57,15 +57,17 @@ def project_version(
 
 
 def project_variants(
-    config: ProjectConfig, only: Sequence[str], *, around: Surroundings, listener: Listener
+    config: ProjectConfig,
+    only: Sequence[str],
+    *,
+    around: Surroundings,
+    listener: Listener,
+    itself: bool = False,
 ) -> tuple[BuildVariant, ...]:
-    """The build variants of the project in its present version, or those of them that are named."""
-    version = project_version(config, around=around, listener=listener)
-    return resolve_variants(config, version=version.text if version else "", only=only)
+    """The build variants of the project in its present version, or those of them that are named.
 
-
-def project_itself(config: ProjectConfig, *, around: Surroundings, listener: Listener) -> BuildVariant:
-    """The project as a variant of itself, whether or not a build would make it."""
+    With `itself`, the project as a variant of itself and nothing else, whether or not a build makes it.
+    """
     version = project_version(config, around=around, listener=listener)
-    found = resolve_variants(config, version=version.text if version else "", base=True)
-    return next(each for each in found if each.name is None)
+    found = resolve_variants(config, version=version.text if version else "", only=only, base=itself)
+    return tuple(each for each in found if each.name is None) if itself else found

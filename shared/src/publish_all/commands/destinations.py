@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from publish_all._http import HttpOptions, make_session
+from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
-from publish_all.config.folders import usual_folders
+from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.explicit import Explicit
 from publish_all.credentials.prompt import Ask
 from publish_all.credentials.select import default_chain
+from publish_all.credentials.source import Credentials
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Repository
@@ -43,14 +44,26 @@ class ConnectionOptions:
     around: Surroundings = field(default_factory=Surroundings)
 
 
-def choose_destinations(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """The repositories that were chosen, in order, and what is needed to speak to them."""
+
+    chosen: tuple[RepositoryConfig, ...]
+    credentials: Credentials
+    session: Session
+    folders: Folders
+
+
+def open_connection(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
-) -> tuple[Repository, ...]:
-    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`."""
-    folders = usual_folders(environment=options.around.environment, home=options.around.home)
-    known = known_repositories(
-        config, environment=options.around.environment, home=options.around.home, folders=folders
-    )
+) -> Connection:
+    """Look up the repositories and put the credentials' sources together; nothing is asked yet.
+
+    Raises `ConfigurationError`.
+    """
+    environment, home = options.around.environment, options.around.home
+    folders = usual_folders(environment=environment, home=home)
+    known = known_repositories(config, environment=environment, home=home, folders=folders)
     for note in known.notes:
         listener(Note(message=note))
     chosen = _configurations(config, options, known)
@@ -63,7 +76,7 @@ def choose_destinations(
         )
     )
     credentials = default_chain(
-        environment=options.around.environment,
+        environment=environment,
         explicit=_explicit(options, chosen),
         repositories=_by_name(known, chosen),
         session=session,
@@ -71,11 +84,21 @@ def choose_destinations(
         interactive=options.ask is not None,
         ask=options.ask,
         listener=listener,
-        home=options.around.home,
+        home=home,
     )
+    return Connection(chosen=chosen, credentials=credentials, session=session, folders=folders)
+
+
+def choose_destinations(
+    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+) -> tuple[Repository, ...]:
+    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`."""
+    opened = open_connection(config, options, listener=listener)
     return tuple(
-        make_repository(each, credentials=credentials, session=session, data_dir=folders.data)
-        for each in chosen
+        make_repository(
+            each, credentials=opened.credentials, session=opened.session, data_dir=opened.folders.data
+        )
+        for each in opened.chosen
     )
 
 

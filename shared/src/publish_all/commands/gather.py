@@ -5,11 +5,14 @@ Never whatever else lies in the output folder.
 
 from __future__ import annotations
 
+import hashlib
+import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -101,7 +104,7 @@ def usable_manifest(output: Path, variants: Sequence[BuildVariant]) -> Manifest 
 
 
 def host_built_files(
-    config: ProjectConfig, base: BuildVariant, *, around: Surroundings, listener: Listener
+    config: ProjectConfig, base: BuildVariant, *, output: Path, around: Surroundings, listener: Listener
 ) -> Gathered:
     """What the host's own `build` command left: there is no manifest, so prove where each file comes from.
 
@@ -109,7 +112,6 @@ def host_built_files(
     member, with what the sources build to now; one that does not come from them is left out and named.
     Raises `UsageError` when there is nothing to publish.
     """
-    output = config.root / config.dist_dir
     candidates = list(_candidates(output, base))
     if not candidates:
         msg = (
@@ -120,7 +122,7 @@ def host_built_files(
         fresh = Path(folder)
         request = BuildRequest(root=config.root, output=fresh, variants=(base,))
         run_build(request, listener=ignore, environment=around.environment)
-        same = [path for path in candidates if _same_content(path, fresh / path.name)]
+        same = [path for path in candidates if _same_content(path, fresh / path.name, config.root)]
     for path in candidates:
         if path not in same:
             listener(
@@ -152,21 +154,49 @@ def _parse_filename(filename: str) -> tuple[str, str] | None:
     return name, str(version)
 
 
-def _same_content(path: Path, fresh: Path) -> bool:
+def _same_content(path: Path, fresh: Path, root: Path) -> bool:
+    """Whether a host's file and ours, built from the same sources, hold the same.
+
+    Archives may differ in order and times. An sdist of the host holds pyproject.toml as it is in the
+    project, ours the resolved one.
+    """
     if not fresh.is_file():
         return False
-    if path.read_bytes() == fresh.read_bytes():
-        return True
-    return path.suffix == ".whl" and _members(path) == _members(fresh)
+    if path.suffix == ".whl":
+        return _wheel_members(path) == _wheel_members(fresh)
+    theirs, ours = _sdist_members(path), _sdist_members(fresh)
+    project = hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
+    resolved = ours.pop("pyproject.toml", None)
+    return theirs.pop("pyproject.toml", None) in (project, resolved) and theirs == ours
 
 
-def _members(path: Path) -> list[tuple[str, int, int]]:
+def _wheel_members(path: Path) -> dict[str, tuple[int, int]]:
     try:
         with zipfile.ZipFile(path) as opened:
-            return sorted(
-                (each.filename, each.CRC, each.file_size)
+            return {
+                each.filename: (each.CRC, each.file_size)
                 for each in opened.infolist()
                 if not each.filename.endswith(".dist-info/RECORD")
-            )
+            }
     except zipfile.BadZipFile:
-        return []
+        return {}
+
+
+def _sdist_members(path: Path) -> dict[str, str]:
+    """The sha256 of each file, by its path below the sdist's one folder."""
+    try:
+        with tarfile.open(path) as opened:
+            return {
+                each.name.partition("/")[2]: _sha256(content)
+                for each in opened
+                if (content := opened.extractfile(each)) is not None
+            }
+    except (tarfile.TarError, EOFError, OSError):
+        return {}
+
+
+def _sha256(content: IO[bytes]) -> str:
+    hasher = hashlib.sha256()
+    while chunk := content.read(1 << 20):
+        hasher.update(chunk)
+    return hasher.hexdigest()

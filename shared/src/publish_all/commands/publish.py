@@ -11,7 +11,7 @@ from publish_all.checks.audience import Audience
 from publish_all.commands.before import run_before_publish
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files, run_checks
-from publish_all.commands.context import Surroundings, project_itself, project_variants
+from publish_all.commands.context import Surroundings, project_variants
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.commands.gather import (
     Gathered,
@@ -50,7 +50,8 @@ class PublishOptions:
     """What to publish and how.
 
     `files` are published as they are, instead of the project; `variants` names some of the build
-    variants; `build` False takes what was built before; `fresh` forgets an unfinished run.
+    variants, `itself` asks for the project and none of them; `build` False takes what was built before; `fresh` forgets an unfinished run; `output`
+    is where built files lie, instead of `dist-dir`.
     `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
     uploads: what it gives can end them early.
     """
@@ -58,10 +59,12 @@ class PublishOptions:
     directory: Path
     files: tuple[Path, ...] = ()
     variants: tuple[str, ...] = ()
+    itself: bool = False
     dry_run: bool = False
     skip_existing: bool = False
     build: bool = True
     fresh: bool = False
+    output: Path | None = None
     jobs: int | None = None
     verify: bool = True
     verify_timeout: float | None = None
@@ -71,6 +74,10 @@ class PublishOptions:
     @property
     def around(self) -> Surroundings:
         return self.connection.around
+
+    def folder(self, config: ProjectConfig) -> Path:
+        """Where the project's files are built, and its journal is kept."""
+        return self.output or config.root / config.dist_dir
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +103,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     """
     config = project_of_files(options.directory, options.files)
     repositories = choose_destinations(config, options.connection, listener=listener)
-    with _locked(config, dry_run=options.dry_run), _journal(config, options, listener) as journal:
+    with _locked(config, options), _journal(config, options, listener) as journal:
         gathered = _gather(config, options, journal, listener)
         planned = plan(gathered.distributions, _destinations(gathered, repositories, listener))
         _check(config, planned, listener)
@@ -106,17 +113,17 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
 
 
 @contextmanager
-def _locked(config: ProjectConfig | None, *, dry_run: bool) -> Iterator[None]:
-    if config is None or dry_run:
+def _locked(config: ProjectConfig | None, options: PublishOptions) -> Iterator[None]:
+    if config is None or options.dry_run:
         yield
         return
-    with lock(config.root / config.dist_dir / LOCK_NAME):
+    with lock(options.folder(config) / LOCK_NAME):
         yield
 
 
 @contextmanager
 def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
-    path = config.root / config.dist_dir / JOURNAL_NAME if config is not None else None
+    path = options.folder(config) / JOURNAL_NAME if config is not None else None
     if path is not None and options.fresh and not options.dry_run:
         for each in discard_journal(path):
             listener(
@@ -132,23 +139,35 @@ def _gather(
     """The files: those named; or of a run that was not finished; or built now; or built before."""
     if options.files or config is None:
         return named_files(options.files)
-    output = config.root / config.dist_dir
+    output = options.folder(config)
     if not options.build:
-        variants = project_variants(config, options.variants, around=options.around, listener=listener)
+        variants = _variants(config, options, listener)
         manifest = usable_manifest(output, variants)
         if manifest is not None:
             return manifest_files(output, manifest, variants)
         return _host_built(config, options, listener)
     if not options.fresh and not journal.history.complete:
-        variants = project_variants(config, options.variants, around=options.around, listener=listener)
+        variants = _variants(config, options, listener)
         manifest = usable_manifest(output, variants)
         if manifest is not None and journal.history.unfinished(each.sha256 for each in manifest.entries):
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
             return manifest_files(output, manifest, variants)
-    build = BuildOptions(directory=options.directory, variants=options.variants, around=options.around)
+    build = BuildOptions(
+        directory=options.directory,
+        variants=options.variants,
+        itself=options.itself,
+        output=options.output,
+        around=options.around,
+    )
     return built_files(config, build, listener=listener)
+
+
+def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener) -> tuple[BuildVariant, ...]:
+    return project_variants(
+        config, options.variants, itself=options.itself, around=options.around, listener=listener
+    )
 
 
 def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Gathered:
@@ -156,8 +175,10 @@ def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listen
     if options.variants:
         msg = f"nothing is built of {', '.join(options.variants)} in its present version"
         raise UsageError(msg, hint="Build the variants first, or leave --no-build out.")
-    base = project_itself(config, around=options.around, listener=listener)
-    return host_built_files(config, base, around=options.around, listener=listener)
+    (base,) = project_variants(config, (), itself=True, around=options.around, listener=listener)
+    return host_built_files(
+        config, base, output=options.folder(config), around=options.around, listener=listener
+    )
 
 
 def _destinations(

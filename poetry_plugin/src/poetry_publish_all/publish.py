@@ -1,0 +1,92 @@
+"""Poetry's own `poetry publish -r NAME` with our repositories: it learns their URLs and credentials.
+
+A repository of a kind that Poetry can't speak to is taken over by our `publish`, with Poetry's exit
+codes (0 or 1).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publish_all.cli.publish import PublishCommand as OurPublish
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.host import HostRepository, repository_for_host
+from publish_all.commands.publish import PublishOptions
+from publish_all.errors import ConfigurationError, PublishAllError
+
+if TYPE_CHECKING:
+    from cleo.events.console_command_event import ConsoleCommandEvent
+    from cleo.io.inputs.input import Input
+    from poetry.config.config import Config
+    from poetry.console.application import Application
+
+FAILED = 1
+
+
+def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int | None:
+    """Tell Poetry of the repository that is named, if it does not know it or has no credential for it.
+
+    Returns None where Poetry's own command goes on, else the exit code of what was done in its place.
+    """
+    name = event.io.input.option("repository") or "pypi"
+    poetry = application.poetry
+    if _knows_all(poetry.config, name, event.io.input):
+        return None
+    try:
+        found = repository_for_host(
+            poetry.file.path.parent,
+            name,
+            project=poetry.package.name,
+            mint=not event.io.input.option("dry-run"),
+        )
+    except ConfigurationError:
+        return None  # Poetry says in its own words that it does not know the name
+    except PublishAllError as error:
+        event.disable_command()
+        event.io.write_error_line(f"<error>{error.message}</error>")
+        return FAILED
+    if not found.spoken:
+        event.disable_command()
+        return _publish_instead(application, event, name)
+    poetry.config.merge(_settings(found, name))
+    if found.origin and event.io.is_verbose():
+        event.io.write_error_line(f"Credential for <info>{name}</info>: {found.origin}")
+    return None
+
+
+def _publish_instead(application: Application, event: ConsoleCommandEvent, name: str) -> int:
+    option = event.io.input.option
+    command = OurPublish()
+    command.set_application(application)
+    options = PublishOptions(
+        directory=application.poetry.file.path.parent,
+        dry_run=bool(option("dry-run")),
+        skip_existing=bool(option("skip-existing")),
+        itself=True,
+        build=bool(option("build")),
+        output=Path(option("dist-dir")).absolute(),
+        connection=ConnectionOptions(repositories=(name,)),
+    )
+    return min(command.run_with(event.io, options), FAILED)
+
+
+def _knows_all(config: Config, name: str, given: Input) -> bool:
+    """Whether Poetry can do without us: it knows the URL, and a credential for it."""
+    url = name == "pypi" or config.get(f"repositories.{name}.url") is not None
+    credential = (
+        given.option("password") or config.get(f"pypi-token.{name}") or config.get(f"http-basic.{name}")
+    )
+    return bool(url and credential)
+
+
+def _settings(found: HostRepository, name: str) -> dict[str, object]:
+    """What `poetry config` would have set, for this process only."""
+    settings: dict[str, object] = {}
+    if name != "pypi":
+        settings["repositories"] = {name: {"url": found.url}}
+    if found.secret and found.username == "__token__":
+        settings["pypi-token"] = {name: found.secret.reveal()}
+    elif found.secret:
+        settings["http-basic"] = {name: {"username": found.username, "password": found.secret.reveal()}}
+    return settings

@@ -1,0 +1,63 @@
+"""What a host's own `publish` command is told of our repositories, so that it knows them by name too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from publish_all._secret import Secret
+from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.config.load import load_project
+from publish_all.config.model import RepositoryKind
+from publish_all.credentials.source import CredentialRequest, Purpose
+from publish_all.events import Listener, ignore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostRepository:
+    """A repository as a host that speaks the legacy upload API wants it.
+
+    `spoken` False: the host can't speak to it, and our own publish has to take over. `username` and
+    `secret` are None where we have no credential; `origin` says where it came from.
+    """
+
+    name: str
+    url: str | None
+    spoken: bool
+    username: str | None = None
+    secret: Secret | None = None
+    origin: str = ""
+
+
+def repository_for_host(
+    directory: Path, name: str, *, project: str, mint: bool, listener: Listener = ignore
+) -> HostRepository:
+    """The repository of that name. Raises `ConfigurationError` for an unknown one, `CredentialError` for a broken credential.
+
+    `project` is the distribution's name, which tokens may be scoped to. Without `mint` no token is asked
+    from an index for it (a dry run must not).
+    """
+    options = ConnectionOptions(repositories=(name,))
+    connection = open_connection(load_project(directory), options, listener=listener)
+    (config,) = connection.chosen
+    if config.kind is not RepositoryKind.LEGACY or config.url is None:
+        return HostRepository(name=config.name, url=config.url, spoken=False)
+    request = CredentialRequest(
+        repository=config.name,
+        url=config.url,
+        project=canonicalize_name(project),
+        purpose=Purpose.UPLOAD,
+        username=config.username,
+    )
+    ask = connection.credentials.get if mint else connection.credentials.plausible
+    found = ask(request)
+    return HostRepository(
+        name=config.name,
+        url=config.url,
+        spoken=True,
+        username=found.username if found else None,
+        secret=found.secret if found else None,
+        origin=found.origin if found else "",
+    )
