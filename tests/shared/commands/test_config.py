@@ -79,7 +79,7 @@ def test_shows_each_value_and_where_it_comes_from(show, folders, project):
 
     result = show(PUBLISH_ALL_REPOSITORIES_GITHUB_URL="containers.ghes.example/{owner}")
 
-    assert result.file == project / "pyproject.toml"
+    assert result.file == str(project / "pyproject.toml")
     shown = {
         each.key.removeprefix("tool.publish-all."): (each.value, each.origin) for each in result.settings
     }

@@ -1,8 +1,21 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from publish_all.config.standards import local_version_problem, name_problem, wheel_tag_problem
+from publish_all.config import standards
+from publish_all.config.standards import (
+    local_version_problem,
+    name_problem,
+    requirement_problem,
+    specifiers_problem,
+    version_problem,
+    wheel_tag_problem,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +34,7 @@ from publish_all.config.standards import local_version_problem, name_problem, wh
         ("py3--any", False),
         ("py3-none-linux x", False),
         ("py3-none-a..b", False),
+        ("٣-py3-none-any", False),
     ],
 )
 def test_wheel_tags(tag, right):
@@ -29,7 +43,15 @@ def test_wheel_tags(tag, right):
 
 @pytest.mark.parametrize(
     ("name", "right"),
-    [("a", True), ("Kindling.Synapse_2", True), ("a-", False), ("a>=1", False), ("a[x]", False), ("", False)],
+    [
+        ("a", True),
+        ("Kindling.Synapse_2", True),
+        ("a-", False),
+        ("a>=1", False),
+        ("a[x]", False),
+        ("", False),
+        ("\N{KELVIN SIGN}", False),
+    ],
 )
 def test_names(name, right):
     assert (name_problem(name) is None) is right
@@ -40,3 +62,64 @@ def test_names(name, right):
 )
 def test_local_versions(text, right):
     assert (local_version_problem(text) is None) is right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "A.b-c_d",
+        "a>=1",
+        "a >= 1.2, < 2",
+        "a==1.*",
+        "a!=1.2.*,~=1.0",
+        "a[x]>1",
+        "a[x,y] (>=1)",
+        "a @ https://x/a.whl",
+        "a; python_version < '3.12'",
+        "a===weird",
+        "a>=1.0rc1",
+    ],
+)
+def test_right_requirements(text):
+    assert requirement_problem(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a>>1", "a~=1", "a>=1.*", "a<1.*", "-a", "a-", "a--b>=", "a[", "a[]]", "a 1", "a>=1,,<2", "a;x"],
+)
+def test_wrong_requirements(text):
+    assert requirement_problem(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [(">=3.10", True), ("", True), ("3.10", False), ("~=3", False), (">=3,<4", True)]
+)
+def test_specifiers(text, right):
+    assert (specifiers_problem(text) is None) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("1.0", True), ("1.0rc1", True), ("1!2.0+x", True), ("x", False), ("", False)]
+)
+def test_versions(text, right):
+    assert (version_problem(text) is None) is right
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(standards._PLAIN_REQUIREMENT, fullmatch=True))
+def test_what_is_taken_for_plainly_right_is_right_for_packaging(text):
+    Requirement(text)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(standards._PLAIN_SPECIFIERS, fullmatch=True))
+def test_plain_specifiers_are_right_for_packaging(text):
+    SpecifierSet(text)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.from_regex(standards._RELEASE, fullmatch=True))
+def test_plain_versions_are_right_for_packaging(text):
+    Version(text)

@@ -49,7 +49,7 @@ class Setting:
 class ConfigResult:
     """The settings in the order of the documentation; `file` is the project's pyproject.toml."""
 
-    file: Path
+    file: str
     settings: tuple[Setting, ...]
     notes: tuple[str, ...]
 
@@ -65,7 +65,7 @@ def show_config(options: ConfigOptions) -> ConfigResult:
     )
     known.check_destinations(config)
     return ConfigResult(
-        file=config.root / PYPROJECT, settings=tuple(_settings(config, known)), notes=known.notes
+        file=str(config.root / PYPROJECT), settings=tuple(_settings(config, known)), notes=known.notes
     )
 
 
