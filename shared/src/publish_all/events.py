@@ -76,6 +76,15 @@ class BuildFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RepositoryWaiting(Event):
+    """A repository did not answer a question before the uploads; it is asked again after `seconds`."""
+
+    repository: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryStarted(Event):
     """Uploads to a repository begin: so many files, so many bytes, after those already there."""
 

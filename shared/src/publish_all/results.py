@@ -161,10 +161,14 @@ class PlannedFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanReport:
-    """What `--dry-run` shows: the steps in order and what the preflight found. Nothing was uploaded."""
+    """What `--dry-run` shows: the steps in order and what the preflight found. Nothing was uploaded.
+
+    `exit_code` is the one with which a real run would stop before its uploads, 0 if it would not.
+    """
 
     files: tuple[PlannedFile, ...]
     findings: tuple[Finding, ...] = ()
+    exit_code: int = 0
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from publish_all.events import (
     Note,
     RepositoryFinished,
     RepositoryStarted,
+    RepositoryWaiting,
     StepStarted,
     UploadFinished,
     UploadStarted,
@@ -46,6 +47,8 @@ def _said(event: Event) -> tuple[str, str] | None:
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case RepositoryStarted():
             return "upload", f"{event.repository}: {_to_do(event)}"
+        case RepositoryWaiting():
+            return "waiting", f"{event.repository}: {event.reason} Again in {duration(event.seconds)}"
         case UploadWaiting():
             again = f"again in {duration(event.seconds)}"
             return "waiting", f"{event.filename}: {event.reason}; {again} (attempt {event.attempt} failed)"
@@ -96,7 +99,10 @@ def closing_lines(result: Result) -> Iterator[str]:
     if isinstance(result, PublishReport) and not result.complete:
         yield from _not_complete(result)
     if isinstance(result, PlanReport):
-        yield "nothing was uploaded: this was a dry run"
+        if result.exit_code:
+            yield "error: a real run would stop here; nothing was uploaded"
+        else:
+            yield "nothing was uploaded: this was a dry run"
 
 
 def _not_complete(report: PublishReport) -> Iterator[str]:

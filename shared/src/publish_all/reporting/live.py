@@ -12,6 +12,7 @@ from publish_all.events import (
     Event,
     RepositoryFinished,
     RepositoryStarted,
+    RepositoryWaiting,
     StepStarted,
     UploadFinished,
     UploadProgressed,
@@ -64,6 +65,8 @@ class LiveState:
                 self.step = f"build the {event.kind} of {event.variant or event.project}"
             case BuildFinished():
                 self.step = ""
+            case RepositoryWaiting():
+                self.step = f"{event.repository} does not answer; again in {event.seconds:.0f} s"
             case VerifyWaiting():
                 self.step = f"verify {event.repository}: {len(event.missing)} not listed yet"
             case RepositoryStarted():

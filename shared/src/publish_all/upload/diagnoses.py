@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from publish_all.findings import Diagnosis, Severity
 
-OTHER_BYTES = Diagnosis(
-    "PA481",
-    "other-bytes-there",
-    Severity.ERROR,
-    "The repository has a file of this name with other bytes. What is published cannot be replaced.",
-)
 OTHER_BYTES_SKIPPED = Diagnosis(
     "PA482",
     "other-bytes-skipped",
@@ -52,9 +46,9 @@ RETRIES_EXHAUSTED = Diagnosis(
     Severity.ERROR,
     "Errors that may pass did not pass within the attempts and the time that one file is given.",
 )
-INDEX_UNREACHABLE = Diagnosis(
+NO_ANSWER = Diagnosis(
     "PA582",
-    "index-not-answering",
+    "repository-does-not-answer",
     Severity.ERROR,
-    "What the repository already holds could not be asked, so a conflict could not be ruled out.",
+    "The repository did not say what was asked, so nothing can be known of what an upload would do.",
 )

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
+from publish_all._http_errors import HttpError
 from publish_all.distributions.distribution import Distribution, Release
-from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
-from publish_all.events import Found, Listener, StepStarted, ignore
+from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
+from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.repository import Repository, State
 from publish_all.results import PlannedAction, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.diagnoses import INDEX_UNREACHABLE, OTHER_BYTES, OTHER_BYTES_SKIPPED
+from publish_all.upload.diagnoses import NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.upload.journal import Journal, JournalEntry, JournalState
 from publish_all.upload.plan import Plan, RepositoryPlan, Step
 from publish_all.upload.transfer import RetryPolicy, other_bytes
 from publish_all.upload.workers import Workers
-
-T = TypeVar("T")
 
 PROPAGATION_SECONDS = 600.0
 """How long an index may keep showing its old page after an upload: PyPI's caches hold it for 10 minutes."""
@@ -35,13 +35,23 @@ class Decision:
     reason: str
 
 
+class Obstacle(enum.Enum):
+    """Why nothing may be uploaded. In this order: the first one that is met tells the exit code."""
+
+    CONFLICT = "conflict"
+    CREDENTIAL = "credential"
+    UNREACHABLE = "unreachable"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
-    """What one repository said: findings, and a decision for each filename of its plan."""
+    """What one repository said: findings, a decision for each filename of its plan, and what stands against it."""
 
     repository: str
     findings: tuple[Finding, ...]
     decisions: Mapping[str, Decision]
+    obstacles: frozenset[Obstacle] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,20 +64,39 @@ class Preflight:
     def findings(self) -> tuple[Finding, ...]:
         return tuple(finding for each in self.repositories for finding in each.findings)
 
-    def require_clear(self) -> None:
-        """Raise `ConflictError`, `CredentialError` or `CheckError` if anything stands against uploading."""
+    @property
+    def problem(self) -> PublishAllError | None:
+        """The error that stands against uploading, None if nothing does."""
+        obstacles = {obstacle for each in self.repositories for obstacle in each.obstacles}
+        if not obstacles:
+            return None
+        names = ", ".join(each.repository for each in self.repositories if each.obstacles)
+        kind, msg = _PROBLEMS[_gravest(obstacles)]
         errors = tuple(each for each in self.findings if each.severity is Severity.ERROR)
-        if not errors:
-            return
-        conflicts = tuple(each for each in errors if each.code == OTHER_BYTES.code)
-        if conflicts:
-            msg = f"{_count(conflicts, 'file is', 'files are')} already published with other bytes; nothing was uploaded"
-            raise ConflictError(msg, findings=errors)
-        if all(_is_about_credentials(each) for each in errors):
-            msg = "no repository can be published to without a credential; nothing was uploaded"
-            raise CredentialError(msg, findings=errors)
-        msg = f"{_count(errors, 'thing stands', 'things stand')} against publishing; nothing was uploaded"
-        raise CheckError(msg, findings=errors)
+        return kind(msg.format(names), findings=errors)
+
+    def require_clear(self) -> None:
+        """Raise `problem` if there is one: `ConflictError`, `CredentialError`, `RepositoryError` or `CheckError`."""
+        if self.problem is not None:
+            raise self.problem
+
+
+_PROBLEMS: Mapping[Obstacle, tuple[type[PublishAllError], str]] = {
+    Obstacle.CONFLICT: (
+        ConflictError,
+        "{} has files of the same names with other bytes; nothing was uploaded",
+    ),
+    Obstacle.CREDENTIAL: (CredentialError, "no usable credential for {}; nothing was uploaded"),
+    Obstacle.UNREACHABLE: (RepositoryError, "{} can't be reached; nothing was uploaded"),
+    Obstacle.OTHER: (CheckError, "{} can't be published to like this; nothing was uploaded"),
+}
+
+
+def _gravest(obstacles: set[Obstacle]) -> Obstacle:
+    """A conflict says most; of the others several kinds at once are no particular one."""
+    if Obstacle.CONFLICT in obstacles:
+        return Obstacle.CONFLICT
+    return next(iter(obstacles)) if len(obstacles) == 1 else Obstacle.OTHER
 
 
 def preflight(
@@ -87,16 +116,18 @@ def preflight(
     """
     names = ", ".join(each.repository.name for each in plan.repositories)
     listener(StepStarted(step="preflight", detail=names))
+    clock = clock or Clock()
     workers = Workers(jobs, listener=listener)
-    asking = _Asking(clock=clock or Clock(), cancellation=cancellation or Cancellation())
+    asking = _Asking(clock=clock, cancellation=cancellation or Cancellation(), emit=workers.emit)
     try:
-        answers = workers.each(_questions(plan, asking))
+        answers = iter(workers.each(_questions(plan, asking)))
     finally:
         workers.close()
-    remaining = iter(answers)
     result = Preflight(
         repositories=tuple(
-            _judge(each, list(_take(remaining, 1 + len(each.releases))), journal, asking.clock, skip_existing)
+            _Judgement(each, skip_existing=skip_existing, now=clock.wall()).of(
+                list(islice(answers, 1 + len(each.releases))), journal
+            )
             for each in plan.repositories
         )
     )
@@ -115,51 +146,70 @@ def describe(plan: Plan, done: Preflight) -> PlanReport:
             for step in release.steps
         ),
         findings=done.findings,
+        exit_code=done.problem.exit_code if done.problem is not None else 0,
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
-    """Findings of `preflight`, or the states of one release (empty when the index failed)."""
+    """Findings about a repository, or the states of one release; `error` where there is no answer."""
 
     findings: tuple[Finding, ...] = ()
-    states: Mapping[str, State] | None = None
+    states: Mapping[str, State] = field(default_factory=dict)
+    error: PublishAllError | None = None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again may give another answer."""
+        if isinstance(self.error, HttpError):
+            return self.error.retryable
+        return any(_is_error(each, "PA5") for each in self.findings)
+
+    @property
+    def reason(self) -> str:
+        if self.error is not None:
+            return self.error.message
+        return next(each.message for each in self.findings if _is_error(each, "PA5"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asking:
+    """Asks one question in a worker, again where the network fails it."""
+
     clock: Clock
     cancellation: Cancellation
+    emit: Callable[[Event], None]
 
     def repository(self, repository: Repository, releases: tuple[Release, ...]) -> _Answer:
-        def ask() -> tuple[_Answer, bool]:
-            findings = repository.preflight(releases)
-            return _Answer(findings=findings), any(_is_about_the_network(each) for each in findings)
+        def ask() -> _Answer:
+            try:
+                return _Answer(findings=repository.preflight(releases))
+            except PublishAllError as error:
+                return _Answer(error=error)
 
-        return self._patiently(ask)
+        return self._patiently(repository, ask)
 
     def release(self, repository: Repository, release: Release) -> _Answer:
-        def ask() -> tuple[_Answer, bool]:
+        def ask() -> _Answer:
             try:
-                return _Answer(states=repository.states(release)), False
-            except RepositoryError as error:
-                errors = [each for each in error.findings if each.severity is Severity.ERROR]
-                passing = not errors or any(_is_about_the_network(each) for each in errors)
-                return _Answer(findings=(_unreachable(repository, release, error),)), passing
+                return _Answer(states=repository.states(release))
+            except PublishAllError as error:
+                return _Answer(error=error)
 
-        return self._patiently(ask)
+        return self._patiently(repository, ask)
 
-    def _patiently(self, ask: Callable[[], tuple[T, bool]]) -> T:
-        """Ask until the answer is not a failure that may pass, or patience ends."""
+    def _patiently(self, repository: Repository, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask until there is an answer that asking again would not change, or patience ends."""
         began = self.clock.now()
         for attempt in range(1, _QUESTIONS.attempts):
-            answer, passing = ask()
+            answer = ask()
             seconds = _QUESTIONS.wait(attempt, retry_after=None, chance=self.clock.chance())
             late = self.clock.now() - began + seconds > _QUESTIONS.seconds
-            if not passing or late or self.cancellation.stopping:
+            if not answer.may_pass or late or self.cancellation.stopping:
                 return answer
+            self.emit(RepositoryWaiting(repository=repository.name, seconds=seconds, reason=answer.reason))
             self.clock.wait(seconds, self.cancellation.stopped)
-        return ask()[0]
+        return ask()
 
 
 def _questions(plan: Plan, asking: _Asking) -> Iterator[Callable[[], _Answer]]:
@@ -172,37 +222,78 @@ def _questions(plan: Plan, asking: _Asking) -> Iterator[Callable[[], _Answer]]:
             yield lambda repository=repository, release=release: asking.release(repository, release)  # type: ignore[misc]  # as above
 
 
-def _take(answers: Iterator[_Answer], number: int) -> Iterator[_Answer]:
-    return (next(answers) for _ in range(number))
+class _Judgement:
+    """Puts together what one repository answered."""
 
+    def __init__(self, plan: RepositoryPlan, *, skip_existing: bool, now: float) -> None:
+        self._plan = plan
+        self._skip_existing = skip_existing
+        self._now = now
+        self._findings: list[Finding] = []
+        self._obstacles: set[Obstacle] = set()
+        self._decisions: dict[str, Decision] = {}
 
-def _judge(
-    plan: RepositoryPlan, answers: Sequence[_Answer], journal: Journal, clock: Clock, skip_existing: bool
-) -> RepositoryPreflight:
-    of_repository, *of_releases = answers
-    decisions: dict[str, Decision] = {}
-    findings = list(of_repository.findings)
-    broken = any(each.severity is Severity.ERROR for each in findings)
-    for release, answer in zip(plan.releases, of_releases, strict=True):
+    def of(self, answers: Sequence[_Answer], journal: Journal) -> RepositoryPreflight:
+        about_itself, *about_releases = answers
+        self._hear(about_itself)
         # An index that can't be asked is no news about a repository that can't be reached.
-        findings += () if broken else answer.findings
-        for step in release.steps:
-            state = (answer.states or {}).get(step.distribution.filename, State.UNKNOWN)
-            entry = journal.entry(step.distribution.digests.sha256, plan.repository.url)
-            decision = decide(
-                state,
-                entry,
-                final_on_upload=plan.repository.capabilities.final_on_upload,
-                skip_existing=skip_existing,
-                now=clock.wall(),
-            )
-            decisions[step.distribution.filename] = decision
-            findings += _findings_about(decision, plan.repository, step.distribution)
-    return RepositoryPreflight(
-        repository=plan.repository.name,
-        findings=tuple(_without_moot_ones(findings, plan, decisions)),
-        decisions=decisions,
-    )
+        silent = bool(self._obstacles)
+        for release, answer in zip(self._plan.releases, about_releases, strict=True):
+            if not silent:
+                self._hear(answer)
+            for step in release.steps:
+                self._decide(step.distribution, answer, journal)
+        if not self._needs_credential():
+            self._obstacles.discard(Obstacle.CREDENTIAL)
+            self._findings = [each for each in self._findings if not each.code.startswith("PA3")]
+        return RepositoryPreflight(
+            repository=self._plan.repository.name,
+            findings=tuple(dict.fromkeys(self._findings)),
+            decisions=self._decisions,
+            obstacles=frozenset(self._obstacles),
+        )
+
+    def _hear(self, answer: _Answer) -> None:
+        self._findings += answer.findings
+        self._obstacles |= {_obstacle_of(each) for each in answer.findings if each.severity is Severity.ERROR}
+        match answer.error:
+            case None:
+                return
+            case CredentialError():
+                self._obstacles.add(Obstacle.CREDENTIAL)
+            case RepositoryError():
+                self._obstacles.add(Obstacle.UNREACHABLE)
+            case _:
+                self._obstacles.add(Obstacle.OTHER)
+        self._findings += _told(answer.error, self._plan.repository)
+
+    def _decide(self, distribution: Distribution, answer: _Answer, journal: Journal) -> None:
+        repository = self._plan.repository
+        decision = decide(
+            answer.states.get(distribution.filename, State.UNKNOWN),
+            journal.entry(distribution.digests.sha256, repository.url),
+            final_on_upload=repository.capabilities.final_on_upload,
+            skip_existing=self._skip_existing,
+            now=self._now,
+        )
+        self._decisions[distribution.filename] = decision
+        if decision.action is PlannedAction.CONFLICT:
+            self._obstacles.add(Obstacle.CONFLICT)
+            self._findings.append(other_bytes(repository, distribution))
+        elif decision.action is PlannedAction.SKIP:
+            self._findings.append(skipped_other_bytes(repository, distribution))
+
+    def _needs_credential(self) -> bool:
+        """Where nothing is left to do, a missing credential is no error."""
+        to_do = any(each.action is PlannedAction.UPLOAD for each in self._decisions.values())
+        return to_do or not self._plan.repository.capabilities.final_on_upload
+
+
+def _obstacle_of(finding: Finding) -> Obstacle:
+    """Codes go by hundreds, see `findings`."""
+    if finding.code.startswith("PA3"):
+        return Obstacle.CREDENTIAL
+    return Obstacle.UNREACHABLE if finding.code.startswith("PA5") else Obstacle.OTHER
 
 
 def decide(
@@ -240,15 +331,6 @@ def decide(
             return Decision(action=PlannedAction.UPLOAD, reason="not there yet")
 
 
-def _findings_about(
-    decision: Decision, repository: Repository, distribution: Distribution
-) -> Iterator[Finding]:
-    if decision.action is PlannedAction.CONFLICT:
-        yield other_bytes(repository, distribution)
-    elif decision.action is PlannedAction.SKIP:
-        yield skipped_other_bytes(repository, distribution)
-
-
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
     return OTHER_BYTES_SKIPPED.found(
         f"{repository.name} keeps another file named {distribution.filename}; this one was skipped",
@@ -257,23 +339,13 @@ def skipped_other_bytes(repository: Repository, distribution: Distribution) -> F
     )
 
 
-def _without_moot_ones(
-    findings: Iterable[Finding], plan: RepositoryPlan, decisions: Mapping[str, Decision]
-) -> Iterator[Finding]:
-    """Where nothing is left to do, a missing credential is no error."""
-    to_do = any(each.action is PlannedAction.UPLOAD for each in decisions.values())
-    needs_credential = to_do or not plan.repository.capabilities.final_on_upload
-    for each in findings:
-        if needs_credential or not _is_about_credentials(each):
-            yield each
-
-
-def _unreachable(repository: Repository, release: Release, error: RepositoryError) -> Finding:
-    return INDEX_UNREACHABLE.found(
-        f"{repository.name} does not say what it holds of {release}: {error.message}",
-        where=repository.name,
-        hint=error.hint or "Try again; or look at its index-url, `publish-all doctor` explains it.",
-    )
+def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]:
+    """An error as findings. The error may have more to say about the next step than its only finding."""
+    if len(error.findings) == 1 and error.hint:
+        return (replace(error.findings[0], hint=error.hint),)
+    if error.findings:
+        return error.findings
+    return (NO_ANSWER.found(error.message, where=repository.name, hint=error.hint or ""),)
 
 
 def _planned_file(
@@ -294,14 +366,5 @@ def _planned_file(
     )
 
 
-def _is_about_credentials(finding: Finding) -> bool:
-    return finding.code.startswith("PA3")
-
-
-def _is_about_the_network(finding: Finding) -> bool:
-    """Codes go by hundreds (see `findings`): these may pass by themselves."""
-    return finding.severity is Severity.ERROR and finding.code.startswith("PA5")
-
-
-def _count(things: Sequence[object], one: str, many: str) -> str:
-    return f"{len(things)} {one if len(things) == 1 else many}"
+def _is_error(finding: Finding, hundred: str) -> bool:
+    return finding.severity is Severity.ERROR and finding.code.startswith(hundred)

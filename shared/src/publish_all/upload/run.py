@@ -90,8 +90,8 @@ class RepositoryRun:
 
     def _announce(self) -> None:
         wanted = [each.distribution for each in self._plan.steps if self._is_wanted(each)]
-        self._with.workers.emit(StepStarted(step="upload", detail=self._repository.name))
-        self._with.workers.emit(
+        self._with.workers.tell(StepStarted(step="upload", detail=self._repository.name))
+        self._with.workers.tell(
             RepositoryStarted(
                 repository=self._repository.name,
                 url=self._repository.url,
@@ -194,7 +194,7 @@ class RepositoryRun:
 
     def _tell(self, distribution: Distribution, result: Transferred) -> None:
         self._find(result.findings)
-        self._with.workers.emit(
+        self._with.workers.tell(
             UploadFinished(
                 repository=self._repository.name,
                 filename=distribution.filename,
@@ -207,7 +207,7 @@ class RepositoryRun:
 
     def _find(self, findings: Iterable[Finding]) -> None:
         for each in findings:
-            self._with.workers.emit(Found(finding=each))
+            self._with.workers.tell(Found(finding=each))
 
     # Commits
 

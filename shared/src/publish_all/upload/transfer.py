@@ -10,10 +10,11 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
+from publish_all.repositories.diagnoses import MAYBE_OTHER_BYTES, OTHER_BYTES
 from publish_all.repositories.repository import Progress, Repository, State, UploadOutcome, UploadStatus
 from publish_all.results import FileStatus
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.diagnoses import CANNOT_READ_FILE, OTHER_BYTES, RETRIES_EXHAUSTED, UPLOAD_FAILED
+from publish_all.upload.diagnoses import CANNOT_READ_FILE, RETRIES_EXHAUSTED, UPLOAD_FAILED
 
 _PROGRESS_SECONDS = 0.1
 _SPREAD_SECONDS = 1.0
@@ -25,7 +26,7 @@ class RetryPolicy:
 
     The wait before attempt n+1 is a random part of `base * 2**(n-1)` seconds, at most `longest_backoff`
     ("full jitter", https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/);
-    a server's Retry-After goes before that, at most `longest_wait`.
+    a server's Retry-After is waited for, up to `longest_wait`.
     """
 
     attempts: int = 8
@@ -36,10 +37,10 @@ class RetryPolicy:
 
     def wait(self, attempt: int, *, retry_after: float | None, chance: float) -> float:
         """Seconds between the failure of `attempt` (from 1) and the next. `chance` is in [0, 1)."""
-        if retry_after is not None:
-            # Uploads that were turned away together do not come back together.
-            return min(max(retry_after, 0.0), self.longest_wait) + chance * min(_SPREAD_SECONDS, retry_after)
-        return chance * min(self.longest_backoff, self.base * 2.0 ** (attempt - 1))
+        backoff = chance * min(self.longest_backoff, self.base * 2.0 ** (attempt - 1))
+        asked = min(max(retry_after or 0.0, 0.0), self.longest_wait)
+        # Uploads that were turned away together do not come back together.
+        return max(backoff, asked + chance * min(_SPREAD_SECONDS, asked))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,9 +240,8 @@ class Transfer:
 
     def _explained(self, status: FileStatus, outcome: UploadOutcome) -> Iterator[Finding]:
         yield from outcome.findings
-        if status is FileStatus.CONFLICT and not any(
-            each.code == OTHER_BYTES.code for each in outcome.findings
-        ):
+        told = {OTHER_BYTES.code, MAYBE_OTHER_BYTES.code}
+        if status is FileStatus.CONFLICT and not any(each.code in told for each in outcome.findings):
             yield other_bytes(self.repository, self.distribution)
 
 

@@ -56,7 +56,7 @@ def verify_releases(
     cancellation: Cancellation,
 ) -> Verified:
     """Look until everything is listed, or `options.timeout` is over. Never raises for what the index says."""
-    workers.emit(StepStarted(step="verify", detail=repository.name))
+    workers.tell(StepStarted(step="verify", detail=repository.name))
     seen: dict[str, Visibility] = {}
     said: dict[str, tuple[Finding, ...]] = {}
     possible = True
@@ -73,7 +73,7 @@ def verify_releases(
         if not left or rest <= 0 or cancellation.stopping:
             break
         seconds = min(pause, rest)
-        workers.emit(VerifyWaiting(repository=repository.name, missing=missing, seconds=seconds))
+        workers.tell(VerifyWaiting(repository=repository.name, missing=missing, seconds=seconds))
         workers.each([lambda seconds=seconds: clock.wait(seconds, cancellation.stopped)])  # type: ignore[misc]  # mypy cannot infer a lambda's default
         pause = min(pause * 2, options.longest)
     findings = {

@@ -26,8 +26,7 @@ class _Done(Generic[T]):
 class Workers:
     """At most `count` threads, started as they are needed.
 
-    `emit` may be called inside tasks; the listener and `then` are called only in the thread that calls
-    `wait`. The threads are daemons: an upload that is abandoned does not hold up the end of the process.
+    `emit` is for tasks; the listener and `then` are called only in the thread that calls `wait`. The threads are daemons: an upload that is abandoned does not hold up the end of the process.
     """
 
     def __init__(self, count: int, *, listener: Listener) -> None:
@@ -43,7 +42,12 @@ class Workers:
         return self._count - self.running
 
     def emit(self, event: Event) -> None:
+        """Tell of something from inside a task."""
         self._messages.put(event)
+
+    def tell(self, event: Event) -> None:
+        """Tell of something from the thread that waits."""
+        self._listener(event)
 
     def submit(self, task: Callable[[], T], *, then: Callable[[T], None]) -> None:
         """Run `task` in a thread, and hand its value to `then`."""

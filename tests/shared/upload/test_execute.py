@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from upload_fakes.repository import PYPI_LIKE, Events, FakeRepository, FakeTime, distribution, outcome
+
+from publish_all.errors import ConflictError, RepositoryError
+from publish_all.events import Found, RepositoryFinished, RepositoryStarted, UploadFinished, VerifyWaiting
+from publish_all.findings import Diagnosis, Severity
+from publish_all.repositories.repository import ReleaseOutcome, UploadStatus
+from publish_all.results import FileStatus, Visibility
+from publish_all.upload.clock import Cancellation
+from publish_all.upload.execute import execute
+from publish_all.upload.journal import JournalState, open_journal
+from publish_all.upload.plan import Destination, plan
+from publish_all.upload.preflight import preflight
+from publish_all.upload.transfer import RetryPolicy
+from publish_all.upload.verify import VerifyOptions
+
+TAGS = ("py3-none-any", "cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp314-cp314-win_amd64", None)
+REFUSED = outcome(
+    UploadStatus.REFUSED, finding=Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found("no, thanks")
+)
+TRANSIENT = outcome(UploadStatus.TRANSIENT)
+UNAUTHORIZED = outcome(UploadStatus.UNAUTHORIZED)
+COMMITS = replace(PYPI_LIKE, final_on_upload=False, opens_alone=False)
+
+
+def files_of(*projects, tags=TAGS):
+    return [distribution(project, tag=tag) for project in projects for tag in tags]
+
+
+@pytest.fixture
+def publish(events):
+    def publish(files, *repositories, journal=None, time=None, **options):
+        clock = (time or FakeTime()).clock()
+        skip_existing = options.get("skip_existing", False)
+        planned = plan(files, [Destination(repository=each) for each in repositories])
+        with open_journal(journal, wall=clock.wall) as opened:
+            clear = preflight(planned, journal=opened, clock=clock, skip_existing=skip_existing)
+            report = execute(planned, clear, journal=opened, listener=events, clock=clock, **options)
+            publish.history = opened.history
+        return report
+
+    return publish
+
+
+def statuses(report):
+    return {file.filename: file.status for each in report.repositories for file in each.files}
+
+
+def journalled(publish):
+    return [each.state for each in publish.history.entries.values()]
+
+
+def test_everything_arrives_once_in_every_repository(publish, events):
+    repositories = [FakeRepository("first"), FakeRepository("second", capabilities=COMMITS)]
+    files = files_of("a", "b", "c")
+    report = publish(files, *repositories)
+    assert report.exit_code == 0
+    assert report.complete
+    for each in repositories:
+        assert sorted(each.uploads) == sorted(file.filename for file in files)
+        assert each.held == {file.filename: file.digests.sha256 for file in files}
+    assert all(each.verified for each in report.repositories)
+    assert set(journalled(publish)) == {JournalState.VISIBLE}
+    assert len(events.of(UploadFinished)) == 30
+    assert events.threads == {threading.get_ident()}
+
+
+def test_repositories_take_turns(publish, events):
+    publish(files_of("a"), FakeRepository("first"), FakeRepository("second"))
+    turns = [
+        (type(each).__name__, each.repository)
+        for each in events.seen
+        if isinstance(each, (RepositoryStarted, RepositoryFinished))
+    ]
+    assert turns == [
+        ("RepositoryStarted", "first"),
+        ("RepositoryFinished", "first"),
+        ("RepositoryStarted", "second"),
+        ("RepositoryFinished", "second"),
+    ]
+
+
+def test_one_upload_opens_a_release_and_four_follow(publish):
+    class Overlapping(FakeRepository):
+        def _answer(self, distribution):
+            threading.Event().wait(0.01)
+            return super()._answer(distribution)
+
+    repository = Overlapping()
+    projects = [f"p{number}" for number in range(12)]
+    report = publish(files_of(*projects, tags=(*TAGS, "cp310-cp310-win_amd64")), repository, verify=None)
+    assert report.complete
+    assert repository.opened_together == []
+    at_once = dict(repository.most_at_once)
+    assert 2 <= at_once.pop("all") <= 8
+    assert max(at_once.values()) <= 4
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_jobs_limit_all_uploads(publish, jobs):
+    repository = FakeRepository()
+    publish(files_of("a", "b", "c", "d"), repository, jobs=jobs)
+    assert repository.most_at_once["all"] <= jobs
+
+
+def test_what_is_there_is_not_sent_again(publish):
+    files = files_of("a")
+    repository = FakeRepository(held={each.filename: each.digests.sha256 for each in files[:2]})
+    report = publish(files, repository)
+    assert report.exit_code == 0
+    assert sorted(repository.uploads) == sorted(each.filename for each in files[2:])
+    assert list(statuses(report).values()).count(FileStatus.PRESENT) == 2
+
+
+def test_conflict_uploads_nothing_anywhere(publish):
+    first = FakeRepository("first")
+    second = FakeRepository("second", held={files_of("a")[0].filename: "other"})
+    with pytest.raises(ConflictError):
+        publish(files_of("a"), first, second, FakeRepository("third"))
+    assert first.uploads == []
+
+
+def test_refusal_ends_the_repository_and_the_next_is_not_started(publish, events):
+    files = files_of("a", tags=TAGS[:3])
+    opener = "a-1.0-cp312-cp312-win_amd64.whl"
+    first, second = FakeRepository("first", replies={opener: [REFUSED]}), FakeRepository("second")
+    report = publish(files, first, second)
+    assert first.uploads == [opener]
+    assert second.uploads == []
+    assert [each.started for each in report.repositories] == [True, False]
+    assert report.exit_code == 1
+    assert statuses(report)["a-1.0-py3-none-any.whl"] is FileStatus.NOT_STARTED
+    assert [each.finding.message for each in events.of(Found)] == ["no, thanks"]
+    assert publish.history.complete
+
+
+def test_partly_done_is_exit_code_5_and_left_over_in_the_journal(publish):
+    files = files_of("a", tags=TAGS[:2])
+    repository = FakeRepository(replies={files[0].filename: [REFUSED]})
+    report = publish(files, repository)
+    assert report.exit_code == 5
+    assert statuses(report) == {files[0].filename: FileStatus.REFUSED, files[1].filename: FileStatus.UPLOADED}
+    assert not publish.history.complete
+
+
+def test_all_credentials_refused_is_exit_code_3(publish):
+    report = publish(files_of("a"), FakeRepository(any_reply=lambda _: UNAUTHORIZED))
+    assert report.exit_code == 3
+
+
+def test_conflict_met_while_uploading_is_exit_code_6(publish):
+    conflict = outcome(UploadStatus.CONFLICT)
+    repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
+    assert publish(files_of("a"), repository, verify=None).exit_code == 6
+
+
+def test_conflict_met_while_uploading_is_skipped_if_asked_for(publish):
+    conflict = outcome(UploadStatus.CONFLICT)
+    repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
+    report = publish(files_of("a"), repository, skip_existing=True)
+    assert report.exit_code == 0
+    assert set(statuses(report).values()) == {FileStatus.SKIPPED}
+    assert not [each for each in repository.calls if each.startswith("verify")]
+
+
+def test_commit_follows_the_last_file_of_each_release(publish):
+    repository = FakeRepository(capabilities=COMMITS)
+    publish(files_of("a", "b"), repository, jobs=1)
+    for project in "ab":
+        last = max(
+            place for place, each in enumerate(repository.calls) if each.startswith(f"upload {project}-")
+        )
+        assert repository.calls.index(f"commit {project} 1.0") > last
+
+
+def test_commit_is_retried(publish):
+    not_yet = ReleaseOutcome(complete=False, retryable=True)
+    repository = FakeRepository(capabilities=COMMITS, commits=[not_yet, not_yet])
+    assert publish(files_of("a"), repository).exit_code == 0
+    assert repository.calls.count("commit a 1.0") == 3
+
+
+def test_failed_commit_is_exit_code_5_and_resumed(publish, tmp_path):
+    journal = tmp_path / "journal"
+    repository = FakeRepository(capabilities=COMMITS, commits=[ReleaseOutcome(complete=False)])
+    report = publish(files_of("a"), repository, journal=journal)
+    assert report.exit_code == 5
+    assert not report.repositories[0].releases[0].committed
+    assert [each.slug for each in report.repositories[0].releases[0].findings] == ["release-not-committed"]
+    assert not publish.history.complete
+    assert publish(files_of("a"), repository, journal=journal).exit_code == 0
+    assert publish.history.complete
+    assert len(repository.uploads) == 5
+
+
+def test_commit_that_raises_is_a_finding(publish):
+    repository = FakeRepository(capabilities=COMMITS, commits=[RepositoryError("the registry is gone")])
+    report = publish(files_of("a"), repository)
+    assert [each.message for each in report.repositories[0].releases[0].findings] == ["the registry is gone"]
+
+
+def test_verification_waits_for_the_index(publish, events):
+    report = publish(files_of("a"), FakeRepository(lag=3))
+    assert report.repositories[0].verified
+    assert len(events.of(VerifyWaiting)) == 3
+
+
+def test_index_that_lags_too_long_is_told_and_holds_up_the_next(publish, events):
+    second = FakeRepository("second")
+    report = publish(
+        files_of("a"), FakeRepository("first", lag=1000), second, verify=VerifyOptions(timeout=60)
+    )
+    assert [(each.complete, each.verified, each.started) for each in report.repositories] == [
+        (True, False, True),
+        (False, False, False),
+    ]
+    assert {each.visibility for each in report.repositories[0].files} == {Visibility.PROPAGATING}
+    assert {each.finding.slug for each in events.of(Found)} == {"still-propagating"}
+    assert report.exit_code == 5
+
+
+def test_last_index_that_lags_is_no_failure(publish):
+    report = publish(files_of("a"), FakeRepository(lag=1000), verify=VerifyOptions(timeout=60))
+    assert report.exit_code == 0
+
+
+def test_index_with_other_bytes_after_the_upload_is_a_failure(publish, events):
+    files = files_of("a")
+    report = publish(files, FakeRepository(wrong={files[0].filename}))
+    assert report.exit_code == 5
+    assert [each.finding.slug for each in events.of(Found)] == ["index-lists-other-bytes"]
+
+
+def test_no_verify_does_not_ask(publish):
+    repository = FakeRepository()
+    report = publish(files_of("a"), repository, FakeRepository("second"), verify=None)
+    assert report.exit_code == 0
+    assert not [each for each in repository.calls if each.startswith("verify")]
+
+
+def test_repository_that_can_not_be_verified_does_not_hold_up(publish):
+    report = publish(files_of("a"), FakeRepository(verifiable=False), FakeRepository("second"))
+    assert report.exit_code == 0
+    assert [each.verified for each in report.repositories] == [False, True]
+
+
+def test_nothing_for_a_repository_is_complete(publish):
+    report = publish([], FakeRepository())
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_resumed_run_sends_the_rest_only(publish, tmp_path, lists):
+    journal = tmp_path / "journal"
+    files = files_of("a", "b")
+    repository = FakeRepository(
+        capabilities=replace(PYPI_LIKE, lists=lists),
+        replies={"b-1.0-cp313-cp313-win_amd64.whl": [REFUSED]},
+    )
+    assert publish(files, repository, journal=journal, jobs=1).exit_code == 5
+    sent = len(repository.uploads)
+    report = publish(list(reversed(files)), repository, journal=journal)
+    assert report.exit_code == 0
+    assert len(repository.uploads) == len(files) + 1
+    assert sent < len(files)
+
+
+def test_resumed_run_does_not_send_again_what_the_index_does_not_list_yet(publish, tmp_path):
+    journal = tmp_path / "journal"
+    files = files_of("a", tags=TAGS[:1])
+    repository = FakeRepository(lag=10**6)
+    second = FakeRepository("second")
+    time = FakeTime()
+    assert (
+        publish(
+            files, repository, second, journal=journal, time=time, verify=VerifyOptions(timeout=10)
+        ).exit_code
+        == 5
+    )
+    repository.held, repository.lag = {}, 0  # the index still shows its old page
+    assert publish(files, repository, second, journal=journal, time=time).exit_code == 0
+    assert repository.uploads == [files[0].filename]
+
+
+def test_first_cancel_lets_running_uploads_end(publish):
+    cancellation = Cancellation()
+    files = files_of("a", tags=TAGS[:3])
+
+    def cancelled(distribution):
+        cancellation.cancel()
+        return outcome(UploadStatus.UPLOADED)
+
+    repository = FakeRepository(any_reply=cancelled)
+    report = publish(files, repository, FakeRepository("second"), cancellation=cancellation)
+    assert report.interrupted
+    assert len(repository.uploads) == 1
+    assert report.exit_code == 5
+    assert [each.started for each in report.repositories] == [True, False]
+
+
+def test_second_cancel_abandons_running_uploads(publish):
+    cancellation = Cancellation()
+    hung = threading.Event()
+    files = files_of("a", tags=TAGS[:1])
+
+    def hangs(distribution):
+        cancellation.cancel()
+        cancellation.cancel()
+        hung.wait(5)
+        return outcome(UploadStatus.UPLOADED)
+
+    report = publish(files, FakeRepository(any_reply=hangs), cancellation=cancellation)
+    hung.set()
+    assert set(statuses(report).values()) == {FileStatus.INTERRUPTED}
+    assert report.exit_code == 1
+    assert not publish.history.complete
+
+
+def test_keyboard_interrupt_counts_as_cancel(publish):
+    files = files_of("a", "b")
+    interrupted = []
+
+    class Impatient(Events):
+        def __call__(self, event):
+            if isinstance(event, UploadFinished) and not interrupted:
+                interrupted.append(event)
+                raise KeyboardInterrupt
+
+    planned = plan(files, [Destination(repository=FakeRepository())])
+    with open_journal(None) as journal:
+        report = execute(
+            planned, preflight(planned, journal=journal), journal=journal, listener=Impatient(), jobs=1
+        )
+    assert report.interrupted
+    assert 1 <= list(statuses(report).values()).count(FileStatus.UPLOADED) < len(files)
+
+
+def test_bug_in_a_repository_is_not_hidden(publish):
+    with pytest.raises(ZeroDivisionError):
+        publish(files_of("a"), FakeRepository(any_reply=lambda _: 1 / 0))
+
+
+def test_several_attempts_are_reported(publish):
+    files = files_of("a", tags=TAGS[:1])
+    report = publish(files, FakeRepository(replies={files[0].filename: [TRANSIENT, TRANSIENT]}))
+    (file,) = report.repositories[0].files
+    assert (file.status, file.attempts) == (FileStatus.UPLOADED, 3)
+    assert file.seconds > 0
+
+
+def test_server_that_never_recovers_ends_in_bounded_time(publish, tmp_path):
+    time = FakeTime()
+    repository = FakeRepository(any_reply=lambda _: TRANSIENT)
+    journal = tmp_path / "journal"
+    report = publish(
+        files_of("a", "b"), repository, time=time, journal=journal, retry=RetryPolicy(seconds=120)
+    )
+    assert report.exit_code == 1
+    assert time.time < 1000
+    repository.any_reply = lambda _: None
+    assert publish(files_of("a", "b"), repository, journal=journal).exit_code == 0

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from upload_fakes.repository import distribution
+
+from publish_all.upload.journal import (
+    JOURNAL_NAME,
+    JournalError,
+    JournalState,
+    discard_journal,
+    open_journal,
+    read_journal,
+)
+
+ONE, TWO = distribution("one"), distribution("two")
+URL = "https://pypi.example/legacy/"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "dist" / JOURNAL_NAME
+
+
+def write(path, *records):
+    with open_journal(path, wall=lambda: 1_700_000_000.0) as journal:
+        for state, file in records:
+            journal.record(state, [file], repository="pypi", url=URL)
+
+
+def states(path):
+    return {entry.filename: entry.state for entry in read_journal(path).entries.values()}
+
+
+def test_no_file_before_the_first_record(path):
+    with open_journal(path):
+        pass
+    assert not path.exists()
+
+
+def test_header_then_one_line_for_each_change(path):
+    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0] == {"journal": "publish-all", "schema": 1}
+    assert lines[1] == {
+        "at": 1700000000.0,
+        "state": "started",
+        "filename": ONE.filename,
+        "repository": "pypi",
+        "sha256": ONE.digests.sha256,
+        "url": URL,
+    }
+    assert lines[2]["state"] == "published"
+
+
+def test_last_state_counts_and_later_runs_append(path):
+    write(path, (JournalState.STARTED, ONE))
+    write(path, (JournalState.PUBLISHED, ONE), (JournalState.STARTED, TWO))
+    assert states(path) == {ONE.filename: JournalState.PUBLISHED, TWO.filename: JournalState.STARTED}
+    assert path.read_text().count("schema") == 1
+
+
+def test_credentials_in_a_url_are_not_written(path):
+    with open_journal(path) as journal:
+        journal.record(
+            JournalState.STARTED, [ONE], repository="corp", url="https://user:hunter2@corp.example/up/"
+        )
+        assert journal.entry(ONE.digests.sha256, "https://other:word@corp.example/up/") is not None
+    assert "hunter2" not in path.read_text()
+
+
+def test_kept_in_memory_without_a_path():
+    with open_journal(None) as journal:
+        journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+        assert journal.history.public
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_half_written_last_line_is_passed_over_and_cut_off(path, cut):
+    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    data = path.read_bytes()
+    path.write_bytes(data[:-cut])
+    assert states(path) == {ONE.filename: JournalState.STARTED}
+    write(path, (JournalState.STARTED, TWO))
+    assert states(path) == {ONE.filename: JournalState.STARTED, TWO.filename: JournalState.STARTED}
+
+
+def test_half_written_header_is_an_empty_journal(path):
+    write(path, (JournalState.STARTED, ONE))
+    path.write_bytes(path.read_bytes()[:7])
+    assert states(path) == {}
+    write(path, (JournalState.STARTED, TWO))
+    assert states(path) == {TWO.filename: JournalState.STARTED}
+
+
+def test_zeros_at_the_end_are_what_a_power_cut_leaves(path):
+    write(path, (JournalState.STARTED, ONE))
+    with path.open("ab") as opened:
+        opened.write(b"\0" * 100)
+    assert states(path) == {ONE.filename: JournalState.STARTED}
+
+
+@pytest.mark.parametrize(
+    "damage", [b"nonsense\n", b"[]\n", b"{}\n", b'{"state": "started"}\n', b"\xff\xfe\n"]
+)
+def test_damage_in_the_middle_is_an_error_that_says_what_to_do(path, damage):
+    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], damage, lines[2]]))
+    with pytest.raises(JournalError, match="line 2 is not a journal record") as caught:
+        read_journal(path)
+    assert str(path) in caught.value.message
+    assert "--fresh" in caught.value.hint
+
+
+def test_journal_of_a_later_schema_is_refused(path):
+    path.parent.mkdir()
+    path.write_text('{"journal": "publish-all", "schema": 2}\n{}\n')
+    with pytest.raises(JournalError, match="schema 2"):
+        read_journal(path)
+
+
+def test_file_of_somebody_else_is_refused(path):
+    path.parent.mkdir()
+    path.write_text('{"name": "something"}\n{}\n')
+    with pytest.raises(JournalError, match="is not a journal"):
+        read_journal(path)
+
+
+@pytest.mark.parametrize(
+    ("records", "unfinished"),
+    [
+        ([], False),
+        ([(JournalState.PLANNED, ONE)], False),
+        ([(JournalState.PUBLISHED, ONE), (JournalState.VISIBLE, TWO)], False),
+        ([(JournalState.PUBLISHED, ONE), (JournalState.PLANNED, TWO)], True),
+        ([(JournalState.PUBLISHED, ONE), (JournalState.FAILED, TWO)], True),
+        ([(JournalState.UPLOADED, ONE)], True),
+        ([(JournalState.STARTED, ONE)], True),
+        ([(JournalState.FAILED, ONE), (JournalState.PLANNED, TWO)], False),
+        ([(JournalState.SKIPPED, ONE), (JournalState.FAILED, TWO)], False),
+    ],
+)
+def test_unfinished_means_that_something_may_be_public_and_something_is_not(path, records, unfinished):
+    write(path, *records)
+    history = read_journal(path)
+    assert history.unfinished([ONE.digests.sha256, TWO.digests.sha256]) is unfinished
+    assert history.complete is not unfinished
+
+
+def test_other_files_are_not_unfinished(path):
+    write(path, (JournalState.STARTED, ONE))
+    assert not read_journal(path).unfinished([TWO.digests.sha256])
+
+
+def test_unfinished_in_another_repository_counts(path):
+    write(path, (JournalState.PUBLISHED, ONE))
+    with open_journal(path) as journal:
+        journal.record(JournalState.PLANNED, [ONE], repository="github", url="https://ghcr.example/")
+    assert read_journal(path).unfinished([ONE.digests.sha256])
+
+
+def test_discarding_tells_what_is_public(path):
+    write(path, (JournalState.PUBLISHED, ONE), (JournalState.FAILED, TWO))
+    assert [each.filename for each in discard_journal(path)] == [ONE.filename]
+    assert not path.exists()
+
+
+def test_discarding_a_damaged_journal(path):
+    path.parent.mkdir()
+    path.write_text("nonsense\nnonsense\n")
+    assert discard_journal(path) == ()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_records_survive_a_kill(path):
+    code = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from publish_all.upload.journal import JournalEntry, JournalState, open_journal
+        with open_journal(Path(sys.argv[1])) as journal:
+            for number in range(10_000):
+                journal.append([JournalEntry(at=number, state=JournalState.STARTED, sha256=str(number),
+                                             url="u", repository="r", filename="f")])
+                print(number, flush=True)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True) as child:
+        told = [int(child.stdout.readline()) for _ in range(20)]
+        child.send_signal(signal.SIGKILL)
+    entries = read_journal(path).entries
+    assert {str(each) for each in told} <= {sha256 for sha256, _ in entries}

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
+
+from publish_all.errors import UsageError
+from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Destination, plan
+
+
+def names(release_plan):
+    return [each.distribution.filename for each in release_plan.steps]
+
+
+def test_smallest_wheel_opens_then_large_wheels_and_the_sdist_last():
+    files = [
+        distribution(tag=None, size=10),
+        distribution(tag="cp312-cp312-win_amd64", size=500),
+        distribution(tag="cp312-cp312-manylinux_2_28_x86_64", size=900),
+        distribution(tag="cp313-cp313-win_amd64", size=100),
+    ]
+    (only,) = plan(files, [Destination(repository=FakeRepository())]).repositories[0].releases
+    assert names(only) == [
+        "demo-1.0-cp313-cp313-win_amd64.whl",
+        "demo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "demo-1.0-cp312-cp312-win_amd64.whl",
+        "demo-1.0.tar.gz",
+    ]
+    assert [each.opens for each in only.steps] == [True, False, False, False]
+    assert only.steps[0].reason == OPENS
+    assert only.steps[1].reason == FOLLOWS.format(limit=4)
+
+
+def test_nothing_opens_alone_where_the_repository_bears_it():
+    repository = FakeRepository(capabilities=replace(PYPI_LIKE, opens_alone=False))
+    (only,) = plan([distribution()], [Destination(repository=repository)]).repositories[0].releases
+    assert [(each.opens, each.reason) for each in only.steps] == [(False, FREE.format(limit=4))]
+
+
+def test_release_with_an_sdist_only_is_opened_by_it():
+    (only,) = (
+        plan([distribution(tag=None)], [Destination(repository=FakeRepository())]).repositories[0].releases
+    )
+    assert names(only) == ["demo-1.0.tar.gz"]
+
+
+def test_files_are_grouped_by_normalised_project_and_version():
+    files = [distribution("Demo.One"), distribution("demo_one", tag=None), distribution("demo-one", "2.0")]
+    releases = plan(files, [Destination(repository=FakeRepository())]).repositories[0].releases
+    assert [(str(each.release), len(each.steps)) for each in releases] == [
+        ("demo-one 1.0", 2),
+        ("demo-one 2.0", 1),
+    ]
+
+
+def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
+    files = [distribution("a", variant="synapse"), distribution("b", variant="fabric"), distribution("c")]
+    planned = plan(
+        files,
+        [
+            Destination(repository=FakeRepository("first")),
+            Destination(repository=FakeRepository("second"), variants=frozenset({"fabric", None})),
+        ],
+    )
+    assert [
+        (each.repository.name, [str(one.release) for one in each.releases]) for each in planned.repositories
+    ] == [
+        ("first", ["a 1.0", "b 1.0", "c 1.0"]),
+        ("second", ["b 1.0", "c 1.0"]),
+    ]
+
+
+def test_the_same_file_named_twice_is_uploaded_once():
+    planned = plan([distribution(), distribution(folder="other")], [Destination(repository=FakeRepository())])
+    assert len(list(planned.repositories[0].steps)) == 1
+
+
+def test_two_files_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="two different files have the name demo"):
+        plan([distribution(), distribution(content="other")], [Destination(repository=FakeRepository())])

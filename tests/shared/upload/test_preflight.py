@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
+
+from publish_all._http_errors import Failure, HttpError
+from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
+from publish_all.events import Found, RepositoryWaiting
+from publish_all.findings import Diagnosis, Severity
+from publish_all.repositories.repository import State
+from publish_all.results import PlannedAction
+from publish_all.upload.journal import JournalEntry, JournalState, open_journal
+from publish_all.upload.plan import Destination, plan
+from publish_all.upload.preflight import PROPAGATION_SECONDS, decide, describe, preflight
+
+WHEEL, SDIST = distribution(), distribution(tag=None)
+DOWN = HttpError("Nothing answers.", failure=Failure.REFUSED, url="https://x/", retryable=True)
+UNKNOWN_HOST = HttpError("No such host.", failure=Failure.DNS, url="https://x/", hint="See the URL.")
+NO_TOKEN = CredentialError("pypi wants a credential", hint="Set PUBLISH_ALL_PYPI_TOKEN.")
+WRONG_URL = Diagnosis("PA441", "index-url-given", Severity.ERROR, "").found("an index, not an upload URL")
+NOTE = Diagnosis("PA450", "index-unknown", Severity.NOTE, "").found("no index is known")
+
+
+@pytest.fixture
+def ask(clock, events):
+    def ask(*repositories, files=(WHEEL, SDIST), **options):
+        planned = plan(files, [Destination(repository=each) for each in repositories])
+        with open_journal(None) as journal:
+            done = preflight(planned, journal=journal, listener=events, clock=clock, **options)
+        return planned, done
+
+    return ask
+
+
+def test_everything_is_asked_and_nothing_uploaded(ask):
+    first, second = FakeRepository("first"), FakeRepository("second")
+    _, done = ask(first, second)
+    done.require_clear()
+    for each in (first, second):
+        assert sorted(each.calls) == ["preflight 1", "states demo 1.0"]
+
+
+def test_states_become_decisions(ask):
+    repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256})
+    _, done = ask(repository)
+    decisions = done.repositories[0].decisions
+    assert decisions[WHEEL.filename].action is PlannedAction.PRESENT
+    assert decisions[SDIST.filename].action is PlannedAction.UPLOAD
+
+
+def test_conflict_in_the_second_of_three_stops_all(ask):
+    second = FakeRepository("second", held={WHEEL.filename: "other"})
+    _, done = ask(FakeRepository("first"), second, FakeRepository("third"))
+    with pytest.raises(ConflictError, match="second has files of the same names") as caught:
+        done.require_clear()
+    assert [each.where for each in caught.value.findings] == [f"second: {WHEEL.filename}"]
+
+
+def test_skip_existing_makes_a_conflict_a_warning(ask):
+    _, done = ask(FakeRepository(held={WHEEL.filename: "other"}), skip_existing=True)
+    done.require_clear()
+    assert done.repositories[0].decisions[WHEEL.filename].action is PlannedAction.SKIP
+    assert [each.severity for each in done.findings] == [Severity.WARNING]
+
+
+def test_findings_are_told(ask, events):
+    repository = FakeRepository(preflights=[(NOTE,)])
+    _, done = ask(repository)
+    done.require_clear()
+    assert [each.finding for each in events.of(Found)] == [NOTE]
+
+
+def test_missing_credential_has_its_own_error(ask):
+    _, done = ask(FakeRepository(preflights=[NO_TOKEN]))
+    with pytest.raises(CredentialError) as caught:
+        done.require_clear()
+    assert [each.hint for each in caught.value.findings] == ["Set PUBLISH_ALL_PYPI_TOKEN."]
+
+
+def test_missing_credential_is_moot_where_nothing_is_to_be_uploaded(ask):
+    held = {each.filename: each.digests.sha256 for each in (WHEEL, SDIST)}
+    ask(FakeRepository(preflights=[NO_TOKEN], held=held))[1].require_clear()
+
+
+def test_wrong_url_is_a_failed_check(ask):
+    _, done = ask(FakeRepository(preflights=[(WRONG_URL,)]))
+    with pytest.raises(CheckError) as caught:
+        done.require_clear()
+    assert caught.value.findings == (WRONG_URL,)
+
+
+def test_several_kinds_of_trouble_are_a_failed_check(ask):
+    _, done = ask(FakeRepository("a", preflights=[NO_TOKEN]), FakeRepository("b", preflights=[UNKNOWN_HOST]))
+    with pytest.raises(CheckError, match="a, b can't be published to") as caught:
+        done.require_clear()
+    assert len(caught.value.findings) == 2
+
+
+def test_server_that_comes_back_is_asked_again(ask, events):
+    repository = FakeRepository(preflights=[DOWN, DOWN], index_failures=[DOWN])
+    ask(repository)[1].require_clear()
+    assert len(events.of(RepositoryWaiting)) == 3
+
+
+def test_server_that_stays_down_is_given_up(ask):
+    repository = FakeRepository(preflights=[DOWN] * 100, index_failures=[DOWN] * 100)
+    with pytest.raises(RepositoryError, match="fake can't be reached") as caught:
+        ask(repository)[1].require_clear()
+    assert caught.value.exit_code == 1
+    assert len(caught.value.findings) == 1
+    assert len(repository.calls) == 12
+
+
+def test_what_can_not_pass_is_asked_once(ask):
+    repository = FakeRepository(preflights=[UNKNOWN_HOST])
+    _, done = ask(repository)
+    assert done.problem is not None
+    assert repository.calls.count("preflight 1") == 1
+
+
+def test_index_that_fails_stops_the_publish(ask):
+    repository = FakeRepository(index_failures=[RepositoryError("the index is broken")])
+    with pytest.raises(RepositoryError) as caught:
+        ask(repository)[1].require_clear()
+    assert caught.value.findings[0].message == "the index is broken"
+
+
+def test_plan_is_described_with_reasons(ask):
+    planned, done = ask(FakeRepository(held={SDIST.filename: SDIST.digests.sha256}))
+    report = describe(planned, done)
+    assert [(each.filename, each.action.value, each.reason) for each in report.files] == [
+        (WHEEL.filename, "upload", planned.repositories[0].releases[0].steps[0].reason),
+        (SDIST.filename, "present", "already there, the same bytes"),
+    ]
+    assert report.exit_code == 0
+
+
+def test_description_has_the_exit_code_of_a_real_run(ask):
+    planned, done = ask(FakeRepository(held={SDIST.filename: "other"}))
+    assert describe(planned, done).exit_code == 6
+
+
+def entry(state, *, age=0.0):
+    return JournalEntry(at=1000.0 - age, state=state, sha256="s", url="u", repository="r", filename="f")
+
+
+@pytest.mark.parametrize(
+    ("state", "journal", "action"),
+    [
+        (State.SAME, None, PlannedAction.PRESENT),
+        (State.DIFFERENT, entry(JournalState.PUBLISHED), PlannedAction.CONFLICT),
+        (State.UNKNOWN, None, PlannedAction.UPLOAD),
+        (State.UNKNOWN, entry(JournalState.PUBLISHED, age=1e6), PlannedAction.PRESENT),
+        (State.UNKNOWN, entry(JournalState.STARTED), PlannedAction.UPLOAD),
+        (State.ABSENT, None, PlannedAction.UPLOAD),
+        (State.ABSENT, entry(JournalState.STARTED), PlannedAction.UPLOAD),
+        (State.ABSENT, entry(JournalState.PUBLISHED), PlannedAction.PRESENT),
+        (State.ABSENT, entry(JournalState.PUBLISHED, age=PROPAGATION_SECONDS), PlannedAction.UPLOAD),
+        (State.ABSENT, entry(JournalState.VISIBLE), PlannedAction.UPLOAD),
+    ],
+)
+def test_decisions_weigh_index_and_journal(state, journal, action):
+    assert decide(state, journal, final_on_upload=True, skip_existing=False, now=1000.0).action is action
+
+
+def test_uploaded_is_not_published_where_a_commit_is_needed():
+    uploaded = entry(JournalState.UPLOADED)
+    for final, action in ((True, PlannedAction.PRESENT), (False, PlannedAction.UPLOAD)):
+        assert (
+            decide(State.ABSENT, uploaded, final_on_upload=final, skip_existing=False, now=1000.0).action
+            is action
+        )
+
+
+def test_repository_without_a_list_is_uploaded_to(ask):
+    _, done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
+    assert {each.action for each in done.repositories[0].decisions.values()} == {PlannedAction.UPLOAD}

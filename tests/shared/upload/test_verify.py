@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from upload_fakes.repository import FakeRepository, distribution, release
+
+from publish_all.events import VerifyWaiting
+from publish_all.results import Visibility
+from publish_all.upload.clock import Cancellation
+from publish_all.upload.verify import VerifyOptions, verify_releases
+from publish_all.upload.workers import Workers
+
+ONE, TWO = release(distribution("one")), release(distribution("two"))
+
+
+@pytest.fixture
+def verify(clock, events):
+    def verify(repository, *, cancellation=None, timeout=100.0):
+        workers = Workers(2, listener=events)
+        try:
+            return verify_releases(
+                repository,
+                [ONE, TWO],
+                options=VerifyOptions(timeout=timeout),
+                workers=workers,
+                clock=clock,
+                cancellation=cancellation or Cancellation(),
+            )
+        finally:
+            workers.close()
+
+    return verify
+
+
+def test_listed_at_once(verify, time):
+    seen = verify(FakeRepository())
+    assert seen.clear
+    assert set(seen.visibility.values()) == {Visibility.VISIBLE}
+    assert time.waits == []
+
+
+def test_only_what_is_missing_is_asked_again(verify):
+    repository = FakeRepository(lag=1)
+    assert verify(repository).clear
+    assert len(repository.calls) == 3
+
+
+def test_waits_grow_and_end_with_the_timeout(verify, time, events):
+    seen = verify(FakeRepository(lag=10**6), timeout=60.0)
+    assert time.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.5]
+    assert not seen.clear
+    assert len(events.of(VerifyWaiting)[0].missing) == 2
+
+
+def test_no_index_is_not_asked_twice(verify):
+    repository = FakeRepository(verifiable=False)
+    seen = verify(repository)
+    assert (seen.possible, seen.clear) == (False, True)
+    assert len(repository.calls) == 2
+
+
+def test_stopped(verify, time):
+    cancellation = Cancellation()
+    cancellation.cancel()
+    assert not verify(FakeRepository(lag=100), cancellation=cancellation).clear
+    assert time.waits == []
