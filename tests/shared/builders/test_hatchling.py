@@ -198,6 +198,25 @@ def test_what_git_ignores_is_not_shipped_and_the_tree_stays_clean(project: Path,
     assert git(project, "status", "--porcelain", "--ignored") == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges on Windows")
+def test_links_are_followed_but_not_to_what_git_ignores(project: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"outside/data.txt": "x"})
+    for link, meant in {
+        "demo/books": "../notebooks",
+        "demo/tools": "../made",
+        "demo/tool": "../made/tool",
+        "demo/about.md": "../README.md",
+        "demo/outside": "../../outside",
+    }.items():
+        (project / link).symlink_to(meant)
+    git(project, "add", "-A")
+    sdist, wheel = build_both(project, variant(project), tmp_path / "out")
+    assert {"demo/books/one.ipynb", "demo/about.md", "demo/outside/data.txt"} <= inside(wheel)
+    for leaked in ("demo/tools/tool", "demo/tool", "demo/books/secrets.env"):
+        assert leaked not in inside(wheel)
+        assert leaked not in members(sdist)
+
+
 def test_the_output_folder_is_not_packed_into_the_next_sdist(project: Path) -> None:
     output = project / "out"
     build_both(project, variant(project), output)
@@ -381,6 +400,25 @@ def test_build_hooks_run_once_for_each_file(project: Path, tmp_path: Path) -> No
     assert set((tmp_path / "out" / "folders.log").read_text().splitlines()) == {str(project)}
     with zipfile.ZipFile(wheel) as opened:
         assert opened.read("demo/generated.py") == b"demo-lite"
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+METADATA_HOOK = """\
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+class Custom(MetadataHookInterface):
+    def update(self, metadata):
+        metadata["description"] = "of " + metadata["name"]
+"""
+
+
+def test_metadata_hooks_run_under_the_name_of_the_variant(project: Path, tmp_path: Path) -> None:
+    write(project, {"hatch_build.py": METADATA_HOOK})
+    text = PYPROJECT.replace('dynamic = ["version"]', 'dynamic = ["version", "description"]')
+    write(project, {"pyproject.toml": text + "\n[tool.hatch.metadata.hooks.custom]\n"})
+    sdist, wheel = build_both(project, variant(project), tmp_path / "out")
+    with zipfile.ZipFile(wheel) as opened:
+        assert b"Summary: of demo-lite\n" in opened.read("demo_lite-1.2.3.dist-info/METADATA")
     assert_rebuilds(sdist, wheel, tmp_path)
 
 

@@ -62,7 +62,15 @@ class Shipped:
         path = _composed(path)
         if path.startswith(self._leave_out):
             return False
-        return ignore_vcs or not self._tree.in_git or path in self._known
+        if ignore_vcs or not self._tree.in_git:
+            return True
+        full = self._tree.root / path
+        if path in self._known:
+            return not full.is_symlink() or self._allows_meant(full)
+        # hatchling follows links to folders, where git lists the link alone.
+        return any(str(each) in self._known for each in PurePosixPath(path).parents) and self._allows_meant(
+            full
+        )
 
     def allows_forced(self, source: str, path: str) -> bool:
         """The same for a file below `source`, both absolute, which is included by force."""
@@ -71,19 +79,17 @@ class Shipped:
             return True
         return os.path.relpath(path, self._tree.root).replace(os.sep, "/") in self._tree.named(below)
 
+    def _allows_meant(self, link: Path) -> bool:
+        """A link out of the project means what it says; one into it must not lead to what git ignores."""
+        try:
+            meant = link.resolve().relative_to(self._tree.root)
+        except ValueError:
+            return True
+        return _composed(meant.as_posix()) in self._known
+
     @cached_property
-    def _known(self) -> _PathSet:
-        return _PathSet(self._tree.files)
-
-
-class _PathSet:
-    """Paths; a link to a folder stands for all that is seen through it."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = frozenset(_composed(each) for each in paths)
-
-    def __contains__(self, path: str) -> bool:
-        return path in self._paths or any(str(each) in self._paths for each in PurePosixPath(path).parents)
+    def _known(self) -> frozenset[str]:
+        return frozenset(map(_composed, self._tree.files))
 
 
 def _composed(path: str) -> str:
