@@ -58,3 +58,46 @@ def test_long_values_are_shortened():
     (found,) = differences({"a": ""}, variant(pyproject={"a": "x" * 200}))
     assert found.variant is not None
     assert len(found.variant) == 60
+
+
+def test_how_the_version_gets_in_is_no_difference():
+    dynamic = {
+        "project": {"name": "kindling", "dynamic": ["version"]},
+        "tool": {"hatch": {"version": {"path": "a"}}},
+    }
+    assert summary(dynamic, variant(pyproject={"project": {"name": "kindling-x", "version": "1"}})) == ()
+
+
+def test_each_item_of_a_list_has_a_line_in_the_diff():
+    text = unified_diff(BASE, variant())
+    assert '-    "a",\n' in text
+    assert '+    "c",\n' in text
+
+
+def test_a_file_of_poetrys_style_is_compared_key_by_key_too():
+    base = {
+        "project": {
+            "name": "k",
+            "version": "1",
+            "description": "d",
+            "authors": [{"name": "A", "email": "a@b"}],
+        }
+    }
+    poetry = {
+        "name": "k-x",
+        "version": "1",
+        "description": "other",
+        "authors": ["A <a@b>"],
+        "homepage": "https://h",
+        "dependencies": {"python": "^3.10", "a": "^1", "o": {"version": "^2", "optional": True}},
+        "extras": {"e": ["o"]},
+        "packages": [{"include": "k"}],
+    }
+    assert summary(base, variant(pyproject={"tool": {"poetry": poetry}})) == (
+        'description = "other"',
+        'urls = {Homepage = "https://h"}',
+        'requires-python = "^3.10"',
+        'dependencies = ["a ^1"]',
+        'optional-dependencies = {e = ["o"]}',
+        'poetry = {packages = [{include = "k"}]}',
+    )

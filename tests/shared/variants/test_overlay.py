@@ -35,6 +35,11 @@ def test_reads_and_writes_name_and_version_in_either_style(pyproject):
     assert ("project" in result) == ("project" in pyproject)
 
 
+def test_the_version_is_placed_after_the_name():
+    result = overlay.with_version({"project": {"name": "a", "description": "d"}}, "1")
+    assert list(result["project"]) == ["name", "version", "description"]
+
+
 def test_a_dynamic_version_is_none_that_is_stated():
     pyproject = {"project": {"name": "a", "dynamic": ["version"]}, "tool": {"poetry": {"version": "0.0.0"}}}
     assert overlay.static_version_of(pyproject) is None
@@ -52,7 +57,7 @@ def test_writing_the_version_removes_what_would_compute_another():
     }
     result = overlay.with_version(pyproject, "1.2")
     assert result == {
-        "project": {"version": "1.2", "name": "a", "dynamic": ["readme"]},
+        "project": {"name": "a", "version": "1.2", "dynamic": ["readme"]},
         "tool": {"hatch": {"build": {"x": 1}}, "setuptools": {"dynamic": {"readme": {"file": "R"}}}},
     }
 

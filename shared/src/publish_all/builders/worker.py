@@ -7,7 +7,6 @@ lines on what was standard output. The end of the input is the end of the parent
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
+from publish_all.builders.described import described
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -132,7 +132,7 @@ def build_all(
             begun = clock()
             builder = builders.of(variant)
             path = builder.build(variant, kind, folder)
-            built = _described(path, variant, kind, builder.name, clock() - begun)
+            built = described(path, variant, kind, builder=builder.name, seconds=clock() - begun)
             path.replace(request.output / path.name)
             found.append(built)
             listener(_finished(built))
@@ -160,7 +160,8 @@ class _Builders:
         self._tree = SourceTree(root, leave_out=leave_out)
         self._stages = Stages(self._tree, workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
-        os.environ["GIT_CEILING_DIRECTORIES"] = str(workspace.resolve())
+        ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
+        os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
         self._made: dict[Backend, Builder] = {}
 
     def of(self, variant: BuildVariant) -> Builder:
@@ -181,26 +182,6 @@ class _Builders:
         from publish_all.builders.pep517 import Pep517Builder
 
         return Pep517Builder(stages=self._stages)
-
-
-def _described(path: Path, variant: BuildVariant, kind: str, builder: str, seconds: float) -> BuiltFile:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return BuiltFile(
-        variant=variant.name,
-        project=variant.project,
-        version=variant.version,
-        filename=path.name,
-        kind=kind,
-        # PEP 427: the last three parts are the tags, and a build number may stand before them.
-        tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
-        size=path.stat().st_size,
-        sha256=digest.hexdigest(),
-        builder=builder,
-        seconds=seconds,
-    )
 
 
 def _finished(built: BuiltFile) -> BuildFinished:

@@ -7,10 +7,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from publish_all.variants import overlay
 from publish_all.variants.variant import BuildVariant
 
 _MISSING = object()
 _LONGEST = 60
+_POETRY_URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
+_POETRY_METADATA = frozenset(
+    [
+        "name",
+        "version",
+        "description",
+        "readme",
+        "keywords",
+        "classifiers",
+        "license",
+        "authors",
+        "maintainers",
+        "scripts",
+        "homepage",
+        "repository",
+        "documentation",
+        "urls",
+        "dependencies",
+        "extras",
+        "plugins",
+    ]
+)
+# What a table of variants has columns of its own for.
+_COLUMNS = frozenset({"project.name", "project.version", "tool.poetry.name", "tool.poetry.version"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,24 +64,98 @@ def differences(base: Mapping[str, Any], variant: BuildVariant) -> tuple[Differe
 
 def summary(base: Mapping[str, Any], variant: BuildVariant) -> tuple[str, ...]:
     """The differences for a table: one short text for each key, added and dropped list items by name."""
-    found = []
-    for each in _changes("", without_ours(base), variant.pyproject):
-        key, below, above = each
-        if key.endswith(("name", "version")) and key.count(".") <= 2:  # they have columns of their own
-            continue
-        found.append(_summarised(key, below, above))
+    found = [
+        _summarised(key, below, above)
+        for key, below, above in _changes(
+            "", _as_project(_versioned(without_ours(base), variant)), _as_project(variant.pyproject)
+        )
+        if key not in _COLUMNS
+    ]
     found += [f"{key} {_shown(value)}" for key, value in _selections(variant)]
     return tuple(found)
 
 
+def _as_project(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metadata where `[project]` has it, so that files of both styles can be compared. For people only."""
+    project = dict(overlay.table(pyproject, "project"))
+    poetry = dict(overlay.table(pyproject, "tool", "poetry"))
+    if overlay.is_poetry_style(pyproject):
+        project = _poetry_metadata(poetry)
+        poetry = {key: value for key, value in poetry.items() if key not in _POETRY_METADATA}
+    for key in ("authors", "maintainers"):
+        if key in project:
+            project[key] = [each if isinstance(each, str) else overlay.person(each) for each in project[key]]
+    rest = {key: value for key, value in pyproject.items() if key != "project"}
+    tool = {**overlay.table(pyproject, "tool"), **({"poetry": poetry} if poetry else {})}
+    if not poetry:
+        tool.pop("poetry", None)
+    return {**rest, "project": project, "tool": tool}
+
+
+def _poetry_metadata(poetry: Mapping[str, Any]) -> dict[str, Any]:
+    same = (
+        "name",
+        "version",
+        "description",
+        "readme",
+        "keywords",
+        "classifiers",
+        "license",
+        "authors",
+        "maintainers",
+    )
+    project = {key: poetry[key] for key in (*same, "scripts") if key in poetry}
+    urls = {label: poetry[key] for key, label in _POETRY_URLS.items() if key in poetry} | dict(
+        poetry.get("urls", {})
+    )
+    wanted = dict(poetry.get("dependencies", {}))
+    python = wanted.pop("python", None)
+    optional = [
+        name for name, entry in wanted.items() if isinstance(entry, Mapping) and entry.get("optional")
+    ]
+    found = {
+        "urls": urls,
+        "requires-python": python,
+        "dependencies": [_requirement(name, entry) for name, entry in wanted.items() if name not in optional],
+        "optional-dependencies": dict(poetry.get("extras", {})),
+        "entry-points": dict(poetry.get("plugins", {})),
+    }
+    return {**project, **{key: value for key, value in found.items() if value}}
+
+
+def _requirement(name: str, entry: Any) -> str:
+    return f"{name} {entry if isinstance(entry, str) else _shown(entry)}"
+
+
+def _versioned(base: Mapping[str, Any], variant: BuildVariant) -> Mapping[str, Any]:
+    """How the version gets in is the same for the project and its variants, so it is no difference between them."""
+    return base if overlay.name_of(base) is None else overlay.with_version(base, variant.version)
+
+
 def unified_diff(base: Mapping[str, Any], variant: BuildVariant) -> str:
     """The variant's pyproject.toml against the project's, as a unified diff of TOML; empty where they are equal."""
-    import tomlkit
-
-    before = tomlkit.dumps(without_ours(base)).splitlines(keepends=True)
-    after = tomlkit.dumps(dict(variant.pyproject)).splitlines(keepends=True)
+    before, after = (
+        _toml(each).splitlines(keepends=True) for each in (without_ours(base), variant.pyproject)
+    )
     names = ("pyproject.toml", f"pyproject.toml ({variant.label})")
     return "".join(difflib.unified_diff(before, after, *names))
+
+
+def _toml(pyproject: Mapping[str, Any]) -> str:
+    """With each item of a list on a line of its own, so that a diff shows which one differs."""
+    import tomlkit
+
+    document = tomlkit.item(dict(pyproject))
+    _spread(document)
+    return str(document.as_string())
+
+
+def _spread(table: Any) -> None:
+    for value in table.values():
+        if isinstance(value, Mapping):
+            _spread(value)
+        elif isinstance(value, list) and hasattr(value, "multiline"):
+            value.multiline(len(value) > 1)
 
 
 def without_ours(pyproject: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,8 +108,11 @@ def _with_text(pyproject: Mapping[str, Any], key: str, value: str) -> Table:
 
 
 def _placed(of: Table, key: str, value: str) -> Table:
-    """With the key where it is, or first: the head of a table is where people look for it."""
-    return {**of, key: value} if key in of else {key: value, **of}
+    """With the key where it is, or at the head of the table, where people look for it: the name, then the version."""
+    if key in of:
+        return {**of, key: value}
+    head = {"name": of["name"]} if key == "version" and "name" in of else {}
+    return {**head, key: value, **{other: each for other, each in of.items() if other not in head}}
 
 
 def _drop(tool: Table, path: tuple[str, ...], key: str) -> None:
@@ -195,12 +198,13 @@ def _set_license(poetry: Table, value: Any, where: str) -> None:
 def _people(key: str) -> Callable[[Table, Any, str], None]:
     def put(poetry: Table, value: Any, where: str) -> None:
         del where
-        poetry[key] = [_person(each) for each in value]
+        poetry[key] = [person(each) for each in value]
 
     return put
 
 
-def _person(entry: Mapping[str, str]) -> str:
+def person(entry: Mapping[str, str]) -> str:
+    """`Name <email>`, or the one of them that there is."""
     name, email = entry.get("name", ""), entry.get("email", "")
     return f"{name} <{email}>" if name and email else name or email
 
