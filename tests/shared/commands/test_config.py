@@ -134,6 +134,14 @@ def test_a_platform_wheel_is_shown_by_its_tag(show, project):
     assert (last.key, last.value) == ("tool.publish-all.wheels.py3-none-any", {"include": ["a"]})
 
 
+def test_a_variant_that_states_nothing_is_shown_all_the_same(show, project):
+    (project / "pyproject.toml").write_text("[tool.publish-all.variants.a]\n")
+
+    last = show().settings[-1]
+
+    assert (last.key, last.value, last.origin) == ("tool.publish-all.variants.a", {}, "pyproject.toml:1")
+
+
 def test_an_unknown_destination_is_an_error(show, project):
     (project / "pyproject.toml").write_text("[tool.publish-all]\npublish-to = ['gihub']\n")
 

@@ -97,9 +97,12 @@ def _repository_settings(repository: RepositoryConfig) -> Iterator[Setting]:
 
 
 def _stated(config: ProjectConfig, path: KeyPath) -> Iterator[Setting]:
+    """The keys of a table that pyproject.toml states; the table itself where it is empty, as a variant may be."""
     table = _value_at(config, path)
-    for key in table if isinstance(table, Mapping) else ():
-        yield _setting(config, (*path, key), table[key])
+    if isinstance(table, Mapping):
+        yield from (_setting(config, (*path, key), table[key]) for key in table)
+        if not table:
+            yield _setting(config, path, table)
 
 
 def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
