@@ -138,10 +138,11 @@ def _write(
 
 
 def _release(
-    config: ProjectConfig, now: ResolvedVersion, text: str, options: VersionOptions
+    config: ProjectConfig, now: ResolvedVersion | None, text: str, options: VersionOptions
 ) -> VersionResult:
     around = options.around
-    plan = plan_release(config, text, current=now.version, environment=around.environment, run=around.run)
+    current = now.version if now is not None else None
+    plan = plan_release(config, text, current=current, environment=around.environment, run=around.run)
     go = not options.dry_run and options.confirm(plan)
     if go:
         carry_out(config, plan, environment=around.environment, run=around.run)

@@ -15,7 +15,15 @@ from packaging.version import Version
 
 from publish_all._process import Completed, Run
 from publish_all.errors import VersionError
-from publish_all.version.tags import highest, shape_pattern, shapes, starts, tag_version
+from publish_all.version.tags import (
+    highest,
+    is_version,
+    prefixes,
+    shape_pattern,
+    shapes_of,
+    starts,
+    tag_version,
+)
 
 # Where the user's or the machine's settings are, and git itself. Everything else of GIT_* says which
 # repository, index or object store a process is to use: a hook's must not lead us to another one.
@@ -178,20 +186,21 @@ def _selection(listed: str, prefix: str) -> Sequence[str]:
 
     By shape, so that thousands of tags make a short command line; whichever of both lists is shorter.
     """
-    names = set(re.findall(r" refs/tags/(.+?)(?:\^\{\})?$", shapes(listed), re.MULTILINE))
-    good = sorted(each for each in names if tag_version(each, prefix) is not None)
+    heads = prefixes(prefix)
+    literal = "|".join(re.escape(each) for each in heads)
+    found = re.findall(rf" refs/tags/({literal})([0-9].*?)(?:\^\{{\}})?$", listed, re.MULTILINE)
+    # With the head apart: its own digits are literal.
+    names = {
+        (head, shape) for head in heads for shape in shapes_of(rest for each, rest in found if each == head)
+    }
+    good = sorted(each for each in names if is_version(each[1]))
+    bad = sorted(each for each in names if not is_version(each[1]))
     if not good:
         return ("--exclude=*",)
-    patterns = [f"--match={each}" for each in starts(prefix)]
-    bad = sorted(each for each in names - set(good) if _begins_like_a_version(each, prefix))
     if len(bad) <= len(good):
-        return (*patterns, *(f"--exclude={shape_pattern(each)}" for each in bad))
-    return tuple(f"--match={shape_pattern(each)}" for each in good)
-
-
-def _begins_like_a_version(shape: str, prefix: str) -> bool:
-    starting = (f"{each}0" for each in (("v", "") if prefix in {"", "v"} else (prefix,)))
-    return shape.startswith(tuple(shapes(each) for each in starting))
+        patterns = [f"--match={each}" for each in starts(prefix)]
+        return (*patterns, *(f"--exclude={shape_pattern(head, shape)}" for head, shape in bad))
+    return tuple(f"--match={shape_pattern(head, shape)}" for head, shape in good)
 
 
 def _tags_beside(listed: str, tag: str) -> list[str]:

@@ -43,17 +43,25 @@ def starts(prefix: str) -> tuple[str, ...]:
     return tuple(f"{_escaped(each)}[0-9]*" for each in prefixes(prefix))
 
 
-def shapes(names: str) -> str:
+def shapes_of(names: Iterable[str]) -> frozenset[str]:
     """The names with every digit as 0: names of one shape are all versions, or none is.
 
     The grammar of PEP 440 has no rule about which digit it is.
     """
-    return names.translate(_DIGITS)
+    return frozenset("\n".join(names).translate(_DIGITS).split("\n")) - {""}
 
 
-def shape_pattern(shape: str) -> str:
-    """The glob pattern of all names of a shape."""
-    return _escaped(shape).replace("0", "[0-9]")
+def shape_pattern(head: str, shape: str) -> str:
+    """The glob pattern of all names that are `head`, taken literally, and a name of the shape."""
+    return _escaped(head) + _escaped(shape).replace("0", "[0-9]")
+
+
+def is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return text.isascii()
 
 
 def _escaped(text: str) -> str:
