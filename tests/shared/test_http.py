@@ -282,6 +282,8 @@ def test_a_certificate_file_that_is_missing_is_named(tmp_path: Path):
 
 def test_makes_a_session_for_the_real_network():
     session = make_session()
+    with pytest.raises(HttpError, match="not encrypted"):
+        session.request("GET", "http://corp.example/")
     session.close()
 
 

@@ -246,7 +246,9 @@ def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
 
 def test_a_refused_credential_is_named_by_its_origin_and_never_shown(attempt: Attempt):
     (finding,) = classify(reply(401, "who is s3cret-token?"), attempt, now=0).findings
-    assert "the user ada with the credential from environment variable PUBLISH_ALL_CORP_TOKEN" in finding.message
+    assert (
+        "the user ada with the credential from environment variable PUBLISH_ALL_CORP_TOKEN" in finding.message
+    )
     assert "s3cret" not in finding.message
 
 

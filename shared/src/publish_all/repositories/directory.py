@@ -14,8 +14,8 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -71,11 +71,13 @@ class DirectoryRepository:
         root: Path,
         capabilities: Capabilities,
         lock_timeout: float = LOCK_TIMEOUT,
+        writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK),
     ) -> None:
         self._config = config
         self._root = root
         self._capabilities = capabilities
         self._lock_timeout = lock_timeout
+        self._writable = writable
 
     @property
     def name(self) -> str:
@@ -98,7 +100,7 @@ class DirectoryRepository:
         """Can the folder, or the folder that it is to be made in, be written?"""
         del releases
         existing = next(each for each in (self._root, *self._root.parents) if each.exists())
-        if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        if existing.is_dir() and self._writable(existing):
             return ()
         what = "can't be written" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}.", "Choose another folder as `url`."),)
@@ -126,7 +128,9 @@ class DirectoryRepository:
         except OSError as error:
             return UploadOutcome(status=UploadStatus.REFUSED, findings=(self._unusable(error),))
         finally:
-            part.unlink(missing_ok=True)
+            # Gone already when all went well, and out of reach when the folder is.
+            with suppress(OSError):
+                part.unlink()
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Write the pages of the project, and the list of projects, from the files that are there."""

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.distributions.distribution import Distribution, Release
+from publish_all.errors import RepositoryError
+from publish_all.repositories.directory import DirectoryRepository
+from publish_all.repositories.repository import State, UploadStatus
+from publish_all.repositories.select import capabilities_of
+
+MakeDistribution = Callable[..., Distribution]
+MakeRelease = Callable[..., Release]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "my index"
+
+
+@pytest.fixture
+def make(root: Path) -> Callable[..., DirectoryRepository]:
+    def make(lock_timeout: float = 5) -> DirectoryRepository:
+        config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(root))
+        return DirectoryRepository(
+            config, root=root, capabilities=capabilities_of(config), lock_timeout=lock_timeout
+        )
+
+    return make
+
+
+@pytest.fixture
+def repository(make: Callable[..., DirectoryRepository]) -> DirectoryRepository:
+    return make()
+
+
+@pytest.fixture
+def wheel(make_distribution: MakeDistribution) -> Distribution:
+    return make_distribution()
+
+
+def files_of(folder: Path) -> set[str]:
+    return {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()}
+
+
+def test_publishes_a_release(
+    repository: DirectoryRepository, root: Path, wheel, make_distribution, release_of: MakeRelease
+):
+    sdist = make_distribution(kind="sdist")
+    release = release_of(wheel, sdist)
+    assert set(repository.states(release).values()) == {State.ABSENT}
+    assert [repository.upload(each).status for each in release.distributions] == [UploadStatus.UPLOADED] * 2
+    assert repository.verify(release).missing == (wheel.filename, sdist.filename)
+    assert repository.commit(release).complete
+    found = repository.verify(release)
+    assert (found.visible, found.missing, found.different) == ((wheel.filename, sdist.filename), (), ())
+    assert set(repository.states(release).values()) == {State.SAME}
+    assert files_of(root) == {
+        ".publish-all.lock",
+        "simple/index.html",
+        "simple/index.json",
+        "simple/kindling/index.html",
+        "simple/kindling/index.json",
+        f"simple/kindling/{wheel.filename}",
+        f"simple/kindling/{wheel.filename}.metadata",
+        f"simple/kindling/{sdist.filename}",
+    }
+
+
+def test_pages_hold_hashes_requirements_and_metadata(
+    repository: DirectoryRepository, root: Path, wheel, release_of: MakeRelease
+):
+    repository.upload(wheel)
+    repository.commit(release_of(wheel))
+    (listed,) = json.loads((root / "simple/kindling/index.json").read_bytes())["files"]
+    assert listed["url"] == wheel.filename
+    assert listed["hashes"] == {"sha256": wheel.digests.sha256}
+    assert (listed["size"], listed["requires-python"]) == (wheel.size, ">=3.10")
+    assert (root / f"simple/kindling/{wheel.filename}.metadata").read_bytes() == wheel.core_metadata
+    page = (root / "simple/kindling/index.html").read_text()
+    assert f'href="{wheel.filename}#sha256={wheel.digests.sha256}"' in page
+    assert 'data-requires-python="&gt;=3.10"' in page
+    assert 'data-core-metadata="sha256=' in page
+    assert 'href="kindling/"' in (root / "simple/index.html").read_text()
+
+
+def test_project_folders_are_normalised(
+    repository: DirectoryRepository, root: Path, make_distribution, release_of
+):
+    spelt = make_distribution(project="Kindling_Synapse")
+    repository.upload(spelt)
+    assert repository.commit(release_of(spelt)).complete
+    assert (root / "simple/kindling-synapse" / spelt.filename).is_file()
+
+
+def test_the_same_bytes_again_change_nothing(repository: DirectoryRepository, root: Path, wheel, release_of):
+    release = release_of(wheel)
+    repository.upload(wheel)
+    repository.commit(release)
+    before = {each: each.stat().st_mtime_ns for each in (root / "simple").rglob("*")}
+    assert repository.upload(wheel).status is UploadStatus.PRESENT
+    repository.commit(release)
+    assert {each: each.stat().st_mtime_ns for each in (root / "simple").rglob("*") if each.is_file()} == {
+        each: when for each, when in before.items() if each.is_file()
+    }
+
+
+def test_other_bytes_are_a_conflict(
+    repository: DirectoryRepository, root: Path, wheel, make_distribution, release_of
+):
+    repository.upload(wheel)
+    other = make_distribution(content="other", folder="other")
+    assert repository.states(release_of(other)) == {other.filename: State.DIFFERENT}
+    outcome = repository.upload(other)
+    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.CONFLICT, "PA410")
+    assert (root / "simple/kindling" / wheel.filename).read_bytes() == wheel.path.read_bytes()
+
+
+def test_other_bytes_of_the_same_size_are_seen(
+    repository: DirectoryRepository, wheel, make_distribution, release_of
+):
+    repository.upload(make_distribution(content="aaa", folder="a"))
+    same_size = make_distribution(content="bbb", folder="b")
+    assert repository.states(release_of(same_size)) == {wheel.filename: State.DIFFERENT}
+
+
+def test_pages_come_from_the_files_alone(
+    repository: DirectoryRepository, root: Path, make_distribution, release_of
+):
+    old, new = make_distribution(version="1.0"), make_distribution(version="1.10")
+    for each in (old, new):
+        repository.upload(each)
+        repository.commit(release_of(each))
+    first = (root / "simple/kindling/index.json").read_bytes()
+    assert json.loads(first)["versions"] == ["1.0", "1.10"]
+    for each in (root / "simple").rglob("index.*"):
+        each.write_text("broken")
+    repository.commit(release_of(old))
+    assert (root / "simple/kindling/index.json").read_bytes() == first
+    (root / "simple/kindling" / new.filename).unlink()
+    repository.commit(release_of(old))
+    assert json.loads((root / "simple/kindling/index.json").read_bytes())["versions"] == ["1.0"]
+
+
+def test_a_broken_file_is_left_out_with_a_finding(
+    repository: DirectoryRepository, root: Path, wheel, release_of
+):
+    repository.upload(wheel)
+    (root / "simple/kindling/kindling-2.0-py3-none-any.whl").write_bytes(b"half")
+    outcome = repository.commit(release_of(wheel))
+    assert outcome.complete
+    assert outcome.findings[0].code == "PA439"
+    assert "kindling-2.0" not in (root / "simple/kindling/index.html").read_text()
+
+
+def test_a_foreign_file_is_not_listed(
+    repository: DirectoryRepository, root: Path, wheel, make_distribution, release_of
+):
+    repository.upload(wheel)
+    foreign = make_distribution(project="tinder")
+    (root / "simple/kindling" / foreign.filename).write_bytes(foreign.path.read_bytes())
+    repository.commit(release_of(wheel))
+    assert "tinder" not in (root / "simple/kindling/index.html").read_text()
+
+
+def test_a_commit_without_the_files_is_not_complete(repository: DirectoryRepository, wheel, release_of):
+    assert not repository.commit(release_of(wheel)).complete
+
+
+def test_verify_sees_damage(repository: DirectoryRepository, root: Path, wheel, release_of):
+    release = release_of(wheel)
+    repository.upload(wheel)
+    repository.commit(release)
+    (root / "simple/kindling" / wheel.filename).write_bytes(b"damaged")
+    assert repository.verify(release).different == (wheel.filename,)
+    (root / "simple/kindling/index.html").write_text("nothing")
+    found = repository.verify(release)
+    assert (found.missing, found.findings[0].code) == ((wheel.filename,), "PA460")
+
+
+def test_a_file_that_changed_is_not_taken(repository: DirectoryRepository, root: Path, wheel):
+    wheel.path.write_bytes(b"changed")
+    outcome = repository.upload(wheel)
+    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA462")
+    assert files_of(root / "simple") == set()
+
+
+def test_a_file_that_is_gone_is_an_outcome(repository: DirectoryRepository, wheel):
+    wheel.path.unlink()
+    assert repository.upload(wheel).status is UploadStatus.REFUSED
+
+
+def test_reports_progress(repository: DirectoryRepository, wheel):
+    seen: list[int] = []
+    repository.upload(wheel, progress=seen.append)
+    assert seen == [wheel.size]
+
+
+def test_another_writer_is_waited_for_and_then_reported(make, root: Path, wheel, release_of):
+    repository = make(lock_timeout=0.05)
+    root.mkdir()
+    with FileLock(root / ".publish-all.lock"):
+        assert repository.upload(wheel).status is UploadStatus.TRANSIENT
+        outcome = repository.commit(release_of(wheel))
+    assert (outcome.complete, outcome.retryable, outcome.findings[0].code) == (False, True, "PA461")
+    assert repository.upload(wheel).status is UploadStatus.UPLOADED
+    assert not [each for each in files_of(root) if each.endswith(".part")]
+
+
+def test_many_threads_write_one_index(make, root: Path, make_distribution, release_of):
+    files = [make_distribution(version=f"1.{each}") for each in range(8)]
+    complete: list[bool] = []
+
+    def publish(distribution: Distribution) -> None:
+        repository = make()
+        repository.upload(distribution)
+        complete.append(repository.commit(release_of(distribution)).complete)
+
+    threads = [threading.Thread(target=publish, args=(each,)) for each in files]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert complete == [True] * 8
+    assert len(json.loads((root / "simple/kindling/index.json").read_bytes())["files"]) == 8
+
+
+def test_two_writers_of_one_name_with_other_bytes_end_in_one_conflict(make, make_distribution):
+    files = [make_distribution(content=each, folder=each) for each in "ab"]
+    statuses: list[UploadStatus] = []
+    threads = [
+        threading.Thread(target=lambda each=each: statuses.append(make().upload(each).status))
+        for each in files
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert set(statuses) == {UploadStatus.UPLOADED, UploadStatus.CONFLICT}
+
+
+class TestPreflight:
+    def test_a_folder_that_can_be_made_is_fine_and_not_made(
+        self, repository: DirectoryRepository, root, wheel, release_of
+    ):
+        assert repository.preflight((release_of(wheel),)) == ()
+        assert not root.exists()
+
+    def test_a_file_in_its_place_is_found(self, repository: DirectoryRepository, root: Path):
+        root.write_text("")
+        (finding,) = repository.preflight(())
+        assert (finding.code, finding.hint) == ("PA460", "Choose another folder as `url`.")
+
+    def test_a_folder_that_cannot_be_written_is_found(self, root: Path):
+        config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(root))
+        asked: list[Path] = []
+
+        def writable(folder: Path) -> bool:
+            asked.append(folder)
+            return False
+
+        repository = DirectoryRepository(
+            config, root=root, capabilities=capabilities_of(config), writable=writable
+        )
+        assert repository.preflight(())[0].code == "PA460"
+        assert asked == [root.parent]
+
+
+def test_a_folder_that_became_a_file_is_an_outcome(
+    repository: DirectoryRepository, root: Path, wheel, release_of
+):
+    root.write_text("")
+    assert repository.upload(wheel).findings[0].code == "PA460"
+    assert repository.commit(release_of(wheel)).findings[0].code == "PA460"
+
+
+def test_states_raise_what_cannot_be_read(
+    repository: DirectoryRepository, root: Path, wheel, release_of, monkeypatch
+):
+    repository.upload(wheel)
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(root))
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(RepositoryError, match="Permission denied"):
+        repository.states(release_of(wheel))
+
+
+def test_names_what_to_install_from(repository: DirectoryRepository, root: Path, wheel, release_of):
+    release = release_of(replace(wheel))
+    assert (
+        repository.install_command(release) == f"pip install --index-url {root.as_uri()}/simple kindling==1.0"
+    )
+    assert repository.page(release) == f"{root.as_uri()}/simple/kindling/index.html"
+    assert "%20" in repository.url
