@@ -19,6 +19,7 @@ from publish_all.credentials.source import CredentialRequest
 from publish_all.credentials.value import refused
 
 ATTEMPTS = 3
+_AUDIENCE_ATTEMPTS = 2  # it is asked in preflight, where a server that is down must be told soon
 RETRYABLE = frozenset({429, 500, 502, 503, 504})
 
 _OWN_AUDIENCES: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -75,9 +76,9 @@ def ask_for_audience(http: Http, base: str, *, sleep: Callable[[float], None] = 
     """Ask a host for its audience; what may pass is tried again."""
     url = f"{base}/_/oidc/audience"
     why = ""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(_AUDIENCE_ATTEMPTS):
         if attempt:
-            sleep(2.0**attempt)
+            sleep(1.0)
         try:
             answer = http.request("GET", url, headers={"Accept": "application/json"})
         except HttpError as error:

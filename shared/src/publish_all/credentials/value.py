@@ -12,6 +12,8 @@ from publish_all.findings import Finding
 
 TOKEN_USER = "__token__"  # noqa: S105 - the user name that goes with every API token of PyPI
 
+_TOKEN_STARTS = ("pypi-", "ghp_", "ghs_", "gho_", "ghu_", "github_pat_")
+
 
 def clean(value: str, *, origin: str, listener: Listener) -> str | None:
     """The value without white space around it; None when nothing is left.
@@ -37,7 +39,18 @@ def clean(value: str, *, origin: str, listener: Listener) -> str | None:
 def made(
     request: CredentialRequest, *, username: str, secret: str, origin: str, kind: CredentialKind | None = None
 ) -> Credential:
-    """A credential for the host of the request; without `kind`, the user name tells it."""
+    """A credential for the host of the request; without `kind`, the user name tells it.
+
+    Raises `CredentialError` when the user name is a token: names are shown, tokens are not.
+    """
+    if username.startswith(_TOKEN_STARTS):
+        raise refused(
+            diagnoses.CREDENTIAL_MALFORMED.found(
+                f"The user name that goes with {origin} is a token.",
+                where=origin,
+                hint=f"Give the token as the password, and {TOKEN_USER} as the user name.",
+            )
+        )
     told = CredentialKind.TOKEN if username == TOKEN_USER else CredentialKind.PASSWORD
     return Credential(
         username=username, secret=Secret(secret), host=host_of(request.url), kind=kind or told, origin=origin
