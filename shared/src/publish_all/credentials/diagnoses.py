@@ -161,3 +161,9 @@ TRUSTED_PUBLISHING_UNUSED: Final = Diagnosis(
 )
 
 ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Diagnosis))
+
+
+def documented() -> str:
+    """The table of findings in Markdown, for the reference documentation."""
+    rows = (f"| {each.code} | {each.slug} | {each.severity.value} | {each.why} |" for each in ALL)
+    return "\n".join(("| code | name | severity | meaning |", "| --- | --- | --- | --- |", *rows))
