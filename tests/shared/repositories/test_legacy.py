@@ -377,7 +377,7 @@ class TestPreflight:
         network.on("POST", URL, answer(401))
         with pytest.raises(CredentialError) as caught:
             make_legacy().preflight((release_of(wheel),))
-        assert caught.value.findings[0].code == "PA402"
+        assert caught.value.findings[0].code == "PA307"
         assert "environment" in (caught.value.hint or "")
 
     def test_no_credential_is_fine_where_none_is_wanted(
@@ -388,7 +388,8 @@ class TestPreflight:
         assert make_legacy().preflight((release_of(wheel),)) == ()
 
     @pytest.mark.parametrize(
-        ("status", "code"), [(404, "PA442"), (405, "PA442"), (501, "PA442"), (308, "PA440"), (200, "PA445")]
+        ("status", "code"),
+        [(404, "PA442"), (405, "PA442"), (501, "PA442"), (308, "PA440"), (200, "PA445"), (500, "PA445")],
     )
     def test_finds_what_is_no_upload_url(self, make_legacy, network, answer, wheel, release_of, status, code):
         network.on("POST", URL, answer(status, headers={"Location": "/elsewhere/"}))
@@ -410,7 +411,7 @@ class TestPreflight:
         assert finding.code == "PA441"
         assert network.sent == []
 
-    @pytest.mark.parametrize("status", [429, 500, 503])
+    @pytest.mark.parametrize("status", [429, 502, 503])
     def test_a_server_in_trouble_is_an_error_that_may_pass(
         self, make_legacy, network, answer, wheel, release_of, status
     ):

@@ -254,7 +254,7 @@ def test_a_refused_credential_is_named_by_its_origin_and_never_shown(attempt: At
 
 def test_no_credential_was_sent():
     (finding,) = classify(reply(401), Attempt(repository="corp", url=URL), now=0).findings
-    assert finding.code == "PA402"
+    assert finding.code == "PA307"
 
 
 def test_server_text_is_made_fit_to_be_shown(attempt: Attempt):

@@ -12,12 +12,6 @@ CREDENTIAL_REFUSED: Final = Diagnosis(
     Severity.ERROR,
     "The repository does not accept the credential: it is wrong, revoked, or expired.",
 )
-CREDENTIAL_WANTED: Final = Diagnosis(
-    "PA402",
-    "credential-wanted",
-    Severity.ERROR,
-    "The repository lets nobody upload without a credential, and none was sent.",
-)
 NOT_ALLOWED: Final = Diagnosis(
     "PA403",
     "upload-not-allowed",
@@ -211,8 +205,8 @@ UPLOAD_API_DOUBTFUL: Final = Diagnosis(
     "PA445",
     "upload-api-doubtful",
     Severity.WARNING,
-    "The server answers an empty upload as if all were well, which no repository does: it may be a page "
-    "to log in.",
+    "To an upload without a file, which repositories refuse as a mistake of the client, the server answers "
+    "that all is well, or that it failed. It may be a page to log in, or a repository of another kind.",
 )
 ATTESTATIONS_REFUSED: Final = Diagnosis(
     "PA446",

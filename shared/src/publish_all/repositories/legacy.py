@@ -116,11 +116,12 @@ class LegacyRepository:
         reply = self._session.request(
             "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=body
         )
-        if 200 <= reply.status < 300:
+        # 500 is what some servers make of a missing file, so it does not say that they are in trouble.
+        if 200 <= reply.status < 300 or reply.status == 500:
             finding = attempt.finding(
                 known.UPLOAD_API_DOUBTFUL,
                 f"{attempt.url} answers {reply.status} to an upload without a file.",
-                "See whether the URL is the one to upload to.",
+                "If uploads fail, see whether the URL is the one to upload to.",
             )
             return UploadOutcome(status=UploadStatus.UPLOADED, findings=(finding,))
         outcome = classify(reply, attempt, now=self._clock())

@@ -13,6 +13,7 @@ from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
+from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.source import Credential
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Diagnosis, Finding
@@ -166,7 +167,7 @@ def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -
 
 def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
     if attempt.credential is None:
-        diagnosis = known.CREDENTIAL_WANTED
+        diagnosis = CREDENTIAL_MISSING
     else:
         diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
     hint = (
@@ -204,7 +205,7 @@ def _outcome(
 
 def _message(status: UploadStatus, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
     name, credential = attempt.repository, attempt.credential
-    if diagnosis is known.CREDENTIAL_WANTED:
+    if diagnosis is CREDENTIAL_MISSING:
         return f"{name} lets nobody upload without a credential, and there is none ({said})."
     if diagnosis is known.NO_UPLOAD_API:
         return f"{name} takes no uploads at {shown_url(attempt.url)}: {said}"
