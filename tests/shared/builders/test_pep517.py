@@ -148,3 +148,25 @@ def test_in_tree_backends_and_objects_within_modules(make_tree, tmp_path, make_v
 def test_metadata_comes_from_a_wheel_where_there_is_no_hook_for_it(make_tree, tmp_path):
     root = make_tree(IN_TREE)
     assert "Version: 7" in metadata_of(root, IN_TREE_CONFIG, tmp_path / "metadata")
+
+
+def test_setuptools_scm_gets_its_version_file_and_a_repository_to_ask(
+    make_tree, tmp_path, make_variant, monkeypatch
+):
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "setuptools_scm.py").write_text(
+        "from pathlib import Path\n"
+        "def dump_version(root, version, write_to, template=None):\n"
+        "    Path(root, write_to).write_text((template or '{version}').format(version=version))\n"
+    )
+    monkeypatch.syspath_prepend(modules)
+    pyproject = config("flit", setuptools_scm={"version_file": "src/demo/_version.py"})
+    pyproject["build-system"]["requires"].append("setuptools_scm[toml]>=8")
+    root = make_tree({**FILES, ".gitignore": "_version.py\n"})
+    stages = Stages(SourceTree(root), tmp_path / "stages")
+    wheel = Pep517Builder(stages=stages).build(make_variant(pyproject), "wheel", tmp_path)
+    with zipfile.ZipFile(wheel) as opened:
+        assert opened.read("demo/_version.py") == b"1.0"
+    assert (tmp_path / "stages/1/project/.git").is_file()
+    assert not (root / "src/demo/_version.py").exists()

@@ -91,6 +91,12 @@ def test_a_repository_that_git_refuses_to_read_is_an_error(make_tree):
     assert "safe.directory" in str(caught.value.hint)
 
 
+def test_a_worktree_whose_repository_is_gone_is_an_error(make_tree):
+    root = make_tree({"a.py": "", "a.env": "", ".git": "gitdir: /nowhere/.git/worktrees/a"}, git=False)
+    with pytest.raises(BuildError, match="not a git repository: /nowhere"):
+        _ = SourceTree(root).files
+
+
 def test_a_repository_without_git_is_an_error(make_tree):
     def missing(command, *, cwd, environment=None, timeout=None):
         raise FileNotFoundError(command[0])

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from publish_all._process import run
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
+from publish_all.builders.stage import Stages, forced_sources, link_repository, planned, working_directory
 from publish_all.errors import BuildError
 
 FILES = {
@@ -132,6 +133,24 @@ def test_force_include_of_what_is_not_there_names_its_key_path(stages, make_vari
 
 def test_the_plan_says_where_each_file_comes_from(stages):
     assert planned(stages.tree, layout=LAYOUT)["kindling/sub/a.py"] == "packages/kindling/sub/a.py"
+
+
+def test_git_can_be_asked_in_a_stage_of_the_repository(stages):
+    stage = stages.fresh(layout={})
+    link_repository(stages.tree.root, stage)
+    listed = run(["git", "ls-files", "packages/other"], cwd=stage)
+    assert listed.stdout == "packages/other/__init__.py\n"
+    assert run(["git", "status", "--porcelain", "README.md"], cwd=stage).stdout == "A  README.md\n"
+
+
+def test_git_can_be_asked_in_a_stage_of_a_worktree(stages, tmp_path):
+    root, worktree = stages.tree.root, tmp_path / "worktree"
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    run(["git", *identity, "commit", "--quiet", "-m", "all"], cwd=root)
+    run(["git", "worktree", "add", "--quiet", str(worktree)], cwd=root)
+    stage = Stages(SourceTree(worktree), tmp_path / "more").fresh(layout={})
+    link_repository(worktree, stage)
+    assert run(["git", "log", "--format=%s"], cwd=stage).stdout == "all\n"
 
 
 def test_the_working_directory_comes_back(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from email.parser import HeaderParser
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from publish_all.builders.pep517 import metadata_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages
+from publish_all.builders.stage import Stages, link_repository
 from publish_all.errors import BuildError, PublishAllError
 
 
@@ -37,21 +36,10 @@ def _metadata_version(root: Path, pyproject: Mapping[str, Any], workspace: Path)
     """
     top = next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
     stage = Stages(SourceTree(top), workspace / "version").fresh(layout={})
-    if (top / ".git").exists():
-        (stage / ".git").write_text(f"gitdir: {_git_folder(top)}\n", encoding="utf-8")
-        os.environ["GIT_OPTIONAL_LOCKS"] = "0"
+    link_repository(top, stage)
     metadata = metadata_of(stage / root.relative_to(top), pyproject, workspace / "metadata")
     version = HeaderParser().parsestr(metadata)["Version"]
     if not version:
         msg = "its metadata holds no version"
         raise BuildError(msg)
     return str(version)
-
-
-def _git_folder(top: Path) -> Path:
-    """`.git` is a folder, or in worktrees and submodules a file that names one."""
-    marker = top / ".git"
-    if marker.is_dir():
-        return marker
-    named = marker.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
-    return (top / named).resolve()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -23,6 +23,9 @@ from publish_all.builders.select import Backend, backend_of, build_requires
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
 from publish_all.variants.variant import BuildVariant
+
+if TYPE_CHECKING:
+    from build.env import DefaultIsolatedEnv  # of the extra `cli`; the build worker lives without
 
 _OURS = "publish-all"
 # What the build worker imports, beside the backend, when it runs where publish-all is not installed.
@@ -50,10 +53,14 @@ Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interpreter:
-    """A Python to run the worker with, and the whole environment to give it."""
+    """A Python to run the worker with, and the whole environment to give it.
+
+    `add` gives it more requirements; False where it can't have them, because it is not ours to change.
+    """
 
     executable: str
     environment: Mapping[str, str]
+    add: Callable[[Sequence[str]], bool]
 
 
 def installed(name: str) -> importlib.metadata.Distribution | None:
@@ -141,11 +148,24 @@ def interpreter_for(
                 isolated=False, reason="it has " + (", ".join(requirements) or "all that is needed")
             )
         )
-        yield Interpreter(executable=sys.executable, environment=_here(environment))
+        yield Interpreter(
+            executable=sys.executable,
+            environment=_here(environment),
+            add=lambda more: unmet(more, lookup=lookup) is None,
+        )
         return
     listener(EnvironmentChosen(isolated=True, reason=f"the build needs {missing}"))
-    with _isolated(_wanted(requirements, lookup), workspace) as executable:
-        yield Interpreter(executable=executable, environment=_elsewhere(environment, executable, workspace))
+    with _isolated(workspace) as isolated:
+        _install(isolated, _wanted(requirements, lookup))
+
+        def add(more: Sequence[str]) -> bool:
+            _install(isolated, more)
+            return True
+
+        executable = isolated.python_executable
+        yield Interpreter(
+            executable=executable, environment=_elsewhere(environment, executable, workspace), add=add
+        )
 
 
 def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
@@ -161,27 +181,28 @@ def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _isolated(requirements: Sequence[str], workspace: Path) -> Iterator[str]:
+def _isolated(workspace: Path) -> Iterator[DefaultIsolatedEnv]:
     try:
         from build import BuildException
         from build.env import DefaultIsolatedEnv
     except ModuleNotFoundError as error:
         msg = "an isolated build environment is needed, and the library `build` is not installed"
         raise BuildError(msg, hint='Install it with: pip install "publish-all[cli]"') from error
-    folder = workspace / "environment"
     try:
-        with DefaultIsolatedEnv(installer=_installer(), path=str(folder)) as environment:
-            environment.install(requirements)
-            executable = environment.python_executable
-            yield executable
-    except subprocess.CalledProcessError as error:
-        msg = f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}"
-        raise BuildError(
-            msg, hint="Is the package index reachable? Are the names and versions right?"
-        ) from error
+        with DefaultIsolatedEnv(installer=_installer(), path=str(workspace / "environment")) as made:
+            yield made
     except BuildException as error:
         msg = f"cannot make an isolated build environment: {error}"
         raise BuildError(msg) from error
+
+
+def _install(isolated: DefaultIsolatedEnv, requirements: Sequence[str]) -> None:
+    try:
+        isolated.install(requirements)
+    except subprocess.CalledProcessError as error:
+        msg = f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}"
+        hint = "Is the package index reachable? Are the names and versions right?"
+        raise BuildError(msg, hint=hint) from error
 
 
 def _said(error: subprocess.CalledProcessError) -> str:

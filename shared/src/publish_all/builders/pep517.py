@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import io
 import os
+import re
 import sys
 import tarfile
 import zipfile
@@ -29,7 +30,14 @@ from publish_all.builders.select import (
     narrowed,
     pinned,
 )
-from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, working_directory
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import (
+    DEFAULT_EPOCH,
+    Stages,
+    forced_sources,
+    link_repository,
+    working_directory,
+)
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.variants.variant import BuildVariant
 
@@ -138,7 +146,24 @@ class _Stage:
         file.unlink(missing_ok=True)
         file.write_bytes(tomlkit.dumps(pyproject).encode())
         os.utime(file, (DEFAULT_EPOCH, DEFAULT_EPOCH))
+        if _uses_setuptools_scm(pyproject):
+            _prepare_for_setuptools_scm(stages.tree, variant, folder)
         return cls(folder=folder, pyproject=pyproject)
+
+
+def _uses_setuptools_scm(pyproject: Mapping[str, Any]) -> bool:
+    return any(re.match(r"setuptools[-_.]scm\b", each, re.IGNORECASE) for each in build_requires(pyproject))
+
+
+def _prepare_for_setuptools_scm(tree: SourceTree, variant: BuildVariant, stage: Path) -> None:
+    """It takes the list of data files from git, and writes a version file, which it does not where the version is static."""
+    if not variant.layout and (tree.root / ".git").exists():
+        link_repository(tree.root, stage)
+    table = variant.pyproject.get("tool", {}).get("setuptools_scm", {})
+    wanted = table.get("version_file") or table.get("write_to")
+    if wanted:
+        dump = importlib.import_module("setuptools_scm").dump_version
+        dump(str(stage), variant.version, str(wanted), template=table.get("version_file_template"))
 
 
 def _remove_empty(stage: Path, path: Path) -> None:
@@ -168,6 +193,7 @@ def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None 
     before, environment, arguments = list(sys.path), dict(os.environ), list(sys.argv)
     sys.path[:0] = in_tree
     os.environ.setdefault("SOURCE_DATE_EPOCH", str(DEFAULT_EPOCH))
+    os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     if version is not None:
         # There is no repository in the stage for those who compute the version; it is resolved already.
         os.environ["SETUPTOOLS_SCM_PRETEND_VERSION"] = os.environ["PDM_BUILD_SCM_VERSION"] = version

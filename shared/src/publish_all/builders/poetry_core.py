@@ -47,6 +47,7 @@ class PoetryCoreBuilder:
         self._tree = tree
         self._stages = stages
         self._workspace = workspace
+        self._last: tuple[BuildVariant, _Prepared] | None = None
 
     @property
     def name(self) -> str:
@@ -54,12 +55,14 @@ class PoetryCoreBuilder:
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         try:
-            prepared = self._prepare(variant)
+            prepared = self._prepared(variant)
             with working_directory(prepared.root):
                 return self._build(variant, prepared, kind, output)
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             msg = f"poetry-core cannot build the {kind} of {variant.label}: {error}"
-            raise BuildError(msg, hint=f"See what is built with: publish-all variants --diff {variant.label}") from error
+            raise BuildError(
+                msg, hint=f"See what is built with: publish-all variants --diff {variant.label}"
+            ) from error
 
     def _build(self, variant: BuildVariant, prepared: _Prepared, kind: str, output: Path) -> Path:
         poetry = _poetry(prepared.root, prepared.pyproject)
@@ -69,6 +72,12 @@ class PoetryCoreBuilder:
         resolved.parent.mkdir(parents=True, exist_ok=True)
         resolved.write_bytes(tomlkit.dumps(prepared.pyproject).encode())
         return Path(_Sdist(poetry, prepared, pyproject=resolved).build(output))
+
+    def _prepared(self, variant: BuildVariant) -> _Prepared:
+        """The sdist and the wheel of a variant are made of the same, unless a build script has written into it."""
+        if self._last is None or self._last[0] is not variant or _has_script(variant):
+            self._last = (variant, self._prepare(variant))
+        return self._last[1]
 
     def _prepare(self, variant: BuildVariant) -> _Prepared:
         additions, includes = self._additions(variant)
@@ -92,7 +101,7 @@ class PoetryCoreBuilder:
         )
 
     def _root(self, variant: BuildVariant, additions: Mapping[str, str]) -> Path:
-        if variant.pyproject.get("tool", {}).get("poetry", {}).get("build"):
+        if _has_script(variant):
             # A build script runs in the folder and may write there, or make poetry-core write a setup.py.
             return self._stages.fresh(
                 layout=variant.layout, additions=additions, origin=key_path(variant, "layout")
@@ -128,6 +137,10 @@ class PoetryCoreBuilder:
             lambda path: path in paths or any(each.startswith(path + "/") for each in paths),
         )
         return () if found is None else (found,)
+
+
+def _has_script(variant: BuildVariant) -> bool:
+    return bool(variant.pyproject.get("tool", {}).get("poetry", {}).get("build"))
 
 
 class _ResolvedToml(PyProjectTOML):

@@ -67,14 +67,10 @@ def _build_group(
 ) -> BuildResult:
     leave_out = [output.resolve(), request.output]
     question = {"request": request, "leave_out": leave_out, "temporary": [request.output]}
-    requirements = requirements_of(request.variants[0])
-    if not any(backend_of(each.pyproject) in _STATIC for each in request.variants):
-        more = _further_requirements(question, requirements, workspace, listener, environment)
-        if unmet(more) is not None or unmet(requirements) is not None:
-            requirements = (*requirements, *more)
-    with interpreter_for(
-        requirements, environment=environment, workspace=workspace, listener=listener
-    ) as interpreter:
+    requirements = tuple(
+        dict.fromkeys(each for variant in request.variants for each in requirements_of(variant))
+    )
+    with _interpreter(question, requirements, workspace, listener, environment) as interpreter:
         return wire.result_from(_ask({"ask": "build", **question}, interpreter, workspace, listener))
 
 
@@ -82,22 +78,31 @@ def _build_group(
 _STATIC = (Backend.HATCHLING, Backend.POETRY_CORE)
 
 
-def _further_requirements(
+@contextlib.contextmanager
+def _interpreter(
     question: Mapping[str, Any],
     requirements: Sequence[str],
     workspace: Path,
     listener: Listener,
     environment: Mapping[str, str],
-) -> tuple[str, ...]:
-    """What the backend's `get_requires_for_build_*` hooks want (PEP 517)."""
-    del listener  # what is chosen is told once, when it builds
-    place = workspace / "ask"
-    place.mkdir()
-    with interpreter_for(
-        requirements, environment=environment, workspace=place, listener=lambda _: None
-    ) as interpreter:
-        answer = _ask({"ask": "requires", **question}, interpreter, place, lambda _: None)
-    return tuple(answer["requires"])
+) -> Iterator[Interpreter]:
+    """One with the requirements, and with those which the backend's `get_requires_for_build_*` hooks add (PEP 517)."""
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(
+            interpreter_for(requirements, environment=environment, workspace=workspace, listener=listener)
+        )
+        if not all(backend_of(each.pyproject) in _STATIC for each in question["request"].variants):
+            more = tuple(_ask({"ask": "requires", **question}, found, workspace, listener)["requires"])
+            if more and not found.add(more):
+                found = stack.enter_context(
+                    interpreter_for(
+                        (*requirements, *more),
+                        environment=environment,
+                        workspace=workspace,
+                        listener=listener,
+                    )
+                )
+        yield found
 
 
 def _ask(

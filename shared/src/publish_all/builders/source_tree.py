@@ -46,8 +46,8 @@ class SourceTree:
         if not any((folder / ".git").exists() for folder in (self.root, *self.root.parents)):
             return False
         inside = self._git("rev-parse", "--is-inside-work-tree")
-        if inside.returncode != 0 and "not a git repository" in inside.stderr.lower():
-            return False
+        if inside.returncode != 0 and "not a git repository (or any" in inside.stderr:
+            return False  # without the bracket it is a worktree or submodule whose repository is gone
         if inside.returncode != 0:
             msg = f"git does not tell what it ignores in {self.root}: {inside.stderr.strip()}"
             raise BuildError(msg, hint=_git_hint(inside.stderr, self.root))

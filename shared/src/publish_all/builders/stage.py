@@ -63,6 +63,22 @@ class Stages:
         return stage
 
 
+def link_repository(top: Path, stage: Path) -> None:
+    """Let git in `stage`, a stage of the whole repository at `top`, see that repository's history and index.
+
+    For version sources and file finders that ask git. Nothing is written: whoever runs there has
+    `GIT_OPTIONAL_LOCKS=0`.
+    """
+    marker = top / ".git"
+    if marker.is_dir():
+        folder = marker
+    elif marker.is_file():  # of a worktree or a submodule
+        folder = (top / marker.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
+    else:
+        return
+    (stage / ".git").write_text(f"gitdir: {folder}\n", encoding="utf-8")
+
+
 @contextlib.contextmanager
 def working_directory(folder: Path) -> Iterator[None]:
     """Backends and their git look at the current folder. (`contextlib.chdir` comes with Python 3.11.)"""
