@@ -69,12 +69,12 @@ def test_a_url_is_not_a_name(known):
 # The order
 
 
-PLACES = ("host", "environment", "user", "project")
+PLACES = ("host", "user", "environment", "project")
 
 
 @pytest.mark.parametrize("count", range(1, len(PLACES) + 1))
 def test_the_higher_place_wins(known, folders, count):
-    """Host tools, then the environment, then the user's file, then the project."""
+    """Host tools, then the user's file, then the environment, then the project."""
     places = PLACES[:count]
     if "host" in places:
         folders.hosts.poetry.write_text("repositories.corp.url = 'https://host/'\n")

@@ -69,7 +69,12 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
         distributions = _gather(config, options, Path(folder), listener)
         listener(StepStarted(step="check", detail=f"{len(distributions)} files"))
-        known = known_repositories(config, environment=options.around.environment, home=options.around.home)
+        known = known_repositories(
+            config,
+            environment=options.around.environment,
+            home=options.around.home,
+            folders=options.around.places(),
+        )
         names = options.repositories or (config.publish_to if config is not None else ())
         return run_checks(distributions, audience(config, known, names))
 

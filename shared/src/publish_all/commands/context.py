@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from publish_all._process import Run, run
+from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.config.unsupported import refuse_unsupported
@@ -19,11 +20,16 @@ from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolv
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Surroundings:
-    """The outside world, with its production defaults: tests pass their own."""
+    """The outside world, with its production defaults: tests pass their own. `folders` None: the usual ones."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=Path.home)
     run: Run = run
+    folders: Folders | None = None
+
+    def places(self) -> Folders:
+        """Where configuration and data of the user and of other tools are."""
+        return self.folders or usual_folders(environment=self.environment, home=self.home)
 
 
 def open_project(directory: Path) -> ProjectConfig:

@@ -9,7 +9,7 @@ from pathlib import Path
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
-from publish_all.config.folders import Folders, usual_folders
+from publish_all.config.folders import Folders
 from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.explicit import Explicit
@@ -62,8 +62,10 @@ def open_connection(
     Raises `ConfigurationError`.
     """
     environment, home = options.around.environment, options.around.home
-    folders = usual_folders(environment=environment, home=home)
+    folders = options.around.places()
     known = known_repositories(config, environment=environment, home=home, folders=folders)
+    if config is not None:
+        known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
     chosen = _configurations(config, options, known)

@@ -1,6 +1,6 @@
 """All repositories that a run knows by name, whoever states them.
 
-Looked up in this order: the project, the user's own `publish-all/config.toml`, the environment, what
+Looked up in this order: the project, the environment, the user's own `publish-all/config.toml`, what
 Poetry, Hatch, uv, pdm and `.pypirc` define, the built-in ones. A higher place changes a repository
 key by key, but never keeps the rest of an address (index, user name) when it states another URL.
 """
@@ -94,7 +94,7 @@ def known_repositories(
     from_environment, notes = environment_repositories(environment)
     from_user = user_repositories(places.config)
     from_project = config.repositories if config is not None else EMPTY
-    own = (from_environment, from_user, from_project)
+    own = (from_user, from_environment, from_project)
     merged = _merged((BUILT_IN, from_hosts.accepted, *own))
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
     stated = {canonical(name) for layer in own for name, each in layer.items() if each.url is not None}
