@@ -113,7 +113,9 @@ def test_ends_with_2_for_what_is_wrong_on_the_command_line(project: Path, argume
         (["variants", "--diff", "ful"], "full"),
     ],
 )
-def test_names_the_wrong_value_and_the_nearest_right_one(project: Path, arguments: list[str], word: str) -> None:
+def test_names_the_wrong_value_and_the_nearest_right_one(
+    project: Path, arguments: list[str], word: str
+) -> None:
     ended = run(project, *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert word in ended.err
