@@ -106,12 +106,12 @@ def test_another_file_of_the_same_name_is_a_conflict(
     assert {path.name: path.read_bytes() for path in pypiserver.store.iterdir()} == before
 
 
-def test_hatch_keeps_its_own_exit_code(fastorm: Path, hatch: Host, pypiserver: Server) -> None:
+def test_wrong_password_with_hatch(fastorm: Path, hatch: Host, pypiserver: Server) -> None:
     state_corp(fastorm, pypiserver)
     hatch("build", cwd=fastorm, check=True)
     arguments = ("publish", "-p", "publish-all", "-r", "corp", "-n", "-u", "dev", "-a", WRONG)
     done = hatch(*arguments, cwd=fastorm)
-    assert done.returncode == 1, done
+    assert done.returncode == 3, done
     assert "corp" in done.stderr
     assert pypiserver.upload_url in done.stderr
     assert WRONG not in done.output

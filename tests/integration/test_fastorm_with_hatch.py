@@ -193,10 +193,12 @@ def simple_page(index: Path) -> str:
 def test_without_our_publisher_the_readme_says_what_to_set(fastorm: Path, newest_hatch: Host) -> None:
     newest_hatch("build", cwd=fastorm, check=True)
     assert newest_hatch("publish", "-r", "local", "-n", cwd=fastorm).returncode != 0
-    for readme in ("README.md", "hatch_plugin/README.md"):
-        text = (ROOT / readme).read_text(encoding="utf-8")
-        start = text.lower().index("hatch", text.lower().find("quickstart: hatch"))
-        first_block = text[start:].split("```")[1]
+    for readme, heading in (
+        ("README.md", "## Quickstart: Hatch"),
+        ("hatch_plugin/README.md", "# hatch-publish-all"),
+    ):
+        section = (ROOT / readme).read_text(encoding="utf-8").partition(heading + "\n")[2]
+        first_block = section.split("```")[1]
         assert "HATCH_PUBLISHER=publish-all" in first_block, readme
 
 

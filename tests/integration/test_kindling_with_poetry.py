@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,14 @@ COMPARED = (
     "Metadata-Version",
 )
 
+# Preflight may post a form without a file, to learn whether the server takes uploads from us at all.
+ONE_QUESTION = 1
+
+
+def posts(log: str) -> int:
+    """How many POSTs to an upload URL a server's log tells of: its requests, not its other lines."""
+    return len(re.findall(r"(?:LocalRequest: |\[req\d+\] )POST ", log))
+
 
 def all_listed(server: Server) -> dict[str, str]:
     return {name: url for variant in VARIANTS for name, url in listed(server, f"kindling-{variant}").items()}
@@ -54,6 +63,7 @@ def test_publishes_six_files_and_the_second_time_none(kindling: Path, poetry: Ho
     first = poetry("publish-all", "-r", "corp", cwd=kindling, environment=credentials)
 
     assert first.returncode == 0, first
+    assert posts(server.log()) >= len(FILES)
     assert sorted(all_listed(server)) == FILES
     for name, url in all_listed(server).items():
         local = (kindling / "dist" / name).read_bytes()
@@ -65,7 +75,7 @@ def test_publishes_six_files_and_the_second_time_none(kindling: Path, poetry: Ho
 
     assert second.returncode == 0, second
     assert "nothing to upload" in second.output.lower(), second
-    assert "POST" not in server.log().removeprefix(before)
+    assert posts(server.log().removeprefix(before)) <= ONE_QUESTION
     assert sorted(all_listed(server)) == FILES
 
 
@@ -185,7 +195,7 @@ def test_dry_run_prints_the_plan_and_uploads_nothing(
     for name in FILES:
         assert name in done.output
     assert built(pypiserver.store) == []
-    assert "POST" not in pypiserver.log()
+    assert posts(pypiserver.log()) <= ONE_QUESTION
 
 
 def test_pip_installs_what_was_published(
