@@ -15,7 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from publish_all.errors import PublishAllError
-from publish_all.events import Event, Found, UploadFinished, UploadWaiting, VerifyWaiting
+from publish_all.events import (
+    BuildStarted,
+    Event,
+    Found,
+    RepositoryFinished,
+    RepositoryStarted,
+    StepStarted,
+    UploadFinished,
+    UploadWaiting,
+    VerifyWaiting,
+)
 from publish_all.findings import Finding
 from publish_all.reporting.lines import closing_lines, event_line
 from publish_all.reporting.live import LiveFile, LiveRepository, LiveState
@@ -42,32 +52,43 @@ class ConsoleReporter:
 
     def __init__(
         self,
-        out: TextIO,
-        err: TextIO,
+        out: Console,
+        err: Console,
         *,
-        color: bool = True,
         verbosity: int = 0,
-        width: int | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._out = Console(file=out, no_color=not color, highlight=False, width=width)
-        self._err = Console(file=err, no_color=not color, highlight=False, width=width)
+        self._out = out
+        self._err = err
         self._verbose = verbosity > 0
         self._shown: set[Finding] = set()
         self._state = LiveState(now=now)
         # The display is drawn by a thread of rich's own, ten times a second.
         self._lock = threading.Lock()
-        self._live = Live(get_renderable=self._draw, console=self._err, transient=True, refresh_per_second=10)
+        self._live = Live(get_renderable=self._draw, console=err, transient=True, refresh_per_second=10)
 
     def listener(self, event: Event) -> None:
         with self._lock:
             self._state.follow(event)
+        self._switch(event)
         if isinstance(event, Found):
             self._find(event.finding)
             return
         line = event_line(event, verbose=self._verbose)
         if line is not None and (self._verbose or not isinstance(event, _LIVE_ONLY)):
             self._print(self._err, [line])
+
+    def _switch(self, event: Event) -> None:
+        """Live while building and uploading only: at other times somebody may be asked for a password."""
+        match event:
+            case BuildStarted() | RepositoryStarted():
+                self._live.start()
+            case RepositoryFinished():
+                self._live.stop()
+            case StepStarted() if event.step != "verify":
+                self._live.stop()
+            case _:
+                pass
 
     def show(self, result: Result) -> None:
         self._live.stop()
@@ -81,7 +102,6 @@ class ConsoleReporter:
         self._print(self._err, error_lines(error))
 
     def __enter__(self) -> object:
-        self._live.start()
         return self
 
     def __exit__(
@@ -101,6 +121,10 @@ class ConsoleReporter:
     def _draw(self) -> RenderableType:
         with self._lock:
             return Group(*draw(self._state))
+
+
+def make_console(stream: TextIO, *, color: bool) -> Console:
+    return Console(file=stream, no_color=not color, highlight=False)
 
 
 def styled(line: str) -> Text:

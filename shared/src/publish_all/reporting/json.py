@@ -33,6 +33,7 @@ class JsonReporter:
         self._err = err
         self._events = events
         self._found: list[Finding] = []
+        self._ended = False
 
     def listener(self, event: Event) -> None:
         if isinstance(event, Found):
@@ -41,17 +42,17 @@ class JsonReporter:
             self._write({"schema": SCHEMA, "event": _kebab(type(event).__name__), **as_object(event)})
 
     def show(self, result: Result) -> None:
-        self._write(as_json(result, found=self._found))
+        self._end(as_json(result, found=self._found))
 
     def error(self, error: PublishAllError) -> None:
         findings = [*self._found, *(each for each in error.findings if each not in self._found)]
-        self._write(
+        self._end(
             {
                 "schema": SCHEMA,
                 "result": "error",
                 "exit_code": error.exit_code,
                 "error": {
-                    "kind": _kebab(type(error).__name__),
+                    "kind": _kebab(type(error).__name__.removesuffix("Error")),
                     "message": error.message,
                     "hint": error.hint,
                 },
@@ -68,6 +69,12 @@ class JsonReporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._out.flush()
+
+    def _end(self, value: Mapping[str, Any]) -> None:
+        """Write the final object. There is one: an error that follows on a result is told in words only."""
+        if not self._ended:
+            self._ended = True
+            self._write(value)
 
     def _write(self, value: Mapping[str, Any]) -> None:
         # One line each where lines are what is read; else for people, too.

@@ -98,11 +98,8 @@ def closing_lines(result: Result) -> Iterator[str]:
     """What is left to say on stderr after a result."""
     if isinstance(result, PublishReport) and not result.complete:
         yield from _not_complete(result)
-    if isinstance(result, PlanReport):
-        if result.exit_code:
-            yield "error: a real run would stop here; nothing was uploaded"
-        else:
-            yield "nothing was uploaded: this was a dry run"
+    if isinstance(result, PlanReport) and not result.exit_code:
+        yield "nothing was uploaded: this was a dry run"
 
 
 def _not_complete(report: PublishReport) -> Iterator[str]:
@@ -113,7 +110,13 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     held_up = [each for each in report.repositories if each.complete and not each.passed]
     for each in held_up:
         yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
-    if report.exit_code == 5 or FileStatus.INTERRUPTED in statuses:
-        yield "  hint: run the same command again; it goes on where this run stopped"
-    else:
-        yield "  hint: nothing was uploaded; repair what is reported above, then publish again"
+    yield f"  hint: {_next_step(report, set(statuses))}"
+
+
+def _next_step(report: PublishReport, statuses: set[FileStatus]) -> str:
+    again = "run the same command again; it goes on where this run stopped"
+    if not statuses & {FileStatus.REFUSED, FileStatus.UNAUTHORIZED, FileStatus.CONFLICT}:
+        return again
+    if report.exit_code == 5:
+        return f"repair what is reported above, then {again}"
+    return "nothing was uploaded; repair what is reported above, then publish again"

@@ -90,9 +90,10 @@ def make_reporter(
 
         main = JsonReporter(out, err, events=events)
     elif verbosity >= 0 and _is_terminal(err, environment, terminal):
-        from publish_all.reporting.console import ConsoleReporter
+        from publish_all.reporting.console import ConsoleReporter, make_console
 
-        main = ConsoleReporter(out, err, color=color, verbosity=verbosity)
+        consoles = make_console(out, color=color), make_console(err, color=color)
+        main = ConsoleReporter(*consoles, verbosity=verbosity)
     else:
         from publish_all.reporting.plain import PlainReporter
 

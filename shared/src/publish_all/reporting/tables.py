@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import LABELS, clean, count, duration, size
@@ -22,6 +24,8 @@ from publish_all.results import (
     Visibility,
 )
 
+_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)")
+
 
 def result_lines(result: Result) -> Iterator[str]:
     """What goes to stdout for a result."""
@@ -39,12 +43,12 @@ def result_lines(result: Result) -> Iterator[str]:
 
 
 def aligned(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
-    """Columns under each other, two blanks apart; cells that are numbers with a unit stand to the right."""
+    """Columns under each other, two blanks apart; quantities stand to the right."""
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = (
-            cell.rjust(width) if cell[:1].isdigit() and cell[-1:] in "Bs" else cell.ljust(width)
+            cell.rjust(width) if _QUANTITY.fullmatch(cell) else cell.ljust(width)
             for cell, width in zip(row, widths, strict=True)
         )
         yield (indent + "  ".join(padded)).rstrip()
@@ -59,8 +63,13 @@ def publish_lines(report: PublishReport) -> Iterator[str]:
 
 def _repository(report: RepositoryReport) -> Iterator[str]:
     yield f"{report.name}: {repository_state(report)}"
+    rows = aligned(
+        ([file_state(each), size(each.size), each.filename] for each in report.files), indent="    "
+    )
     for each in report.releases:
-        yield from _release(each)
+        yield f"  {each.project} {each.version}"
+        yield from islice(rows, len(each.files))
+        yield from _ways_there(each)
 
 
 def repository_state(report: RepositoryReport) -> str:
@@ -80,11 +89,7 @@ def repository_state(report: RepositoryReport) -> str:
     return f"complete, {count(len(files), 'file')} in {duration(report.seconds)}{rest}"
 
 
-def _release(report: ReleaseReport) -> Iterator[str]:
-    yield f"  {report.project} {report.version}"
-    yield from aligned(
-        ([file_state(each), size(each.size), each.filename] for each in report.files), indent="    "
-    )
+def _ways_there(report: ReleaseReport) -> Iterator[str]:
     there = any(each.status in (FileStatus.UPLOADED, FileStatus.PRESENT) for each in report.files)
     if there and report.page:
         yield f"    {report.page}"
@@ -100,35 +105,29 @@ def file_state(report: FileReport) -> str:
 
 
 def plan_lines(report: PlanReport) -> Iterator[str]:
-    repository, release = None, None
-    for each in report.files:
-        if each.repository != repository:
-            if repository is not None:
-                yield ""
-            repository, release = each.repository, None
-            yield f"{repository}: {_planned(report, repository)}"
-        if (each.project, each.version) != release:
-            release = (each.project, each.version)
-            yield f"  {each.project} {each.version}"
-            yield from aligned(_planned_rows(report, each), indent="    ")
+    for place, (repository, group) in enumerate(groupby(report.files, key=lambda each: each.repository)):
+        files = list(group)
+        if place:
+            yield ""
+        yield f"{repository}: {_planned(files)}"
+        rows = aligned(_planned_rows(files), indent="    ")
+        for (project, version), release in groupby(files, key=lambda each: (each.project, each.version)):
+            yield f"  {project} {version}"
+            yield from islice(rows, 2 * len(list(release)))
 
 
-def _planned(report: PlanReport, repository: str) -> str:
-    files = [each for each in report.files if each.repository == repository]
+def _planned(files: Sequence[PlannedFile]) -> str:
     upload = [each for each in files if each.action is PlannedAction.UPLOAD]
-    there = len(files) - len(upload)
-    rest = f", {there} not" if there else ""
-    return f"{count(len(upload), 'file')} to upload, {size(sum(each.size for each in upload))}{rest}"
+    rest = len(files) - len(upload)
+    others = f"; {rest} not" if rest else ""
+    return f"{count(len(upload), 'file')} to upload, {size(sum(each.size for each in upload))}{others}"
 
 
-def _planned_rows(report: PlanReport, first: PlannedFile) -> Iterator[list[str]]:
-    place = 0
-    for each in report.files:
-        if (each.repository, each.project, each.version) != (first.repository, first.project, first.version):
-            continue
-        place += 1
-        yield [f"{place}.", each.action.value, size(each.size), each.filename]
-        yield ["", "", "", f"  {each.reason}"]
+def _planned_rows(files: Sequence[PlannedFile]) -> Iterator[list[str]]:
+    """Two rows a file: what and which, then why."""
+    for each in files:
+        yield [each.action.value, size(each.size), each.filename]
+        yield ["", "", f"  {each.reason}"]
 
 
 def build_lines(summary: BuildSummary) -> Iterator[str]:

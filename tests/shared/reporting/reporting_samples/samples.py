@@ -1,0 +1,243 @@
+"""A publish with a retry, a build, a plan, a check: what reporters are to show."""
+
+from __future__ import annotations
+
+from publish_all.errors import ConflictError
+from publish_all.events import (
+    BuildFinished,
+    BuildStarted,
+    EnvironmentChosen,
+    Event,
+    Found,
+    Note,
+    RepositoryFinished,
+    RepositoryStarted,
+    RepositoryWaiting,
+    StepStarted,
+    UploadFinished,
+    UploadProgressed,
+    UploadStarted,
+    UploadWaiting,
+    VerifyWaiting,
+)
+from publish_all.findings import Diagnosis, Severity
+from publish_all.results import (
+    BuildSummary,
+    BuiltFileReport,
+    CheckedSubject,
+    CheckSummary,
+    FileReport,
+    FileStatus,
+    Listing,
+    PlannedAction,
+    PlannedFile,
+    PlanReport,
+    PublishReport,
+    ReleaseReport,
+    RepositoryReport,
+    Visibility,
+)
+
+SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
+SYNAPSE_SDIST = "kindling_synapse-1.2.0.tar.gz"
+FABRIC = "kindling_fabric-1.2.0-cp312-cp312-manylinux_2_28_x86_64.manylinux2014_x86_64.whl"
+NO_INDEX = Diagnosis("PA450", "index-unknown", Severity.NOTE, "").found(
+    "Where corp lists its files is not known.",
+    where="https://pypi.corp.example/legacy/",
+    hint="Set `index-url`.",
+)
+REFUSED = Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found(
+    "corp refuses the file:\nthe description is too long\x1b[31m, 100% sure", where="corp", hint="Shorten it."
+)
+OTHER_BYTES = Diagnosis("PA410", "other-bytes-there", Severity.ERROR, "").found(
+    f"pypi has another file named {SYNAPSE}", where=f"pypi: {SYNAPSE}", hint="Publish under a new version."
+)
+CONFLICT = ConflictError(
+    "pypi has files of the same names with other bytes; nothing was uploaded", findings=[OTHER_BYTES]
+)
+
+
+def upload(filename: str, size: int, attempt: int = 1) -> list[Event]:
+    return [
+        UploadStarted(repository="pypi", filename=filename, size=size, attempt=attempt),
+        UploadProgressed(repository="pypi", filename=filename, sent=size // 2, size=size),
+    ]
+
+
+BUILDING: list[Event] = [
+    StepStarted(step="build", detail="kindling-synapse, kindling-fabric"),
+    EnvironmentChosen(isolated=False, reason="hatchling>=1.27 is installed here"),
+    BuildStarted(project="kindling-synapse", variant="synapse", kind="wheel"),
+    BuildFinished(project="kindling-synapse", variant="synapse", filename=SYNAPSE, size=48_213, seconds=0.31),
+]
+BEFORE: list[Event] = [
+    Note(message="the host tool's `github` at pypi.pkg.github.com is the built-in one"),
+    StepStarted(step="preflight", detail="pypi, corp"),
+    RepositoryWaiting(
+        repository="corp", seconds=1.52, reason="Nothing answers at https://pypi.corp.example/."
+    ),
+    Found(finding=NO_INDEX),
+]
+HALF_WAY: list[Event] = [
+    StepStarted(step="upload", detail="pypi"),
+    RepositoryStarted(
+        repository="pypi", url="https://upload.pypi.org/legacy/", files=2, size=3_048_213, skipped=1
+    ),
+    *upload(SYNAPSE, 48_213),
+    *upload(FABRIC, 3_000_000),
+    UploadWaiting(
+        repository="pypi", filename=SYNAPSE, attempt=1, seconds=17.4, reason="503 Service Unavailable"
+    ),
+]
+AFTERWARDS: list[Event] = [
+    *upload(SYNAPSE, 48_213, attempt=2),
+    UploadFinished(
+        repository="pypi", filename=SYNAPSE, status="uploaded", attempts=2, seconds=18.1, size=48_213
+    ),
+    UploadFinished(
+        repository="pypi", filename=FABRIC, status="uploaded", attempts=1, seconds=1.94, size=3_000_000
+    ),
+    StepStarted(step="verify", detail="pypi"),
+    VerifyWaiting(repository="pypi", missing=(FABRIC,), seconds=2.0),
+    RepositoryFinished(repository="pypi", complete=True, verified=True),
+    StepStarted(step="upload", detail="corp"),
+    RepositoryStarted(
+        repository="corp", url="https://pypi.corp.example/legacy/", files=1, size=48_213, skipped=0
+    ),
+    UploadStarted(repository="corp", filename=SYNAPSE, size=48_213, attempt=1),
+    Found(finding=REFUSED),
+    UploadFinished(
+        repository="corp", filename=SYNAPSE, status="refused", attempts=1, seconds=0.2, size=48_213
+    ),
+    RepositoryFinished(repository="corp", complete=False, verified=False),
+]
+RUN = [*BUILDING, *BEFORE, *HALF_WAY, *AFTERWARDS]
+
+
+def file(filename: str, status: FileStatus, *, size: int = 48_213, attempts: int = 1) -> FileReport:
+    visible = status in (FileStatus.UPLOADED, FileStatus.PRESENT)
+    return FileReport(
+        filename=filename,
+        variant=filename.split("-", maxsplit=1)[0].removeprefix("kindling_"),
+        size=size,
+        sha256="0123456789abcdef" * 4,
+        status=status,
+        attempts=attempts,
+        seconds=18.123456,
+        visibility=Visibility.VISIBLE if visible else Visibility.UNCHECKED,
+    )
+
+
+def release(project: str, *files: FileReport, index: str) -> ReleaseReport:
+    return ReleaseReport(
+        project=project,
+        version="1.2.0",
+        files=files,
+        committed=all(each.status.done for each in files),
+        page=f"https://{index}/project/{project}/1.2.0/",
+        install_command=f"pip install --index-url https://{index}/simple/ {project}==1.2.0",
+    )
+
+
+PYPI = RepositoryReport(
+    name="pypi",
+    url="https://upload.pypi.org/legacy/",
+    kind="legacy",
+    releases=(
+        release(
+            "kindling-synapse",
+            file(SYNAPSE, FileStatus.UPLOADED, attempts=2),
+            file(SYNAPSE_SDIST, FileStatus.PRESENT, attempts=0),
+            index="pypi.org",
+        ),
+        release("kindling-fabric", file(FABRIC, FileStatus.UPLOADED, size=3_000_000), index="pypi.org"),
+    ),
+    started=True,
+    verified=True,
+    seconds=21.4,
+)
+CORP = RepositoryReport(
+    name="corp",
+    url="https://pypi.corp.example/legacy/",
+    kind="legacy",
+    releases=(
+        release("kindling-synapse", file(SYNAPSE, FileStatus.REFUSED), index="pypi.corp.example"),
+        release("kindling-fabric", file(FABRIC, FileStatus.NOT_STARTED), index="pypi.corp.example"),
+    ),
+    started=True,
+    verified=False,
+    seconds=0.4,
+)
+LOCAL = RepositoryReport(
+    name="local",
+    url="file:///home/me/index",
+    kind="directory",
+    releases=(release("kindling-synapse", file(SYNAPSE, FileStatus.NOT_STARTED), index="local"),),
+    started=False,
+    verified=False,
+)
+PARTIAL = PublishReport(repositories=(PYPI, CORP, LOCAL), seconds=22.0)
+COMPLETE = PublishReport(repositories=(PYPI,), seconds=21.5)
+
+
+def planned(repository: str, filename: str, action: PlannedAction, reason: str) -> PlannedFile:
+    project = filename.split("-", maxsplit=1)[0].replace("_", "-")
+    return PlannedFile(
+        repository=repository,
+        project=project,
+        version="1.2.0",
+        filename=filename,
+        variant=project.removeprefix("kindling-"),
+        size=48_213,
+        sha256="0123456789abcdef" * 4,
+        action=action,
+        reason=reason,
+    )
+
+
+PLAN = PlanReport(
+    files=(
+        planned("pypi", SYNAPSE, PlannedAction.UPLOAD, "opens the release, alone"),
+        planned("pypi", SYNAPSE_SDIST, PlannedAction.PRESENT, "already there, the same bytes"),
+        planned("pypi", FABRIC, PlannedAction.UPLOAD, "opens the release, alone"),
+        planned("corp", SYNAPSE, PlannedAction.UPLOAD, "at most 4 at a time"),
+    ),
+    findings=(NO_INDEX,),
+)
+BUILT = BuildSummary(
+    folder="dist",
+    files=(
+        BuiltFileReport(
+            project="kindling-synapse",
+            version="1.2.0",
+            variant="synapse",
+            filename=SYNAPSE,
+            kind="wheel",
+            size=48_213,
+            sha256="0123456789abcdef" * 4,
+            seconds=0.31,
+        ),
+        BuiltFileReport(
+            project="kindling",
+            version="1.2.0",
+            variant=None,
+            filename="kindling-1.2.0.tar.gz",
+            kind="sdist",
+            size=1_234_567,
+            sha256="0123456789abcdef" * 4,
+            seconds=12.3,
+        ),
+    ),
+)
+CHECKED = CheckSummary(
+    subjects=(
+        CheckedSubject(name=SYNAPSE, findings=()),
+        CheckedSubject(name=SYNAPSE_SDIST, findings=(REFUSED, NO_INDEX, NO_INDEX)),
+    ),
+    findings=(NO_INDEX,),
+)
+LISTED = Listing(
+    kind="variants",
+    columns=("variant", "project"),
+    rows=(("synapse", "kindling-synapse"), ("", "kindling")),
+)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from reporting_samples import samples
+
+from publish_all.events import Found
+from publish_all.reporting.github import GitHubReporter, command
+
+
+@pytest.fixture
+def summary(tmp_path):
+    return tmp_path / "summary.md"
+
+
+def test_findings_become_annotations_once(summary):
+    err = io.StringIO()
+    reporter = GitHubReporter(err, summary=summary)
+    for finding in (samples.REFUSED, samples.REFUSED, samples.NO_INDEX):
+        reporter.listener(Found(finding=finding))
+    assert err.getvalue() == (
+        "::error title=PA449 upload-refused::corp refuses the file:%0A"
+        "the description is too long [31m, 100%25 sure%0Acorp%0AShorten it.\n"
+    )
+
+
+def test_text_can_not_start_a_command_of_its_own():
+    line = command("error", "a: b, c", "first\r\n::set-output name=x::y\n::stop-commands::z")
+    assert line.count("\n") == 0
+    assert line.startswith("::error title=a%3A b%2C c::first %0A::set-output")
+
+
+def test_error_is_annotated_with_its_findings(summary):
+    err = io.StringIO()
+    GitHubReporter(err, summary=summary).error(samples.CONFLICT)
+    assert [line.split("::")[1] for line in err.getvalue().splitlines()] == [
+        "error title=PA410 other-bytes-there",
+        "error title=publish-all",
+    ]
+
+
+def test_job_summary(summary, same_as_golden):
+    GitHubReporter(io.StringIO(), summary=summary).show(samples.PARTIAL)
+    same_as_golden("summary.md", summary.read_text(encoding="utf-8"))
+
+
+def test_summary_is_appended(summary):
+    summary.write_text("before\n")
+    GitHubReporter(io.StringIO(), summary=summary).show(samples.COMPLETE)
+    assert summary.read_text().startswith("before\n## publish-all\n")
+
+
+def test_no_summary_outside_a_job_and_for_other_results(summary):
+    GitHubReporter(io.StringIO(), summary=None).show(samples.COMPLETE)
+    GitHubReporter(io.StringIO(), summary=summary).show(samples.BUILT)
+    assert not summary.exists()

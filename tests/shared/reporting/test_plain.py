@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from reporting_samples import samples
+
+from publish_all.errors import ConfigurationError
+from publish_all.events import Found
+from publish_all.reporting.plain import PlainReporter
+
+
+class Streams:
+    def __init__(self, verbosity=0):
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.reporter = PlainReporter(self.out, self.err, verbosity=verbosity)
+
+
+@pytest.mark.parametrize(("name", "verbosity"), [("quiet", -1), ("normal", 0), ("verbose", 1)])
+def test_run_with_retries(name, verbosity, same_as_golden):
+    streams = Streams(verbosity)
+    with streams.reporter:
+        for event in samples.RUN:
+            streams.reporter.listener(event)
+        streams.reporter.show(samples.PARTIAL)
+    same_as_golden(f"run-{name}.stderr.txt", streams.err.getvalue())
+    same_as_golden("run.stdout.txt", streams.out.getvalue())
+
+
+@pytest.mark.parametrize("name", ["complete", "plan", "built", "checked", "listed"])
+def test_results(name, same_as_golden):
+    streams = Streams()
+    streams.reporter.show(getattr(samples, name.upper()))
+    same_as_golden(f"{name}.stdout.txt", streams.out.getvalue())
+
+
+def test_nothing_is_wider_than_a_terminal_but_names_links_and_commands(same_as_golden):
+    streams = Streams()
+    for event in samples.RUN:
+        streams.reporter.listener(event)
+    streams.reporter.show(samples.PARTIAL)
+    for line in (streams.err.getvalue() + streams.out.getvalue()).splitlines():
+        assert len(line) <= 80 or any(
+            part in line for part in (".whl", "https://", "pip install", "hint:", "note")
+        )
+
+
+def test_text_of_servers_can_not_move_the_cursor():
+    streams = Streams()
+    streams.reporter.listener(Found(finding=samples.REFUSED))
+    assert "\x1b" not in streams.err.getvalue()
+
+
+def test_error_with_findings_that_were_shown_already():
+    streams = Streams()
+    streams.reporter.listener(Found(finding=samples.OTHER_BYTES))
+    streams.reporter.error(samples.CONFLICT)
+    assert streams.err.getvalue().count("has another file") == 1
+    assert streams.err.getvalue().endswith(
+        "error: pypi has files of the same names with other bytes; nothing was uploaded\n"
+    )
+    assert streams.out.getvalue() == ""
+
+
+def test_error_is_shown_with_its_hint_even_when_quiet():
+    streams = Streams(verbosity=-1)
+    streams.reporter.error(ConfigurationError("pyproject.toml: what\nof it", hint="Write it\nlike so"))
+    assert (
+        streams.err.getvalue() == "error: pyproject.toml: what\n  of it\n  hint: Write it\n        like so\n"
+    )
