@@ -12,7 +12,7 @@ from publish_all.version.git import Described
 from publish_all.version.tags import highest, tag_version
 
 FILE = ".git_archival.txt"
-_LINE = re.compile(r"^([a-z-]+):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^([a-z-]+):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
 
 

@@ -1,4 +1,4 @@
-"""What git says of the commit that is checked out: three processes at most, none of which writes.
+"""What git says of the commit that is checked out: three processes at most. The working tree is only read.
 
 `git describe` finds the nearest tag; the list of tags tells it beforehand which are no versions, and
 afterwards which others stand on the same commit.

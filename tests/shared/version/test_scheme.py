@@ -1,0 +1,43 @@
+"""What git cannot easily show: hashes of digits alone, and that versions sort as their commits do."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from publish_all.version.scheme import version_after
+
+
+def after(tag: str, distance: int, **changes: object) -> str:
+    settings = {
+        "dirty": False,
+        "scheme": "guess",
+        "local": "none",
+        "node": "0" * 40,
+        "date": "20260103",
+    } | changes
+    return str(version_after(Version(tag), distance=distance, **settings))
+
+
+def test_a_hash_of_digits_keeps_its_leading_zeros() -> None:
+    assert after("1.0", 1, local="node", node="012345678" + "9" * 31) == "1.1.dev1+g012345678"
+
+
+def test_a_hash_that_looks_like_a_float_stays_text() -> None:
+    assert after("1.0", 1, local="node", node="1e5000000" + "0" * 31) == "1.1.dev1+g1e5000000"
+
+
+@pytest.mark.parametrize("scheme", ["guess", "post"])
+@pytest.mark.parametrize(
+    "tag", ["1.0", "1.0a1", "1.0rc1", "1.0.post1", "1.0.dev3", "1.0rc1.dev2", "1!1.0", "7"]
+)
+def test_versions_rise_with_the_commits(tag: str, scheme: str) -> None:
+    versions = [Version(after(tag, distance, scheme=scheme)) for distance in range(12)]
+    assert versions == sorted(set(versions))
+
+
+@pytest.mark.parametrize(
+    ("tag", "release"), [("1.0", "1.1"), ("1.0rc1", "1.0rc2"), ("1.0.dev3", "1.0"), ("1.9", "1.10")]
+)
+def test_a_guess_is_before_the_next_release(tag: str, release: str) -> None:
+    assert Version(tag) < Version(after(tag, 5)) < Version(release)
