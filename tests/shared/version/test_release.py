@@ -1,0 +1,254 @@
+"""What keeps a version from being published, and the step that makes a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from publish_all.config.load import load_project
+from publish_all.errors import UsageError, VersionError
+from publish_all.version.guard import release_findings
+from publish_all.version.release import carry_out, plan_release
+from publish_all.version.source import resolve_version
+
+GIT = '[tool.publish-all.version]\nsource = "git"\n'
+DYNAMIC = '[project]\nname = "demo"\ndynamic = ["version"]\n'
+STATIC = '[project]\nname = "demo"\nversion = "1.2.3"\n'
+
+
+class Repository:
+    """A repository of its own, with one commit of these files; `now` is its version."""
+
+    def __init__(self, root: Path, states: Any, files: dict[str, str]) -> None:
+        self.root = root
+        self._states = states
+        self.environment = states.environment
+        root.mkdir(exist_ok=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.write(files)
+        self.commit()
+
+    def git(self, *arguments: str) -> str:
+        return str(self._states.git(self.root, *arguments))
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.root / name).write_text(text)
+
+    def commit(self) -> None:
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "work")
+
+    @property
+    def config(self) -> Any:
+        return load_project(self.root)
+
+    def findings(self, **more: Any) -> list[str]:
+        resolved = resolve_version(self.config, environment=self.environment)
+        options = {"pypi": True, "ask_remote": False, "environment": self.environment} | more
+        return [f"{each.slug}: {each.message}" for each in release_findings(self.config, resolved, **options)]
+
+    def release(self, version: str, current: str | None = None) -> Any:
+        now = Version(current) if current else None
+        plan = plan_release(self.config, version, current=now, environment=self.environment)
+        carry_out(self.config, plan, environment=self.environment)
+        return plan
+
+
+@pytest.fixture
+def make(tmp_path: Path, git_states: Any) -> Any:
+    def repository(name: str = "work", **files: str) -> Repository:
+        names = {key.replace("__", "."): text for key, text in files.items()}
+        return Repository(tmp_path / name, git_states, names)
+
+    return repository
+
+
+def test_nothing_speaks_against_a_tagged_clean_tree(make: Any) -> None:
+    repository = make(pyproject__toml=DYNAMIC + GIT)
+    repository.git("tag", "v1.2.3")
+    assert repository.findings() == []
+
+
+def test_a_project_outside_git_is_not_held_up(tmp_path: Path, git_states: Any) -> None:
+    (tmp_path / "pyproject.toml").write_text(STATIC)
+    config = load_project(tmp_path)
+    resolved = resolve_version(config, environment={})
+    assert release_findings(config, resolved, pypi=True, environment=git_states.environment) == ()
+
+
+def test_a_dirty_tree_is_refused_for_pypi_unless_allowed(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    repository.write({"pyproject.toml": STATIC + "\n"})
+    assert repository.findings() == ["dirty-tree: there are uncommitted changes"]
+    assert repository.findings(allow_dirty=True) == []
+    assert repository.findings(pypi=False) == []
+
+
+def test_places_that_disagree_are_named(make: Any) -> None:
+    table = '[tool.publish-all.version]\nsync = ["demo.py"]\n'
+    repository = make(pyproject__toml=STATIC + table, demo__py='\n__version__ = "1.2.2"\n')
+    assert repository.findings() == ["version-differs: says 1.2.2, and the version is 1.2.3"]
+
+
+def test_places_of_a_git_version_are_compared_only_where_it_is_tagged(make: Any) -> None:
+    table = GIT + 'sync = ["demo.py"]\n'
+    repository = make(pyproject__toml=DYNAMIC + table, demo__py='__version__ = "1.2.2"\n')
+    repository.git("tag", "v1.2.3")
+    assert repository.findings() == ["version-differs: says 1.2.2, and the version is 1.2.3"]
+    repository.commit()
+    assert repository.findings() == []
+
+
+def test_a_tag_of_head_that_says_otherwise(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    repository.git("tag", "v1.2.4")
+    assert repository.findings() == [
+        "tag-says-otherwise: HEAD has the tag v1.2.4, and the version is 1.2.3 (project)"
+    ]
+
+
+def test_the_tag_on_the_remote(make: Any) -> None:
+    origin = make("origin", pyproject__toml=STATIC)
+    repository = make(pyproject__toml=STATIC)
+    repository.git("tag", "v1.2.3")
+    assert repository.findings(ask_remote=True) == []
+
+    repository.git("remote", "add", "origin", str(origin.root))
+    assert repository.findings(ask_remote=True) == [
+        "tag-not-pushed: the remote origin does not have the tag v1.2.3"
+    ]
+
+    repository.git("push", "--quiet", "origin", "v1.2.3")
+    assert repository.findings(ask_remote=True) == []
+
+    repository.git("tag", "-f", "-a", "-m", "again", "v1.2.3")
+    (found,) = repository.findings(ask_remote=True)
+    assert found.startswith("tag-differs-from-remote: the tag v1.2.3 is ")
+
+    repository.git("remote", "set-url", "origin", str(origin.root / "nowhere"))
+    (found,) = repository.findings(ask_remote=True)
+    assert found.startswith(
+        "remote-not-asked: the remote origin could not be asked for the tag v1.2.3: fatal:"
+    )
+
+
+def test_a_release_writes_commits_and_tags(make: Any) -> None:
+    table = '[tool.publish-all.version]\nsource = "attribute"\npath = "demo.py"\nsync = ["other.toml"]\n'
+    repository = make(
+        pyproject__toml=DYNAMIC + table,
+        demo__py='__version__ = "1.2.3"\n',
+        other__toml='project.version = "1.0"\n',
+    )
+    plan = repository.release("v1.3.0", current="1.2.3")
+    assert (plan.tag, plan.since, plan.commit_message, plan.tag_message) == (
+        "v1.3.0",
+        None,
+        "Release 1.3.0",
+        "demo 1.3.0",
+    )
+    assert [each.where for each in plan.changes] == ["demo.py:1", "other.toml:1"]
+    assert plan.push == "git push --atomic origin main v1.3.0"
+    assert repository.git("status", "--porcelain") == ""
+    assert repository.git("show", "HEAD:demo.py") == '__version__ = "1.3.0"'
+    assert repository.git("show", "HEAD:other.toml") == 'project.version = "1.3.0"'
+    assert repository.git("cat-file", "-t", "v1.3.0") == "tag"
+    assert repository.git("rev-parse", "v1.3.0^{}") == repository.git("rev-parse", "HEAD")
+    assert repository.findings() == []
+
+
+def test_the_first_release_of_a_git_version_is_a_tag_alone(make: Any) -> None:
+    repository = make(pyproject__toml=DYNAMIC + GIT)
+    before = repository.git("rev-parse", "HEAD")
+    plan = repository.release("0.1.0")
+    assert plan.changes == ()
+    assert repository.git("rev-parse", "v0.1.0^{}") == before
+    assert resolve_version(repository.config, environment=repository.environment).text == "0.1.0"
+
+
+def test_tags_go_on_as_the_last_was_written(make: Any) -> None:
+    repository = make(pyproject__toml=DYNAMIC + GIT)
+    repository.git("tag", "0.1.0")
+    repository.commit()
+    assert repository.release("0.2.0").tag == "0.2.0"
+
+
+def test_a_literal_prefix_stays(make: Any) -> None:
+    repository = make(pyproject__toml=DYNAMIC + GIT + 'tag-prefix = "core-"\n')
+    repository.git("tag", "v9.0")
+    assert repository.release("0.2.0").tag == "core-0.2.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        ("1.3.0", "1.3.0 is not higher than 1.3.0, which is released as v1.3.0"),
+        ("1.3", "1.3 is not higher than 1.3.0, which is released as v1.3.0"),
+        ("1.3.0rc1", "1.3.0rc1 is not higher than 1.3.0"),
+        ("2.0", "the tag 2.0.0 exists already"),
+        ("1.4.0+x", "1.4.0+x is a local version"),
+        ("next", "'next' is not a PEP 440 version"),
+    ],
+)
+def test_a_release_refuses_versions(version: str, message: str, make: Any) -> None:
+    repository = make(pyproject__toml=DYNAMIC + GIT)
+    repository.git("tag", "v1.3.0")
+    repository.git("checkout", "--quiet", "-b", "other")
+    repository.commit()
+    repository.git("tag", "2.0.0")
+    repository.git("checkout", "--quiet", "main")
+    with pytest.raises(UsageError) as caught:
+        repository.release(version)
+    assert message in str(caught.value)
+
+
+def test_a_release_refuses_to_go_back(make: Any) -> None:
+    with pytest.raises(UsageError, match=r"1\.2\.2 is lower than the version now, 1\.2\.3"):
+        make(pyproject__toml=STATIC).release("1.2.2", current="1.2.3")
+
+
+def test_what_is_written_but_not_tagged_may_be_released(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    assert repository.release("1.2.3", current="1.2.3").changes == ()
+    assert repository.findings() == []
+
+
+def test_a_release_refuses_a_dirty_tree(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    repository.write({"pyproject.toml": STATIC + "\n"})
+    with pytest.raises(UsageError, match="uncommitted changes"):
+        repository.release("1.3.0", current="1.2.3")
+
+
+def test_a_release_needs_a_repository_with_a_commit(tmp_path: Path, git_states: Any) -> None:
+    (tmp_path / "pyproject.toml").write_text(STATIC)
+    config = load_project(tmp_path)
+    with pytest.raises(VersionError, match="nothing to tag"):
+        plan_release(config, "1.3.0", current=None, environment=git_states.environment)
+    git_states.git(tmp_path, "init", "--quiet")
+    with pytest.raises(VersionError, match="no commit to tag yet"):
+        plan_release(config, "1.3.0", current=None, environment=git_states.environment)
+
+
+def test_a_commit_that_is_refused_leaves_everything_as_it_was(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    hook = repository.root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    before = repository.git("rev-parse", "HEAD")
+    with pytest.raises(VersionError, match="git commit failed, and the files are as they were: not today"):
+        repository.release("1.3.0", current="1.2.3")
+    assert (repository.root / "pyproject.toml").read_text() == STATIC
+    assert repository.git("status", "--porcelain") == ""
+    assert (repository.git("rev-parse", "HEAD"), repository.git("tag")) == (before, "")
+
+
+def test_a_plan_changes_nothing(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    plan_release(repository.config, "1.3.0", current=Version("1.2.3"), environment=repository.environment)
+    assert (repository.root / "pyproject.toml").read_text() == STATIC
+    assert repository.git("tag") == ""
