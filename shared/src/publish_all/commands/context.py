@@ -20,12 +20,16 @@ from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolv
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Surroundings:
-    """The outside world, with its production defaults: tests pass their own. `folders` None: the usual ones."""
+    """The outside world, with its production defaults: tests pass their own.
+
+    `folders` None means the usual ones; `versions` are the projects' versions that were asked for in this run.
+    """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=Path.home)
     run: Run = run
     folders: Folders | None = None
+    versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
 
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""
@@ -44,9 +48,17 @@ def project_version(
 ) -> ResolvedVersion | None:
     """The one version of the project, or None where only its build variants have one.
 
-    Asks the build backend in a worker process if the project's version is the backend's business.
-    Raises `VersionError`.
+    Asks the build backend in a worker process if the project's version is the backend's business, once in
+    a run. Raises `VersionError`.
     """
+    if config.root not in around.versions:
+        around.versions[config.root] = _ask_version(config, around=around, listener=listener)
+    return around.versions[config.root]
+
+
+def _ask_version(
+    config: ProjectConfig, *, around: Surroundings, listener: Listener
+) -> ResolvedVersion | None:
     from publish_all.builders.run import ask_version
 
     def ask_backend() -> str:
