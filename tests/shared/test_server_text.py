@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publish_all._secret import Secret
 from publish_all._server_text import message_of, plain
@@ -55,3 +57,17 @@ def test_finds_the_message(body: str, content_type: str, message: str):
 
 def test_bytes_that_are_no_text_do_not_break_it():
     assert message_of(b"\xff\xfe", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"message":' * 100_000, b"<p>" * 100_000, b"<!-" * 100_000]
+)
+def test_hostile_bodies_do_not_break_it(body: bytes):
+    assert len(plain(message_of(body, "application/json"))) <= 400
+
+
+@given(st.binary(), st.sampled_from(["application/json", "text/html", "text/plain", ""]))
+def test_whatever_a_server_says_can_be_shown(body: bytes, content_type: str):
+    shown = plain(message_of(body, content_type))
+    assert "\x1b" not in shown
+    assert "\n" not in shown

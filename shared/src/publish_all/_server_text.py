@@ -16,6 +16,7 @@ SHOWN_LENGTH = 400
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MESSAGE_KEYS = ("message", "detail", "error_description", "description", "error", "title", "errors")
 _SECRET_LENGTH = 6
+_READ = 64 * 1024
 
 
 def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = ()) -> str:
@@ -34,9 +35,9 @@ def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = (
 def message_of(body: bytes, content_type: str) -> str:
     """The message in a reply's body, not yet fit to be shown: of JSON its message, of HTML its text.
 
-    Empty when there is none.
+    Empty when there is none. Only the beginning of a long body is looked at.
     """
-    text = body.decode("utf-8", errors="replace").strip()
+    text = body[:_READ].decode("utf-8", errors="replace").strip()
     if "json" in content_type or text[:1] in {"{", "["}:
         found = _json_message(text)
         if found is not None:
@@ -49,7 +50,7 @@ def message_of(body: bytes, content_type: str) -> str:
 def _json_message(text: str) -> str | None:
     try:
         return "; ".join(dict.fromkeys(_messages(json.loads(text))))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -117,6 +117,7 @@ def test_reads_what_pypi_may_say_about_a_file():
         (b"{}", JSON_TYPE),
         (b"[]", JSON_TYPE),
         (b"no json", JSON_TYPE),
+        (b"[" * 100_000, JSON_TYPE),
         (b'{"meta": {"api-version": "2.0"}, "name": "a", "files": []}', JSON_TYPE),
         (b'{"meta": {"api-version": "1.0"}, "name": "a", "files": [1]}', JSON_TYPE),
         (b'<html><meta name="pypi:repository-version" content="2.0">', "text/html"),

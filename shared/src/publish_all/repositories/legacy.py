@@ -38,6 +38,9 @@ from publish_all.repositories.simple_index import Listing, SimpleIndex, states_o
 EXPIRY_MARGIN = 60.0
 """A token with less than so many seconds to live is renewed before an upload."""
 
+REPLY_LIMIT = 1024 * 1024
+"""The longest reply to an upload that is read, in bytes."""
+
 _ACCEPT = {"Accept": "application/json"}
 _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
 
@@ -186,6 +189,7 @@ class LegacyRepository:
                 auth=self._auth(credential, attempt.url),
                 headers=_ACCEPT | {"Content-Type": body.content_type},
                 body=body,
+                limit=REPLY_LIMIT,
             )
         except HttpError as error:
             return lost(error, attempt, body_sent=body.complete)
