@@ -112,6 +112,27 @@ def test_what_the_backend_leaves_out_is_an_error_that_says_what_to_configure(bui
     assert "Configure flit_core.buildapi" in str(caught.value.hint)
 
 
+def test_include_narrows(build, make_variant):
+    variant = make_variant(config("setuptools"), include=("src/demo/db/**", "demo/__init__.py"))
+    assert members(build(variant)) == ["demo/__init__.py", "demo/db/__init__.py", "demo/db/a.py"]
+    assert members(build(make_variant(config("pdm"), name="y", include=("demo/*.py",)))) == [
+        "demo/__init__.py"
+    ]
+
+
+def test_what_the_backend_packs_nevertheless_is_an_error(make_tree, tmp_path, make_variant):
+    making = IN_TREE["backend/own.py"].replace(
+        "z.writestr('demo-1",
+        "[z.writestr(f'demo/{x}.py', 'made') for x in 'ab']\n            z.writestr('demo-1",
+    )
+    stages = Stages(
+        SourceTree(make_tree({"backend/own.py": making, "demo/a.py": "x = 1"})), tmp_path / "stages"
+    )
+    variant = make_variant(IN_TREE_CONFIG, exclude=("demo/a.py",))
+    with pytest.raises(BuildError, match=r"exclude: own:hooks still packs 'demo/a\.py'"):
+        Pep517Builder(stages=stages).build(variant, "wheel", tmp_path)
+
+
 def test_a_failing_backend_is_told_with_the_variant(build, make_variant):
     with pytest.raises(BuildError, match="cannot build the wheel of x: "):
         build(make_variant(config("setuptools", setuptools={"packages": ["absent"]})))

@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
 
 from publish_all.builders.select import (
     Backend,
@@ -140,3 +143,27 @@ def test_leaving_nothing_is_an_error(make_variant):
 def test_tells_which_forced_files_are_missing(make_variant):
     variant = make_variant({}, force_include={"a": "demo/a", "b": "demo/b.py", "c": "demo/c/"})
     assert missing_forced(variant, ["demo/a/x", "demo/c.py"]) == ("demo/b.py", "demo/c")
+
+
+SEGMENT = st.sampled_from(["a", "b", "ab", "a*", "*", "?", "**", "[ab]", "a.py", "*.py"])
+NAME = st.sampled_from(["a", "b", "ab", "abc", "a.py", "b.py"])
+
+
+@given(
+    pattern=st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", "/"]),
+        st.lists(SEGMENT, min_size=1, max_size=4).map("/".join),
+        st.sampled_from(["", "/"]),
+    ),
+    path=st.lists(NAME, min_size=1, max_size=4).map("/".join),
+)
+@example(pattern="a/**", path="a")
+@example(pattern="**", path="a/b")
+@example(pattern="**/a", path="a")
+@example(pattern="a/**/b", path="a/b")
+@example(pattern="a/", path="a/b")
+def test_patterns_mean_what_git_makes_of_them(pattern, path):
+    # `a/` asks git for a folder. A pattern of ours means a folder of files, so take the path for one.
+    asked = f"{path}/" if pattern.endswith("/") else path
+    assert matches((pattern,), path) == GitIgnoreSpec.from_lines([pattern]).match_file(asked)

@@ -60,6 +60,13 @@ def test_dynamic_dependencies_cannot_be_extended_but_replaced():
     ] == ["a"]
 
 
+def test_dropping_from_dynamic_dependencies_says_that_there_is_no_list():
+    base = {"project": {"name": "p", "dynamic": ["dependencies"], "optional-dependencies": {"e": ["a", "b"]}}}
+    assert excluded(base, "a")["project"]["optional-dependencies"] == {"e": ["b"]}
+    with pytest.raises(ConfigurationError, match="dynamic"):
+        excluded(base, "c")
+
+
 def test_what_is_no_requirement_is_refused_with_its_key_path():
     with pytest.raises(ConfigurationError, match=r"^w: 'a b c' is not a PEP 508 requirement"):
         extended(project(), "a b c")

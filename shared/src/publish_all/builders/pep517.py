@@ -89,7 +89,7 @@ class Pep517Builder:
         stage = _Stage.of(variant, self._stages, additions=placed.additions, dropped=placed.dropped)
         built = _built(stage, variant, kind, output)
         if kind == "wheel":
-            _verify(variant, built)
+            _verify(variant, built, placed.unwanted)
         elif backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS:
             _make_reproducible(built)
         return built
@@ -113,17 +113,25 @@ class Pep517Builder:
         probe.rmdir()
         forced = forced_sources(self._stages.tree, variant)
         kept = narrowed(variant, {inside: path for inside, path in files.items() if inside not in forced})
-        dropped = tuple(path for inside, path in files.items() if inside not in kept and inside not in forced)
+        dropped = tuple(
+            path for inside, path in files.items() if path and inside not in kept and inside not in forced
+        )
         additions = {_place_for(inside, files): source for inside, source in forced.items()}
-        return _Placed(additions=additions, dropped=dropped)
+        return _Placed(
+            additions=additions, dropped=dropped, unwanted=frozenset(files) - kept - frozenset(forced)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Placed:
-    """What a stage has more (path in it → path in the project) and less than the project."""
+    """What a stage has more (path in it → path in the project) and less than the project.
+
+    `unwanted` are the paths inside the wheel of what is dropped.
+    """
 
     additions: Mapping[str, str]
     dropped: tuple[str, ...]
+    unwanted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,10 +258,13 @@ def _source_folders(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _origins(wheel: Path, stage: Path, folders: Sequence[str]) -> dict[str, str]:
-    """Path inside the wheel → path in the stage, for the members that are files of the project."""
+    """Path inside the wheel → path in the stage, which is empty for what the backend has made."""
     found = {}
     with zipfile.ZipFile(wheel) as opened:
         for info in opened.infolist():
+            if info.is_dir() or info.filename.partition("/")[0].endswith((".dist-info", ".data")):
+                continue
+            found[info.filename] = ""
             for folder in folders:
                 path = f"{folder}/{info.filename}" if folder else info.filename
                 if (stage / path).is_file() and (stage / path).stat().st_size == info.file_size:
@@ -266,7 +277,7 @@ def _place_for(inside: str, files: Mapping[str, str]) -> str:
     """Where a file is put so that it gets to `inside`: beside what goes there already."""
     top = inside.split("/", 1)[0] + "/"
     for member, path in files.items():
-        if member.startswith(top):
+        if path and member.startswith(top):
             return path[: len(path) - len(member)] + inside
     return inside
 
@@ -282,7 +293,7 @@ def _state_package_data(pyproject: dict[str, Any], additions: Mapping[str, str])
         data.setdefault(parts[0], []).append("/".join(parts[1:]))
 
 
-def _verify(variant: BuildVariant, wheel: Path) -> None:
+def _verify(variant: BuildVariant, wheel: Path, unwanted: frozenset[str]) -> None:
     """The backend decides what it takes: see that the variant's wishes hold. Raises `BuildError`."""
     with zipfile.ZipFile(wheel) as opened:
         names = [each for each in opened.namelist() if ".dist-info/" not in each and not each.endswith("/")]
@@ -293,19 +304,19 @@ def _verify(variant: BuildVariant, wheel: Path) -> None:
         raise BuildError(
             msg, hint=f"Configure {backend} so that it packs this path (as package data, or as a package)."
         )
-    extra = next(
-        (each for each in names if matches(variant.exclude, each) and not _is_forced(variant, each)), None
-    )
+    extra = next((each for each in names if each in unwanted or _is_excluded(variant, each)), None)
     if extra is not None:
-        msg = f"{key_path(variant, 'exclude')}: {backend} still packs {extra!r} into the wheel of {variant.label}"
+        key = "exclude" if matches(variant.exclude, extra) else "include"
+        msg = f"{key_path(variant, key)}: {backend} still packs {extra!r} into the wheel of {variant.label}"
         raise BuildError(
-            msg, hint=f"Exclude it in the configuration of {backend} ([tool.…] keys of the variant)."
+            msg, hint=f"Leave it out in the configuration of {backend} ([tool.…] keys of the variant)."
         )
 
 
-def _is_forced(variant: BuildVariant, inside: str) -> bool:
+def _is_excluded(variant: BuildVariant, inside: str) -> bool:
     targets = [each.rstrip("/") for each in variant.force_include.values()]
-    return any(inside == each or inside.startswith(each + "/") for each in targets)
+    forced = any(inside == each or inside.startswith(each + "/") for each in targets)
+    return not forced and matches(variant.exclude, inside)
 
 
 def _make_reproducible(sdist: Path) -> None:

@@ -68,9 +68,10 @@ def excluded(pyproject: Table, names: Sequence[str], *, where: str, must_match: 
         wanted = canonicalize_name(name)
         if wanted not in present:
             if must_match:
+                _static(pyproject, where)
                 raise _not_a_dependency(name, present, where)
             continue
-        _exclude_from_project(pyproject, wanted, where)
+        _exclude_from_project(pyproject, wanted)
         _exclude_from_poetry(pyproject, wanted)
     return pyproject
 
@@ -115,9 +116,7 @@ def _present(pyproject: Mapping[str, Any]) -> set[str]:
     return found | {canonicalize_name(each) for each in poetry if canonicalize_name(each) != "python"}
 
 
-def _exclude_from_project(pyproject: Table, name: str, where: str) -> None:
-    if not in_poetry(pyproject):
-        _static(pyproject, where)
+def _exclude_from_project(pyproject: Table, name: str) -> None:
     project = pyproject.get("project", {})
     if "dependencies" in project:
         project["dependencies"] = [each for each in project["dependencies"] if _name(each) != name]
