@@ -71,6 +71,13 @@ def test_the_first_answer_is_taken_and_the_others_are_not_asked(make_request):
     )
 
 
+def test_the_trace_of_any_project_is_told_without_one(make_request):
+    chain = CredentialChain([Fake("one", [None])])
+    chain.get(make_request("corp", project="a"))
+    assert chain.trace(make_request("corp", project=None)) == chain.trace(make_request("corp", project="a"))
+    assert chain.trace(make_request("pypi", project=None)) == ()
+
+
 def test_an_answer_is_kept_per_repository_and_project(make_request):
     source = Fake("one", [credential()])
     chain = CredentialChain([source])

@@ -5,12 +5,17 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends import fail
+from keyring.backends.chainer import ChainerBackend
 
 from publish_all._secret import Secret
 from publish_all.credentials.binding import Bindings, KnownNames
 from publish_all.credentials.host_config import Account, HatchSettings, PoetrySettings
-from publish_all.credentials.keyring import KeyringSource, project_service
+from publish_all.credentials.keyring import KeyringSource, forget, installed_backends, project_service, store
 from publish_all.credentials.source import CredentialKind
+from publish_all.errors import CredentialError
+from publish_all.keyring_backend import PublishAllKeyring
 
 PYPI = "https://upload.pypi.org/legacy/"
 CORP = "https://pypi.corp.example/legacy/"
@@ -174,3 +179,68 @@ def test_without_backends_it_says_so(source_of, make_request):
     source = source_of()
     source.find(make_request("corp"))
     assert "no backend is installed" in source.misses(make_request("corp"))[0].source
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Makes a ring the one that `keyring` has chosen."""
+
+    def install(ring):
+        monkeypatch.setattr("keyring.core._keyring_backend", ring)
+        return ring
+
+    return install
+
+
+class StoringRing(KeyringBackend):
+    priority = -1
+
+    def __init__(self):
+        super().__init__()
+        self.entries = {}
+
+    def get_password(self, service, username):
+        return self.entries.get((service, username))
+
+    def set_password(self, service, username, password):
+        if password == "refuse":
+            msg = "it is\nlocked"
+            raise RuntimeError(msg)
+        self.entries[service, username] = password
+
+    def delete_password(self, service, username):
+        del self.entries[service, username]
+
+
+def test_what_is_stored_is_found_and_forgotten(installed, make_request):
+    ring = installed(StoringRing())
+    assert "StoringRing" in store(CORP, "bob", Secret("canary"))
+    store(CORP, "__token__", Secret("scoped"), project="kindling-synapse")
+    assert ring.entries == {(CORP, "bob"): "canary", (f"{CORP}#kindling-synapse", "__token__"): "scoped"}
+    assert KeyringSource().find(make_request("corp")).secret == Secret("scoped")
+    assert KeyringSource().find(make_request("corp", project="x", username="bob")).secret == Secret("canary")
+    assert forget(CORP, "bob")
+    assert not forget(CORP, "bob")
+
+
+def test_a_keyring_that_cannot_store_is_an_error_without_the_secret(installed):
+    installed(StoringRing())
+    with pytest.raises(CredentialError, match="it is locked") as caught:
+        store(CORP, "bob", Secret("refuse"))
+    assert "refuse" not in str(caught.value)
+
+
+def test_no_keyring_is_an_error(installed):
+    installed(fail.Keyring())
+    with pytest.raises(CredentialError, match="no keyring"):
+        store(CORP, "bob", Secret("canary"))
+    assert installed_backends() == ()
+
+
+def test_our_own_backend_is_never_asked(installed, monkeypatch):
+    monkeypatch.setenv("PUBLISH_ALL_KEYRING", "1")
+    monkeypatch.setattr("keyring.backend.get_all_keyring", lambda: [PublishAllKeyring(), StoringRing()])
+    installed(PublishAllKeyring())
+    assert [type(ring) for ring in installed_backends()] == [StoringRing]
+    installed(ChainerBackend())
+    assert not any(isinstance(ring, PublishAllKeyring) for ring in installed_backends())

@@ -66,8 +66,16 @@ Remark = Callable[[CredentialRequest, Credential], Finding | None]
 class _Key:
     repository: str
     url: str
-    project: str | None
     purpose: str
+    project: str | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.repository, self.url, self.purpose
+
+
+def _key(request: CredentialRequest) -> _Key:
+    return _Key(request.repository, request.url, request.purpose.value, request.project)
 
 
 @dataclass(slots=True)
@@ -145,12 +153,17 @@ class CredentialChain:
             return found
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
-        return self._entry(request).trace
+        """Where it was looked for this request; without a project, for any that was asked for at its URL."""
+        own = self._entry(request).trace
+        if own or request.project is not None:
+            return own
+        with self._lock:
+            same = [entry for key, entry in self._entries.items() if key.place == _key(request).place]
+        return next((entry.trace for entry in same if entry.trace), ())
 
     def _entry(self, request: CredentialRequest) -> _Entry:
-        key = _Key(request.repository, request.url, request.project, request.purpose.value)
         with self._lock:
-            return self._entries.setdefault(key, _Entry())
+            return self._entries.setdefault(_key(request), _Entry())
 
     def _with_username(self, request: CredentialRequest) -> CredentialRequest:
         stated = self._username(request) if self._username is not None else None

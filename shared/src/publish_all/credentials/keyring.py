@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from publish_all._secret import Secret
+from publish_all._server_text import plain
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import host_of, same_url
 from publish_all.credentials.binding import Bindings
@@ -25,7 +26,12 @@ from publish_all.events import Found, Listener, ignore
 SECONDS = 3.0
 """For all questions of one process together."""
 
+SECONDS_TO_UNLOCK = 60.0
+"""For storing, which happens only when a person has asked for it."""
+
 OUR_BACKEND = "publish_all.keyring_backend"
+
+_T = TypeVar("_T")
 
 _POETRY_EMPTY_USER = "__poetry_source_empty_username__"
 
@@ -278,38 +284,65 @@ def project_service(url: str, project: str) -> str:
 def store(url: str, username: str, secret: Secret, *, project: str | None = None) -> str:
     """Keep a secret where twine, Hatch, uv and we find it, and return the backend's name.
 
-    Raises `CredentialError` when no backend can store, or the backend fails.
+    Raises `CredentialError` when no backend can store, or the backend fails or takes too long.
     """
-    backend = _first_installed()
-    service = url if project is None else project_service(url, project)
-    try:
-        backend.set_password(service, username, secret.reveal())
-    except Exception as error:
-        msg = f"The keyring {name_of(backend)} could not store the credential: {_plain(error)}."
-        raise CredentialError(msg, hint="Set an environment variable instead.") from error
-    return name_of(backend)
+
+    def act(backend: Any) -> str:
+        backend.set_password(_service(url, project), username, secret.reveal())
+        return name_of(backend)
+
+    return _bounded(act, "store")
 
 
 def forget(url: str, username: str, *, project: str | None = None) -> bool:
     """Remove what `store` has stored; False when it was not there. Raises `CredentialError`."""
-    backend = _first_installed()
-    service = url if project is None else project_service(url, project)
-    try:
-        if backend.get_password(service, username) is None:
+
+    def act(backend: Any) -> bool:
+        if backend.get_password(_service(url, project), username) is None:
             return False
-        backend.delete_password(service, username)
-    except Exception as error:
-        msg = f"The keyring {name_of(backend)} could not remove the credential: {_plain(error)}."
-        raise CredentialError(msg) from error
-    return True
+        backend.delete_password(_service(url, project), username)
+        return True
+
+    return _bounded(act, "remove")
 
 
-def _first_installed() -> Any:
-    backends = installed_backends()
-    if not backends:
-        msg = "There is no keyring on this machine."
-        raise CredentialError(msg, hint="Set an environment variable instead, or install a keyring backend.")
-    return backends[0]
+def _service(url: str, project: str | None) -> str:
+    return url if project is None else project_service(url, project)
+
+
+def _bounded(act: Callable[[Any], _T], verb: str) -> _T:
+    """Let the first backend act in a daemon thread; a person may have to unlock it, so it has a while."""
+    results: list[_T] = []
+    errors: list[CredentialError] = []
+
+    def work() -> None:
+        try:
+            backends = installed_backends()
+            if not backends:
+                raise _no_keyring()
+            results.append(act(backends[0]))
+        except CredentialError as error:
+            errors.append(error)
+        except Exception as error:  # noqa: BLE001 - backends raise anything
+            msg = f"The keyring could not {verb} the credential: {_plain(error)}."
+            errors.append(CredentialError(msg, hint="Set an environment variable instead."))
+
+    thread = threading.Thread(target=work, name="publish-all keyring", daemon=True)
+    thread.start()
+    thread.join(SECONDS_TO_UNLOCK)
+    if errors:
+        raise errors[0]
+    if not results:
+        msg = f"The keyring did not {verb} the credential within {SECONDS_TO_UNLOCK:g} s."
+        raise CredentialError(msg, hint="Set an environment variable instead.")
+    return results[0]
+
+
+def _no_keyring() -> CredentialError:
+    return CredentialError(
+        "There is no keyring on this machine.",
+        hint="Set an environment variable instead, or install a keyring backend.",
+    )
 
 
 def _is_empty(backend: object) -> bool:
@@ -317,5 +350,5 @@ def _is_empty(backend: object) -> bool:
 
 
 def _plain(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = plain(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
