@@ -22,6 +22,7 @@ from publish_all.version.toml_text import lacks_version, static_values, with_sta
 
 if TYPE_CHECKING:
     from poetry.core.masonry.builders.builder import BuildIncludeFile
+    from poetry.core.poetry import Poetry
 
 _PYPROJECT = "pyproject.toml"
 
@@ -55,12 +56,15 @@ def _of_poetry(values: Mapping[str, Any]) -> bool:
 class StaticSdistBuilder(SdistBuilder):
     """As poetry-core's: the sdist is that of a copy of the project which states the version."""
 
-    _stating: Path | None = None
+    def __init__(self, poetry: Poetry, *arguments: Any, **options: Any) -> None:
+        self._stated = poetry.package.pretty_version  # before a local label of this build is put on
+        self._stating: Path | None = None
+        super().__init__(poetry, *arguments, **options)
 
     def build(self, target_dir: Path | None = None) -> Path:
         on_disk = self._path / _PYPROJECT
         text = on_disk.read_bytes().decode()
-        stating = with_static_version(text, self._poetry.package.pretty_version, where=str(on_disk))
+        stating = with_static_version(text, self._stated, where=str(on_disk))
         if stating == text:
             return super().build(target_dir)
         from tempfile import TemporaryDirectory
