@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from publish_all.commands.context import Surroundings
+from publish_all.commands.login import LoginOptions, login, logout
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.errors import ConfigurationError, CredentialError, UsageError
+
+CORP = "https://pypi.corp.example/legacy/"
+
+
+def token(location):
+    packed = (
+        b"\x02\x01" + bytes([len(location)]) + location.encode() + b"\x02\x01x\x00\x00\x06\x20" + bytes(32)
+    )
+    return "pypi-" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+class Keyring:
+    def __init__(self):
+        self.entries = {}
+
+    def store(self, url, username, secret, *, project=None):
+        self.entries[url, username, project] = secret.reveal()
+        return "a ring"
+
+    def forget(self, url, username, *, project=None):
+        return self.entries.pop((url, username, project), None) is not None
+
+
+@pytest.fixture
+def ring():
+    return Keyring()
+
+
+@pytest.fixture
+def options_for(tmp_path: Path, ring):
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.publish-all.repositories.corp]\nurl = "{CORP}"\n'
+        '[tool.publish-all.repositories.folder]\nkind = "directory"\nurl = "index"\n'
+        '[tool.publish-all.repositories.named]\nurl = "https://named.example/"\nusername = "carol"\n'
+    )
+    hosts = HostFolders(
+        poetry=tmp_path / "a",
+        hatch=tmp_path / "b",
+        uv=tmp_path / "c",
+        pdm=tmp_path / "d",
+        pypirc=tmp_path / "e",
+    )
+
+    def build(repository, *answers, **options):
+        left = list(answers)
+        return LoginOptions(
+            repository=repository,
+            directory=tmp_path,
+            around=Surroundings(environment={}, home=tmp_path),
+            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            store=ring.store,
+            forget=ring.forget,
+            **{"ask": lambda question, *, hidden: left.pop(0), **options},
+        )
+
+    return build
+
+
+def test_a_token_is_kept_under_the_url(options_for, ring):
+    result = login(options_for("pypi", token("pypi.org")), listener=print)
+    assert ring.entries == {("https://upload.pypi.org/legacy/", "__token__", None): token("pypi.org")}
+    assert (result.keyring, result.kind) == ("a ring", "a token of pypi.org")
+    assert token("pypi.org") not in repr(result)
+
+
+def test_a_user_is_asked_for_where_none_is_known(options_for, ring):
+    login(options_for("corp", "bob", "hunter2"), listener=print)
+    login(options_for("corp", "", "token-of-corp"), listener=print)
+    login(options_for("corp", "hunter3", username="dave"), listener=print)
+    login(options_for("named", "hunter4"), listener=print)
+    assert {(url, user) for url, user, _ in ring.entries} == {
+        (CORP, "bob"),
+        (CORP, "__token__"),
+        (CORP, "dave"),
+        ("https://named.example/", "carol"),
+    }
+
+
+def test_a_token_of_one_project_is_kept_for_it(options_for, ring):
+    login(options_for("pypi", token("pypi.org"), project="kindling"), listener=print)
+    assert list(ring.entries) == [("https://upload.pypi.org/legacy/", "__token__", "kindling")]
+
+
+def test_an_oci_registry_is_kept_by_its_host(options_for, ring):
+    login(options_for("github", "octocat", "ghp_0123456789"), listener=print)
+    assert list(ring.entries) == [("ghcr.io", "octocat", None)]
+
+
+@pytest.mark.parametrize("answer", [token("test.pypi.org"), "ghp_0123456789", "hunter2"])
+def test_what_the_repository_would_refuse_is_not_kept(answer, options_for, ring):
+    with pytest.raises(CredentialError) as caught:
+        login(options_for("pypi", answer), listener=print)
+    assert ring.entries == {}
+    assert answer not in str(caught.value)
+
+
+def test_nothing_entered_is_an_error(options_for, ring):
+    with pytest.raises(CredentialError, match="nothing"):
+        login(options_for("pypi", " "), listener=print)
+    assert ring.entries == {}
+
+
+def test_nobody_to_ask_is_a_usage_error(options_for):
+    with pytest.raises(UsageError, match="nobody"):
+        login(options_for("pypi", ask=None), listener=print)
+
+
+def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(options_for):
+    with pytest.raises(UsageError, match="folder"):
+        login(options_for("folder"), listener=print)
+    with pytest.raises(ConfigurationError, match="corpp"):
+        login(options_for("corpp"), listener=print)
+
+
+def test_what_was_kept_is_removed(options_for, ring):
+    login(options_for("pypi", token("pypi.org")), listener=print)
+    assert logout(options_for("pypi")).removed
+    assert not logout(options_for("pypi")).removed
+    assert ring.entries == {}
