@@ -244,6 +244,12 @@ def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
     assert "\x1b" not in outcome.findings[0].message
 
 
+def test_a_redirect_to_nowhere_is_refused(attempt: Attempt):
+    for location in ("http://[::1", ""):
+        outcome = classify(reply(302, location=location), attempt, now=0)
+        assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA440")
+
+
 def test_a_refused_credential_is_named_by_its_origin_and_never_shown(attempt: Attempt):
     (finding,) = classify(reply(401, "who is s3cret-token?"), attempt, now=0).findings
     assert (

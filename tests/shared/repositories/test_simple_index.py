@@ -137,6 +137,10 @@ class TestRedirects:
         listing = make_index(ONE, stated=True).listing(KINDLING)
         assert (listing.known, listing.findings[0].code) == (False, "PA452")
 
+    def test_to_nowhere_are_not_an_index(self, make_index, network, answer):
+        network.on("GET", ONE + "kindling/", answer(302, headers={"Location": "http://[::1"}))
+        assert not make_index(ONE).listing(KINDLING).known
+
     def test_without_end_are_an_error(self, make_index, network, answer):
         network.on("GET", ONE + "kindling/", answer(302, headers={"Location": "."}))
         with pytest.raises(HttpError, match="without end"):

@@ -128,3 +128,11 @@ def test_reads_what_pypi_may_say_about_a_file():
 def test_refuses_what_is_not_a_page(body: bytes, content_type: str):
     with pytest.raises(PageError):
         parse_project(body, content_type=content_type, url=URL)
+
+
+def test_links_that_are_no_urls_are_passed_over():
+    body = (
+        b'<html><base href="http://[x"><a href="http://[y/a-1.tar.gz">x</a><a href="a-1.tar.gz">x</a></html>'
+    )
+    page = parse_project(body, content_type="text/html", url=URL)
+    assert [each.url for each in page.files] == [URL + "a-1.tar.gz"]

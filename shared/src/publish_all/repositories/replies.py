@@ -147,20 +147,21 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
 def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -> UploadOutcome:
     """What a status means by itself, for servers and texts that we don't know."""
     status = reply.status
+    numbered = said if str(status) in said else f"{status} {said}".strip()
     if 300 <= status < 400:
         return _redirected(reply, attempt)
     if status in {401, 403}:
-        return _unauthorized(status, said, attempt)
+        return _unauthorized(status, numbered, attempt)
     if status in {404, 405, 410, 501}:
-        return _outcome(UploadStatus.REFUSED, known.NO_UPLOAD_API, f"{status} {said}", attempt, hint=_NO_API)
+        return _outcome(UploadStatus.REFUSED, known.NO_UPLOAD_API, numbered, attempt, hint=_NO_API)
     if reply.retryable:
         diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
-        return _outcome(UploadStatus.TRANSIENT, diagnosis, f"{status} {said}", attempt, retry_after=waits)
+        return _outcome(UploadStatus.TRANSIENT, diagnosis, numbered, attempt, retry_after=waits)
     if status == 413:
         hint = "Make it smaller, or raise the limit of the server or of the proxy before it."
         return _outcome(UploadStatus.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
     if 400 <= status < 600:
-        return _outcome(UploadStatus.REFUSED, known.REFUSED, f"{status} {said}", attempt)
+        return _outcome(UploadStatus.REFUSED, known.REFUSED, numbered, attempt)
     finding = attempt.finding(known.ANSWER_LOST, f"{attempt.repository} answers with the status {status}.")
     return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
 
@@ -175,11 +176,11 @@ def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
         if attempt.credential
         else "Give a credential: run `publish-all login`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
     )
-    return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, f"{status} {said}", attempt, hint=hint)
+    return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
 
 
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
-    target = shown_url(urljoin(attempt.url, plain(reply.headers.get("Location", ""))))
+    target = _target(attempt.url, plain(reply.headers.get("Location", "")))
     if target == shown_url(attempt.url) + "/":
         hint = f"The slash at the end is missing. Configure the URL {target}"
     else:
@@ -187,6 +188,14 @@ def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
     message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
     finding = attempt.finding(known.REDIRECTED, message, hint)
     return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads, as it may be shown, even if it is not a URL."""
+    try:
+        return shown_url(urljoin(url, location))
+    except ValueError:
+        return repr(location)
 
 
 def _outcome(

@@ -169,12 +169,11 @@ class SimpleIndex:
             location = reply.headers.get("Location")
             if reply.status not in {301, 302, 303, 307, 308} or not location:
                 return reply
-            following = urljoin(target, location)
+            following = _joined(target, location)
+            if following is None:
+                return reply
             if urlsplit(following).hostname != urlsplit(target).hostname:
-                same_project = posixpath.basename(urlsplit(following).path.rstrip("/")) == posixpath.basename(
-                    urlsplit(url).path.rstrip("/")
-                )
-                return None if same_project else reply
+                return None if _last_segment(following) == _last_segment(url) else reply
             target = following
         raise HttpError(
             f"{shown_url(url)} leads from one address to the next without end.",
@@ -242,6 +241,20 @@ class SimpleIndex:
 
 def _project_url(root: str, project: NormalizedName) -> str:
     return f"{root.rstrip('/')}/{project}/"
+
+
+def _joined(url: str, location: str) -> str | None:
+    """Where a redirect leads, None if not to a URL."""
+    try:
+        joined = urljoin(url, location)
+        urlsplit(joined)
+    except ValueError:
+        return None
+    return joined
+
+
+def _last_segment(url: str) -> str:
+    return posixpath.basename(urlsplit(url).path.rstrip("/"))
 
 
 def _page(reply: Reply) -> ProjectPage:

@@ -12,6 +12,7 @@ import html.parser
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
@@ -211,6 +212,11 @@ class _Anchors(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.is_page = self.is_page or tag in {"html", "body", "a"}
+        # A link that is no URL is not a file.
+        with suppress(ValueError):
+            self._read(tag, found)
+
+    def _read(self, tag: str, found: Mapping[str, str]) -> None:
         if tag == "base" and found.get("href"):
             self._base = urljoin(self._base, found["href"])
         elif tag == "meta" and found.get("name") == "pypi:repository-version":
