@@ -123,6 +123,14 @@ def test_follows_redirects_only_when_asked_to():
     assert len(recorder.seen) == 1
 
 
+def test_a_redirect_to_nowhere_is_an_answer_or_an_error():
+    session, _ = session_of((302, {"Location": "http://[::1"}, b""))
+    assert session.request("POST", URL).status == 302
+    with pytest.raises(HttpError) as caught:
+        session.request("GET", URL, redirects=True)
+    assert caught.value.failure is Failure.INVALID
+
+
 def test_a_redirect_to_plain_http_is_not_followed():
     session, recorder = session_of((302, {"Location": "http://corp.example/"}, b""), (200, {}, b""))
     with pytest.raises(HttpError, match="not encrypted"):

@@ -238,6 +238,17 @@ class _Requests(requests.Session):
         ensure_allowed(url)
         return super().get_adapter(url)
 
+    def resolve_redirects(
+        self, resp: requests.Response, req: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Iterator[Any]:
+        # Where redirects are not followed, requests would still read the body and look at the target.
+        if kwargs.pop("yield_requests", False):
+            return
+        try:
+            yield from super().resolve_redirects(resp, req, *args, **kwargs)
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL(str(error)) from error
+
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         # requests would keep the header on some changes of scheme and port, and look into netrc.
         if origin(response.request.url or "") != origin(prepared_request.url or ""):
