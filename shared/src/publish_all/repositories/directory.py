@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
@@ -28,6 +29,7 @@ from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Diagnosis, Finding
 from publish_all.repositories import diagnoses as known
+from publish_all.repositories.fetch import files_of, read_chunks, store
 from publish_all.repositories.repository import (
     Capabilities,
     Progress,
@@ -173,6 +175,20 @@ class DirectoryRepository:
             missing=tuple(each for each in names if seen[each] is State.ABSENT),
             different=tuple(each for each in names if seen[each] is State.DIFFERENT),
         )
+
+    def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        """From the page that readers see, not from what else lies in the folder."""
+        own = self._folder(project)
+        try:
+            content = (own / "index.json").read_bytes()
+            page = parse_project(content, content_type=JSON_TYPE, url=f"{own.as_uri()}/")
+        except FileNotFoundError:
+            page = None
+        except (OSError, PageError) as error:
+            msg = f"The index in {own} can't be read: {error}."
+            raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
+        found = files_of(page, project, version, self.name)
+        return tuple(store(read_chunks(own / each.filename), each, folder, self.name) for each in found)
 
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()

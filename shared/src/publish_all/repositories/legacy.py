@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from urllib.parse import quote, urljoin
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
@@ -251,6 +253,9 @@ class LegacyRepository:
             different=tuple(each for each in names if states[each] is State.DIFFERENT),
             findings=tuple(self._unhashed(each) for each in names if states[each] is State.UNKNOWN),
         )
+
+    def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        return self._index(project).fetch(project, version, folder)
 
     def page(self, release: Release) -> str | None:
         """PyPI's page of the release, or where another index lists the project."""

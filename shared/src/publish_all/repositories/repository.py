@@ -5,7 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.findings import Finding
@@ -128,6 +132,12 @@ class Repository(Protocol):
 
     def verify(self, release: Release) -> Verification:
         """One look at what the index lists for this release; no waiting, never raises for the network."""
+
+    def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        """Copy all files of a release from the index into `folder`, each checked against the hash listed there.
+
+        Raises `RepositoryError` where the release is not there, a file has no hash, or has other bytes.
+        """
 
     def page(self, release: Release) -> str | None:
         """A page that shows the release to people, if there is one."""

@@ -6,9 +6,11 @@ import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
@@ -17,9 +19,10 @@ from publish_all._urls import origin, shown_url
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution
-from publish_all.errors import CredentialError
+from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import diagnoses as known
+from publish_all.repositories.fetch import files_of, store
 from publish_all.repositories.repository import State
 from publish_all.repositories.simple_pages import (
     ACCEPT,
@@ -118,6 +121,21 @@ class SimpleIndex:
         if file.size is not None and file.size != distribution.size:
             return State.DIFFERENT
         return self._compare(file, distribution)
+
+    def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        """The files of a release, in `folder`. Raises `RepositoryError`, also for what the network does."""
+        listing = self.listing(project)
+        if not listing.known:
+            first = listing.findings[0]
+            raise RepositoryError(first.message, hint=first.hint, findings=listing.findings)
+        found = files_of(listing.page, project, version, self._repository)
+        return tuple(self._fetch_one(each, folder) for each in found)
+
+    def _fetch_one(self, file: IndexFile, folder: Path) -> Path:
+        with self._session.stream("GET", file.url, auth=self._auth(file.url), redirects=True) as download:
+            if download.reply.status != 200:
+                raise _unavailable(download.reply)
+            return store(download.chunks, file, folder, self._repository)
 
     def _stated(self, root: str, project: NormalizedName) -> Listing:
         url = _project_url(root, project)

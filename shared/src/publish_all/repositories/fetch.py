@@ -1,0 +1,71 @@
+"""Bringing the files of a release back from an index, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from publish_all.errors import RepositoryError
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+
+
+def files_of(
+    page: ProjectPage | None, project: NormalizedName, version: Version, where: str
+) -> tuple[IndexFile, ...]:
+    """The files of one release on a page. Raises `RepositoryError` if there are none or one has no sha256."""
+    files = page.files if page is not None else ()
+    found = tuple(each for each in files if _release(each.filename) == (project, version))
+    if not found:
+        others = ", ".join(
+            sorted({str(release[1]) for each in files if (release := _release(each.filename))})
+        )
+        msg = f"{where} has no files of {project} {version}"
+        raise RepositoryError(
+            msg, hint=f"It has: {others}." if others else f"It has no files of {project} at all."
+        )
+    for each in found:
+        if "sha256" not in each.hashes:
+            msg = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
+            raise RepositoryError(msg, hint="Take the file from an index that states hashes.")
+    return found
+
+
+def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
+    """Write a file's content into `folder`. Raises `RepositoryError` if it has not the hash that is listed."""
+    path = folder / Path(file.filename).name
+    sha256 = hashlib.sha256()
+    with path.open("wb") as opened:
+        for chunk in chunks:
+            sha256.update(chunk)
+            opened.write(chunk)
+    if sha256.hexdigest() != file.hashes["sha256"]:
+        path.unlink()
+        msg = f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.hashes['sha256']})"
+        raise RepositoryError(msg, hint="Do not use that file; ask who runs the index.")
+    return path
+
+
+def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
+    """The content of a local file, piece by piece."""
+    with path.open("rb") as opened:
+        while chunk := opened.read(size):
+            yield chunk
+
+
+def _release(filename: str) -> tuple[NormalizedName, Version] | None:
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[:2]
+        return parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None

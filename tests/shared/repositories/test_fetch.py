@@ -1,0 +1,57 @@
+"""Bringing files back: which belong to a release, and that their bytes are those that are listed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from publish_all.errors import RepositoryError
+from publish_all.repositories.fetch import files_of, read_chunks, store
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+
+DEMO, ONE = canonicalize_name("demo"), Version("1.0")
+
+
+def listed(filename: str, content: bytes | None = b"") -> IndexFile:
+    hashes = {} if content is None else {"sha256": hashlib.sha256(content).hexdigest()}
+    return IndexFile(filename=filename, url=filename, hashes=hashes)
+
+
+def page(*files: IndexFile) -> ProjectPage:
+    return ProjectPage(name="demo", files=files, versions=())
+
+
+def test_takes_all_files_of_the_release_and_no_other() -> None:
+    names = ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", "Demo-1.0-1-py3-none-any.whl"]
+    others = ["demo-1.0.1.tar.gz", "demo_other-1.0.tar.gz", "demo-1.0.zip.txt"]
+    found = files_of(page(*map(listed, names + others)), DEMO, ONE, "corp")
+    assert [each.filename for each in found] == names
+
+
+def test_names_the_versions_that_are_there_instead() -> None:
+    with pytest.raises(RepositoryError, match=r"corp has no files of demo 1\.0") as caught:
+        files_of(page(listed("demo-1.1.tar.gz"), listed("demo-0.9.tar.gz")), DEMO, ONE, "corp")
+    assert caught.value.hint == "It has: 0.9, 1.1."
+
+
+def test_refuses_a_file_that_cannot_be_checked() -> None:
+    with pytest.raises(RepositoryError, match="without a sha256"):
+        files_of(page(listed("demo-1.0.tar.gz", None)), DEMO, ONE, "corp")
+
+
+def test_keeps_nothing_of_a_file_with_other_bytes(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="other bytes"):
+        store([b"other"], listed("demo-1.0.tar.gz", b"these"), tmp_path, "corp")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stays_in_the_folder_whatever_the_index_calls_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    stored = store([b"x"], listed("../../demo-1.0.tar.gz", b"x"), folder, "corp")
+    assert stored.parent == folder
+    assert b"".join(read_chunks(stored)) == b"x"
