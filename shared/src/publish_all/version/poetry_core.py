@@ -6,7 +6,7 @@ What is on disk stays as it is. This module imports poetry-core, so it is import
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from publish_all import _process
 from publish_all._process import Run
 from publish_all.config.parse import parse_project
 from publish_all.version.source import resolve_version
-from publish_all.version.static import table
-from publish_all.version.toml_text import lacks_version, static_values, with_static_version
+from publish_all.version.static import asks_us, table
+from publish_all.version.toml_text import lacks_version, state_version, with_static_version
 
 if TYPE_CHECKING:
     from poetry.core.masonry.builders.builder import BuildIncludeFile
@@ -28,7 +28,7 @@ _PYPROJECT = "pyproject.toml"
 
 
 def states_version(
-    values: MutableMapping[str, Any], *, root: Path, environment: Mapping[str, str], run: Run = _process.run
+    values: dict[str, Any], *, root: Path, environment: Mapping[str, str], run: Run = _process.run
 ) -> None:
     """Put the project's version into the values of its pyproject.toml, if they leave it open.
 
@@ -37,15 +37,7 @@ def states_version(
     if not lacks_version(values) or _of_poetry(values):
         return
     config = parse_project(values, root=root)
-    version = resolve_version(config, environment=environment, run=run).text
-    for key, value in static_values(values, version).items():
-        if key in {"project", "tool"}:
-            values[key] = value
-
-
-def asks_us(values: Mapping[str, Any]) -> bool:
-    """Whether the project says that publish-all knows its version."""
-    return bool(table(values, "tool", "publish-all", "version").get("source", "project") != "project")
+    state_version(values, resolve_version(config, environment=environment, run=run).text)
 
 
 def _of_poetry(values: Mapping[str, Any]) -> bool:

@@ -54,3 +54,8 @@ def backend_asks_us(pyproject: Mapping[str, Any]) -> bool:
     if backend_of(pyproject).startswith(_BACKENDS):
         return True
     return table(pyproject, "tool", "hatch", "version").get("source") == OURS
+
+
+def asks_us(pyproject: Mapping[str, Any]) -> bool:
+    """Whether the project says that publish-all knows its version: from git, or an attribute."""
+    return bool(table(pyproject, "tool", "publish-all", "version").get("source", "project") != "project")

@@ -96,15 +96,20 @@ def with_static_version(text: str, version: str, *, where: str = "pyproject.toml
 def static_values(values: Mapping[str, Any], version: str) -> dict[str, Any]:
     """A pyproject.toml's values with the version stated and not dynamic."""
     result = copy.deepcopy(dict(values))
-    if "project" not in result:
-        result["tool"]["poetry"]["version"] = version
-        return result
-    project = result["project"]
-    project["version"] = version
-    project["dynamic"] = [each for each in project["dynamic"] if each != "version"]
-    if not project["dynamic"]:
-        del project["dynamic"]
+    state_version(result, version)
     return result
+
+
+def state_version(values: Mapping[str, Any], version: str) -> None:
+    """As `static_values`, in place."""
+    if "project" not in values:
+        values["tool"]["poetry"]["version"] = version
+        return
+    project = values["project"]
+    project["version"] = version
+    others = [each for each in project.pop("dynamic") if each != "version"]
+    if others:
+        project["dynamic"] = others
 
 
 def _static_texts(text: str, values: Mapping[str, Any], version: str) -> Iterator[str]:
