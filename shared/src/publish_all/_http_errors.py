@@ -188,7 +188,7 @@ def _find(error: BaseException, kind: type[BaseException]) -> BaseException | No
     # urllib3's and requests' own classes are OSErrors too, without an errno.
     found = [each for each in _causes(error) if isinstance(each, kind)]
     with_number = [each for each in found if getattr(each, "errno", None) is not None]
-    return (with_number or found or [None])[0]
+    return next(iter(with_number or found), None)
 
 
 def _innermost(error: BaseException) -> str:

@@ -35,6 +35,18 @@ class PublishCommand(UseCaseCommand):
         option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
         option("no-build", None, "Publish what was built before (the manifest's files).", flag=True),
         option("fresh", None, "Start over: forget an unfinished run, and build again.", flag=True),
+        option(
+            "from",
+            None,
+            "Publish what this repository has of NAME==VERSION (default: of the project).",
+            flag=False,
+        ),
+        option(
+            "rehearse",
+            None,
+            "Publish to testpypi first; install and import from there, then go on.",
+            flag=True,
+        ),
         option("jobs", "j", "How many uploads at a time, at most.", flag=False),
         option("no-verify", None, "Do not wait until the index lists the files.", flag=True),
         option("verify-timeout", None, "Seconds to wait for the index to list the files.", flag=False),
@@ -50,6 +62,8 @@ Examples:
   <c1>{command_full_name} -r testpypi</c1>
   <c1>{command_full_name} -r corp --variant synapse</c1>
   <c1>{command_full_name} --dry-run</c1>
+  <c1>{command_full_name} --rehearse</c1>
+  <c1>{command_full_name} --from testpypi -r pypi demo==1.0</c1>
   <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
 """
 
@@ -65,9 +79,13 @@ Examples:
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
         jobs = self.number("jobs", least=1)
+        source = self.text("from")
         return PublishOptions(
             directory=self.directory,
-            files=self._files(),
+            files=() if source is not None else self._files(),
+            source=source,
+            releases=self._names() if source is not None else (),
+            rehearse=bool(self.option("rehearse")),
             variants=self.texts("variant"),
             dry_run=bool(self.option("dry-run")),
             skip_existing=bool(self.option("skip-existing")),
@@ -80,8 +98,11 @@ Examples:
             cancelling=cancelled_by_signals,
         )
 
+    def _names(self) -> tuple[str, ...]:
+        return tuple(str(each) for each in self.argument("files") or ())
+
     def _files(self) -> tuple[Path, ...]:
-        names = [str(each) for each in self.argument("files") or ()]
+        names = self._names()
         for name in names:
             if name in COMMANDS and not Path(name).exists():
                 msg = f"`{self.called_as} {name}` is not a command here, and there is no file {name}"

@@ -13,10 +13,10 @@ from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, open_project, project_variants
 from publish_all.commands.gather import built_files, manifest_files, named_files, usable_manifest
 from publish_all.config.known import KnownRepositories, known_repositories
-from publish_all.config.load import load_project
+from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
-from publish_all.errors import CheckError, ConfigurationError, UsageError
+from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.select import capabilities_of
@@ -65,7 +65,7 @@ class CheckResult:
 
 def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     """Check without a network. Raises `PublishAllError` when there is nothing that could be checked."""
-    config = project_of_files(options.directory, options.files)
+    config = project_of_files(options.directory, optional=bool(options.files))
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
         distributions = _gather(config, options, Path(folder), listener)
         listener(StepStarted(step="check", detail=f"{len(distributions)} files"))
@@ -79,16 +79,9 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
         return run_checks(distributions, audience(config, known, names))
 
 
-def project_of_files(directory: Path, files: Sequence[Path]) -> ProjectConfig | None:
-    """The project's configuration; None where files are named and there is no project around."""
-    if not files:
-        return open_project(directory)
-    try:
-        load_project(directory)
-    except ConfigurationError as error:
-        if (directory / "pyproject.toml").exists():
-            raise
-        del error
+def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
+    """The project's configuration; None where it is optional and there is no project around."""
+    if optional and search_pyproject(directory) is None:
         return None
     return open_project(directory)
 

@@ -10,6 +10,7 @@ from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders
+from publish_all.config.github import complete
 from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.explicit import Explicit
@@ -18,6 +19,7 @@ from publish_all.credentials.select import default_chain
 from publish_all.credentials.source import Credentials
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
+from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.select import make_repository
 
@@ -68,7 +70,11 @@ def open_connection(
         known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
-    chosen = _configurations(config, options, known)
+    root = config.root if config is not None else None
+    chosen = tuple(
+        complete(each, root=root, environment=environment, run=options.around.run)
+        for each in _configurations(config, options, known)
+    )
     session = make_session(
         HttpOptions(
             ca_cert=options.ca_cert,
@@ -92,13 +98,24 @@ def open_connection(
 
 
 def choose_destinations(
-    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+    config: ProjectConfig | None,
+    options: ConnectionOptions,
+    *,
+    listener: Listener,
+    receipt: ReceiptFile | None = None,
 ) -> tuple[Repository, ...]:
-    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`."""
+    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`.
+
+    With `receipt`, OCI repositories write down there what they are given, and do not list it.
+    """
     opened = open_connection(config, options, listener=listener)
     return tuple(
         make_repository(
-            each, credentials=opened.credentials, session=opened.session, data_dir=opened.folders.data
+            each,
+            credentials=opened.credentials,
+            session=opened.session,
+            data_dir=opened.folders.data,
+            receipt=receipt,
         )
         for each in opened.chosen
     )

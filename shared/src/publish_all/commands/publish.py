@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from publish_all.checks.audience import Audience
 from publish_all.commands.before import run_before_publish
@@ -21,6 +23,8 @@ from publish_all.commands.gather import (
     named_files,
     usable_manifest,
 )
+from publish_all.commands.promote import promoted_files
+from publish_all.commands.rehearse import RehearsalError, rehearse
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
@@ -39,6 +43,7 @@ from publish_all.upload.verify import VerifyOptions
 from publish_all.variants.variant import BuildVariant
 
 DEFAULT_JOBS = 8
+REHEARSAL = "testpypi"
 
 
 def _never() -> AbstractContextManager[Cancellation]:
@@ -51,7 +56,9 @@ class PublishOptions:
 
     `files` are published as they are, instead of the project; `variants` names some of the build
     variants, `itself` asks for the project and none of them; `build` False takes what was built before; `fresh` forgets an unfinished run; `output`
-    is where built files lie, instead of `dist-dir`.
+    is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
+    of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
+    only if what is there can be installed and imported.
     `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
     uploads: what it gives can end them early.
     """
@@ -64,6 +71,9 @@ class PublishOptions:
     skip_existing: bool = False
     build: bool = True
     fresh: bool = False
+    source: str | None = None
+    releases: tuple[str, ...] = ()
+    rehearse: bool = False
     output: Path | None = None
     jobs: int | None = None
     verify: bool = True
@@ -101,15 +111,41 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
     afterwards is in the report.
     """
-    config = project_of_files(options.directory, options.files)
+    config = project_of_files(options.directory, optional=bool(options.files or options.releases))
     repositories = choose_destinations(config, options.connection, listener=listener)
-    with _locked(config, options), _journal(config, options, listener) as journal:
-        gathered = _gather(config, options, journal, listener)
-        planned = plan(gathered.distributions, _destinations(gathered, repositories, listener))
+    rehearsal = _rehearsal(config, options, listener)
+    with (
+        _locked(config, options),
+        _journal(config, options, listener) as journal,
+        TemporaryDirectory(prefix="publish-all-") as folder,
+    ):
+        gathered = _gather(config, options, journal, Path(folder), listener)
+        destinations = _destinations(gathered, repositories, listener)
+        planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
         if config is not None and not options.dry_run:
             run_before_publish(config, around=options.around, listener=listener)
         return _upload(planned, options, journal, listener)
+
+
+def _rehearsal(
+    config: ProjectConfig | None, options: PublishOptions, listener: Listener
+) -> Repository | None:
+    """The test index, if there is to be a rehearsal. The command line's credential is not for it."""
+    if not options.rehearse:
+        return None
+    connection = replace(
+        options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
+    )
+    return choose_destinations(config, connection, listener=listener)[0]
+
+
+def _after_rehearsal(rehearsal: Repository | None, destinations: Sequence[Destination]) -> list[Destination]:
+    """The test index first and once."""
+    if rehearsal is None:
+        return list(destinations)
+    rest = [each for each in destinations if each.repository.name != rehearsal.name]
+    return [Destination(repository=rehearsal), *rest]
 
 
 @contextmanager
@@ -134,9 +170,18 @@ def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Li
 
 
 def _gather(
-    config: ProjectConfig | None, options: PublishOptions, journal: Journal, listener: Listener
+    config: ProjectConfig | None, options: PublishOptions, journal: Journal, folder: Path, listener: Listener
 ) -> Gathered:
-    """The files: those named; or of a run that was not finished; or built now; or built before."""
+    """The files: those of another repository; those named; of a run that was not finished; built now or before."""
+    if options.source is not None:
+        return promoted_files(
+            config,
+            options.releases,
+            source=options.source,
+            connection=options.connection,
+            folder=folder,
+            listener=listener,
+        )
     if options.files or config is None:
         return named_files(options.files)
     output = options.folder(config)
@@ -248,9 +293,8 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
         )
         if options.dry_run:
             return PublishResult(report=describe(planned, asked), refused=_refusal(asked))
-        report = execute(
-            planned,
-            asked,
+        carry_out = partial(
+            execute,
             journal=journal,
             listener=listener,
             jobs=jobs,
@@ -258,7 +302,41 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
             skip_existing=options.skip_existing,
             cancellation=cancellation,
         )
-        return PublishResult(report=report)
+        if not options.rehearse:
+            return PublishResult(report=carry_out(planned, asked))
+        first = carry_out(
+            Plan(repositories=planned.repositories[:1]), Preflight(repositories=asked.repositories[:1])
+        )
+        refused = _rehearse(planned, first, options, listener)
+        if refused is not None or not first.complete:
+            return PublishResult(report=first, refused=refused)
+        rest = carry_out(
+            Plan(repositories=planned.repositories[1:]), Preflight(repositories=asked.repositories[1:])
+        )
+        return PublishResult(report=_together(first, rest))
+
+
+def _rehearse(
+    planned: Plan, report: PublishReport, options: PublishOptions, listener: Listener
+) -> RehearsalError | None:
+    """Install and import what the test index now has; the error if that fails."""
+    if not report.complete or report.interrupted:
+        return None
+    first = planned.repositories[0]
+    releases = [each.release for each in first.releases]
+    try:
+        rehearse(first.repository, releases, around=options.around, listener=listener)
+    except RehearsalError as error:
+        return error
+    return None
+
+
+def _together(first: PublishReport, rest: PublishReport) -> PublishReport:
+    return PublishReport(
+        repositories=(*first.repositories, *rest.repositories),
+        interrupted=first.interrupted or rest.interrupted,
+        seconds=first.seconds + rest.seconds,
+    )
 
 
 def _refusal(asked: Preflight) -> PublishAllError | None:
