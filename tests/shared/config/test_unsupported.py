@@ -15,7 +15,6 @@ from publish_all.errors import ConfigurationError
         ("variants.a.local-version = 'cu126'", "variants.a.local-version"),
         ("repositories.pypi.attestations = 'always'", "repositories.pypi.attestations"),
         ("repositories.pypi.trusted-publishing = 'always'", "repositories.pypi.trusted-publishing"),
-        ("repositories.x = { kind = 'oci', url = 'ghcr.io/x' }", "repositories.x"),
     ],
 )
 def test_a_feature_that_does_not_exist_yet_is_refused_by_its_key(parse, text, key):

@@ -9,6 +9,7 @@ from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.errors import ConfigurationError
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.legacy import LegacyRepository
+from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.select import capabilities_of, make_repository
 
@@ -49,9 +50,18 @@ def test_a_directory_must_be_a_folder(make, url: str | None):
         make(kind=RepositoryKind.DIRECTORY, url=url)
 
 
-def test_oci_is_not_supported_yet(make):
-    with pytest.raises(ConfigurationError, match="not supported yet"):
-        make(kind=RepositoryKind.OCI)
+def test_makes_a_registry_of_a_url_with_an_owner(make):
+    registry = make(kind=RepositoryKind.OCI, name="github", url="ghcr.io/{owner}", owner="Sep")
+    assert isinstance(registry, OciRepository)
+    assert (registry.kind, registry.name, registry.url) == ("oci", "github", "https://ghcr.io/sep")
+
+
+def test_a_registry_without_its_owner_says_how_to_state_one(make):
+    with pytest.raises(ConfigurationError, match="whose packages") as caught:
+        make(kind=RepositoryKind.OCI, name="github", url="ghcr.io/{owner}")
+    assert caught.value.hint is not None
+    for way in ("owner =", "GITHUB_REPOSITORY_OWNER", "git remote"):
+        assert way in caught.value.hint
 
 
 @pytest.mark.parametrize(("name", "public"), [("pypi", True), ("testpypi", True), ("corp", False)])

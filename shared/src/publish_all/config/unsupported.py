@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from publish_all.config.model import ProjectConfig, RepositoryKind, VariantConfig, When
+from publish_all.config.model import ProjectConfig, VariantConfig, When
 from publish_all.config.parse import PYPROJECT, TABLE
 from publish_all.config.problems import KeyPath, Problems
 
@@ -40,12 +40,6 @@ def _trusted_publishing(config: ProjectConfig) -> Iterator[KeyPath]:
             yield ("repositories", name, "trusted-publishing")
 
 
-def _oci(config: ProjectConfig) -> Iterator[KeyPath]:
-    for name, each in config.repositories.items():
-        if each.kind is RepositoryKind.OCI and "kind" in each.origins:
-            yield ("repositories", name, "kind")
-
-
 def _variants(config: ProjectConfig) -> Iterator[tuple[KeyPath, VariantConfig]]:
     yield ("variant-defaults",), config.variant_defaults
     for name, variant in config.variants.items():
@@ -59,5 +53,4 @@ _FEATURES: tuple[Callable[[ProjectConfig], Iterator[KeyPath]], ...] = (
     _local_version,
     _attestations,
     _trusted_publishing,
-    _oci,
 )

@@ -221,11 +221,19 @@ def describe(distribution: Distribution, *, source: str | None) -> dict[str, str
     return {name: value for name, value in stated.items() if value and value != "UNKNOWN"}
 
 
-def merge(current: PackageIndex | None, ours: Iterable[Entry], annotations: Mapping[str, str]) -> Merge:
+def merge(
+    current: PackageIndex | None,
+    ours: Iterable[Entry],
+    annotations: Mapping[str, str],
+    *,
+    sha256s: Mapping[str, str] | None = None,
+) -> Merge:
     """The index with our entries. One that is there with the same bytes stays as it is, whoever wrote it.
 
-    `annotations` are added where the index has none of that name.
+    `annotations` are added where the index has none of that name. `sha256s` tells for digests of
+    manifests what the sha256 of their files is, where the index itself does not.
     """
+    told = sha256s or {}
     base = current or PackageIndex(entries=())
     added: list[Entry] = []
     conflicts: list[Entry] = []
@@ -233,7 +241,7 @@ def merge(current: PackageIndex | None, ours: Iterable[Entry], annotations: Mapp
         there = base.entry(each.architecture) or _named(added, each.architecture)
         if there is None:
             added.append(each)
-        elif (there.sha256 or there.digest) != (each.sha256 if there.sha256 else each.digest):
+        elif (there.sha256 or told.get(there.digest)) != each.sha256:
             conflicts.append(each)
     index = PackageIndex(
         entries=(*base.entries, *added),

@@ -12,6 +12,8 @@ from publish_all.credentials.source import Credentials
 from publish_all.errors import ConfigurationError
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.legacy import LegacyRepository
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Capabilities, Repository
 
 PUBLIC = frozenset({"pypi", "testpypi"})
@@ -19,11 +21,17 @@ PUBLIC = frozenset({"pypi", "testpypi"})
 
 
 def make_repository(
-    config: RepositoryConfig, *, credentials: Credentials, session: Session, data_dir: Path | None = None
+    config: RepositoryConfig,
+    *,
+    credentials: Credentials,
+    session: Session,
+    data_dir: Path | None = None,
+    receipt: ReceiptFile | None = None,
 ) -> Repository:
     """The repository that a configuration describes.
 
-    `data_dir` is the user's data folder, for a directory without a `url`. Raises `ConfigurationError`.
+    `data_dir` is the user's data folder, for a directory without a `url`; `receipt` is where an OCI
+    repository writes down what it was given, instead of listing it. Raises `ConfigurationError`.
     """
     capabilities = capabilities_of(config)
     match config.kind:
@@ -34,11 +42,17 @@ def make_repository(
         case RepositoryKind.DIRECTORY:
             return DirectoryRepository(config, root=_folder(config, data_dir), capabilities=capabilities)
         case RepositoryKind.OCI:
-            raise _unsupported(config)
+            return OciRepository(
+                config,
+                capabilities=capabilities,
+                credentials=credentials,
+                session=session,
+                receipt=receipt,
+            )
 
 
 def capabilities_of(config: RepositoryConfig) -> Capabilities:
-    """What a repository of this configuration bears. Raises `ConfigurationError` for an unsupported kind.
+    """What a repository of this configuration bears.
 
     Of legacy repositories all are treated as PyPI wants it, which was measured: several uploads that open
     a release at once fail, and so do more than four at a time to one release.
@@ -66,14 +80,15 @@ def capabilities_of(config: RepositoryConfig) -> Capabilities:
                 public=False,
             )
         case RepositoryKind.OCI:
-            raise _unsupported(config)
-
-
-def _unsupported(config: RepositoryConfig) -> ConfigurationError:
-    return ConfigurationError(
-        f"The repository {config.name} is of the kind {config.kind.value}, which is not supported yet.",
-        hint="Publish to a repository of the kind legacy or directory.",
-    )
+            return Capabilities(
+                opens_alone=False,
+                parallel_per_release=8,
+                parallel=16,
+                lists=True,
+                final_on_upload=False,
+                local_versions=True,
+                public=False,
+            )
 
 
 def _folder(config: RepositoryConfig, data_dir: Path | None) -> Path:

@@ -1,0 +1,507 @@
+"""Repositories that are OCI registries: GitHub's container registry (ghcr.io), and any other.
+
+Each file is pushed by its digest, which overwrites nothing; `commit` then lists all files of a release
+at once, by one write of its index.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from urllib.parse import quote
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from publish_all._http import Session
+from publish_all._http_errors import HttpError
+from publish_all.config.model import RepositoryConfig
+from publish_all.credentials.address import host_of, hostname_of
+from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.distributions.distribution import Distribution, Release
+from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
+from publish_all.findings import Finding
+from publish_all.repositories import diagnoses
+from publish_all.repositories import oci_diagnoses as known
+from publish_all.repositories.fetch import store
+from publish_all.repositories.file_body import FileBody
+from publish_all.repositories.multipart import FileChangedError
+from publish_all.repositories.oci_layout import (
+    EMPTY,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    Entry,
+    Merge,
+    PackageIndex,
+    describe,
+    digest_of,
+    entry_of,
+    merge,
+    render_manifest,
+)
+from publish_all.repositories.oci_names import Place, PlaceError, architecture_of, parse_place, tag_of
+from publish_all.repositories.oci_reader import OciReader, ReleaseFile, file_digests, read_index
+from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
+from publish_all.repositories.oci_registry import OciPackage, OciRegistry
+from publish_all.repositories.oci_replies import Login, RefusedError, Wish, refused_beforehand
+from publish_all.repositories.replies import network_diagnosis
+from publish_all.repositories.repository import (
+    Capabilities,
+    Progress,
+    ReleaseOutcome,
+    State,
+    UploadOutcome,
+    UploadStatus,
+    Verification,
+    no_progress,
+)
+from publish_all.repositories.simple_pages import IndexFile
+
+ROUNDS = 8
+"""How often an index is written that others keep writing over."""
+LOOKS = 5
+"""How often an index is read after a write until the registry shows another one than before."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Pushed:
+    """What this run has put into the registry, and what it has learnt of it. Guarded by `lock`."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    blobs: set[tuple[str, str]] = field(default_factory=set)
+    plain_config: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class OciRepository:
+    """One place in an OCI registry.
+
+    `receipt` is where a job writes down what it has pushed, for another one to list; None to list it
+    right away.
+    """
+
+    kind = "oci"
+
+    def __init__(
+        self,
+        config: RepositoryConfig,
+        *,
+        capabilities: Capabilities,
+        credentials: Credentials,
+        session: Session,
+        receipt: ReceiptFile | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._config = config
+        self._capabilities = capabilities
+        self._credentials = credentials
+        self._receipt = receipt
+        self._clock = clock
+        self._place = place_of(config)
+        self._registry = OciRegistry(self._place.registry, session, clock=clock, sleep=sleep)
+        self._pushed = _Pushed()
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    @property
+    def url(self) -> str:
+        return self._place.url
+
+    @property
+    def place(self) -> Place:
+        return self._place
+
+    @property
+    def registry(self) -> OciRegistry:
+        """The client behind it, for reading."""
+        return self._registry
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def source(self) -> str | None:
+        """The URL of the source repository that packages are linked to, None if it is not known."""
+        host = hostname_of(self._place.registry)
+        server = host.removeprefix("containers.") if host.startswith("containers.") else "github.com"
+        return f"https://{server}/{self._config.link}" if self._config.link else None
+
+    def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
+        """The credential for a project; None if there is none. Raises `CredentialError`."""
+        request = CredentialRequest(
+            repository=self.name,
+            url=self.url,
+            project=project,
+            purpose=purpose,
+            username=self._config.username,
+        )
+        return self._login(self._credentials.get(request))
+
+    # --- preflight
+
+    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+        """Begin an upload for each project and give it up again: nothing is stored, and all rights are tested.
+
+        Raises `HttpError` when the registry can't be reached and `CredentialError` when it refuses us.
+        """
+        self._registry.ping()
+        for project in dict.fromkeys(each.project for each in releases):
+            package = self._package(project)
+            beforehand = refused_beforehand(package.asked)
+            if beforehand is not None:
+                raise _credential_error(beforehand)
+            try:
+                package.probe()
+            except RefusedError as error:
+                if error.unauthorized:
+                    raise _credential_error(error.findings[0]) from error
+                if error.retryable:
+                    raise
+                return error.findings
+        return ()
+
+    # --- upload
+
+    def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
+        """Push the file, its metadata and its manifest. Readers see them after `commit`."""
+        try:
+            package = self._package(distribution.project)
+            entry = self._push(package, distribution, progress)
+        except CredentialError as error:
+            return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=_findings(error))
+        except FileChangedError as error:
+            finding = diagnoses.FILE_CHANGED.found(
+                error.message, where=str(distribution.path), hint="Build again, and run again."
+            )
+            return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+        except HttpError as error:
+            self._forget(distribution)
+            return _failed(error)
+        with self._pushed.lock:
+            self._pushed.entries[_key(distribution)] = entry
+        return UploadOutcome(status=UploadStatus.UPLOADED, url=self._page(distribution.project))
+
+    def _push(self, package: OciPackage, distribution: Distribution, progress: Progress) -> Entry:
+        body = FileBody(distribution.path, size=distribution.size, progress=progress)
+        self._push_blob(package, f"sha256:{distribution.digests.sha256}", body)
+        progress(distribution.size)
+        if not self._pushed.plain_config:
+            try:
+                return self._push_manifest(package, distribution, with_metadata=True)
+            except RefusedError as error:
+                if error.unauthorized or error.retryable or error.status not in {400, 406, 415, 422}:
+                    raise
+                # The registry takes no config of our type; the next files need not try.
+                self._pushed.plain_config = True
+        return self._push_manifest(package, distribution, with_metadata=False)
+
+    def _push_manifest(
+        self, package: OciPackage, distribution: Distribution, *, with_metadata: bool
+    ) -> Entry:
+        config = distribution.core_metadata if with_metadata else EMPTY
+        self._push_blob(package, digest_of(config), config)
+        manifest, entry = self._described(distribution, with_metadata=with_metadata)
+        package.put_manifest(entry.digest, manifest, MANIFEST_TYPE)
+        return entry
+
+    def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:
+        key = (package.asked.repository or "", digest)
+        with self._pushed.lock:
+            if key in self._pushed.blobs:
+                return
+        package.push_blob(digest, body)
+        with self._pushed.lock:
+            self._pushed.blobs.add(key)
+
+    def _forget(self, distribution: Distribution) -> None:
+        """What the registry has of this project is to be asked anew."""
+        repository = self._place.repository(distribution.project)
+        with self._pushed.lock:
+            self._pushed.blobs -= {each for each in self._pushed.blobs if each[0] == repository}
+
+    def _described(self, distribution: Distribution, *, with_metadata: bool) -> tuple[bytes, Entry]:
+        manifest = render_manifest(distribution, source=self.source, with_metadata=with_metadata)
+        created = datetime.fromtimestamp(int(self._clock()), tz=timezone.utc)
+        stamp = created.isoformat().replace("+00:00", "Z")
+        return manifest, entry_of(distribution, manifest, created=stamp, with_metadata=with_metadata)
+
+    # --- the index
+
+    def states(self, release: Release) -> Mapping[str, State]:
+        try:
+            return self._states(release)
+        except RefusedError as error:
+            if error.unauthorized:
+                raise _credential_error(error.findings[0]) from error
+            raise
+
+    def _states(self, release: Release) -> dict[str, State]:
+        package = self._package(release.project)
+        index = read_index(package, tag_of(release.version))
+        if index is None:
+            return dict.fromkeys((each.filename for each in release.distributions), State.ABSENT)
+        told = file_digests(package, index)
+        return {each.filename: _state(each, index, told) for each in release.distributions}
+
+    def commit(self, release: Release) -> ReleaseOutcome:
+        """List all files of the release, or with a receipt leave that to `finalize`."""
+        try:
+            pushed = self._pushed_release(release)
+            if self._receipt is None:
+                return self.list_files(pushed)
+            self._receipt.add(pushed)
+        except CredentialError as error:
+            return ReleaseOutcome(complete=False, findings=_findings(error))
+        except HttpError as error:
+            return ReleaseOutcome(complete=False, findings=_http_findings(error), retryable=error.retryable)
+        finding = known.LEFT_TO_FINALIZE.found(
+            f"{release} is pushed to {self.name}, and not listed yet",
+            where=str(self._receipt.path),
+            hint=f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`",
+        )
+        return ReleaseOutcome(complete=True, findings=(finding,))
+
+    def list_files(self, release: PushedRelease) -> ReleaseOutcome:
+        """Write the index of a release with these files, unless they are in it.
+
+        An index can't be compared and swapped, so it is read right before the write and after it, and
+        written again if somebody else has written over it. Raises `HttpError` and `CredentialError`.
+        """
+        package = self._package(release.project)
+        tag = tag_of(release.version)
+        before: PackageIndex | None = None
+        for attempt in range(1, ROUNDS + 1):
+            current = self._look(package, tag, unlike=before) if attempt > 1 else read_index(package, tag)
+            merged = self._merged(package, current, release)
+            if merged.conflicts:
+                return ReleaseOutcome(complete=False, findings=tuple(self._conflicts(merged, release)))
+            if not merged.added:
+                return ReleaseOutcome(complete=True)
+            try:
+                package.put_manifest(tag, merged.index.render(), INDEX_TYPE)
+            except RefusedError as error:
+                if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
+                    return self._parts_missing(package, release, error)
+                if not error.retryable:
+                    raise
+                self._registry.pause(attempt, error.retry_after)
+            before = current
+        finding = known.INDEX_CONTENDED.found(
+            f"The index of {release} was written over by others {ROUNDS} times.",
+            where=f"{package.asked.where}:{tag}",
+            hint="Let each job publish with --receipt, and one `finalize` list all: see the guide on GitHub "
+            "Packages.",
+        )
+        return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
+
+    def _look(self, package: OciPackage, tag: str, *, unlike: PackageIndex | None) -> PackageIndex | None:
+        """The index after a write. A registry may go on showing the old one for a moment."""
+        current = read_index(package, tag)
+        for attempt in range(1, LOOKS):
+            if current != unlike:
+                break
+            self._registry.pause(attempt, None)
+            current = read_index(package, tag)
+        return current
+
+    def _merged(self, package: OciPackage, current: PackageIndex | None, release: PushedRelease) -> Merge:
+        told = file_digests(package, current) if current is not None else {}
+        return merge(current, release.entries, release.annotations, sha256s=told)
+
+    def _conflicts(self, merged: Merge, release: PushedRelease) -> Iterator[Finding]:
+        for each in merged.conflicts:
+            yield diagnoses.OTHER_BYTES.found(
+                f"{self.name} has another {each.architecture} of {release}.",
+                where=f"{self._place.registry}/{self._place.repository(release.project)}",
+                hint="Release a new version. Nothing was overwritten.",
+            )
+
+    def _parts_missing(
+        self, package: OciPackage, release: PushedRelease, error: RefusedError
+    ) -> ReleaseOutcome:
+        """Which of the files can't be listed: ours, or those of others that are in the index already."""
+        gone = [each for each in release.entries if not package.has_manifest(each.digest)]
+        if not gone:
+            return ReleaseOutcome(complete=False, findings=error.findings, retryable=True)
+        return ReleaseOutcome(complete=False, findings=tuple(self._missing(release, gone)))
+
+    def _missing(self, release: PushedRelease, gone: Iterable[Entry]) -> Iterator[Finding]:
+        for each in gone:
+            yield known.PART_MISSING.found(
+                f"{self.name} has not got the {each.architecture} of {release}.",
+                where=f"{self._place.repository(release.project)}@{each.digest}",
+                hint="Push it again: run the job again that built it.",
+            )
+
+    def _pushed_release(self, release: Release) -> PushedRelease:
+        """Our part of a release: what this run has pushed, and what an earlier one has."""
+        package = self._package(release.project)
+        found = [self._entry(package, each) for each in release.distributions]
+        return PushedRelease(
+            repository=self.name,
+            url=self.url,
+            project=release.project,
+            version=release.version,
+            entries=tuple(found),
+            annotations=describe(release.distributions[0], source=self.source),
+        )
+
+    def _entry(self, package: OciPackage, distribution: Distribution) -> Entry:
+        with self._pushed.lock:
+            entry = self._pushed.entries.get(_key(distribution))
+        if entry is not None:
+            return entry
+        _, with_metadata = self._described(distribution, with_metadata=True)
+        if package.has_manifest(with_metadata.digest):
+            return with_metadata
+        _, plain = self._described(distribution, with_metadata=False)
+        return plain if package.has_manifest(plain.digest) else with_metadata
+
+    def verify(self, release: Release) -> Verification:
+        names = tuple(each.filename for each in release.distributions)
+        if self._receipt is not None:
+            return Verification(missing=names, possible=False)
+        try:
+            states = self._states(release)
+        except HttpError as error:
+            return Verification(missing=names, findings=_http_findings(error))
+        except CredentialError as error:
+            return Verification(missing=names, findings=_findings(error))
+        return Verification(
+            visible=tuple(each for each in names if states[each] is State.SAME),
+            missing=tuple(each for each in names if states[each] is State.ABSENT),
+            different=tuple(each for each in names if states[each] is State.DIFFERENT),
+        )
+
+    def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        login = self.login(project, Purpose.READ)
+        reader = self.reader()
+        tags = [each for each in reader.tags(project, login) if each.version == version]
+        files = [file for each in reader.releases(project, login, tags=tags) for file in each.files]
+        if not files:
+            others = ", ".join(str(each.version) for each in reader.tags(project, login))
+            raise RepositoryError(
+                f"{self.name} has no files of {project} {version}",
+                hint=f"It has: {others}." if others else f"It has no files of {project} at all.",
+            )
+        return tuple(self.fetch_file(project, each, folder, login) for each in files)
+
+    def fetch_file(
+        self, project: NormalizedName, file: ReleaseFile, folder: Path, login: Login | None
+    ) -> Path:
+        """Copy one file into `folder`, checked. Raises `RepositoryError`."""
+        listed = IndexFile(filename=file.filename, url="", hashes={"sha256": file.sha256})
+        with self.reader().open_file(project, file.sha256, login) as download:
+            return store(download.chunks, listed, folder, self.name)
+
+    def reader(self) -> OciReader:
+        return OciReader(self._place, self._registry)
+
+    # --- for people
+
+    def page(self, release: Release) -> str | None:
+        return self._page(release.project)
+
+    def install_command(self, release: Release) -> str | None:
+        if self._receipt is not None:
+            return None
+        requirement = shlex.quote(f"{release.project}=={release.version}")
+        return f"publish-all download -r {self.name} {requirement}"
+
+    def _page(self, project: NormalizedName) -> str | None:
+        """GitHub's page of the package, which hangs on the repository that it is linked to."""
+        if self._config.link is None or hostname_of(self._place.registry) != "ghcr.io":
+            return None
+        name = self._place.repository(project).partition("/")[2]
+        return f"https://github.com/{self._config.link}/pkgs/container/{quote(name, safe='')}"
+
+    # --- credentials
+
+    def _package(self, project: NormalizedName) -> OciPackage:
+        """A project's OCI repository, to be written; with one token from the first question on."""
+        login = self.login(project, Purpose.UPLOAD)
+        return self._registry.package(self._place.repository(project), login=login, wish=Wish.WRITE)
+
+    def _login(self, credential: Credential | None) -> Login | None:
+        """Raises `CredentialError` rather than show a credential to a host that it was not found for."""
+        if credential is None:
+            return None
+        if credential.host != host_of(self.url):
+            finding = diagnoses.CREDENTIAL_OF_OTHER_HOST.found(
+                f"The credential from {credential.origin} is for {credential.host}, not for {host_of(self.url)}.",
+                where=self.url,
+                hint="Give a credential for this repository.",
+            )
+            raise _credential_error(finding)
+        return Login(username=credential.username, secret=credential.secret, origin=credential.origin)
+
+
+def place_of(config: RepositoryConfig) -> Place:
+    """Where a configured repository is. Raises `ConfigurationError`."""
+    repository = (config.link or "").rpartition("/")[2] or None
+    where = f"tool.publish-all.repositories.{config.name}.url"
+    values = {"owner": config.owner, "repository": repository}
+    for key, value in values.items():
+        if config.url is not None and f"{{{key}}}" in config.url and value is None:
+            raise ConfigurationError(
+                f"It is not known whose packages {config.name} is for: {config.url} holds {{{key}}}.",
+                hint=f'State `owner = "…"` in [tool.publish-all.repositories.{config.name}]; or set '
+                "GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add the git remote `origin` of a "
+                "repository on GitHub."
+                if key == "owner"
+                else f'State `link = "OWNER/REPOSITORY"` in [tool.publish-all.repositories.{config.name}].',
+            )
+    try:
+        return parse_place(config.url or "", values)
+    except PlaceError as error:
+        raise ConfigurationError(
+            f"{where}: {config.url} {error}.", hint="Write it as in ghcr.io/OWNER."
+        ) from error
+
+
+def _key(distribution: Distribution) -> str:
+    return f"{distribution.filename} {distribution.digests.sha256}"
+
+
+def _state(distribution: Distribution, index: PackageIndex, told: Mapping[str, str]) -> State:
+    there = index.entry(architecture_of(distribution.filename))
+    if there is None:
+        return State.ABSENT
+    same = (there.sha256 or told.get(there.digest)) == distribution.digests.sha256
+    return State.SAME if same else State.DIFFERENT
+
+
+def _failed(error: HttpError) -> UploadOutcome:
+    """Nothing is half there: what was sent is found again by its digest."""
+    if isinstance(error, RefusedError) and error.unauthorized:
+        return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=error.findings)
+    return UploadOutcome(
+        status=UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED,
+        findings=_http_findings(error),
+        retry_after=error.retry_after,
+    )
+
+
+def _http_findings(error: HttpError) -> tuple[Finding, ...]:
+    if error.findings:
+        return error.findings
+    return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
+
+
+def _findings(error: CredentialError) -> tuple[Finding, ...]:
+    if error.findings:
+        return error.findings
+    return (known.CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
+
+
+def _credential_error(finding: Finding) -> CredentialError:
+    return CredentialError(finding.message, hint=finding.hint, findings=(finding,))

@@ -1,0 +1,168 @@
+"""Receipts: what one of several jobs has pushed of a release, for `finalize` to list all at once. Pure but for its file."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from publish_all.errors import UsageError
+from publish_all.repositories import oci_diagnoses as known
+from publish_all.repositories.oci_layout import Entry, is_digest, is_hex_digest
+
+SCHEMA = 1
+LIMIT = 16 * 1024 * 1024
+"""The longest receipt that is read, in bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushedRelease:
+    """The files of a release that are pushed and not listed yet. `url` is that of the repository.
+
+    `annotations` are those that the index of the release is to have.
+    """
+
+    repository: str
+    url: str
+    project: NormalizedName
+    version: Version
+    entries: tuple[Entry, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.version}"
+
+
+class ReceiptFile:
+    """Where a run writes down what it has pushed: rewritten whole with each release."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._releases: dict[tuple[str, str], PushedRelease] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def start(self) -> None:
+        """Remove what an earlier run has left, so that it can't be taken for this one's. Raises `UsageError`."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def add(self, release: PushedRelease) -> None:
+        with self._lock:
+            self._releases[release.url, str(release)] = release
+            part = self._path.with_name(f".{self._path.name}.part")
+            try:
+                part.write_bytes(render_receipt(self._releases.values()))
+                part.replace(self._path)
+            except OSError as error:
+                raise _unwritable(self._path, error) from error
+
+
+def render_receipt(releases: Iterable[PushedRelease]) -> bytes:
+    value = {
+        "schema": SCHEMA,
+        "kind": "publish-all receipt",
+        "releases": [
+            {
+                "repository": each.repository,
+                "url": each.url,
+                "project": each.project,
+                "version": str(each.version),
+                "annotations": dict(each.annotations),
+                "files": [dict(entry.descriptor) for entry in each.entries],
+            }
+            for each in releases
+        ],
+    }
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
+    """What a receipt says. Raises `UsageError`, which names the file."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LIMIT + 1)
+    except OSError as error:
+        raise _unusable(path, f"can't be read: {error.strerror or error}") from error
+    try:
+        value = json.loads(content) if len(content) <= LIMIT else None
+        return tuple(_release(each) for each in _releases(value))
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise _unusable(path, "is not a receipt of `publish --receipt`") from error
+
+
+def joined(releases: Iterable[PushedRelease]) -> tuple[PushedRelease, ...]:
+    """The parts of each release together, in the order in which releases first occur."""
+    together: dict[tuple[str, str], PushedRelease] = {}
+    for each in releases:
+        key = each.url, str(each)
+        first = together.get(key)
+        if first is None:
+            together[key] = each
+            continue
+        together[key] = PushedRelease(
+            repository=first.repository,
+            url=first.url,
+            project=first.project,
+            version=first.version,
+            entries=_unique((*first.entries, *each.entries)),
+            annotations=dict(each.annotations) | dict(first.annotations),
+        )
+    return tuple(together.values())
+
+
+def _unique(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """One entry for each file: a job that ran twice wrote the same one with another time."""
+    return tuple({(each.architecture, each.sha256): each for each in reversed(entries)}.values())[::-1]
+
+
+def _releases(value: Any) -> Sequence[Any]:
+    if value["kind"] != "publish-all receipt" or value["schema"] != SCHEMA:
+        raise ValueError(value["kind"])
+    releases: Sequence[Any] = value["releases"]
+    return releases
+
+
+def _release(value: Mapping[str, Any]) -> PushedRelease:
+    try:
+        version = Version(value["version"])
+    except InvalidVersion as error:
+        raise ValueError(value["version"]) from error
+    return PushedRelease(
+        repository=str(value["repository"]),
+        url=str(value["url"]),
+        project=canonicalize_name(value["project"], validate=True),
+        version=version,
+        entries=tuple(_entry(each) for each in value["files"]),
+        annotations={str(key): str(each) for key, each in value["annotations"].items()},
+    )
+
+
+def _entry(descriptor: Mapping[str, Any]) -> Entry:
+    entry = Entry(descriptor=descriptor)
+    if not is_digest(entry.digest) or not is_hex_digest(entry.sha256) or not entry.architecture:
+        raise ValueError(entry.digest)
+    return entry
+
+
+def _unusable(path: Path, why: str) -> UsageError:
+    finding = known.RECEIPT_UNUSABLE.found(f"{path} {why}", where=str(path))
+    return UsageError(
+        finding.message, hint="Name the files that `publish --receipt FILE` wrote.", findings=(finding,)
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"the receipt {path} can't be written: {error.strerror or error}")
