@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import configparser
+import stat
+import sys
+
+import pytest
+
+from publish_all import _toml
+from publish_all.commands.context import Surroundings
+from publish_all.commands.register import RegisterOptions, Tool, plan_registration, write_registration
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.errors import ConfigurationError, UsageError
+
+CORP = "https://pypi.corp.example/legacy/"
+INDEX = "https://pypi.corp.example/simple/"
+FILES = {
+    Tool.POETRY: "poetry.toml",
+    Tool.HATCH: "hatch.toml",
+    Tool.UV: "uv.toml",
+    Tool.PYPIRC: ".pypirc",
+    Tool.PIP: "pip.conf",
+}
+
+
+@pytest.fixture
+def options_for(tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        f'[tool.publish-all.repositories.corp]\nurl = "{CORP}"\nindex-url = "{INDEX}"\nusername = "bob"\n'
+        '[tool.publish-all.repositories.folder]\nkind = "directory"\nurl = "index"\n'
+    )
+    hosts = HostFolders(
+        poetry=tmp_path / FILES[Tool.POETRY],
+        hatch=tmp_path / FILES[Tool.HATCH],
+        uv=tmp_path / FILES[Tool.UV],
+        pdm=tmp_path / "pdm.toml",
+        pypirc=tmp_path / FILES[Tool.PYPIRC],
+    )
+
+    def build(tool, *names, text=None):
+        if text is not None:
+            (tmp_path / FILES[tool]).write_bytes(text.encode())
+        return RegisterOptions(
+            tool=tool,
+            directory=project,
+            names=names,
+            around=Surroundings(environment={}, home=tmp_path),
+            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            pip_file=tmp_path / FILES[Tool.PIP],
+        )
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("tool", "expected"),
+    [
+        (Tool.POETRY, {"repositories": {"corp": {"url": CORP}}}),
+        (Tool.HATCH, {"publish": {"index": {"repos": {"corp": {"url": CORP, "user": "bob"}}}}}),
+        (Tool.UV, {"index": [{"name": "corp", "url": INDEX, "publish-url": CORP, "explicit": True}]}),
+    ],
+)
+@pytest.mark.parametrize("text", [None, "# mine\n[other]   # kept\nx=1\n", "a = 1\r\n[other]\r\nx = 1\r\n"])
+def test_toml_files(tool, expected, text, options_for):
+    registration = plan_registration(options_for(tool, text=text))
+    values = _toml.loads(registration.after)
+    assert {key: values[key] for key in expected} == expected
+    kept = text or ""
+    assert all(line in registration.after for line in kept.splitlines(keepends=True))
+    assert registration.after.startswith(kept.split("[")[0])
+
+
+def test_existing_tables_get_one_more(options_for):
+    text = '[repositories]\n# ours\nold = { url = "https://old.example/" }\n\n[virtualenvs]\nin-project = true # x\n'
+    after = plan_registration(options_for(Tool.POETRY, text=text)).after
+    assert _toml.loads(after)["repositories"] == {
+        "old": {"url": "https://old.example/"},
+        "corp": {"url": CORP},
+    }
+    assert all(line in after.splitlines() for line in text.splitlines())
+
+
+def test_pypirc(options_for):
+    registration = plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary\n"))
+    parser = configparser.RawConfigParser()
+    parser.read_string(registration.after)
+    assert dict(parser["corp"]) == {"repository": CORP, "username": "bob"}
+    assert parser["distutils"]["index-servers"].split() == ["pypi", "testpypi", "corp"]
+    assert registration.after.startswith("[pypi]\npassword = canary\n")
+
+
+def test_pip_reads_the_index_and_is_warned_of_confusion(options_for):
+    registration = plan_registration(options_for(Tool.PIP, text="[global]\ntimeout = 5\n"))
+    assert registration.after == f"[global]\nextra-index-url =\n    {INDEX}\ntimeout = 5\n"
+    assert "highest version" in registration.notes[0]
+
+
+@pytest.mark.parametrize("tool", Tool)
+def test_a_second_time_there_is_nothing_to_do(tool, options_for):
+    write_registration(plan_registration(options_for(tool)))
+    again = plan_registration(options_for(tool))
+    assert not again.needed
+    assert again.diff == ""
+    assert again.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        (Tool.POETRY, '[repositories.corp]\nurl = "https://other.example/"\n'),
+        (Tool.HATCH, '[publish.index.repos]\ncorp = "https://other.example/"\n'),
+        (Tool.UV, '[[index]]\nname = "corp"\nurl = "https://other.example/"\n'),
+        (Tool.PYPIRC, "[corp]\nrepository = https://other.example/\n"),
+    ],
+)
+def test_an_entry_that_says_something_else_is_the_users(tool, text, options_for):
+    registration = plan_registration(options_for(tool, "corp", text=text))
+    assert not registration.needed
+    assert "left as it is" in registration.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        (Tool.POETRY, "[repositories\n"),
+        (Tool.POETRY, 'repositories = "x"\n'),
+        (Tool.PYPIRC, "[pypi\npassword = canary\n"),
+    ],
+)
+def test_a_broken_file_is_left_alone_and_not_quoted(tool, text, options_for):
+    with pytest.raises(ConfigurationError, match="left as it is") as caught:
+        plan_registration(options_for(tool, text=text))
+    assert "canary" not in str(caught.value)
+
+
+def test_what_a_tool_cannot_publish_to_is_told(options_for):
+    with pytest.raises(UsageError, match="folder"):
+        plan_registration(options_for(Tool.POETRY, "folder"))
+
+
+def test_the_diff_shows_the_change(options_for):
+    diff = plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary\n[x]\na = 1\n")).diff
+    assert "+[corp]" in diff
+    assert "canary" not in diff
+    assert "canary" not in plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary")).diff
+
+
+def test_a_file_that_has_changed_meanwhile_is_not_written(options_for):
+    registration = plan_registration(options_for(Tool.PYPIRC, text=""))
+    registration.path.write_text("[pypi]\n")
+    with pytest.raises(ConfigurationError, match="changed meanwhile"):
+        write_registration(registration)
+    assert registration.path.read_text() == "[pypi]\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+def test_permissions_stay_and_a_link_is_written_through(options_for, tmp_path):
+    registration = plan_registration(options_for(Tool.PYPIRC))
+    write_registration(registration)
+    assert stat.S_IMODE(registration.path.stat().st_mode) == 0o600
+    real = tmp_path / "dotfiles-pypirc"
+    registration.path.rename(real)
+    registration.path.symlink_to(real)
+    real.write_text("")
+    real.chmod(0o640)
+    write_registration(plan_registration(options_for(Tool.PYPIRC)))
+    assert registration.path.is_symlink()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert "[corp]" in real.read_text()
