@@ -55,6 +55,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(("PUBLISH_ALL_", "GITHUB_", "TWINE_", "HATCH_", "POETRY_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
@@ -213,3 +214,36 @@ def test_the_check_of_a_fresh_build_leaves_nothing_behind(project: Path) -> None
     ended = run(project, "check")
     assert ended.code == 0, ended.err
     assert not (project / "dist").exists()
+
+
+CORP = """
+[tool.publish-all.repositories.corp]
+url = "https://pypi.corp.example/legacy/"
+"""
+
+
+def state_corp(project: Path) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(path.read_text(encoding="utf-8") + CORP, encoding="utf-8")
+
+
+def test_lists_repositories_with_the_credential_that_each_would_be_given(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_corp(project)
+    monkeypatch.setenv("PUBLISH_ALL_CORP_TOKEN", "canary-7f3a")
+    ended = run(project, "repositories", "--format", "json")
+    rows = {each["name"]: each for each in json.loads(ended.out)["repositories"]}
+    assert "PUBLISH_ALL_CORP_TOKEN" in rows["corp"]["credential"]
+    assert rows["testpypi"]["credential"] == "none found"
+    assert rows["shelf"]["credential"] == "not needed"
+    assert "canary-7f3a" not in ended.out + ended.err
+
+
+def test_registers_a_repository_with_another_tool(project: Path, tmp_path: Path) -> None:
+    state_corp(project)
+    (tmp_path / "home").mkdir()
+    ended = run(project, "repositories", "--register", "pypirc", "-r", "corp")
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    assert "https://pypi.corp.example/legacy/" in (tmp_path / "home" / ".pypirc").read_text(encoding="utf-8")
+    assert run(project, "repositories", "--register", "conda").code == 2

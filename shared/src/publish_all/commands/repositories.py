@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from publish_all.commands.context import Surroundings
+from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
 from publish_all.config.folders import Folders
 from publish_all.config.known import KnownRepositories, known_repositories
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import ProjectConfig
+from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
+from publish_all.errors import CredentialError
+from publish_all.events import Listener, ignore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,13 +28,17 @@ class RepositoriesOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryRow:
-    """One repository. `index_url` is None where it is guessed from `url`; `origin` says who states the URL."""
+    """One repository. `index_url` is None where it is guessed from `url`; `origin` says who states the URL.
+
+    `credential` says which credential an upload would use, and where it is from; never what it is.
+    """
 
     name: str
     aliases: tuple[str, ...]
     kind: str
     url: str
     index_url: str | None
+    credential: str
     origin: str
 
 
@@ -46,16 +54,22 @@ class RepositoriesResult:
     notes: tuple[str, ...]
 
 
-def list_repositories(options: RepositoriesOptions) -> RepositoriesResult:
-    """All known repositories. Raises `ConfigurationError` when a configuration of ours is wrong."""
+def list_repositories(options: RepositoriesOptions, *, listener: Listener = ignore) -> RepositoriesResult:
+    """All known repositories, and which credential each would be given. Nothing is asked over the network.
+
+    Raises `ConfigurationError` when a configuration of ours is wrong.
+    """
+    config = _project(options.directory)
+    around = replace(options.around, folders=options.folders or options.around.folders)
     known = known_repositories(
-        _project(options.directory),
-        environment=options.around.environment,
-        home=options.around.home,
-        folders=options.folders,
+        config, environment=around.environment, home=around.home, folders=around.places()
     )
+    connection = open_connection(
+        config, ConnectionOptions(repositories=known.names, around=around), listener=listener
+    )
+    rows = (_row(each, known, _credential(each, connection.credentials)) for each in connection.chosen)
     return RepositoriesResult(
-        repositories=tuple(_row(known, name) for name in known.names),
+        repositories=tuple(rows),
         refused=tuple((name, refusal.message) for name, refusal in known.refusals.items()),
         notes=known.notes,
     )
@@ -68,8 +82,7 @@ def _project(directory: Path) -> ProjectConfig | None:
     return load_project(directory)
 
 
-def _row(known: KnownRepositories, name: str) -> RepositoryRow:
-    found = known.get(name)
+def _row(found: RepositoryConfig, known: KnownRepositories, credential: str) -> RepositoryRow:
     return RepositoryRow(
         name=found.name,
         aliases=tuple(
@@ -78,5 +91,25 @@ def _row(known: KnownRepositories, name: str) -> RepositoryRow:
         kind=found.kind.value,
         url=found.url or "",
         index_url=found.index_url,
+        credential=credential,
         origin=found.origin,
     )
+
+
+def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
+    """Which credential an upload would use, in words; never its value."""
+    if config.kind is RepositoryKind.DIRECTORY or config.url is None:
+        return "not needed"
+    url = config.url if "://" in config.url else f"https://{config.url}"
+    request = CredentialRequest(
+        repository=config.name,
+        url=url.replace("{owner}", config.owner or "owner"),
+        project=None,
+        purpose=Purpose.UPLOAD,
+        username=config.username,
+    )
+    try:
+        found = credentials.plausible(request)
+    except CredentialError as error:
+        return f"refused: {error.message}"
+    return f"{found.username}, {found.origin}" if found is not None else "none found"
