@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cleo.application import Application
+from cleo.commands.command import Command
+from cleo.commands.completions_command import CompletionsCommand
+from cleo.commands.help_command import HelpCommand
+from cleo.commands.list_command import ListCommand
 from cleo.exceptions import CleoError
 from cleo.formatters.style import Style
 from cleo.io.inputs.definition import Definition
@@ -19,13 +23,24 @@ from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.registry import COMMANDS, load
 
 
+class CommandsCommand(ListCommand):
+    """cleo's own `list`, whose name we need for packages."""
+
+    name = "commands"
+
+
 class PublishAllApplication(Application):
     """cleo's application, with `-C` and with exit code 2 for what is wrong on the command line."""
 
     def __init__(self) -> None:
         super().__init__("publish-all", __version__)
         self.auto_exits(False)
+        self._default_command = CommandsCommand.name
         self.set_command_loader(FactoryCommandLoader({name: _factory(name) for name in COMMANDS}))
+
+    @property
+    def default_commands(self) -> list[Command]:
+        return [HelpCommand(), CommandsCommand(), CompletionsCommand()]
 
     @property
     def _default_definition(self) -> Definition:
@@ -58,7 +73,7 @@ class PublishAllApplication(Application):
             return super()._run(io)
         except CleoError as error:
             io.write_error_line(f"<error>error:</error> {error}")
-            io.write_error_line("  hint: `publish-all list` shows the commands")
+            io.write_error_line("  hint: `publish-all commands` shows the commands")
             return USAGE
 
 

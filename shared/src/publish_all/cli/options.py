@@ -23,16 +23,12 @@ def variant_option() -> Option:
     )
 
 
-def repository_options() -> list[Option]:
+def repository_options(verb: str = "Publish to") -> list[Option]:
+    """`verb` says what is done with the repository."""
+    several = " (may be given several times)" if verb == "Publish to" else ""
     return [
-        option(
-            "repository",
-            "r",
-            "Publish to this repository (may be given several times).",
-            flag=False,
-            multiple=True,
-        ),
-        option("repository-url", None, "Publish to this upload URL.", flag=False),
+        option("repository", "r", f"{verb} this repository{several}.", flag=False, multiple=True),
+        option("repository-url", None, f"{verb} this URL.", flag=False),
         option("username", "u", "The user name for the repository.", flag=False),
         option(
             "password", "p", "The password or token; better set in the environment or keyring.", flag=False

@@ -10,21 +10,16 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
-from publish_all._secret import Secret
 from publish_all.cli.cancel import cancelled_by_signals
-from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.connection import ConnectingCommand
 from publish_all.cli.options import FILES, format_option, repository_options, variant_option
-from publish_all.cli.prompt import make_ask
 from publish_all.cli.registry import COMMANDS
-from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.publish import PublishOptions, publish
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
 
-_AUTH = ("auto", "oidc", "token")
 
-
-class PublishCommand(UseCaseCommand):
+class PublishCommand(ConnectingCommand):
     name = "publish"
     description = "Builds, checks and uploads all build variants, to one repository or several."
     arguments: ClassVar[list[Argument]] = [FILES]
@@ -46,6 +41,12 @@ class PublishCommand(UseCaseCommand):
             None,
             "Publish to testpypi first; install and import from there, then go on.",
             flag=True,
+        ),
+        option(
+            "receipt",
+            None,
+            "Push to OCI repositories, and leave the listing to `finalize`, to be given this file.",
+            flag=False,
         ),
         option("jobs", "j", "How many uploads at a time, at most.", flag=False),
         option("no-verify", None, "Do not wait until the index lists the files.", flag=True),
@@ -86,6 +87,7 @@ Examples:
             source=source,
             releases=self._names() if source is not None else (),
             rehearse=bool(self.option("rehearse")),
+            receipt=self.path("receipt"),
             variants=self.texts("variant"),
             dry_run=bool(self.option("dry-run")),
             skip_existing=bool(self.option("skip-existing")),
@@ -94,7 +96,7 @@ Examples:
             jobs=int(jobs) if jobs is not None else None,
             verify=not self.option("no-verify"),
             verify_timeout=self.number("verify-timeout"),
-            connection=self._connection(),
+            connection=self.connection(),
             cancelling=cancelled_by_signals,
         )
 
@@ -108,25 +110,6 @@ Examples:
                 msg = f"`{self.called_as} {name}` is not a command here, and there is no file {name}"
                 raise UsageError(msg)
         return tuple(Path(name) for name in names)
-
-    def _connection(self) -> ConnectionOptions:
-        password = self.text("password")
-        auth = self.text("auth") or "auto"
-        if auth not in _AUTH:
-            msg = f"--auth is {auth!r}"
-            raise UsageError(msg, hint="It is one of: " + ", ".join(_AUTH))
-        return ConnectionOptions(
-            repositories=self.texts("repository"),
-            repository_url=self.text("repository-url"),
-            username=self.text("username"),
-            password=Secret(password) if password is not None else None,
-            ca_cert=self.path("ca-cert"),
-            client_cert=self.path("client-cert"),
-            client_key=self.path("client-key"),
-            timeout=self.number("timeout", least=0.1),
-            auth=auth,
-            ask=make_ask(self.io) if self.io.is_interactive() else None,
-        )
 
 
 def _publish(options: PublishOptions, reporter: Reporter) -> int:

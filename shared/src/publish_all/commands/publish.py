@@ -31,6 +31,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Severity
+from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
 from publish_all.upload.clock import Cancellation
@@ -58,7 +59,8 @@ class PublishOptions:
     variants, `itself` asks for the project and none of them; `build` False takes what was built before; `fresh` forgets an unfinished run; `output`
     is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
     of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
-    only if what is there can be installed and imported.
+    only if what is there can be installed and imported. `receipt` is a file to write down what OCI
+    repositories are given, which then leave the listing of it to `finalize`.
     `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
     uploads: what it gives can end them early.
     """
@@ -74,6 +76,7 @@ class PublishOptions:
     source: str | None = None
     releases: tuple[str, ...] = ()
     rehearse: bool = False
+    receipt: Path | None = None
     output: Path | None = None
     jobs: int | None = None
     verify: bool = True
@@ -112,7 +115,12 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     afterwards is in the report.
     """
     config = project_of_files(options.directory, optional=bool(options.files or options.releases))
-    repositories = choose_destinations(config, options.connection, listener=listener)
+    repositories = choose_destinations(
+        config, options.connection, listener=listener, receipt=_receipt(options)
+    )
+    if options.receipt is not None and all(each.kind != "oci" for each in repositories):
+        msg = "--receipt is for repositories of the kind oci, and there is none among those named"
+        raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener)
     with (
         _locked(config, options),
@@ -126,6 +134,15 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         if config is not None and not options.dry_run:
             run_before_publish(config, around=options.around, listener=listener)
         return _upload(planned, options, journal, listener)
+
+
+def _receipt(options: PublishOptions) -> ReceiptFile | None:
+    if options.receipt is None:
+        return None
+    receipt = ReceiptFile(options.receipt)
+    if not options.dry_run:
+        receipt.start()
+    return receipt
 
 
 def _rehearsal(

@@ -303,6 +303,12 @@ class OciRepository:
         )
         return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
 
+    def conflicts(self, release: PushedRelease) -> tuple[Finding, ...]:
+        """Which of these files the index has with other bytes. Raises as `list_files`."""
+        package = self._package(release.project)
+        current = read_index(package, tag_of(release.version))
+        return tuple(self._conflicts(self._merged(package, current, release), release))
+
     def _look(self, package: OciPackage, tag: str, *, unlike: PackageIndex | None) -> PackageIndex | None:
         """The index after a write. A registry may go on showing the old one for a moment."""
         current = read_index(package, tag)
@@ -385,10 +391,11 @@ class OciRepository:
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         login = self.login(project, Purpose.READ)
         reader = self.reader()
-        tags = [each for each in reader.tags(project, login) if each.version == version]
+        versions = reader.tags(project, login).versions
+        tags = [each for each in versions if each.version == version]
         files = [file for each in reader.releases(project, login, tags=tags) for file in each.files]
         if not files:
-            others = ", ".join(str(each.version) for each in reader.tags(project, login))
+            others = ", ".join(str(each.version) for each in versions)
             raise RepositoryError(
                 f"{self.name} has no files of {project} {version}",
                 hint=f"It has: {others}." if others else f"It has no files of {project} at all.",

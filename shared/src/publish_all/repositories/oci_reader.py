@@ -52,6 +52,14 @@ class ReleaseTag:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectTags:
+    """All tags of a project: its versions, oldest first, and those that are no versions (`latest`)."""
+
+    versions: tuple[ReleaseTag, ...]
+    foreign: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseFile:
     """One file of a release.
 
@@ -119,15 +127,14 @@ class OciReader:
         found = (self._place.project(each) for each in self._registry.catalog(login))
         return tuple(sorted({each for each in found if each is not None}))
 
-    def tags(self, project: NormalizedName, login: Login | None = None) -> tuple[ReleaseTag, ...]:
-        """The versions of a project, oldest first, without foreign tags; none where it is not there."""
-        found = ((version_of(tag), tag) for tag in self._package(project, login).tags())
-        tags = [ReleaseTag(version=version, tag=tag) for version, tag in found if version is not None]
-        return tuple(sorted(tags, key=lambda each: (each.version, each.tag)))
-
-    def foreign_tags(self, project: NormalizedName, login: Login | None = None) -> tuple[str, ...]:
-        """The tags that are no versions."""
-        return tuple(tag for tag in self._package(project, login).tags() if version_of(tag) is None)
+    def tags(self, project: NormalizedName, login: Login | None = None) -> ProjectTags:
+        """The versions of a project; none where it is not there."""
+        found = [(version_of(tag), tag) for tag in self._package(project, login).tags()]
+        versions = [ReleaseTag(version=version, tag=tag) for version, tag in found if version is not None]
+        return ProjectTags(
+            versions=tuple(sorted(versions, key=lambda each: (each.version, each.tag))),
+            foreign=tuple(tag for version, tag in found if version is None),
+        )
 
     def release(
         self,
@@ -171,7 +178,7 @@ class OciReader:
         threads: int = THREADS,
     ) -> tuple[PackageRelease, ...]:
         """All versions of a project, or those of `tags`, oldest first, asked for side by side."""
-        wanted = self.tags(project, login) if tags is None else tuple(tags)
+        wanted = self.tags(project, login).versions if tags is None else tuple(tags)
         if not wanted:
             return ()
         with ThreadPoolExecutor(max_workers=min(threads, len(wanted))) as pool:

@@ -1,0 +1,66 @@
+"""`publish-all download`, `poetry publish-all download`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+
+from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.options import format_option, repository_options
+from publish_all.commands.download import DownloadOptions, download
+from publish_all.reporting.reporter import Reporter
+from publish_all.results import Listing
+
+
+class DownloadCommand(ConnectingCommand):
+    name = "download"
+    description = "Fetches wheels and sdists from an OCI registry, such as GitHub's (ghcr.io), into a folder."
+    arguments: ClassVar[list[Argument]] = [
+        argument("requirements", "What to fetch, as NAME or NAME==VERSION.", multiple=True)
+    ]
+    options: ClassVar[list[Option]] = [
+        *repository_options("Fetch from"),
+        option("dest", "d", "The folder to write to.", flag=False, default="."),
+        option("pre", None, "Take pre-releases, too.", flag=True),
+        format_option(),
+    ]
+    help = """\
+Fetches all files of the newest version that fits, each checked by its sha256, for
+<c1>pip install --find-links</c1>. Dependencies are not fetched.
+
+Examples:
+  <c1>{command_full_name} -r github kindling-synapse==0.2.0 -d wheelhouse</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        options = DownloadOptions(
+            directory=self.directory,
+            requirements=tuple(str(each) for each in self.argument("requirements")),
+            destination=Path(self.text("dest") or "."),
+            pre=bool(self.option("pre")),
+            connection=self.connection(),
+        )
+        files = download(options, listener=reporter.listener)
+        rows = tuple(
+            (
+                each.project,
+                each.version,
+                str(each.path),
+                str(each.size),
+                each.sha256,
+                _state(fresh=each.fresh),
+            )
+            for each in files
+        )
+        columns = ("project", "version", "file", "bytes", "sha256", "state")
+        reporter.show(Listing(kind="files", columns=columns, rows=rows))
+        return 0
+
+
+def _state(*, fresh: bool) -> str:
+    return "fetched" if fresh else "was there"

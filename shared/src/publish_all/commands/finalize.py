@@ -1,0 +1,119 @@
+"""List what several jobs have pushed to an OCI registry: one write of the index for each release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from threading import Event
+
+from publish_all._http_errors import HttpError
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.registries import open_registry, project_around
+from publish_all.errors import (
+    ConflictError,
+    PartialPublishError,
+    PublishAllError,
+    RepositoryError,
+    UsageError,
+)
+from publish_all.events import Found, Listener, StepStarted, ignore
+from publish_all.findings import Finding
+from publish_all.repositories import oci_diagnoses as known
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
+from publish_all.repositories.repository import ReleaseOutcome
+from publish_all.upload.clock import Clock
+from publish_all.upload.transfer import RetryPolicy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinalizeOptions:
+    """`receipts` are files that `publish --receipt` wrote. Without a repository they say which one it is."""
+
+    directory: Path
+    receipts: tuple[Path, ...]
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = field(default_factory=Clock)
+
+
+def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[PushedRelease, ...]:
+    """List all files of the receipts; what is listed already stays. The releases that are listed now.
+
+    Nothing is written if any file is there with other bytes. Raises `ConflictError`, `UsageError` for
+    receipts of another repository, `PartialPublishError` if some releases are listed and others not.
+    """
+    releases = joined(release for path in options.receipts for release in read_receipt(path))
+    repository = open_registry(
+        project_around(options.directory), _connection(options, releases), listener=listener
+    )
+    _check_urls(repository, releases)
+    _check_conflicts(repository, releases)
+    listener(StepStarted(step="finalize", detail=f"{repository.name}: {len(releases)} releases"))
+    failed: list[ReleaseOutcome] = []
+    for release in releases:
+        outcome = _list(repository, release, options)
+        for finding in outcome.findings:
+            listener(Found(finding=finding))
+        failed += [] if outcome.complete else [outcome]
+    if failed:
+        raise _failure(failed, releases)
+    return releases
+
+
+def _connection(options: FinalizeOptions, releases: Sequence[PushedRelease]) -> ConnectionOptions:
+    if options.connection.repositories or options.connection.repository_url is not None:
+        return options.connection
+    return replace(
+        options.connection, repositories=tuple(dict.fromkeys(each.repository for each in releases))
+    )
+
+
+def _check_urls(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
+    """A receipt says where its files are: another place has not got them."""
+    others = sorted({each.url for each in releases} - {repository.url})
+    if others:
+        msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
+        finding = known.RECEIPT_UNUSABLE.found(msg, where=repository.name)
+        raise UsageError(msg, hint="Name that repository with -r, with the same owner.", findings=(finding,))
+
+
+def _check_conflicts(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
+    found = [finding for each in releases for finding in repository.conflicts(each)]
+    if found:
+        raise _conflict(found)
+
+
+def _list(repository: OciRepository, release: PushedRelease, options: FinalizeOptions) -> ReleaseOutcome:
+    began = options.clock.now()
+    for attempt in count(1):
+        try:
+            outcome = repository.list_files(release)
+        except HttpError as error:
+            findings = error.findings or (
+                known.REGISTRY_REFUSED.found(error.message, where=error.url, hint=error.hint or ""),
+            )
+            outcome = ReleaseOutcome(complete=False, findings=findings, retryable=error.retryable)
+        seconds = options.retry.wait(attempt, retry_after=None, chance=options.clock.chance())
+        late = options.clock.now() - began + seconds > options.retry.seconds
+        if outcome.complete or not outcome.retryable or attempt >= options.retry.attempts or late:
+            return outcome
+        options.clock.wait(seconds, Event())
+    raise AssertionError
+
+
+def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]) -> PublishAllError:
+    findings = tuple(finding for each in failed for finding in each.findings)
+    if len(failed) < len(releases):
+        msg = f"{len(releases) - len(failed)} of {len(releases)} releases are listed, the others are not"
+        return PartialPublishError(msg, hint="Run the same command again.", findings=findings)
+    if any(each.code == "PA410" for each in findings):
+        return _conflict(findings)
+    return RepositoryError("nothing could be listed", findings=findings)
+
+
+def _conflict(findings: Sequence[Finding]) -> ConflictError:
+    msg = "there are files of the same names with other bytes; nothing was listed"
+    return ConflictError(msg, findings=tuple(findings))

@@ -1,0 +1,89 @@
+"""What an OCI registry has of Python packages: versions and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.registries import open_registry, project_around
+from publish_all.config.model import ProjectConfig
+from publish_all.credentials.source import Purpose
+from publish_all.errors import UsageError
+from publish_all.events import Found, Listener, ignore
+from publish_all.findings import Finding
+from publish_all.repositories import oci_diagnoses as known
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_reader import OciReader, PackageRelease
+from publish_all.repositories.oci_replies import RefusedError
+from publish_all.variants.resolve import resolve_variants
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListOptions:
+    """What to look at. No `names`: what the project publishes; outside of a project all that the registry tells of."""
+
+    directory: Path
+    names: tuple[str, ...] = ()
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListResult:
+    """The releases of each project, oldest first; `absent` are the projects that the registry has not got."""
+
+    releases: tuple[PackageRelease, ...]
+    absent: tuple[NormalizedName, ...]
+
+
+def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListResult:
+    """Look into a registry. Raises `PublishAllError`."""
+    config = project_around(options.directory)
+    repository = open_registry(config, options.connection, listener=listener)
+    reader = repository.reader()
+    releases: list[PackageRelease] = []
+    absent: list[NormalizedName] = []
+    for project in _projects(options, config, repository, reader):
+        login = repository.login(project, Purpose.READ)
+        tags = reader.tags(project, login)
+        if tags.foreign:
+            listener(Found(finding=_foreign(repository, project, tags.foreign)))
+        if not tags.versions:
+            absent.append(project)
+        releases += reader.releases(project, login, tags=tags.versions)
+    return ListResult(releases=tuple(releases), absent=tuple(absent))
+
+
+def _projects(
+    options: ListOptions, config: ProjectConfig | None, repository: OciRepository, reader: OciReader
+) -> tuple[NormalizedName, ...]:
+    if options.names:
+        return tuple(_name(each) for each in options.names)
+    if config is not None:
+        # Names do not depend on the version, which may take a build backend to tell.
+        variants = resolve_variants(config, version="0", base=True)
+        return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
+    try:
+        return reader.projects(repository.login(None, Purpose.READ))
+    except RefusedError as error:
+        msg = f"{repository.name} does not tell which packages it has"
+        raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
+
+
+def _name(text: str) -> NormalizedName:
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        msg = f"{text!r} is not the name of a project"
+        raise UsageError(msg) from error
+
+
+def _foreign(repository: OciRepository, project: NormalizedName, tags: tuple[str, ...]) -> Finding:
+    shown = ", ".join(tags[:5]) + (", …" if len(tags) > 5 else "")
+    return known.FOREIGN_TAGS.found(
+        f"{project} in {repository.name} has tags that are no versions: {shown}",
+        where=f"{repository.place.registry}/{repository.place.repository(project)}",
+        hint="They do no harm here. Delete them if people read the packages through PyOCI.",
+    )

@@ -1,0 +1,37 @@
+"""The one OCI registry that a command reads from or finalizes in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from publish_all.commands.context import open_project
+from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.config.load import search_pyproject
+from publish_all.config.model import ProjectConfig
+from publish_all.errors import UsageError
+from publish_all.events import Listener
+from publish_all.repositories.oci import OciRepository
+
+DEFAULT = "github"
+
+
+def open_registry(
+    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+) -> OciRepository:
+    """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
+    if not options.repositories and options.repository_url is None:
+        options = replace(options, repositories=(DEFAULT,))
+    found = choose_destinations(config, options, listener=listener)
+    if len(found) != 1:
+        msg = f"this goes with one repository, not with {len(found)}"
+        raise UsageError(msg, hint="Name one with -r.")
+    if not isinstance(found[0], OciRepository):
+        msg = f"{found[0].name} is no OCI registry, but of the kind {found[0].kind}"
+        raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
+    return found[0]
+
+
+def project_around(directory: Path) -> ProjectConfig | None:
+    """The project at or above a folder; None where there is none."""
+    return open_project(directory) if search_pyproject(directory) is not None else None
