@@ -48,10 +48,11 @@ def _said(event: Event) -> tuple[str, str] | None:
         case RepositoryStarted():
             return "upload", f"{event.repository}: {_to_do(event)}"
         case RepositoryWaiting():
-            return "waiting", f"{event.repository}: {event.reason} Again in {duration(event.seconds)}"
+            reason = event.reason.rstrip(".")
+            return "waiting", f"{event.repository}: {reason}; again in {duration(event.seconds)}"
         case UploadWaiting():
-            again = f"again in {duration(event.seconds)}"
-            return "waiting", f"{event.filename}: {event.reason}; {again} (attempt {event.attempt} failed)"
+            reason, again = event.reason.rstrip("."), f"again in {duration(event.seconds)}"
+            return "waiting", f"{event.filename}: {reason}; {again} (attempt {event.attempt} failed)"
         case UploadFinished():
             return event.status, f"{event.filename} ({_effort(event)})"
         case VerifyWaiting():

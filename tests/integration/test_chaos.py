@@ -1,0 +1,142 @@
+"""Servers behind a network that fails from a seed, and runs that are killed: no file is lost, none is there twice.
+
+A failing seed is in the test's output; run it alone with the number in SEEDS.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from chaos_proxy import ChaosProxy, chaos_proxy
+from chaos_runs import ChaosProject, assert_once_and_identical, make_project
+from harness.servers import Devpi, Server
+
+from publish_all.upload.journal import read_journal
+
+AT_ONCE = 8
+BOUND_SECONDS = 150
+
+SEEDS = range(20)
+KILLS = range(1000, 1020)
+DEAD = range(2002, 2004)
+LONG_SEEDS = range(20, 200)
+LONG_KILLS = range(1020, 1050)
+LONG_DEAD = range(2004, 2012)
+
+RATE = 0.4
+
+MakeServer = Callable[[int], Server]
+
+
+@pytest.fixture
+def make_server(devpi_process: Devpi, pypiserver: Server) -> MakeServer:
+    """pypiserver; for every fourth seed a fresh index of devpi, which writes one file after another."""
+
+    def make_server(seed: int) -> Server:
+        return devpi_process.new_index(f"chaos{seed}-{time.time_ns()}") if seed % 4 == 3 else pypiserver
+
+    return make_server
+
+
+Check = Callable[[int, Server, ChaosProject, ChaosProxy], None]
+
+
+@pytest.fixture
+def with_each(
+    make_server: MakeServer, tmp_path: Path, environment: Mapping[str, str]
+) -> Callable[[Iterable[int], Check], None]:
+    """Does a check for each seed, several at a time, and tells which seeds failed."""
+
+    def one(seed: int, check: Check) -> str | None:
+        server = make_server(seed)
+        with chaos_proxy(server.upload_url, seed=seed, rate=RATE) as proxy:
+            project = make_project(tmp_path / f"seed{seed}", server, proxy, environment, prefix=f"s{seed}")
+            try:
+                check(seed, server, project, proxy)
+            except AssertionError as error:
+                return f"seed {seed}, {server.name}, {dict(proxy.faults)}: {error}"
+        return None
+
+    def with_each(seeds: Iterable[int], check: Check) -> None:
+        print(f"seeds: {list(seeds)}")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            failures = [each for each in pool.map(lambda seed: one(seed, check), seeds) if each is not None]
+        assert not failures, "\n\n".join(failures)
+
+    return with_each
+
+
+def survives(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
+    del seed
+    done = project.publish()
+    assert done.returncode == 0, done
+    assert sum(proxy.faults.values()) > proxy.faults["none"], "nothing failed: that was no chaos"
+    assert_once_and_identical(server, project)
+
+
+@pytest.mark.timeout(600)
+def test_everything_arrives_once(with_each) -> None:
+    with_each(SEEDS, survives)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+def test_everything_arrives_once_long(with_each) -> None:
+    with_each(LONG_SEEDS, survives)
+
+
+def survives_a_kill(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
+    dice = random.Random(seed)
+    after, pause = dice.randint(1, 30), dice.uniform(0, 0.3)
+    child = project.start()
+    proxy.wait_for(after, seconds=60)
+    time.sleep(pause)
+    child.send_signal(signal.SIGKILL)
+    child.wait(30)
+    done = project.publish()
+    assert done.returncode == 0, f"killed after {after} requests and {pause:.2f} s, then: {done}"
+    assert read_journal(project.journal).complete
+    assert_once_and_identical(server, project)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+@pytest.mark.timeout(600)
+def test_killed_runs_are_finished(with_each) -> None:
+    with_each(KILLS, survives_a_kill)
+
+
+@pytest.mark.chaos
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+@pytest.mark.timeout(3600)
+def test_killed_runs_are_finished_long(with_each) -> None:
+    with_each(LONG_KILLS, survives_a_kill)
+
+
+def survives_an_outage(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
+    proxy.dead_after = random.Random(seed).randint(5, 30)
+    done = project.publish()
+    assert done.returncode in (1, 5), done
+    assert done.seconds < BOUND_SECONDS, done
+    proxy.heal()
+    done = project.publish()
+    assert done.returncode == 0, done
+    assert read_journal(project.journal).complete
+    assert_once_and_identical(server, project)
+
+
+@pytest.mark.timeout(600)
+def test_outage_ends_in_bounded_time_and_a_later_run_finishes(with_each) -> None:
+    with_each(DEAD, survives_an_outage)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+def test_outage_ends_in_bounded_time_and_a_later_run_finishes_long(with_each) -> None:
+    with_each(LONG_DEAD, survives_an_outage)
