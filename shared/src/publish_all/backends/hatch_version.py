@@ -11,9 +11,10 @@ from typing import Any
 
 from hatchling.version.source.plugin.interface import VersionSourceInterface
 
-from publish_all.config.load import load_project
+from publish_all._toml import loads
 from publish_all.errors import PublishAllError
-from publish_all.version.source import resolve_version
+from publish_all.version.settings import settings_for_build
+from publish_all.version.source import resolve
 
 
 class PublishAllVersionSource(VersionSourceInterface):
@@ -22,14 +23,17 @@ class PublishAllVersionSource(VersionSourceInterface):
     def get_version_data(self) -> dict[str, Any]:
         """The version; an error of ours as a `ValueError`, of which hatchling shows the text alone."""
         try:
-            config = load_project(Path(self.root))
-            return {"version": resolve_version(config, environment=os.environ).text}
+            root = Path(self.root)
+            # hatchling has read this file before us: it is TOML.
+            pyproject = loads((root / "pyproject.toml").read_bytes().decode())
+            return {"version": resolve(settings_for_build(pyproject, root), environment=os.environ).text}
         except PublishAllError as error:
             raise _told(error) from error
 
     def set_version(self, version: str, version_data: dict[str, Any]) -> None:
         """Write the version where it is written down, and in all places that must say the same."""
         del version_data
+        from publish_all.config.load import load_project
         from publish_all.version.change import set_version
 
         try:

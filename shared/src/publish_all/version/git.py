@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -27,20 +27,40 @@ from publish_all.version.tags import (
 
 # Where the user's or the machine's settings are, and git itself. Everything else of GIT_* says which
 # repository, index or object store a process is to use: a hook's must not lead us to another one.
-_KEPT = re.compile(
-    r"GIT_(EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)|CEILING_DIRECTORIES)"
+_KEPT = (
+    "GIT_EXEC_PATH",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_KEY_",
+    "GIT_CONFIG_VALUE_",
+    "GIT_CEILING_DIRECTORIES",
 )
-_REPOSITORY = re.compile(
-    r"GIT_(ALTERNATE_OBJECT_DIRECTORIES|CONFIG|CONFIG_PARAMETERS|OBJECT_DIRECTORY|DIR|WORK_TREE|IMPLICIT_WORK_TREE"
-    r"|GRAFT_FILE|INDEX_FILE|NO_REPLACE_OBJECTS|REPLACE_REF_BASE|PREFIX|SHALLOW_FILE|COMMON_DIR|NAMESPACE)"
+_OTHER_REPOSITORY = frozenset(
+    f"GIT_{name}"
+    for name in (
+        "ALTERNATE_OBJECT_DIRECTORIES",
+        "CONFIG",
+        "CONFIG_PARAMETERS",
+        "OBJECT_DIRECTORY",
+        "DIR",
+        "WORK_TREE",
+        "IMPLICIT_WORK_TREE",
+        "GRAFT_FILE",
+        "INDEX_FILE",
+        "NO_REPLACE_OBJECTS",
+        "REPLACE_REF_BASE",
+        "PREFIX",
+        "SHALLOW_FILE",
+        "COMMON_DIR",
+        "NAMESPACE",
+    )
 )
-_HASH = re.compile(r"[0-9a-f]{40,64}")
-_DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
 _TIMEOUT = 60.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Described:
+class Described(NamedTuple):
     """HEAD is `distance` commits after the commit that has the tag `tag`, which says `version`.
 
     `beside` are the other version tags of that commit; `node` is HEAD's full hash. Untracked files do
@@ -56,8 +76,7 @@ class Described:
     beside: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Untagged:
+class Untagged(NamedTuple):
     """A repository in which no commit before HEAD has a version tag. `node` is None before the first commit."""
 
     node: str | None
@@ -65,8 +84,7 @@ class Untagged:
     shallow: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoRepository:
+class NoRepository(NamedTuple):
     """Git can't tell. `problem` is set where there is a repository, and it is git that fails."""
 
     reason: str
@@ -96,7 +114,7 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if not name.upper().startswith("GIT_") or _KEPT.fullmatch(name)
+        if not name.upper().startswith("GIT_") or name.startswith(_KEPT)
     }
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
@@ -106,7 +124,7 @@ def user_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
     The names are those of `git rev-parse --local-env-vars`.
     """
-    return {name: value for name, value in environment.items() if not _REPOSITORY.fullmatch(name)} | {
+    return {name: value for name, value in environment.items() if name not in _OTHER_REPOSITORY} | {
         "LC_ALL": "C",
         "LANGUAGE": "",
         "GIT_TERMINAL_PROMPT": "0",
@@ -123,8 +141,7 @@ class _Git:
         return self._run(("git", *arguments), cwd=self.root, environment=self._environment, timeout=_TIMEOUT)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Position:
+class _Position(NamedTuple):
     node: str
     shallow: bool
 
@@ -133,12 +150,12 @@ def _position(git: _Git) -> _Position | Untagged | NoRepository:
     """Where we are. `HEAD:./` proves that this very folder is tracked, not just some folder around it."""
     done = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")
     lines = done.stdout.splitlines()
-    if done.returncode == 0 and len(lines) >= 4 and _HASH.fullmatch(lines[-2]):
+    if done.returncode == 0 and len(lines) >= 4 and _is_hash(lines[-2]):
         return _Position(node=lines[-2], shallow=lines[-3] == "true")
     if len(lines) < 3:
         return _no_repository(git.root, done)
     toplevel = lines[0]
-    if _HASH.fullmatch(lines[2]):
+    if _is_hash(lines[2]):
         return NoRepository(reason=f"this folder is not tracked in the git repository at {toplevel}")
     if Path(toplevel) != git.root and not _same_folder(Path(toplevel), git.root):
         return NoRepository(reason=f"the git repository at {toplevel} has no commit yet")
@@ -162,10 +179,11 @@ def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagg
         return _failed("describe", done)
     said = done.stdout.strip()
     dirty = said.endswith("-dirty")
-    found = _DESCRIBED.fullmatch(said.removesuffix("-dirty"))
-    if found is None:
+    found, _, _ = said.removesuffix("-dirty").rpartition("-g")
+    nearest, _, distance = found.rpartition("-")
+    if not nearest:
         return Untagged(node=position.node, dirty=dirty, shallow=position.shallow)
-    together = _tags_beside(listed.stdout, found["tag"])
+    together = _tags_beside(listed.stdout, nearest)
     tag = highest(together, prefix)
     version = tag_version(tag, prefix) if tag is not None else None
     if tag is None or version is None:
@@ -173,7 +191,7 @@ def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagg
     return Described(
         tag=tag,
         version=version,
-        distance=int(found["distance"]),
+        distance=int(distance),
         node=position.node,
         dirty=dirty,
         shallow=position.shallow,
@@ -251,6 +269,11 @@ def _above_with_git(root: Path) -> Path | None:
         if (folder / ".git").exists():
             return folder
     return None
+
+
+def _is_hash(text: str) -> bool:
+    """40 digits of SHA-1, or 64 of SHA-256."""
+    return len(text) in {40, 64} and set(text) <= set("0123456789abcdef")
 
 
 def _same_folder(one: Path, other: Path) -> bool:

@@ -70,7 +70,7 @@ def find_places(config: ProjectConfig) -> tuple[Place, ...]:
 def _source_places(config: ProjectConfig) -> Iterator[Place]:
     match config.version.source:
         case VersionSource.ATTRIBUTE:
-            yield from _python_places(config, attribute_path(config))
+            yield from _python_places(config, attribute_path(config.root, config.version.path))
         case VersionSource.PROJECT:
             yield from _toml_places(config, config.root / "pyproject.toml")
         case VersionSource.GIT:

@@ -15,8 +15,8 @@ from poetry.core.masonry.builders.sdist import SdistBuilder
 
 from publish_all import _process
 from publish_all._process import Run
-from publish_all.config.parse import parse_project
-from publish_all.version.source import resolve_version
+from publish_all.version.settings import settings_for_build
+from publish_all.version.source import resolve
 from publish_all.version.static import asks_us, table
 from publish_all.version.toml_text import lacks_version, state_version, with_static_version
 
@@ -36,8 +36,8 @@ def states_version(
     """
     if not lacks_version(values) or _of_poetry(values):
         return
-    config = parse_project(values, root=root)
-    state_version(values, resolve_version(config, environment=environment, run=run).text)
+    settings = settings_for_build(values, root)
+    state_version(values, resolve(settings, environment=environment, run=run).text)
 
 
 def _of_poetry(values: Mapping[str, Any]) -> bool:

@@ -68,12 +68,12 @@ class _Versions:
     def _version(self, values: Mapping[str, Any]) -> str:
         root = self.root.absolute()
         if root not in self._known:
-            from publish_all.config.parse import parse_project
-            from publish_all.version.source import resolve_version
+            from publish_all.version.settings import settings_for_build
+            from publish_all.version.source import resolve
 
             try:
-                config = parse_project(values, root=root)
-                self._known[root] = resolve_version(config, environment=self._environment).text
+                settings = settings_for_build(values, root)
+                self._known[root] = resolve(settings, environment=self._environment).text
             except PublishAllError as error:
                 message = f"{error.message}\n{error.hint}" if error.hint else error.message
                 raise self._failure(message) from error

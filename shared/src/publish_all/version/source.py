@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
 from publish_all import _process
 from publish_all._process import Run
-from publish_all.config.model import ProjectConfig, VersionConfig, VersionSource
 from publish_all.errors import VersionError
-from publish_all.version.overrides import override
+from publish_all.version.overrides import override, variable_for
+from publish_all.version.settings import Settings, settings_of
 from publish_all.version.static import (
     backend_asks_us,
     backend_of,
@@ -30,6 +30,7 @@ from publish_all.version.static import (
 )
 
 if TYPE_CHECKING:
+    from publish_all.config.model import ProjectConfig
     from publish_all.version.git import Described
 
 Clock = Callable[[], float]
@@ -98,98 +99,127 @@ def resolve_version(
 
     Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
     """
-    if (stated := override(environment, project_name(config.pyproject))) is not None:
+    return resolve(settings_of(config), environment=environment, run=run, ask_backend=ask_backend, now=now)
+
+
+def resolve(
+    settings: Settings,
+    *,
+    environment: Mapping[str, str],
+    run: Run = _process.run,
+    ask_backend: Callable[[], str] | None = None,
+    now: Clock = time.time,
+) -> ResolvedVersion:
+    """As `resolve_version`, without the whole configuration."""
+    if (stated := override(environment, project_name(settings.pyproject))) is not None:
         variable, version = stated
         return ResolvedVersion(
             version=version, origin=Origin.OVERRIDE, explanation=(f"environment variable: {variable}",)
         )
-    match config.version.source:
-        case VersionSource.PROJECT:
-            return _from_project(config, ask_backend)
-        case VersionSource.ATTRIBUTE:
-            return _from_attribute(config)
-        case VersionSource.GIT:
-            return _from_git(config, environment=environment, run=run, now=now)
+    match settings.source:
+        case "project":
+            return _from_project(settings, ask_backend)
+        case "attribute":
+            return _from_attribute(settings)
+        case "git":
+            return _from_git(settings, environment=environment, run=run, now=now)
 
 
-def _from_project(config: ProjectConfig, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
-    written = static_version(config.pyproject)
+def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
+    written = static_version(settings.pyproject)
     if written is not None:
         text, key = written
-        version = _parsed(text, f"{config.root / 'pyproject.toml'}: {key}")
+        version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(
             version=version, origin=Origin.PROJECT, explanation=(f"file: pyproject.toml, {key}",)
         )
-    if backend_asks_us(config.pyproject):
+    if backend_asks_us(settings.pyproject):
         msg = (
             "the build takes the version from publish-all, and publish-all is told to take it from the build"
         )
         raise VersionError(
-            f"{config.root / 'pyproject.toml'}: {msg}",
+            f"{settings.file}: {msg}",
             hint='Set tool.publish-all.version.source to "git" or "attribute".',
         )
-    backend = backend_of(config.pyproject)
-    if not _may_have_version(config):
-        msg = f"{config.root / 'pyproject.toml'}: the project has no version"
+    backend = backend_of(settings.pyproject)
+    if not _may_have_version(settings):
+        msg = f"{settings.file}: the project has no version"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if ask_backend is None:
-        msg = f"{config.root / 'pyproject.toml'}: the version is known to the build backend only ({backend})"
+        msg = f"{settings.file}: the version is known to the build backend only ({backend})"
         raise VersionError(msg)
     version = _parsed(ask_backend(), f"the build backend {backend}")
     return ResolvedVersion(version=version, origin=Origin.BACKEND, explanation=(f"build backend: {backend}",))
 
 
-def _may_have_version(config: ProjectConfig) -> bool:
+def _may_have_version(settings: Settings) -> bool:
     """Whether the build backend may know it: `dynamic`, or a project that setuptools reads elsewhere."""
-    if is_dynamic(config.pyproject):
+    if is_dynamic(settings.pyproject):
         return True
-    if table(config.pyproject, "project") or not backend_of(config.pyproject).startswith("setuptools"):
+    if table(settings.pyproject, "project") or not backend_of(settings.pyproject).startswith("setuptools"):
         return False
-    return any((config.root / name).is_file() for name in ("setup.py", "setup.cfg"))
+    return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
 
 
-def _from_attribute(config: ProjectConfig) -> ResolvedVersion:
+def _from_attribute(settings: Settings) -> ResolvedVersion:
     from publish_all.version.attribute import read_attribute
 
-    found = read_attribute(attribute_path(config), own_name=project_name(config.pyproject))
-    where = _relative(found.path, config.root)
+    found = read_attribute(
+        attribute_path(settings.root, settings.path), own_name=project_name(settings.pyproject)
+    )
+    where = _relative(found.path, settings.root)
     return ResolvedVersion(
         version=found.version, origin=Origin.ATTRIBUTE, explanation=(f"file: {where}:{found.line}",)
     )
 
 
-def attribute_path(config: ProjectConfig) -> Path:
+def attribute_path(root: Path, path: str | None) -> Path:
     """The file that `path` names. Raises `VersionError` when it is not stated."""
-    if config.version.path is None:
-        msg = f'{config.root / "pyproject.toml"}: tool.publish-all.version.source is "attribute", without a path'
+    if path is None:
+        msg = f'{root / "pyproject.toml"}: tool.publish-all.version.source is "attribute", without a path'
         raise VersionError(msg, hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".')
-    return config.root / config.version.path
+    return root / path
 
 
-def _from_git(
-    config: ProjectConfig, *, environment: Mapping[str, str], run: Run, now: Clock
-) -> ResolvedVersion:
+def _from_git(settings: Settings, *, environment: Mapping[str, str], run: Run, now: Clock) -> ResolvedVersion:
     from publish_all.version.git import Described, NoRepository, describe
 
-    settings = config.version
-    answer = describe(config.root, prefix=settings.tag_prefix, environment=environment, run=run)
+    answer = describe(settings.root, prefix=settings.tag_prefix, environment=environment, run=run)
     match answer:
         case NoRepository(reason=reason, problem=problem):
-            pass
+            missing = _Missing(reason, hint=_no_repository_hint(settings), problem=problem)
         case Described() if not answer.shallow or not answer.distance or settings.shallow == "allow":
             return _described(answer, settings, Origin.GIT, environment, now)
         case _:
             _refuse_dirty(answer.dirty, settings)
-            reason = _untagged(answer.node, settings)
-            problem = _shallow_problem() if answer.shallow and settings.shallow == "error" else None
-    return _without_repository(config, reason, problem, environment, now)
+            shallow = answer.shallow and settings.shallow == "error"
+            missing = _untagged(answer.node, settings, problem=_shallow_problem() if shallow else None)
+    return _without_repository(settings, missing, environment, now)
 
 
-def _untagged(node: str | None, settings: VersionConfig) -> str:
+class _Missing(NamedTuple):
+    """Why git does not tell the version. `problem` is raised where nothing but the repository could."""
+
+    reason: str
+    hint: str
+    problem: VersionError | None
+
+
+def _no_repository_hint(settings: Settings) -> str:
+    return (
+        "Build from a clone in which this folder is committed, or from an sdist;"
+        f" or set {variable_for(project_name(settings.pyproject) or 'NAME')}."
+    )
+
+
+def _untagged(node: str | None, settings: Settings, *, problem: VersionError | None) -> _Missing:
+    reason = (
+        f"no tag like {settings.tag_prefix}1.2.3 is on the commit that is checked out or on one before it"
+    )
     if node is None:
-        return "the git repository has no commit yet"
-    like = f"{settings.tag_prefix}1.2.3"
-    return f"no tag like {like} is on the commit that is checked out or on one before it"
+        reason = "the git repository has no commit yet"
+    hint = f"Tag a commit (git tag {settings.tag_prefix}0.1.0), or set tool.publish-all.version.fallback."
+    return _Missing(reason, hint=hint, problem=problem)
 
 
 def _shallow_problem() -> VersionError:
@@ -200,36 +230,33 @@ def _shallow_problem() -> VersionError:
 
 
 def _without_repository(
-    config: ProjectConfig,
-    reason: str,
-    problem: VersionError | None,
-    environment: Mapping[str, str],
-    now: Clock,
+    settings: Settings, missing: _Missing, environment: Mapping[str, str], now: Clock
 ) -> ResolvedVersion:
     """What else may say the version. A repository that can't be read is no case for `fallback`."""
     from publish_all.version.archival import FILE as ARCHIVAL
     from publish_all.version.archival import described_in_archive
     from publish_all.version.pkg_info import version_of_sdist
 
-    settings = config.version
-    if (archived := described_in_archive(config.root, prefix=settings.tag_prefix)) is not None:
+    if (archived := described_in_archive(settings.root, prefix=settings.tag_prefix)) is not None:
         return _described(archived, settings, Origin.ARCHIVAL, environment, now)
-    name = project_name(config.pyproject)
-    if (version := version_of_sdist(config.root, name=name)) is not None:
+    name = project_name(settings.pyproject)
+    if (version := version_of_sdist(settings.root, name=name)) is not None:
         return ResolvedVersion(version=version, origin=Origin.PKG_INFO, explanation=("file: PKG-INFO",))
-    if problem is not None:
-        raise problem
+    if missing.problem is not None:
+        raise missing.problem
     if settings.fallback is not None:
         version = _parsed(settings.fallback, "tool.publish-all.version.fallback")
-        explanation = ("setting: tool.publish-all.version.fallback", f"because: {reason}")
+        explanation = ("setting: tool.publish-all.version.fallback", f"because: {missing.reason}")
         return ResolvedVersion(version=version, origin=Origin.FALLBACK, explanation=explanation)
-    msg = f"{config.root}: there is no version: {reason}, and there is no {ARCHIVAL} and no PKG-INFO that says it"
-    hint = f"Tag a commit (git tag {settings.tag_prefix}0.1.0), or set tool.publish-all.version.fallback."
-    raise VersionError(msg, hint=hint)
+    msg = (
+        f"{settings.root}: there is no version: {missing.reason},"
+        f" and there is no {ARCHIVAL} and no PKG-INFO that says it"
+    )
+    raise VersionError(msg, hint=missing.hint)
 
 
 def _described(
-    said: Described, settings: VersionConfig, origin: Origin, environment: Mapping[str, str], now: Clock
+    said: Described, settings: Settings, origin: Origin, environment: Mapping[str, str], now: Clock
 ) -> ResolvedVersion:
     from publish_all.version.scheme import NODE_LENGTH, version_after
 
@@ -262,7 +289,7 @@ def _described(
     )
 
 
-def _refuse_dirty(dirty: bool, settings: VersionConfig) -> None:
+def _refuse_dirty(dirty: bool, settings: Settings) -> None:
     if dirty and settings.dirty == "error":
         msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
         raise VersionError(msg, hint="`git status` lists them: commit or discard them.")

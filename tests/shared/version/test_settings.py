@@ -1,0 +1,79 @@
+"""The quick reading for builds and the whole configuration agree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publish_all.config.parse import parse_project
+from publish_all.errors import ConfigurationError
+from publish_all.version.settings import settings_for_build, settings_of
+
+RIGHT: list[dict[str, Any]] = [
+    {},
+    {"source": "git"},
+    {"source": "attribute", "path": "src/demo_1/__init__.py"},
+    {
+        "source": "git",
+        "tag-prefix": "core-",
+        "scheme": "post",
+        "local": "node",
+        "dirty": "error",
+        "shallow": "allow",
+    },
+    {"source": "git", "tag-prefix": "core/v"},
+    {"source": "git", "tag-prefix": "", "sync": ["a.toml", {"path": "b", "pattern": "v{version}"}]},
+    {"source": "git", "fallback": "0.0.0"},
+]
+WRONG: list[dict[str, Any]] = [
+    {"sourse": "git"},
+    {"source": "gti"},
+    {"source": True},
+    {"source": "git", "scheme": "other"},
+    {"source": "git", "tag-prefix": "a b"},
+    {"source": "git", "fallback": "zero"},
+    {"source": "attribute", "path": "/etc/version.py"},
+    {"source": "attribute", "path": "../version.py"},
+    {"source": "git", "sync": "a.toml"},
+]
+
+
+def pyproject(table: dict[str, Any]) -> dict[str, Any]:
+    return {"project": {"name": "x", "dynamic": ["version"]}, "tool": {"publish-all": {"version": table}}}
+
+
+@pytest.mark.parametrize("table", RIGHT)
+def test_both_ways_give_the_same(table: dict[str, Any]) -> None:
+    values = pyproject(table)
+    assert settings_for_build(values, Path("/x")) == settings_of(parse_project(values, root=Path("/x")))
+
+
+@pytest.mark.parametrize("table", WRONG)
+def test_what_is_wrong_is_told_by_the_long_way(table: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"tool\.publish-all\.version"):
+        settings_for_build(pyproject(table), Path("/x"))
+
+
+def test_no_table_at_all_gives_the_defaults() -> None:
+    assert settings_for_build({}, Path("/x")) == settings_of(parse_project({}, root=Path("/x")))
+
+
+CODE = """
+import sys
+from pathlib import Path
+from publish_all.version.settings import settings_for_build
+from publish_all.version.source import resolve
+table = {"source": "git", "tag-prefix": "v", "local": "node"}
+pyproject = {"project": {"name": "x"}, "tool": {"publish-all": {"version": table}}}
+resolve(settings_for_build(pyproject, Path.cwd()), environment={"PUBLISH_ALL_VERSION": "1"})
+print(*sorted(name for name in sys.modules if name.startswith("publish_all.config")))
+"""
+
+
+def test_the_quick_way_imports_no_configuration() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
