@@ -37,7 +37,6 @@ WRONG: list[dict[str, Any]] = [
     {"source": "git", "tag-prefix": "a b"},
     {"source": "git", "fallback": "zero"},
     {"source": "attribute", "path": "/etc/version.py"},
-    {"source": "attribute", "path": "../version.py"},
     {"source": "git", "sync": "a.toml"},
 ]
 
