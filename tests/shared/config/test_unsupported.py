@@ -9,10 +9,6 @@ from publish_all.errors import ConfigurationError
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("wheels.py3-none-any = {}", "wheels"),
-        ("variants.a.wheels.py3-none-any = {}", "variants.a.wheels"),
-        ("variant-defaults.wheels.py3-none-any = {}", "variant-defaults.wheels"),
-        ("variants.a.local-version = 'cu126'", "variants.a.local-version"),
         ("repositories.pypi.attestations = 'always'", "repositories.pypi.attestations"),
         ("repositories.pypi.trusted-publishing = 'always'", "repositories.pypi.trusted-publishing"),
     ],

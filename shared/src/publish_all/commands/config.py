@@ -19,7 +19,7 @@ from publish_all.config.repositories import FIELDS
 
 DEFAULT = "default"
 
-_TOP = ("publish-to", "dist-dir", "include-base", "before-publish", "private")
+_TOP = ("publish-to", "dist-dir", "include-base", "before-publish", "private", "sdist")
 _VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow", "fallback", "sync")
 
 
@@ -70,7 +70,9 @@ def show_config(options: ConfigOptions) -> ConfigResult:
 
 
 def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setting]:
-    yield from (_setting(config, (key,), getattr(config, _field(key))) for key in _TOP)
+    for key in _TOP:
+        if (value := getattr(config, _field(key))) is not None:
+            yield _setting(config, (key,), value)
     for key in _VERSION:
         if (value := getattr(config.version, _field(key))) is not None:
             yield _setting(config, ("version", key), value)

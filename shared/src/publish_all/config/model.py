@@ -147,7 +147,8 @@ class ProjectConfig:
     """`[tool.publish-all]` of one project.
 
     `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
-    `private` also says that a classifier starts with `Private ::`. `origins` tells for each full key
+    `private` also says that a classifier starts with `Private ::`. `sdist` is the project's own, None
+    where it is not stated. `origins` tells for each full key
     path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
     """
 
@@ -158,6 +159,7 @@ class ProjectConfig:
     include_base: bool = False
     before_publish: tuple[str, ...] = ()
     private: bool = False
+    sdist: bool | None = None
     repositories: Mapping[str, RepositoryConfig] = field(default_factory=empty)
     version: VersionConfig = field(default_factory=VersionConfig)
     variant_defaults: VariantConfig = field(default_factory=lambda: VariantConfig(variant=None))

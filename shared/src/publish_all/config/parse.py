@@ -50,6 +50,7 @@ def parse_project(
         include_base=table.boolean("include-base") or False,
         before_publish=table.strings("before-publish", _command_problem) or (),
         private=table.boolean("private") or _has_private_classifier(pyproject),
+        sdist=table.boolean("sdist"),
         repositories=parse_repositories(table.table("repositories"), scope=Scope.PROJECT),
         version=_version(table.table("version")),
         variant_defaults=_variant_defaults(table.table("variant-defaults")),

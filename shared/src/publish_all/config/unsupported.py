@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from publish_all.config.model import ProjectConfig, VariantConfig, When
+from publish_all.config.model import ProjectConfig, When
 from publish_all.config.parse import PYPROJECT, TABLE
 from publish_all.config.problems import KeyPath, Problems
 
@@ -16,16 +16,6 @@ def refuse_unsupported(config: ProjectConfig) -> None:
         for path in find(config):
             problems.add((*TABLE, *path), "is not supported yet", hint=_HINT)
     problems.raise_if_any()
-
-
-def _wheels(config: ProjectConfig) -> Iterator[KeyPath]:
-    if config.wheels:
-        yield ("wheels",)
-    yield from ((*path, "wheels") for path, variant in _variants(config) if variant.wheels)
-
-
-def _local_version(config: ProjectConfig) -> Iterator[KeyPath]:
-    return ((*path, "local-version") for path, variant in _variants(config) if variant.local_version)
 
 
 def _attestations(config: ProjectConfig) -> Iterator[KeyPath]:
@@ -40,17 +30,9 @@ def _trusted_publishing(config: ProjectConfig) -> Iterator[KeyPath]:
             yield ("repositories", name, "trusted-publishing")
 
 
-def _variants(config: ProjectConfig) -> Iterator[tuple[KeyPath, VariantConfig]]:
-    yield ("variant-defaults",), config.variant_defaults
-    for name, variant in config.variants.items():
-        yield ("variants", name), variant
-
-
 _HINT = "Leave it out until a later version of publish-all."
 
 _FEATURES: tuple[Callable[[ProjectConfig], Iterator[KeyPath]], ...] = (
-    _wheels,
-    _local_version,
     _attestations,
     _trusted_publishing,
 )

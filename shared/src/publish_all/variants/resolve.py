@@ -7,7 +7,7 @@ it), then `variant-defaults`, then the variant's own keys.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -16,10 +16,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource
+from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.overlay import Table
+from publish_all.variants.tag import PlatformWheel, WheelTag
 from publish_all.variants.variant import BuildVariant
 
 Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
@@ -90,6 +91,8 @@ class _Resolver:
             selection_name=name,
             layout={},
             force_include={},
+            sdist=_first(self.config.sdist, default=not self.config.wheels),
+            wheels=_wheels({_ROOT: self.config.wheels}),
         )
 
     def variant(self, own: VariantConfig) -> BuildVariant:
@@ -101,6 +104,7 @@ class _Resolver:
         name = own.name or defaults.name or origin.own_name or self._default_name(own, where)
         selection = origin.own_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
+        version = _with_local(version, own.local_version or defaults.local_version)
         result = overlay.with_version(overlay.with_name(result, name), version)
         return BuildVariant(
             name=own.variant,
@@ -114,6 +118,7 @@ class _Resolver:
             force_include=_paths({**defaults.force_include, **own.force_include}, f"{where}.force-include"),
             sdist=_first(own.sdist, defaults.sdist, default=not (own.wheels or defaults.wheels)),
             publish_to=own.publish_to if own.publish_to is not None else defaults.publish_to,
+            wheels=_wheels({f"{_ROOT}.variant-defaults": defaults.wheels, where: own.wheels}),
         )
 
     def _origin(self, own: VariantConfig, where: str) -> _Origin:
@@ -171,8 +176,9 @@ class _Resolver:
         result = dependencies.extended(
             result, stated.extend_dependencies, where=f"{where}.extend-dependencies"
         )
-        if stated.tool:
-            result = overlay.merged(result, {"tool": stated.tool})
+        for key, tables in (("tool", stated.tool), ("dependency-groups", stated.dependency_groups)):
+            if tables:
+                result = overlay.merged(result, {key: tables})
         return result
 
     def _default_name(self, own: VariantConfig, where: str) -> str:
@@ -244,6 +250,47 @@ def _paths(stated: Mapping[str, str], where: str) -> dict[str, str]:
     return dict(stated)
 
 
+def _with_local(version: str, local: str | None) -> str:
+    """The version with this local part (PEP 440), before one that it has already (a commit's)."""
+    if not local:
+        return version
+    public, _, present = version.partition("+")
+    return str(Version(f"{public}+{local}.{present}" if present else f"{public}+{local}"))
+
+
+def _wheels(stated: Mapping[str, Mapping[str, WheelConfig]]) -> tuple[PlatformWheel, ...]:
+    """The wheels of a variant from the tables that state them; of two for one tag the later stands.
+
+    Raises `ConfigurationError` for a tag that no wheel can have, and for two keys that name the same one.
+    """
+    found: dict[tuple[str, tuple[str, ...]], PlatformWheel] = {}
+    for table, wheels in stated.items():
+        here: dict[tuple[str, tuple[str, ...]], PlatformWheel] = {}
+        for each in wheels.values():
+            wheel = _wheel(each, f'{table}.wheels."{each.tag}"')
+            other = here.setdefault((wheel.tag.build, wheel.tag.expanded), wheel)
+            if other is not wheel:
+                msg = f"{wheel.where}: it names the same wheel as {str(other.tag)!r}"
+                raise ConfigurationError(msg, hint="Keep one of the two.")
+        found |= here
+    return tuple(found.values())
+
+
+def _wheel(stated: WheelConfig, where: str) -> PlatformWheel:
+    try:
+        tag = WheelTag.parse(stated.tag)
+    except ValueError as error:
+        msg = f"{where}: {error}"
+        raise ConfigurationError(msg, hint="Write it as in 'py3-none-manylinux_2_28_x86_64'.") from error
+    return PlatformWheel(
+        tag=tag,
+        include=stated.include,
+        exclude=stated.exclude,
+        force_include=_paths(stated.force_include, f"{where}.force-include"),
+        where=where,
+    )
+
+
 def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
     for name in only:
         if name in config.variants:
@@ -259,15 +306,26 @@ def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
 
 
 def _refuse_same_filenames(variants: Sequence[BuildVariant]) -> None:
-    seen: dict[tuple[str, str], BuildVariant] = {}
+    seen: dict[tuple[object, ...], BuildVariant] = {}
     for each in variants:
-        other = seen.setdefault((canonicalize_name(each.project), each.version), each)
-        if other is not each:
-            where = f"{_ROOT}.variants.{each.name}.name"
-            first = "the project itself" if other.name is None else f"the variant {other.name!r}"
-            msg = (
-                f"{where}: {first} and the variant {each.name!r} would both be {each.project} {each.version}"
-            )
-            raise ConfigurationError(
-                msg, hint="Give one of them another `name`; they would write the same files."
-            )
+        for file in _files(each):
+            other = seen.setdefault((canonicalize_name(each.project), each.version, *file), each)
+            if other is not each:
+                raise _same_filename(other, each)
+
+
+def _files(variant: BuildVariant) -> Iterator[tuple[object, ...]]:
+    """What tells a variant's files apart, beside name and version."""
+    if variant.sdist:
+        yield ("sdist",)
+    if not variant.wheels:
+        yield ("wheel",)
+    for each in variant.wheels:
+        yield ("wheel", each.tag.build, each.tag.expanded)
+
+
+def _same_filename(first: BuildVariant, second: BuildVariant) -> ConfigurationError:
+    where = f"{_ROOT}.variants.{second.name}.name"
+    other = "the project itself" if first.name is None else f"the variant {first.name!r}"
+    msg = f"{where}: {other} and the variant {second.name!r} would both be {second.project} {second.version}"
+    return ConfigurationError(msg, hint="Give one of them another `name`; they would write the same files.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from publish_all.variants.tag import PlatformWheel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +20,9 @@ class BuildVariant:
     selection is found, so that renaming does not change the files. `layout` maps a path in the project
     to its path in the stage (empty: no stage is asked for). `include` and `exclude` are glob patterns
     over paths inside the wheel; `force_include` maps a path in the root (or stage) to one inside the wheel.
-    `publish_to` narrows the project's, None for no narrowing.
+    `publish_to` narrows the project's, None for no narrowing. `wheels` are the wheels that are built
+    instead of the one which the backend makes (empty: that one); builders get the variant once for
+    each of them, as `for_wheel` makes it, and see in `wheel` which one it is.
     """
 
     name: str | None
@@ -32,8 +36,27 @@ class BuildVariant:
     force_include: Mapping[str, str]
     sdist: bool = True
     publish_to: tuple[str, ...] | None = None
+    wheels: tuple[PlatformWheel, ...] = ()
+    wheel: PlatformWheel | None = None
 
     @property
     def label(self) -> str:
         """What messages call it: the variant's name, or the project's."""
         return self.name if self.name is not None else self.project
+
+    def for_wheel(self, wheel: PlatformWheel) -> BuildVariant:
+        """The variant as it is in one of its wheels.
+
+        The wheel's `include` replaces the variant's; its `exclude` and `force_include` are added, and
+        of two that are forced to the same place the wheel's is there.
+        """
+        targets = {each.rstrip("/") for each in wheel.force_include.values()}
+        kept = {left: right for left, right in self.force_include.items() if right.rstrip("/") not in targets}
+        return replace(
+            self,
+            include=wheel.include or self.include,
+            exclude=tuple(dict.fromkeys((*self.exclude, *wheel.exclude))),
+            force_include={**kept, **wheel.force_include},
+            wheels=(),
+            wheel=wheel,
+        )
