@@ -57,11 +57,15 @@ class EnvironmentChosen(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildStarted(Event):
-    """The build of one file of one build variant begins. `variant` is None for the project itself."""
+    """The build of one file of one build variant begins. `variant` is None for the project itself.
+
+    `tag` is that of a platform wheel, None where the backend tells the tag.
+    """
 
     project: str
     variant: str | None
     kind: str
+    tag: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

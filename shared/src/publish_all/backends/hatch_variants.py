@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,11 +26,13 @@ from publish_all.builders.described import described
 from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
 from publish_all.builders.manifest import FILENAME as MANIFEST
 from publish_all.builders.manifest import read_manifest, write_manifest
+from publish_all.builders.platform_wheels import distributions_of, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.config.unsupported import refuse_unsupported
 from publish_all.errors import ConfigurationError, PublishAllError
+from publish_all.events import ignore
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.source import resolve_version
@@ -84,22 +87,26 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         config = load_project(Path(self.root))
         refuse_unsupported(config)
         variants = self._variants(config, names)
+        if options.clean_only or options.hooks_only:
+            wanted = tuple(replace(each, wheels=()) for each in variants)
+        else:
+            wanted = with_present_files(variants, config.root, allow_missing=False, listener=ignore)
         output = _output(config, directory)
         if options.clean and not options.hooks_only:
             _clean(output, names)
         builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app)
         built: list[BuiltFile] = []
-        for variant in variants:
-            for kind in ("sdist", "wheel") if variant.sdist else ("wheel",):
-                begun = time.monotonic()
-                path = builder.run(variant, kind, output, options)
-                if path is not None:
-                    seconds = time.monotonic() - begun
-                    built.append(described(path, variant, kind, builder=builder.name, seconds=seconds))
-                    yield str(path)
+        for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
+            begun = time.monotonic()
+            path = builder.run(variant, kind, output, options)
+            if path is not None:
+                seconds = time.monotonic() - begun
+                built.append(described(path, variant, kind, builder=builder.name, seconds=seconds))
+                yield str(path)
         if built:
             project = str(config.pyproject["project"]["name"])
-            write_manifest(output, project=project, result=BuildResult(files=tuple(built)))
+            result = BuildResult(files=tuple(built))
+            write_manifest(output, project=project, result=result, variants=variants)
 
     def _variants(self, config: ProjectConfig, names: Sequence[str]) -> tuple[BuildVariant, ...]:
         variants = resolve_variants(config, version=_version(config), only=names)

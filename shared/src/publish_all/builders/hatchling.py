@@ -114,7 +114,7 @@ class HatchlingBuilder:
         fresh = self._make_tree(tree.root) if hooks else tree
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
         with TemporaryDirectory(prefix="publish-all-") as folder:
-            builder = self._builder(kind, metadata, shipped, Path(folder))
+            builder = self._builder(variant, kind, metadata, shipped, Path(folder))
             built = list(
                 builder.build(
                     directory=str(output),
@@ -137,12 +137,18 @@ class HatchlingBuilder:
         return OverlaidMetadata(str(tree.root), self._plugin_manager, config)
 
     def _builder(
-        self, kind: str, metadata: ProjectMetadata[PluginManager], shipped: Shipped, folder: Path
+        self,
+        variant: BuildVariant,
+        kind: str,
+        metadata: ProjectMetadata[PluginManager],
+        shipped: Shipped,
+        folder: Path,
     ) -> OverlaidWheelBuilder | OverlaidSdistBuilder:
         made: OverlaidWheelBuilder | OverlaidSdistBuilder
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
         if kind == "wheel":
             made = OverlaidWheelBuilder(*arguments)
+            made.tag = None if variant.wheel is None else variant.wheel.tag
         else:
             made = OverlaidSdistBuilder(*arguments)
             if isinstance(metadata, OverlaidMetadata):

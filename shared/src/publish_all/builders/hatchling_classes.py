@@ -17,11 +17,12 @@ from typing import Any, TypeAlias
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface, IncludedFile
 from hatchling.builders.sdist import SdistBuilder, SdistBuilderConfig
-from hatchling.builders.wheel import WheelBuilder, WheelBuilderConfig
+from hatchling.builders.wheel import RecordFile, WheelArchive, WheelBuilder, WheelBuilderConfig
 from hatchling.metadata.core import HatchMetadata, ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
 from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.variants.tag import WheelTag
 
 HATCH_FILE = "hatch.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -143,9 +144,48 @@ class OverlaidSdistConfig(_ShippedOnlyConfig, SdistBuilderConfig):
 
 
 class OverlaidWheelBuilder(_ShippedOnly, WheelBuilder):
+    """`tag` is that of a platform wheel; None where hatchling and the project's hooks tell it."""
+
+    tag: WheelTag | None = None
+
+    def get_default_build_data(self) -> dict[str, Any]:
+        data = super().get_default_build_data()
+        if self.tag is not None:  # hooks see for what they build
+            data |= {"tag": str(self.tag), "pure_python": self.tag.is_pure}
+        return data
+
+    def build_standard(self, directory: str, **build_data: Any) -> str:
+        if self.tag is not None:  # whatever the hooks have made of it
+            build_data |= {"tag": str(self.tag), "pure_python": self.tag.is_pure}
+        return super().build_standard(directory, **build_data)
+
+    @staticmethod
+    def write_archive_metadata(
+        archive: WheelArchive, records: RecordFile, build_data: dict[str, Any]
+    ) -> None:
+        """hatchling's, which knows no build numbers (binary distribution format, `Build:` in WHEEL)."""
+        number, parted, tag = str(build_data["tag"]).partition("-")
+        if tag.count("-") != 2:
+            WheelBuilder.write_archive_metadata(archive, records, build_data)
+            return
+        del parted
+        numbered: Any = _Numbered(archive, number)
+        WheelBuilder.write_archive_metadata(numbered, records, {**build_data, "tag": tag})
+
     @classmethod
     def get_config_class(cls) -> type[WheelBuilderConfig]:
         return OverlaidWheelConfig
+
+
+class _Numbered:
+    """The archive of a wheel whose WHEEL gets a build number."""
+
+    def __init__(self, archive: WheelArchive, number: str) -> None:
+        self._archive = archive
+        self._number = number
+
+    def write_metadata(self, path: str, content: str) -> Any:
+        return self._archive.write_metadata(path, f"{content}Build: {self._number}\n")
 
 
 class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):

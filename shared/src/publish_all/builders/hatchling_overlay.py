@@ -164,10 +164,10 @@ class _Selection:
     def _additions(self) -> Iterable[tuple[str, str]]:
         """The variant's `force_include`: source relative to the root, path inside the wheel."""
         root = self._tree.root
-        where = key_path(self._variant, "force-include")
         for source, inside in self._variant.force_include.items():
             path = Path(os.path.normpath(root / source))
             if not path.exists():
+                where = key_path(self._variant, "force-include", source)
                 msg = f"{where}: there is no file or folder {source!r} in {root}"
                 raise ConfigurationError(msg, hint="If a step before the build makes it, run that first.")
             yield path.relative_to(root).as_posix(), str(PurePosixPath(inside))

@@ -9,13 +9,15 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from publish_all.builders.builder import BuildResult
 from publish_all.errors import ConfigurationError
+from publish_all.variants.tag import WheelTag
+from publish_all.variants.variant import BuildVariant
 
 FILENAME = "publish-all.json"
 SCHEMA = 1
@@ -52,14 +54,18 @@ class ManifestProblem:
     problem: str
 
 
-def write_manifest(output: Path, *, project: str, result: BuildResult) -> Manifest:
+def write_manifest(
+    output: Path, *, project: str, result: BuildResult, variants: Sequence[BuildVariant] = ()
+) -> Manifest:
     """Write what was just built, atomically.
 
     Files of other variants that an earlier build of the same versions left, unchanged, stay listed:
-    `--variant` builds one after the other.
+    `--variant` builds one after the other, and `--wheel-tag` one wheel after the other of those which
+    `variants` state.
     """
     new = tuple(_entry(each) for each in map(asdict, result.files))
-    manifest = Manifest(project=project, entries=(*_still_valid(output, project, new), *new))
+    kept = (each for each in _still_valid(output, project, new) if is_of(each, variants, others=True))
+    manifest = Manifest(project=project, entries=(*kept, *new))
     _write(output / FILENAME, json.dumps(_to_json(manifest), indent=2, ensure_ascii=False) + "\n")
     return manifest
 
@@ -80,6 +86,36 @@ def read_manifest(output: Path) -> Manifest | None:
         return Manifest(project=str(content["project"]), entries=entries)
     except (KeyError, TypeError) as error:
         raise _unreadable(path, f"it lacks {error}") from error
+
+
+def is_of(entry: ManifestEntry, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
+    """Whether a build of these variants makes this file, as they are configured now.
+
+    What `others` says is the answer for a file of a variant that is not among them.
+    """
+    of = [each for each in variants if each.name == entry.variant]
+    if not of:
+        return others
+    if entry.kind == "sdist":
+        return any(each.sdist for each in of)
+    tags = [wheel.tag for each in of for wheel in each.wheels]
+    if not tags:
+        return True
+    return entry.tag is not None and any(each.same_as(WheelTag.parse(entry.tag)) for each in tags)
+
+
+def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tuple[str, ...]:
+    """The platform wheels of these variants which the manifest does not list, each in words."""
+    found = []
+    for variant in variants:
+        entries = [each for each in manifest.entries if each.variant == variant.name and each.tag is not None]
+        tags = [WheelTag.parse(each.tag) for each in entries if each.tag is not None]
+        found += [
+            f"the wheel {wheel.tag} of {variant.label}"
+            for wheel in variant.wheels
+            if not any(wheel.tag.same_as(each) for each in tags)
+        ]
+    return tuple(found)
 
 
 def check_manifest(manifest: Manifest, output: Path) -> tuple[ManifestProblem, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import tomlkit
 
+from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,
     backend_name,
@@ -76,7 +77,7 @@ class Pep517Builder:
 
     def __init__(self, *, stages: Stages) -> None:
         self._stages = stages
-        self._placed: dict[str, _Placed] = {}
+        self._probed: dict[str, Mapping[str, str]] = {}
         self._name = ""
 
     @property
@@ -90,6 +91,8 @@ class Pep517Builder:
         built = _built(stage, variant, kind, output)
         if kind == "wheel":
             _verify(variant, built, placed.unwanted)
+            if variant.wheel is not None:
+                built = retagged(built, variant.wheel, backend=self._name)
         elif backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS:
             _make_reproducible(built)
         return built
@@ -97,20 +100,9 @@ class Pep517Builder:
     def _files(self, variant: BuildVariant, output: Path) -> _Placed:
         if not (variant.include or variant.exclude or variant.force_include):
             return _Placed(additions={}, dropped=())
-        if variant.label not in self._placed:
-            self._placed[variant.label] = self._probed(variant, output)
-        return self._placed[variant.label]
-
-    def _probed(self, variant: BuildVariant, output: Path) -> _Placed:
-        """Build once as it is, to learn which file of the project becomes which of the wheel."""
-        probe = output / "probe"
-        probe.mkdir()
-        stage = _Stage.of(variant, self._stages, additions={}, dropped=())
-        wheel = _built(stage, variant, "wheel", probe)
-        folders = _source_folders(variant.pyproject)
-        files = _origins(wheel, stage.folder, folders)
-        wheel.unlink()
-        probe.rmdir()
+        if variant.label not in self._probed:
+            self._probed[variant.label] = self._probe(variant, output)
+        files = self._probed[variant.label]
         forced = forced_sources(self._stages.tree, variant)
         kept = narrowed(variant, {inside: path for inside, path in files.items() if inside not in forced})
         dropped = tuple(
@@ -120,6 +112,20 @@ class Pep517Builder:
         return _Placed(
             additions=additions, dropped=dropped, unwanted=frozenset(files) - kept - frozenset(forced)
         )
+
+    def _probe(self, variant: BuildVariant, output: Path) -> Mapping[str, str]:
+        """Build once as it is, to learn which file of the project becomes which of the wheel.
+
+        That is the same for all platform wheels of a variant.
+        """
+        probe = output / "probe"
+        probe.mkdir()
+        stage = _Stage.of(variant, self._stages, additions={}, dropped=())
+        wheel = _built(stage, variant, "wheel", probe)
+        files = _origins(wheel, stage.folder, _source_folders(variant.pyproject))
+        wheel.unlink()
+        probe.rmdir()
+        return files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,7 +306,8 @@ def _verify(variant: BuildVariant, wheel: Path, unwanted: frozenset[str]) -> Non
     backend = backend_name(variant.pyproject)
     missing = missing_forced(variant, names)
     if missing:
-        msg = f"{key_path(variant, 'force-include')}: {backend} left {missing[0]!r} out of the wheel of {variant.label}"
+        where = key_path(variant, "force-include", missing[0])
+        msg = f"{where}: {backend} left {missing[0]!r} out of the wheel of {variant.label}"
         raise BuildError(
             msg, hint=f"Configure {backend} so that it packs this path (as package data, or as a package)."
         )

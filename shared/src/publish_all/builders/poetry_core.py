@@ -11,14 +11,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import tomlkit
 from poetry.core import __version__ as poetry_core_version
 from poetry.core.factory import Factory
 from poetry.core.masonry.builders.builder import BuildIncludeFile
 from poetry.core.masonry.builders.sdist import SdistBuilder
-from poetry.core.masonry.builders.wheel import WheelBuilder
+from poetry.core.masonry.builders.wheel import WheelBuilder, wheel_file_template
 from poetry.core.masonry.utils.module import Module
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
@@ -27,6 +27,7 @@ from publish_all.builders.select import key_path, module_name, narrowed, pinned,
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
+from publish_all.variants.tag import WheelTag
 from publish_all.variants.variant import BuildVariant
 
 
@@ -67,7 +68,8 @@ class PoetryCoreBuilder:
     def _build(self, variant: BuildVariant, prepared: _Prepared, kind: str, output: Path) -> Path:
         poetry = _poetry(prepared.root, prepared.pyproject)
         if kind == "wheel":
-            return _Wheel(poetry, prepared).build(output)
+            tag = None if variant.wheel is None else variant.wheel.tag
+            return _Wheel(poetry, prepared, tag=tag).build(output)
         resolved = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         resolved.parent.mkdir(parents=True, exist_ok=True)
         resolved.write_bytes(tomlkit.dumps(prepared.pyproject).encode())
@@ -171,9 +173,27 @@ def _poetry(root: Path, pyproject: Mapping[str, Any]) -> Poetry:
 
 
 class _Wheel(WheelBuilder):
-    def __init__(self, poetry: Poetry, prepared: _Prepared) -> None:
+    """`tag` is that of a platform wheel; None where poetry-core tells it."""
+
+    def __init__(self, poetry: Poetry, prepared: _Prepared, *, tag: WheelTag | None = None) -> None:
         super().__init__(poetry)
         self._prepared = prepared
+        self._stated_tag = tag
+
+    @property
+    def tag(self) -> str:
+        return super().tag if self._stated_tag is None else str(self._stated_tag)
+
+    def _write_wheel_file(self, fp: TextIO) -> None:
+        """poetry-core's, which writes a tag set in one line and knows no build numbers (PEP 427)."""
+        if self._stated_tag is None:
+            super()._write_wheel_file(fp)
+            return
+        single = {"version": poetry_core_version, "tag": self._stated_tag.expanded[0]}
+        fp.write(wheel_file_template.format(pure_lib=str(self._stated_tag.is_pure).lower(), **single))
+        fp.writelines(f"Tag: {each}\n" for each in self._stated_tag.expanded[1:])
+        if self._stated_tag.build:
+            fp.write(f"Build: {self._stated_tag.build}\n")
 
     def find_files_to_add(self, exclude_build: bool = True) -> set[BuildIncludeFile]:
         return _own_files(super().find_files_to_add(exclude_build), self._prepared, self._module)

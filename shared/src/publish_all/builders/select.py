@@ -18,6 +18,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from publish_all.errors import BuildError
+from publish_all.variants.tag import PlatformWheel
 from publish_all.variants.variant import BuildVariant
 
 
@@ -164,11 +165,22 @@ def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
     return kept
 
 
-def key_path(variant: BuildVariant, key: str) -> str:
-    """Where a variant's key is configured, for messages."""
+def key_path(variant: BuildVariant, key: str, item: str | None = None) -> str:
+    """Where a variant's key is configured, for messages; with `item`, that which holds this pattern or path."""
+    if variant.wheel is not None and item is not None and item in _stated_by_wheel(variant.wheel, key):
+        return f"{variant.wheel.where}.{key}"
     if variant.name is None:
         return f"tool.publish-all.{key}"
     return f"tool.publish-all.variants.{variant.name}.{key}"
+
+
+def _stated_by_wheel(wheel: PlatformWheel, key: str) -> Iterable[str]:
+    stated: Mapping[str, Iterable[str]] = {
+        "include": wheel.include,
+        "exclude": wheel.exclude,
+        "force-include": (*wheel.force_include, *(each.rstrip("/") for each in wheel.force_include.values())),
+    }
+    return stated.get(key, ())
 
 
 def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ...]:
@@ -190,7 +202,7 @@ def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files
     for pattern in patterns:
         expression = _compiled(pattern)
         if not any(expression.match(inside) or expression.match(path) for inside, path in files.items()):
-            msg = f"{key_path(variant, key)}: {pattern!r} matches no file of {variant.label}"
+            msg = f"{key_path(variant, key, pattern)}: {pattern!r} matches no file of {variant.label}"
             raise BuildError(
                 msg,
                 hint="Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`.",

@@ -105,7 +105,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
         }
         files = staged or {each: each for each in tree.named(source)}
         if not files:
-            msg = f'{key_path(variant, "force-include")}."{stated}": there is no file or folder {stated} in {tree.root}'
+            msg = f'{key_path(variant, "force-include", stated)}."{stated}": there is no file or folder {stated} in {tree.root}'
             raise BuildError(msg, hint="If a step before the build makes it, run that first.")
         found.update({_join(target, _below(each, source)): path for each, path in files.items()})
     return found

@@ -12,6 +12,7 @@ from typing import Any
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import BuildFinished, BuildStarted, Event, Note
+from publish_all.variants.tag import PlatformWheel, WheelTag
 from publish_all.variants.variant import BuildVariant
 
 _EVENTS: Mapping[str, type[Event]] = {each.__name__: each for each in (BuildStarted, BuildFinished, Note)}
@@ -77,11 +78,26 @@ def variant_from(plain: Mapping[str, Any]) -> BuildVariant:
             "include": tuple(plain["include"]),
             "exclude": tuple(plain["exclude"]),
             "publish_to": None if publish_to is None else tuple(publish_to),
+            "wheels": tuple(_wheel_from(each) for each in plain["wheels"]),
+            "wheel": None if plain["wheel"] is None else _wheel_from(plain["wheel"]),
+        }
+    )
+
+
+def _wheel_from(plain: Mapping[str, Any]) -> PlatformWheel:
+    return PlatformWheel(
+        **{
+            **plain,
+            "tag": WheelTag.parse(plain["tag"]),
+            "include": tuple(plain["include"]),
+            "exclude": tuple(plain["exclude"]),
         }
     )
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, WheelTag):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -20,6 +20,7 @@ from typing import IO, Any
 from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.described import described
+from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -122,25 +123,26 @@ def build_all(
     _set_epoch(request.source_date_epoch)
     builders = _Builders(request.root, leave_out, workspace)
     found: list[BuiltFile] = []
-    for number, variant in enumerate(request.variants):
-        for kind in _kinds(variant, request.kinds):
-            listener(BuildStarted(project=variant.project, variant=variant.name, kind=kind))
-            folder = (
-                request.output / f"{number}-{kind}"
-            )  # its own: some backends clean the folder they write to
-            folder.mkdir()
-            begun = clock()
-            builder = builders.of(variant)
-            path = builder.build(variant, kind, folder)
-            built = described(path, variant, kind, builder=builder.name, seconds=clock() - begun)
-            path.replace(request.output / path.name)
-            found.append(built)
-            listener(_finished(built))
+    for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
+        listener(_started(variant, kind))
+        folder = request.output / str(number)  # its own: some backends clean the folder they write to
+        folder.mkdir()
+        begun = clock()
+        builder = builders.of(variant)
+        path = builder.build(variant, kind, folder)
+        built = described(path, variant, kind, builder=builder.name, seconds=clock() - begun)
+        _put(path, request.output, variant)
+        found.append(built)
+        listener(_finished(built))
     return BuildResult(files=tuple(found))
 
 
-def _kinds(variant: BuildVariant, kinds: Sequence[str]) -> tuple[str, ...]:
-    return tuple(kind for kind in kinds if kind != "sdist" or variant.sdist)
+def _put(path: Path, output: Path, variant: BuildVariant) -> None:
+    """Tags which backends infer are known only now: see that no two wheels have the same name."""
+    if (output / path.name).exists():
+        msg = f"{path.name} is built twice, the second time as {variant.label}"
+        raise BuildError(msg, hint="Give one of the build variants another `name`.")
+    path.replace(output / path.name)
 
 
 def _set_epoch(epoch: int | None) -> None:
@@ -182,6 +184,11 @@ class _Builders:
         from publish_all.builders.pep517 import Pep517Builder
 
         return Pep517Builder(stages=self._stages)
+
+
+def _started(variant: BuildVariant, kind: str) -> BuildStarted:
+    tag = None if variant.wheel is None else str(variant.wheel.tag)
+    return BuildStarted(project=variant.project, variant=variant.name, kind=kind, tag=tag)
 
 
 def _finished(built: BuiltFile) -> BuildFinished:

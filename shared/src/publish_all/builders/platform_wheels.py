@@ -1,0 +1,120 @@
+"""Which wheels of a variant are built: all that it states, some tags, or those whose files are there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from publish_all.builders.source_tree import normal
+from publish_all.errors import BuildError, UsageError
+from publish_all.events import Listener, Note
+from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import BuildVariant
+
+_HINT = "Build or fetch it first. `--allow-missing` builds the wheels whose files are there, `--wheel-tag` just one."
+
+
+def distributions_of(
+    variants: Sequence[BuildVariant], kinds: Sequence[str]
+) -> Iterator[tuple[BuildVariant, str]]:
+    """Each file that is to be built: its kind, and the variant as it is in that file."""
+    for variant in variants:
+        for kind in kinds:
+            if kind == "sdist":
+                if variant.sdist:
+                    yield variant, kind
+            elif variant.wheels:
+                yield from ((variant.for_wheel(each), kind) for each in variant.wheels)
+            else:
+                yield variant, kind
+
+
+def with_tags(variants: Sequence[BuildVariant], tags: Sequence[str]) -> tuple[BuildVariant, ...]:
+    """Just the wheels of these tags, and no sdist. Raises `UsageError` for a tag that no variant states."""
+    wanted = [_parsed(each) for each in tags]
+    stated = [wheel.tag for variant in variants for wheel in variant.wheels]
+    for tag in wanted:
+        if not any(tag.same_as(each) for each in stated):
+            raise _unknown(tag, stated)
+    found = []
+    for variant in variants:
+        wheels = tuple(each for each in variant.wheels if any(each.tag.same_as(tag) for tag in wanted))
+        if wheels:
+            found.append(replace(variant, wheels=wheels, sdist=False))
+    return tuple(found)
+
+
+def _parsed(text: str) -> WheelTag:
+    try:
+        return WheelTag.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Write it as in the configuration of `wheels`.") from error
+
+
+def _unknown(tag: WheelTag, stated: Sequence[WheelTag]) -> UsageError:
+    names = [str(each) for each in stated]
+    if not names:
+        return UsageError(
+            f"no wheel is configured for the tag {str(tag)!r}, nor for any other",
+            hint="Add it to [tool.publish-all.variants.NAME.wheels] or [tool.publish-all.wheels].",
+        )
+    near = difflib.get_close_matches(str(tag), names, n=1, cutoff=0.5)
+    return UsageError(
+        f"no wheel is configured for the tag {str(tag)!r}",
+        hint=f"Did you mean {near[0]!r}?" if near else "There are: " + ", ".join(dict.fromkeys(names)),
+    )
+
+
+def with_present_files(
+    variants: Sequence[BuildVariant], root: Path, *, allow_missing: bool, listener: Listener
+) -> tuple[BuildVariant, ...]:
+    """The variants with the wheels whose prebuilt files are there.
+
+    A variant of whose wheels none is left is left out, its sdist too. Raises `BuildError` naming each missing
+    path, its tag and its key path: unless `allow_missing`, and then if no platform wheel is left at all.
+    """
+    lacking = {
+        (number, wheel.where): tuple(_missing(variant, wheel, root))
+        for number, variant in enumerate(variants)
+        for wheel in variant.wheels
+    }
+    problems = [each for found in lacking.values() for each in found]
+    if not problems:
+        return tuple(variants)
+    if not allow_missing:
+        raise BuildError("\n".join(problems), hint=_HINT)
+    if all(lacking.values()):
+        msg = "no platform wheel can be built:\n" + "\n".join(problems)
+        raise BuildError(msg, hint="Build or fetch the files of at least one of them.")
+    for problem in problems:
+        listener(Note(message=f"left out, {problem}"))
+    found = []
+    for number, variant in enumerate(variants):
+        wheels = tuple(each for each in variant.wheels if not lacking[number, each.where])
+        if wheels or not variant.wheels:
+            found.append(replace(variant, wheels=wheels))
+    return tuple(found)
+
+
+def _missing(variant: BuildVariant, wheel: PlatformWheel, root: Path) -> Iterator[str]:
+    for source in wheel.force_include:
+        if not any(_holds_files(root / each) for each in _places(variant, normal(source))):
+            yield (
+                f'the wheel {wheel.tag} of {variant.label}: {wheel.where}.force-include."{source}": '
+                f"there is no file {source} in {root}"
+            )
+
+
+def _places(variant: BuildVariant, source: str) -> Iterator[str]:
+    """Where in the project a path can be: as the layout moves it, or as it is."""
+    for left, right in variant.layout.items():
+        target = normal(right)
+        if source == target or source.startswith(f"{target}/" if target else ""):
+            yield f"{normal(left)}/{source[len(target) :].lstrip('/')}".rstrip("/")
+    yield source
+
+
+def _holds_files(path: Path) -> bool:
+    return path.is_file() or any(each.is_file() for each in path.rglob("*"))

@@ -1,0 +1,98 @@
+"""Gives a wheel that a backend has built another tag, as `wheel tags` does: its name, WHEEL and RECORD change."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import csv
+import hashlib
+import io
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from publish_all.errors import BuildError
+from publish_all.variants.tag import PlatformWheel, WheelTag
+
+# A platform's name: the system, its version where there is one, the architecture.
+_PLATFORM = re.compile(r"(many|musl)?(linux|macosx|ios|android|win)[0-9]*(?:_[0-9]+)*_?(.*)")
+_WHEEL = re.compile(r"[^/]+\.dist-info/WHEEL")
+
+
+def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
+    """The wheel at `built` with the tag that is stated, in place of the old one.
+
+    A wheel for any platform may become one for a certain platform: what is prebuilt in it makes it so. One
+    that the backend has compiled only gets a name that fits what was compiled. Raises `BuildError`
+    otherwise; `backend` is what its message calls the backend.
+    """
+    name, version, *parts = built.stem.split("-")
+    old, tag = WheelTag.parse("-".join(parts)), wheel.tag
+    if not old.is_pure and not _fits(old, tag):
+        msg = (
+            f"{wheel.where}: {backend} has compiled a wheel for {old.compressed}, which cannot be named {tag}"
+        )
+        raise BuildError(
+            msg,
+            hint="Build this wheel where it belongs: `publish-all build --wheel-tag TAG` on a machine of that kind.",
+        )
+    target = built.with_name(f"{name}-{version}-{tag}.whl")
+    fresh = built.with_name(f".{target.name}")
+    with zipfile.ZipFile(built) as source, zipfile.ZipFile(fresh, "w") as opened:
+        _copy(source, opened, tag)
+    built.unlink()
+    fresh.replace(target)
+    return target
+
+
+def _fits(old: WheelTag, new: WheelTag) -> bool:
+    """Whether the one promises no other interpreter, ABI, system and architecture than the other."""
+    same = set(old.pythons) == set(new.pythons) and set(old.abis) == set(new.abis)
+    return same and set(map(_system, old.platforms)) == set(map(_system, new.platforms))
+
+
+def _system(platform: str) -> tuple[str, ...]:
+    match = _PLATFORM.fullmatch(platform)
+    return (platform,) if match is None else (match[2], match[3])
+
+
+def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, tag: WheelTag) -> None:
+    dist_info = next(each for each in source.namelist() if _WHEEL.fullmatch(each)).rpartition("/")[0]
+    described = _described(source.read(f"{dist_info}/WHEEL").decode(), tag)
+    record = _recorded(source.read(f"{dist_info}/RECORD").decode(), f"{dist_info}/WHEEL", described)
+    changed = {f"{dist_info}/WHEEL": described, f"{dist_info}/RECORD": record}
+    for member in source.infolist():
+        info = copy.copy(member)
+        if member.filename in changed:
+            target.writestr(info, changed[member.filename])
+            continue
+        # 2 GiB: where sizes stop fitting into what a plain archive has for them.
+        with (
+            source.open(member) as content,
+            target.open(info, "w", force_zip64=member.file_size >= 1 << 31) as copied,
+        ):
+            shutil.copyfileobj(content, copied, 1 << 20)
+
+
+def _described(text: str, tag: WheelTag) -> bytes:
+    """WHEEL with the tag, one line for each single tag, and `Root-Is-Purelib` as it is right for it."""
+    kept = []
+    for line in text.splitlines():
+        key = line.partition(":")[0].lower()
+        if key == "root-is-purelib":
+            kept.append(f"Root-Is-Purelib: {str(tag.is_pure).lower()}")
+        elif line.strip() and key not in {"tag", "build"}:
+            kept.append(line)
+    tags = [f"Tag: {each}" for each in tag.expanded]
+    build = [f"Build: {tag.build}"] if tag.build else []
+    return "".join(f"{line}\n" for line in (*kept, *tags, *build)).encode()
+
+
+def _recorded(record: str, name: str, content: bytes) -> bytes:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    for row in csv.reader(io.StringIO(record)):
+        writer.writerow([name, f"sha256={digest}", len(content)] if row and row[0] == name else row)
+    return written.getvalue().encode()
