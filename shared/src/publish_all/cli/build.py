@@ -8,7 +8,7 @@ from cleo.helpers import option
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import format_option, variant_option
+from publish_all.cli.options import allow_missing_option, format_option, variant_option
 from publish_all.commands.build import KINDS, BuildOptions, build
 from publish_all.reporting.reporter import Reporter
 
@@ -18,6 +18,14 @@ class BuildCommand(UseCaseCommand):
     description = "Builds all build variants of the project."
     options: ClassVar[list[Option]] = [
         variant_option(),
+        option(
+            "wheel-tag",
+            None,
+            "Only the platform wheel of this tag (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        allow_missing_option(),
         option("kind", "f", "Only this kind of distribution: wheel or sdist.", flag=False, multiple=True),
         option("output", "o", "The folder to build into (default: `dist-dir`).", flag=False),
         format_option(),
@@ -29,6 +37,7 @@ built in publish-all.json beside the files. The working tree is not written to.
 Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} --variant synapse -f wheel</c1>
+  <c1>{command_full_name} --wheel-tag py3-none-win_amd64</c1>
 """
 
     def use_case(self, reporter: Reporter) -> int:
@@ -38,6 +47,8 @@ Examples:
             variants=self.texts("variant"),
             kinds=self.texts("kind") or KINDS,
             output=self.path("output"),
+            wheel_tags=self.texts("wheel-tag"),
+            allow_missing=bool(self.option("allow-missing")),
         )
         reporter.show(build(options, listener=reporter.listener).summary)
         return 0

@@ -10,7 +10,7 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import format_option, variant_option
+from publish_all.cli.options import allow_missing_option, format_option, variant_option
 from publish_all.commands.check import CheckOptions, check
 from publish_all.reporting.reporter import Reporter
 
@@ -30,6 +30,7 @@ class CheckCommand(UseCaseCommand):
             multiple=True,
         ),
         variant_option(),
+        allow_missing_option(),
         option("no-build", None, "Check what was built before (the manifest's files).", flag=True),
         format_option(),
     ]
@@ -50,6 +51,7 @@ Examples:
             variants=self.texts("variant"),
             repositories=self.texts("repository"),
             build=not self.option("no-build"),
+            allow_missing=bool(self.option("allow-missing")),
         )
         result = check(options, listener=reporter.listener)
         reporter.show(result.summary)

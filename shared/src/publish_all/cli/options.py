@@ -23,6 +23,15 @@ def variant_option() -> Option:
     )
 
 
+def allow_missing_option() -> Option:
+    return option(
+        "allow-missing",
+        None,
+        "Leave platform wheels out whose prebuilt files are not there.",
+        flag=True,
+    )
+
+
 def repository_options(verb: str = "Publish to") -> list[Option]:
     """`verb` says what is done with the repository."""
     several = " (may be given several times)" if verb == "Publish to" else ""

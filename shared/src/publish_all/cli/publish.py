@@ -12,7 +12,13 @@ from cleo.io.io import IO
 
 from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.connection import ConnectingCommand
-from publish_all.cli.options import FILES, format_option, repository_options, variant_option
+from publish_all.cli.options import (
+    FILES,
+    allow_missing_option,
+    format_option,
+    repository_options,
+    variant_option,
+)
 from publish_all.cli.registry import COMMANDS
 from publish_all.commands.publish import PublishOptions, publish
 from publish_all.errors import UsageError
@@ -29,6 +35,7 @@ class PublishCommand(ConnectingCommand):
         option("dry-run", None, "Show what would be done; preflight for real, upload nothing.", flag=True),
         option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
         option("no-build", None, "Publish what was built before (the manifest's files).", flag=True),
+        allow_missing_option(),
         option("fresh", None, "Start over: forget an unfinished run, and build again.", flag=True),
         option(
             "from",
@@ -92,6 +99,7 @@ Examples:
             dry_run=bool(self.option("dry-run")),
             skip_existing=bool(self.option("skip-existing")),
             build=not self.option("no-build"),
+            allow_missing=bool(self.option("allow-missing")),
             fresh=bool(self.option("fresh")),
             jobs=int(jobs) if jobs is not None else None,
             verify=not self.option("no-verify"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import Manifest, write_manifest
+from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
 from publish_all.builders.run import build as run_build
 from publish_all.commands.context import Surroundings, open_project, project_variants
 from publish_all.config.model import ProjectConfig
@@ -24,7 +25,9 @@ class BuildOptions:
     """What to build, and where.
 
     `variants` names those to build (empty: all), `itself` asks for the project and none of them;
-    `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`.
+    `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`. `wheel_tags` asks for the platform
+    wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
+    there are left out.
     """
 
     directory: Path
@@ -32,6 +35,8 @@ class BuildOptions:
     itself: bool = False
     kinds: tuple[str, ...] = KINDS
     output: Path | None = None
+    wheel_tags: tuple[str, ...] = ()
+    allow_missing: bool = False
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -76,18 +81,36 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
     variants = project_variants(
         config, options.variants, itself=options.itself, around=options.around, listener=listener
     )
+    wanted = _wanted(config, variants, options, listener)
     output = options.output or config.root / config.dist_dir
-    listener(StepStarted(step="build", detail=_summary(variants)))
+    listener(StepStarted(step="build", detail=_summary(wanted)))
     request = BuildRequest(
         root=config.root,
         output=output,
-        variants=variants,
+        variants=wanted,
         kinds=tuple(kind for kind in KINDS if kind in options.kinds),
         source_date_epoch=_source_date_epoch(options.around),
     )
     result = run_build(request, listener=listener, environment=options.around.environment)
-    manifest = write_manifest(output, project=project_name(config, variants), result=result)
+    manifest = write_manifest(
+        output, project=project_name(config, variants), result=result, variants=variants
+    )
     return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
+
+
+def _wanted(
+    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
+) -> tuple[BuildVariant, ...]:
+    """The variants with those of their files that are asked for, and can be built."""
+    wanted = with_tags(variants, options.wheel_tags) if options.wheel_tags else tuple(variants)
+    if "wheel" in options.kinds:
+        wanted = with_present_files(
+            wanted, config.root, allow_missing=options.allow_missing, listener=listener
+        )
+    if not any(distributions_of(wanted, options.kinds)):
+        msg = f"there is no {' and no '.join(options.kinds)} to build of {_summary(variants)}"
+        raise UsageError(msg, hint="A variant with `wheels` has an sdist only if it states `sdist = true`.")
+    return wanted
 
 
 def project_name(config: ProjectConfig, variants: Sequence[BuildVariant]) -> str:

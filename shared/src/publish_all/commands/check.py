@@ -32,6 +32,7 @@ class CheckOptions:
     variants: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
     build: bool = True
+    allow_missing: bool = False
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -93,7 +94,11 @@ def _gather(
         return named_files(options.files).distributions
     if options.build:
         build = BuildOptions(
-            directory=options.directory, variants=options.variants, output=folder, around=options.around
+            directory=options.directory,
+            variants=options.variants,
+            output=folder,
+            allow_missing=options.allow_missing,
+            around=options.around,
         )
         return built_files(config, build, listener=listener).distributions
     output = config.root / config.dist_dir
@@ -102,7 +107,7 @@ def _gather(
     if manifest is None:
         msg = f"nothing is built in the present version: see {output}"
         raise UsageError(msg, hint="Leave --no-build out, or build first.")
-    return manifest_files(output, manifest, variants).distributions
+    return manifest_files(output, manifest, variants, allow_missing=options.allow_missing).distributions
 
 
 def audience(config: ProjectConfig | None, known: KnownRepositories, names: Sequence[str]) -> Audience:

@@ -9,7 +9,7 @@ import hashlib
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -23,7 +23,14 @@ from packaging.utils import (
 )
 
 from publish_all.builders.builder import BuildRequest
-from publish_all.builders.manifest import Manifest, ManifestEntry, check_manifest, read_manifest
+from publish_all.builders.manifest import (
+    Manifest,
+    ManifestEntry,
+    check_manifest,
+    is_of,
+    lacking_wheels,
+    read_manifest,
+)
 from publish_all.builders.run import build as run_build
 from publish_all.checks.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.commands.build import BuildOptions, build_project
@@ -65,13 +72,19 @@ def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Liste
     )
 
 
-def manifest_files(output: Path, manifest: Manifest, variants: Sequence[BuildVariant]) -> Gathered:
+def manifest_files(
+    output: Path, manifest: Manifest, variants: Sequence[BuildVariant], *, allow_missing: bool = False
+) -> Gathered:
     """The files that the manifest lists of these variants, which must still be the bytes that were built.
 
-    Raises `CheckError` for one that is missing or was changed.
+    Raises `CheckError` for one that is missing or was changed, and `UsageError` for a platform wheel
+    that has not been built, unless `allow_missing`.
     """
-    wanted = {each.name for each in variants}
-    entries = [each for each in manifest.entries if each.variant in wanted]
+    lacking = lacking_wheels(manifest, variants)
+    if lacking and not allow_missing:
+        msg = f"not built yet: {', '.join(lacking)}"
+        raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
+    entries = [each for each in manifest.entries if is_of(each, variants)]
     names = {each.filename for each in entries}
     findings = tuple(
         CHANGED_SINCE_BUILD.found(
@@ -99,7 +112,7 @@ def usable_manifest(output: Path, variants: Sequence[BuildVariant]) -> Manifest 
     manifest = read_manifest(output)
     if manifest is None:
         return None
-    listed = {(each.variant, each.version) for each in manifest.entries}
+    listed = {(each.variant, each.version) for each in manifest.entries if is_of(each, variants)}
     return manifest if all((each.name, each.version) in listed for each in variants) else None
 
 
@@ -120,7 +133,9 @@ def host_built_files(
         raise UsageError(msg, hint="Build first, or name the files to publish.")
     with TemporaryDirectory(prefix="publish-all-") as folder:
         fresh = Path(folder)
-        request = BuildRequest(root=config.root, output=fresh, variants=(base,))
+        # The host knows nothing of [tool.publish-all.wheels]: it has built the one wheel and the sdist.
+        plain = replace(base, wheels=(), sdist=True)
+        request = BuildRequest(root=config.root, output=fresh, variants=(plain,))
         run_build(request, listener=ignore, environment=around.environment)
         same = [path for path in candidates if _same_content(path, fresh / path.name, config.root)]
     for path in candidates:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from publish_all.builders.manifest import Manifest, lacking_wheels
 from publish_all.checks.audience import Audience
 from publish_all.commands.before import run_before_publish
 from publish_all.commands.build import BuildOptions
@@ -56,7 +57,8 @@ class PublishOptions:
     """What to publish and how.
 
     `files` are published as they are, instead of the project; `variants` names some of the build
-    variants, `itself` asks for the project and none of them; `build` False takes what was built before; `fresh` forgets an unfinished run; `output`
+    variants, `itself` asks for the project and none of them; `build` False takes what was built before; with
+    `allow_missing`, platform wheels whose files are not there are left out; `fresh` forgets an unfinished run; `output`
     is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
     of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
     only if what is there can be installed and imported. `receipt` is a file to write down what OCI
@@ -72,6 +74,7 @@ class PublishOptions:
     dry_run: bool = False
     skip_existing: bool = False
     build: bool = True
+    allow_missing: bool = False
     fresh: bool = False
     source: str | None = None
     releases: tuple[str, ...] = ()
@@ -206,24 +209,32 @@ def _gather(
         variants = _variants(config, options, listener)
         manifest = usable_manifest(output, variants)
         if manifest is not None:
-            return manifest_files(output, manifest, variants)
+            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
         return _host_built(config, options, listener)
     if not options.fresh and not journal.history.complete:
         variants = _variants(config, options, listener)
         manifest = usable_manifest(output, variants)
-        if manifest is not None and journal.history.unfinished(each.sha256 for each in manifest.entries):
+        if manifest is not None and _is_resumable(manifest, variants, options, journal):
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
-            return manifest_files(output, manifest, variants)
+            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
         itself=options.itself,
         output=options.output,
+        allow_missing=options.allow_missing,
         around=options.around,
     )
     return built_files(config, build, listener=listener)
+
+
+def _is_resumable(
+    manifest: Manifest, variants: Sequence[BuildVariant], options: PublishOptions, journal: Journal
+) -> bool:
+    whole = options.allow_missing or not lacking_wheels(manifest, variants)
+    return whole and journal.history.unfinished(each.sha256 for each in manifest.entries)
 
 
 def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener) -> tuple[BuildVariant, ...]:
