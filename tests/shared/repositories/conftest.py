@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,10 @@ from typing import Any
 
 import pytest
 import requests
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `oci_fakes`, which is no test and so is not collected
+
+from oci_fakes.registry import FakeRegistry
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from requests.adapters import BaseAdapter
@@ -251,3 +256,8 @@ def release_of() -> Callable[..., Release]:
 def empty_release() -> Release:
     project: NormalizedName = canonicalize_name("kindling")
     return Release(project=project, version=Version("1.0"), distributions=())
+
+
+@pytest.fixture
+def fake_registry() -> FakeRegistry:
+    return FakeRegistry()

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import pytest
+import requests
+from oci_fakes.registry import HOST, FakeRegistry, Reply, error
+
+from publish_all._http import make_session
+from publish_all._http_errors import HttpError
+from publish_all._secret import Secret
+from publish_all.repositories.oci_layout import INDEX_TYPE, digest_of
+from publish_all.repositories.oci_registry import NOT_MODIFIED, Manifest, OciRegistry
+from publish_all.repositories.oci_replies import Login, RefusedError, Wish
+
+ADA = Login(username="ada", secret=Secret("ghp_ada"), origin="environment variable GITHUB_TOKEN")
+BOB = Login(username="bob", secret=Secret("ghp_bob"), origin="keyring")
+INDEX = b'{"mediaType":"application/vnd.oci.image.index.v1+json"}'
+NAME = "sep/kindling"
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def registry(fake_registry: FakeRegistry, time: Time) -> OciRegistry:
+    session = make_session(transport=fake_registry)
+    return OciRegistry(HOST, session, clock=lambda: time.now, sleep=time.sleep)
+
+
+@pytest.fixture
+def users(fake_registry: FakeRegistry) -> None:
+    fake_registry.users = {"ada": "ghp_ada", "bob": "ghp_bob"}
+    fake_registry.private = True
+
+
+def test_an_open_registry_is_told_nothing(registry, fake_registry):
+    fake_registry.put(NAME, "1.0", INDEX)
+    found = registry.package(NAME, login=ADA).manifest("1.0")
+    assert found == Manifest(digest=digest_of(INDEX), media_type=INDEX_TYPE, content=INDEX)
+    assert not any("Authorization" in each.headers for each in fake_registry.asked)
+
+
+@pytest.mark.usefixtures("users")
+def test_a_token_is_asked_for_with_our_own_scope_and_kept(registry, fake_registry, time):
+    package = registry.package(NAME, login=ADA, wish=Wish.WRITE)
+    for _ in range(3):
+        assert package.manifest("1.0") is None
+    (asked,) = fake_registry.of("GET", "/token")
+    assert asked.url == f"{HOST}/token?service=ghcr.io&scope=repository:{NAME}:pull,push"
+    assert asked.headers["Authorization"].startswith("Basic ")
+    time.now += 295
+    package.manifest("1.0")
+    assert len(fake_registry.of("GET", "/token")) == 2
+
+
+@pytest.mark.usefixtures("users")
+def test_a_token_that_the_registry_has_forgotten_is_renewed_once(registry, fake_registry):
+    package = registry.package(NAME, login=ADA)
+    package.manifest("1.0")
+    fake_registry.tokens.clear()
+    package.manifest("1.0")
+    assert len(fake_registry.of("GET", "/token")) == 2
+
+    fake_registry.hooks.append(
+        lambda asked: error(401, "UNAUTHORIZED") if "/manifests/" in asked.path else None
+    )
+    with pytest.raises(RefusedError):
+        package.manifest("1.0")
+    assert len(fake_registry.of("GET", "/token")) == 3
+
+
+@pytest.mark.usefixtures("users")
+def test_no_user_gets_what_another_ones_token_opens(registry, fake_registry):
+    registry.package(NAME, login=ADA).manifest("1.0")
+    for login in (Login(username="ada", secret=Secret("wrong")), None):
+        with pytest.raises(RefusedError) as caught:
+            registry.package(NAME, login=login).manifest("1.0")
+        assert caught.value.unauthorized
+    registry.package(NAME, login=BOB).manifest("1.0")
+    sent = {each.headers["Authorization"] for each in fake_registry.of("GET", "/manifests/")}
+    assert sent == {"Bearer token-0", "Bearer token-1"}
+
+
+@pytest.mark.usefixtures("users")
+def test_public_packages_are_read_by_nobody_in_particular(registry, fake_registry):
+    fake_registry.private = False
+    fake_registry.put(NAME, "1.0", INDEX)
+    assert registry.package(NAME, login=None).tags() == ("1.0",)
+    assert "Authorization" not in fake_registry.of("GET", "/token")[0].headers
+
+
+def test_basic_registries_get_the_password(registry, fake_registry):
+    def basic(asked):
+        if "Authorization" in asked.headers:
+            return None
+        return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
+
+    fake_registry.hooks.append(basic)
+    assert registry.package(NAME, login=ADA).tags() == ()
+    assert fake_registry.asked[-1].headers["Authorization"].startswith("Basic ")
+    with pytest.raises(RefusedError):
+        registry.package(NAME, login=None).tags()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(200, b"<html>", {"Content-Type": "text/html"}),
+        Reply(404),
+        Reply(401, b"", {"WWW-Authenticate": "Negotiate"}),
+        Reply(401),
+    ],
+)
+def test_what_is_no_registry_is_told_apart(registry, fake_registry, answer):
+    fake_registry.hooks.append(lambda asked: answer)
+    with pytest.raises(RefusedError, match="not answer as an OCI registry") as caught:
+        registry.ping()
+    assert caught.value.findings[0].code == "PA609"
+
+
+def test_tags_of_all_pages_and_none_of_an_absent_package(registry, fake_registry):
+    for each in range(250):
+        fake_registry.put(NAME, f"1.{each}", INDEX)
+    package = registry.package(NAME, login=None)
+    assert package.tags() == tuple(f"1.{each}" for each in range(250))
+    assert len(fake_registry.of("GET", "/tags/list")) == 3
+    assert registry.package("sep/absent", login=None).tags() == ()
+    fake_registry.tags["sep/emptied"] = {}
+    assert registry.package("sep/emptied", login=None).tags() == ()
+
+
+def test_links_that_go_round_or_elsewhere_end(registry, fake_registry):
+    link = {"Link": f'<{HOST}/v2/{NAME}/tags/list?n=1000>; rel="next"'}
+    fake_registry.hooks.append(
+        lambda asked: Reply(200, b'{"tags":["1"]}', link) if "tags" in asked.path else None
+    )
+    assert registry.package(NAME, login=None).tags() == ("1",)
+    link["Link"] = '<https://evil.example/v2/x/tags/list>; rel="next"'
+    assert registry.package(NAME, login=None).tags() == ("1",)
+    assert {each.url.partition("/v2/")[0] for each in fake_registry.asked} == {HOST}
+
+
+def test_a_manifest_that_is_known_already_is_not_sent(registry, fake_registry):
+    digest = fake_registry.put(NAME, "1.0", INDEX)
+    package = registry.package(NAME, login=None)
+    assert package.manifest("1.0", unless=digest) is NOT_MODIFIED
+    assert isinstance(package.manifest("1.0", unless=digest_of(b"older")), Manifest)
+
+
+def test_a_manifest_with_other_bytes_than_its_digest_is_refused(registry, fake_registry):
+    fake_registry.manifests[NAME, digest_of(b"wanted")] = (INDEX, INDEX_TYPE)
+    with pytest.raises(HttpError, match="is something else"):
+        registry.package(NAME, login=None).manifest(digest_of(b"wanted"))
+
+
+def test_a_blob_is_sent_once_in_one_piece(registry, fake_registry):
+    package = registry.package(NAME, login=None, wish=Wish.WRITE)
+    content = b"wheel" * 1000
+    assert package.push_blob(digest_of(content), content) is True
+    assert package.push_blob(digest_of(content), content) is False
+    assert [each.method for each in fake_registry.asked[1:]] == ["HEAD", "POST", "PUT", "HEAD"]
+    assert fake_registry.of("PATCH") == []
+    assert fake_registry.blobs[NAME, digest_of(content)] == content
+
+
+@pytest.mark.usefixtures("users")
+def test_no_token_goes_to_another_host(registry, fake_registry):
+    content = b"wheel"
+    fake_registry.put_blob(NAME, content)
+    fake_registry.redirect = "https://storage.example"
+    with registry.package(NAME, login=ADA).blob(digest_of(content)) as download:
+        assert b"".join(download.chunks) == content
+    elsewhere = [each for each in fake_registry.asked if each.url.startswith("https://storage.example")]
+    assert elsewhere
+    assert not any("Authorization" in each.headers for each in elsewhere)
+
+    def away(asked):
+        if asked.method == "POST":
+            return Reply(202, headers={"Location": "https://uploads.example/here?key=1"})
+        return Reply(201) if asked.url.startswith("https://uploads.example") else None
+
+    fake_registry.hooks.append(away)
+    registry.package(NAME, login=ADA, wish=Wish.WRITE).push_blob(digest_of(b"new"), b"new")
+    assert "Authorization" not in fake_registry.asked[-1].headers
+    assert fake_registry.asked[-1].url == f"https://uploads.example/here?key=1&digest={digest_of(b'new')}"
+
+
+def test_a_registry_behind_a_proxy_may_take_itself_for_http(registry, fake_registry):
+    place = f"http://ghcr.io:8080/v2/{NAME}/blobs/uploads/1?state=a%2Bb"
+    fake_registry.hooks.append(
+        lambda asked: Reply(202, headers={"Location": place}) if asked.method == "POST" else None
+    )
+    registry.package(NAME, login=None, wish=Wish.WRITE).push_blob(digest_of(b"x"), b"x")
+    assert fake_registry.asked[-1].url.startswith(f"{HOST}/v2/")
+
+
+def test_a_range_of_a_blob(registry, fake_registry):
+    fake_registry.put_blob(NAME, b"0123456789")
+    package = registry.package(NAME, login=None)
+    with package.blob(digest_of(b"0123456789"), byte_range="bytes=2-4") as download:
+        assert (download.reply.status, b"".join(download.chunks)) == (206, b"234")
+    assert fake_registry.asked[-1].headers["Accept-Encoding"] == "identity"
+    assert package.small_blob(digest_of(b"0123456789"), limit=10) == b"0123456789"
+    with pytest.raises(HttpError):
+        package.small_blob(digest_of(b"0123456789"), limit=9)
+
+
+def test_questions_are_asked_again_while_the_registry_stumbles(registry, fake_registry, time):
+    fake_registry.put(NAME, "1.0", INDEX)
+    answers = [error(500, "UNKNOWN"), error(429, "TOOMANYREQUESTS", **{"Retry-After": "0.7"})]
+    fake_registry.hooks.append(
+        lambda asked: answers.pop(0) if "manifests" in asked.path and answers else None
+    )
+    assert isinstance(registry.package(NAME, login=None).manifest("1.0"), Manifest)
+    assert len(time.slept) == 2
+    assert time.slept[1] == 0.7
+
+
+def test_patience_ends(registry, fake_registry, time):
+    fake_registry.hooks.append(lambda asked: error(503, "UNAVAILABLE") if "manifests" in asked.path else None)
+    with pytest.raises(RefusedError) as caught:
+        registry.package(NAME, login=None).manifest("1.0")
+    assert caught.value.retryable
+    assert len(time.slept) == 3
+
+
+def test_a_refusal_is_not_asked_again(registry, fake_registry):
+    fake_registry.hooks.append(lambda asked: error(403, "DENIED") if "manifests" in asked.path else None)
+    with pytest.raises(RefusedError):
+        registry.package(NAME, login=ADA).manifest("1.0")
+    assert len(fake_registry.of("GET", "manifests")) == 1
+
+
+def test_a_silent_network_is_an_error_in_plain_words(registry, fake_registry):
+    def silent(asked):
+        raise requests.ConnectTimeout
+
+    fake_registry.hooks.append(silent)
+    with pytest.raises(HttpError, match="can't be reached"):
+        registry.ping()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"tags":', b'{"tags":[1,null,"1.0"]}'])
+def test_odd_answers_are_no_crash(registry, fake_registry, body):
+    fake_registry.hooks.append(lambda asked: Reply(200, body) if "tags" in asked.path else None)
+    package = registry.package(NAME, login=None)
+    if b"1.0" in body:
+        assert package.tags() == ("1.0",)
+    else:
+        with pytest.raises(HttpError, match="JSON"):
+            package.tags()
+
+
+def test_the_probe_begins_an_upload_and_gives_it_up(registry, fake_registry):
+    registry.package(NAME, login=None, wish=Wish.WRITE).probe()
+    assert [each.method for each in fake_registry.asked[1:]] == ["POST", "DELETE"]
+    assert fake_registry.blobs == {}
