@@ -41,3 +41,9 @@ def test_versions_rise_with_the_commits(tag: str, scheme: str) -> None:
 )
 def test_a_guess_is_before_the_next_release(tag: str, release: str) -> None:
     assert Version(tag) < Version(after(tag, 5)) < Version(release)
+
+
+@pytest.mark.parametrize("scheme", ["guess", "post"])
+@pytest.mark.parametrize("tag", ["1.0", "1.0a1", "1.0rc1", "1.0.post1", "1.0.dev3", "1.0rc1.dev2", "1!1.0", "7"])
+def test_a_changed_tree_is_after_its_tag(tag: str, scheme: str) -> None:
+    assert Version(after(tag, 0, dirty=True, scheme=scheme)) > Version(tag)

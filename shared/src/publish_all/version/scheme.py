@@ -30,7 +30,7 @@ def _guess(tagged: Version, distance: int) -> str:
     """A development version of what comes next: of the next rc after an rc, of the next post after a post."""
     head = _epoch(tagged)
     if tagged.dev is not None:
-        return f"{head}{_release(tagged)}{_pre(tagged)}{_post_part(tagged)}.dev{tagged.dev + distance}"
+        return f"{head}{_release(tagged)}{_pre(tagged)}{_post_part(tagged)}.dev{tagged.dev + (distance or 1)}"
     if tagged.post is not None:
         return f"{head}{_release(tagged)}{_pre(tagged)}.post{tagged.post + 1}.dev{distance}"
     if tagged.pre is not None:
@@ -44,7 +44,8 @@ def _post(tagged: Version, distance: int) -> str:
     """A development version that sorts just after what was tagged. A tagged dev version can only count on."""
     if tagged.dev is not None:
         return _guess(tagged, distance)
-    number = (tagged.post or 0) + distance
+    # 1.0.post1.dev0 would sort before 1.0.post1.
+    number = distance if tagged.post is None else tagged.post + (distance or 1)
     return f"{_epoch(tagged)}{_release(tagged)}{_pre(tagged)}.post{number}.dev0"
 
 
