@@ -116,7 +116,7 @@ class OciReader:
     def __init__(self, place: Place, registry: OciRegistry, *, cache: DigestCache | None = None) -> None:
         self._place = place
         self._registry = registry
-        self._cache = cache or NoCache()
+        self._cache = NoCache() if cache is None else cache
 
     @property
     def place(self) -> Place:

@@ -125,7 +125,10 @@ def joined(releases: Iterable[PushedRelease]) -> tuple[PushedRelease, ...]:
 
 def _unique(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """One entry for each file: a job that ran twice wrote the same one with another time."""
-    return tuple({(each.architecture, each.sha256): each for each in reversed(entries)}.values())[::-1]
+    first: dict[tuple[str, str | None], Entry] = {}
+    for each in entries:
+        first.setdefault((each.architecture, each.sha256), each)
+    return tuple(first.values())
 
 
 def _releases(value: Any) -> Sequence[Any]:

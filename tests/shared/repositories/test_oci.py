@@ -1,0 +1,470 @@
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import requests
+from oci_fakes.registry import FakeRegistry, error
+from packaging.version import Version
+
+from publish_all._http import make_session
+from publish_all._http_errors import HttpError
+from publish_all._secret import Secret
+from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.credentials.source import Purpose
+from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
+from publish_all.repositories.oci import ROUNDS, OciRepository
+from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of
+from publish_all.repositories.oci_receipt import ReceiptFile, read_receipt
+from publish_all.repositories.repository import State, UploadStatus
+from publish_all.repositories.select import capabilities_of
+
+NAME = "sep/kindling"
+Make = Callable[..., OciRepository]
+
+
+@pytest.fixture
+def make(fake_registry: FakeRegistry, credentials) -> Make:
+    def make(*, receipt: ReceiptFile | None = None, **keys) -> OciRepository:
+        stated = {"url": "ghcr.io/{owner}", "owner": "Sep", "link": "Sep/spark"} | keys
+        config = RepositoryConfig(name="github", kind=RepositoryKind.OCI, **stated)
+        return OciRepository(
+            config,
+            capabilities=capabilities_of(config),
+            credentials=credentials,
+            session=make_session(transport=fake_registry),
+            receipt=receipt,
+            clock=lambda: 1_795_186_833.0,
+            sleep=lambda seconds: None,
+        )
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _ours(credentials, make_credential):
+    credentials.found = dict.fromkeys(Purpose, make_credential(secret="ghp_secret", host="ghcr.io"))
+
+
+@pytest.fixture
+def repository(make) -> OciRepository:
+    return make()
+
+
+@pytest.fixture
+def release(make_distribution, release_of):
+    return release_of(make_distribution(), make_distribution(kind="sdist"))
+
+
+def push(repository: OciRepository, release) -> None:
+    for each in release.distributions:
+        outcome = repository.upload(each)
+        assert outcome.status is UploadStatus.UPLOADED, outcome
+
+
+def listed(fake: FakeRegistry, tag: str = "1.0") -> set[str]:
+    if tag not in fake.tags.get(NAME, {}):
+        return set()
+    return {each["platform"]["architecture"] for each in fake.index(NAME, tag)["manifests"]}
+
+
+def test_a_release_is_listed_when_it_is_committed(repository, release, fake_registry):
+    assert set(repository.states(release).values()) == {State.ABSENT}
+    push(repository, release)
+    assert fake_registry.tags == {}
+
+    assert repository.commit(release).complete
+
+    assert listed(fake_registry) == {"py3-none-any.whl", ".tar.gz"}
+    assert len([each for each in fake_registry.of("PUT", "/manifests/") if each.path.endswith("/1.0")]) == 1
+    assert set(repository.states(release).values()) == {State.SAME}
+    seen = repository.verify(release)
+    assert set(seen.visible) == {each.filename for each in release.distributions}
+    about = fake_registry.index(NAME, "1.0")["annotations"]
+    assert about["org.opencontainers.image.source"] == "https://github.com/Sep/spark"
+
+
+def test_committing_again_writes_nothing(repository, release, fake_registry):
+    push(repository, release)
+    repository.commit(release)
+    before = len(fake_registry.of("PUT"))
+    assert repository.commit(release).complete
+    assert len(fake_registry.of("PUT")) == before
+
+
+def test_a_later_run_lists_what_an_earlier_one_has_pushed(make, release, fake_registry):
+    push(make(), release)
+    assert make().commit(release).complete
+    assert len(listed(fake_registry)) == 2
+
+
+def test_metadata_is_the_config_so_that_its_digest_is_that_of_pep_658(repository, release, fake_registry):
+    push(repository, release)
+    repository.commit(release)
+    wheel = release.distributions[0]
+    stated = fake_registry.index(NAME, "1.0")["manifests"][1]["annotations"]["dev.publish-all.core-metadata"]
+    assert fake_registry.blobs[NAME, stated] == wheel.core_metadata
+
+
+def test_a_registry_that_takes_no_other_config_gets_the_empty_one(repository, release, fake_registry):
+    fake_registry.refuses_config_types = True
+    push(repository, release)
+    assert repository.commit(release).complete
+    assert fake_registry.blobs[NAME, digest_of(b"{}")] == b"{}"
+    for each in fake_registry.index(NAME, "1.0")["manifests"]:
+        assert "dev.publish-all.core-metadata" not in each["annotations"]
+
+
+def test_few_requests_a_file(repository, release, fake_registry):
+    repository.states(release)
+    push(repository, release)
+    repository.commit(release)
+    # HEAD, POST, PUT for each of two files and their shared metadata; a manifest each; the index: GET, PUT, GET
+    assert len(fake_registry.asked) <= 2 + 3 * 3 + 2 + 3
+
+
+def test_other_bytes_are_a_conflict_and_nothing_is_overwritten(
+    make, make_distribution, release_of, fake_registry
+):
+    first = release_of(make_distribution())
+    push(make(), first)
+    make().commit(first)
+    before = fake_registry.index(NAME, "1.0")
+
+    other = release_of(make_distribution(content="other", folder="other"), make_distribution(kind="sdist"))
+    assert list(make().states(other).values()) == [State.DIFFERENT, State.ABSENT]
+    late = make()
+    push(late, other)
+    outcome = late.commit(other)
+
+    assert not outcome.complete
+    assert not outcome.retryable
+    assert [each.code for each in outcome.findings] == ["PA410"]
+    assert fake_registry.index(NAME, "1.0") == before
+    assert make().verify(other).different == (other.distributions[0].filename,)
+
+
+def test_versions_that_tags_cannot_hold(repository, make_distribution, release_of, fake_registry):
+    local = release_of(make_distribution(version="1!2.0+cu126.1"))
+    push(repository, local)
+    assert repository.commit(local).complete
+    assert list(fake_registry.tags[NAME]) == ["1_2.0-cu126.1"]
+    assert repository.verify(local).visible
+
+
+def test_a_foreign_write_in_between_is_merged(repository, release, make_distribution, fake_registry):
+    """Another writer, who has read the index before us, writes right after us, for some rounds."""
+    push(repository, release)
+    theirs = fake_registry.put(
+        NAME, "0.9", b'{"mediaType":"%s","artifactType":"%s","manifests":[]}' % (INDEX_TYPE.encode(), ARTIFACT_TYPE.encode()), INDEX_TYPE
+    )  # fmt: skip
+    rounds = 0
+
+    def overwrite(asked):
+        nonlocal rounds
+        if asked.method == "PUT" and asked.path.endswith("/1.0") and rounds < 3:
+            rounds += 1
+            reply = fake_registry.answer(asked)
+            fake_registry.tags[NAME]["1.0"] = theirs
+            return reply
+        return None
+
+    fake_registry.hooks.append(overwrite)
+    assert repository.commit(release).complete
+    assert rounds == 3
+    assert len(listed(fake_registry)) == 2
+
+
+def test_endless_foreign_writes_are_told(repository, release, fake_registry):
+    push(repository, release)
+
+    def lose(asked):
+        if asked.method == "PUT" and asked.path.endswith("/1.0"):
+            reply = fake_registry.answer(asked)
+            del fake_registry.tags[NAME]["1.0"]
+            return reply
+        return None
+
+    fake_registry.hooks.append(lose)
+    outcome = repository.commit(release)
+    assert (outcome.complete, outcome.retryable) == (False, True)
+    assert outcome.findings[0].code == "PA623"
+    assert len([each for each in fake_registry.of("PUT") if each.path.endswith("/1.0")]) == ROUNDS
+
+
+def test_a_registry_that_shows_the_old_index_for_a_while_is_waited_for(repository, release, fake_registry):
+    push(repository, release)
+    stale = 3
+
+    def lag(asked):
+        nonlocal stale
+        if asked.method == "GET" and asked.path.endswith("/1.0") and fake_registry.tags and stale:
+            stale -= 1
+            return error(404, "MANIFEST_UNKNOWN")
+        return None
+
+    fake_registry.hooks.append(lag)
+    assert repository.commit(release).complete
+    assert stale == 0
+    assert len([each for each in fake_registry.of("PUT") if each.path.endswith("/1.0")]) == 1
+
+
+def test_parts_that_are_gone_are_named(repository, release, fake_registry):
+    push(repository, release)
+    fake_registry.manifests.clear()
+    outcome = repository.commit(release)
+    assert (outcome.complete, outcome.retryable) == (False, False)
+    assert [each.code for each in outcome.findings] == ["PA622", "PA622"]
+
+
+def test_a_package_of_pyoci_is_known_by_its_bytes(repository, release, fake_registry):
+    push(repository, release)
+    repository.commit(release)
+    index = fake_registry.index(NAME, "1.0")
+    for each in index["manifests"]:
+        del each["annotations"]
+    import json
+
+    fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
+    assert set(repository.states(release).values()) == {State.SAME}
+    assert repository.commit(release).complete
+
+
+def test_the_state_of_an_image_is_an_error_and_it_is_kept(repository, release, fake_registry):
+    fake_registry.put(NAME, "1.0", b'{"mediaType":"application/vnd.oci.image.manifest.v1+json"}')
+    with pytest.raises(HttpError, match="no Python package"):
+        repository.states(release)
+    push(repository, release)
+    outcome = repository.commit(release)
+    assert (outcome.complete, outcome.retryable, outcome.findings[0].code) == (False, False, "PA621")
+
+
+# --- uploads that fail
+
+
+def upload(repository, release):
+    return repository.upload(release.distributions[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (error(503, "UNAVAILABLE"), UploadStatus.TRANSIENT, "PA510"),
+        (error(429, "TOOMANYREQUESTS"), UploadStatus.TRANSIENT, "PA511"),
+        (error(403, "DENIED", "permission_denied: write_package"), UploadStatus.UNAUTHORIZED, "PA604"),
+        (error(405, "UNSUPPORTED"), UploadStatus.REFUSED, "PA610"),
+        (error(413, "SIZE_INVALID"), UploadStatus.REFUSED, "PA430"),
+    ],
+)
+def test_an_upload_that_fails_is_an_outcome(repository, release, fake_registry, answer, status, code):
+    fake_registry.hooks.append(lambda asked: answer if asked.method == "POST" else None)
+    outcome = upload(repository, release)
+    assert (outcome.status, outcome.findings[0].code) == (status, code)
+
+
+def test_a_blob_that_the_registry_does_not_see_yet_is_sent_again(repository, release, fake_registry):
+    answers = [error(404, "BLOB_UNKNOWN"), error(404, "BLOB_UNKNOWN")]
+    fake_registry.hooks.append(
+        lambda asked: (
+            answers.pop() if asked.method == "PUT" and "/manifests/" in asked.path and answers else None
+        )
+    )
+    assert upload(repository, release).status is UploadStatus.TRANSIENT
+    assert upload(repository, release).status is UploadStatus.TRANSIENT
+    assert upload(repository, release).status is UploadStatus.UPLOADED
+
+
+def test_a_broken_connection_is_tried_again_without_the_blob_that_arrived(repository, release, fake_registry):
+    broken = [True]
+
+    def break_off(asked):
+        if asked.method == "PUT" and broken:
+            broken.pop()
+            fake_registry.answer(asked)
+            raise requests.ConnectionError
+
+    fake_registry.hooks.append(break_off)
+    assert upload(repository, release).status is UploadStatus.TRANSIENT
+    assert upload(repository, release).status is UploadStatus.UPLOADED
+    sha256 = release.distributions[0].digests.sha256
+    assert len([each for each in fake_registry.of("PUT") if sha256 in each.url]) == 1
+
+
+def test_a_changed_file_is_refused(repository, release):
+    path = release.distributions[0].path
+    path.write_bytes(path.read_bytes() + b"more")
+    outcome = upload(repository, release)
+    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA462")
+
+
+def test_progress_comes_to_the_size_of_the_file(repository, release):
+    seen: list[int] = []
+    wheel = release.distributions[0]
+    repository.upload(wheel, progress=seen.append)
+    assert seen[-1] == wheel.size
+    assert seen == sorted(seen)
+
+
+def test_eight_threads_push_side_by_side(repository, make_distribution, release_of, fake_registry):
+    base = make_distribution()
+    files = []
+    for each in range(24):
+        path = base.path.with_name(f"kindling-1.0-cp3{each}-none-any.whl")
+        path.write_bytes(str(each).encode())
+        digests = replace(base.digests, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        files.append(replace(base, path=path, size=path.stat().st_size, digests=digests))
+    threads = [threading.Thread(target=repository.upload, args=(each,)) for each in files]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert repository.commit(release_of(*files)).complete
+    assert len(listed(fake_registry)) == 24
+
+
+# --- preflight and credentials
+
+
+def test_preflight_begins_an_upload_for_each_project(
+    repository, release, make_distribution, release_of, fake_registry
+):
+    other = release_of(make_distribution(project="kindling-fabric"))
+    assert repository.preflight((release, release, other)) == ()
+    assert [each.path for each in fake_registry.of("POST")] == [
+        "/v2/sep/kindling/blobs/uploads/",
+        "/v2/sep/kindling_fabric/blobs/uploads/",
+    ]
+    assert fake_registry.of("PUT") == []
+
+
+def test_preflight_explains_a_refusal(repository, release, fake_registry):
+    fake_registry.hooks.append(
+        lambda asked: (
+            error(403, "DENIED", "permission_denied: write_package") if asked.method == "POST" else None
+        )
+    )
+    with pytest.raises(CredentialError, match="write_package") as caught:
+        repository.preflight((release,))
+    assert caught.value.findings[0].code == "PA604"
+
+
+def test_a_fine_grained_token_is_never_sent(repository, release, credentials, make_credential, fake_registry):
+    credentials.found = {Purpose.UPLOAD: make_credential(secret="github_pat_11A", host="ghcr.io")}
+    with pytest.raises(CredentialError, match="fine-grained"):
+        repository.preflight((release,))
+    assert not any("Authorization" in each.headers for each in fake_registry.asked)
+
+
+def test_a_credential_of_another_host_is_not_sent(
+    repository, release, credentials, make_credential, fake_registry
+):
+    credentials.found = {Purpose.UPLOAD: make_credential(host="corp.example")}
+    with pytest.raises(CredentialError, match="not for ghcr"):
+        repository.preflight((release,))
+    assert upload(repository, release).status is UploadStatus.UNAUTHORIZED
+    assert not any("Authorization" in each.headers for each in fake_registry.asked)
+
+
+def test_without_a_credential_a_registry_with_users_says_what_to_do(
+    repository, release, credentials, fake_registry
+):
+    credentials.found = {}
+    fake_registry.users = {}
+    fake_registry.private = True
+    with pytest.raises(CredentialError) as caught:
+        repository.preflight((release,))
+    assert caught.value.findings[0].code == "PA307"
+    assert "packages: write" in str(caught.value.hint)
+    with pytest.raises(CredentialError):
+        repository.states(release)
+    assert repository.verify(release).findings[0].code == "PA307"
+
+
+def test_a_token_is_used_for_all_and_never_shown(make, release, credentials, make_credential, fake_registry):
+    fake_registry.users = {"ada": "ghp_secret"}
+    repository = make()
+    repository.preflight((release,))
+    push(repository, release)
+    assert repository.commit(release).complete
+    assert len(fake_registry.of("GET", "/token")) == 1
+    assert "ghp_secret" not in repr(vars(repository)) + repr(vars(repository.registry))
+
+
+# --- receipts
+
+
+def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path):
+    path = tmp_path / "receipt.json"
+    repository = make(receipt=ReceiptFile(path))
+    push(repository, release)
+    outcome = repository.commit(release)
+    assert outcome.complete
+    assert outcome.findings[0].code == "PA630"
+    assert fake_registry.tags == {}
+    assert repository.verify(release).possible is False
+    assert repository.install_command(release) is None
+
+    (pushed,) = read_receipt(path)
+    assert make().list_files(pushed).complete
+    assert len(listed(fake_registry)) == 2
+
+
+# --- for people, and back again
+
+
+def test_links_for_people(repository, release):
+    assert repository.url == "https://ghcr.io/sep"
+    assert repository.page(release) == "https://github.com/Sep/spark/pkgs/container/kindling"
+    assert repository.install_command(release) is not None
+
+
+def test_a_server_of_its_own_is_linked_to_itself(make, release):
+    repository = make(url="containers.ghe.example/{owner}")
+    assert repository.source == "https://ghe.example/Sep/spark"
+    assert repository.page(release) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"owner": None}, "whose packages"),
+        ({"url": "ghcr.io/{owner}/{repository}", "link": None}, "whose packages"),
+        ({"url": "ghcr.io/a b"}, "holds 'a b'"),
+    ],
+)
+def test_a_place_that_is_none_is_a_configuration_error(make, keys, message):
+    with pytest.raises(ConfigurationError, match=message):
+        make(**keys)
+
+
+def test_what_was_published_is_fetched_back(repository, release, tmp_path):
+    push(repository, release)
+    repository.commit(release)
+    (tmp_path / "back").mkdir()
+    paths = repository.fetch(release.project, release.version, tmp_path / "back")
+    assert {each.name: each.read_bytes() for each in paths} == {
+        each.filename: each.path.read_bytes() for each in release.distributions
+    }
+    with pytest.raises(RepositoryError, match=r"no files of kindling 2\.0") as caught:
+        repository.fetch(release.project, Version("2.0"), tmp_path)
+    assert "1.0" in str(caught.value.hint)
+
+
+def test_a_file_with_other_bytes_is_not_kept(repository, release, fake_registry, tmp_path):
+    push(repository, release)
+    repository.commit(release)
+    for key in fake_registry.blobs:
+        fake_registry.blobs[key] = b"evil"
+    with pytest.raises(RepositoryError, match="other bytes"):
+        repository.fetch(release.project, release.version, tmp_path)
+    assert not list(tmp_path.glob("*.whl"))
+
+
+def test_the_secret_is_bound_to_its_login(repository, release):
+    login = repository.login(release.project, Purpose.UPLOAD)
+    assert login is not None
+    assert login.secret == Secret("ghp_secret")
+    assert "ghp_secret" not in repr(login)
