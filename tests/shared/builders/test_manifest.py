@@ -3,14 +3,22 @@ import json
 import pytest
 
 from publish_all.builders.builder import BuildResult, BuiltFile
-from publish_all.builders.manifest import FILENAME, check_manifest, read_manifest, write_manifest
+from publish_all.builders.manifest import (
+    FILENAME,
+    check_manifest,
+    is_of,
+    lacking_wheels,
+    read_manifest,
+    write_manifest,
+)
 from publish_all.errors import ConfigurationError
+from publish_all.variants.tag import PlatformWheel, WheelTag
 
 
-def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel"):
+def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel", *, tag="py3-none-any"):
     import hashlib
 
-    name = f"demo_{variant}-{version}" + ("-py3-none-any.whl" if kind == "wheel" else ".tar.gz")
+    name = f"demo_{variant}-{version}" + (f"-{tag}.whl" if kind == "wheel" else ".tar.gz")
     (output / name).write_bytes(content)
     return BuiltFile(
         variant=variant,
@@ -18,7 +26,7 @@ def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel"):
         version=version,
         filename=name,
         kind=kind,
-        tag="py3-none-any" if kind == "wheel" else None,
+        tag=tag if kind == "wheel" else None,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         builder="hatchling 1",
@@ -26,8 +34,8 @@ def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel"):
     )
 
 
-def write(output, *files, project="demo"):
-    return write_manifest(output, project=project, result=BuildResult(files=files))
+def write(output, *files, project="demo", variants=()):
+    return write_manifest(output, project=project, result=BuildResult(files=files), variants=variants)
 
 
 def names(manifest):
@@ -117,3 +125,53 @@ def test_a_filename_that_leads_elsewhere_is_refused(tmp_path):
     path.write_text(path.read_text(encoding="utf-8").replace("demo_x-1.0", "../demo_x-1.0"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match="without folders"):
         read_manifest(tmp_path)
+
+
+LINUX, MAC = "py3-none-manylinux_2_28_x86_64", "1-py3-none-macosx_11_0_arm64"
+
+
+@pytest.fixture
+def native(make_variant):
+    def make(*tags, sdist=False):
+        wheels = tuple(PlatformWheel(tag=WheelTag.parse(each)) for each in tags)
+        return make_variant({}, wheels=wheels, sdist=sdist)
+
+    return make
+
+
+def test_wheels_built_one_tag_after_the_other_stay_listed(tmp_path, native):
+    of = native(LINUX, MAC)
+    write(tmp_path, built(tmp_path, tag=LINUX), variants=(of,))
+    manifest = write(tmp_path, built(tmp_path, tag=MAC), variants=(of,))
+    assert [each.tag for each in manifest.entries] == [LINUX, MAC]
+    assert lacking_wheels(manifest, (of,)) == ()
+
+
+def test_a_wheel_that_is_no_longer_configured_is_no_longer_listed(tmp_path, native):
+    write(
+        tmp_path,
+        built(tmp_path, tag="py3-none-any"),
+        built(tmp_path, tag=LINUX),
+        built(tmp_path, kind="sdist"),
+    )
+    manifest = write(tmp_path, built(tmp_path, tag=MAC), variants=(native(LINUX, MAC),))
+    assert [each.tag for each in manifest.entries] == [LINUX, MAC]
+
+
+def test_what_is_not_built_yet_is_told_in_words(tmp_path, native):
+    manifest = write(tmp_path, built(tmp_path, tag=LINUX), built(tmp_path, kind="sdist"))
+    assert lacking_wheels(manifest, (native(LINUX, MAC),)) == (f"the wheel {MAC} of x",)
+
+
+def test_files_are_of_the_variants_that_make_them_now(tmp_path, native, make_variant):
+    manifest = write(
+        tmp_path, built(tmp_path, tag=LINUX), built(tmp_path, kind="sdist"), built(tmp_path, "y")
+    )
+
+    def kept(*variants):
+        return [each.filename for each in manifest.entries if is_of(each, variants)]
+
+    wheel, sdist = f"demo_x-1.0-{LINUX}.whl", "demo_x-1.0.tar.gz"
+    assert kept(native(LINUX)) == [wheel]
+    assert kept(native(MAC, sdist=True)) == [sdist]
+    assert kept(make_variant({})) == [wheel, sdist]

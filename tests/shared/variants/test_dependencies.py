@@ -55,9 +55,7 @@ def test_dynamic_dependencies_cannot_be_extended_but_replaced():
     base = {"project": {"name": "p", "dynamic": ["dependencies"]}}
     with pytest.raises(ConfigurationError, match="dynamic"):
         extended(base, "a")
-    assert dependencies.replaced(copied(base), "dependencies", ["a"], where="w")["project"][
-        "dependencies"
-    ] == ["a"]
+    assert dependencies.replaced(copied(base), ["a"], where="w")["project"]["dependencies"] == ["a"]
 
 
 def test_dropping_from_dynamic_dependencies_says_that_there_is_no_list():
@@ -132,7 +130,7 @@ def test_poetry_drops_from_table_and_extras():
 def test_poetry_replacing_keeps_python_and_optional_ones():
     base = poetry()
     base["tool"]["poetry"]["dependencies"]["opt"] = {"version": "^1", "optional": True}
-    result = dependencies.replaced(copied(base), "dependencies", ["new>=1"], where="w")
+    result = dependencies.replaced(copied(base), ["new>=1"], where="w")
     assert result["tool"]["poetry"]["dependencies"] == {
         "python": "^3.10",
         "opt": {"version": "^1", "optional": True},
@@ -141,16 +139,42 @@ def test_poetry_replacing_keeps_python_and_optional_ones():
 
 
 def test_poetry_extras_become_optional_dependencies():
-    result = dependencies.replaced(copied(poetry()), "optional-dependencies", {"spark": ["s>=1"]}, where="w")
+    result = dependencies.with_extras(copied(poetry()), {"spark": ["s>=1"]}, where="w")
     assert result["tool"]["poetry"]["dependencies"]["s"] == {"version": ">=1", "optional": True}
     assert result["tool"]["poetry"]["extras"] == {"spark": ["s"]}
 
 
 def test_poetry_cannot_hold_one_name_twice_in_extras():
     with pytest.raises(ConfigurationError, match="twice"):
-        dependencies.replaced(
-            copied(poetry()), "optional-dependencies", {"a": ["s>=1"], "b": ["s>=2"]}, where="w"
-        )
+        dependencies.with_extras(copied(poetry()), {"a": ["s>=1"], "b": ["s>=2"]}, where="w")
+
+
+def test_extras_are_replaced_one_by_one():
+    base = project("a", **{"optional-dependencies": {"All.Of-It": ["b"], "docs": ["c"]}})
+    result = dependencies.with_extras(copied(base), {"all_of_it": ["d"], "new": []}, where="w")
+    assert result["project"]["optional-dependencies"] == {"docs": ["c"], "all_of_it": ["d"], "new": []}
+
+
+def test_poetry_extras_are_replaced_one_by_one_and_leave_no_idle_dependency():
+    base = poetry(extras={"spark": ["s", "shared"], "docs": ["shared"]})
+    base["tool"]["poetry"]["dependencies"] |= {
+        name: {"version": "^1", "optional": True} for name in ("s", "shared", "loose")
+    }
+    result = dependencies.with_extras(copied(base), {"spark": ["t>=1"]}, where="w")["tool"]["poetry"]
+    assert result["extras"] == {"docs": ["shared"], "spark": ["t"]}
+    optional = [name for name, entry in result["dependencies"].items() if isinstance(entry, dict)]
+    assert optional == ["shared", "loose", "t"]
+
+
+def test_extras_stay_in_project_where_poetry_core_takes_them_from():
+    base = {
+        "build-system": {"build-backend": "poetry.core.masonry.api"},
+        "project": {"name": "p", "optional-dependencies": {"e": ["x"]}},
+        "tool": {"poetry": {"dependencies": {"a": "^1"}}},
+    }
+    result = dependencies.with_extras(copied(base), {"f": ["y"]}, where="w")
+    assert result["project"]["optional-dependencies"] == {"e": ["x"], "f": ["y"]}
+    assert "extras" not in result["tool"]["poetry"]
 
 
 def test_project_dependencies_win_over_those_of_tool_poetry():

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource
+from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource, WheelConfig
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants.resolve import read_toml, resolve_variants
 
@@ -229,3 +229,99 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
     (tmp_path / "a.toml").write_text("[a", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"a\.toml: not valid TOML"):
         read_toml(tmp_path / "a.toml")
+
+
+LINUX, MAC = "py3-none-manylinux_2_28_x86_64", "py3-none-macosx_11_0_arm64"
+
+
+def wheels(*tags, **more):
+    return {tag: WheelConfig(tag=tag, **more) for tag in tags}
+
+
+def tags(of):
+    return [str(each.tag) for each in of.wheels]
+
+
+def test_a_variant_with_wheels_has_no_sdist_unless_it_says_so():
+    (without,) = resolved(variant(wheels=wheels(LINUX, MAC)))
+    assert (tags(without), without.sdist) == ([LINUX, MAC], False)
+    (with_one,) = resolved(variant(wheels=wheels(LINUX), sdist=True))
+    assert with_one.sdist
+
+
+def test_the_project_itself_has_wheels_of_its_own_and_its_variants_do_not_share_them():
+    (base,) = resolved(wheels=wheels(LINUX, exclude=("a",)))
+    assert (tags(base), base.sdist) == ([LINUX], False)
+    assert base.wheels[0].where == f'tool.publish-all.wheels."{LINUX}"'
+    (base,) = resolved(wheels=wheels(LINUX), sdist=True)
+    assert base.sdist
+    (only,) = resolved(variant(), wheels=wheels(LINUX))
+    assert only.wheels == ()
+
+
+def test_wheels_of_all_variants_are_replaced_tag_by_tag():
+    defaults = VariantConfig(
+        variant=None, wheels=wheels("py2.py3-none-any", exclude=("a",)) | wheels(LINUX, exclude=("a",))
+    )
+    (only,) = resolved(variant(wheels=wheels("py3.py2-none-any", exclude=("b",))), defaults=defaults)
+    assert [each.exclude for each in only.wheels] == [("b",), ("a",)]
+    assert [each.where for each in only.wheels] == [
+        'tool.publish-all.variants.x.wheels."py3.py2-none-any"',
+        f'tool.publish-all.variant-defaults.wheels."{LINUX}"',
+    ]
+
+
+def test_two_keys_for_one_wheel_are_an_error():
+    with pytest.raises(ConfigurationError, match=r"the same wheel as 'py2\.py3-none-any'"):
+        resolved(variant(wheels=wheels("py2.py3-none-any", "py3.py2-none-any")))
+
+
+def test_a_tag_that_no_wheel_can_have_is_an_error_with_its_key_path():
+    with pytest.raises(ConfigurationError, match=r'variants\.x\.wheels\."py3-any": .* is not a wheel'):
+        resolved(variant(wheels=wheels("py3-any")))
+
+
+def test_what_a_wheel_forces_in_stays_in_the_project():
+    with pytest.raises(ConfigurationError, match="leads out of the project"):
+        resolved(variant(wheels=wheels(LINUX, force_include={"../tool": "kindling/tool"})))
+
+
+def test_variants_of_one_name_may_share_it_if_their_files_differ():
+    linux, mac = variant("a", name="one", wheels=wheels(LINUX)), variant("b", name="one", wheels=wheels(MAC))
+    assert [tags(each) for each in resolved(linux, mac)] == [[LINUX], [MAC]]
+    with pytest.raises(ConfigurationError, match="would both be one"):
+        resolved(linux, variant("b", name="one", wheels=wheels(MAC, LINUX)))
+
+
+def test_a_local_version_follows_the_projects_and_stands_in_every_place():
+    (only,) = resolved(variant(local_version="cu126"))
+    assert (only.version, only.pyproject["project"]["version"]) == ("1.0+cu126", "1.0+cu126")
+    (other,) = resolved(variant(), defaults=VariantConfig(variant=None, local_version="CU-118"))
+    assert other.version == "1.0+cu.118"
+
+
+def test_a_local_version_goes_before_the_commit():
+    (only,) = resolved(variant(local_version="cu126"), version="1.1.dev2+g1234567")
+    assert only.version == "1.1.dev2+cu126.g1234567"
+
+
+def test_local_versions_tell_variants_of_one_name_apart():
+    found = resolved(
+        variant("a", name="one", local_version="cu126"), variant("b", name="one", local_version="cu118")
+    )
+    assert [each.version for each in found] == ["1.0+cu126", "1.0+cu118"]
+
+
+def test_dependency_groups_are_replaced_group_by_group():
+    base = {**BASE, "dependency-groups": {"dev": ["ruff"], "test": ["pytest"]}}
+    groups = {"test": ["pytest>=8", {"include-group": "dev"}]}
+    (only,) = resolved(variant(dependency_groups=groups), pyproject=base)
+    assert only.pyproject["dependency-groups"] == {"dev": ["ruff"], **groups}
+
+
+def test_extras_are_replaced_extra_by_extra():
+    project = {**BASE["project"], "optional-dependencies": {"a": ["x"], "b": ["y"]}}
+    (only,) = resolved(
+        variant(project={"optional-dependencies": {"b": ["z"]}}), pyproject={**BASE, "project": project}
+    )
+    assert only.pyproject["project"]["optional-dependencies"] == {"a": ["x"], "b": ["z"]}

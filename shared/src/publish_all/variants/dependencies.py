@@ -32,15 +32,31 @@ def in_poetry(pyproject: Mapping[str, Any]) -> bool:
     )
 
 
-def replaced(pyproject: Table, key: str, value: Any, *, where: str) -> Table:
-    """`dependencies` or `optional-dependencies` in place of the base's. Changes and returns `pyproject`."""
-    if not in_poetry(pyproject):
-        pyproject.setdefault("project", {})[key] = value
-    elif key == "dependencies":
+def replaced(pyproject: Table, value: Sequence[str], *, where: str) -> Table:
+    """`dependencies` in place of the base's. Changes and returns `pyproject`."""
+    if in_poetry(pyproject):
         _replace_in_poetry(pyproject, _parsed(value, where))
     else:
-        _replace_extras_in_poetry(pyproject, value, where)
+        pyproject.setdefault("project", {})["dependencies"] = list(value)
     return pyproject
+
+
+def with_extras(pyproject: Table, extras: Mapping[str, Sequence[str]], *, where: str) -> Table:
+    """`optional-dependencies`, extra by extra: each replaces the base's of that name. Changes and returns `pyproject`."""
+    # poetry-core takes extras from [project] if there are any (poetry.core.factory, as above).
+    if in_poetry(pyproject) and not _at(pyproject, "project", "optional-dependencies"):
+        _put_extras_in_poetry(pyproject, extras, where)
+        return pyproject
+    project = pyproject.setdefault("project", {})
+    kept = _other_extras(project.get("optional-dependencies", {}), extras)
+    project["optional-dependencies"] = {**kept, **{extra: list(each) for extra, each in extras.items()}}
+    return pyproject
+
+
+def _other_extras(present: Mapping[str, Any], extras: Mapping[str, Any]) -> Table:
+    """Those of other names: extras are compared as names of distributions are."""
+    names = {canonicalize_name(each) for each in extras}
+    return {extra: listed for extra, listed in present.items() if canonicalize_name(extra) not in names}
 
 
 def extended(pyproject: Table, requirements: Sequence[str], *, where: str) -> Table:
@@ -164,16 +180,26 @@ def _replace_in_poetry(pyproject: Table, new: Sequence[Requirement]) -> None:
     _extend_poetry(pyproject, new)
 
 
-def _replace_extras_in_poetry(pyproject: Table, extras: Mapping[str, Sequence[str]], where: str) -> None:
+def _put_extras_in_poetry(pyproject: Table, extras: Mapping[str, Sequence[str]], where: str) -> None:
     poetry = pyproject["tool"]["poetry"]
-    kept = {key: value for key, value in poetry.get("dependencies", {}).items() if not _is_optional(value)}
-    poetry["extras"] = {}
+    present = poetry.get("extras", {})
+    poetry["extras"] = _other_extras(present, extras)
+    idle = _listed(present) - _listed(poetry["extras"])
+    kept = {
+        key: value
+        for key, value in poetry.get("dependencies", {}).items()
+        if not (canonicalize_name(key) in idle and _is_optional(value))
+    }
     for extra, texts in extras.items():
         new = _parsed(texts, f"{where}.{extra}")
         for name, entry in _poetry_entries(new).items():
             _add_optional(kept, name, entry, f"{where}.{extra}")
         poetry["extras"][extra] = [each.name for each in new]
     poetry["dependencies"] = kept
+
+
+def _listed(extras: Mapping[str, Sequence[str]]) -> set[str]:
+    return {canonicalize_name(each) for listed in extras.values() for each in listed}
 
 
 def _add_optional(entries: Table, name: str, entry: Any, where: str) -> None:

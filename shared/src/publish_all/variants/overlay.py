@@ -149,14 +149,16 @@ def without_stated_dynamic(pyproject: Mapping[str, Any], over: Mapping[str, Any]
 
 
 def with_project_keys(pyproject: Mapping[str, Any], keys: Mapping[str, Any], *, where: str) -> Table:
-    """Inline `[project]` keys: each replaces the base's. `where` is the key path of the table that holds them.
+    """Inline `[project]` keys: each replaces the base's, `optional-dependencies` extra by extra. `where` is the key path of the table that holds them.
 
     Raises `ConfigurationError` for a key that has no counterpart in `[tool.poetry]`.
     """
     result = copied(pyproject)
     for key, value in keys.items():
-        if key in {"dependencies", "optional-dependencies"}:
-            result = dependencies.replaced(result, key, _copied_value(value), where=f"{where}.{key}")
+        if key == "dependencies":
+            result = dependencies.replaced(result, value, where=f"{where}.{key}")
+        elif key == "optional-dependencies":
+            result = dependencies.with_extras(result, value, where=f"{where}.{key}")
         elif is_poetry_style(result):
             _set_in_poetry(result["tool"]["poetry"], key, _copied_value(value), where=f"{where}.{key}")
         else:
