@@ -109,7 +109,8 @@ def check_for_public_indexes(distribution: Distribution, audience: Audience) -> 
         yield LOCAL_VERSION.found(
             f"{distribution.version} has the local part '+{distribution.version.local}'",
             where=where,
-            hint='Set `local = "none"` in [tool.publish-all.version], or publish to a private index.',
+            hint="It comes from `local-version` of a build variant (keep that to private indexes with "
+            "its `publish-to`) or from `local` in [tool.publish-all.version].",
         )
     if not audience.public:
         return

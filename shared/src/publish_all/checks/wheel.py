@@ -6,22 +6,17 @@ import base64
 import csv
 import hashlib
 import io
-import re
 import zipfile
 from collections.abc import Iterator
 
 from publish_all.checks.audience import Audience
 from publish_all.checks.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG
+from publish_all.checks.public_platforms import is_taken, remedy
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 
 _CHUNK = 1 << 20
 _SIGNATURES = ("RECORD", "RECORD.jws", "RECORD.p7s")
-# What PyPI's own upload handler accepts beside `any` and the manylinux, musllinux, macOS families.
-_PUBLIC_PLATFORM = re.compile(
-    r"any|win32|win_(amd64|arm64|arm32)|manylinux(1|2010|2014|_\d+_\d+)_\w+|musllinux_\d+_\d+_\w+"
-    r"|macosx_\d+_\d+_\w+|ios_\d+_\d+_\w+|android_\d+_\w+|pyodide_\d+_\d+_wasm32|linux_(armv6l|armv7l)"
-)
 
 
 def check_record(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
@@ -87,9 +82,9 @@ def check_tag(distribution: Distribution, audience: Audience) -> Iterator[Findin
     if distribution.tag is None or not audience.public:
         return
     for platform in distribution.tag.rpartition("-")[2].split("."):
-        if not _PUBLIC_PLATFORM.fullmatch(platform):
+        if not is_taken(platform):
             yield UNSUPPORTED_TAG.found(
                 f"{audience.names} will refuse the platform tag {platform!r}",
                 where=distribution.filename,
-                hint="Repair the wheel with auditwheel (manylinux), or publish it to a private index only.",
+                hint=remedy(platform),
             )
