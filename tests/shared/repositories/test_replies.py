@@ -110,6 +110,8 @@ CASES = [
     pypi(400, REFUSED, "PA438", "Binary wheel 'kindling.whl' has an unsupported platform tag 'linux_x86_64'."),
     pypi(400, REFUSED, "PA439", "Invalid distribution file. ZIP archive not accepted."),
     pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: Attestations are only supported with trusted publishing"),
+    pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: Could not verify the uploaded artifact using the included attestation: Verification failed: x"),
+    pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: A maximum of 2 attestations per file are supported"),
     pypi(410, REFUSED, "PA442", "This API is no longer supported, instead simply upload the file."),
     pypi(429, TRANSIENT, "PA423", "Too many new projects created"),
     pypi(500, TRANSIENT, "PA510", "Internal Server Error"),
@@ -327,3 +329,19 @@ def test_a_lost_reply_is_ambiguous_only_after_the_body(
 def test_codes_and_slugs_of_diagnoses_are_unique():
     assert len({each.code for each in ALL}) == len(ALL) == len({each.slug for each in ALL})
     assert all(each.code.startswith(("PA4", "PA5")) for each in ALL)
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Attestations are only supported when using Trusted Publishing", "--auth oidc"),
+        ("Could not verify the uploaded artifact using the included attestation: x", "reusable workflow"),
+        ("A maximum of 2 attestations per file are supported", "one attestation of a kind"),
+        ("Something new", "Remove the attestations"),
+    ],
+)
+def test_refused_attestations_are_explained(said: str, hint: str, attempt: Attempt):
+    refusal = reply(400, f"Invalid attestations supplied during upload: {said}")
+    (finding,) = classify(refusal, attempt, now=0.0).findings
+    assert finding.code == "PA446"
+    assert hint in finding.hint

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
+from publish_all.attestations.signer import Signer
+from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders
 from publish_all.config.github import complete
 from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.explicit import Explicit
+from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.prompt import Ask
-from publish_all.credentials.select import default_chain
+from publish_all.credentials.select import default_chain, mask_for
 from publish_all.credentials.source import Credentials
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
@@ -30,7 +33,7 @@ class ConnectionOptions:
 
     `repository_url` is an upload URL used as it is, under the name of the one repository that is
     named, or its host. `timeout` is in seconds per network operation; `ask` prompts a person, None
-    where nobody can be asked.
+    where nobody can be asked. `signer` makes attestations, None for Sigstore's public service.
     """
 
     repositories: tuple[str, ...] = ()
@@ -43,6 +46,7 @@ class ConnectionOptions:
     timeout: float | None = None
     auth: str = "auto"
     ask: Ask | None = None
+    signer: Signer | None = None
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -109,6 +113,10 @@ def choose_destinations(
     With `receipt`, OCI repositories write down there what they are given, and do not list it.
     """
     opened = open_connection(config, options, listener=listener)
+    environment = options.around.environment
+    signer = options.signer or SigstoreSigner(
+        identity=AmbientIdentity(environment=environment), mask=mask_for(environment)
+    )
     return tuple(
         make_repository(
             each,
@@ -116,6 +124,8 @@ def choose_destinations(
             session=opened.session,
             data_dir=opened.folders.data,
             receipt=receipt,
+            signer=signer,
+            listener=listener,
         )
         for each in opened.chosen
     )

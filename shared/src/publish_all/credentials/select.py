@@ -69,7 +69,7 @@ def default_chain(
         identity=AmbientIdentity(environment=environment, detect=detect),
         bindings=bindings,
         required=lambda request: _when(mode, bindings, request) is When.ALWAYS,
-        mask=mask or _mask_for(environment),
+        mask=mask or mask_for(environment),
         listener=listener,
         clock=clock,
     )
@@ -154,7 +154,7 @@ def _mask_nothing(secret: str) -> None:
     del secret
 
 
-def _mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
+def mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
     """Masks secrets in the log of GitHub Actions; elsewhere there is nothing to tell and nobody to hear it."""
     return mask_in_github if environment.get("GITHUB_ACTIONS") == "true" else _mask_nothing
 

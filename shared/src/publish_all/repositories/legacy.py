@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urljoin
 
@@ -14,12 +15,15 @@ from packaging.version import Version
 from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import shown_url, without_userinfo
+from publish_all.attestations.attestation import Attestation
+from publish_all.attestations.attester import Attester
+from publish_all.attestations.signer import SigningError
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.distributions.metadata import form_fields
-from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
+from publish_all.errors import CheckError, ConfigurationError, CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.index_urls import index_candidates, misdirected
@@ -59,12 +63,14 @@ class LegacyRepository:
         capabilities: Capabilities,
         credentials: Credentials,
         session: Session,
+        attester: Attester | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._capabilities = capabilities
         self._credentials = credentials
         self._session = session
+        self._attester = attester
         self._clock = clock
         self._url = _with_owner(config)
         self._indexes: dict[str, SimpleIndex] = {}
@@ -99,7 +105,16 @@ class LegacyRepository:
             if outcome.status is UploadStatus.UNAUTHORIZED:
                 raise self._credential_error(outcome, attempt)
             findings += outcome.findings
+        findings += self._attesting(releases)
         return tuple(dict.fromkeys(findings))
+
+    def _attesting(self, releases: tuple[Release, ...]) -> Iterator[Finding]:
+        """What there is to say about attestations for these releases."""
+        if self._attester is None:
+            return
+        for each in releases:
+            credential = self._credentials.plausible(self._request(each.project))
+            yield from self._attester.preflight(each.distributions, credential)
 
     def _probes(self, releases: tuple[Release, ...]) -> Iterator[Attempt]:
         """One attempt for each URL and credential that the releases would be uploaded with."""
@@ -152,17 +167,39 @@ class LegacyRepository:
         request = self._request(distribution.project)
         attempt = Attempt(repository=self.name, url=request.url, distribution=distribution)
         try:
+            # Before a token is minted: a mint uses up a pending publisher, even if no upload follows.
+            attestations = self._attestations(distribution, self._credentials.plausible, request)
             credential = self._fresh(request)
-            outcome = self._upload(attempt, credential, progress)
+            if attestations:
+                # Trusted publishing may have failed after all, and another credential have been found.
+                attestations = self._attestations(distribution, self._credentials.get, request)
+            outcome = self._upload(attempt, credential, attestations, progress)
             if outcome.status is UploadStatus.UNAUTHORIZED and credential and credential.expires is not None:
                 renewed = self._credentials.renew(request)
                 if renewed is not None and renewed.secret != credential.secret:
-                    outcome = self._upload(attempt, renewed, progress)
+                    outcome = self._upload(attempt, renewed, attestations, progress)
         except CredentialError as error:
             return _no_credential(error, attempt)
+        except SigningError as error:
+            return self._unsigned(error)
+        except CheckError as error:
+            return UploadOutcome(status=UploadStatus.REFUSED, findings=error.findings)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return self._settled(outcome, distribution)
+
+    def _attestations(
+        self,
+        distribution: Distribution,
+        ask: Callable[[CredentialRequest], Credential | None],
+        request: CredentialRequest,
+    ) -> tuple[Attestation, ...]:
+        return self._attester.attest(distribution, ask(request)) if self._attester is not None else ()
+
+    def _unsigned(self, error: SigningError) -> UploadOutcome:
+        assert self._attester is not None  # noqa: S101 - nobody else signs
+        status = UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED
+        return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
 
     def _fresh(self, request: CredentialRequest) -> Credential | None:
         credential = self._credentials.get(request)
@@ -172,14 +209,20 @@ class LegacyRepository:
             return credential
         return self._credentials.renew(request) or credential
 
-    def _upload(self, tried: Attempt, credential: Credential | None, progress: Progress) -> UploadOutcome:
+    def _upload(
+        self,
+        tried: Attempt,
+        credential: Credential | None,
+        attestations: Sequence[Attestation],
+        progress: Progress,
+    ) -> UploadOutcome:
         distribution = tried.distribution
         assert distribution is not None  # noqa: S101 - attempts of `upload` have one
         attempt = Attempt(
             repository=self.name, url=tried.url, credential=credential, distribution=distribution
         )
         body = MultipartBody(
-            [*_PROTOCOL, *_fields(distribution)],
+            [*_PROTOCOL, *_fields(distribution), *_attested(attestations)],
             path=distribution.path,
             size=distribution.size,
             progress=progress,
@@ -339,6 +382,12 @@ def _fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
     yield "sha256_digest", distribution.digests.sha256
     yield "blake2_256_digest", distribution.digests.blake2_256
     yield from form_fields(distribution.metadata, distribution.description)
+
+
+def _attested(attestations: Sequence[Attestation]) -> Iterator[tuple[str, str]]:
+    """PEP 740: https://docs.pypi.org/api/upload/."""
+    if attestations:
+        yield "attestations", json.dumps([dict(each.content) for each in attestations])
 
 
 def _python_tag(distribution: Distribution) -> str:

@@ -34,6 +34,10 @@ _UNAUTHORIZED = UploadStatus.UNAUTHORIZED
 
 _NEW_VERSION = "Release a new version; a published file can't be replaced."
 _REBUILD = "Correct it and build again."
+_OTHER_SIGNER = (
+    "Who signs must be the trusted publisher: remove attestations of other jobs from beside the files. A job "
+    "in a reusable workflow signs as the workflow that calls it, so publish in a job of the workflow itself."
+)
 
 
 def _row(
@@ -188,14 +192,36 @@ def _contents() -> Iterator[ReplyPattern]:
         "Build a manylinux or musllinux wheel (see auditwheel or cibuildwheel).",
     )
     yield _row((400,), r"Invalid distribution file", _REFUSED, known.ARCHIVE_REFUSED, "Build it again.")
+    yield from _attestations()
+    yield _row((400,), r"invalid name or version", _REFUSED, known.METADATA_REFUSED, _REBUILD)
+
+
+def _attestations() -> Iterator[ReplyPattern]:
+    """PyPI: `Invalid attestations supplied during upload: …`, and others that know them."""
+    told = r"Invalid attestations supplied.*"
+    for pattern, hint in (
+        (
+            r"only supported (when|with|via|for)",
+            'Publish with trusted publishing (`--auth oidc`), or set `attestations = "never"` for this repository.',
+        ),
+        (
+            r"(verif|does not match|identity|certificate|signature)",
+            _OTHER_SIGNER,
+        ),
+        (
+            r"(maximum|multiple|more than|predicate|duplicate)",
+            "Leave one attestation of a kind beside each file: one of publishing, one of SLSA provenance at most.",
+        ),
+        (r"", "Remove the attestations beside the files, if there are any, and run again."),
+    ):
+        yield _row((400, 403), told + pattern, _REFUSED, known.ATTESTATIONS_REFUSED, hint)
     yield _row(
         (400, 403),
         r"attestation",
         _REFUSED,
         known.ATTESTATIONS_REFUSED,
-        'Upload with trusted publishing, or set `attestations = "never"` for this repository.',
+        'Publish with trusted publishing, or set `attestations = "never"` for this repository.',
     )
-    yield _row((400,), r"invalid name or version", _REFUSED, known.METADATA_REFUSED, _REBUILD)
 
 
 def _others() -> Iterator[ReplyPattern]:

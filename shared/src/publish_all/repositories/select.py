@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from publish_all._http import Session
+from publish_all.attestations.attester import Attester
+from publish_all.attestations.signer import Signer
 from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.credentials.source import Credentials
 from publish_all.errors import ConfigurationError
+from publish_all.events import Listener, ignore
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.legacy import LegacyRepository
 from publish_all.repositories.oci import OciRepository
@@ -27,17 +30,31 @@ def make_repository(
     session: Session,
     data_dir: Path | None = None,
     receipt: ReceiptFile | None = None,
+    signer: Signer | None = None,
+    listener: Listener = ignore,
 ) -> Repository:
     """The repository that a configuration describes.
 
-    `data_dir` is the user's data folder, for a directory without a `url`; `receipt` is where an OCI
+    `signer` makes attestations where they are wanted; `listener` is told where they can't be made after
+    all. `data_dir` is the user's data folder, for a directory without a `url`; `receipt` is where an OCI
     repository writes down what it was given, instead of listing it. Raises `ConfigurationError`.
     """
     capabilities = capabilities_of(config)
     match config.kind:
         case RepositoryKind.LEGACY:
+            attester = Attester(
+                repository=config.name,
+                when=config.attestations,
+                public=capabilities.public,
+                signer=signer,
+                listener=listener,
+            )
             return LegacyRepository(
-                config, capabilities=capabilities, credentials=credentials, session=session
+                config,
+                capabilities=capabilities,
+                credentials=credentials,
+                session=session,
+                attester=attester,
             )
         case RepositoryKind.DIRECTORY:
             return DirectoryRepository(config, root=_folder(config, data_dir), capabilities=capabilities)
