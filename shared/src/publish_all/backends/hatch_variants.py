@@ -30,7 +30,6 @@ from publish_all.builders.platform_wheels import distributions_of, with_present_
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
-from publish_all.config.unsupported import refuse_unsupported
 from publish_all.errors import ConfigurationError, PublishAllError
 from publish_all.events import ignore
 from publish_all.variants.resolve import resolve_variants
@@ -85,7 +84,6 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 
     def _build(self, directory: str | None, names: Sequence[str], options: HookOptions) -> Iterator[str]:
         config = load_project(Path(self.root))
-        refuse_unsupported(config)
         variants = self._variants(config, names)
         if options.clean_only or options.hooks_only:
             wanted = tuple(replace(each, wheels=()) for each in variants)

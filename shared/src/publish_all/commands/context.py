@@ -11,7 +11,6 @@ from publish_all._process import Run, run
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
-from publish_all.config.unsupported import refuse_unsupported
 from publish_all.events import Listener
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
@@ -38,9 +37,7 @@ class Surroundings:
 
 def open_project(directory: Path) -> ProjectConfig:
     """The configuration of the project at or above `directory`. Raises `ConfigurationError`."""
-    config = load_project(directory)
-    refuse_unsupported(config)
-    return config
+    return load_project(directory)
 
 
 def project_version(
