@@ -236,6 +236,22 @@ def test_index_with_other_bytes_after_the_upload_is_a_failure(publish, events):
     assert [each.finding.slug for each in events.of(Found)] == ["index-lists-other-bytes"]
 
 
+def test_releases_are_looked_for_while_others_are_uploaded(publish):
+    repository = FakeRepository()
+    publish(files_of("a", "b", tags=TAGS[:1]), repository, jobs=1)
+    assert [each.split()[0] for each in repository.calls[-4:]] == ["upload", "verify", "upload", "verify"]
+
+
+def test_what_was_seen_before_a_failure_is_told(publish):
+    repository = FakeRepository(any_reply=lambda file: REFUSED if file.name == "b" else None)
+    report = publish(files_of("a", "b", tags=TAGS[:1]), repository, jobs=1)
+    assert [each.visibility for each in report.repositories[0].files] == [
+        Visibility.VISIBLE,
+        Visibility.UNCHECKED,
+    ]
+    assert not report.repositories[0].verified
+
+
 def test_no_verify_does_not_ask(publish):
     repository = FakeRepository()
     report = publish(files_of("a"), repository, FakeRepository("second"), verify=None)

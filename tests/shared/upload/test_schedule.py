@@ -19,12 +19,12 @@ TAGS = [
 ]
 
 
-def schedule(projects, tags=TAGS, capabilities=PYPI_LIKE, there=()):
+def schedule(projects, tags=TAGS, capabilities=PYPI_LIKE, there=(), jobs=100):
     files = [distribution(each, tag=tag) for each in projects for tag in tags]
     repository = FakeRepository(capabilities=capabilities)
     releases = plan(files, [Destination(repository=repository)]).repositories[0].releases
     wanted = frozenset(each.filename for each in files) - set(there)
-    return Schedule([(each, wanted) for each in releases], capabilities)
+    return Schedule([(each, wanted) for each in releases], capabilities, jobs=jobs)
 
 
 def started(one):
@@ -58,6 +58,10 @@ def test_release_with_a_file_there_is_open():
 def test_repository_limit_holds_over_all_releases():
     one = schedule([f"p{n}" for n in range(12)], capabilities=replace(PYPI_LIKE, opens_alone=False))
     assert len(started(one)) == 8
+
+
+def test_jobs_of_the_user_hold_over_all_releases():
+    assert len(started(schedule([f"p{n}" for n in range(12)], jobs=3))) == 3
 
 
 @pytest.mark.parametrize("seed", range(30))

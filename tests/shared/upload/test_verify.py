@@ -6,27 +6,36 @@ from upload_fakes.repository import FakeRepository, distribution, release
 from publish_all.events import VerifyWaiting
 from publish_all.results import Visibility
 from publish_all.upload.clock import Cancellation
-from publish_all.upload.verify import VerifyOptions, verify_releases
+from publish_all.upload.verify import Verifier, VerifyOptions
 from publish_all.upload.workers import Workers
 
 ONE, TWO = release(distribution("one")), release(distribution("two"))
 
 
 @pytest.fixture
-def verify(clock, events):
-    def verify(repository, *, cancellation=None, timeout=100.0):
-        workers = Workers(2, listener=events)
-        try:
-            return verify_releases(
-                repository,
-                [ONE, TWO],
-                options=VerifyOptions(timeout=timeout),
-                workers=workers,
-                clock=clock,
-                cancellation=cancellation or Cancellation(),
-            )
-        finally:
-            workers.close()
+def verifier(clock, events):
+    def verifier(repository, *, cancellation=None, timeout=100.0):
+        cancellation = cancellation or Cancellation()
+        verifier.workers = Workers(2, listener=events, cancellation=cancellation)
+        return Verifier(
+            repository,
+            options=VerifyOptions(timeout=timeout),
+            workers=verifier.workers,
+            clock=clock,
+            cancellation=cancellation,
+        )
+
+    yield verifier
+    verifier.workers.close()
+
+
+@pytest.fixture
+def verify(verifier):
+    def verify(repository, **options):
+        one = verifier(repository, **options)
+        one.look(ONE)
+        one.look(TWO)
+        return one.finish()
 
     return verify
 
@@ -63,3 +72,14 @@ def test_stopped(verify, time):
     cancellation.cancel()
     assert not verify(FakeRepository(lag=100), cancellation=cancellation).clear
     assert time.waits == []
+
+
+def test_early_end_tells_only_what_is_certain(verifier):
+    repository = FakeRepository(lag=1)
+    one = verifier(repository)
+    one.look(ONE)
+    one.look(TWO)
+    verifier.workers.drain()
+    seen = one.so_far()
+    assert list(seen.visibility.values()) == [Visibility.VISIBLE]
+    assert not seen.possible

@@ -43,14 +43,17 @@ def execute(
     signal handler catches it.
     """
     preflight.require_clear()
-    workers = Workers(jobs, listener=listener)
+    cancellation = cancellation or Cancellation()
+    # Looks at the index and commits don't take the place of uploads.
+    workers = Workers(2 * jobs, listener=listener, cancellation=cancellation)
     conditions = Conditions(
         workers=workers,
+        jobs=jobs,
         journal=journal,
         retry=retry or RetryPolicy(),
         verify=verify,
         skip_existing=skip_existing,
-        cancellation=cancellation or Cancellation(),
+        cancellation=cancellation,
         clock=clock or Clock(),
     )
     began = conditions.clock.now()

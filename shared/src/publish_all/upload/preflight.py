@@ -24,6 +24,8 @@ from publish_all.upload.workers import Workers
 PROPAGATION_SECONDS = 600.0
 """How long an index may keep showing its old page after an upload: PyPI's caches hold it for 10 minutes."""
 
+# A question is a small request, and nothing can start before the last one is answered.
+_QUESTIONS_PER_JOB = 2
 _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 
 
@@ -112,13 +114,15 @@ def preflight(
     """Ask all repositories of the plan side by side: can it work, and what do they hold already?
 
     Uploads nothing, mints no token, raises nothing for what repositories say: see `require_clear`.
+    Raises `StoppedError` when it is aborted.
     Questions which the network fails are asked again for a while.
     """
     names = ", ".join(each.repository.name for each in plan.repositories)
     listener(StepStarted(step="preflight", detail=names))
     clock = clock or Clock()
-    workers = Workers(jobs, listener=listener)
-    asking = _Asking(clock=clock, cancellation=cancellation or Cancellation(), emit=workers.emit)
+    cancellation = cancellation or Cancellation()
+    workers = Workers(_QUESTIONS_PER_JOB * jobs, listener=listener, cancellation=cancellation)
+    asking = _Asking(clock=clock, cancellation=cancellation, emit=workers.emit)
     try:
         answers = iter(workers.each(_questions(plan, asking)))
     finally:

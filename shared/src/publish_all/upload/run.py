@@ -26,7 +26,7 @@ from publish_all.upload.plan import ReleasePlan, RepositoryPlan, Step
 from publish_all.upload.preflight import Decision, skipped_other_bytes
 from publish_all.upload.schedule import Schedule
 from publish_all.upload.transfer import RetryPolicy, Transfer, Transferred
-from publish_all.upload.verify import NOTHING_SEEN, Verified, VerifyOptions, verify_releases
+from publish_all.upload.verify import NOTHING_SEEN, Verified, Verifier, VerifyOptions
 from publish_all.upload.workers import Workers
 
 _STATUS_BEFORE = {
@@ -42,6 +42,7 @@ class Conditions:
     """What all repositories of a publish have in common."""
 
     workers: Workers
+    jobs: int
     journal: Journal
     retry: RetryPolicy
     verify: VerifyOptions | None
@@ -70,6 +71,7 @@ class RepositoryRun:
         }
         self._commits: dict[str, ReleaseOutcome] = {}
         self._failed = False
+        self._verifier = self._make_verifier()
 
     def carry_out(self) -> RepositoryReport:
         began = self._with.clock.now()
@@ -79,6 +81,17 @@ class RepositoryRun:
         seen = self._verify()
         verified = seen.possible and seen.clear
         return self._report(seen, started=True, verified=verified, seconds=self._with.clock.now() - began)
+
+    def _make_verifier(self) -> Verifier | None:
+        if self._with.verify is None:
+            return None
+        return Verifier(
+            self._plan.repository,
+            options=self._with.verify,
+            workers=self._with.workers,
+            clock=self._with.clock,
+            cancellation=self._with.cancellation,
+        )
 
     def leave_out(self) -> RepositoryReport:
         """The report of a repository whose turn did not come."""
@@ -131,19 +144,23 @@ class RepositoryRun:
 
     def _upload(self) -> None:
         wanted = frozenset(each.distribution.filename for each in self._plan.steps if self._is_wanted(each))
-        schedule = Schedule([(each, wanted) for each in self._plan.releases], self._repository.capabilities)
+        schedule = Schedule(
+            [(each, wanted) for each in self._plan.releases],
+            self._repository.capabilities,
+            jobs=self._with.jobs,
+        )
         for each in self._plan.releases:
             self._commit_if_ready(each)
         while not self._with.cancellation.aborting:
             self._start(schedule)
             if not self._with.workers.running:
                 return
-            self._wait()
+            self._with.workers.wait()
 
     def _start(self, schedule: Schedule) -> None:
         """Start all that may start now; each file is in the journal before its first byte is sent."""
         steps: list[Step] = []
-        while not (self._failed or self._with.cancellation.stopping) and len(steps) < self._with.workers.free:
+        while not (self._failed or self._with.cancellation.stopping):
             step = schedule.next()
             if step is None:
                 break
@@ -164,12 +181,6 @@ class RepositoryRun:
             cancellation=self._with.cancellation,
             emit=self._with.workers.emit,
         )
-
-    def _wait(self) -> None:
-        try:
-            self._with.workers.wait()
-        except KeyboardInterrupt:
-            self._with.cancellation.cancel()
 
     def _transferred(self, schedule: Schedule, step: Step, result: Transferred) -> None:
         if result.status is FileStatus.CONFLICT and self._with.skip_existing:
@@ -217,6 +228,7 @@ class RepositoryRun:
         ours = self._ours(release)
         if self._final or ours is None:
             self._commits[str(release.release)] = ReleaseOutcome(complete=True)
+            self._look(ours)
             return
         commit = Commit(
             repository=self._repository,
@@ -250,6 +262,12 @@ class RepositoryRun:
         self._find(outcome.findings)
         if outcome.complete:
             self._journal(JournalState.PUBLISHED, ours.distributions)
+            self._look(ours)
+
+    def _look(self, ours: Release | None) -> None:
+        """See whether the index lists a release, while other releases are still on their way."""
+        if ours is not None and self._verifier is not None and not self._with.cancellation.stopping:
+            self._verifier.look(ours)
 
     def _is_committed(self, release: ReleasePlan) -> bool:
         outcome = self._commits.get(str(release.release))
@@ -258,24 +276,15 @@ class RepositoryRun:
     # Verification
 
     def _verify(self) -> Verified:
-        options = self._with.verify
-        ready = all(self._is_committed(each) for each in self._plan.releases)
-        if options is None or not ready or self._with.cancellation.stopping:
+        if self._verifier is None:
             return NOTHING_SEEN
-        ours = [release for each in self._plan.releases if (release := self._ours(each)) is not None]
-        seen = verify_releases(
-            self._repository,
-            ours,
-            options=options,
-            workers=self._with.workers,
-            clock=self._with.clock,
-            cancellation=self._with.cancellation,
-        )
+        complete = all(self._is_committed(each) for each in self._plan.releases)
+        stopping = self._with.cancellation.stopping
+        seen = self._verifier.finish() if complete and not stopping else self._verifier.so_far()
         visible = (
-            file
-            for each in ours
-            for file in each.distributions
-            if seen.visibility.get(file.filename) is Visibility.VISIBLE
+            each.distribution
+            for each in self._plan.steps
+            if seen.visibility.get(each.distribution.filename) is Visibility.VISIBLE
         )
         self._journal(JournalState.VISIBLE, visible)
         for findings in seen.findings.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from publish_all.repositories.repository import Capabilities
 from publish_all.upload.plan import ReleasePlan, Step
@@ -47,13 +47,16 @@ class Schedule:
     """
 
     def __init__(
-        self, releases: Sequence[tuple[ReleasePlan, frozenset[str]]], capabilities: Capabilities
+        self,
+        releases: Sequence[tuple[ReleasePlan, frozenset[str]]],
+        capabilities: Capabilities,
+        *,
+        jobs: int,
     ) -> None:
-        """`releases` pairs each plan with the filenames that are still to be uploaded."""
-        self._parallel = capabilities.parallel
+        """`releases` pairs each plan with the filenames still to be uploaded; `jobs` is the user's limit."""
+        self._parallel = min(jobs, capabilities.parallel)
         self._lanes: list[_Lane] = []
-        self._lane_of: Mapping[str, _Lane] = {}
-        lane_of: dict[str, _Lane] = {}
+        self._lane_of: dict[str, _Lane] = {}
         for release, wanted in releases:
             steps = [each for each in release.steps if each.distribution.filename in wanted]
             lane = _Lane(
@@ -62,8 +65,7 @@ class Schedule:
                 limit=capabilities.parallel_per_release,
             )
             self._lanes.append(lane)
-            lane_of.update({each.distribution.filename: lane for each in steps})
-        self._lane_of = lane_of
+            self._lane_of.update({each.distribution.filename: lane for each in steps})
 
     @property
     def running(self) -> int:

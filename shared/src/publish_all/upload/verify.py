@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from publish_all.distributions.distribution import Release
 from publish_all.events import StepStarted, VerifyWaiting
@@ -46,48 +47,79 @@ class Verified:
 NOTHING_SEEN = Verified(visibility={}, findings={}, possible=False)
 
 
-def verify_releases(
-    repository: Repository,
-    releases: Sequence[Release],
-    *,
-    options: VerifyOptions,
-    workers: Workers,
-    clock: Clock,
-    cancellation: Cancellation,
-) -> Verified:
-    """Look until everything is listed, or `options.timeout` is over. Never raises for what the index says."""
-    workers.tell(StepStarted(step="verify", detail=repository.name))
-    seen: dict[str, Visibility] = {}
-    said: dict[str, tuple[Finding, ...]] = {}
-    possible = True
-    began, pause, left = clock.now(), options.first, list(releases)
-    while left:
-        looks = workers.each([_look(repository, release) for release in left])
-        possible = possible and all(look.possible for look in looks)
-        for look in looks:
-            seen.update(_visibility(look))
-        said.update({name: look.findings for look in looks for name in look.missing})
-        left = [release for release, look in zip(left, looks, strict=True) if look.possible and look.missing]
-        missing = tuple(name for name, each in seen.items() if each is Visibility.PROPAGATING)
-        rest = options.timeout - (clock.now() - began)
-        if not left or rest <= 0 or cancellation.stopping:
-            break
-        seconds = min(pause, rest)
-        workers.tell(VerifyWaiting(repository=repository.name, missing=missing, seconds=seconds))
-        workers.each([lambda seconds=seconds: clock.wait(seconds, cancellation.stopped)])  # type: ignore[misc]  # mypy cannot infer a lambda's default
-        pause = min(pause * 2, options.longest)
-    findings = {
-        name: (
-            *_explain(repository, name, each),
-            *(said.get(name, ()) if each is Visibility.PROPAGATING else ()),
+class Verifier:
+    """Looks at the index of one repository, for each release as soon as it is there.
+
+    `look` and `finish` are called in the thread which waits for the workers; only the looks themselves
+    run in the workers.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        options: VerifyOptions,
+        workers: Workers,
+        clock: Clock,
+        cancellation: Cancellation,
+    ) -> None:
+        self._repository = repository
+        self._options = options
+        self._workers = workers
+        self._clock = clock
+        self._cancellation = cancellation
+        self._left: dict[str, Release] = {}
+        self._seen: dict[str, Visibility] = {}
+        self._said: dict[str, tuple[Finding, ...]] = {}
+        self._possible = True
+
+    def look(self, release: Release) -> None:
+        """Look for a release now, without waiting for the answer."""
+        self._left[str(release)] = release
+        self._workers.submit(lambda: self._repository.verify(release), then=partial(self._take_note, release))
+
+    def _take_note(self, release: Release, look: Verification) -> None:
+        self._possible = self._possible and look.possible
+        self._seen.update(_visibility(look))
+        self._said.update(dict.fromkeys(look.missing, look.findings))
+        if not (look.possible and look.missing):
+            del self._left[str(release)]
+
+    def finish(self) -> Verified:
+        """Look again until everything is listed, or `timeout` is over. Never raises for what the index says."""
+        self._workers.tell(StepStarted(step="verify", detail=self._repository.name))
+        began, pause = self._clock.now(), self._options.first
+        while True:
+            self._workers.drain()
+            rest = self._options.timeout - (self._clock.now() - began)
+            if not self._left or rest <= 0 or self._cancellation.stopping:
+                return self._verified()
+            self._wait(min(pause, rest))
+            pause = min(pause * 2, self._options.longest)
+            for release in list(self._left.values()):
+                self.look(release)
+
+    def so_far(self) -> Verified:
+        """What was seen when the repository's turn ended early: what is not listed yet does not matter."""
+        certain = (Visibility.VISIBLE, Visibility.DIFFERENT)
+        self._seen = {name: each for name, each in self._seen.items() if each in certain}
+        return replace(self._verified(), possible=False)
+
+    def _wait(self, seconds: float) -> None:
+        missing = tuple(name for name, each in self._seen.items() if each is Visibility.PROPAGATING)
+        self._workers.tell(VerifyWaiting(repository=self._repository.name, missing=missing, seconds=seconds))
+        # In a worker, so that Ctrl-C gets through everywhere.
+        self._workers.submit(
+            lambda: self._clock.wait(seconds, self._cancellation.stopped), then=lambda _: None
         )
-        for name, each in seen.items()
-    }
-    return Verified(visibility=seen, findings=findings, possible=possible)
+        self._workers.drain()
 
-
-def _look(repository: Repository, release: Release) -> Callable[[], Verification]:
-    return lambda: repository.verify(release)
+    def _verified(self) -> Verified:
+        findings = {
+            name: _explain(self._repository, name, each, self._said.get(name, ()))
+            for name, each in self._seen.items()
+        }
+        return Verified(visibility=dict(self._seen), findings=findings, possible=self._possible)
 
 
 def _visibility(look: Verification) -> dict[str, Visibility]:
@@ -100,7 +132,10 @@ def _visibility(look: Verification) -> dict[str, Visibility]:
     )
 
 
-def _explain(repository: Repository, filename: str, visibility: Visibility) -> tuple[Finding, ...]:
+def _explain(
+    repository: Repository, filename: str, visibility: Visibility, said: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    """What there is to say about a file; `said` came with the last look at it."""
     where = f"{repository.name}: {filename}"
     match visibility:
         case Visibility.PROPAGATING:
@@ -109,12 +144,13 @@ def _explain(repository: Repository, filename: str, visibility: Visibility) -> t
                 where=where,
                 hint="Look again in some minutes, or give --verify-timeout more seconds.",
             )
+            return (finding, *said)
         case Visibility.DIFFERENT:
             finding = INDEX_DIFFERS.found(
                 f"the index of {repository.name} lists {filename} with another sha256 than the one uploaded",
                 where=where,
                 hint="Somebody else published this name, or a proxy changes files: do not use this release.",
             )
+            return (finding,)
         case Visibility.VISIBLE | Visibility.UNCHECKED:
             return ()
-    return (finding,)

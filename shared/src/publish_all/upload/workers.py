@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from publish_all.errors import PublishAllError
 from publish_all.events import Event, Listener
+from publish_all.upload.clock import Cancellation
 
 T = TypeVar("T")
 
@@ -23,23 +25,24 @@ class _Done(Generic[T]):
     settle: Callable[[], None]
 
 
+class StoppedError(PublishAllError):
+    """The run was aborted while it waited for answers."""
+
+
 class Workers:
     """At most `count` threads, started as they are needed.
 
     `emit` is for tasks; the listener and `then` are called only in the thread that calls `wait`. The threads are daemons: an upload that is abandoned does not hold up the end of the process.
     """
 
-    def __init__(self, count: int, *, listener: Listener) -> None:
+    def __init__(self, count: int, *, listener: Listener, cancellation: Cancellation) -> None:
         self._count = max(1, count)
         self._listener = listener
+        self._cancellation = cancellation
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Event | _Done[object]] = queue.SimpleQueue()
         self._threads = 0
         self.running = 0
-
-    @property
-    def free(self) -> int:
-        return self._count - self.running
 
     def emit(self, event: Event) -> None:
         """Tell of something from inside a task."""
@@ -58,7 +61,16 @@ class Workers:
             threading.Thread(target=self._work, name=f"publish-all-{self._threads}", daemon=True).start()
 
     def wait(self) -> None:
-        """Handle what has arrived; if nothing has, wait a moment for it. Raises what a task raised."""
+        """Handle what has arrived; if nothing has, wait a moment for it. Raises what a task raised.
+
+        Ctrl-C counts as `cancel` where no signal handler catches it.
+        """
+        try:
+            self._handle_next()
+        except KeyboardInterrupt:
+            self._cancellation.cancel()
+
+    def _handle_next(self) -> None:
         try:
             message = self._messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
@@ -69,13 +81,24 @@ class Workers:
         self.running -= 1
         message.settle()
 
-    def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
-        """The values of tasks that run side by side, in the order of the tasks."""
-        values: dict[int, T] = {}
-        for place, task in enumerate(tasks):
-            self.submit(task, then=lambda value, place=place: values.__setitem__(place, value))  # type: ignore[misc]  # mypy cannot infer a lambda's default
-        while self.running:
+    def drain(self) -> None:
+        """Wait until nothing runs any more, or the run is aborted."""
+        while self.running and not self._cancellation.aborting:
             self.wait()
+
+    def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
+        """The values of tasks that run side by side, in the order of the tasks. Raises `StoppedError`."""
+        values: dict[int, T] = {}
+
+        def keeper(place: int) -> Callable[[T], None]:
+            return lambda value: values.__setitem__(place, value)
+
+        for place, task in enumerate(tasks):
+            self.submit(task, then=keeper(place))
+        self.drain()
+        if self.running:
+            msg = "stopped; nothing was uploaded"
+            raise StoppedError(msg, hint="Run the same command again.")
         return [values[place] for place in sorted(values)]
 
     def close(self) -> None:
