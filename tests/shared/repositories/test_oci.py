@@ -50,6 +50,12 @@ def _ours(credentials, make_credential):
 
 
 @pytest.fixture
+def closed(fake_registry: FakeRegistry) -> None:
+    """The registry wants to know who we are, as GitHub's does."""
+    fake_registry.users = {"ada": "ghp_secret"}
+
+
+@pytest.fixture
 def repository(make) -> OciRepository:
     return make()
 
@@ -249,20 +255,21 @@ def upload(repository, release):
     return repository.upload(release.distributions[0])
 
 
+@pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize(
-    ("answer", "status", "code"),
+    ("answer", "expected"),
     [
-        (error(503, "UNAVAILABLE"), UploadStatus.TRANSIENT, "PA510"),
-        (error(429, "TOOMANYREQUESTS"), UploadStatus.TRANSIENT, "PA511"),
-        (error(403, "DENIED", "permission_denied: write_package"), UploadStatus.UNAUTHORIZED, "PA604"),
-        (error(405, "UNSUPPORTED"), UploadStatus.REFUSED, "PA610"),
-        (error(413, "SIZE_INVALID"), UploadStatus.REFUSED, "PA430"),
+        (error(503, "UNAVAILABLE"), (UploadStatus.TRANSIENT, "PA510")),
+        (error(429, "TOOMANYREQUESTS"), (UploadStatus.TRANSIENT, "PA511")),
+        (error(403, "DENIED", "permission_denied: write_package"), (UploadStatus.UNAUTHORIZED, "PA604")),
+        (error(405, "UNSUPPORTED"), (UploadStatus.REFUSED, "PA610")),
+        (error(413, "SIZE_INVALID"), (UploadStatus.REFUSED, "PA430")),
     ],
 )
-def test_an_upload_that_fails_is_an_outcome(repository, release, fake_registry, answer, status, code):
+def test_an_upload_that_fails_is_an_outcome(repository, release, fake_registry, answer, expected):
     fake_registry.hooks.append(lambda asked: answer if asked.method == "POST" else None)
     outcome = upload(repository, release)
-    assert (outcome.status, outcome.findings[0].code) == (status, code)
+    assert (outcome.status, outcome.findings[0].code) == expected
 
 
 def test_a_blob_that_the_registry_does_not_see_yet_is_sent_again(repository, release, fake_registry):
@@ -340,6 +347,26 @@ def test_preflight_begins_an_upload_for_each_project(
     assert fake_registry.of("PUT") == []
 
 
+def test_an_open_registry_is_no_reason_to_look_for_credentials(repository, release, credentials):
+    repository.preflight((release,))
+    push(repository, release)
+    assert repository.commit(release).complete
+    assert credentials.requests == []
+
+
+def test_a_registry_that_only_writers_must_log_in_to(repository, release, fake_registry):
+    def basic(asked):
+        if asked.method in {"GET", "HEAD"} or "Authorization" in asked.headers:
+            return None
+        return error(401, "UNAUTHORIZED", **{"WWW-Authenticate": 'Basic realm="x"'})
+
+    fake_registry.hooks.append(basic)
+    assert repository.preflight((release,)) == ()
+    push(repository, release)
+    assert repository.commit(release).complete
+
+
+@pytest.mark.usefixtures("closed")
 def test_preflight_explains_a_refusal(repository, release, fake_registry):
     fake_registry.hooks.append(
         lambda asked: (
@@ -351,6 +378,7 @@ def test_preflight_explains_a_refusal(repository, release, fake_registry):
     assert caught.value.findings[0].code == "PA604"
 
 
+@pytest.mark.usefixtures("closed")
 def test_a_fine_grained_token_is_never_sent(repository, release, credentials, make_credential, fake_registry):
     credentials.found = {Purpose.UPLOAD: make_credential(secret="github_pat_11A", host="ghcr.io")}
     with pytest.raises(CredentialError, match="fine-grained"):
@@ -358,6 +386,7 @@ def test_a_fine_grained_token_is_never_sent(repository, release, credentials, ma
     assert not any("Authorization" in each.headers for each in fake_registry.asked)
 
 
+@pytest.mark.usefixtures("closed")
 def test_a_credential_of_another_host_is_not_sent(
     repository, release, credentials, make_credential, fake_registry
 ):
@@ -463,6 +492,7 @@ def test_a_file_with_other_bytes_is_not_kept(repository, release, fake_registry,
     assert not list(tmp_path.glob("*.whl"))
 
 
+@pytest.mark.usefixtures("closed")
 def test_the_secret_is_bound_to_its_login(repository, release):
     login = repository.login(release.project, Purpose.UPLOAD)
     assert login is not None

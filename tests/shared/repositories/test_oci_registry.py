@@ -100,6 +100,12 @@ def test_public_packages_are_read_by_nobody_in_particular(registry, fake_registr
     assert "Authorization" not in fake_registry.of("GET", "/token")[0].headers
 
 
+def test_whether_it_is_open_is_asked_once(registry, fake_registry):
+    assert registry.open
+    assert registry.open
+    assert len(fake_registry.asked) == 1
+
+
 def test_basic_registries_get_the_password(registry, fake_registry):
     def basic(asked):
         if "Authorization" in asked.headers:
@@ -125,7 +131,7 @@ def test_basic_registries_get_the_password(registry, fake_registry):
 def test_what_is_no_registry_is_told_apart(registry, fake_registry, answer):
     fake_registry.hooks.append(lambda asked: answer)
     with pytest.raises(RefusedError, match="not answer as an OCI registry") as caught:
-        registry.ping()
+        _ = registry.open
     assert caught.value.findings[0].code == "PA609"
 
 
@@ -248,7 +254,7 @@ def test_a_silent_network_is_an_error_in_plain_words(registry, fake_registry):
 
     fake_registry.hooks.append(silent)
     with pytest.raises(HttpError, match="can't be reached"):
-        registry.ping()
+        _ = registry.open
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"tags":', b'{"tags":[1,null,"1.0"]}'])

@@ -136,7 +136,12 @@ class OciRepository:
         return f"https://{server}/{self._config.link}" if self._config.link else None
 
     def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
-        """The credential for a project; None if there is none. Raises `CredentialError`."""
+        """The credential for a project; None if there is none, or the registry wants none.
+
+        Raises `CredentialError`, and `HttpError` when the registry can't be reached.
+        """
+        if self._registry.open:
+            return None
         request = CredentialRequest(
             repository=self.name,
             url=self.url,
@@ -153,14 +158,9 @@ class OciRepository:
 
         Raises `HttpError` when the registry can't be reached and `CredentialError` when it refuses us.
         """
-        self._registry.ping()
         for project in dict.fromkeys(each.project for each in releases):
-            package = self._package(project)
-            beforehand = refused_beforehand(package.asked)
-            if beforehand is not None:
-                raise _credential_error(beforehand)
             try:
-                package.probe()
+                self._probe(project)
             except RefusedError as error:
                 if error.unauthorized:
                     raise _credential_error(error.findings[0]) from error
@@ -168,6 +168,20 @@ class OciRepository:
                     raise
                 return error.findings
         return ()
+
+    def _probe(self, project: NormalizedName) -> None:
+        was_open = self._registry.open
+        package = self._package(project)
+        beforehand = refused_beforehand(package.asked)
+        if beforehand is not None:
+            raise _credential_error(beforehand)
+        try:
+            package.probe()
+        except RefusedError:
+            if not was_open or self._registry.open:
+                raise
+            # It lets anyone read, and asks who it is only where something is written.
+            self._package(project).probe()
 
     # --- upload
 

@@ -77,6 +77,11 @@ class Authorizer:
             self._challenge = found
         return self._challenge
 
+    @property
+    def open(self) -> bool:
+        """Whether the registry wants nobody to say who they are. Raises `HttpError`."""
+        return self.challenge().scheme == ""
+
     def auth(self, asked: Asked) -> Auth | None:
         """The header for a request. Raises `HttpError`, a `RefusedError` if the token server refuses."""
         challenge = self.challenge()

@@ -75,9 +75,13 @@ class OciRegistry:
         self._attempts = attempts
         self._authorizer = Authorizer(self.url, session, clock=clock)
 
-    def ping(self) -> None:
-        """See that a registry answers. Raises `HttpError`: a `RefusedError` where something else does."""
-        self._authorizer.challenge()
+    @property
+    def open(self) -> bool:
+        """Whether it wants nobody to say who they are, as far as it has told yet.
+
+        Raises `HttpError`: a `RefusedError` where no registry answers.
+        """
+        return self._authorizer.open
 
     def package(self, repository: str, *, login: Login | None, wish: Wish = Wish.READ) -> OciPackage:
         """One OCI repository, in the name of a user (None: of nobody), to read it or to write it as well."""
