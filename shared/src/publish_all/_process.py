@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 # Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
@@ -133,3 +137,38 @@ def piped(
         yield started
     finally:
         started.end(within=5)
+
+
+def attached(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> int:
+    """Run a command on our own terminal, to its end. Its exit code; 128 + n if signal n ended it.
+
+    Ctrl-C reaches it by itself, other requests to end are passed on. Raises `OSError` where it can't be
+    started.
+    """
+    program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
+    process = subprocess.Popen([program, *command[1:]], cwd=cwd, env=dict(environment))
+    with _passing_on(process):
+        code = process.wait()
+    return 128 - code if code < 0 else code
+
+
+@contextlib.contextmanager
+def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """As long as the block runs, SIGTERM and SIGHUP are the process's, and SIGINT is not ours."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        if number != signal.SIGINT:
+            process.send_signal(number)
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    known = [getattr(signal, each) for each in names if hasattr(signal, each)]
+    before = {each: signal.signal(each, handle) for each in known}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -90,6 +90,11 @@ class DirectoryRepository:
         return self._root.as_uri()
 
     @property
+    def root(self) -> Path:
+        """The folder which holds `simple/`."""
+        return self._root
+
+    @property
     def index_url(self) -> str:
         """What is given to `--index-url`."""
         return f"{(self._root / _PAGES).as_uri()}"
