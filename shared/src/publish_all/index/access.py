@@ -1,0 +1,62 @@
+"""Who asks: Basic authentication of a request, the password of the server, and keys that tell visitors apart."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from publish_all._http import BasicAuth
+from publish_all._secret import Secret
+from publish_all.index.source import Visitor
+
+REALM = 'Basic realm="publish-all", charset="UTF-8"'
+"""What a 401 asks for."""
+
+_LONGEST = 16 * 1024
+
+
+def visitor_of(authorization: str | None) -> Visitor:
+    """What an Authorization header says; None without one, and for anything but Basic (RFC 7617)."""
+    scheme, _, encoded = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > _LONGEST:
+        return None
+    try:
+        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return BasicAuth(username=username, secret=Secret(password)) if colon else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """The server's own password, under any user name; None lets everybody in, each in their own name."""
+
+    password: Secret | None = None
+
+    def admits(self, visitor: Visitor) -> bool:
+        if self.password is None:
+            return True
+        if visitor is None:
+            return False
+        return hmac.compare_digest(visitor.secret.reveal().encode(), self.password.reveal().encode())
+
+    def passed_on(self, visitor: Visitor) -> Visitor:
+        """In whose name sources are asked: a visitor who has told our password has told nothing of theirs."""
+        return visitor if self.password is None else None
+
+
+class VisitorKeys:
+    """Keys of answers: the same for the same credential, and of no use to whoever sees them."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def key(self, visitor: Visitor) -> str:
+        """Empty for nobody."""
+        if visitor is None:
+            return ""
+        return hmac.new(self._key, visitor.header().encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,173 @@
+"""The packages in an OCI registry as an index source."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from packaging.utils import NormalizedName
+
+from publish_all._http import Download
+from publish_all._http_errors import HttpError
+from publish_all.errors import CredentialError
+from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
+from publish_all.repositories.oci_reader import (
+    THREADS,
+    OciReader,
+    PackageRelease,
+    ReleaseFile,
+    ReleaseTag,
+)
+from publish_all.repositories.oci_registry import NotModified, OciRegistry
+from publish_all.repositories.oci_replies import Login, RefusedError
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+
+Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
+"""The server's own credential for a project (None: for the list of all). Raises `CredentialError`."""
+
+_PROJECTS_KEPT = 512
+
+_Releases: TypeAlias = Mapping[str, PackageRelease]
+
+
+class OciSource:
+    """The packages at one place of a registry.
+
+    In the name of each visitor, or with `own` in the server's own, whoever visits.
+    """
+
+    def __init__(
+        self, name: str, reader: OciReader, registry: OciRegistry, *, own: Own | None = None
+    ) -> None:
+        self.name = name
+        self._reader = reader
+        self._registry = registry
+        self._own = own
+        self._known: OrderedDict[tuple[NormalizedName, Login | None], _Releases] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def scope(self) -> str | None:
+        return None if self._own is not None else self._reader.place.registry
+
+    def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
+        login = self._login(None, visitor)
+        with self._troubles(login):
+            return self._reader.projects(login)
+
+    def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
+        login = self._login(project, visitor)
+        with self._troubles(login):
+            releases = self._releases(project, login)
+        if not releases:
+            return None
+        return ProjectPage(
+            name=project,
+            files=tuple(_listed(each) for release in releases for each in release.files),
+            versions=tuple(dict.fromkeys(str(each.version) for each in releases)),
+        )
+
+    def file(self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor) -> RemoteFile:
+        """By its digest, without a look at what is listed: a client has the digest from a page."""
+        del filename
+        return self._blob(project, sha256, visitor)
+
+    def metadata(self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor) -> RemoteFile:
+        del filename
+        return self._blob(project, sha256, visitor)
+
+    def ready(self) -> None:
+        with self._troubles(None):
+            self._registry.ping()
+
+    def _releases(self, project: NormalizedName, login: Login | None) -> tuple[PackageRelease, ...]:
+        """All that is there now, oldest first. What has not changed since the last time is not sent again."""
+        key = (project, login)
+        tags = self._reader.tags(project, login).versions
+        with self._lock:
+            before = self._known.get(key, {})
+
+        def current(tag: ReleaseTag) -> PackageRelease | None:
+            known = before.get(tag.tag)
+            found = self._reader.release(project, tag, login, unless=known.digest if known else None)
+            return known if isinstance(found, NotModified) else found
+
+        if not tags:
+            return ()
+        with ThreadPoolExecutor(max_workers=min(THREADS, len(tags))) as pool:
+            found = [each for each in pool.map(current, tags) if each is not None]
+        with self._lock:
+            self._known[key] = {each.tag: each for each in found}
+            self._known.move_to_end(key)
+            while len(self._known) > _PROJECTS_KEPT:
+                self._known.popitem(last=False)
+        return tuple(found)
+
+    def _blob(self, project: NormalizedName, sha256: str, visitor: Visitor) -> RemoteFile:
+        @contextmanager
+        def open_(byte_range: str | None) -> Iterator[Download]:
+            login = self._login(project, visitor)
+            with (
+                self._troubles(login),
+                self._reader.open_file(project, sha256, login, byte_range=byte_range) as download,
+            ):
+                yield download
+
+        def check() -> None:
+            login = self._login(project, visitor)
+            with self._troubles(login):
+                repository = self._reader.place.repository(project)
+                if not self._registry.package(repository, login=login).has_blob(f"sha256:{sha256}"):
+                    raise SourceError(f"{self.name} has no such file of {project}", trouble=Trouble.ABSENT)
+
+        place = self._reader.place
+        scope = f"{place.registry}/{place.repository(project)}"
+        # In the server's own name all visitors are one.
+        return RemoteFile(scope=scope, sha256=sha256, open=open_, check=check if self._own is None else _same)
+
+    def _login(self, project: NormalizedName | None, visitor: Visitor) -> Login | None:
+        if self._own is not None:
+            try:
+                return self._own(project)
+            except CredentialError as error:
+                raise SourceError(f"{self.name}: {error.message}", trouble=Trouble.DOWN) from error
+        if visitor is None:
+            return None
+        return Login(username=visitor.username, secret=visitor.secret, origin="the request")
+
+    @contextmanager
+    def _troubles(self, login: Login | None) -> Iterator[None]:
+        """What the registry says, as a trouble of ours."""
+        try:
+            yield
+        except RefusedError as error:
+            trouble = Trouble.ABSENT if error.status == 404 else Trouble.DOWN
+            if error.unauthorized:
+                asked_by_nobody = login is None and self._own is None
+                trouble = Trouble.NOBODY if asked_by_nobody else Trouble.FORBIDDEN
+            msg = f"{self.name}: {error.message}"
+            raise SourceError(msg, trouble=trouble, hint=error.hint) from error
+        except HttpError as error:
+            msg = f"{self.name}: {error.message}"
+            raise SourceError(msg, trouble=Trouble.DOWN, hint=error.hint) from error
+
+
+def _listed(file: ReleaseFile) -> IndexFile:
+    return IndexFile(
+        filename=file.filename,
+        url="",
+        hashes={"sha256": file.sha256},
+        requires_python=file.requires_python,
+        core_metadata={"sha256": file.core_metadata} if file.core_metadata else None,
+        size=file.size,
+        yanked=file.yanked,
+        upload_time=file.uploaded,
+    )
+
+
+def _same() -> None:
+    """Whoever asks may read what another was given."""

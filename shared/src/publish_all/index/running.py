@@ -1,0 +1,120 @@
+"""Running the application: in the foreground until it is stopped, or beside something else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from publish_all.errors import PublishAllError, UsageError
+
+HEAD_SECONDS = 20.0
+"""How long a client may take to say what it wants."""
+HEAD_LIMIT = 32 * 1024
+"""How long that may be, in bytes: a credential can have a few thousand."""
+IDLE_SECONDS = 15
+"""How long a connection is kept on which nothing is asked."""
+GRACE_SECONDS = 5
+"""How long running transfers are waited for at the end."""
+
+_START_SECONDS = 30.0
+
+
+class _Guarded(H11Protocol):
+    """uvicorn's protocol in pure Python, which bounds the head of a request; here also the time for it.
+
+    The faster one (httptools) collects a head of any length in memory.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waiting = self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
+        if not waiting:
+            self._relax()
+        elif self._late is None:
+            self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._relax()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _relax(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that clients can connect to from now on; port 0 for any free one. Raises `UsageError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        msg = f"can't listen on {host}, port {port}: {error.strerror or error}"
+        raise UsageError(msg, hint="Choose another --host or --port.") from error
+
+
+def run(app: ASGIApp, bound: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(_configuration(app)).run(sockets=[bound])
+
+
+@contextlib.contextmanager
+def running(app: ASGIApp, bound: socket.socket) -> Iterator[None]:
+    """Serve in a thread while the block runs."""
+    server = uvicorn.Server(_configuration(app))
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.serve(sockets=[bound])), name="publish-all index", daemon=True
+    )
+    thread.start()
+    try:
+        _wait(server, thread)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=GRACE_SECONDS + 5)
+
+
+def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise PublishAllError("the index did not start")
+        time.sleep(0.005)
+
+
+def _configuration(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=_Guarded,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=HEAD_LIMIT,
+    )

@@ -1,0 +1,98 @@
+"""The interface of index sources: whatever has projects, their files and the files' metadata."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from packaging.utils import NormalizedName
+
+from publish_all._http import BasicAuth, Download
+from publish_all.errors import PublishAllError
+from publish_all.repositories.simple_pages import ProjectPage
+
+Visitor: TypeAlias = BasicAuth | None
+"""In whose name a client asks: what its request said of itself, None for nobody."""
+
+
+class Trouble(enum.Enum):
+    """Why a source has no answer."""
+
+    NOBODY = "nobody"  # the visitor said not who they are, and nobody may not read this
+    FORBIDDEN = "forbidden"
+    ABSENT = "absent"
+    DOWN = "down"
+
+
+class SourceError(PublishAllError):
+    """A source could not answer. The message says which and why, and may be shown to the visitor."""
+
+    def __init__(self, message: str, *, trouble: Trouble, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalFile:
+    """A file on this machine, `sha256` the hex digest that it is listed with."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteFile:
+    """A file that is fetched piece by piece.
+
+    `open` takes the value of a Range header or None and gives a reply of status 200, 206 or 416; opening
+    and reading raise `SourceError`. `scope` names the place that it is kept at: what was fetched from one
+    place is never shown as being of another. `check` raises `SourceError` where the visitor may not read
+    there, and is asked before bytes are shown that were fetched for somebody else.
+    """
+
+    scope: str
+    sha256: str
+    open: Callable[[str | None], AbstractContextManager[Download]] = field(repr=False)
+    check: Callable[[], None] = field(repr=False)
+
+
+FileContent: TypeAlias = LocalFile | RemoteFile
+
+
+class IndexSource(Protocol):
+    """One place that packages come from. Methods block, and may be called from several threads at once.
+
+    All raise `SourceError`. The URLs of the pages that they give are empty, unless a file is to be
+    fetched by the client itself.
+    """
+
+    @property
+    def name(self) -> str:
+        """As configured; a part of the URLs of its files."""
+
+    @property
+    def scope(self) -> str | None:
+        """Where a visitor's credential is sent: scheme and host; None if nowhere."""
+
+    def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
+        """The projects that it has, as far as it tells."""
+
+    def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
+        """What it has of a project now; None if nothing."""
+
+    def file(
+        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
+    ) -> FileContent | None:
+        """A file by its name and hex sha256, both as the page has them; None if that can't be."""
+
+    def metadata(
+        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
+    ) -> FileContent | None:
+        """The core metadata of the file of that name, `sha256` being that of the metadata."""
+
+    def ready(self) -> None:
+        """Raise `SourceError` if it can't answer at all."""

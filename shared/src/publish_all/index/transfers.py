@@ -1,0 +1,207 @@
+"""Bytes on their way from a source to clients: from disk, while they arrive, or straight through.
+
+A file that is fetched is written to the cache once, and all who ask for it meanwhile read what has
+arrived. Its last byte is given to nobody before the whole has been compared with its digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import IO, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from publish_all._http import Download
+from publish_all.errors import PublishAllError
+from publish_all.index.arrival import Arrival, BrokenTransferError, NotKeptError, read_pieces
+from publish_all.index.blobs import BlobCache
+from publish_all.index.source import FileContent, LocalFile, RemoteFile, SourceError, Trouble
+
+T = TypeVar("T")
+
+THREADS = 64
+"""How many sources are waited for at a time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """Bytes to be sent; `content` gives so many of them from a position on (None: all that there are).
+
+    `size` is that of what `content` gives, None if it is not known. `status` is 200, or what the source
+    made of a range itself: 206 and 416, with `content_range` as it states it.
+    """
+
+    content: Callable[[int, int | None], AsyncIterator[bytes]]
+    close: Callable[[], Awaitable[None]]
+    size: int | None
+    status: int = 200
+    content_range: str | None = None
+    seekable: bool = False
+
+
+class Transfers:
+    """Opens files. For one event loop."""
+
+    def __init__(self, cache: BlobCache) -> None:
+        self._cache = cache
+        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._arriving: dict[tuple[str, str], Arrival] = {}
+        self._tasks = set[asyncio.Task[None]]()
+
+    async def blocking(self, function: Callable[[], T]) -> T:
+        """Run something that waits for others, in a thread."""
+        return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+
+    async def open(self, content: FileContent, *, byte_range: str | None, permitted: bool) -> Body:
+        """A file to be sent. `permitted`: this visitor was seen to be allowed to read it.
+
+        Raises `SourceError`, and `OSError` for a local file that is gone.
+        """
+        if isinstance(content, LocalFile):
+            return self._of_file(await self.blocking(lambda: content.path.open("rb")))
+        kept = await self.blocking(lambda: self._cache.open(content.scope, content.sha256))
+        if kept is None and byte_range is not None:
+            return await self._straight(content, byte_range)
+        try:
+            arrival = self._arriving.get((content.scope, content.sha256))
+            if not permitted and (kept is not None or arrival is not None):
+                await self.blocking(content.check)
+            if kept is None:
+                return await self._arriving_body(content, arrival or self._begin(content))
+        except BaseException:
+            if kept is not None:
+                kept.close()
+            raise
+        return self._of_file(kept)
+
+    async def _arriving_body(self, content: RemoteFile, arrival: Arrival) -> Body:
+        try:
+            size = await arrival.begun()
+            file = await self.blocking(lambda: self._reopened(content, arrival))
+        except NotKeptError:
+            return await self._straight(content, None)
+
+        async def close() -> None:
+            file.close()
+
+        return Body(content=lambda first, length: arrival.read(file, first, length), close=close, size=size)
+
+    def _reopened(self, content: RemoteFile, arrival: Arrival) -> IO[bytes]:
+        """What arrives, for one more reader: it may stand at its own place by now."""
+        file = arrival.open() or self._cache.open(content.scope, content.sha256)
+        if file is None:
+            raise NotKeptError
+        return file
+
+    def _begin(self, content: RemoteFile) -> Arrival:
+        key = (content.scope, content.sha256)
+        arrival = Arrival(asyncio.get_running_loop())
+
+        async def fetch() -> None:
+            try:
+                await self.blocking(lambda: _fill(content, self._cache, arrival))
+            finally:
+                self._arriving.pop(key, None)
+                arrival.ended(BrokenTransferError())
+
+        self._arriving[key] = arrival
+        task = asyncio.ensure_future(fetch())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return arrival
+
+    async def _straight(self, content: RemoteFile, byte_range: str | None) -> Body:
+        """Without the cache: a part of a file, or one that the cache can't take."""
+        opened = content.open(byte_range)
+        download = await self.blocking(opened.__enter__)
+        status = download.reply.status
+
+        async def pieces(first: int, length: int | None) -> AsyncIterator[bytes]:
+            del first, length
+            checked = _checked(download.chunks, content.sha256 if status == 200 else None)
+            while piece := await self.blocking(lambda: next(checked, b"")):
+                yield piece
+
+        return Body(
+            content=pieces,
+            close=lambda: self._left(opened),
+            size=download.size,
+            status=status,
+            content_range=download.reply.headers.get("Content-Range"),
+        )
+
+    async def _left(self, opened: AbstractContextManager[Download]) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.blocking(lambda: opened.__exit__(None, None, None))
+
+    def _of_file(self, file: IO[bytes]) -> Body:
+        size = file.seek(0, 2)
+
+        async def close() -> None:
+            file.close()
+
+        def content(first: int, length: int | None) -> AsyncIterator[bytes]:
+            return read_pieces(file, first, size if length is None else first + length)
+
+        return Body(content=content, close=close, size=size, seekable=True)
+
+
+def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
+    """The chunks, the last one only if all together have that digest. Raises `BrokenTransferError`."""
+    found = hashlib.sha256()
+    held = b""
+    try:
+        for chunk in chunks:
+            found.update(chunk)
+            if held:
+                yield held
+            held = chunk
+    except PublishAllError as error:
+        raise BrokenTransferError from error
+    if sha256 is not None and found.hexdigest() != sha256:
+        raise BrokenTransferError
+    if held:
+        yield held
+
+
+def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival) -> None:
+    """Fetch a file into the cache. Runs in a thread; tells the arrival how it goes, and raises nothing."""
+    try:
+        with content.open(None) as download:
+            if download.reply.status != 200:
+                msg = f"a file came with status {download.reply.status}"
+                arrival.ended(SourceError(msg, trouble=Trouble.DOWN))
+            elif (download.size or 0) > cache.limit:
+                arrival.ended(NotKeptError())
+            else:
+                _write(content, download, cache, arrival)
+    except SourceError as error:
+        arrival.ended(error)
+    except OSError:
+        # The disk is full, or not ours. Who has read nothing yet can do without the cache.
+        arrival.ended(NotKeptError())
+
+
+def _write(content: RemoteFile, download: Download, cache: BlobCache, arrival: Arrival) -> None:
+    part = cache.begin()
+    try:
+        arrival.began(part.path, download.size)
+        sha256, written = hashlib.sha256(), 0
+        for chunk in download.chunks:
+            sha256.update(chunk)
+            part.file.write(chunk)
+            part.file.flush()
+            written += len(chunk)
+            arrival.wrote(written)
+        if sha256.hexdigest() != content.sha256:
+            arrival.ended(BrokenTransferError())
+            return
+        cache.end(part, content.scope, content.sha256)
+        arrival.ended(None)
+    finally:
+        cache.give_up(part)
