@@ -13,11 +13,13 @@ COMMANDS = {
     "check": "publish_all.cli.check:CheckCommand",
     "config": "publish_all.cli.config:ConfigCommand",
     "download": "publish_all.cli.download:DownloadCommand",
+    "exec": "publish_all.cli.exec:ExecCommand",
     "finalize": "publish_all.cli.finalize:FinalizeCommand",
     "list": "publish_all.cli.list:ListCommand",
     "login": "publish_all.cli.login:LoginCommand",
     "publish": "publish_all.cli.publish:PublishCommand",
     "repositories": "publish_all.cli.repositories:RepositoriesCommand",
+    "serve": "publish_all.cli.serve:ServeCommand",
     "variants": "publish_all.cli.variants:VariantsCommand",
 }
 

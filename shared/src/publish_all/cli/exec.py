@@ -1,0 +1,71 @@
+"""`publish-all exec`, `poetry publish-all exec`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from cleo.helpers import argument, option
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+from cleo.io.io import IO
+
+from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.options import repository_options
+from publish_all.commands.exec import ExecOptions, execute, usual_index
+from publish_all.errors import UsageError
+from publish_all.reporting.reporter import Reporter
+
+OURS = 125
+"""The exit code for whatever is not the command's own, as env and docker have it."""
+
+
+class ExecCommand(ConnectingCommand):
+    name = "exec"
+    description = "Runs a command, such as pip install, with an index over repositories that lives as long."
+    arguments: ClassVar[list[Argument]] = [
+        argument("program", "What to run, with its arguments; write it after --.", multiple=True)
+    ]
+    options: ClassVar[list[Option]] = [
+        *repository_options("Install from"),
+        *index_options(),
+        option("port", None, "The port of the index (default: any free one).", flag=False),
+        option("no-fallback", None, "Install from the repositories alone.", flag=True),
+    ]
+    help = """\
+Starts an index on a port of this machine which only the command can use, and runs the command with
+<c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. Private names come from the repositories
+only; if any are known (by <c1>--private</c1>, or as the project's own), all others come from PyPI, or from
+<c1>--fallback</c1>. The exit code is the command's; 125 if it could not be run.
+
+Examples:
+  <c1>{command_full_name} -r github -- pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github --private "kindling-*" -- uv pip install kindling-synapse</c1>
+"""
+
+    _ran = False
+
+    def run(self, io: IO) -> int:
+        code = super().run(io)
+        return OURS if code and not self._ran else code
+
+    def use_case(self, reporter: Reporter) -> int:
+        port = self.number("port")
+        index = read_index_options(self)
+        if self.option("no-fallback") and index.fallback is not None:
+            msg = "--fallback and --no-fallback say the opposite"
+            raise UsageError(msg, hint="Leave one of them out.")
+        if not self.option("no-fallback"):
+            usual = usual_index(index.connection.around.environment)
+            index = replace(index, default_fallback=usual)
+        code = execute(
+            ExecOptions(
+                index=index,
+                command=tuple(str(each) for each in self.argument("program")),
+                port=int(port or 0),
+            ),
+            listener=reporter.listener,
+        )
+        self._ran = True
+        return code

@@ -1,0 +1,64 @@
+"""`publish-all serve`, `poetry publish-all serve`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from cleo.helpers import option
+from cleo.io.inputs.option import Option
+
+from publish_all._secret import Secret
+from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.options import repository_options
+from publish_all.commands.serve import ServeOptions, serve
+from publish_all.reporting.reporter import Reporter
+
+PASSWORD = "PUBLISH_ALL_SERVE_PASSWORD"  # noqa: S105 - the name of a variable
+_MIB = 1024 * 1024
+
+
+class ServeCommand(ConnectingCommand):
+    name = "serve"
+    description = "Serves an index over OCI registries and folders, for pip, uv and Poetry to install from."
+    options: ClassVar[list[Option]] = [
+        *repository_options("Serve"),
+        option("host", None, "The address to listen on.", flag=False, default="127.0.0.1"),
+        option("port", None, "The port to listen on (0: any free one).", flag=False, default="8080"),
+        *index_options(),
+        option(
+            "own-credentials",
+            None,
+            "Read the repositories with your own credentials, whoever asks.",
+            flag=True,
+        ),
+        option("upload-limit", None, "How long an upload may be, in MiB (default: 2048).", flag=False),
+    ]
+    help = """\
+Serves an index until it is stopped. Clients say who they are by Basic authentication, and the registry
+is asked in their name; with a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1> they must know that, and the
+registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first.
+
+Examples:
+  <c1>{command_full_name} -r github</c1>
+  <c1>{command_full_name} -r github --fallback https://pypi.org/simple/ --private "kindling-*"</c1>
+  <c1>{command_full_name} -r local --host 0.0.0.0 --port 8080</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        index = read_index_options(self)
+        password = index.connection.around.environment.get(PASSWORD)
+        limit = self.number("upload-limit", least=1)
+        index = replace(
+            index,
+            password=Secret(password) if password else None,
+            own_credentials=bool(self.option("own-credentials")),
+            upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
+        )
+        port = int(self.number("port") or 0)
+        serve(
+            ServeOptions(index=index, host=self.text("host") or "127.0.0.1", port=port),
+            listener=reporter.listener,
+        )
+        return 0

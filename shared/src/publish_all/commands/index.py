@@ -1,0 +1,245 @@
+"""The index over repositories: options made into sources, rules and the application."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from publish_all._http_errors import HttpError, ensure_allowed
+from publish_all._secret import Secret
+from publish_all._urls import origin, without_userinfo
+from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
+from publish_all.commands.registries import project_around
+from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.credentials.source import Credentials, Purpose
+from publish_all.errors import ConfigurationError, UsageError
+from publish_all.events import Listener
+from publish_all.repositories.directory import DirectoryRepository
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.repository import Repository
+from publish_all.repositories.select import make_repository
+from publish_all.variants.resolve import resolve_variants
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from publish_all.index.blobs import BlobCache
+    from publish_all.index.fallback import Routing
+    from publish_all.index.service import IndexService
+    from publish_all.index.source import IndexSource, Visitor
+    from publish_all.index.upload import Uploads
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexOptions:
+    """What is served, and to whom.
+
+    `private` are names and patterns that are never looked up in `fallback`; empty for those that the
+    project publishes. `default_fallback` is used without one where private names are known. With `proxy` the fallback's pages and files pass through us. `password` is what
+    clients must know; with it, or with `own_credentials`, repositories are read with our own
+    credentials, else with those that each client sends. `cache_dir` None is the user's cache folder;
+    `cache_size` and `upload_limit` are in bytes.
+    """
+
+    directory: Path
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    fallback: str | None = None
+    default_fallback: str | None = None
+    private: tuple[str, ...] = ()
+    proxy: bool = False
+    password: Secret | None = None
+    own_credentials: bool = False
+    takes_uploads: bool = True
+    cache_dir: Path | None = None
+    cache_size: int = 2 * GIB
+    upload_limit: int = 2 * GIB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """The application, and what it serves in words: `names` of the repositories, `private` patterns."""
+
+    app: ASGIApp
+    names: tuple[str, ...]
+    private: tuple[str, ...]
+    fallback: str | None
+
+
+def ensure_installed() -> None:
+    """Raise `UsageError` without the libraries of the extra `serve`."""
+    try:
+        import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        msg = f"{error.name} is not installed, which the index server needs"
+        hint = 'Install publish-all with the extra: `pip install "publish-all[cli,serve]"`.'
+        raise UsageError(msg, hint=hint) from error
+
+
+@contextmanager
+def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
+    """The index, ready to be run; what it keeps in passing is removed at the end. Raises `PublishAllError`."""
+    ensure_installed()
+    from publish_all.index.access import Gate
+    from publish_all.index.blobs import BlobCache
+    from publish_all.index.server import make_app
+    from publish_all.index.service import IndexService
+
+    config = project_around(options.directory)
+    opened = open_connection(config, options.connection, listener=listener)
+    chosen = _servable(opened.chosen, options)
+    own = options.own_credentials or options.password is not None
+    cache = BlobCache(options.cache_dir or _cache_dir(), limit=options.cache_size)
+    sources = tuple(_source(each, opened, cache, own=own) for each in chosen)
+    _ensure_one_scope(sources)
+    routing = routing_of(options, config)
+    service = IndexService(sources, routing=routing, cache=cache, proxied=_proxied(routing, opened))
+    with tempfile.TemporaryDirectory(prefix="publish-all-uploads-", dir=_made(cache.folder)) as folder:
+        uploads = _uploads(chosen[0], options, opened, service, Path(folder), own=own)
+        yield Index(
+            app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
+            names=tuple(each.name for each in chosen),
+            private=routing.private,
+            fallback=routing.fallback.url if routing.fallback is not None else None,
+        )
+
+
+def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
+    """Which names are ours, and where all others are. Raises `UsageError` for a fallback without private names."""
+    from publish_all.index.fallback import Fallback, Routing, private_patterns
+
+    private = private_patterns(options.private or published_names(config))
+    stated = options.fallback or (options.default_fallback if private else None)
+    if stated is None:
+        return Routing(private=private)
+    url = stated.rstrip("/") + "/"
+    try:
+        ensure_allowed(url)
+    except HttpError as error:
+        raise UsageError(f"--fallback: {error.message}", hint=error.hint) from error
+    if without_userinfo(url) != url:
+        msg = "--fallback holds a user name or password, which clients would be told"
+        raise UsageError(msg, hint="Name an index that anyone may read.")
+    if not private:
+        msg = "a fallback needs private names, which are never looked up there"
+        hint = 'State them as --private "kindling-*" (may be given several times), or run inside the project.'
+        raise UsageError(msg, hint=hint)
+    return Routing(private=private, fallback=Fallback(url=url, proxy=options.proxy))
+
+
+def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
+    """The names of the project and of its build variants; none outside of a project."""
+    if config is None:
+        return ()
+    try:
+        variants = resolve_variants(config, version="", base=True)
+    except ConfigurationError:
+        # Without a name of its own the project has those of its variants only.
+        variants = resolve_variants(config, version="")
+    return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
+
+
+def _servable(chosen: Sequence[RepositoryConfig], options: IndexOptions) -> tuple[RepositoryConfig, ...]:
+    """Those that we can serve; one that was named and that we can't is an error."""
+    legacy = [each for each in chosen if each.kind is RepositoryKind.LEGACY]
+    named = bool(options.connection.repositories) or options.connection.repository_url is not None
+    if legacy and named:
+        msg = f"{legacy[0].name} is an index itself, and needs no other in front of it"
+        raise UsageError(msg, hint="Name repositories of the kind oci or directory, as `-r github`.")
+    found = tuple(each for each in chosen if each not in legacy)
+    if not found:
+        msg = "no repository is named that can be served"
+        raise UsageError(msg, hint="Name one of the kind oci or directory, as `-r github` or `-r local`.")
+    return found
+
+
+def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, own: bool) -> IndexSource:
+    from publish_all.index.blobs import Manifests
+    from publish_all.index.directory_source import DirectorySource
+    from publish_all.index.oci_source import OciSource
+    from publish_all.repositories.oci_reader import OciReader
+
+    repository = _repository(config, opened, opened.credentials)
+    if isinstance(repository, DirectoryRepository):
+        return DirectorySource(repository.name, repository.root)
+    if not isinstance(repository, OciRepository):
+        msg = f"{repository.name} can't be served"
+        raise UsageError(msg)
+    place = repository.place
+    reader = OciReader(place, repository.registry, cache=Manifests(cache, place.registry))
+    login = (lambda project: repository.login(project, Purpose.READ)) if own else None
+    return OciSource(repository.name, reader, repository.registry, own=login)
+
+
+def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:
+    return make_repository(
+        config, credentials=credentials, session=opened.session, data_dir=opened.folders.data
+    )
+
+
+def _ensure_one_scope(sources: Sequence[IndexSource]) -> None:
+    """A client's password is for one registry; it is not shown to another."""
+    scopes = {origin(each.scope): each.scope for each in sources if each.scope is not None}
+    if len(scopes) > 1:
+        msg = (
+            f"what a client says of itself would be shown to several registries: {', '.join(scopes.values())}"
+        )
+        raise UsageError(
+            msg,
+            hint="Serve each on its own, or read them with your own credentials: --own-credentials, or a password "
+            "for clients in PUBLISH_ALL_SERVE_PASSWORD.",
+        )
+
+
+def _proxied(routing: Routing, opened: Connection) -> IndexSource | None:
+    from publish_all.index.fallback_source import FallbackSource
+
+    if routing.fallback is None or not routing.fallback.proxy:
+        return None
+    return FallbackSource(routing.fallback, opened.session)
+
+
+def _uploads(
+    config: RepositoryConfig,
+    options: IndexOptions,
+    opened: Connection,
+    service: IndexService,
+    folder: Path,
+    *,
+    own: bool,
+) -> Uploads | None:
+    """Where uploads go: to the first repository, in the client's name, or in ours for who knows the password."""
+    from publish_all.index.upload import Uploads, VisitorCredentials
+
+    passes_on = config.kind is RepositoryKind.OCI and not own
+    if not options.takes_uploads or not (passes_on or options.password is not None):
+        return None
+
+    def repository_for(visitor: Visitor) -> Repository:
+        return _repository(config, opened, VisitorCredentials(visitor) if passes_on else opened.credentials)
+
+    return Uploads(service, repository_for, folder=folder, passes_on=passes_on, limit=options.upload_limit)
+
+
+def _cache_dir() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("publish-all", appauthor=False) / "index"
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        msg = f"the cache folder {folder} can't be made: {error.strerror or error}"
+        raise UsageError(msg, hint="Choose another one with --cache-dir.") from error
+    return folder

@@ -1,0 +1,48 @@
+"""Serve an index over repositories until stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from publish_all._urls import is_loopback
+from publish_all.commands.index import IndexOptions, ensure_installed, open_index
+from publish_all.errors import UsageError
+from publish_all.events import Listener, Note, ignore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeOptions:
+    """What to serve, and where. `port` 0 is any free one."""
+
+    index: IndexOptions
+    host: str = "127.0.0.1"
+    port: int = field(default=8080)
+
+
+def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `PublishAllError`."""
+    ensure_installed()
+    from publish_all.index.running import listen, run
+
+    _ensure_guarded(options)
+    with open_index(options.index, listener=listener) as index:
+        bound = listen(options.host, options.port)
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        url = f"http://{host}:{bound.getsockname()[1]}"
+        listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
+        if index.fallback is not None:
+            names = ", ".join(index.private)
+            listener(Note(message=f"{names}: from here only; all other names: from {index.fallback} only"))
+        run(index.app, bound)
+
+
+def _ensure_guarded(options: ServeOptions) -> None:
+    """Our own credentials must not serve everybody who can reach this machine."""
+    own = options.index.own_credentials and options.index.password is None
+    if own and not is_loopback(options.host):
+        msg = f"with --own-credentials everybody who reaches {options.host} could read what you may read"
+        raise UsageError(
+            msg,
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or leave "
+            "--own-credentials out, so that each client is asked for its own.",
+        )
