@@ -20,6 +20,7 @@ from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import SigningError
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of
+from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.distributions.metadata import form_fields
@@ -153,12 +154,13 @@ class LegacyRepository:
         return outcome
 
     def _credential_error(self, outcome: UploadOutcome, attempt: Attempt) -> CredentialError:
-        finding = outcome.findings[0]
-        hint = finding.hint
         if attempt.credential is None:
-            looked = [each.source for each in self._credentials.trace(self._request(None)) if not each.found]
-            hint += f" Looked in: {', '.join(looked)}." if looked else ""
-        return CredentialError(f"{finding.message} ({finding.where})", hint=hint, findings=outcome.findings)
+            request = self._request(None)
+            return explain_missing(request, self._credentials.trace(request))
+        finding = outcome.findings[0]
+        return CredentialError(
+            f"{finding.message} ({finding.where})", hint=finding.hint, findings=outcome.findings
+        )
 
     # --- upload
 
