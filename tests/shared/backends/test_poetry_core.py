@@ -129,9 +129,14 @@ def test_the_metadata_hooks_say_the_version(
         name = getattr(ours, hook)(str(folder))
         assert name == "my_demo-1.2.3.dist-info"
         assert "\nVersion: 1.2.3\n" in (folder / name / "METADATA").read_text()
-    assert ours.get_requires_for_build_wheel() == []
-    assert ours.get_requires_for_build_sdist() == []
-    assert ours.get_requires_for_build_editable() == []
+
+
+@pytest.mark.parametrize("hook", ["wheel", "sdist", "editable"])
+def test_poetry_core_is_asked_for_where_it_is_not_there(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = getattr(ours, f"get_requires_for_build_{hook}")
+    assert asked() == []
+    monkeypatch.setattr(ours, "find_spec", lambda _: None)
+    assert asked({"some": "setting"}) == ["poetry-core>=2.1"]
 
 
 def test_nothing_is_written_to_the_tree(

@@ -6,15 +6,18 @@ What is on disk stays as it is. This module imports poetry-core, so it is import
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poetry.core.factory import Factory
+from poetry.core.masonry import api
 from poetry.core.masonry.builders.sdist import SdistBuilder
 
 from publish_all import _process
 from publish_all._process import Run
+from publish_all.errors import PublishAllError
 from publish_all.version.settings import settings_for_build
 from publish_all.version.source import resolve
 from publish_all.version.static import asks_us, table
@@ -43,6 +46,33 @@ def states_version(
 def _of_poetry(values: Mapping[str, Any]) -> bool:
     """Whether the version is left open to Poetry itself: dynamic, with `[tool.poetry].version`."""
     return "version" in table(values, "tool", "poetry") and not asks_us(values)
+
+
+class VersionedFactory(Factory):
+    """Reads a project whose version publish-all knows. The project is the current folder (PEP 517)."""
+
+    @classmethod
+    def validate(cls, toml_data: dict[str, Any], strict: bool = False) -> dict[str, list[str]]:
+        try:
+            states_version(toml_data, root=Path.cwd(), environment=os.environ)
+        except PublishAllError as error:
+            # Frontends show the last line of a traceback and know no hints.
+            message = f"{error.message}\n{error.hint}" if error.hint else error.message
+            raise RuntimeError(message) from error
+        return super().validate(toml_data, strict)
+
+
+@contextmanager
+def told_the_version() -> Iterator[None]:
+    """While this lasts, poetry-core's PEP 517 hooks know the version."""
+    names = vars(api)
+    ours = {"Factory": VersionedFactory, "SdistBuilder": StaticSdistBuilder}
+    theirs = {name: names[name] for name in ours}
+    names.update(ours)
+    try:
+        yield
+    finally:
+        names.update(theirs)
 
 
 class StaticSdistBuilder(SdistBuilder):
