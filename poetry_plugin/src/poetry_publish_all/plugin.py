@@ -9,9 +9,15 @@ from poetry.plugins.application_plugin import ApplicationPlugin
 
 if TYPE_CHECKING:
     from cleo.commands.command import Command
+    from cleo.events.console_command_event import ConsoleCommandEvent
     from cleo.events.event import Event
     from cleo.events.event_dispatcher import EventDispatcher
     from poetry.console.application import Application
+
+
+TAKEN_OVER = ("publish", "version")
+PRIORITY = 10
+"""Before Poetry's own listeners, which read the project, and have 0."""
 
 
 class PublishAllPlugin(ApplicationPlugin):
@@ -29,7 +35,7 @@ class PublishAllPlugin(ApplicationPlugin):
         self._listen(application)
 
     def _listen(self, application: Application) -> None:
-        """`poetry publish` learns of our repositories just before it runs."""
+        """Poetry's own commands learn of our versions and repositories just before they run."""
         from cleo.events.console_command_event import ConsoleCommandEvent
         from cleo.events.console_events import COMMAND, TERMINATE
         from cleo.events.console_terminate_event import ConsoleTerminateEvent
@@ -40,18 +46,29 @@ class PublishAllPlugin(ApplicationPlugin):
         exit_codes: list[int] = []
 
         def prepare(event: Event, _: str, __: EventDispatcher) -> None:
-            if isinstance(event, ConsoleCommandEvent) and event.command.name == "publish":
-                from poetry_publish_all.publish import prepare_publish
-
-                code = prepare_publish(application, event)
+            if isinstance(event, ConsoleCommandEvent):
+                code = _prepare(application, event)
                 exit_codes.extend(() if code is None else (code,))
 
         def terminate(event: Event, _: str, __: EventDispatcher) -> None:
-            if exit_codes and isinstance(event, ConsoleTerminateEvent) and event.command.name == "publish":
+            # `publish --build` runs `build` inside: only what was taken over has a code of ours.
+            if exit_codes and isinstance(event, ConsoleTerminateEvent) and event.command.name in TAKEN_OVER:
                 event.set_exit_code(exit_codes.pop())
 
-        dispatcher.add_listener(COMMAND, prepare)
+        dispatcher.add_listener(COMMAND, prepare, PRIORITY)
         dispatcher.add_listener(TERMINATE, terminate)
+
+
+def _prepare(application: Application, event: ConsoleCommandEvent) -> int | None:
+    """None where Poetry's own command goes on, else the exit code of what was done in its place."""
+    from poetry_publish_all.version import prepare_version
+
+    code = prepare_version(application, event)
+    if code is not None or event.command.name != "publish":
+        return code
+    from poetry_publish_all.publish import prepare_publish
+
+    return prepare_publish(application, event)
 
 
 def _factory(name: str, as_name: str) -> Callable[[], Command]:

@@ -247,3 +247,25 @@ def test_registers_a_repository_with_another_tool(project: Path, tmp_path: Path)
     assert (ended.code, ended.out) == (0, ""), ended.err
     assert "https://pypi.corp.example/legacy/" in (tmp_path / "home" / ".pypirc").read_text(encoding="utf-8")
     assert run(project, "repositories", "--register", "conda").code == 2
+
+
+def test_prints_the_version_and_nothing_else(project: Path) -> None:
+    ended = run(project, "version")
+    assert (ended.code, ended.out, ended.err) == (0, "1.0\n", "")
+
+
+def test_writes_the_version_into_all_places_and_compares_them(project: Path) -> None:
+    path = project / "pyproject.toml"
+    text = path.read_text(encoding="utf-8") + '\n[tool.publish-all.version]\nsync = ["demo/__init__.py"]\n'
+    path.write_text(text, encoding="utf-8")
+    module = project / "demo" / "__init__.py"
+    module.write_text('__version__ = "0.9"  # keep\n', encoding="utf-8")
+    ended = run(project, "version", "--check")
+    assert ended.code == 4
+    assert "demo/__init__.py:1" in ended.err
+    assert run(project, "publish").code == 4
+    assert run(project, "version", "--set", "1.1").out == "1.1\n"
+    assert module.read_text(encoding="utf-8") == '__version__ = "1.1"  # keep\n'
+    assert path.read_text(encoding="utf-8") == text.replace('version = "1.0"', 'version = "1.1"')
+    assert run(project, "version", "--check").code == 0
+    assert run(project, "version", "--set", "1.2", "--sync").code == 2

@@ -36,6 +36,9 @@ class PublishCommand(ConnectingCommand):
         option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
         option("no-build", None, "Publish what was built before (the manifest's files).", flag=True),
         allow_missing_option(),
+        option(
+            "allow-dirty", None, "Publish to PyPI with uncommitted changes in the working tree.", flag=True
+        ),
         option("fresh", None, "Start over: forget an unfinished run, and build again.", flag=True),
         option(
             "from",
@@ -99,6 +102,7 @@ Examples:
             dry_run=bool(self.option("dry-run")),
             skip_existing=bool(self.option("skip-existing")),
             build=not self.option("no-build"),
+            allow_dirty=bool(self.option("allow-dirty")),
             allow_missing=bool(self.option("allow-missing")),
             fresh=bool(self.option("fresh")),
             jobs=int(jobs) if jobs is not None else None,

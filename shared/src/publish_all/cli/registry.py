@@ -21,6 +21,7 @@ COMMANDS = {
     "repositories": "publish_all.cli.repositories:RepositoriesCommand",
     "serve": "publish_all.cli.serve:ServeCommand",
     "variants": "publish_all.cli.variants:VariantsCommand",
+    "version": "publish_all.cli.version:VersionCommand",
 }
 
 

@@ -14,7 +14,7 @@ from publish_all.checks.audience import Audience
 from publish_all.commands.before import run_before_publish
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files, run_checks
-from publish_all.commands.context import Surroundings, project_variants
+from publish_all.commands.context import Surroundings, project_variants, project_version
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.commands.gather import (
     Gathered,
@@ -43,6 +43,7 @@ from publish_all.upload.plan import Destination, Plan, plan
 from publish_all.upload.preflight import Preflight, describe, preflight
 from publish_all.upload.verify import VerifyOptions
 from publish_all.variants.variant import BuildVariant
+from publish_all.version.guard import release_findings
 
 DEFAULT_JOBS = 8
 REHEARSAL = "testpypi"
@@ -75,6 +76,7 @@ class PublishOptions:
     skip_existing: bool = False
     build: bool = True
     allow_missing: bool = False
+    allow_dirty: bool = False
     fresh: bool = False
     source: str | None = None
     releases: tuple[str, ...] = ()
@@ -134,6 +136,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         destinations = _destinations(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
+        _check_version(config, planned, options, listener)
         if config is not None and not options.dry_run:
             run_before_publish(config, around=options.around, listener=listener)
         return _upload(planned, options, journal, listener)
@@ -299,6 +302,34 @@ def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> N
         count = len(result.errors)
         msg = f"{count} {'check' if count == 1 else 'checks'} failed; nothing was uploaded"
         raise CheckError(msg, findings=result.errors)
+
+
+def _check_version(
+    config: ProjectConfig | None, planned: Plan, options: PublishOptions, listener: Listener
+) -> None:
+    """What the working tree and its tags have against this version. Raises `CheckError`.
+
+    Files that were named, or that come from another repository, are not of this working tree.
+    """
+    if config is None or options.files or options.source is not None:
+        return
+    version = project_version(config, around=options.around, listener=listener)
+    if version is None:
+        return
+    findings = release_findings(
+        config,
+        version,
+        pypi=any(each.repository.name == "pypi" for each in planned.repositories),
+        allow_dirty=options.allow_dirty,
+        environment=options.around.environment,
+        run=options.around.run,
+    )
+    for finding in findings:
+        listener(Found(finding=finding))
+    errors = tuple(each for each in findings if each.severity is Severity.ERROR)
+    if errors:
+        msg = f"the version {version.text} cannot be published from here; nothing was uploaded"
+        raise CheckError(msg, findings=errors)
 
 
 def _unique(planned: Plan) -> tuple[Distribution, ...]:

@@ -1,0 +1,106 @@
+"""`publish-all version`, `poetry publish-all version`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cleo.helpers import option
+from cleo.io.inputs.option import Option
+from cleo.io.outputs.output import Type as OutputType
+
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import format_option
+from publish_all.commands.version import VersionOptions, VersionResult, version
+from publish_all.events import Note
+from publish_all.reporting.reporter import Reporter
+from publish_all.results import Listing
+from publish_all.version.release import ReleasePlan
+
+
+class VersionCommand(UseCaseCommand):
+    name = "version"
+    description = "Tells the version, and keeps all the places that say it in step."
+    options: ClassVar[list[Option]] = [
+        option("explain", None, "Say how the version came about.", flag=True),
+        option("check", None, "Compare all places; exit code 4 if one says another version.", flag=True),
+        option("sync", None, "Write the version into all places, or into none.", flag=True),
+        option("set", None, "Set the version at its source, and in all places.", flag=False),
+        option("release", None, "Write all places, commit and tag.", flag=False),
+        option("dry-run", None, "With --sync, --set and --release: say what would be written.", flag=True),
+        format_option(),
+    ]
+    help = """\
+Prints the version and nothing else, for use in scripts. With other options it compares or writes
+the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --explain</c1>
+  <c1>{command_full_name} --check</c1>
+  <c1>{command_full_name} --set 1.3.0</c1>
+  <c1>{command_full_name} --release 1.3.0</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        options = VersionOptions(
+            directory=self.directory,
+            check=bool(self.option("check")),
+            sync=bool(self.option("sync")),
+            set_to=self.text("set"),
+            release=self.text("release"),
+            dry_run=bool(self.option("dry-run")),
+            confirm=self._confirm,
+        )
+        result = version(options, listener=reporter.listener)
+        if self.option("format") == "json":
+            reporter.show(_listing(result))
+        else:
+            for line in self._notes(result, options):
+                reporter.listener(Note(message=line))
+            self.io.write_line(result.text, type=OutputType.RAW)
+        return result.exit_code
+
+    def _confirm(self, plan: ReleasePlan) -> bool:
+        for line in _release_lines(plan):
+            self.io.write_error_line(line, type=OutputType.RAW)
+        return not self.io.is_interactive() or bool(self.confirm("Do this?", default=True))
+
+    def _notes(self, result: VersionResult, options: VersionOptions) -> Iterator[str]:
+        if self.option("explain") and result.version is not None:
+            yield f"from {result.version.source}"
+            yield from result.version.explanation
+        if options.check and not result.findings:
+            count = len(result.places)
+            agreed = f"{count} {'place agrees' if count == 1 else 'places agree'}"
+            yield agreed if result.compared else "not compared: between tags no file can hold its own version"
+        if result.release is not None:
+            yield f"push it with: {result.release.push}" if result.released else "nothing was done"
+            return
+        verb = "would say" if options.dry_run else "says"
+        for place in result.changed:
+            yield f"{place.where} {verb} {result.text} (was {place.says})"
+
+
+def _release_lines(plan: ReleasePlan) -> Iterator[str]:
+    yield f"release {plan.version}" + (f", after {plan.since}" if plan.since else "")
+    for place in plan.changes:
+        yield f"  write   {place.where}: {place.says} becomes {plan.version}"
+    if plan.changes:
+        yield f"  commit  {plan.commit_message}"
+    yield f"  tag     {plan.tag}"
+
+
+def _listing(result: VersionResult) -> Listing:
+    known = result.version
+    row = (
+        result.text,
+        known.source if known is not None else "",
+        known.tag or "" if known is not None else "",
+        "; ".join(known.explanation) if known is not None else "",
+        "; ".join(f"{each.where}: {each.says}" for each in result.places),
+        "; ".join(each.where for each in result.changed),
+    )
+    columns = ("version", "source", "tag", "explanation", "places", "changed")
+    return Listing(kind="version", columns=columns, rows=(row,))
