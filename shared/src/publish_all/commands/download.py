@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.registries import open_registry, project_around
+from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, RepositoryError, UsageError
 from publish_all.events import Listener, StepStarted, ignore
@@ -60,6 +60,7 @@ class _Wanted:
     login: Login | None
 
 
+@refusals_told()
 def download(options: DownloadOptions, *, listener: Listener = ignore) -> tuple[DownloadedFile, ...]:
     """Fetch all files of the releases, each checked by its sha256; dependencies are not looked at.
 

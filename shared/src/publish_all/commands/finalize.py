@@ -10,7 +10,7 @@ from threading import Event
 
 from publish_all._http_errors import HttpError
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.registries import open_registry, project_around
+from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.errors import (
     ConflictError,
     PartialPublishError,
@@ -39,6 +39,7 @@ class FinalizeOptions:
     clock: Clock = field(default_factory=Clock)
 
 
+@refusals_told()
 def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[PushedRelease, ...]:
     """List all files of the receipts; what is listed already stays. The releases that are listed now.
 

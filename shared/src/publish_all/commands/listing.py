@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.registries import open_registry, project_around
+from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError
@@ -38,6 +38,7 @@ class ListResult:
     absent: tuple[NormalizedName, ...]
 
 
+@refusals_told()
 def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListResult:
     """Look into a registry. Raises `PublishAllError`."""
     config = project_around(options.directory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +11,10 @@ from publish_all.commands.context import open_project
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import UsageError
+from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Listener
 from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_replies import RefusedError
 
 DEFAULT = "github"
 
@@ -35,3 +38,14 @@ def open_registry(
 def project_around(directory: Path) -> ProjectConfig | None:
     """The project at or above a folder; None where there is none."""
     return open_project(directory) if search_pyproject(directory) is not None else None
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Turn a registry's refusal of who asks into a `CredentialError`, which has an exit code of its own."""
+    try:
+        yield
+    except RefusedError as error:
+        if not error.unauthorized:
+            raise
+        raise CredentialError(error.message, hint=error.hint, findings=error.findings) from error

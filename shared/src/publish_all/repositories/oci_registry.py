@@ -129,9 +129,10 @@ class OciRegistry:
         *,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        again: bool = True,
     ) -> Reply:
-        """One request, once more with a new token if the registry does not take the old one any longer."""
-        for last in (False, True):
+        """One request, if `again` once more with a new token where the registry does not take the old one."""
+        for last in (False, True) if again else (True,):
             reply = self._session.request(
                 method,
                 url,
@@ -257,8 +258,9 @@ class OciPackage:
         """See whether we may write here: begin an upload and give it up again. Nothing is stored."""
         place = self._begin()
         if place is not None:
-            # That giving up is not supported, as by GitHub, does no harm: the upload ends by itself.
-            self._registry.send("DELETE", place, self._asked)
+            # That giving up is not supported, as by GitHub, or not allowed with this scope, does no harm:
+            # the upload ends by itself.
+            self._registry.send("DELETE", place, self._asked, again=False)
 
     @contextmanager
     def blob(self, digest: str, *, byte_range: str | None = None) -> Iterator[Download]:
