@@ -120,7 +120,7 @@ def test_killed_runs_are_finished_long(with_each) -> None:
 
 
 def survives_an_outage(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
-    proxy.dead_after = random.Random(seed).randint(5, 30)
+    proxy.dead_after = random.Random(seed).randint(8, 15)
     done = project.publish()
     assert done.returncode in (1, 5), done
     assert done.seconds < BOUND_SECONDS, done
