@@ -269,3 +269,19 @@ def test_writes_the_version_into_all_places_and_compares_them(project: Path) -> 
     assert path.read_text(encoding="utf-8") == text.replace('version = "1.0"', 'version = "1.1"')
     assert run(project, "version", "--check").code == 0
     assert run(project, "version", "--set", "1.2", "--sync").code == 2
+
+
+def test_check_tells_what_it_finds_and_where(project: Path) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(
+            "[tool.publish-all.variants.lite]\n",
+            '[tool.publish-all.variants.lite]\nlocal-version = "cu126"\ndescription = "Lite"\n',
+        ),
+        encoding="utf-8",
+    )
+    ended = run(project, "check", "--variant", "lite", "-r", "pypi")
+    assert ended.code == 4
+    assert "local-version" in ended.err
+    assert "demo_lite-1.0+cu126" in ended.err
+    assert "error" in ended.out

@@ -17,7 +17,7 @@ from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, UsageError
-from publish_all.events import Listener, StepStarted, ignore
+from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.select import capabilities_of
 from publish_all.results import CheckedSubject, CheckSummary
@@ -77,7 +77,10 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
             folders=options.around.places(),
         )
         names = options.repositories or (config.publish_to if config is not None else ())
-        return run_checks(distributions, audience(config, known, names))
+        result = run_checks(distributions, audience(config, known, names))
+    for finding in result.findings:
+        listener(Found(finding=finding))
+    return result
 
 
 def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
