@@ -10,7 +10,7 @@ import pytest
 from harness.corp import listed, state_corp
 from harness.environments import ROOT
 from harness.hosts import Host
-from harness.process import make_venv, pip_install, run
+from harness.process import make_venv, pip_install, run, uv_install
 from harness.projects import built, git_status, members
 from harness.servers import Server
 
@@ -164,19 +164,7 @@ def test_published_variants_install_and_import(
     if installer == "pip":
         pip_install(python, "--no-deps", "--index-url", simple, distribution, environment=environment)
     else:
-        uv = newest_hatch.program.with_name("uv")
-        install = [
-            uv,
-            "pip",
-            "install",
-            "--python",
-            python,
-            "--no-deps",
-            "--default-index",
-            simple,
-            distribution,
-        ]
-        run(install, cwd=tmp_path, environment=environment, check=True)
+        uv_install(python, "--no-deps", "--default-index", simple, distribution, environment=environment)
     code = f"import importlib.metadata as m; print(m.version({distribution!r}))"
     done = run([python, "-c", code], cwd=tmp_path, environment=environment, check=True)
     assert done.stdout.strip()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.hosts import Host
-from harness.process import make_venv, pip_install, run
+from harness.process import make_venv, pip_install, run, uv_install
 
 HEAVY = {"requests", "keyring", "cleo", "rich"}
 # Runs in every interpreter of the environment, the build backend's process included, and tells at its end.
@@ -87,7 +87,7 @@ def test_a_build_loads_nothing_heavy(pyproject: str, tmp_path: Path, environment
     (project / "light" / "__init__.py").write_text('__version__ = "1.2.3"\n')
     python = make_venv(tmp_path / "venv", environment)
     wanted = ["publish-all[cli]", "build", "hatchling", "poetry-core"]
-    pip_install(python, *wanted, environment=environment)
+    uv_install(python, *wanted, environment=environment)
     purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(
         run([python, "-c", purelib], cwd=tmp_path, environment=environment, check=True).stdout.strip()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.environments import wheelhouse
+from harness.environments import installed, wheelhouse
 
 # What a child needs to find its programs, and to reach the package registry as this machine does.
 _PASSED_ON = re.compile(
@@ -171,11 +171,18 @@ class ServerProcess:
 
 
 def make_venv(folder: Path, environment: Mapping[str, str]) -> Path:
-    """A fresh virtual environment with nothing but pip; gives its interpreter."""
-    run([sys.executable, "-m", "venv", folder], cwd=folder.parent, environment=environment, check=True)
+    """A fresh virtual environment with nothing but pip; gives its interpreter. uv makes it in no time."""
+    command = [installed("dev", "uv"), "venv", "-q", "--seed", "--python", sys.executable, folder]
+    run(command, cwd=folder.parent, environment=environment, check=True)
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
 
 
 def pip_install(python: Path, *arguments: str | Path, environment: Mapping[str, str]) -> Result:
     command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments]
+    return run(command, cwd=python.parent, environment=environment, check=True)
+
+
+def uv_install(python: Path, *arguments: str | Path, environment: Mapping[str, str]) -> Result:
+    """As `pip_install` where it does not matter who installs: faster."""
+    command = [installed("dev", "uv"), "pip", "install", "-q", "--python", python, *arguments]
     return run(command, cwd=python.parent, environment=environment, check=True)
