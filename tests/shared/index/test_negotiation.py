@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from publish_all.index.negotiation import Form, NotSatisfiableError, byte_range, form_of, same_etag
+
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "application/vnd.pypi.simple.v1+html"
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        (None, Form.TEXT_HTML),
+        ("", Form.TEXT_HTML),
+        ("*/*", Form.TEXT_HTML),
+        (JSON, Form.JSON),
+        (f"{JSON}, {HTML}; q=0.1, text/html; q=0.01", Form.JSON),
+        (f"text/html;q=0.1, {HTML};q=0.2", Form.HTML),
+        ("application/vnd.pypi.simple.latest+json", Form.JSON),
+        (f"{JSON};q=0, text/html", Form.TEXT_HTML),
+        (f"{JSON};q=nonsense, text/html;q=0.001", Form.TEXT_HTML),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", Form.TEXT_HTML),
+        ("image/png", None),
+        (f"{JSON};q=0", None),
+        (";;;,,,=", None),
+    ],
+)
+def test_gives_the_form_that_is_liked_best(accept: str | None, form: Form | None) -> None:
+    assert form_of(accept) is form
+
+
+@pytest.mark.parametrize(
+    ("header", "same"),
+    [
+        (None, False),
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b", "a"', True),
+        ("*", True),
+        ('"b"', False),
+        ("a", False),
+    ],
+)
+def test_knows_what_a_client_has(header: str | None, same: bool) -> None:
+    assert same_etag(header, '"a"') is same
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (None, None),
+        ("bytes=0-9", (0, 9)),
+        ("bytes=5-", (5, 99)),
+        ("bytes=-10", (90, 99)),
+        ("bytes=-1000", (0, 99)),
+        ("bytes=90-1000", (90, 99)),
+        ("bytes=9-5", None),
+        ("bytes=-", None),
+        ("bytes=a-b", None),
+        ("bytes=0-1,3-4", None),
+        ("bytes=" + "9" * 400 + "-", None),
+        ("lines=0-1", None),
+        ("bytes=-0x5", None),
+    ],
+)
+def test_takes_one_range_or_the_whole(header: str | None, found: tuple[int, int] | None) -> None:
+    assert byte_range(header, 100) == found
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=500-600", "bytes=-0"])
+def test_refuses_ranges_behind_the_end(header: str) -> None:
+    with pytest.raises(NotSatisfiableError):
+        byte_range(header, 100)
+
+
+def test_an_empty_file_has_no_range() -> None:
+    with pytest.raises(NotSatisfiableError):
+        byte_range("bytes=0-", 0)
