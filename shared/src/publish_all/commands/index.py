@@ -167,6 +167,7 @@ def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, o
     from publish_all.index.directory_source import DirectorySource
     from publish_all.index.oci_source import OciSource
     from publish_all.repositories.oci_reader import OciReader
+    from publish_all.repositories.oci_registry import OciRegistry
 
     repository = _repository(config, opened, opened.credentials)
     if isinstance(repository, DirectoryRepository):
@@ -177,7 +178,14 @@ def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, o
     place = repository.place
     reader = OciReader(place, repository.registry, cache=Manifests(cache, place.registry))
     login = (lambda project: repository.login(project, Purpose.READ)) if own else None
-    return OciSource(repository.name, reader, repository.registry, own=login)
+    return OciSource(
+        repository.name,
+        reader,
+        repository.registry,
+        # A client of its own, which does not know yet what the registry said before.
+        knock=lambda: OciRegistry(place.registry, opened.session).open,
+        own=login,
+    )
 
 
 def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:

@@ -27,7 +27,7 @@ from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
-"""The server's own credential for a project (None: for the list of all). Raises `CredentialError`."""
+"""The server's own credential for a project (None: for the list of all). Raises `CredentialError`, `HttpError`."""
 
 _PROJECTS_KEPT = 512
 
@@ -37,15 +37,23 @@ _Releases: TypeAlias = Mapping[str, PackageRelease]
 class OciSource:
     """The packages at one place of a registry.
 
-    In the name of each visitor, or with `own` in the server's own, whoever visits.
+    In the name of each visitor, or with `own` in the server's own, whoever visits. `knock` raises
+    `HttpError` unless a registry answers.
     """
 
     def __init__(
-        self, name: str, reader: OciReader, registry: OciRegistry, *, own: Own | None = None
+        self,
+        name: str,
+        reader: OciReader,
+        registry: OciRegistry,
+        *,
+        knock: Callable[[], object],
+        own: Own | None = None,
     ) -> None:
         self.name = name
         self._reader = reader
         self._registry = registry
+        self._knock = knock
         self._own = own
         self._known: OrderedDict[tuple[NormalizedName, Login | None], _Releases] = OrderedDict()
         self._lock = threading.Lock()
@@ -82,7 +90,7 @@ class OciSource:
 
     def ready(self) -> None:
         with self._troubles(None):
-            self._registry.ping()
+            self._knock()
 
     def _releases(self, project: NormalizedName, login: Login | None) -> tuple[PackageRelease, ...]:
         """All that is there now, oldest first. What has not changed since the last time is not sent again."""
@@ -133,8 +141,9 @@ class OciSource:
         if self._own is not None:
             try:
                 return self._own(project)
-            except CredentialError as error:
-                raise SourceError(f"{self.name}: {error.message}", trouble=Trouble.DOWN) from error
+            except (CredentialError, HttpError) as error:
+                msg = f"{self.name}: {error.message}"
+                raise SourceError(msg, trouble=Trouble.DOWN, hint=error.hint) from error
         if visitor is None:
             return None
         return Login(username=visitor.username, secret=visitor.secret, origin="the request")

@@ -110,7 +110,7 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         interface="asgi3",
         lifespan="off",
         log_config=None,
-        log_level="critical",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -64,11 +64,15 @@ class Transfers:
         """
         if isinstance(content, LocalFile):
             return self._of_file(await self.blocking(lambda: content.path.open("rb")))
-        kept = await self.blocking(lambda: self._cache.open(content.scope, content.sha256))
+        key = (content.scope, content.sha256)
+        kept = await self.blocking(lambda: self._cache.open(*key))
         if kept is None and byte_range is not None:
             return await self._straight(content, byte_range)
         try:
-            arrival = self._arriving.get((content.scope, content.sha256))
+            arrival = self._arriving.get(key)
+            if kept is None and arrival is None:
+                # It may have come while we waited for the first look; from here to the fetch nothing waits.
+                kept = self._cache.open(*key)
             if not permitted and (kept is not None or arrival is not None):
                 await self.blocking(content.check)
             if kept is None:
