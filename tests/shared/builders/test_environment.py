@@ -128,6 +128,47 @@ def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_
     assert str(tmp_path) in done.stdout
 
 
+def test_installers_keep_what_indexes_need_and_no_other_secret():
+    kept = {
+        "PATH": "p",
+        "PIP_INDEX_URL": "https://user:password@corp.example/simple",
+        "PIP_KEYRING_PROVIDER": "subprocess",
+        "UV_INDEX": "corp=https://corp.example/simple",
+        "UV_INDEX_CORP_PASSWORD": "of-the-index",
+        "UV_DEFAULT_INDEX": "https://corp.example/simple",
+        "UV_EXTRA_INDEX_URL": "https://other.example/simple",
+        "NETRC": "n",
+        "HTTPS_PROXY": "http://proxy.example",
+    }
+    dropped = {
+        "PUBLISH_ALL_PYPI_TOKEN": "t",
+        "PUBLISH_ALL_PYPI_TOKEN_FOR_DEMO": "t",
+        "POETRY_PYPI_TOKEN_PYPI": "t",
+        "POETRY_HTTP_BASIC_CORP_PASSWORD": "t",
+        "TWINE_PASSWORD": "t",
+        "HATCH_INDEX_AUTH": "t",
+        "UV_PUBLISH_TOKEN": "t",
+        "UV_PUBLISH_PASSWORD": "t",
+        "GITHUB_TOKEN": "t",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
+        "GIT_DIR": "g",
+    }
+    assert environment.for_installers(kept | dropped) == kept
+
+
+def test_installers_run_in_their_environment_and_this_process_gets_its_own_back(monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
+    before, seen = dict(os.environ), []
+
+    class Isolated:
+        def install(self, requirements):
+            seen.append((requirements, dict(os.environ)))
+
+    environment._install(Isolated(), ["demo"], {"PATH": "p"})
+    assert seen == [(["demo"], {"PATH": "p"})]
+    assert dict(os.environ) == before
+
+
 def test_the_publish_all_that_runs_is_not_fetched_again():
     lookup = {"publish-all": Installed("1.5")}.get
     assert environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"

@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,9 @@ _GIT_SETTINGS_KEPT = frozenset(
         "GIT_EXEC_PATH",
     }
 )
+
+# What pip and uv are told of indexes by, credentials included.
+_OF_INDEXES = re.compile(r"PIP_.*|UV_(.*_)?INDEX(_.*)?|NETRC", re.IGNORECASE)
 
 Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 
@@ -155,11 +159,12 @@ def interpreter_for(
         )
         return
     listener(EnvironmentChosen(isolated=True, reason=f"the build needs {missing}"))
+    installing = for_installers(environment)
     with _isolated(workspace) as isolated:
-        _install(isolated, _wanted(requirements, lookup))
+        _install(isolated, _wanted(requirements, lookup), installing)
 
         def add(more: Sequence[str]) -> bool:
-            _install(isolated, more)
+            _install(isolated, more, installing)
             return True
 
         executable = isolated.python_executable
@@ -196,13 +201,29 @@ def _isolated(workspace: Path) -> Iterator[DefaultIsolatedEnv]:
         raise BuildError(msg) from error
 
 
-def _install(isolated: DefaultIsolatedEnv, requirements: Sequence[str]) -> None:
+def _install(
+    isolated: DefaultIsolatedEnv, requirements: Sequence[str], environment: Mapping[str, str]
+) -> None:
     try:
-        isolated.install(requirements)
+        with _environment_of_this_process(environment):
+            isolated.install(requirements)
     except subprocess.CalledProcessError as error:
         msg = f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}"
         hint = "Is the package index reachable? Are the names and versions right?"
         raise BuildError(msg, hint=hint) from error
+
+
+@contextlib.contextmanager
+def _environment_of_this_process(environment: Mapping[str, str]) -> Iterator[None]:
+    """`build` gives its installers the environment of this process, and has no way to say another."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _said(error: subprocess.CalledProcessError) -> str:
@@ -221,6 +242,12 @@ def _installer() -> Any:
 def _here(environment: Mapping[str, str]) -> dict[str, str]:
     """For this interpreter: as it was started, but for secrets and what git hooks set."""
     return _without_git(scrubbed(environment))
+
+
+def for_installers(environment: Mapping[str, str]) -> dict[str, str]:
+    """For pip and uv, which run what a build requirement's sdist says: without secrets but those of their indexes."""
+    of_indexes = {name: value for name, value in environment.items() if _OF_INDEXES.fullmatch(name)}
+    return {**_here(environment), **of_indexes}
 
 
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
