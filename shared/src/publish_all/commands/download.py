@@ -70,7 +70,11 @@ def download(options: DownloadOptions, *, listener: Listener = ignore) -> tuple[
     config = project_around(options.directory)
     repository = open_registry(config, options.connection, listener=listener)
     wanted = [file for each in requirements for file in _wanted(repository, each, pre=options.pre)]
-    listener(StepStarted(step="fetch", detail=f"{repository.name}: {len(wanted)} files"))
+    listener(
+        StepStarted(
+            step="fetch", detail=f"{repository.name}: {len(wanted)} {'file' if len(wanted) == 1 else 'files'}"
+        )
+    )
     try:
         options.destination.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=options.destination, prefix=".publish-all-") as folder:

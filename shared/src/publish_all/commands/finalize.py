@@ -52,7 +52,12 @@ def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[
     )
     _check_urls(repository, releases)
     _check_conflicts(repository, releases)
-    listener(StepStarted(step="finalize", detail=f"{repository.name}: {len(releases)} releases"))
+    listener(
+        StepStarted(
+            step="finalize",
+            detail=f"{repository.name}: {len(releases)} {'release' if len(releases) == 1 else 'releases'}",
+        )
+    )
     failed: list[ReleaseOutcome] = []
     for release in releases:
         outcome = _list(repository, release, options)

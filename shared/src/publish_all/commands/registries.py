@@ -25,14 +25,14 @@ def open_registry(
     """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
     if not options.repositories and options.repository_url is None:
         options = replace(options, repositories=(DEFAULT,))
-    found = choose_destinations(config, options, listener=listener)
-    if len(found) != 1:
-        msg = f"this goes with one repository, not with {len(found)}"
+    if len(options.repositories) > 1:
+        msg = f"this goes with one repository, not with {', '.join(options.repositories)}"
         raise UsageError(msg, hint="Name one with -r.")
-    if not isinstance(found[0], OciRepository):
-        msg = f"{found[0].name} is no OCI registry, but of the kind {found[0].kind}"
+    (found,) = choose_destinations(config, options, listener=listener)
+    if not isinstance(found, OciRepository):
+        msg = f"{found.name} is no OCI registry, but of the kind {found.kind}"
         raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
-    return found[0]
+    return found
 
 
 def project_around(directory: Path) -> ProjectConfig | None:
