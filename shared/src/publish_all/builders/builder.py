@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from publish_all.config.model import Compression
 from publish_all.events import Listener
 from publish_all.variants.variant import BuildVariant
 
@@ -17,7 +18,8 @@ class BuildRequest:
 
     `kinds` is a subset of ("sdist", "wheel"), in the order in which to build; an sdist is left out for
     a variant whose `sdist` is False. `source_date_epoch` is seconds since 1970, None for the backend's
-    own stable default (a fixed date where the backend has none).
+    own stable default (a fixed date where the backend has none). `compression` is how wheels and sdists
+    of the backends that run in the worker are deflated.
     """
 
     root: Path
@@ -25,6 +27,7 @@ class BuildRequest:
     variants: tuple[BuildVariant, ...]
     kinds: tuple[str, ...] = ("sdist", "wheel")
     source_date_epoch: int | None = None
+    compression: Compression = Compression.DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,7 +25,9 @@ from publish_all.builders.hatchling_classes import (
     Table,
     has_hooks,
 )
+from publish_all.builders.hatchling_members import usable
 from publish_all.builders.hatchling_overlay import overlaid, plain
+from publish_all.builders.member_store import MemberStore
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -59,7 +61,8 @@ class HatchlingBuilder:
     then the sdist holds that file, with the version as dynamic as it is there.
 
     `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
-    build hooks speak to, hatchling's own by default.
+    build hooks speak to, hatchling's own by default. `store` deflates for all variants; without it, and
+    where this hatchling can't take from it, hatchling deflates for each.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class HatchlingBuilder:
         plugin_manager: PluginManager | None = None,
         app: Any = None,
         make_tree: MakeTree = SourceTree,
+        store: MemberStore | None = None,
     ) -> None:
         self._root = root.resolve()
         self._leave_out = tuple(leave_out)
@@ -78,6 +82,7 @@ class HatchlingBuilder:
         self._make_tree = make_tree
         self._tree = make_tree(self._root)
         self._prepared: tuple[BuildVariant, Path, Table] | None = None
+        self._store = store if store is not None and usable(store) else None
 
     @property
     def name(self) -> str:
@@ -112,6 +117,8 @@ class HatchlingBuilder:
         # Hooks make files, so what there is to ship is asked anew once they have run.
         hooks = has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
         fresh = self._make_tree(tree.root) if hooks else tree
+        if hooks and self._store is not None:
+            self._store.forget()
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
         with TemporaryDirectory(prefix="publish-all-") as folder:
             builder = self._builder(variant, kind, metadata, shipped, Path(folder))
@@ -149,6 +156,7 @@ class HatchlingBuilder:
         if kind == "wheel":
             made = OverlaidWheelBuilder(*arguments)
             made.tag = None if variant.wheel is None else variant.wheel.tag
+            made.store = self._store
         else:
             made = OverlaidSdistBuilder(*arguments)
             if isinstance(metadata, OverlaidMetadata):

@@ -21,6 +21,8 @@ from hatchling.builders.wheel import RecordFile, WheelArchive, WheelBuilder, Whe
 from hatchling.metadata.core import HatchMetadata, ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
+from publish_all.builders.hatchling_members import archives_from
+from publish_all.builders.member_store import MemberStore
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.variants.tag import WheelTag
 
@@ -144,9 +146,13 @@ class OverlaidSdistConfig(_ShippedOnlyConfig, SdistBuilderConfig):
 
 
 class OverlaidWheelBuilder(_ShippedOnly, WheelBuilder):
-    """`tag` is that of a platform wheel; None where hatchling and the project's hooks tell it."""
+    """`tag` is that of a platform wheel; None where hatchling and the project's hooks tell it.
+
+    `store` holds the files deflated; None to have hatchling deflate them.
+    """
 
     tag: WheelTag | None = None
+    store: MemberStore | None = None
 
     def get_default_build_data(self) -> dict[str, Any]:
         data = super().get_default_build_data()
@@ -157,7 +163,16 @@ class OverlaidWheelBuilder(_ShippedOnly, WheelBuilder):
     def build_standard(self, directory: str, **build_data: Any) -> str:
         if self.tag is not None:  # whatever the hooks have made of it
             build_data |= {"tag": str(self.tag), "pure_python": self.tag.is_pure}
-        return super().build_standard(directory, **build_data)
+        with archives_from(self.store):
+            return super().build_standard(directory, **build_data)
+
+    def recurse_included_files(self) -> Iterable[IncludedFile]:
+        found = super().recurse_included_files()
+        if self.store is None:
+            return found
+        listed = list(found)
+        self.store.expect(each.path for each in listed)
+        return listed
 
     @staticmethod
     def write_archive_metadata(

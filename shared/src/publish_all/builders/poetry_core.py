@@ -18,11 +18,13 @@ from poetry.core import __version__ as poetry_core_version
 from poetry.core.factory import Factory
 from poetry.core.masonry.builders.builder import BuildIncludeFile
 from poetry.core.masonry.builders.sdist import SdistBuilder
-from poetry.core.masonry.builders.wheel import WheelBuilder, wheel_file_template
+from poetry.core.masonry.builders.wheel import wheel_file_template
 from poetry.core.masonry.utils.module import Module
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
+from publish_all.builders.member_store import MemberStore
+from publish_all.builders.poetry_core_members import StoredWheelBuilder, usable
 from publish_all.builders.select import key_path, module_name, narrowed, pinned, poetry_default_package
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
@@ -42,12 +44,20 @@ class _Prepared:
 
 
 class PoetryCoreBuilder:
-    """`workspace` is a temporary folder for what the builder needs on disk; `stages` has its own."""
+    """`workspace` is a temporary folder for what the builder needs on disk; `stages` has its own.
 
-    def __init__(self, *, tree: SourceTree, stages: Stages, workspace: Path) -> None:
+    `store` deflates for all variants; without it, and where this poetry-core can't take from it,
+    poetry-core deflates for each.
+    """
+
+    def __init__(
+        self, *, tree: SourceTree, stages: Stages, workspace: Path, store: MemberStore | None = None
+    ) -> None:
         self._tree = tree
         self._stages = stages
         self._workspace = workspace
+        self._store = store
+        self._store_tried = False
         self._last: tuple[BuildVariant, _Prepared] | None = None
 
     @property
@@ -69,11 +79,23 @@ class PoetryCoreBuilder:
         poetry = _poetry(prepared.root, prepared.pyproject)
         if kind == "wheel":
             tag = None if variant.wheel is None else variant.wheel.tag
-            return _Wheel(poetry, prepared, tag=tag).build(output)
+            wheel = _Wheel(poetry, prepared, tag=tag)
+            wheel.store = self._usable_store(variant, prepared)
+            return wheel.build(output)
         resolved = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         resolved.parent.mkdir(parents=True, exist_ok=True)
         resolved.write_bytes(tomlkit.dumps(prepared.pyproject).encode())
         return Path(_Sdist(poetry, prepared, pyproject=resolved).build(output))
+
+    def _usable_store(self, variant: BuildVariant, prepared: _Prepared) -> MemberStore | None:
+        """The store, if poetry-core can take from it, which the first wheel tells."""
+        if self._store is not None and not self._store_tried:
+            self._store_tried = True
+            if not usable(lambda: _Wheel(_poetry(prepared.root, prepared.pyproject), prepared), self._store):
+                self._store = None
+        if self._store is not None and _has_script(variant):
+            self._store.forget()
+        return self._store
 
     def _prepared(self, variant: BuildVariant) -> _Prepared:
         """The sdist and the wheel of a variant are made of the same, unless a build script has written into it."""
@@ -172,7 +194,7 @@ def _poetry(root: Path, pyproject: Mapping[str, Any]) -> Poetry:
     return Poetry(resolved.path, resolved.poetry_config, package)
 
 
-class _Wheel(WheelBuilder):
+class _Wheel(StoredWheelBuilder):
     """`tag` is that of a platform wheel; None where poetry-core tells it."""
 
     def __init__(self, poetry: Poetry, prepared: _Prepared, *, tag: WheelTag | None = None) -> None:
@@ -196,7 +218,10 @@ class _Wheel(WheelBuilder):
             fp.write(f"Build: {self._stated_tag.build}\n")
 
     def find_files_to_add(self, exclude_build: bool = True) -> set[BuildIncludeFile]:
-        return _own_files(super().find_files_to_add(exclude_build), self._prepared, self._module)
+        found = _own_files(super().find_files_to_add(exclude_build), self._prepared, self._module)
+        if self.store is not None:
+            self.store.expect(str(each.path) for each in found)
+        return found
 
 
 class _Sdist(SdistBuilder):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
+from publish_all.config.model import Compression
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import BuildFinished, BuildStarted, Event, Note
 from publish_all.variants.tag import PlatformWheel, WheelTag
@@ -67,6 +69,7 @@ def request_from(plain: Mapping[str, Any]) -> BuildRequest:
         variants=tuple(variant_from(each) for each in plain["variants"]),
         kinds=tuple(plain["kinds"]),
         source_date_epoch=plain["source_date_epoch"],
+        compression=Compression(plain["compression"]),
     )
 
 
@@ -98,6 +101,8 @@ def _wheel_from(plain: Mapping[str, Any]) -> PlatformWheel:
 def _plain(value: object) -> object:
     if isinstance(value, WheelTag):
         return str(value)
+    if isinstance(value, enum.Enum):
+        return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

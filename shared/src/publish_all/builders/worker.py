@@ -20,10 +20,12 @@ from typing import IO, Any
 from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.described import described
+from publish_all.builders.member_store import MemberStore
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.config.model import Compression
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener
 from publish_all.variants.variant import BuildVariant
@@ -121,7 +123,7 @@ def build_all(
     `leave_out` names folders of the project which hold output. Raises `BuildError` and `ConfigurationError`.
     """
     _set_epoch(request.source_date_epoch)
-    builders = _Builders(request.root, leave_out, workspace)
+    builders = _Builders(request.root, leave_out, workspace, request.compression)
     found: list[BuiltFile] = []
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
         listener(_started(variant, kind))
@@ -156,7 +158,10 @@ def _set_epoch(epoch: int | None) -> None:
 class _Builders:
     """One builder per backend, made when first needed: what it reads of the project serves all variants."""
 
-    def __init__(self, root: Path, leave_out: Sequence[Path], workspace: Path) -> None:
+    def __init__(
+        self, root: Path, leave_out: Sequence[Path], workspace: Path, compression: Compression
+    ) -> None:
+        self._compression = compression
         self._leave_out = leave_out
         self._workspace = workspace
         self._tree = SourceTree(root, leave_out=leave_out)
@@ -175,15 +180,21 @@ class _Builders:
     def _make(self, backend: Backend) -> Builder:
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
+            from publish_all.builders.hatchling_members import STEP
 
-            return HatchlingBuilder(self._tree.root, leave_out=self._leave_out)
+            return HatchlingBuilder(self._tree.root, leave_out=self._leave_out, store=self._store(STEP))
         if backend is Backend.POETRY_CORE:
             from publish_all.builders.poetry_core import PoetryCoreBuilder
 
-            return PoetryCoreBuilder(tree=self._tree, stages=self._stages, workspace=self._workspace)
+            return PoetryCoreBuilder(
+                tree=self._tree, stages=self._stages, workspace=self._workspace, store=self._store(None)
+            )
         from publish_all.builders.pep517 import Pep517Builder
 
         return Pep517Builder(stages=self._stages)
+
+    def _store(self, step: int | None) -> MemberStore:
+        return MemberStore(self._tree.root, step=step, compression=self._compression)
 
 
 def _started(variant: BuildVariant, kind: str) -> BuildStarted:

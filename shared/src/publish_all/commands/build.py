@@ -90,6 +90,7 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
         variants=wanted,
         kinds=tuple(kind for kind in KINDS if kind in options.kinds),
         source_date_epoch=_source_date_epoch(options.around),
+        compression=config.compression,
     )
     result = run_build(request, listener=listener, environment=options.around.environment)
     manifest = write_manifest(

@@ -19,7 +19,7 @@ from publish_all.config.repositories import FIELDS
 
 DEFAULT = "default"
 
-_TOP = ("publish-to", "dist-dir", "include-base", "before-publish", "private", "sdist")
+_TOP = ("publish-to", "dist-dir", "include-base", "before-publish", "private", "sdist", "compression")
 _VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow", "fallback", "sync")
 
 

@@ -28,6 +28,13 @@ class RepositoryKind(enum.Enum):
     DIRECTORY = "directory"
 
 
+class Compression(enum.Enum):
+    """How the files of wheels and sdists are deflated: as the build backend does, or faster and a little larger."""
+
+    DEFAULT = "default"
+    FAST = "fast"
+
+
 class When(enum.Enum):
     """The values of `attestations` and `trusted-publishing`."""
 
@@ -160,6 +167,7 @@ class ProjectConfig:
     before_publish: tuple[str, ...] = ()
     private: bool = False
     sdist: bool | None = None
+    compression: Compression = Compression.DEFAULT
     repositories: Mapping[str, RepositoryConfig] = field(default_factory=empty)
     version: VersionConfig = field(default_factory=VersionConfig)
     variant_defaults: VariantConfig = field(default_factory=lambda: VariantConfig(variant=None))

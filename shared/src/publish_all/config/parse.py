@@ -10,6 +10,7 @@ from typing import Any
 from publish_all.config.builtin import canonical
 from publish_all.config.model import (
     EMPTY,
+    Compression,
     ProjectConfig,
     Scope,
     SyncPlace,
@@ -51,6 +52,7 @@ def parse_project(
         before_publish=table.strings("before-publish", _command_problem) or (),
         private=table.boolean("private") or _has_private_classifier(pyproject),
         sdist=table.boolean("sdist"),
+        compression=_compression(table),
         repositories=parse_repositories(table.table("repositories"), scope=Scope.PROJECT),
         version=_version(table.table("version")),
         variant_defaults=_variant_defaults(table.table("variant-defaults")),
@@ -84,6 +86,11 @@ def _destinations(table: Table, key: str) -> tuple[str, ...] | None:
                 key, f"names the repository {before!r} twice" + ("" if before == name else f" (as {name!r})")
             )
     return names
+
+
+def _compression(table: Table) -> Compression:
+    stated = table.choice("compression", tuple(each.value for each in Compression))
+    return Compression(stated) if stated else Compression.DEFAULT
 
 
 def _variant_defaults(table: Table | None) -> VariantConfig:

@@ -1,0 +1,81 @@
+"""hatchling's wheel archive, which takes its members from the store."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hatchling.builders.wheel as hatchling_wheel
+from hatchling.builders.plugin.interface import IncludedFile
+from hatchling.builders.utils import (
+    format_file_hash,
+    normalize_archive_path,
+    normalize_file_permissions,
+    set_zip_info_mode,
+)
+from hatchling.builders.wheel import WheelArchive
+
+from publish_all.builders.member_store import MemberStore
+from publish_all.builders.member_trial import agree
+from publish_all.builders.raw_zip import append
+
+# How many bytes hatchling hands to zlib at once.
+STEP = 16384
+
+
+class StoredArchive(WheelArchive):
+    """Writes what `WheelArchive` writes, with the members of files out of `store`."""
+
+    store: MemberStore | None = None
+
+    def add_file(self, included_file: IncludedFile) -> tuple[str, str, str]:
+        if self.store is None or not self.reproducible or self.time_tuple is None:
+            return super().add_file(included_file)
+        member = self.store.deflated(included_file.path)
+        if member is None:
+            return super().add_file(included_file)
+        path = normalize_archive_path(included_file.distribution_path)
+        info = zipfile.ZipInfo(path, self.time_tuple)
+        set_zip_info_mode(info, normalize_file_permissions(Path(included_file.path).stat().st_mode))
+        append(self.zf, info, member, self.store.blocks(member))
+        return path, f"sha256={format_file_hash(member.sha256)}", str(member.size)
+
+
+def _archive_class(store: MemberStore) -> type[StoredArchive]:
+    return type("WheelArchive", (StoredArchive,), {"store": store})
+
+
+@contextlib.contextmanager
+def archives_from(store: MemberStore | None) -> Iterator[None]:
+    """Within it, hatchling's wheel builder, which makes the archives of its module's class, makes ours."""
+    if store is None:
+        yield
+        return
+    own = hatchling_wheel.WheelArchive
+    module: Any = hatchling_wheel
+    module.WheelArchive = _archive_class(store)
+    try:
+        yield
+    finally:
+        module.WheelArchive = own
+
+
+def usable(store: MemberStore) -> bool:
+    """Whether this hatchling writes the same from the store as by itself."""
+    return agree(_sample_wheel, store)
+
+
+def _sample_wheel(files: Sequence[Path], store: MemberStore | None) -> tuple[bytes, Any]:
+    kind = WheelArchive if store is None else _archive_class(store)
+    with kind("sample-1", reproducible=True) as archive:
+        records = [
+            archive.add_file(IncludedFile(str(each), each.name, f"sample/{each.name}")) for each in files
+        ]
+    written = Path(archive.path)
+    try:
+        return written.read_bytes(), records
+    finally:
+        written.unlink()

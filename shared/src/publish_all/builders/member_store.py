@@ -1,0 +1,294 @@
+"""Each distinct file deflated once, however many wheels hold it.
+
+Backends read, hash and deflate every file again for each variant, and deflating is what takes the time.
+The store does it once per content, in threads, with the settings of the backend: what comes out are the
+bytes that the backend alone would write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import stat
+import tempfile
+import threading
+import time
+import weakref
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol, TypeAlias
+
+from publish_all.config.model import Compression
+from publish_all.errors import BuildError
+
+# Of bytes. zlib writes the same for pieces of this size as for the whole, because a multiple of 32 KiB is
+# asked for exactly when its window is full.
+_BLOCK = 1 << 18
+_IN_MEMORY = 1 << 23
+# A time stamp this near to now (in ns) does not tell whether the file changes again: FAT counts in 2 s.
+_UNSETTLED = 2_000_000_000
+_ISAL_LEVEL = 2
+
+
+class Deflater(Protocol):
+    """As `zlib.compressobj` gives it."""
+
+    def compress(self, data: bytes | memoryview | mmap.mmap, /) -> bytes: ...
+
+    def flush(self, mode: int = ..., /) -> bytes: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extent:
+    """Where in the temporary file some bytes are."""
+
+    offset: int
+    length: int
+
+
+Kept: TypeAlias = "bytes | Extent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A file as an archive holds it: a raw deflate stream (`chunks`), with what describes the content."""
+
+    crc: int
+    size: int
+    compressed_size: int
+    sha256: bytes
+    chunks: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Identity:
+    """Says that a file is still the one that was read. `ctime_ns` is there because hooks set the other time."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Spool:
+    """Keeps bytes for later: in memory up to a bound, beyond it in a temporary file. Threads may share it."""
+
+    def __init__(self, *, in_memory: int = _IN_MEMORY) -> None:
+        self._room = in_memory
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        self._lock = threading.Lock()
+
+    def put(self, data: bytes) -> Kept:
+        with self._lock:
+            if len(data) <= self._room:
+                self._room -= len(data)
+                return data
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="publish-all-")  # noqa: SIM115 - lives as long as the spool
+                weakref.finalize(self, self._file.close)
+            self._file.seek(self._end)
+            self._file.write(data)
+            kept = Extent(offset=self._end, length=len(data))
+            self._end += len(data)
+            return kept
+
+    def get(self, kept: Kept) -> bytes:
+        if isinstance(kept, bytes):
+            return kept
+        with self._lock:
+            if self._file is None:
+                msg = "nothing was spooled"
+                raise ValueError(msg)
+            self._file.seek(kept.offset)
+            return self._file.read(kept.length)
+
+
+class MemberStore:
+    """The files of one worker's run, deflated. Raises `BuildError` for `fast` without isal.
+
+    `root` is the project's: what a file there holds is known by its path, inode, size and times; of others
+    (temporary ones, whose inode the next one gets) by its bytes alone. `step` is the number of bytes which
+    the backend hands to zlib at once, None for the whole file: zlib-ng writes different bytes for it.
+    `is_exact` says that streams are those which the backend would write.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        step: int | None,
+        compression: Compression = Compression.DEFAULT,
+        threads: int | None = None,
+        spool: Spool | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._inside = os.path.realpath(root) + os.sep
+        self._step = step
+        self._deflater = deflater(compression)
+        self.is_exact = compression is Compression.DEFAULT
+        self._spool = spool or Spool()
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8), "publish-all-deflate")
+        self._lock = threading.Lock()
+        self._known: dict[_Identity, Future[Member]] = {}
+        self._unsettled: set[_Identity] = set()
+        self._contents: dict[bytes, Member] = {}
+        self._sizes: set[int] = set()
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Begin to deflate the files of the next archive. What may have changed since the last one is read anew."""
+        self._forget(self._unsettled)
+        for path in paths:
+            # What can't be read is reported when it is asked for, as the backend reports it.
+            with contextlib.suppress(OSError):
+                self._future(path)
+
+    def forget(self) -> None:
+        """Read all files anew: project code has run that may write them. Their bytes are still known."""
+        self._forget(set(self._known))
+
+    def deflated(self, path: str | Path) -> Member | None:
+        """The file as a member; None for what is no regular file. Raises `OSError` if it can't be read."""
+        future = self._future(os.fspath(path))
+        return None if future is None else future.result()
+
+    def blocks(self, member: Member) -> Iterator[bytes]:
+        """The member's deflate stream."""
+        return map(self._spool.get, member.chunks)
+
+    def _forget(self, identities: Iterable[_Identity]) -> None:
+        for each in list(identities):
+            self._known.pop(each, None)
+        self._unsettled.clear()
+
+    def _future(self, path: str) -> Future[Member] | None:
+        found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        identity = _Identity(
+            path=path,
+            device=found.st_dev,
+            inode=found.st_ino,
+            size=found.st_size,
+            mtime_ns=found.st_mtime_ns,
+            ctime_ns=found.st_ctime_ns,
+        )
+        if identity not in self._known:
+            self._known[identity] = self._pool.submit(self._read, path, found.st_size)
+            changed = max(identity.mtime_ns, identity.ctime_ns)
+            if changed > self._clock() - _UNSETTLED or not path.startswith(self._inside):
+                self._unsettled.add(identity)
+        return self._known[identity]
+
+    def _read(self, path: str, size: int) -> Member:
+        """From its bytes if they are known, which reading tells much faster than deflating again."""
+        if size in self._sizes:
+            known = self._contents.get(_sha256(path))
+            if known is not None:
+                return known
+        member = self._deflate(path)
+        with self._lock:
+            self._sizes.add(member.size)
+            return self._contents.setdefault(member.sha256, member)
+
+    def _deflate(self, path: str) -> Member:
+        deflating, digest = self._deflater(), hashlib.sha256()
+        crc = size = 0
+        writer = _ChunkWriter(self._spool)
+        with Path(path).open("rb") as file:
+            for block in _blocks(file, whole=self._step is None and is_zlib_ng()):
+                crc = zlib.crc32(block, crc)
+                digest.update(block)
+                size += len(block)
+                for piece in _pieces(block, self._step):
+                    writer.write(deflating.compress(piece))
+        writer.write(deflating.flush())
+        return Member(
+            crc=crc,
+            size=size,
+            compressed_size=writer.size,
+            sha256=digest.digest(),
+            chunks=writer.close(),
+        )
+
+
+class _ChunkWriter:
+    """Gathers the little that a compressor gives at a time into blocks."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._pending: list[bytes] = []
+        self._waiting = 0
+        self._kept: list[Kept] = []
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._pending.append(data)
+            self._waiting += len(data)
+            self.size += len(data)
+        if self._waiting >= _BLOCK:
+            self._put()
+
+    def close(self) -> tuple[Kept, ...]:
+        if self._pending:
+            self._put()
+        return tuple(self._kept)
+
+    def _put(self) -> None:
+        self._kept.append(self._spool.put(b"".join(self._pending)))
+        self._pending.clear()
+        self._waiting = 0
+
+
+def is_zlib_ng() -> bool:
+    """Whether Python's zlib is zlib-ng, whose bytes differ from zlib's: CPython from 3.14 on Windows, some Linux."""
+    return hasattr(zlib, "ZLIBNG_VERSION")
+
+
+def deflater(compression: Compression) -> Callable[[], Deflater]:
+    """Makes compressors of raw deflate streams. Raises `BuildError` where isal is asked for and missing."""
+    if compression is Compression.DEFAULT:  # as zipfile does
+        return lambda: zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    try:
+        from isal import isal_zlib
+    except ImportError as error:
+        msg = 'compression = "fast" needs isal, which is not installed here'
+        raise BuildError(
+            msg, hint='Require "publish-all[fast]" instead of "publish-all", or leave `compression` out.'
+        ) from error
+    return lambda: isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, -zlib.MAX_WBITS)
+
+
+def _sha256(path: str) -> bytes:
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.digest()
+
+
+def _blocks(file: IO[bytes], *, whole: bool) -> Iterator[bytes | mmap.mmap]:
+    if not whole:
+        while block := file.read(_BLOCK):
+            yield block
+    elif os.fstat(file.fileno()).st_size:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            yield mapped
+
+
+def _pieces(block: bytes | mmap.mmap, step: int | None) -> Iterator[bytes | memoryview | mmap.mmap]:
+    if step is None or len(block) <= step:
+        yield block
+        return
+    view = memoryview(block)
+    for start in range(0, len(view), step):
+        yield view[start : start + step]

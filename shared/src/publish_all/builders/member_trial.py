@@ -1,0 +1,52 @@
+"""Tries whether an archive written from the store is the one that the backend writes by itself.
+
+What the store hooks into is not public, of the backends and of `zipfile`: on versions where it does not give
+the same, the backend is left alone.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from publish_all.builders.member_store import MemberStore
+
+_SAMPLES = ((b"", 0o644), (b"print('\xc3\xa4')\n" * 5000, 0o644), (b"#!/bin/sh\n", 0o755))
+
+
+class WriteSample(Protocol):
+    """Writes a wheel of these files, from the store or without; gives its bytes, and what RECORD would say."""
+
+    def __call__(self, files: Sequence[Path], store: MemberStore | None, /) -> tuple[bytes, Any]: ...
+
+
+def agree(write: WriteSample, store: MemberStore) -> bool:
+    """Whether the bytes are the same, or with another compression all that is not compressed."""
+    try:
+        with TemporaryDirectory(prefix="publish-all-") as folder:
+            files = [_sample(Path(folder, f"ä {name}"), *each) for name, each in enumerate(_SAMPLES)]
+            stored, records = write(files, store)
+            own, own_records = write(files, None)
+        return records == own_records and (
+            stored == own if store.is_exact else _content(stored) == _content(own)
+        )
+    except Exception:  # noqa: BLE001 - whatever another version raises, it means no
+        return False
+
+
+def _sample(path: Path, content: bytes, mode: int) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+def _content(archive: bytes) -> list[Any]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return [
+            (each.filename, each.date_time, each.external_attr, each.flag_bits, opened.read(each))
+            for each in opened.infolist()
+        ]

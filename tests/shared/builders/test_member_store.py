@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from publish_all.builders.member_store import MemberStore, Spool
+from publish_all.builders.raw_zip import append
+from publish_all.config.model import Compression
+
+LONG_AGO = 1_500_000_000
+
+
+def mixed(size: int, seed: int = 1) -> bytes:
+    """Bytes of which some compress and some do not."""
+    random_bytes = random.Random(seed)
+    parts: list[bytes] = []
+    while sum(map(len, parts)) < size:
+        length = random_bytes.randrange(1, 90_000)
+        parts.append(
+            random_bytes.randbytes(length) if length % 3 else b"all work and no play " * (length // 21)
+        )
+    return b"".join(parts)[:size]
+
+
+def settled(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+def later() -> int:
+    """A clock that is far ahead, so that no file is fresh."""
+    return 4_000_000_000_000_000_000
+
+
+class Counting(MemberStore):
+    """Counts what is deflated."""
+
+    deflated_paths: list[str]
+
+    def _deflate(self, path: str):
+        self.__dict__.setdefault("deflated_paths", []).append(Path(path).name)
+        return super()._deflate(path)
+
+
+def as_backend(content: bytes, step: int | None) -> bytes:
+    deflating = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -15)
+    pieces = [content[at : at + step] for at in range(0, len(content), step)] if step else [content]
+    return b"".join(map(deflating.compress, pieces)) + deflating.flush()
+
+
+@pytest.mark.parametrize("step", [16384, None])
+@pytest.mark.parametrize("size", [0, 1, 16384, 262144, 1_500_001])
+def test_deflates_to_the_bytes_of_the_backend(tmp_path: Path, step: int | None, size: int) -> None:
+    content = mixed(size)
+    store = MemberStore(tmp_path, step=step)
+    member = store.deflated(settled(tmp_path / "a", content))
+    stream = b"".join(store.blocks(member))
+    assert stream == as_backend(content, step)
+    assert (member.size, member.crc, member.compressed_size) == (size, zlib.crc32(content), len(stream))
+    assert member.sha256 == hashlib.sha256(content).digest()
+
+
+def test_a_file_is_deflated_once_also_under_other_names(tmp_path: Path) -> None:
+    store = Counting(tmp_path, step=None, clock=later, threads=1)
+    first = settled(tmp_path / "a", b"same")
+    settled(tmp_path / "b", b"same")
+    settled(tmp_path / "c", b"else")
+    for _ in range(3):
+        store.expect(str(tmp_path / each) for each in "abc")
+        assert store.deflated(first) == store.deflated(tmp_path / "b") != store.deflated(tmp_path / "c")
+    assert store.deflated_paths == ["a", "c"]
+
+
+def test_sees_a_change_that_keeps_size_and_times(tmp_path: Path) -> None:
+    store = MemberStore(tmp_path, step=None)
+    path = settled(tmp_path / "a", b"lite")
+    assert store.deflated(path).sha256 == hashlib.sha256(b"lite").digest()
+    settled(path, b"full")
+    store.expect([str(path)])
+    assert store.deflated(path).sha256 == hashlib.sha256(b"full").digest()
+
+
+def test_files_outside_of_the_project_are_never_known_by_their_identity(tmp_path: Path) -> None:
+    store = MemberStore(tmp_path / "project", step=None, clock=later)
+    path = settled(tmp_path / "elsewhere" / "METADATA", b"Name: a")
+    store.deflated(path)
+    before = path.stat()
+    path.write_bytes(b"Name: b")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    store.expect([str(path)])
+    assert store.deflated(path).sha256 == hashlib.sha256(b"Name: b").digest()
+
+
+def test_forgets_what_files_hold_when_told(tmp_path: Path) -> None:
+    store = Counting(tmp_path, step=None, clock=later)
+    path = settled(tmp_path / "a", b"x")
+    store.deflated(path)
+    store.forget()
+    store.deflated(path)
+    assert store.deflated_paths == ["a"], "read again, and known by its bytes"
+    assert len(store._known) == 1
+
+
+def test_a_folder_is_no_member_and_a_missing_file_raises(tmp_path: Path) -> None:
+    store = MemberStore(tmp_path, step=None)
+    assert store.deflated(tmp_path) is None
+    store.expect([str(tmp_path / "missing")])
+    with pytest.raises(FileNotFoundError):
+        store.deflated(tmp_path / "missing")
+
+
+def test_keeps_what_exceeds_its_memory_in_a_file(tmp_path: Path) -> None:
+    content = mixed(1_000_000)
+    spool = Spool(in_memory=1000)
+    store = MemberStore(tmp_path, step=None, spool=spool)
+    member = store.deflated(settled(tmp_path / "a", content))
+    assert not any(isinstance(each, bytes) and len(each) > 1000 for each in member.chunks)
+    assert zlib.decompress(b"".join(store.blocks(member)), -15) == content
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_appends_what_zipfile_would_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    """With a low limit zipfile writes ZIP64 for the larger files and for what comes after them."""
+    if limit is not None:
+        monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
+    files = {"a": b"", "ü b/c": b"x" * 90, "d": mixed(3000), "e": b"y" * 101, "f": b"z"}
+    store = MemberStore(tmp_path, step=None)
+
+    def filled(add: Callable[[zipfile.ZipFile, zipfile.ZipInfo, str], None]) -> bytes:
+        written = io.BytesIO()
+        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in files:
+                add(archive, zipfile.ZipInfo(name, (2020, 2, 2, 0, 0, 0)), name)
+        return written.getvalue()
+
+    def from_store(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
+        member = store.deflated(settled(tmp_path / name, files[name]))
+        append(archive, info, member, store.blocks(member))
+
+    def plain(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
+        archive.writestr(info, files[name], compress_type=zipfile.ZIP_DEFLATED)
+
+    assert filled(from_store) == filled(plain)
+    with zipfile.ZipFile(io.BytesIO(filled(from_store))) as archive:
+        assert archive.testzip() is None
+
+
+def test_fast_deflates_the_same_content_with_isal(tmp_path: Path) -> None:
+    content = mixed(400_000)
+    store = MemberStore(tmp_path, step=16384, compression=Compression.FAST)
+    member = store.deflated(settled(tmp_path / "a", content))
+    assert not store.is_exact
+    assert zlib.decompress(b"".join(store.blocks(member)), -15) == content
