@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from chaos_proxy import chaos_proxy
 from harness import pyoci
 from harness.environments import installed, on_path
 from harness.hosts import Host
@@ -19,6 +20,10 @@ from harness.projects import built, git
 from harness.servers import PASSWORD, USER, Registry
 from harness.token_server import TokenServer
 from made_files import make_sdist, make_wheel
+
+from publish_all.commands.context import Surroundings
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.publish import PublishOptions, publish
 
 VARIANTS = ("databricks", "fabric", "synapse")
 VERSION = "0.4.2"
@@ -248,6 +253,16 @@ def test_jobs_publish_parts_and_one_lists_them(
         )
         assert done.returncode == 0, done
     receipts = sorted((tmp_path / "receipts").iterdir())
+    rebuilt = tmp_path / "rebuilt"
+    rebuilt.mkdir()
+    other = make_wheel(rebuilt, "kindling", "1.0", tag="cp310-none-any", size=300)
+    options = ("-r", "github", "--receipt", rebuilt / "receipt.json")
+    publish_all("publish", other, *options, cwd=tmp_path, environment=environment, check=True)
+    conflict = publish_all(
+        "finalize", "-r", "github", *receipts, rebuilt / "receipt.json", cwd=tmp_path, environment=environment
+    )
+    assert conflict.returncode == 6, conflict
+
     done = publish_all("finalize", "-r", "github", *receipts, cwd=tmp_path, environment=environment)
     assert done.returncode == 0, done
     after = publish_all(
@@ -259,8 +274,6 @@ def test_jobs_publish_parts_and_one_lists_them(
         "finalize", *receipts, cwd=tmp_path, environment=at(registry_with_tokens, "other") | token()
     )
     assert elsewhere.returncode == 2, elsewhere
-    legacy = publish_all("publish", files[0], "-r", "pypi", "--receipt", receipts[0], cwd=tmp_path)
-    assert legacy.returncode == 2, legacy
 
 
 @pytest.mark.chaos
@@ -287,3 +300,21 @@ def test_no_file_is_lost_among_many_writers(
     listed = pyoci.list_files(open_registry.host, "sep", "kindling")
     assert len(listed) == writers * ROUNDS
     assert all(hashlib.sha256(each.content).hexdigest() == each.sha256 for each in listed.values())
+
+
+@pytest.mark.timeout(600)
+def test_everything_is_listed_although_the_network_fails(open_registry: Registry, tmp_path: Path) -> None:
+    for seed in range(5000, 5000 + ROUNDS // 4):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        name = f"kindling-{seed}"
+        files = [make_sdist(folder, name, "1.0")]
+        files += [make_wheel(folder, name, "1.0", tag=f"cp31{each}-none-any") for each in range(3)]
+        with chaos_proxy(f"http://{open_registry.host}/", seed=seed, rate=0.3) as proxy:
+            url = {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"{proxy.origin}/sep"}
+            around = Surroundings(environment=url, home=folder)
+            connection = ConnectionOptions(repositories=("github",), around=around, timeout=5)
+            result = publish(PublishOptions(directory=folder, files=tuple(files), connection=connection))
+        assert result.exit_code == 0, f"seed {seed}, {dict(proxy.faults)}: {result}"
+        listed = pyoci.list_files(open_registry.host, "sep", name)
+        assert {name: each.sha256 for name, each in listed.items()} == sha256s(folder)
