@@ -1,0 +1,140 @@
+"""Builds whose requirements are not here: one isolated environment for all variants, and no token in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from harness.environments import installed
+from harness.process import Result, clean_environment, run
+from harness.projects import built, git, git_status, metadata, wheel_generator
+
+# A build requirement whose own build tells what it sees.
+CURIOUS = """\
+import json, os, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with open(os.environ["SEEN_AT"], "w") as file:
+        json.dump(dict(os.environ), file)
+    info = "curious-1.0.dist-info"
+    with zipfile.ZipFile(os.path.join(folder, "curious-1.0-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("curious.py", "")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: curious\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", f"curious.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n")
+    return "curious-1.0-py3-none-any.whl"
+"""
+CURIOUS_PROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+PYPROJECT = """\
+[build-system]
+requires = [{requires}]
+build-backend = "{backend}"
+
+[project]
+name = "kindling"
+version = "1.0"
+requires-python = ">=3.10"
+
+[tool.publish-all.variants.one]
+[tool.publish-all.variants.two]
+"""
+CREDENTIALS = {
+    "PUBLISH_ALL_PYPI_TOKEN": "pypi-canary-1",
+    "POETRY_PYPI_TOKEN_PYPI": "pypi-canary-2",
+    "TWINE_PASSWORD": "canary-3",
+    "UV_PUBLISH_TOKEN": "pypi-canary-4",
+    "HATCH_INDEX_AUTH": "canary-5",
+    "GITHUB_TOKEN": "ghp_canary6",
+}
+
+
+def make_sdist(folder: Path) -> Path:
+    path = folder / "curious-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in (
+            ("backend.py", CURIOUS),
+            ("pyproject.toml", CURIOUS_PROJECT),
+            ("PKG-INFO", "Metadata-Version: 2.1\nName: curious\nVersion: 1.0\n"),
+        ):
+            info = tarfile.TarInfo(f"curious-1.0/{name}")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
+def make_project(folder: Path, *, requires: list[str], backend: str) -> Path:
+    root = folder / "kindling"
+    (root / "kindling").mkdir(parents=True)
+    (root / "kindling" / "__init__.py").write_text('"""Kindling."""\n')
+    stated = ", ".join(json.dumps(each) for each in requires)
+    (root / "pyproject.toml").write_text(PYPROJECT.format(requires=stated, backend=backend))
+    (root / ".gitignore").write_text("/dist/\n")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "the project")
+    return root
+
+
+def publish_all(root: Path, *arguments: str, of: str = "dev", **variables: str) -> Result:
+    environment = clean_environment(root.parent / "home") | variables
+    command = [installed(of, "publish-all"), *arguments, "--no-interaction"]
+    return run(command, cwd=root, environment=environment, timeout=240)
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_what_a_build_requires_is_installed_without_credentials(tmp_path: Path, installer: str) -> None:
+    sdist, seen = make_sdist(tmp_path), tmp_path / "seen.json"
+    root = make_project(
+        tmp_path, requires=["hatchling", f"curious @ {sdist.as_uri()}"], backend="hatchling.build"
+    )
+    variables = {"SEEN_AT": str(seen), "PIP_TRUSTED_HOST": "kept.example", **CREDENTIALS}
+    if installer == "pip":  # there is no uv in Poetry's environment, and here none on the path
+        done = publish_all(root, "build", of="poetry-newest", UV="no-such-program", **variables)
+    else:
+        done = publish_all(root, "build", **variables)
+    assert done.returncode == 0, done
+    text = seen.read_text()
+    environment = json.loads(text)
+    assert not set(CREDENTIALS) & set(environment)
+    assert "canary" not in text
+    assert environment["PIP_TRUSTED_HOST"] == "kept.example"
+    assert ("PIP_BUILD_TRACKER" in environment) == (installer == "pip")
+    assert not any(value in done.output for value in CREDENTIALS.values())
+
+
+def test_one_environment_serves_all_variants_and_the_reason_is_told(tmp_path: Path) -> None:
+    root = make_project(tmp_path, requires=["hatchling==1.26.3"], backend="hatchling.build")
+    done = publish_all(root, "build")
+    assert done.returncode == 0, done
+    told = [line for line in done.stderr.splitlines() if line.startswith("environment")]
+    assert len(told) == 1
+    assert "hatchling==1.26.3" in told[0]
+    assert len(built(root / "dist")) == 4
+    wheel = root / "dist" / "kindling_one-1.0-py3-none-any.whl"
+    assert wheel_generator(wheel) == "hatchling==1.26.3"
+    assert metadata(wheel)["Name"] == "kindling-one"
+    assert git_status(root) == ""
+
+
+def test_an_older_poetry_core_builds_as_it_does(tmp_path: Path) -> None:
+    root = make_project(tmp_path, requires=["poetry-core==2.0.0"], backend="poetry.core.masonry.api")
+    done = publish_all(root, "build")
+    assert done.returncode == 0, done
+    assert wheel_generator(root / "dist" / "kindling_one-1.0-py3-none-any.whl") == "poetry-core==2.0.0"
+
+
+def test_what_cannot_be_installed_is_told_with_the_installers_words(tmp_path: Path) -> None:
+    root = make_project(tmp_path, requires=["hatchling==0.0.0.1"], backend="hatchling.build")
+    done = publish_all(root, "build")
+    assert done.returncode == 1, done
+    assert "cannot install what the build needs (hatchling==0.0.0.1" in done.stderr
+    assert "hint: Is the package index reachable?" in done.stderr
+    assert not (root / "dist").exists()
