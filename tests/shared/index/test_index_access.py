@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from publish_all._http import BasicAuth
+from publish_all._secret import Secret
+from publish_all.index.access import Gate, VisitorKeys, visitor_of
+
+DEV = BasicAuth(username="dev", secret=Secret("pä:ss"))
+
+
+def encoded(text: bytes) -> str:
+    return "Basic " + base64.b64encode(text).decode()
+
+
+def test_reads_basic_authentication() -> None:
+    assert visitor_of(DEV.header()) == DEV
+    assert visitor_of(DEV.header().replace("Basic", "bAsIc")) == DEV
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !",
+        "Bearer abc",
+        encoded(b"nocolon"),
+        encoded(b"\xff:\xff"),
+        encoded(b"x" * 99_999),
+    ],
+)
+def test_anything_else_is_nobody(header: str | None) -> None:
+    assert visitor_of(header) is None
+
+
+def test_the_gate_wants_its_password_and_passes_nothing_on() -> None:
+    gate = Gate(password=Secret("pä:ss"))
+    assert gate.admits(DEV)
+    assert not gate.admits(None)
+    assert not gate.admits(BasicAuth(username="dev", secret=Secret("")))
+    assert gate.passed_on(DEV) is None
+    assert Gate().admits(None)
+    assert Gate().passed_on(DEV) == DEV
+
+
+def test_keys_tell_credentials_apart_and_do_not_tell_what_they_are() -> None:
+    keys = VisitorKeys()
+    other = BasicAuth(username="dev", secret=Secret("other"))
+    assert keys.key(DEV) == keys.key(visitor_of(DEV.header()))
+    assert len({keys.key(None), keys.key(DEV), keys.key(other)}) == 3
+    assert keys.key(DEV) != VisitorKeys().key(DEV)
