@@ -104,6 +104,18 @@ def test_both_files_are_byte_identical_to_vanilla(project, make_variant):
     assert project.build(variant, "wheel").read_bytes() == wheel.read_bytes()
 
 
+@pytest.mark.parametrize("says_the_same", [True, False])
+def test_the_sdist_holds_the_projects_own_file_where_that_says_the_same(project, make_variant, says_the_same):
+    pyproject = config(name="demo")
+    text = "# of ours, and so kept\n" + tomlkit.dumps(pyproject)
+    (project.root / "pyproject.toml").write_text(text + ("" if says_the_same else "[tool.other]\nx = 1\n"))
+    built = project.build(make_variant(pyproject, project="demo"), "sdist")
+    with tarfile.open(built) as opened:
+        held = opened.extractfile("demo-1.0/pyproject.toml").read().decode()
+    assert (held == text) is says_the_same
+    assert loads(held) == pyproject
+
+
 def test_renaming_keeps_the_files_and_drops_what_git_ignores(project, make_variant):
     wheel = project.build(make_variant(config()))
     assert wheel.name == "demo_x-1.0-py2.py3-none-any.whl"

@@ -6,6 +6,7 @@ for a static copy of the project with the same pyproject.toml.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections.abc import Mapping
@@ -23,12 +24,14 @@ from poetry.core.masonry.utils.module import Module
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
+from publish_all._toml import loads
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core_members import StoredWheelBuilder, usable
 from publish_all.builders.select import key_path, module_name, narrowed, pinned, poetry_default_package
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
+from publish_all.variants.overlay import copied
 from publish_all.variants.tag import WheelTag
 from publish_all.variants.variant import BuildVariant
 
@@ -84,7 +87,7 @@ class PoetryCoreBuilder:
             return wheel.build(output)
         resolved = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         resolved.parent.mkdir(parents=True, exist_ok=True)
-        resolved.write_bytes(tomlkit.dumps(prepared.pyproject).encode())
+        resolved.write_bytes(_project_file(prepared))
         return Path(_Sdist(poetry, prepared, pyproject=resolved).build(output))
 
     def _usable_store(self, variant: BuildVariant, prepared: _Prepared) -> MemberStore | None:
@@ -161,6 +164,16 @@ class PoetryCoreBuilder:
             lambda path: path in paths or any(each.startswith(path + "/") for each in paths),
         )
         return () if found is None else (found,)
+
+
+def _project_file(prepared: _Prepared) -> bytes:
+    """The sdist's pyproject.toml: the project's own file where that says the same, so that it is as poetry-core's own."""
+    own = prepared.root / "pyproject.toml"
+    with contextlib.suppress(OSError, ValueError):  # there is none in the stage, or one that is not TOML
+        content = own.read_bytes()
+        if loads(content.decode()) == copied(prepared.pyproject):
+            return content
+    return tomlkit.dumps(prepared.pyproject).encode()
 
 
 def _has_script(variant: BuildVariant) -> bool:
