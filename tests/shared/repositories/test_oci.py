@@ -13,7 +13,7 @@ from packaging.version import Version
 from publish_all._http import make_session
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
 from publish_all.credentials.source import Purpose
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
 from publish_all.repositories.oci import ROUNDS, OciRepository
@@ -447,7 +447,12 @@ def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path
 def test_links_for_people(repository, release):
     assert repository.url == "https://ghcr.io/sep"
     assert repository.page(release) == "https://github.com/Sep/spark/pkgs/container/kindling"
-    assert repository.install_command(release) is not None
+    command = repository.install_command(release)
+    assert command == "publish-all exec -r github -- pip install kindling==1.0"
+
+
+def test_a_url_of_the_command_line_has_no_name_to_install_by(make, release):
+    assert make(scope=Scope.COMMAND_LINE).install_command(release) is None
 
 
 def test_a_server_of_its_own_is_linked_to_itself(make, release):

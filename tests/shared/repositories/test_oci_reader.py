@@ -142,10 +142,10 @@ def test_a_file_whose_manifest_is_gone_is_left_out(reader, fake_registry):
 
 
 def test_many_releases_are_read_side_by_side_in_order(reader, fake_registry):
-    for each in range(120):
+    for each in range(1000):
         publish(fake_registry, f"0.{each}", {".tar.gz": f"sdist {each}".encode()})
     found = reader.releases(KINDLING)
-    assert [each.tag for each in found] == [f"0.{each}" for each in range(120)]
+    assert [each.tag for each in found] == [f"0.{each}" for each in range(1000)]
     assert reader.releases(canonicalize_name("absent")) == ()
 
 

@@ -20,7 +20,7 @@ from packaging.version import Version
 
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
-from publish_all.config.model import RepositoryConfig
+from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.address import host_of, hostname_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, Release
@@ -433,10 +433,10 @@ class OciRepository:
         return self._page(release.project)
 
     def install_command(self, release: Release) -> str | None:
-        if self._receipt is not None:
+        if self._receipt is not None or self._config.scope is Scope.COMMAND_LINE:
             return None
         requirement = shlex.quote(f"{release.project}=={release.version}")
-        return f"publish-all download -r {self.name} {requirement}"
+        return f"publish-all exec -r {self.name} -- pip install {requirement}"
 
     def _page(self, project: NormalizedName) -> str | None:
         """GitHub's page of the package, which hangs on the repository that it is linked to."""
