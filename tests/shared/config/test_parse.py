@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.model import RepositoryKind, SyncPlace, VersionConfig, VersionSource, When
+from publish_all.config.model import Compression, RepositoryKind, SyncPlace, VersionConfig, VersionSource, When
 
 FULL = """\
 [project]
@@ -194,6 +194,7 @@ def test_a_misspelt_table_is_named_with_its_line(trouble):
         ("dist-dir = 2026-01-01", "dist-dir: must be a string, not a date or time"),
         ("include-base = 'yes'", "include-base: must be true or false, not the string 'yes'"),
         ("include-base = 1", "include-base: must be true or false, not the number 1"),
+        ("compression = 'best'", "compression: must be one of default, fast, not 'best'"),
         ("private = []", "private: must be true or false, not a list"),
         ("before-publish = [' ']", "before-publish[0]: must not be empty"),
         ("repositories = []", "repositories: must be a table, not a list"),
@@ -271,6 +272,11 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(trouble):
     error = trouble('[tool.publish-all]\n"a\\u001b[31m" = 1\n')
 
     assert "\x1b" not in error.message
+
+
+def test_reads_how_files_are_compressed(parse):
+    assert parse("[tool.publish-all]\ncompression = 'fast'").compression is Compression.FAST
+    assert parse("").compression is Compression.DEFAULT
 
 
 def test_tells_for_each_stated_key_where_it_is(parse):
