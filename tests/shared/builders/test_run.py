@@ -12,6 +12,7 @@ import pytest
 from publish_all._process import run
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.run import ask_version, build
+from publish_all.config.model import Compression
 from publish_all.errors import BuildError, ConfigurationError, VersionError
 from publish_all.events import BuildFinished, BuildStarted, EnvironmentChosen, ignore
 
@@ -99,6 +100,16 @@ def test_builds_variants_of_two_backends_in_their_order_and_tells_it(make_reques
 def test_two_builds_are_identical(make_request):
     request = make_request(HATCHLING, kinds=("sdist", "wheel"))
     assert [each.sha256 for each in built(request).files] == [each.sha256 for each in built(request).files]
+
+
+def test_fast_compression_keeps_what_is_in_the_wheel(make_request):
+    def content(compression):
+        request = make_request(HATCHLING, compression=compression)
+        (file,) = built(request).files
+        with zipfile.ZipFile(request.output / file.filename) as wheel:
+            return [(each.filename, wheel.read(each)) for each in wheel.infolist()]
+
+    assert content(Compression.FAST) == content(Compression.DEFAULT)
 
 
 def test_source_date_epoch_of_the_request_holds_and_that_of_the_environment_does_not(make_request):

@@ -26,6 +26,7 @@ from poetry.core.pyproject.toml import PyProjectTOML
 
 from publish_all._toml import loads
 from publish_all.builders.member_store import MemberStore
+from publish_all.builders.poetry_core_listing import ListedOnce, Listings
 from publish_all.builders.poetry_core_members import StoredWheelBuilder, usable
 from publish_all.builders.select import key_path, module_name, narrowed, pinned, poetry_default_package
 from publish_all.builders.source_tree import SourceTree
@@ -44,6 +45,7 @@ class _Prepared:
     pyproject: Mapping[str, Any]
     dropped: frozenset[Path]
     tracked: frozenset[str] | None
+    listings: Listings
 
 
 class PoetryCoreBuilder:
@@ -60,6 +62,7 @@ class PoetryCoreBuilder:
         self._stages = stages
         self._workspace = workspace
         self._store = store
+        self._listings: Listings = {}
         self._store_tried = False
         self._last: tuple[BuildVariant, _Prepared] | None = None
 
@@ -111,7 +114,9 @@ class PoetryCoreBuilder:
         root = self._root(variant, additions)
         pyproject = _with_includes(pinned(variant, root), includes)
         tracked = self._tree.file_set if root == self._tree.root and self._tree.in_git else None
-        prepared = _Prepared(root=root, pyproject=pyproject, dropped=frozenset(), tracked=tracked)
+        prepared = _Prepared(
+            root=root, pyproject=pyproject, dropped=frozenset(), tracked=tracked, listings=self._listings
+        )
         if not variant.include and not variant.exclude:
             return prepared
         files = _wheel_files(prepared)
@@ -125,6 +130,7 @@ class PoetryCoreBuilder:
             pyproject=_without_empty_packages(variant, pyproject, root, dropped),
             dropped=dropped,
             tracked=tracked,
+            listings=self._listings,
         )
 
     def _root(self, variant: BuildVariant, additions: Mapping[str, str]) -> Path:
@@ -207,11 +213,12 @@ def _poetry(root: Path, pyproject: Mapping[str, Any]) -> Poetry:
     return Poetry(resolved.path, resolved.poetry_config, package)
 
 
-class _Wheel(StoredWheelBuilder):
+class _Wheel(StoredWheelBuilder, ListedOnce):
     """`tag` is that of a platform wheel; None where poetry-core tells it."""
 
     def __init__(self, poetry: Poetry, prepared: _Prepared, *, tag: WheelTag | None = None) -> None:
         super().__init__(poetry)
+        self.listings = prepared.listings
         self._prepared = prepared
         self._stated_tag = tag
 
@@ -237,9 +244,10 @@ class _Wheel(StoredWheelBuilder):
         return found
 
 
-class _Sdist(SdistBuilder):
+class _Sdist(SdistBuilder, ListedOnce):
     def __init__(self, poetry: Poetry, prepared: _Prepared, *, pyproject: Path) -> None:
         super().__init__(poetry)
+        self.listings = prepared.listings
         self._prepared = prepared
         self._pyproject = pyproject
 

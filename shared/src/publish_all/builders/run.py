@@ -16,6 +16,7 @@ from publish_all.builders import wire
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
+from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import Listener
 from publish_all.variants.resolve import read_toml
@@ -32,7 +33,7 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
     """
     with _output_folder(request.output) as fresh, _workspace() as workspace:
         files: list[BuiltFile] = []
-        for number, variants in enumerate(_by_requirements(request.variants)):
+        for number, variants in enumerate(_by_requirements(request)):
             group = replace(request, variants=variants, output=fresh, root=request.root.resolve())
             place = workspace / str(number)
             place.mkdir()
@@ -68,7 +69,7 @@ def _build_group(
     leave_out = [output.resolve(), request.output]
     question = {"request": request, "leave_out": leave_out, "temporary": [request.output]}
     requirements = tuple(
-        dict.fromkeys(each for variant in request.variants for each in requirements_of(variant))
+        dict.fromkeys(each for variant in request.variants for each in _needed(variant, request.compression))
     )
     with _interpreter(question, requirements, workspace, listener, environment) as interpreter:
         return wire.result_from(_ask({"ask": "build", **question}, interpreter, workspace, listener))
@@ -76,6 +77,8 @@ def _build_group(
 
 # Backends whose `get_requires_for_build_*` we know without asking.
 _STATIC = (Backend.HATCHLING, Backend.POETRY_CORE)
+# What the extra `fast` is: in an isolated environment publish-all itself is not installed.
+_ISAL = "isal>=1.7"
 
 
 @contextlib.contextmanager
@@ -153,11 +156,18 @@ def _said(log: Path) -> str:
     return "\nThe backend printed:\n" + "\n".join(f"    {line}" for line in lines[-_LOG_LINES:])
 
 
-def _by_requirements(variants: Sequence[BuildVariant]) -> Iterable[tuple[BuildVariant, ...]]:
+def _needed(variant: BuildVariant, compression: Compression) -> tuple[str, ...]:
+    requirements = requirements_of(variant)
+    if compression is Compression.FAST and backend_of(variant.pyproject) in _STATIC:
+        return (*requirements, _ISAL)
+    return requirements
+
+
+def _by_requirements(request: BuildRequest) -> Iterable[tuple[BuildVariant, ...]]:
     """All variants together if this interpreter serves all, else those together that need the same."""
     groups: dict[tuple[str, ...], list[BuildVariant]] = {}
-    for each in variants:
-        requirements = requirements_of(each)
+    for each in request.variants:
+        requirements = _needed(each, request.compression)
         static = backend_of(each.pyproject) in _STATIC
         key = () if static and unmet(requirements) is None else (backend_name(each.pyproject), *requirements)
         groups.setdefault(key, []).append(each)
