@@ -16,10 +16,8 @@ from types import FrameType
 from typing import Protocol
 
 # Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
-_SECRET_NAME = re.compile(
-    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|HATCH_INDEX_AUTH|_AUTH$|_PAT$",
-    re.IGNORECASE,
-)
+# Compiled when it is first used: every isolated build imports this module, and few need it.
+_SECRET_NAME = r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|HATCH_INDEX_AUTH|_AUTH$|_PAT$"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +71,7 @@ def run(
 
 def holds_secret(name: str) -> bool:
     """Whether an environment variable of this name may hold a credential."""
-    return _SECRET_NAME.search(name) is not None
+    return re.search(_SECRET_NAME, name, re.IGNORECASE) is not None
 
 
 def scrubbed(environment: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -6,8 +6,10 @@ Each branch has its own exit code, the same in every front end.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from publish_all.findings import Finding
+if TYPE_CHECKING:  # errors are imported in every isolated build
+    from publish_all.findings import Finding
 
 
 class PublishAllError(Exception):
