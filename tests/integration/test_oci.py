@@ -139,6 +139,21 @@ def test_poetry_publishes_to_github_and_others_can_read_it(
     assert sha256s(wheels) == pulled
 
 
+def test_hatch_publishes_to_github(
+    fastorm: Path, newest_hatch: Host, publish_all: Host, open_registry: Registry
+) -> None:
+    publish_all("build", cwd=fastorm, check=True)
+    environment = at(open_registry) | {"HATCH_PUBLISHER": "publish-all"}
+    done = newest_hatch("publish", "-r", "github", cwd=fastorm, environment=environment)
+    assert done.returncode == 0, done
+    listed = {
+        name: each.sha256
+        for variant in ("lite", "postgres")
+        for name, each in pyoci.list_files(open_registry.host, "sep", f"fastorm-{variant}").items()
+    }
+    assert listed == sha256s(fastorm / "dist")
+
+
 def test_a_token_is_asked_for_as_at_github(
     kindling: Path, publish_all: Host, registry_with_tokens: Registry, token_server: TokenServer
 ) -> None:
