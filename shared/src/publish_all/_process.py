@@ -17,7 +17,10 @@ from typing import Protocol
 
 # Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
 # Compiled when it is first used: every isolated build imports this module, and few need it.
-_SECRET_NAME = r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|HATCH_INDEX_AUTH|_AUTH$|_PAT$"
+_SECRET_NAME = (  # noqa: S105 - a pattern of names
+    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY"
+    r"|HATCH_INDEX_AUTH|_AUTH$|_PAT$"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
