@@ -298,3 +298,25 @@ def test_makes_a_session_for_the_real_network():
 def test_addresses():
     assert shown_url("https://a:b@c.example:1/x?y#z") == "https://c.example:1/x"
     assert origin("HTTPS://C.example/x") == ("https", "c.example", 443)
+
+
+PAIR = base64.b64encode(b"ada:canary/secret").decode()
+
+
+@pytest.mark.parametrize("written", ["canary/secret", "canary%2Fsecret", PAIR, f"Basic {PAIR}"])
+def test_a_server_that_repeats_what_it_was_shown_is_not_repeated(written: str):
+    refusal = (403, {"X-Why": f"no {written}"}, f'{{"message": "no {written}"}}'.encode())
+    session, _ = session_of(refusal)
+    auth = BasicAuth(username="ada", secret=Secret("canary/secret"))
+    for shown in (auth, None):  # it may remember, too
+        reply = session.request("GET", URL, auth=shown)
+        assert "canary" not in reply.text
+        assert PAIR not in reply.text + reply.headers["x-why"]
+        assert "***" in reply.text
+        assert "***" in reply.headers["x-why"]
+
+
+def test_files_that_hold_the_same_letters_stay_as_they_are():
+    session, _ = session_of((200, {}, b"canary/secret\xff"))
+    reply = session.request("GET", URL, auth=BearerAuth(secret=Secret("canary/secret")))
+    assert reply.body == b"canary/secret\xff"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from publish_all._secret import Secret
-from publish_all._server_text import message_of, plain
+from publish_all._server_text import message_of, plain, spellings, without
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,15 @@ def test_whatever_a_server_says_can_be_shown(body: bytes, content_type: str):
     shown = plain(message_of(body, content_type))
     assert "\x1b" not in shown
     assert "\n" not in shown
+
+
+def test_secrets_are_hidden_however_they_are_written():
+    secret = Secret('pass/"word')
+    for said in ('pass/"word', "pass%2F%22word", "pass/%22word", "pass/&quot;word", 'pass/\\"word'):
+        assert plain(f"no {said} here", secrets=(secret,)) == "no *** here"
+    pair = base64.b64encode(b'ada:pass/"word').decode()
+    assert without(f"Basic {pair}", spellings(secret, username="ada")).rstrip("=") == "Basic ***"
+
+
+def test_letters_of_a_short_secret_stand_in_other_words():
+    assert plain("a server", secrets=(Secret("a"),)) == "a server"

@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -25,6 +25,7 @@ from requests.structures import CaseInsensitiveDict
 from publish_all import __version__
 from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
 from publish_all._secret import Secret
+from publish_all._server_text import spellings, without
 from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.errors import ConfigurationError
 
@@ -53,6 +54,10 @@ class BasicAuth:
         pair = f"{self.username}:{self.secret.reveal()}".encode()
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
+    def spellings(self) -> tuple[str, ...]:
+        """How a server may write what it was shown."""
+        return spellings(self.secret, username=self.username)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BearerAuth:
@@ -62,6 +67,10 @@ class BearerAuth:
 
     def header(self) -> str:
         return f"Bearer {self.secret.reveal()}"
+
+    def spellings(self) -> tuple[str, ...]:
+        """How a server may write what it was shown."""
+        return spellings(self.secret)
 
 
 Auth: TypeAlias = BasicAuth | BearerAuth
@@ -113,7 +122,11 @@ class Download:
 
 
 class Session:
-    """Sends requests; safe for several threads. Make it with `make_session`."""
+    """Sends requests; safe for several threads. Make it with `make_session`.
+
+    Some servers repeat what they were shown, in messages that end up in logs. So whatever this session
+    has shown to anybody is taken out of the replies that are no success.
+    """
 
     def __init__(
         self, session: requests.Session, *, timeout: tuple[float, float], ca_cert: Path | None = None
@@ -121,6 +134,7 @@ class Session:
         self._session = session
         self._timeout = timeout
         self._ca_cert = ca_cert
+        self._shown: tuple[str, ...] = ()
 
     def request(
         self,
@@ -145,7 +159,7 @@ class Session:
                 reason=download.reply.reason,
                 url=download.reply.url,
                 headers=download.reply.headers,
-                body=content,
+                body=self._without_secrets(content, download.reply.status),
             )
 
     @contextmanager
@@ -162,6 +176,8 @@ class Session:
         """As `request`, but the body is read by iterating over `chunks`, within the `with` block."""
         ensure_allowed(url)
         target = without_userinfo(url)
+        if auth is not None:
+            self._shown = tuple(dict.fromkeys((*auth.spellings(), *self._shown)))
         try:
             with self._session.request(
                 method,
@@ -175,9 +191,27 @@ class Session:
                 verify=str(self._ca_cert) if self._ca_cert else None,
                 stream=True,
             ) as response:
-                yield Download(reply=_head(response), chunks=_chunks(response, target))
+                head = _head(response)
+                chunks = _chunks(response, target)
+                yield Download(
+                    reply=self._head_without_secrets(head),
+                    chunks=(self._without_secrets(each, head.status) for each in chunks),
+                )
         except requests.RequestException as error:
             raise translate(error, target) from error
+
+    def _head_without_secrets(self, reply: Reply) -> Reply:
+        if not self._shown or reply.status < 300:
+            return reply
+        headers = {name: without(value, self._shown) for name, value in reply.headers.items()}
+        reason = without(reply.reason, self._shown)
+        return replace(reply, reason=reason, headers=CaseInsensitiveDict(headers))
+
+    def _without_secrets(self, body: bytes, status: int) -> bytes:
+        if not self._shown or status < 300:
+            return body
+        text = body.decode("utf-8", errors="surrogateescape")
+        return without(text, self._shown).encode("utf-8", errors="surrogateescape")
 
     def close(self) -> None:
         self._session.close()

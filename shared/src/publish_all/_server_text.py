@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import html.parser
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from publish_all._secret import Secret
 
@@ -24,12 +27,31 @@ def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = (
 
     Control characters, terminal escapes, and invisible marks that reorder text are replaced by spaces.
     """
-    for secret in secrets:
-        if len(secret.reveal()) >= _SECRET_LENGTH:
-            text = text.replace(secret.reveal(), "***")
+    text = without(text, (spelling for secret in secrets for spelling in spellings(secret)))
     visible = "".join(" " if unicodedata.category(each) in _HIDDEN_CATEGORIES else each for each in text)
     line = " ".join(visible.split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def spellings(secret: Secret, *, username: str | None = None) -> tuple[str, ...]:
+    """How a server may write a secret that it repeats: as it is, encoded, or with its user name as it was sent.
+
+    Longest first. Empty for a secret so short that its letters stand in other words.
+    """
+    value = secret.reveal()
+    if len(value) < _SECRET_LENGTH:
+        return ()
+    found = {value, quote(value, safe=""), quote(value), html.escape(value), json.dumps(value)[1:-1]}
+    encoded = [value] if username is None else [value, f"{username}:{value}"]
+    found |= {base64.b64encode(each.encode()).decode().rstrip("=") for each in encoded}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def without(text: str, hidden: Iterable[str]) -> str:
+    """The text with `***` in place of each of these."""
+    for each in hidden:
+        text = text.replace(each, "***")
+    return text
 
 
 def message_of(body: bytes, content_type: str) -> str:
