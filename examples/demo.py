@@ -127,19 +127,19 @@ class Demo:
         """Install and import one; raises `DemoError` if pip took it from anywhere but our index."""
         name = requirement.partition("==")[0]
         venv, report = self.folder / "venvs" / name, self.folder / f"{name}.json"
-        self.quietly(sys.executable, "-m", "venv", str(venv))
+        self.quietly(sys.executable, "-m", "venv", "--without-pip", str(venv))
         python = str(program(venv, "python"))
         pip = [
-            python,
+            sys.executable,
             "-m",
             "pip",
+            "--python",
+            python,
             "install",
-            "--quiet",
             "--disable-pip-version-check",
-            "--report",
-            str(report),
+            "--quiet",
         ]
-        self.quietly(*pip, "--extra-index-url", self.simple_url(), requirement)
+        self.quietly(*pip, "--report", str(report), "--extra-index-url", self.simple_url(), requirement)
         packages = json.loads(report.read_text(encoding="utf-8"))["install"]
         ours = next(p for p in packages if p["metadata"]["name"].replace("_", "-") == name)
         if not ours["download_info"]["url"].startswith(self.index.as_uri()):
