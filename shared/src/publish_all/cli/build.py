@@ -27,6 +27,7 @@ class BuildCommand(UseCaseCommand):
         ),
         allow_missing_option(),
         option("kind", "f", "Only this kind of distribution: wheel or sdist.", flag=False, multiple=True),
+        option("reproduce", None, "Build twice, in different folders, and compare the bytes."),
         option("output", "o", "The folder to build into (default: `dist-dir`).", flag=False),
         format_option(),
     ]
@@ -38,6 +39,7 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} --variant synapse -f wheel</c1>
   <c1>{command_full_name} --wheel-tag py3-none-win_amd64</c1>
+  <c1>{command_full_name} --reproduce</c1>
 """
 
     def use_case(self, reporter: Reporter) -> int:
@@ -49,6 +51,7 @@ Examples:
             output=self.path("output"),
             wheel_tags=self.texts("wheel-tag"),
             allow_missing=bool(self.option("allow-missing")),
+            reproduce=bool(self.option("reproduce")),
         )
         reporter.show(build(options, listener=reporter.listener).summary)
         return 0

@@ -11,6 +11,7 @@ from publish_all.builders.manifest import Manifest, write_manifest
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
 from publish_all.builders.run import build as run_build
 from publish_all.commands.context import Surroundings, open_project, project_variants
+from publish_all.commands.reproduce import reproduce
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, StepStarted, ignore
@@ -27,7 +28,7 @@ class BuildOptions:
     `variants` names those to build (empty: all), `itself` asks for the project and none of them;
     `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`. `wheel_tags` asks for the platform
     wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
-    there are left out.
+    there are left out. `reproduce` builds a second time elsewhere and compares.
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class BuildOptions:
     output: Path | None = None
     wheel_tags: tuple[str, ...] = ()
     allow_missing: bool = False
+    reproduce: bool = False
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -96,6 +98,8 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
     manifest = write_manifest(
         output, project=project_name(config, variants), result=result, variants=variants
     )
+    if options.reproduce:
+        reproduce(request, result, listener=listener, environment=options.around.environment)
     return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
 
 

@@ -1,0 +1,57 @@
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from publish_all.builders.compare import first_difference
+
+
+def wheel(path, *members):
+    with zipfile.ZipFile(path, "w") as opened:
+        for name, content, mode, year in members:
+            info = zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0))
+            info.external_attr = mode << 16
+            opened.writestr(info, content)
+    return path
+
+
+def sdist(path, *members):
+    with tarfile.open(path, "w:gz") as opened:
+        for name, content, mode, time in members:
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime = len(content), mode, time
+            opened.addfile(info, io.BytesIO(content.encode()))
+    return path
+
+
+A, B = ("a", "x", 0o644, 2020), ("b", "x", 0o644, 2020)
+
+
+@pytest.mark.parametrize(("make", "suffix"), [(wheel, "whl"), (sdist, "tar.gz")])
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ((A, ("b", "y", 0o644, 2020)), "b has other content"),
+        ((A, ("b", "x", 0o755, 2020)), "b has the mode 644 and 755"),
+        ((A,), "b is only in the first build"),
+        ((A, B, ("c", "", 0o644, 2020)), "c is only in the second build"),
+        ((B, A), "the members stand in another order"),
+    ],
+)
+def test_names_the_first_member_that_differs(tmp_path, make, suffix, second, expected):
+    one, other = make(tmp_path / f"1.{suffix}", A, B), make(tmp_path / f"2.{suffix}", *second)
+    assert first_difference(one, other) == expected
+
+
+def test_tells_times_and_what_is_outside_of_members(tmp_path):
+    one = wheel(tmp_path / "1.whl", A)
+    later = wheel(tmp_path / "2.whl", ("a", "x", 0o644, 2021))
+    assert first_difference(one, later) == "a has the time (2020, 1, 1, 0, 0, 0) and (2021, 1, 1, 0, 0, 0)"
+    with zipfile.ZipFile(tmp_path / "3.whl", "w") as opened:
+        opened.comment = b"other"
+        info = zipfile.ZipInfo("a", (2020, 1, 1, 0, 0, 0))
+        info.external_attr = 0o644 << 16
+        opened.writestr(info, "x")
+    assert "compressed or described differently" in (first_difference(one, tmp_path / "3.whl") or "")
+    assert first_difference(one, one) is None
