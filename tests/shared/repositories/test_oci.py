@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,8 @@ from publish_all._secret import Secret
 from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
 from publish_all.credentials.source import Purpose
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
-from publish_all.repositories.oci import ROUNDS, OciRepository
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_index import ROUNDS
 from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of
 from publish_all.repositories.oci_receipt import ReceiptFile, read_receipt
 from publish_all.repositories.repository import State, UploadStatus
@@ -232,11 +234,19 @@ def test_a_package_of_pyoci_is_known_by_its_bytes(repository, release, fake_regi
     index = fake_registry.index(NAME, "1.0")
     for each in index["manifests"]:
         del each["annotations"]
-    import json
-
     fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
     assert set(repository.states(release).values()) == {State.SAME}
     assert repository.commit(release).complete
+
+
+def test_an_entry_that_tells_nothing_counts_as_other_bytes(repository, release, fake_registry):
+    child = fake_registry.put(
+        NAME, "sha256:", b'{"layers": []}', "application/vnd.oci.image.manifest.v1+json"
+    )
+    entry = {"digest": child, "platform": {"architecture": "py3-none-any.whl", "os": "any"}}
+    index = {"mediaType": INDEX_TYPE, "artifactType": ARTIFACT_TYPE, "manifests": [entry]}
+    fake_registry.put(NAME, "1.0", json.dumps(index).encode())
+    assert list(repository.states(release).values()) == [State.DIFFERENT, State.ABSENT]
 
 
 def test_the_state_of_an_image_is_an_error_and_it_is_kept(repository, release, fake_registry):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,17 +31,15 @@ from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.fetch import store
 from publish_all.repositories.file_body import FileBody
 from publish_all.repositories.multipart import FileChangedError
+from publish_all.repositories.oci_index import ReleaseIndex
 from publish_all.repositories.oci_layout import (
     EMPTY,
-    INDEX_TYPE,
     MANIFEST_TYPE,
     Entry,
-    Merge,
     PackageIndex,
     describe,
     digest_of,
     entry_of,
-    merge,
     render_manifest,
 )
 from publish_all.repositories.oci_names import Place, PlaceError, architecture_of, parse_place, tag_of
@@ -61,11 +59,6 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.repositories.simple_pages import IndexFile
-
-ROUNDS = 8
-"""How often an index is written that others keep writing over."""
-LOOKS = 5
-"""How often an index is read after a write until the registry shows another one than before."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -285,82 +278,20 @@ class OciRepository:
         return ReleaseOutcome(complete=True, findings=(finding,))
 
     def list_files(self, release: PushedRelease) -> ReleaseOutcome:
-        """Write the index of a release with these files, unless they are in it.
-
-        An index can't be compared and swapped, so it is read right before the write and after it, and
-        written again if somebody else has written over it. Raises `HttpError` and `CredentialError`.
-        """
-        package = self._package(release.project)
-        tag = tag_of(release.version)
-        before: PackageIndex | None = None
-        for attempt in range(1, ROUNDS + 1):
-            current = self._look(package, tag, unlike=before) if attempt > 1 else read_index(package, tag)
-            merged = self._merged(package, current, release)
-            if merged.conflicts:
-                return ReleaseOutcome(complete=False, findings=tuple(self._conflicts(merged, release)))
-            if not merged.added:
-                return ReleaseOutcome(complete=True)
-            try:
-                package.put_manifest(tag, merged.index.render(), INDEX_TYPE)
-            except RefusedError as error:
-                if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
-                    return self._parts_missing(package, release, error)
-                if not error.retryable:
-                    raise
-                self._registry.pause(attempt, error.retry_after)
-            before = current
-        finding = known.INDEX_CONTENDED.found(
-            f"The index of {release} was written over by others {ROUNDS} times.",
-            where=f"{package.asked.where}:{tag}",
-            hint="Let each job publish with --receipt, and one `finalize` list all: see the guide on GitHub "
-            "Packages.",
-        )
-        return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
+        """Write the index of a release with these files, unless they are in it. Raises as `ReleaseIndex`."""
+        return self._index(release).add()
 
     def conflicts(self, release: PushedRelease) -> tuple[Finding, ...]:
-        """Which of these files the index has with other bytes. Raises as `list_files`."""
-        package = self._package(release.project)
-        current = read_index(package, tag_of(release.version))
-        return tuple(self._conflicts(self._merged(package, current, release), release))
+        """Which of these files the index has with other bytes. Raises as `ReleaseIndex`."""
+        return self._index(release).conflicts()
 
-    def _look(self, package: OciPackage, tag: str, *, unlike: PackageIndex | None) -> PackageIndex | None:
-        """The index after a write. A registry may go on showing the old one for a moment."""
-        current = read_index(package, tag)
-        for attempt in range(1, LOOKS):
-            if current != unlike:
-                break
-            self._registry.pause(attempt, None)
-            current = read_index(package, tag)
-        return current
-
-    def _merged(self, package: OciPackage, current: PackageIndex | None, release: PushedRelease) -> Merge:
-        told = file_digests(package, current) if current is not None else {}
-        return merge(current, release.entries, release.annotations, sha256s=told)
-
-    def _conflicts(self, merged: Merge, release: PushedRelease) -> Iterator[Finding]:
-        for each in merged.conflicts:
-            yield diagnoses.OTHER_BYTES.found(
-                f"{self.name} has another {each.architecture} of {release}.",
-                where=f"{self._place.registry}/{self._place.repository(release.project)}",
-                hint="Release a new version. Nothing was overwritten.",
-            )
-
-    def _parts_missing(
-        self, package: OciPackage, release: PushedRelease, error: RefusedError
-    ) -> ReleaseOutcome:
-        """Which of the files can't be listed: ours, or those of others that are in the index already."""
-        gone = [each for each in release.entries if not package.has_manifest(each.digest)]
-        if not gone:
-            return ReleaseOutcome(complete=False, findings=error.findings, retryable=True)
-        return ReleaseOutcome(complete=False, findings=tuple(self._missing(release, gone)))
-
-    def _missing(self, release: PushedRelease, gone: Iterable[Entry]) -> Iterator[Finding]:
-        for each in gone:
-            yield known.PART_MISSING.found(
-                f"{self.name} has not got the {each.architecture} of {release}.",
-                where=f"{self._place.repository(release.project)}@{each.digest}",
-                hint="Push it again: run the job again that built it.",
-            )
+    def _index(self, release: PushedRelease) -> ReleaseIndex:
+        return ReleaseIndex(
+            release,
+            package=self._package(release.project),
+            repository=self.name,
+            pause=self._registry.pause,
+        )
 
     def _pushed_release(self, release: Release) -> PushedRelease:
         """Our part of a release: what this run has pushed, and what an earlier one has."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +36,7 @@ from publish_all.repositories.oci_layout import (
     parse_manifest,
 )
 from publish_all.repositories.oci_names import Place, filename_of, version_of
-from publish_all.repositories.oci_registry import NOT_MODIFIED, NotModified, OciPackage, OciRegistry
+from publish_all.repositories.oci_registry import NotModified, OciPackage, OciRegistry
 from publish_all.repositories.oci_replies import Login
 
 THREADS = 16
@@ -274,7 +274,7 @@ def read_index(package: OciPackage, tag: str) -> PackageIndex | None:
     Raises `HttpError` for something else, which must not be overwritten.
     """
     found = package.manifest(tag)
-    if found is None or found is NOT_MODIFIED or isinstance(found, NotModified):
+    if found is None or isinstance(found, NotModified):
         return None
     try:
         return parse_index(found.content)
@@ -291,11 +291,16 @@ def read_index(package: OciPackage, tag: str) -> PackageIndex | None:
 
 
 def file_digests(package: OciPackage, index: PackageIndex) -> dict[str, str]:
-    """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests."""
+    """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests.
+
+    A manifest that is gone, or no file's, tells nothing.
+    """
     found: dict[str, str] = {}
     for each in index.entries:
         if each.sha256 is None:
             manifest = package.manifest(each.digest)
             if manifest is not None and not isinstance(manifest, NotModified):
-                found[each.digest] = parse_manifest(manifest.content).layer.digest.removeprefix("sha256:")
+                with suppress(LayoutError):
+                    layer = parse_manifest(manifest.content).layer
+                    found[each.digest] = layer.digest.removeprefix("sha256:")
     return found
