@@ -9,11 +9,10 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
 from publish_all.events import Found, RepositoryWaiting
 from publish_all.findings import Diagnosis, Severity
-from publish_all.repositories.repository import State
 from publish_all.results import PlannedAction
-from publish_all.upload.journal import JournalEntry, JournalState, open_journal
+from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
-from publish_all.upload.preflight import PROPAGATION_SECONDS, decide, describe, preflight
+from publish_all.upload.preflight import describe, preflight
 
 WHEEL, SDIST = distribution(), distribution(tag=None)
 DOWN = HttpError("Nothing answers.", failure=Failure.REFUSED, url="https://x/", retryable=True)
@@ -104,6 +103,12 @@ def test_server_that_comes_back_is_asked_again(ask, events):
     assert len(events.of(RepositoryWaiting)) == 3
 
 
+def test_retry_after_of_the_index_is_waited_for(ask, time):
+    busy = HttpError("429", failure=Failure.STATUS, url="https://x/", retryable=True, retry_after=9.0)
+    ask(FakeRepository(index_failures=[busy]))[1].require_clear()
+    assert 9.0 <= time.waits[0] <= 10.0
+
+
 def test_server_that_stays_down_is_given_up(ask):
     repository = FakeRepository(preflights=[DOWN] * 100, index_failures=[DOWN] * 100)
     with pytest.raises(RepositoryError, match="fake can't be reached") as caught:
@@ -140,38 +145,6 @@ def test_plan_is_described_with_reasons(ask):
 def test_description_has_the_exit_code_of_a_real_run(ask):
     planned, done = ask(FakeRepository(held={SDIST.filename: "other"}))
     assert describe(planned, done).exit_code == 6
-
-
-def entry(state, *, age=0.0):
-    return JournalEntry(at=1000.0 - age, state=state, sha256="s", url="u", repository="r", filename="f")
-
-
-@pytest.mark.parametrize(
-    ("state", "journal", "action"),
-    [
-        (State.SAME, None, PlannedAction.PRESENT),
-        (State.DIFFERENT, entry(JournalState.PUBLISHED), PlannedAction.CONFLICT),
-        (State.UNKNOWN, None, PlannedAction.UPLOAD),
-        (State.UNKNOWN, entry(JournalState.PUBLISHED, age=1e6), PlannedAction.PRESENT),
-        (State.UNKNOWN, entry(JournalState.STARTED), PlannedAction.UPLOAD),
-        (State.ABSENT, None, PlannedAction.UPLOAD),
-        (State.ABSENT, entry(JournalState.STARTED), PlannedAction.UPLOAD),
-        (State.ABSENT, entry(JournalState.PUBLISHED), PlannedAction.PRESENT),
-        (State.ABSENT, entry(JournalState.PUBLISHED, age=PROPAGATION_SECONDS), PlannedAction.UPLOAD),
-        (State.ABSENT, entry(JournalState.VISIBLE), PlannedAction.UPLOAD),
-    ],
-)
-def test_decisions_weigh_index_and_journal(state, journal, action):
-    assert decide(state, journal, final_on_upload=True, skip_existing=False, now=1000.0).action is action
-
-
-def test_uploaded_is_not_published_where_a_commit_is_needed():
-    uploaded = entry(JournalState.UPLOADED)
-    for final, action in ((True, PlannedAction.PRESENT), (False, PlannedAction.UPLOAD)):
-        assert (
-            decide(State.ABSENT, uploaded, final_on_upload=final, skip_existing=False, now=1000.0).action
-            is action
-        )
 
 
 def test_repository_without_a_list_is_uploaded_to(ask):

@@ -169,6 +169,17 @@ def test_exists_already_after_an_unclear_attempt_waits_for_the_index(transfer):
     assert (result.status, result.attempts) == (FileStatus.UPLOADED, 3)
 
 
+def test_exists_already_after_a_gateway_error_may_be_our_own(transfer):
+    repository = FakeRepository()
+
+    def now_listed(distribution):
+        repository.held[distribution.filename] = distribution.digests.sha256
+        return CONFLICT
+
+    result = transfer(repository, TRANSIENT, CONFLICT, now_listed)
+    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 3)
+
+
 def test_unsettled_failure_is_marked_as_unclear(transfer):
     result = transfer(FakeRepository(), *[AMBIGUOUS] * 8)
     assert (result.status, result.unclear) == (FileStatus.FAILED, True)

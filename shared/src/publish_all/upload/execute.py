@@ -1,7 +1,7 @@
 """Carry out a plan: repository after repository, each uploaded in parallel, committed and verified.
 
 A run that died is carried on by planning and preflighting the same files again: what is there already
-is decided in `preflight.decide`.
+is decided in `decide`.
 """
 
 from __future__ import annotations

@@ -15,26 +15,16 @@ from publish_all.findings import Finding, Severity
 from publish_all.repositories.repository import Repository, State
 from publish_all.results import PlannedAction, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
+from publish_all.upload.decide import Decision, decide
 from publish_all.upload.diagnoses import NO_ANSWER, OTHER_BYTES_SKIPPED
-from publish_all.upload.journal import Journal, JournalEntry, JournalState
+from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Plan, RepositoryPlan, Step
 from publish_all.upload.transfer import RetryPolicy, other_bytes
 from publish_all.upload.workers import Workers
 
-PROPAGATION_SECONDS = 600.0
-"""How long an index may keep showing its old page after an upload: PyPI's caches hold it for 10 minutes."""
-
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
 _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """What is to be done with one file in one repository, and why."""
-
-    action: PlannedAction
-    reason: str
 
 
 class Obstacle(enum.Enum):
@@ -170,6 +160,10 @@ class _Answer:
         return any(_is_error(each, "PA5") for each in self.findings)
 
     @property
+    def retry_after(self) -> float | None:
+        return self.error.retry_after if isinstance(self.error, HttpError) else None
+
+    @property
     def reason(self) -> str:
         if self.error is not None:
             return self.error.message
@@ -207,7 +201,7 @@ class _Asking:
         began = self.clock.now()
         for attempt in range(1, _QUESTIONS.attempts):
             answer = ask()
-            seconds = _QUESTIONS.wait(attempt, retry_after=None, chance=self.clock.chance())
+            seconds = _QUESTIONS.wait(attempt, retry_after=answer.retry_after, chance=self.clock.chance())
             late = self.clock.now() - began + seconds > _QUESTIONS.seconds
             if not answer.may_pass or late or self.cancellation.stopping:
                 return answer
@@ -298,41 +292,6 @@ def _obstacle_of(finding: Finding) -> Obstacle:
     if finding.code.startswith("PA3"):
         return Obstacle.CREDENTIAL
     return Obstacle.UNREACHABLE if finding.code.startswith("PA5") else Obstacle.OTHER
-
-
-def decide(
-    state: State, entry: JournalEntry | None, *, final_on_upload: bool, skip_existing: bool, now: float
-) -> Decision:
-    """What to do with a file, from what the index says and what the journal says. Pure.
-
-    The index is right where it knows the file. Where it does not, the journal is believed: always if
-    the repository cannot be asked; for `PROPAGATION_SECONDS` after the upload if the file has not been
-    seen in the index yet. Later, or once seen and gone again, the file is sent once more, which is
-    safe: it has the same bytes.
-    """
-    taken = entry is not None and (
-        entry.state in (JournalState.PUBLISHED, JournalState.VISIBLE)
-        or (entry.state is JournalState.UPLOADED and final_on_upload)
-    )
-    match state:
-        case State.SAME:
-            return Decision(action=PlannedAction.PRESENT, reason="already there, the same bytes")
-        case State.DIFFERENT if skip_existing:
-            return Decision(action=PlannedAction.SKIP, reason="other bytes are there; skipped as asked")
-        case State.DIFFERENT:
-            return Decision(action=PlannedAction.CONFLICT, reason="other bytes are there")
-        case State.UNKNOWN if taken:
-            return Decision(
-                action=PlannedAction.PRESENT, reason="uploaded by an earlier run, says the journal"
-            )
-        case State.UNKNOWN:
-            return Decision(action=PlannedAction.UPLOAD, reason="what is there cannot be asked")
-        case State.ABSENT:
-            fresh = entry is not None and now - entry.at < PROPAGATION_SECONDS
-            if taken and fresh and entry is not None and entry.state is not JournalState.VISIBLE:
-                reason = "uploaded by an earlier run; the index does not list it yet"
-                return Decision(action=PlannedAction.PRESENT, reason=reason)
-            return Decision(action=PlannedAction.UPLOAD, reason="not there yet")
 
 
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:

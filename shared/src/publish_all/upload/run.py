@@ -20,10 +20,11 @@ from publish_all.results import (
 )
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.commit import Commit
+from publish_all.upload.decide import Decision
 from publish_all.upload.diagnoses import COMMIT_FAILED
 from publish_all.upload.journal import Journal, JournalState
 from publish_all.upload.plan import ReleasePlan, RepositoryPlan, Step
-from publish_all.upload.preflight import Decision, skipped_other_bytes
+from publish_all.upload.preflight import skipped_other_bytes
 from publish_all.upload.schedule import Schedule
 from publish_all.upload.transfer import RetryPolicy, Transfer, Transferred
 from publish_all.upload.verify import NOTHING_SEEN, Verified, Verifier, VerifyOptions

@@ -75,7 +75,7 @@ class Transfer:
         unclear = False
         for attempt in count(1):
             outcome = self._attempt(attempt)
-            status = self._judge(outcome, unclear=unclear)
+            status = self._judge(outcome, again=attempt > 1)
             if status is not None:
                 return self._end(status, attempt, began, outcome)
             unclear = unclear or outcome.status is not UploadStatus.TRANSIENT
@@ -135,18 +135,19 @@ class Transfer:
 
         return progress
 
-    def _judge(self, outcome: UploadOutcome, *, unclear: bool) -> FileStatus | None:
+    def _judge(self, outcome: UploadOutcome, *, again: bool) -> FileStatus | None:
         """The end that an outcome means, None where there is another attempt.
 
-        `unclear` tells that an earlier attempt may have stored the file.
+        `again` tells that there were attempts before. Whatever their outcome seemed to be, one of them
+        may have stored the file: gateways answer 502 for servers that were merely slow.
         """
         match outcome.status:
             case UploadStatus.UPLOADED:
                 return FileStatus.UPLOADED
             case UploadStatus.PRESENT:
-                return FileStatus.UPLOADED if unclear else FileStatus.PRESENT
+                return FileStatus.UPLOADED if again else FileStatus.PRESENT
             case UploadStatus.CONFLICT:
-                return self._judge_conflict(unclear=unclear)
+                return self._judge_conflict(again=again)
             case UploadStatus.REFUSED:
                 return FileStatus.REFUSED
             case UploadStatus.UNAUTHORIZED:
@@ -154,18 +155,18 @@ class Transfer:
             case UploadStatus.TRANSIENT | UploadStatus.AMBIGUOUS:
                 return None
 
-    def _judge_conflict(self, *, unclear: bool) -> FileStatus | None:
+    def _judge_conflict(self, *, again: bool) -> FileStatus | None:
         """Some servers say "exists" whatever the bytes are: the index knows whose they are.
 
-        After an unclear attempt they may be ours although the index does not list them yet.
+        After another attempt they may be ours although the index does not list them yet.
         """
         match self._state():
             case State.SAME:
-                return FileStatus.UPLOADED if unclear else FileStatus.PRESENT
+                return FileStatus.UPLOADED if again else FileStatus.PRESENT
             case State.DIFFERENT:
                 return FileStatus.CONFLICT
             case State.ABSENT | State.UNKNOWN:
-                return None if unclear else FileStatus.CONFLICT
+                return None if again else FileStatus.CONFLICT
 
     def _ask(self) -> FileStatus | None:
         """After an attempt whose answer was lost: what does the index say? None where it does not know."""
