@@ -72,6 +72,14 @@ class UseCaseCommand(Command):
         return Path(stated) if stated else Path.cwd()
 
     @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to ask.
+
+        Poetry takes itself for interactive also where there is nobody, and cleo asks on for ever there.
+        """
+        return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
+
+    @property
     def verbosity(self) -> int:
         """-1 quiet, 0 normal, 1 to 3 for -v to -vvv."""
         levels = [

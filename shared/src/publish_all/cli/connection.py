@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from publish_all._secret import Secret
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.prompt import make_ask
@@ -33,9 +31,5 @@ class ConnectingCommand(UseCaseCommand):
             client_key=self.path("client-key"),
             timeout=self.number("timeout", least=0.1),
             auth=auth,
-            ask=make_ask(self.io) if self._can_ask() else None,
+            ask=make_ask(self.io) if self.can_ask else None,
         )
-
-    def _can_ask(self) -> bool:
-        # Poetry takes itself for interactive also where there is nobody, and cleo asks on for ever there.
-        return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()

@@ -43,7 +43,7 @@ Examples:
         options = LoginOptions(
             repository=self.argument("repository"),
             directory=self.directory,
-            ask=make_ask(self.io) if self.io.is_interactive() else None,
+            ask=make_ask(self.io) if self.can_ask else None,
             project=canonicalize_name(project) if project else None,
             username=self.text("username"),
         )

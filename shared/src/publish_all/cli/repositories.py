@@ -86,7 +86,7 @@ Examples:
             reporter.listener(Note(message=f"{planned.path} says all of it already"))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
-        if self.io.is_interactive() and not self.confirm(f"Write this to {planned.path}?", default=False):
+        if self.can_ask and not self.confirm(f"Write this to {planned.path}?", default=False):
             reporter.listener(Note(message="nothing was written"))
             return 0
         write_registration(planned)

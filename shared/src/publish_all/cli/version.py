@@ -65,7 +65,7 @@ Examples:
     def _confirm(self, plan: ReleasePlan) -> bool:
         for line in _release_lines(plan):
             self.io.write_error_line(line, type=OutputType.RAW)
-        return not self.io.is_interactive() or bool(self.confirm("Do this?", default=True))
+        return not self.can_ask or bool(self.confirm("Do this?", default=True))
 
     def _notes(self, result: VersionResult, options: VersionOptions) -> Iterator[str]:
         if self.option("explain") and result.version is not None:
