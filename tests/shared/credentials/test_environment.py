@@ -151,6 +151,21 @@ def test_poetrys_variable_for_a_name_which_poetry_knows_at_another_url_is_not_ta
     assert source.find(make_request("corp", EVIL)) is None
 
 
+def test_our_variable_for_a_name_which_the_user_has_at_another_host_is_not_for_a_project(
+    source_of, make_request, make_repository
+):
+    known = {Tool.PUBLISH_ALL: KnownNames(urls={"corp": CORP})}
+    variables = {"PUBLISH_ALL_CORP_TOKEN": VALUE}
+    source = source_of(variables, make_repository("corp", EVIL), known=known)
+    request = make_request("corp", EVIL)
+    assert source.find(request) is None
+    assert f"set, but it is for {CORP}" in [each.outcome for each in source.misses(request)]
+    same_host = make_repository("corp", f"{CORP}other/")
+    assert source_of(variables, same_host, known=known).find(make_request("corp", same_host.url))
+    stated = make_repository("corp", EVIL, scope=Scope.COMMAND_LINE)
+    assert source_of(variables, stated, known=known).find(request)
+
+
 def test_repositories_with_the_same_variables_are_refused(source_of, make_request, make_repository):
     pair = (make_repository("corp-eu", CORP), make_repository("corp_eu", EVIL))
     source = source_of({"PUBLISH_ALL_CORP_EU_TOKEN": VALUE}, *pair)

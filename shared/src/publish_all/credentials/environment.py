@@ -203,7 +203,7 @@ class EnvironmentSource:
                     if self._is_for(variable, request) and variable.tool is Tool.PUBLISH_ALL:
                         yield TraceEntry(source=f"environment variable {name}", outcome="not set")
                 elif not self._is_for(variable, request):
-                    target = self._target_of(variable)
+                    target = self._target_of(variable, request)
                     yield TraceEntry(
                         source=f"environment variable {name}", outcome=f"set, but it is for {target}"
                     )
@@ -235,10 +235,21 @@ class EnvironmentSource:
     def _is_for(self, variable: Variable, request: CredentialRequest) -> bool:
         serves = variable.serves
         if isinstance(serves, ForName):
-            return self.bindings.by_name(request)
+            return self.bindings.by_name(request) and self._is_as_the_user_says(variable, request)
         if isinstance(serves, ForGitHub):
             return self._is_github(request)
         return self._is_target(variable.tool, serves, request)
+
+    def _is_as_the_user_says(self, variable: Variable, request: CredentialRequest) -> bool:
+        """Whether a repository is where the user's own configuration has one of its name, if it has one.
+
+        A project may state another address under that name; what was made for the name is not for it.
+        """
+        config = self.bindings.config_of(request)
+        if variable.tool is not Tool.PUBLISH_ALL or config is None or config.scope is not Scope.PROJECT:
+            return True
+        url = self._known(Tool.PUBLISH_ALL).url_of(request.repository)
+        return url is None or host_of(url) == host_of(request.url)
 
     def _is_target(self, tool: Tool, serves: ForTarget, request: CredentialRequest) -> bool:
         stated = self._stated(serves)
@@ -268,8 +279,10 @@ class EnvironmentSource:
         )
         return host in own or named_by_user
 
-    def _target_of(self, variable: Variable) -> str:
+    def _target_of(self, variable: Variable, request: CredentialRequest) -> str:
         serves = variable.serves
+        if not self._is_as_the_user_says(variable, request):
+            return _shown(self._known(Tool.PUBLISH_ALL).url_of(request.repository) or "")
         if isinstance(serves, ForTarget):
             return _shown(self._stated(serves) or serves.default)
         return "GitHub" if isinstance(serves, ForGitHub) else "the host of the upload URL"

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from publish_all._process import Run, run
+from publish_all.config.builtin import normalized
 from publish_all.config.folders import Folders, HostFolders, usual_folders
 from publish_all.config.hosts import host_repositories
 from publish_all.config.model import RepositoryConfig, RepositoryKind, When
+from publish_all.config.user import environment_repositories, user_repositories
 from publish_all.credentials import diagnoses, keyring
 from publish_all.credentials.address import PYPI, TESTPYPI
 from publish_all.credentials.audience import Http
@@ -57,8 +59,9 @@ def default_chain(
     mode = _mode(auth, explicit)
     listener = _once(listener)
     bindings = Bindings(repositories)
-    files = (folders or usual_folders(environment=environment, home=home)).hosts
-    known = _known_names(files, environment)
+    places = folders or usual_folders(environment=environment, home=home)
+    files = places.hosts
+    known = {**_known_names(files, environment), Tool.PUBLISH_ALL: _named_by_the_user(places, environment)}
     poetry = read_poetry(files.poetry, known[Tool.POETRY])
     hatch = read_hatch(files.hatch, known[Tool.HATCH], cache=_hatch_cache(environment))
     pypirc = PypircSource(path=files.pypirc, bindings=bindings, listener=listener)
@@ -170,6 +173,14 @@ def _known_names(files: HostFolders, environment: Mapping[str, str]) -> Mapping[
         Tool.PDM: names_of("pdm", found, built_in=index),
         Tool.UV: names_of("uv", found, built_in={}),
     }
+
+
+def _named_by_the_user(places: Folders, environment: Mapping[str, str]) -> KnownNames:
+    """The addresses that the user's own configuration of ours gives to names."""
+    stated = {**user_repositories(places.config), **environment_repositories(environment)[0]}
+    return KnownNames(
+        urls={normalized(name): each.url for name, each in stated.items() if each.url is not None}
+    )
 
 
 def _hatch_cache(environment: Mapping[str, str]) -> Path:
