@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from email.message import Message
+from pathlib import Path
 
 import pytest
 
@@ -110,7 +111,10 @@ def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
         ["backend"], environment=given, workspace=tmp_path, listener=events.append, lookup=HERE.get
     ) as interpreter:
         assert interpreter.executable == sys.executable
-        assert interpreter.environment == {"PATH": "p", "GIT_CONFIG_GLOBAL": "c"}
+        scripts, rest = interpreter.environment["PATH"].split(os.pathsep)
+        assert (Path(scripts) / Path(sys.executable).name).exists()
+        assert (rest, interpreter.environment["GIT_CONFIG_GLOBAL"]) == ("p", "c")
+        assert interpreter.environment.keys() == {"PATH", "GIT_CONFIG_GLOBAL"}
     assert events == [EnvironmentChosen(isolated=False, reason="it has backend")]
 
 

@@ -1,3 +1,5 @@
+import os
+import sysconfig
 import tarfile
 import zipfile
 
@@ -7,11 +9,13 @@ from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError
+from publish_all.variants.tag import PlatformWheel, WheelTag
 
 BACKENDS = {
     "setuptools": ("setuptools", "setuptools.build_meta"),
     "flit": ("flit_core", "flit_core.buildapi"),
     "pdm": ("pdm-backend", "pdm.backend"),
+    "uv": ("uv_build>=0.8,<1", "uv_build"),
 }
 FILES = {
     "pyproject.toml": "",
@@ -35,6 +39,12 @@ def config(backend, name="demo-x", **tool):
     }
 
 
+@pytest.fixture(autouse=True)
+def _programs_of_backends(monkeypatch):
+    """As in the worker."""
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+
+
 @pytest.fixture
 def builder(make_tree, tmp_path):
     return Pep517Builder(stages=Stages(SourceTree(make_tree(FILES)), tmp_path / "stages"))
@@ -53,7 +63,8 @@ def build(builder, tmp_path):
 def members(path):
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as opened:
-            return sorted(each for each in opened.namelist() if ".dist-info/" not in each)
+            names = [each.filename for each in opened.infolist() if not each.is_dir()]
+            return sorted(each for each in names if ".dist-info/" not in each)
     with tarfile.open(path) as opened:
         return sorted(each.name.partition("/")[2] for each in opened if each.isfile())
 
@@ -191,3 +202,55 @@ def test_setuptools_scm_gets_its_version_file_and_a_repository_to_ask(
         assert opened.read("demo/_version.py") == b"1.0"
     assert (tmp_path / "stages/1/project/.git").is_file()
     assert not (root / "src/demo/_version.py").exists()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_platform_wheel_is_the_backends_with_its_files_and_its_tag(
+    make_tree, tmp_path, make_variant, backend
+):
+    root = make_tree(FILES | {"prebuilt/tool": "run"})
+    (root / "prebuilt" / "tool").chmod(0o755)
+    wheel = PlatformWheel(
+        tag=WheelTag.parse("2-py3-none-win_amd64.win_arm64"),
+        exclude=("demo/db/**",),
+        force_include={"prebuilt/tool": "demo/tool"},
+        where="w",
+    )
+    variant = make_variant(config(backend), wheels=(wheel,)).for_wheel(wheel)
+    built = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages")).build(
+        variant, "wheel", tmp_path
+    )
+    assert built.name == "demo_x-1.0-2-py3-none-win_amd64.win_arm64.whl"
+    assert members(built) == ["demo/__init__.py", "demo/tool"]
+    with zipfile.ZipFile(built) as opened:
+        assert opened.testzip() is None
+        assert opened.getinfo("demo/tool").external_attr >> 16 & 0o777 == 0o755
+        described = opened.read("demo_x-1.0.dist-info/WHEEL").decode()
+    for line in ("Root-Is-Purelib: false", "Tag: py3-none-win_amd64", "Tag: py3-none-win_arm64", "Build: 2"):
+        assert line in described.splitlines()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_metadata_of_a_variant_is_what_it_states(build, make_variant, backend):
+    pyproject = config(backend)
+    pyproject["project"] |= {
+        "version": "1.0+cu126",
+        "requires-python": ">=3.11",
+        "dependencies": ["attrs>=23"],
+        "optional-dependencies": {"gpu": ["cupy"]},
+        "scripts": {"demo": "demo:main"},
+    }
+    built = build(make_variant(pyproject, version="1.0+cu126"))
+    assert built.name.startswith("demo_x-1.0+cu126-")
+    with zipfile.ZipFile(built) as opened:
+        info = next(each for each in opened.namelist() if each.endswith("/METADATA")).rpartition("/")[0]
+        metadata = opened.read(f"{info}/METADATA").decode()
+        entry_points = opened.read(f"{info}/entry_points.txt").decode().replace(" ", "")
+    for line in (
+        "Version: 1.0+cu126",
+        "Requires-Python: >=3.11",
+        "Requires-Dist: attrs>=23",
+        "Provides-Extra: gpu",
+    ):
+        assert line in metadata.splitlines()
+    assert "demo=demo:main" in entry_points

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,7 @@ def interpreter_for(
         )
         yield Interpreter(
             executable=sys.executable,
-            environment=_here(environment),
+            environment=_with_scripts(_here(environment), sysconfig.get_path("scripts")),
             add=lambda more: unmet(more, lookup=lookup) is None,
         )
         return
@@ -253,14 +254,17 @@ def for_installers(environment: Mapping[str, str]) -> dict[str, str]:
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
     """For an isolated interpreter, which finds publish-all and nothing else of this one's packages."""
     kept = {name: value for name, value in _here(environment).items() if name not in _INTERPRETER_SETTINGS}
-    scripts = str(Path(executable).parent)
-    path = kept.get("PATH")
     return {
-        **kept,
-        "PATH": os.pathsep.join([scripts, path]) if path else scripts,
+        **_with_scripts(kept, str(Path(executable).parent)),
         "VIRTUAL_ENV": str(workspace / "environment"),
         "PYTHONPATH": str(_ourselves(workspace / "publish-all")),
     }
+
+
+def _with_scripts(environment: Mapping[str, str], scripts: str) -> dict[str, str]:
+    """PEP 517: backends find the programs of what they require, without that anyone has activated an environment."""
+    path = environment.get("PATH")
+    return {**environment, "PATH": os.pathsep.join([scripts, path]) if path else scripts}
 
 
 def _without_git(environment: Mapping[str, str]) -> dict[str, str]:
