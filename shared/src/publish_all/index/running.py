@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -47,6 +48,13 @@ class _Guarded(H11Protocol):
             self._relax()
         elif self._late is None:
             self._expect()
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        if self.cycle is not None:
+            # What a request turns into whose body is broken has no one to be sent to any more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
@@ -102,6 +110,8 @@ def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def _configuration(app: ASGIApp) -> uvicorn.Config:
+    # Anyone could fill the log with forms that are none.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return uvicorn.Config(
         app,
         loop="asyncio",
