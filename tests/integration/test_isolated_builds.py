@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import platform
 import tarfile
 from pathlib import Path
 
 import pytest
-from harness.environments import installed
+from harness.environments import installed, on_path
 from harness.process import Result, clean_environment, run
 from harness.projects import built, git, git_status, metadata, wheel_generator
 
@@ -138,3 +140,58 @@ def test_what_cannot_be_installed_is_told_with_the_installers_words(tmp_path: Pa
     assert "cannot install what the build needs (hatchling==0.0.0.1" in done.stderr
     assert "hint: Is the package index reachable?" in done.stderr
     assert not (root / "dist").exists()
+
+
+CRATE = {
+    "Cargo.toml": '[package]\nname = "demo-tool"\nversion = "0.1.0"\nedition = "2021"\n',
+    "Cargo.lock": 'version = 3\n\n[[package]]\nname = "demo-tool"\nversion = "0.1.0"\n',
+    "src/main.rs": 'fn main() { println!("hello"); }\n',
+    "pyproject.toml": """\
+[build-system]
+requires = ["maturin>=1.5,<2"]
+build-backend = "maturin"
+
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.10"
+
+[tool.maturin]
+bindings = "bin"
+
+[tool.publish-all.variants.plain]
+
+[tool.publish-all.variants.native.wheels]
+"py3-none-{tag}" = {{}}
+""",
+}
+
+
+@pytest.mark.real
+@pytest.mark.skipif(platform.system() != "Linux", reason="what is compiled is named for Linux here")
+def test_maturin_compiles_in_a_stage_and_its_wheel_gets_the_tag_that_fits(tmp_path: Path) -> None:
+    on_path("cargo", "cargo")
+    root = tmp_path / "demo"
+    (root / "src").mkdir(parents=True)
+    tag = f"manylinux_2_28_{platform.machine()}"
+    for name, text in CRATE.items():
+        (root / name).write_text(text.format(tag=tag) if name == "pyproject.toml" else text)
+    (root / ".gitignore").write_text("/dist/\n/target/\n")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "the crate")
+    toolchain = {name: os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
+    home = {"CARGO_HOME": str(Path.home() / ".cargo"), "RUSTUP_HOME": str(Path.home() / ".rustup")}
+    variables = {**home, **toolchain, "CARGO_NET_OFFLINE": "true"}
+
+    done = publish_all(root, "build", **variables)
+    assert done.returncode == 0, done
+    assert f"demo_native-1.0-py3-none-{tag}.whl" in built(root / "dist")
+    assert sum(name.startswith("demo_plain-1.0") for name in built(root / "dist")) == 2
+    assert git_status(root) == ""
+
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text().replace(tag, "win_amd64"))
+    refused = publish_all(root, "build", "--variant", "native", **variables)
+    assert refused.returncode == 1
+    assert "which cannot be named py3-none-win_amd64" in " ".join(refused.stderr.split())
