@@ -32,7 +32,7 @@ CLAIMS = {
 class OidcIndex:
     """`behind` is the URL of an open pypiserver. `lifetime` is in seconds, `uploads_per_token` None for no limit.
 
-    `refuse_with` is the code of PyPI's error with which every mint is refused.
+    `uploads` are the content types and bodies of those that were let in. `refuse_with` is the code of PyPI's error with which every mint is refused.
     """
 
     behind: str
@@ -45,6 +45,7 @@ class OidcIndex:
     used: list[str] = field(default_factory=list)
     minted: dict[str, int] = field(default_factory=dict)
     expired: list[str] = field(default_factory=list)
+    uploads: list[tuple[str, bytes]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
@@ -136,6 +137,7 @@ def _handler(index: OidcIndex) -> type[BaseHTTPRequestHandler]:
             # An empty form is how a client may look whether this is an upload URL; nothing is stored for it.
             refused = index.take(token) if user == "__token__" and b"filename=" in body else "Who are you?"
             if refused is None:
+                index.uploads.append((self.headers["Content-Type"], body))
                 self._pass_on(body)
             else:
                 self._json(

@@ -22,6 +22,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from publish_all.attestations.beside import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import (
     Manifest,
@@ -52,12 +53,16 @@ class Gathered:
 
 
 def named_files(paths: Sequence[Path]) -> Gathered:
-    """The files that were named. Raises `UsageError` for one that does not exist."""
+    """The files that were named. Raises `UsageError` for one that does not exist.
+
+    Attestations, which `dist/*` names too, go along with the files that they are for.
+    """
     for path in paths:
         if not path.is_file():
             msg = f"there is no file {path}"
             raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
-    return Gathered(distributions=tuple(read_distribution(path) for path in paths))
+    files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX]
+    return Gathered(distributions=tuple(read_distribution(path) for path in files))
 
 
 def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> Gathered:
