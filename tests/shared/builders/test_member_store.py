@@ -47,9 +47,9 @@ class Counting(MemberStore):
 
     deflated_paths: list[str]
 
-    def _deflate(self, path: str):
+    def _deflate(self, path: str, form: object):
         self.__dict__.setdefault("deflated_paths", []).append(Path(path).name)
-        return super()._deflate(path)
+        return super()._deflate(path, form)
 
 
 def as_backend(content: bytes, step: int | None) -> bytes:

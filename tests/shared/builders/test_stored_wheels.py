@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
 import random
 import zipfile
@@ -22,7 +24,9 @@ from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.stitched_gzip import StitchedGzip
 from publish_all.config.model import Compression
+from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 
 PROJECT = {"name": "demo", "version": "1.0", "description": "Demo", "readme": "README.md"}
@@ -174,8 +178,6 @@ def test_what_changes_between_two_wheels_is_in_the_second(tmp_path: Path, backen
 
 
 def test_hatchling_tells_of_two_files_at_one_place_as_ever(tmp_path: Path) -> None:
-    from publish_all.errors import BuildError
-
     root = a_tree(tmp_path / "project")
     forced = {"README.md": "demo/__init__.py"}
     tables = {**TABLES["hatchling"], "project": PROJECT}
@@ -242,3 +244,52 @@ def test_the_trial_of_poetry_core_takes_no_for_an_answer(tmp_path: Path) -> None
         raise TypeError("another signature")
 
     assert not poetry_core_members.usable(make, MemberStore(tmp_path, step=None))
+
+
+def sdists(backend: str, root: Path, folder: Path, store: MemberStore | None) -> list[bytes]:
+    made = builder(backend, root, folder, store)
+    return [made.build(each, "sdist", folder / "out").read_bytes() for each in variants(backend)]
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_sdist_holds_the_backends_own_tar(
+    tmp_path: Path, backend: str, compression: Compression
+) -> None:
+    root = a_tree(tmp_path / "project")
+    store = store_for(backend, root, compression=compression)
+    stored, plain = (
+        sdists(backend, root, tmp_path / "stored", store),
+        sdists(backend, root, tmp_path / "plain", None),
+    )
+    assert list(map(gzip.decompress, stored)) == list(map(gzip.decompress, plain))
+    assert stored != plain, "the store was used"
+    again = store_for(backend, root, compression=compression)
+    assert sdists(backend, root, tmp_path / "again", again) == stored
+    if compression is Compression.DEFAULT:
+        assert sum(map(len, stored)) < 1.05 * sum(map(len, plain))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_sdist_that_cannot_take_from_the_store_is_the_backends_own(tmp_path: Path, backend: str) -> None:
+    class NoSegments(MemberStore):
+        def segment(self, path: str | Path) -> Any:
+            raise AttributeError(path)
+
+    class WrongSegments(MemberStore):
+        def blocks(self, member: Any) -> Any:
+            return [b"\x00", *super().blocks(member)]
+
+    root = a_tree(tmp_path / "project")
+    plain = sdists(backend, root, tmp_path / "plain", None)
+    for each in (NoSegments, WrongSegments):
+        assert sdists(backend, root, tmp_path / each.__name__, each(root, step=None)) == plain
+
+
+def test_a_file_that_changes_on_its_way_into_an_sdist_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, {"data": b"a" * 5000}) / "data"
+    stitched = StitchedGzip(io.BytesIO(), mtime=0, store=MemberStore(tmp_path, step=None))
+    stitched.expect(str(path), 5000)
+    stitched.write(b"header")
+    with pytest.raises(BuildError, match="changed while"):
+        stitched.write(b"b" * 5000)

@@ -31,6 +31,7 @@ from publish_all.builders.member_store import MemberStore
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.errors import BuildError, PublishAllError, VersionError
 from publish_all.variants.variant import BuildVariant
 
@@ -82,6 +83,8 @@ class HatchlingBuilder:
         self._make_tree = make_tree
         self._tree = make_tree(self._root)
         self._prepared: tuple[BuildVariant, Path, Table] | None = None
+        self._files = store
+        self._sdists = StitchedSdists(store)
         self._store = store if store is not None and usable(store) else None
 
     @property
@@ -117,8 +120,8 @@ class HatchlingBuilder:
         # Hooks make files, so what there is to ship is asked anew once they have run.
         hooks = has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
         fresh = self._make_tree(tree.root) if hooks else tree
-        if hooks and self._store is not None:
-            self._store.forget()
+        if hooks and self._files is not None:
+            self._files.forget()
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
         with TemporaryDirectory(prefix="publish-all-") as folder:
             builder = self._builder(variant, kind, metadata, shipped, Path(folder))
@@ -159,6 +162,7 @@ class HatchlingBuilder:
             made.store = self._store
         else:
             made = OverlaidSdistBuilder(*arguments)
+            made.sdists = self._sdists
             if isinstance(metadata, OverlaidMetadata):
                 made.project_file = folder / PROJECT_FILE
                 made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")

@@ -21,9 +21,10 @@ from hatchling.builders.wheel import RecordFile, WheelArchive, WheelBuilder, Whe
 from hatchling.metadata.core import HatchMetadata, ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
-from publish_all.builders.hatchling_members import archives_from
+from publish_all.builders.hatchling_members import archives_from, sdist_archives_from
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.variants.tag import WheelTag
 
 HATCH_FILE = "hatch.toml"
@@ -204,11 +205,34 @@ class _Numbered:
 
 
 class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
-    """`project_file` is the pyproject.toml which the sdist holds instead of that and hatch.toml of the tree."""
+    """`project_file` is the pyproject.toml which the sdist holds instead of that and hatch.toml of the tree.
+
+    `sdists` deflates the files once for all; None to have hatchling deflate them.
+    """
 
     project_file: Path | None = None
+    sdists: StitchedSdists | None = None
+    _store: MemberStore | None = None
+
+    def build_standard(self, directory: str, **build_data: Any) -> str:
+        if self.sdists is None:
+            return super().build_standard(directory, **build_data)
+        return str(self.sdists.build(lambda store: self._build(store, directory, build_data)))
+
+    def _build(self, store: MemberStore | None, directory: str, build_data: dict[str, Any]) -> Path:
+        self._store = store
+        with sdist_archives_from(store):
+            return Path(super().build_standard(directory, **build_data))
 
     def recurse_included_files(self) -> Iterable[IncludedFile]:
+        found = self._recurse_own_files()
+        if self._store is None:
+            return found
+        listed = list(found)
+        self._store.expect((each.path for each in listed), segments=True)
+        return listed
+
+    def _recurse_own_files(self) -> Iterable[IncludedFile]:
         at_root = {str(Path(self.root, name)): name for name in (PROJECT_FILE, HATCH_FILE)}
         for file in super().recurse_included_files():
             match at_root.get(file.path):

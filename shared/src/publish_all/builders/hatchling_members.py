@@ -1,15 +1,19 @@
-"""hatchling's wheel archive, which takes its members from the store."""
+"""hatchling's archives, which take what is in them from the store."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from tarfile import TarInfo
+from typing import IO, Any
 
+import hatchling.builders.sdist as hatchling_sdist
 import hatchling.builders.wheel as hatchling_wheel
 from hatchling.builders.plugin.interface import IncludedFile
+from hatchling.builders.sdist import SdistArchive
 from hatchling.builders.utils import (
     format_file_hash,
     normalize_archive_path,
@@ -21,6 +25,7 @@ from hatchling.builders.wheel import WheelArchive
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
+from publish_all.builders.stitched_gzip import StitchedGzip
 
 # How many bytes hatchling hands to zlib at once.
 STEP = 16384
@@ -61,6 +66,42 @@ def archives_from(store: MemberStore | None) -> Iterator[None]:
         yield
     finally:
         module.WheelArchive = own
+
+
+class StoredSdistArchive(SdistArchive):
+    """Writes the tar that `SdistArchive` writes, gzipped with segments out of `store`."""
+
+    store: MemberStore
+
+    def __init__(self, name: str, *, reproducible: bool) -> None:
+        super().__init__(name, reproducible=reproducible)
+        own: Any = self.gz
+        own.fileobj = None  # or its end would be written when it goes
+        self.fd.seek(0)
+        self.fd.truncate()
+        self._stitched = StitchedGzip(self.fd, mtime=self.timestamp or time.time(), store=self.store)
+        archive: Any = self
+        archive.gz = archive.tf.fileobj = self._stitched
+
+    def addfile(self, tarinfo: TarInfo, fileobj: IO[bytes] | None = None) -> None:
+        if fileobj is not None:
+            self._stitched.expect(fileobj.name, tarinfo.size)
+        self.tf.addfile(tarinfo, fileobj)
+
+
+@contextlib.contextmanager
+def sdist_archives_from(store: MemberStore | None) -> Iterator[None]:
+    """As `archives_from`, for sdists."""
+    if store is None:
+        yield
+        return
+    module: Any = hatchling_sdist
+    own = module.SdistArchive
+    module.SdistArchive = type("SdistArchive", (StoredSdistArchive,), {"store": store})
+    try:
+        yield
+    finally:
+        module.SdistArchive = own
 
 
 def usable(store: MemberStore) -> bool:

@@ -8,6 +8,7 @@ bytes that the backend alone would write.
 from __future__ import annotations
 
 import contextlib
+import enum
 import hashlib
 import mmap
 import os
@@ -33,6 +34,8 @@ _IN_MEMORY = 1 << 23
 # A time stamp this near to now (in ns) does not tell whether the file changes again: FAT counts in 2 s.
 _UNSETTLED = 2_000_000_000
 _ISAL_LEVEL = 2
+# What gzip.GzipFile, and so every backend's sdist, uses.
+_GZIP_LEVEL = 9
 
 
 class Deflater(Protocol):
@@ -69,12 +72,20 @@ class Member:
 class _Identity:
     """Says that a file is still the one that was read. `ctime_ns` is there because hooks set the other time."""
 
+    form: _Form
     path: str
     device: int
     inode: int
     size: int
     mtime_ns: int
     ctime_ns: int
+
+
+class _Form(enum.Enum):
+    """What is wanted of a file: a whole deflate stream, or a segment of a longer one."""
+
+    STREAM = "stream"
+    SEGMENT = "segment"
 
 
 class Spool:
@@ -132,7 +143,10 @@ class MemberStore:
     ) -> None:
         self._inside = os.path.realpath(root) + os.sep
         self._step = step
-        self._deflater = deflater(compression)
+        self._deflaters = {
+            _Form.STREAM: deflater(compression),
+            _Form.SEGMENT: deflater(compression, level=_GZIP_LEVEL),
+        }
         self.is_exact = compression is Compression.DEFAULT
         self._spool = spool or Spool()
         self._clock = clock
@@ -140,16 +154,20 @@ class MemberStore:
         self._lock = threading.Lock()
         self._known: dict[_Identity, Future[Member]] = {}
         self._unsettled: set[_Identity] = set()
-        self._contents: dict[bytes, Member] = {}
-        self._sizes: set[int] = set()
+        self._contents: dict[tuple[_Form, bytes], Member] = {}
+        self._sizes: set[tuple[_Form, int]] = set()
 
-    def expect(self, paths: Iterable[str]) -> None:
-        """Begin to deflate the files of the next archive. What may have changed since the last one is read anew."""
+    def expect(self, paths: Iterable[str], *, segments: bool = False) -> None:
+        """Begin to deflate the files of the next archive. What may have changed since the last one is read anew.
+
+        `segments` for an archive that takes `segment`s.
+        """
         self._forget(self._unsettled)
+        form = _Form.SEGMENT if segments else _Form.STREAM
         for path in paths:
             # What can't be read is reported when it is asked for, as the backend reports it.
             with contextlib.suppress(OSError):
-                self._future(path)
+                self._future(path, form)
 
     def forget(self) -> None:
         """Read all files anew: project code has run that may write them. Their bytes are still known."""
@@ -157,8 +175,17 @@ class MemberStore:
 
     def deflated(self, path: str | Path) -> Member | None:
         """The file as a member; None for what is no regular file. Raises `OSError` if it can't be read."""
-        future = self._future(os.fspath(path))
+        future = self._future(os.fspath(path), _Form.STREAM)
         return None if future is None else future.result()
+
+    def segment(self, path: str | Path) -> Member | None:
+        """As `deflated`, to go on from a full flush and be gone on from: it ends on a byte, and not the stream."""
+        future = self._future(os.fspath(path), _Form.SEGMENT)
+        return None if future is None else future.result()
+
+    def running(self) -> Deflater:
+        """A compressor for what stands between segments."""
+        return self._deflaters[_Form.SEGMENT]()
 
     def blocks(self, member: Member) -> Iterator[bytes]:
         """The member's deflate stream."""
@@ -169,11 +196,12 @@ class MemberStore:
             self._known.pop(each, None)
         self._unsettled.clear()
 
-    def _future(self, path: str) -> Future[Member] | None:
+    def _future(self, path: str, form: _Form) -> Future[Member] | None:
         found = Path(path).stat()
         if not stat.S_ISREG(found.st_mode):
             return None
         identity = _Identity(
+            form=form,
             path=path,
             device=found.st_dev,
             inode=found.st_ino,
@@ -182,25 +210,25 @@ class MemberStore:
             ctime_ns=found.st_ctime_ns,
         )
         if identity not in self._known:
-            self._known[identity] = self._pool.submit(self._read, path, found.st_size)
+            self._known[identity] = self._pool.submit(self._read, path, found.st_size, form)
             changed = max(identity.mtime_ns, identity.ctime_ns)
             if changed > self._clock() - _UNSETTLED or not path.startswith(self._inside):
                 self._unsettled.add(identity)
         return self._known[identity]
 
-    def _read(self, path: str, size: int) -> Member:
+    def _read(self, path: str, size: int, form: _Form) -> Member:
         """From its bytes if they are known, which reading tells much faster than deflating again."""
-        if size in self._sizes:
-            known = self._contents.get(_sha256(path))
+        if (form, size) in self._sizes:
+            known = self._contents.get((form, _sha256(path)))
             if known is not None:
                 return known
-        member = self._deflate(path)
+        member = self._deflate(path, form)
         with self._lock:
-            self._sizes.add(member.size)
-            return self._contents.setdefault(member.sha256, member)
+            self._sizes.add((form, member.size))
+            return self._contents.setdefault((form, member.sha256), member)
 
-    def _deflate(self, path: str) -> Member:
-        deflating, digest = self._deflater(), hashlib.sha256()
+    def _deflate(self, path: str, form: _Form) -> Member:
+        deflating, digest = self._deflaters[form](), hashlib.sha256()
         crc = size = 0
         writer = _ChunkWriter(self._spool)
         with Path(path).open("rb") as file:
@@ -210,7 +238,7 @@ class MemberStore:
                 size += len(block)
                 for piece in _pieces(block, self._step):
                     writer.write(deflating.compress(piece))
-        writer.write(deflating.flush())
+        writer.write(deflating.flush(zlib.Z_FINISH if form is _Form.STREAM else zlib.Z_SYNC_FLUSH))
         return Member(
             crc=crc,
             size=size,
@@ -254,10 +282,10 @@ def is_zlib_ng() -> bool:
     return hasattr(zlib, "ZLIBNG_VERSION")
 
 
-def deflater(compression: Compression) -> Callable[[], Deflater]:
+def deflater(compression: Compression, *, level: int = zlib.Z_DEFAULT_COMPRESSION) -> Callable[[], Deflater]:
     """Makes compressors of raw deflate streams. Raises `BuildError` where isal is asked for and missing."""
     if compression is Compression.DEFAULT:  # as zipfile does
-        return lambda: zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return lambda: zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     try:
         from isal import isal_zlib
     except ImportError as error:

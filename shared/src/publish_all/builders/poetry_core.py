@@ -18,7 +18,6 @@ import tomlkit
 from poetry.core import __version__ as poetry_core_version
 from poetry.core.factory import Factory
 from poetry.core.masonry.builders.builder import BuildIncludeFile
-from poetry.core.masonry.builders.sdist import SdistBuilder
 from poetry.core.masonry.builders.wheel import wheel_file_template
 from poetry.core.masonry.utils.module import Module
 from poetry.core.poetry import Poetry
@@ -27,10 +26,11 @@ from poetry.core.pyproject.toml import PyProjectTOML
 from publish_all._toml import loads
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core_listing import ListedOnce, Listings
-from publish_all.builders.poetry_core_members import StoredWheelBuilder, usable
+from publish_all.builders.poetry_core_members import StoredSdistBuilder, StoredWheelBuilder, usable
 from publish_all.builders.select import key_path, module_name, narrowed, pinned, poetry_default_package
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
+from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.errors import BuildError
 from publish_all.variants.overlay import copied
 from publish_all.variants.tag import WheelTag
@@ -62,6 +62,7 @@ class PoetryCoreBuilder:
         self._stages = stages
         self._workspace = workspace
         self._store = store
+        self._sdists = StitchedSdists(store)
         self._listings: Listings = {}
         self._store_tried = False
         self._last: tuple[BuildVariant, _Prepared] | None = None
@@ -91,7 +92,9 @@ class PoetryCoreBuilder:
         resolved = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         resolved.parent.mkdir(parents=True, exist_ok=True)
         resolved.write_bytes(_project_file(prepared))
-        return Path(_Sdist(poetry, prepared, pyproject=resolved).build(output))
+        return self._sdists.build(
+            lambda store: _Sdist(poetry, prepared, pyproject=resolved, store=store).build(output)
+        )
 
     def _usable_store(self, variant: BuildVariant, prepared: _Prepared) -> MemberStore | None:
         """The store, if poetry-core can take from it, which the first wheel tells."""
@@ -244,9 +247,12 @@ class _Wheel(StoredWheelBuilder, ListedOnce):
         return found
 
 
-class _Sdist(SdistBuilder, ListedOnce):
-    def __init__(self, poetry: Poetry, prepared: _Prepared, *, pyproject: Path) -> None:
+class _Sdist(StoredSdistBuilder, ListedOnce):
+    def __init__(
+        self, poetry: Poetry, prepared: _Prepared, *, pyproject: Path, store: MemberStore | None
+    ) -> None:
         super().__init__(poetry)
+        self.store = store
         self.listings = prepared.listings
         self._prepared = prepared
         self._pyproject = pyproject
@@ -268,7 +274,7 @@ class _Sdist(SdistBuilder, ListedOnce):
         }
         folder = self._pyproject.parent
         resolved = BuildIncludeFile(path=self._pyproject, project_root=folder, source_root=folder)
-        return {each for each in kept if each.path != on_disk} | {resolved}
+        return self.expected({each for each in kept if each.path != on_disk} | {resolved})
 
 
 def _own_files(found: set[BuildIncludeFile], prepared: _Prepared, module: Module) -> set[BuildIncludeFile]:

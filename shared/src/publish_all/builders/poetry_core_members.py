@@ -1,20 +1,26 @@
-"""poetry-core's wheel builder, which takes its members from the store."""
+"""poetry-core's builders, which take what is in wheels and sdists from the store."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tarfile import TarInfo
 from typing import Any
 
+import poetry.core.masonry.builders.sdist as poetry_sdist
+from poetry.core.masonry.builders.builder import BuildIncludeFile
+from poetry.core.masonry.builders.sdist import SdistBuilder
 from poetry.core.masonry.builders.wheel import WheelBuilder
 from poetry.core.masonry.utils.helpers import normalize_file_permissions
 
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
+from publish_all.builders.stitched_gzip import StitchedGzip
 
 
 class StoredWheelBuilder(WheelBuilder):
@@ -37,6 +43,49 @@ class StoredWheelBuilder(WheelBuilder):
         append(wheel, info, member, self.store.blocks(member))
         digest = urlsafe_b64encode(member.sha256).decode("ascii").rstrip("=")
         self._records.append((name, digest, member.size))
+
+
+class StoredSdistBuilder(SdistBuilder):
+    """Writes the tar that poetry-core's writes, gzipped with segments out of `store` (None: poetry-core's own)."""
+
+    store: MemberStore | None = None
+    _stitched: StitchedGzip | None = None
+
+    def build(self, target_dir: Path | None = None) -> Path:
+        if self.store is None:
+            return super().build(target_dir)
+        module: Any = poetry_sdist
+        own = module.GzipFile
+        self._sources: dict[str, str] = {}
+        with contextlib.ExitStack() as stack:
+            module.GzipFile = lambda name, *, mode, mtime: self._open(stack, name, mode, mtime)
+            try:
+                return super().build(target_dir)
+            finally:
+                module.GzipFile = own
+
+    def _open(self, stack: contextlib.ExitStack, name: str, mode: str, mtime: float) -> StitchedGzip:
+        if self.store is None or mode != "wb":
+            msg = f"an sdist is opened with the mode {mode}"
+            raise ValueError(msg)
+        file = stack.enter_context(Path(name).open("wb"))  # noqa: SIM115 - poetry-core closes what wraps it
+        self._stitched = StitchedGzip(file, mtime=mtime, store=self.store)
+        return self._stitched
+
+    def expected(self, files: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
+        """`files`, which are going to be put into the sdist."""
+        if self.store is not None:
+            self._sources = {each.relative_to_source_root().as_posix(): str(each.path) for each in files}
+            self.store.expect(self._sources.values(), segments=True)
+        return files
+
+    def clean_tarinfo(self, tar_info: TarInfo) -> TarInfo:
+        """poetry-core's, which it calls for each file just before it adds it."""
+        if self._stitched is not None and tar_info.isreg():
+            path = self._sources.pop(tar_info.name.partition("/")[2], None)
+            if path is not None:
+                self._stitched.expect(path, tar_info.size)
+        return super().clean_tarinfo(tar_info)
 
 
 def usable(make: Callable[[], StoredWheelBuilder], store: MemberStore) -> bool:
