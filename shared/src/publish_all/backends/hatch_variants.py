@@ -24,8 +24,10 @@ from hatchling.plugin.manager import PluginManager
 from publish_all.builders.builder import BuildResult, BuiltFile
 from publish_all.builders.described import described
 from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
+from publish_all.builders.hatchling_members import STEP
 from publish_all.builders.manifest import FILENAME as MANIFEST
 from publish_all.builders.manifest import read_manifest, write_manifest
+from publish_all.builders.member_store import MemberStore
 from publish_all.builders.platform_wheels import distributions_of, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.config.load import load_project
@@ -92,7 +94,8 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         output = _output(config, directory)
         if options.clean and not options.hooks_only:
             _clean(output, names)
-        builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app)
+        store = MemberStore(config.root, step=STEP, compression=config.compression)
+        builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app, store=store)
         built: list[BuiltFile] = []
         for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
             begun = time.monotonic()

@@ -20,15 +20,20 @@ from typing import IO, Any
 from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.described import described
-from publish_all.builders.member_store import MemberStore
+from publish_all.builders.member_store import MemberStore, is_zlib_ng
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, PublishAllError
-from publish_all.events import BuildFinished, BuildStarted, Listener
+from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.variants.variant import BuildVariant
+
+
+_ZLIB_NG = (
+    "this Python compresses with zlib-ng: the files hold the same as elsewhere, and are not the same bytes"
+)
 
 
 def main() -> int:
@@ -123,6 +128,8 @@ def build_all(
     `leave_out` names folders of the project which hold output. Raises `BuildError` and `ConfigurationError`.
     """
     _set_epoch(request.source_date_epoch)
+    if is_zlib_ng():
+        listener(Note(message=_ZLIB_NG))
     builders = _Builders(request.root, leave_out, workspace, request.compression)
     found: list[BuiltFile] = []
     for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
