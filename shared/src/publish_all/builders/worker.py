@@ -30,7 +30,6 @@ from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.variants.variant import BuildVariant
 
-
 _ZLIB_NG = (
     "this Python compresses with zlib-ng: the files hold the same as elsewhere, and are not the same bytes"
 )
