@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917 - pytest gives fixtures by name
 """A secret that every command is given, through every failure, and that shows itself nowhere."""
 
 from __future__ import annotations

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.model import Compression, RepositoryKind, SyncPlace, VersionConfig, VersionSource, When
+from publish_all.config.model import (
+    Compression,
+    RepositoryKind,
+    SyncPlace,
+    VersionConfig,
+    VersionSource,
+    When,
+)
 
 FULL = """\
 [project]

@@ -1,5 +1,3 @@
-# ruff: noqa: PLR0917 - pytest gives fixtures by name
-
 """How attestations travel with an upload (PEP 740)."""
 
 from __future__ import annotations

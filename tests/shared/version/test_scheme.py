@@ -44,6 +44,8 @@ def test_a_guess_is_before_the_next_release(tag: str, release: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["guess", "post"])
-@pytest.mark.parametrize("tag", ["1.0", "1.0a1", "1.0rc1", "1.0.post1", "1.0.dev3", "1.0rc1.dev2", "1!1.0", "7"])
+@pytest.mark.parametrize(
+    "tag", ["1.0", "1.0a1", "1.0rc1", "1.0.post1", "1.0.dev3", "1.0rc1.dev2", "1!1.0", "7"]
+)
 def test_a_changed_tree_is_after_its_tag(tag: str, scheme: str) -> None:
     assert Version(after(tag, 0, dirty=True, scheme=scheme)) > Version(tag)
