@@ -233,14 +233,21 @@ def test_tokens_that_are_refused_before_they_are_sent(
         ensure_hidden(done.text, CANARY)
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_login(server: EchoServer, monkeypatch, project: Path) -> None:
     monkeypatch.setattr("getpass.getpass", lambda *_, **__: CANARY)
-    for words in SHOWING:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    for verbosity in ("-v", "-vv", "-vvv"):
         out = io.StringIO()
-        command = ArgvInput(["publish-all", "-C", str(project), "login", "corp", *words])
+        command = ArgvInput(["publish-all", "-C", str(project), "login", "corp", verbosity])
+        command.set_stream(Terminal())
         code = PublishAllApplication().run(command, StreamOutput(out), StreamOutput(out))
         assert code != 0
-        assert "keyring" in out.getvalue()
+        assert "There is no keyring on this machine" in out.getvalue()
         ensure_hidden(out.getvalue(), CANARY)
 
 
