@@ -50,7 +50,13 @@ FLIT_CORE = (
     "tomli==2.2.1",
     "typing-extensions==4.12.2",
 )
-RENAMED = '\n[tool.publish-all.variants.renamed]\nname = "renamed-for-a-test"\n'
+CONFIGURATION = """
+[tool.publish-all]
+include-base = true
+
+[tool.publish-all.variants.renamed]
+name = "renamed-for-a-test"
+"""
 
 
 def some_and_all(*backends: tuple[str, ...]) -> list[ParameterSet]:
@@ -62,7 +68,7 @@ def some_and_all(*backends: tuple[str, ...]) -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize("requirement", some_and_all(HATCHLING, POETRY_CORE, SETUPTOOLS, FLIT_CORE))
-def test_a_renamed_variant_has_the_same_content(requirement: str, tmp_path: Path) -> None:
+def test_the_project_and_a_renamed_variant_have_the_same_content(requirement: str, tmp_path: Path) -> None:
     environment = clean_environment(tmp_path / "home")
     sdist = fetch_sdist(requirement, tmp_path, environment)
     plain = unpack(sdist, tmp_path / "plain")
@@ -85,6 +91,9 @@ def test_a_renamed_variant_has_the_same_content(requirement: str, tmp_path: Path
 
     (theirs,) = (tmp_path / "theirs").glob("*.whl")
     (renamed,) = (ours / "dist").glob("renamed_for_a_test-*.whl")
+    (itself,) = (ours / "dist").glob(theirs.name)
+    assert content(itself) == content(theirs)
+    assert metadata(itself).items() == metadata(theirs).items()
     assert content(renamed) == content(theirs)
     assert without_name(renamed) == without_name(theirs)
     assert metadata(renamed)["Name"] == "renamed-for-a-test"
@@ -121,7 +130,7 @@ def unpack(sdist: Path, target: Path) -> Path:
 def add_variant(project: Path) -> None:
     pyproject = project / "pyproject.toml"
     with pyproject.open("a", encoding="utf-8") as file:
-        file.write(RENAMED)
+        file.write(CONFIGURATION)
 
 
 def content(wheel: Path) -> list[str]:

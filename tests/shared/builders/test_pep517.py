@@ -8,7 +8,9 @@ import pytest
 from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.config.model import ProjectConfig, VariantConfig
 from publish_all.errors import BuildError
+from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.tag import PlatformWheel, WheelTag
 
 BACKENDS = {
@@ -254,3 +256,32 @@ def test_the_metadata_of_a_variant_is_what_it_states(build, make_variant, backen
     ):
         assert line in metadata.splitlines()
     assert "demo=demo:main" in entry_points
+
+
+def test_a_variant_of_a_project_in_setup_cfg_keeps_its_metadata(make_tree, tmp_path):
+    setup_cfg = (
+        "[metadata]\nname = demo\nversion = 1.0\ndescription = Old\nlong_description = file: README.md\n"
+        "author = A\nurl = https://demo.example\n[options]\npackages = demo\npackage_dir = =src\n"
+        "install_requires = attrs>=23\n[options.entry_points]\nconsole_scripts =\n  demo = demo:main\n"
+    )
+    pyproject = {"build-system": {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}}
+    text = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    root = make_tree(FILES | {"setup.cfg": setup_cfg, "pyproject.toml": text})
+    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    plain, renamed = (
+        resolve_variants(ProjectConfig(root=root, pyproject=pyproject, variants=variants), version="1.0")[0]
+        for variants in ({}, {"x": VariantConfig(variant="x", project={"keywords": ["new"]})})
+    )
+    metadata = []
+    for each in (plain, renamed):
+        (tmp_path / each.project).mkdir()
+        with zipfile.ZipFile(builder.build(each, "wheel", tmp_path / each.project)) as opened:
+            info = f"{each.project.replace('-', '_')}-1.0.dist-info"
+            assert b"demo = demo:main" in opened.read(f"{info}/entry_points.txt")
+            metadata.append(opened.read(f"{info}/METADATA").decode().splitlines())
+    differs = {
+        line for line in (*metadata[0], *metadata[1]) if (line in metadata[0]) != (line in metadata[1])
+    }
+    assert differs == {"Name: demo", "Name: demo-x", "Keywords: new"}
+    assert "Summary: Old" in metadata[1]
+    assert "Requires-Dist: attrs>=23" in metadata[1]

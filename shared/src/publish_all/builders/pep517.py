@@ -9,16 +9,18 @@ import importlib.metadata
 import io
 import os
 import re
+import shutil
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from publish_all._toml import loads
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,
@@ -40,6 +42,7 @@ from publish_all.builders.stage import (
     working_directory,
 )
 from publish_all.errors import BuildError, PublishAllError
+from publish_all.variants.setup_cfg import fields_in
 from publish_all.variants.variant import BuildVariant
 
 # Folders which projects keep their packages in, and which are not part of the path inside the wheel.
@@ -51,7 +54,7 @@ _REPRODUCIBLE_SDISTS = (Backend.FLIT, Backend.UV, Backend.SCIKIT_BUILD)
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want."""
-    stage = _Stage.of(variant, stages, additions={}, dropped=())
+    stage = _Stage.of(variant, stages, additions={}, dropped=(), metadata_elsewhere=True)
     found: dict[str, None] = {}
     for kind in kinds:
         with _backend(stage.folder, stage.pyproject) as hooks:
@@ -60,10 +63,12 @@ def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) 
     return tuple(found)
 
 
-def metadata_of(folder: Path, pyproject: Mapping[str, Any], workspace: Path) -> str:
-    """The core metadata of the project in `folder`, as the backend makes it."""
+def metadata_of(
+    folder: Path, pyproject: Mapping[str, Any], workspace: Path, *, version: str | None = None
+) -> str:
+    """The core metadata of the project in `folder`, as the backend makes it; of this `version` if it asks git."""
     workspace.mkdir(parents=True)
-    with _backend(folder, pyproject) as hooks:
+    with _backend(folder, pyproject, version=version) as hooks:
         prepare = getattr(hooks, "prepare_metadata_for_build_wheel", None)
         if prepare is not None:
             return (workspace / str(prepare(str(workspace))) / "METADATA").read_text(encoding="utf-8")
@@ -78,6 +83,7 @@ class Pep517Builder:
     def __init__(self, *, stages: Stages) -> None:
         self._stages = stages
         self._probed: dict[str, Mapping[str, str]] = {}
+        self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._name = ""
 
     @property
@@ -86,6 +92,7 @@ class Pep517Builder:
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         self._name = _described(variant.pyproject)
+        variant = self._with_metadata_elsewhere(variant, output)
         placed = self._files(variant, output)
         stage = _Stage.of(variant, self._stages, additions=placed.additions, dropped=placed.dropped)
         built = _built(stage, variant, kind, output)
@@ -96,6 +103,22 @@ class Pep517Builder:
         elif backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS:
             _make_reproducible(built)
         return built
+
+    def _with_metadata_elsewhere(self, variant: BuildVariant, output: Path) -> BuildVariant:
+        """Setuptools refuses a dynamic field that setup.cfg and setup.py do not state: keep those which they do."""
+        if not _has_metadata_elsewhere(variant, self._stages.tree):
+            return variant
+        key = tuple(variant.layout.items())
+        if key not in self._stated_elsewhere:
+            stage = _Stage.of(variant, self._stages, additions={}, dropped=(), metadata_elsewhere=True)
+            place = output / "metadata"
+            metadata = metadata_of(stage.folder, stage.pyproject, place, version=variant.version)
+            shutil.rmtree(place)
+            self._stated_elsewhere[key] = fields_in(metadata)
+        stated = self._stated_elsewhere[key]
+        project = variant.pyproject["project"]
+        dynamic = [each for each in project["dynamic"] if each in stated]
+        return replace(variant, pyproject={**variant.pyproject, "project": {**project, "dynamic": dynamic}})
 
     def _files(self, variant: BuildVariant, output: Path) -> _Placed:
         if not (variant.include or variant.exclude or variant.force_include):
@@ -147,13 +170,22 @@ class _Stage:
 
     @classmethod
     def of(
-        cls, variant: BuildVariant, stages: Stages, *, additions: Mapping[str, str], dropped: Sequence[str]
+        cls,
+        variant: BuildVariant,
+        stages: Stages,
+        *,
+        additions: Mapping[str, str],
+        dropped: Sequence[str],
+        metadata_elsewhere: bool = False,
     ) -> _Stage:
+        """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`."""
         folder = stages.fresh(layout=variant.layout, additions=additions, origin=key_path(variant, "layout"))
         for path in dropped:
             (folder / path).unlink()
             _remove_empty(folder, folder / path)
         pyproject = pinned(variant, folder)
+        if metadata_elsewhere and _has_metadata_elsewhere(variant, stages.tree):
+            del pyproject["project"]
         if backend_of(pyproject) is Backend.SETUPTOOLS:
             _state_package_data(pyproject, additions)
         file = folder / "pyproject.toml"
@@ -163,6 +195,14 @@ class _Stage:
         if _uses_setuptools_scm(pyproject):
             _prepare_for_setuptools_scm(stages.tree, variant, folder)
         return cls(folder=folder, pyproject=pyproject)
+
+
+def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
+    """Whether `variants.resolve` has said of a project without `[project]` that all of it is dynamic."""
+    if backend_of(variant.pyproject) is not Backend.SETUPTOOLS:
+        return False
+    stated = loads((tree.root / "pyproject.toml").read_text(encoding="utf-8"))
+    return "project" not in stated and "dynamic" in variant.pyproject.get("project", {})
 
 
 def _uses_setuptools_scm(pyproject: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""From the configuration to the set of build variants: what each one's pyproject.toml is. Pure but for `read`.
+"""From the configuration to the set of build variants: what each one's pyproject.toml is. Pure but for `read` and setup.cfg.
 
 In this order: our pyproject, then the variant's `pyproject` (replaces it) or `overlay` (merged over
 it), then `variant-defaults`, then the variant's own keys.
@@ -20,6 +20,11 @@ from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.overlay import Table
+from publish_all.variants.setup_cfg import (
+    has_metadata_elsewhere,
+    name_in_setup_cfg,
+    with_metadata_elsewhere,
+)
 from publish_all.variants.tag import PlatformWheel, WheelTag
 from publish_all.variants.variant import BuildVariant
 
@@ -79,7 +84,7 @@ class _Resolver:
 
     def base(self) -> BuildVariant:
         """The project itself, with its version written in."""
-        name = overlay.name_of(self.pyproject)
+        name = self._own_name()
         if name is None:
             raise self._nameless("the project has no name")
         version = self._normalised(self.version, self.config.root / "pyproject.toml")
@@ -87,13 +92,24 @@ class _Resolver:
             name=None,
             project=name,
             version=version,
-            pyproject=overlay.with_version(self.pyproject, version),
+            pyproject=self._base_pyproject(name, version),
             selection_name=name,
             layout={},
             force_include={},
             sdist=_first(self.config.sdist, default=not self.config.wheels),
             wheels=_wheels({_ROOT: self.config.wheels}),
         )
+
+    def _base_pyproject(self, name: str, version: str) -> Table:
+        stated = _without_ours(overlay.copied(self.config.pyproject))
+        if not has_metadata_elsewhere(stated):
+            return overlay.with_version(self.pyproject, version)
+        if self.config.version.source is VersionSource.PROJECT:
+            return stated  # the backend tells name and version, from where it told us
+        return overlay.with_version(overlay.with_name(self.pyproject, name), version)
+
+    def _own_name(self) -> str | None:
+        return overlay.name_of(self.pyproject) or name_in_setup_cfg(self.config.root)
 
     def variant(self, own: VariantConfig) -> BuildVariant:
         defaults = self.config.variant_defaults
@@ -182,7 +198,7 @@ class _Resolver:
         return result
 
     def _default_name(self, own: VariantConfig, where: str) -> str:
-        project = overlay.name_of(self.pyproject)
+        project = self._own_name()
         if project is None:
             raise self._nameless(
                 f"{where}: the variant has no name, and the project has none to make one from"
@@ -214,6 +230,8 @@ class _Resolver:
 def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
     result = _without_ours(overlay.copied(config.pyproject))
+    if has_metadata_elsewhere(result):
+        result = with_metadata_elsewhere(result)
     try:
         beside = read(config.root / "hatch.toml")
     except FileNotFoundError:

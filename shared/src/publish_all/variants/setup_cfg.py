@@ -1,0 +1,79 @@
+"""Projects whose metadata is in setup.cfg or setup.py, and not in pyproject.toml."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Mapping
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import Any
+
+from publish_all.variants.overlay import Table, copied, table
+
+# What setuptools can find there (pyproject.toml specification, `dynamic`).
+FIELDS = (
+    "description",
+    "readme",
+    "requires-python",
+    "license",
+    "authors",
+    "maintainers",
+    "keywords",
+    "classifiers",
+    "urls",
+    "scripts",
+    "gui-scripts",
+    "entry-points",
+    "dependencies",
+    "optional-dependencies",
+)
+
+
+_HEADERS = {
+    "summary": "description",
+    "requires-python": "requires-python",
+    "license": "license",
+    "license-expression": "license",
+    "author": "authors",
+    "author-email": "authors",
+    "maintainer": "maintainers",
+    "maintainer-email": "maintainers",
+    "keywords": "keywords",
+    "classifier": "classifiers",
+    "project-url": "urls",
+    "provides-extra": "optional-dependencies",
+    "requires-dist": "dependencies",
+}
+# setuptools takes these for stated even where they are empty.
+_ALWAYS = frozenset({"scripts", "gui-scripts", "entry-points"})
+
+
+def has_metadata_elsewhere(pyproject: Mapping[str, Any]) -> bool:
+    """Whether setuptools builds it, and pyproject.toml has no metadata."""
+    backend = str(table(pyproject, "build-system").get("build-backend", "setuptools"))
+    stated = "project" in pyproject or "poetry" in table(pyproject, "tool")
+    return backend.partition(".")[0] == "setuptools" and not stated
+
+
+def with_metadata_elsewhere(pyproject: Mapping[str, Any]) -> Table:
+    """The same said in `[project]`, so that a variant can change a part of it: all of it is dynamic."""
+    return {**copied(pyproject), "project": {"dynamic": ["version", *FIELDS]}}
+
+
+def name_in_setup_cfg(root: Path) -> str | None:
+    """The name of the distribution, None where setup.cfg does not state it."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(root / "setup.cfg", encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):  # setuptools says what is wrong in it
+        return None
+    return parser.get("metadata", "name", fallback="").strip() or None
+
+
+def fields_in(metadata: str) -> frozenset[str]:
+    """The fields of `[project]` which core metadata holds, of those that setuptools may have found elsewhere."""
+    message = HeaderParser().parsestr(metadata)
+    found = {_HEADERS[name.lower()] for name in message if name.lower() in _HEADERS}
+    if str(message.get_payload()).strip():
+        found.add("readme")
+    return frozenset(found) | _ALWAYS
