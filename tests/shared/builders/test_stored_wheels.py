@@ -193,7 +193,7 @@ def test_hatchling_tells_of_two_files_at_one_place_as_ever(tmp_path: Path) -> No
         layout={},
         force_include={},
     )
-    with pytest.raises(BuildError, match="A second file is being added|Duplicate name"):
+    with pytest.raises(BuildError, match=r"A second file is being added|Duplicate name"):
         builder("hatchling", root, tmp_path, store_for("hatchling", root)).build(
             wanted, "wheel", tmp_path / "out"
         )
