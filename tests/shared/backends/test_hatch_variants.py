@@ -246,3 +246,20 @@ def test_the_version_is_the_one_of_every_build_of_ours(
     assert {each.name.split("-")[1].removesuffix(".tar.gz") for each in run_target(project, "lite")} == {
         "2.0"
     }
+
+
+def test_builds_the_platform_wheels_of_a_variant_and_no_sdist(project: Path) -> None:
+    file = project / "pyproject.toml"
+    tags = ("py3-none-win_amd64", "1-py3-none-macosx_11_0_arm64")
+    wheels = "".join(f'"{each}" = {{ force-include = {{ "made/{each}" = "demo/tool" }} }}\n' for each in tags)
+    file.write_text(f"{PYPROJECT}\n[tool.publish-all.variants.full.wheels]\n{wheels}", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        run_target(project, "full")
+    assert ended.value.code == 1
+    (project / "made").mkdir()
+    for each in tags:
+        (project / "made" / each).write_text(each)
+    assert [each.name for each in run_target(project, "full")] == [
+        f"demo_full-1.2.3-{each}.whl" for each in tags
+    ]
+    assert set(listed(project / "dist")) == {f"demo_full-1.2.3-{each}.whl" for each in tags}

@@ -171,6 +171,7 @@ def _selections(variant: BuildVariant) -> Iterator[tuple[str, Any]]:
         ("include", list(variant.include)),
         ("exclude", list(variant.exclude)),
         ("force-include", dict(variant.force_include)),
+        ("wheels", [str(each.tag) for each in variant.wheels]),
     ):
         if value:
             yield key, value
