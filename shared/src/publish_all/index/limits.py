@@ -20,7 +20,7 @@ class Patience:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        whole = False
+        whole = streamed = False
 
         async def patient_receive() -> Message:
             nonlocal whole
@@ -34,6 +34,12 @@ class Patience:
             return {"type": "http.disconnect"}
 
         async def patient_send(message: Message) -> None:
+            nonlocal streamed
+            streamed = streamed or message.get("more_body", False)
+            if not streamed:
+                # What is sent in one piece waits for nobody; a time limit would cost a third of the answer.
+                await send(message)
+                return
             with anyio.fail_after(self._seconds):
                 await send(message)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import IO, TypeAlias
 
 import anyio
 from starlette.responses import Response
@@ -10,6 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from publish_all.index.arrival import BrokenTransferError
 from publish_all.index.transfers import Body
+
+SEND_FILE = "publish-all.send-file"
+"""The extension of ASGI by which our server sends a part of a file without reading it."""
+
+SendFile: TypeAlias = Callable[[IO[bytes], int, int], Awaitable[None]]
+"""Sends so many bytes of a file from a position on, in the place of the body. Raises `OSError`."""
 
 
 class BodyResponse(Response):
@@ -49,18 +56,26 @@ class BodyResponse(Response):
                     group.cancel_scope.cancel()
 
                 group.start_soon(watch)
-                await self._send(send, head_only=scope["method"] == "HEAD")
+                send_file = scope.get("extensions", {}).get(SEND_FILE)
+                await self._send(send, send_file, head_only=scope["method"] == "HEAD")
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._content.close()
 
-    async def _send(self, send: Send, *, head_only: bool) -> None:
+    async def _send(self, send: Send, send_file: SendFile | None, *, head_only: bool) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             if not head_only:
-                async for piece in self._content.content(self._first, self._length):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (BrokenTransferError, TimeoutError):
+                await self._send_content(send, send_file)
+        except (BrokenTransferError, OSError):  # a time-out is an OSError, too
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_content(self, send: Send, send_file: SendFile | None) -> None:
+        file = self._content.file
+        if send_file is not None and file is not None and self._length:
+            await send_file(file, self._first, self._length)
+            return
+        async for piece in self._content.content(self._first, self._length):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})

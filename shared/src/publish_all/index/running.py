@@ -9,13 +9,17 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import IO, cast
 
+import anyio
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from publish_all.errors import PublishAllError, UsageError
+from publish_all.index.limits import SECONDS
+from publish_all.index.responses import SEND_FILE
 
 HEAD_SECONDS = 20.0
 """How long a client may take to say what it wants."""
@@ -23,6 +27,8 @@ HEAD_LIMIT = 32 * 1024
 """How long that may be, in bytes: a credential can have a few thousand."""
 IDLE_SECONDS = 15
 """How long a connection is kept on which nothing is asked."""
+PIECE = 1024 * 1024
+"""Bytes of a file that are handed to the system at a time; each must be taken within the time of `limits`."""
 GRACE_SECONDS = 5
 """How long running transfers are waited for at the end."""
 
@@ -49,6 +55,27 @@ class _Guarded(H11Protocol):
         elif self._late is None:
             self._expect()
 
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.scope is not None:
+            # Requests are answered by tasks, which have not begun yet.
+            self.scope["extensions"] = {SEND_FILE: self._send_file}  # type: ignore[dict-item] # uvicorn knows no extension like ours
+
+    async def _send_file(self, file: IO[bytes], first: int, length: int) -> None:
+        """Let the system send it. A client that is slow costs no memory so."""
+        self.conn.send_with_data_passthrough(h11.Data(data=cast("bytes", _Announced(length))))
+        position, end = first, first + length
+        while position < end:
+            piece = min(PIECE, end - position)
+            try:
+                with anyio.fail_after(SECONDS):
+                    sent = await self.loop.sendfile(self.transport, file, position, piece)
+            except RuntimeError as error:
+                raise ConnectionError("the client has gone away") from error
+            if sent != piece:
+                raise ConnectionError("the file has become shorter")
+            position += piece
+
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
         if self.cycle is not None:
@@ -67,6 +94,16 @@ class _Guarded(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+class _Announced:
+    """Takes the place of bytes that are sent past h11, which only counts them."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
 
 
 def listen(host: str, port: int) -> socket.socket:

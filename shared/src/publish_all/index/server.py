@@ -213,7 +213,7 @@ def _page(request: Request, answer: Answer) -> Response:
 async def _body(body: Body, asked: str | None, headers: Mapping[str, str]) -> Response:
     """The bytes that are asked for, of what a source sends or of a file on disk."""
     stated = {"Content-Range": body.content_range} if body.content_range and body.status != 200 else {}
-    if not body.seekable or body.size is None:
+    if body.file is None or body.size is None:
         return BodyResponse(body, status=body.status, headers={**headers, **stated}, length=body.size)
     try:
         found = byte_range(asked, body.size)

@@ -33,7 +33,8 @@ class Body:
     """Bytes to be sent; `content` gives so many of them from a position on (None: all that there are).
 
     `size` is that of what `content` gives, None if it is not known. `status` is 200, or what the source
-    made of a range itself: 206 and 416, with `content_range` as it states it.
+    made of a range itself: 206 and 416, with `content_range` as it states it. `file` is a whole file on
+    disk, any part of which can be sent.
     """
 
     content: Callable[[int, int | None], AsyncIterator[bytes]]
@@ -41,7 +42,7 @@ class Body:
     size: int | None
     status: int = 200
     content_range: str | None = None
-    seekable: bool = False
+    file: IO[bytes] | None = None
 
 
 class Transfers:
@@ -152,7 +153,7 @@ class Transfers:
         def content(first: int, length: int | None) -> AsyncIterator[bytes]:
             return read_pieces(file, first, size if length is None else first + length)
 
-        return Body(content=content, close=close, size=size, seekable=True)
+        return Body(content=content, close=close, size=size, file=file)
 
 
 def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
