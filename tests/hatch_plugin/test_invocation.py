@@ -94,7 +94,7 @@ def test_options_of_ours_are_passed_with_o(tmp_path: Path) -> None:
     ("options", "message", "hint"),
     [
         ({"varaint": "a"}, "-o varaint: there is no such option", "Did you mean -o variant?"),
-        ({"xyzzy": "a"}, "-o xyzzy: there is no such option", "There are: auth, dry-run"),
+        ({"xyzzy": "a"}, "-o xyzzy: there is no such option", "There are: allow-dirty, allow-missing"),
         ({"password": "a"}, "-o password: there is no such option", None),
         ({"dry-run": "perhaps"}, "-o dry-run=perhaps: it is either true or false", None),
         ({"jobs": ""}, "-o jobs: it needs a value", "Write -o jobs=VALUE."),

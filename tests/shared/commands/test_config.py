@@ -89,6 +89,7 @@ def test_shows_each_value_and_where_it_comes_from(show, folders, project):
         "include-base": (False, "default"),
         "before-publish": ([], "default"),
         "private": (True, "classifier 'Private ::'"),
+        "compression": ("default", "default"),
         "version.source": ("git", "pyproject.toml:12"),
         "version.tag-prefix": ("v", "default"),
         "version.scheme": ("guess", "default"),
