@@ -35,7 +35,7 @@ READ_TIMEOUT = 60.0
 """Seconds to wait for the next bytes of a reply, or for the server to take the next bytes of a body."""
 REPLY_LIMIT = 64 * 1024 * 1024
 """The longest reply that is read into memory, in bytes; the largest index pages are about half of it."""
-POOL_SIZE = 16
+POOL_SIZE = 32
 """Connections kept per host: more than uploads ever run at once."""
 
 _MIB = 1024 * 1024
