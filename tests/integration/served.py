@@ -88,7 +88,7 @@ def static_index(folder: Path, *files: Path) -> Path:
 def wheel(folder: Path, name: str, version: str, *, requires: Sequence[str] = (), padding: int = 0) -> Path:
     """A wheel whose module says its version; `padding` is in bytes that don't compress."""
     folder.mkdir(parents=True, exist_ok=True)
-    package = name.replace("-", "_")
+    package = name.replace("-", "_").replace(".", "_")
     info = f"{package}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
     members = {

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from harness import pyoci
 from harness.environments import installed
 from harness.hosts import Host
 from harness.process import Result, clean_environment, free_port, make_venv, run
@@ -211,6 +212,27 @@ def test_a_private_name_never_comes_from_elsewhere_whatever_the_registry_says(
             assert private.returncode != 0, status
             assert "99.0" not in private.output
         uv(*install, "outside-dep", cwd=tmp_path, environment=variables)
+
+
+def test_a_release_that_pyoci_wrote_is_installed(
+    open_registry: Registry, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = wheel(tmp_path / "files", "kindling.fabric", "1.0+local")
+    content = file.read_bytes()
+    pyoci.write(open_registry.host, "sep", "kindling-fabric", "1.0-local", {"py3-none-any.whl": content})
+    variables = installer(environment) | github_at(open_registry)
+    install = [
+        installed("dev", "uv"),
+        "pip",
+        "install",
+        "-p",
+        "v",
+        "--no-cache",
+        "Kindling.Fabric==1.0+local",
+    ]
+    uv("venv", "v", cwd=tmp_path, environment=variables)
+    run([program(), "exec", "-r", "github", "--", *install], cwd=tmp_path, environment=variables, check=True)
+    assert "1.0+local" in uv("pip", "list", "-p", "v", cwd=tmp_path, environment=variables).stdout
 
 
 # --- without a server of one's own
