@@ -6,6 +6,7 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,7 +24,7 @@ USAGE = 2
 FORMATS = ("text", "json")
 
 
-class UseCaseCommand(Command):
+class UseCaseCommand(Command, ABC):
     """A command which wraps one use case.
 
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
@@ -54,8 +55,9 @@ class UseCaseCommand(Command):
             reporter.error(error)
             return error.exit_code
 
+    @abstractmethod
     def use_case(self, reporter: Reporter) -> int:
-        raise NotImplementedError
+        """Call the use case with the options, show its result, and return the exit code."""
 
     @property
     def called_as(self) -> str:
