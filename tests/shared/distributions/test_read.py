@@ -141,3 +141,10 @@ def test_refuses_a_tar_header_that_asks_for_much_memory(tmp_path: Path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * 1024**2
+
+
+def test_an_sdist_is_not_unpacked_without_end(make_sdist: Make):
+    path = make_sdist()
+    assert read_distribution(path, sdist_limit=1024 * 1024).name == "kindling-synapse"
+    with pytest.raises(DistributionError, match="does not end"):
+        read_distribution(path, sdist_limit=1)

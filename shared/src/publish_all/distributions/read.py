@@ -9,7 +9,6 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -50,15 +49,18 @@ class DistributionError(CheckError):
     """A file is not a distribution that can be published. The message names the file."""
 
 
-def read_distribution(path: Path, *, variant: str | None = None) -> Distribution:
+def read_distribution(
+    path: Path, *, variant: str | None = None, sdist_limit: int = SDIST_LIMIT
+) -> Distribution:
     """The distribution at `path`, with memory that does not depend on its size.
 
+    An sdist is unpacked for `sdist_limit` bytes at most to find its metadata.
     Raises `DistributionError` for a file that is missing, broken, not a wheel or `.tar.gz` sdist, or
     whose name and metadata disagree about project or version.
     """
     kind, project, version = _parse_filename(path)
     try:
-        content = _read_metadata(path, kind)
+        content = _read_metadata(path, kind, sdist_limit)
         size, digests = _digest(path)
     except OSError as error:
         raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
@@ -117,10 +119,9 @@ def _digest(path: Path) -> tuple[int, Digests]:
     return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
 
 
-def _read_metadata(path: Path, kind: DistributionKind) -> bytes:
-    read: Callable[[Path], bytes] = _wheel_metadata if kind is DistributionKind.WHEEL else _sdist_metadata
+def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
     try:
-        return read(path)
+        return _wheel_metadata(path) if kind is DistributionKind.WHEEL else _sdist_metadata(path, sdist_limit)
     except _BROKEN as error:
         raise DistributionError(
             f"{path} is broken: {error}.",
@@ -141,9 +142,9 @@ def _wheel_metadata(path: Path) -> bytes:
             return _bounded(path, member.read(METADATA_LIMIT + 1))
 
 
-def _sdist_metadata(path: Path) -> bytes:
+def _sdist_metadata(path: Path, limit: int) -> bytes:
     """PKG-INFO in the only top-level folder (https://packaging.python.org/specifications/source-distribution-format/)."""
-    with _BoundedGzip(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+    with _BoundedGzip(path, limit) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         for member in archive:
             if member.isfile() and re.fullmatch(r"(\./)?[^/]+/PKG-INFO", member.name):
                 file = archive.extractfile(member)
@@ -160,11 +161,15 @@ def _bounded(path: Path, content: bytes) -> bytes:
 class _BoundedGzip(gzip.GzipFile):
     """Refuses what a tar header may ask for: reads of any size, and archives without end."""
 
+    def __init__(self, path: Path, limit: int) -> None:
+        super().__init__(path)
+        self._limit = limit
+
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0 or size > METADATA_LIMIT + tarfile.BLOCKSIZE:
             msg = "a header in it is too long"
             raise tarfile.ReadError(msg)
-        if self.tell() > SDIST_LIMIT:
+        if self.tell() > self._limit:
             msg = "it does not end"
             raise tarfile.ReadError(msg)
         return super().read(size)

@@ -38,6 +38,8 @@ from publish_all.repositories.repository import Repository, State, UploadOutcome
 
 LIMIT = 2 * 1024**3
 """How long the body of an upload may be, in bytes."""
+SDIST_LIMIT = 2 * 1024**3
+"""How far an sdist is unpacked in search of its metadata: a small file may pretend to be endless."""
 AT_ONCE = 4
 """How many uploads are looked into and passed on at a time."""
 
@@ -228,7 +230,7 @@ def _read(received: _Received) -> Distribution:
     if fields.get(":action") != "file_upload":
         raise Refused(400, "The only :action here is file_upload.")
     try:
-        found = read_distribution(received.path)
+        found = read_distribution(received.path, sdist_limit=SDIST_LIMIT)
     except CheckError as error:
         shown = error.message.replace(str(received.path), received.path.name)
         raise Refused(400, plain(f"{shown} {error.hint or ''}", limit=1000)) from error
