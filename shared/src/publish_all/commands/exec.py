@@ -56,11 +56,7 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
     with open_index(own, listener=listener) as index:
         bound = listen(HOST, options.port)
         url = f"http://{USERNAME}:{password}@{HOST}:{bound.getsockname()[1]}/simple/"
-        if index.fallback is None:
-            note = (
-                f"only {', '.join(index.names)} is installed from; for dependencies from elsewhere: --private"
-            )
-            listener(Note(message=note))
+        listener(Note(message=index.rule))
         with running(index.app, bound):
             try:
                 child = child_environment(environment, url, HOST)

@@ -72,6 +72,14 @@ class Index:
     private: tuple[str, ...]
     fallback: str | None
 
+    @property
+    def rule(self) -> str:
+        """What comes from where."""
+        ours = ", ".join(self.names)
+        if self.fallback is None:
+            return f"all names come from {ours} only; for others from elsewhere state --private names"
+        return f"{', '.join(self.private)}: from {ours} only; all other names: from {self.fallback} only"
+
 
 def ensure_installed() -> None:
     """Raise `UsageError` without the libraries of the extra `serve`."""
@@ -137,14 +145,18 @@ def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
 
 
 def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
-    """The names of the project and of its build variants; none outside of a project."""
-    if config is None:
+    """The names of the project and of its build variants; none of a project that we are not configured for.
+
+    The name of a project which only installs packages would make those packages look public.
+    """
+    if config is None or "publish-all" not in config.pyproject.get("tool", {}):
         return ()
+    # Names do not depend on the version, which may take a build backend to tell.
     try:
-        variants = resolve_variants(config, version="", base=True)
+        variants = resolve_variants(config, version="0", base=True)
     except ConfigurationError:
         # Without a name of its own the project has those of its variants only.
-        variants = resolve_variants(config, version="")
+        variants = resolve_variants(config, version="0")
     return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
 
 

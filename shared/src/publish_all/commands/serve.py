@@ -30,9 +30,7 @@ def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{bound.getsockname()[1]}"
         listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
-        if index.fallback is not None:
-            names = ", ".join(index.private)
-            listener(Note(message=f"{names}: from here only; all other names: from {index.fallback} only"))
+        listener(Note(message=index.rule))
         run(index.app, bound)
 
 

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publish_all._secret import Secret
+from publish_all.commands.context import Surroundings, open_project
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.exec import ExecOptions, execute, usual_index
+from publish_all.commands.index import Index, IndexOptions, open_index, published_names, routing_of
+from publish_all.commands.serve import ServeOptions, serve
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.errors import UsageError
+from publish_all.events import Event, ignore
+
+PYPROJECT = """\
+[project]
+name = "kindling"
+version = "1.0"
+
+[tool.publish-all]
+publish-to = ["pypi", "folder"]
+
+[tool.publish-all.repositories]
+folder = { kind = "directory", url = "index" }
+near = { kind = "oci", url = "https://registry.example/sep" }
+far = { kind = "oci", url = "https://elsewhere.example/sep" }
+corp = { url = "https://pypi.corp.example/legacy/" }
+
+[tool.publish-all.variants.synapse]
+"""
+
+Open = Callable[..., Index]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    return tmp_path
+
+
+@pytest.fixture
+def options_for(project: Path) -> Callable[..., IndexOptions]:
+    hosts = HostFolders(**{name: project / name for name in ("poetry", "hatch", "uv", "pdm", "pypirc")})
+    folders = Folders(config=project / "config.toml", data=project / "data", hosts=hosts)
+
+    def build(*repositories: str, **options: Any) -> IndexOptions:
+        around = Surroundings(environment={}, home=project, folders=folders)
+        connection = ConnectionOptions(repositories=repositories, around=around)
+        options = {"directory": project, "cache_dir": project / "cache"} | options
+        return IndexOptions(connection=connection, **options)
+
+    return build
+
+
+@pytest.fixture
+def opened(options_for: Callable[..., IndexOptions]) -> Any:
+    with ExitStack() as stack:
+        yield lambda *names, **options: stack.enter_context(
+            open_index(options_for(*names, **options), listener=ignore)
+        )
+
+
+def test_serves_what_the_project_publishes_to_but_indexes(opened: Open) -> None:
+    assert opened().names == ("folder",)
+    assert opened("near", "folder").names == ("near", "folder")
+
+
+def test_an_index_needs_no_index_before_it(opened: Open) -> None:
+    with pytest.raises(UsageError, match="corp is an index itself"):
+        opened("corp")
+
+
+def test_private_are_the_names_that_the_project_publishes(
+    project: Path, options_for: Callable[..., IndexOptions]
+) -> None:
+    config = open_project(project)
+    assert published_names(config) == ("kindling", "kindling-synapse")
+    routing = routing_of(options_for(fallback="https://pypi.test/simple"), config)
+    assert routing.private == ("kindling", "kindling-synapse")
+    assert routing.fallback is not None
+    assert routing.fallback.url == "https://pypi.test/simple/"
+    stated = routing_of(options_for(private=("My_*",), fallback="https://pypi.test/simple/"), config)
+    assert stated.private == ("my-*",)
+
+
+def test_a_project_that_publishes_nothing_has_no_private_names(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "user"\nversion = "1"\n')
+    assert published_names(open_project(tmp_path)) == ()
+    assert published_names(None) == ()
+
+
+def test_a_fallback_needs_private_names(options_for: Callable[..., IndexOptions]) -> None:
+    with pytest.raises(UsageError, match="private names") as caught:
+        routing_of(options_for(fallback="https://pypi.test/simple/"), None)
+    assert "--private" in (caught.value.hint or "")
+    # One that nobody asked for is just not there.
+    assert routing_of(options_for(default_fallback="https://pypi.test/simple/"), None).fallback is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://pypi.test/simple/", "pypi.test", "https://dev:secret@pypi.test/simple/"]
+)
+def test_a_fallback_is_one_that_anyone_may_be_told(
+    options_for: Callable[..., IndexOptions], url: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        routing_of(options_for(private=("x",), fallback=url), None)
+    assert "secret" not in caught.value.message
+
+
+def test_a_visitors_password_is_not_for_two_registries(opened: Open) -> None:
+    with pytest.raises(UsageError, match="several registries"):
+        opened("near", "far")
+    assert opened("near", "far", own_credentials=True).names == ("near", "far")
+    assert opened("near", "far", password=Secret("x")).names == ("near", "far")
+
+
+def test_nothing_stays_of_uploads(options_for: Callable[..., IndexOptions], project: Path) -> None:
+    with open_index(options_for("near"), listener=ignore):
+        assert [each.name[:20] for each in (project / "cache").iterdir()] == ["publish-all-uploads-"]
+    assert list((project / "cache").iterdir()) == []
+
+
+def test_own_credentials_are_not_for_everybody(options_for: Callable[..., IndexOptions]) -> None:
+    options = ServeOptions(index=options_for("near", own_credentials=True), host="0.0.0.0", port=0)
+    with pytest.raises(UsageError, match="could read") as caught:
+        serve(options)
+    assert "PUBLISH_ALL_SERVE_PASSWORD" in (caught.value.hint or "")
+
+
+def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
+    events: list[Event] = []
+    with pytest.raises(UsageError, match="no command"):
+        execute(ExecOptions(index=options_for("near"), command=()), listener=events.append)
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "index"),
+    [
+        ({}, "https://pypi.org/simple/"),
+        ({"PIP_INDEX_URL": "https://mirror.example/simple"}, "https://mirror.example/simple"),
+        ({"PIP_INDEX_URL": "https://u:p@mirror.example/simple"}, "https://pypi.org/simple/"),
+        (
+            {"PIP_INDEX_URL": "https://a.example/", "UV_DEFAULT_INDEX": "https://b.example/"},
+            "https://b.example/",
+        ),
+    ],
+)
+def test_the_usual_index_is_the_fallback_of_a_command(environment: dict[str, str], index: str) -> None:
+    assert usual_index(environment) == index
