@@ -168,3 +168,28 @@ def test_a_registry_that_fails_is_down(fake: FakeRegistry, cache: BlobCache) -> 
         with pytest.raises(SourceError) as caught:
             ask()
         assert caught.value.trouble is Trouble.DOWN
+
+
+def test_lists_a_thousand_versions_of_three_files_over_pages_of_tags(
+    fake: FakeRegistry, cache: BlobCache
+) -> None:
+    architectures = ("py3-none-any.whl", "cp312-cp312-win_amd64.whl", ".tar.gz")
+    for number in range(1000):
+        entries = tuple(
+            Entry(
+                descriptor={
+                    "mediaType": MANIFEST_TYPE,
+                    "digest": digest_of(f"{number} {each}".encode()),
+                    "size": 1,
+                    "platform": {"architecture": each, "os": "any"},
+                    "annotations": {"com.pyoci.sha256_digest": "0" * 64, "dev.publish-all.size": "1"},
+                }
+            )
+            for each in architectures
+        )
+        fake.put(REPOSITORY, f"1.{number}", PackageIndex(entries=entries).render(), INDEX_TYPE)
+    page = make(fake, cache).page(KINDLING, None)
+    assert page is not None
+    assert page.versions == tuple(f"1.{number}" for number in range(1000))
+    assert len({each.filename for each in page.files}) == 3000
+    assert len(fake.of("GET", "tags/list")) == 10

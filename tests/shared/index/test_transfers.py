@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from index_fakes.source import FakeSource, digest
+
+from publish_all._http import Download, Reply
+from publish_all.index.arrival import BrokenTransferError
+from publish_all.index.blobs import BlobCache
+from publish_all.index.source import LocalFile, RemoteFile, SourceError, Trouble
+from publish_all.index.transfers import Transfers
+
+CONTENT = bytes(range(256)) * 100
+
+
+def remote(
+    content: bytes = CONTENT, *, sha256: str | None = None, fails_after: int | None = None
+) -> RemoteFile:
+    @contextmanager
+    def open_(byte_range: str | None) -> Iterator[Download]:
+        def chunks() -> Iterator[bytes]:
+            for number, start in enumerate(range(0, len(content), 1000)):
+                if number == fails_after:
+                    raise SourceError("it broke off", trouble=Trouble.DOWN)
+                yield content[start : start + 1000]
+
+        headers = {"Content-Length": str(len(content))}
+        reply = Reply(status=200, reason="", url="https://registry.test/", headers=headers)
+        yield Download(reply=reply, chunks=chunks())
+
+    return RemoteFile(scope="a", sha256=sha256 or digest(content), open=open_, check=lambda: None)
+
+
+async def read(transfers: Transfers, file: RemoteFile | LocalFile, *, byte_range: str | None = None) -> bytes:
+    """What comes, all of it; with what comes before a break left out."""
+    body = await transfers.open(file, byte_range=byte_range, permitted=True)
+    try:
+        return b"".join([piece async for piece in body.content(0, None)])
+    finally:
+        await body.close()
+
+
+def kept(cache: BlobCache) -> list[Path]:
+    return [each for each in cache.folder.rglob("*") if each.is_file()]
+
+
+def test_what_comes_is_kept(cache: BlobCache) -> None:
+    assert asyncio.run(read(Transfers(cache), remote())) == CONTENT
+    assert cache.read("a", digest(CONTENT)) == CONTENT
+    broken = remote(fails_after=0)
+    assert asyncio.run(read(Transfers(cache), broken)) == CONTENT
+
+
+def test_a_file_that_is_larger_than_the_cache_goes_straight_through(tmp_path: Path) -> None:
+    cache = BlobCache(tmp_path / "small", limit=1000)
+    assert asyncio.run(read(Transfers(cache), remote())) == CONTENT
+    assert kept(cache) == []
+    with pytest.raises(BrokenTransferError):
+        asyncio.run(read(Transfers(cache), remote(sha256="0" * 64)))
+    with pytest.raises(BrokenTransferError):
+        asyncio.run(read(Transfers(cache), remote(fails_after=3)))
+
+
+def test_goes_on_without_a_cache_that_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert asyncio.run(read(Transfers(BlobCache(tmp_path / "file")), remote())) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "file", [remote(sha256="0" * 64), remote(fails_after=3)], ids=["other bytes", "broken off"]
+)
+def test_what_does_not_come_whole_is_not_kept(cache: BlobCache, file: RemoteFile) -> None:
+    with pytest.raises(BrokenTransferError):
+        asyncio.run(read(Transfers(cache), file))
+    assert kept(cache) == []
+
+
+def test_an_empty_file_is_a_file(cache: BlobCache) -> None:
+    assert asyncio.run(read(Transfers(cache), remote(b""))) == b""
+
+
+def test_a_source_that_refuses_is_heard_by_all_who_wait(cache: BlobCache) -> None:
+    source = FakeSource(trouble=SourceError("no", trouble=Trouble.FORBIDDEN))
+    file = source._remote("x", CONTENT, digest(CONTENT), None)
+
+    async def story() -> list[object]:
+        transfers = Transfers(cache)
+        return await asyncio.gather(*(read(transfers, file) for _ in range(5)), return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(story())] == [SourceError] * 5
+
+
+def test_readers_that_come_late_get_the_beginning_too(cache: BlobCache) -> None:
+    async def story() -> tuple[bytes, bytes]:
+        transfers = Transfers(cache)
+        file = remote()
+        first = await transfers.open(file, byte_range=None, permitted=True)
+        second = await transfers.open(file, byte_range=None, permitted=True)
+        got = b"".join([piece async for piece in first.content(0, None)])
+        late = b"".join([piece async for piece in second.content(0, None)])
+        await first.close()
+        await second.close()
+        return got, late
+
+    assert asyncio.run(story()) == (CONTENT, CONTENT)
+
+
+def test_a_local_file_is_read_where_it_is(cache: BlobCache, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    assert asyncio.run(read(Transfers(cache), LocalFile(path=tmp_path / "file", sha256="0"))) == CONTENT
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(read(Transfers(cache), LocalFile(path=tmp_path / "gone", sha256="0")))
