@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,14 @@ def test_goes_on_without_a_cache_that_can_not_be_written(tmp_path: Path) -> None
 def test_what_does_not_come_whole_is_not_kept(cache: BlobCache, file: RemoteFile) -> None:
     with pytest.raises(BrokenTransferError):
         asyncio.run(read(Transfers(cache), file))
+    assert kept(cache) == []
+
+
+def test_when_the_server_ends_nothing_is_fetched_into_the_cache(cache: BlobCache) -> None:
+    transfers = Transfers(cache)
+    transfers.stop()
+    with suppress(BrokenTransferError):
+        asyncio.run(read(transfers, remote()))
     assert kept(cache) == []
 
 

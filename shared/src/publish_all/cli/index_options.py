@@ -37,7 +37,8 @@ def read_index_options(command: ConnectingCommand) -> IndexOptions:
     """What those options say. Raises `UsageError`."""
     options = IndexOptions(
         directory=command.directory,
-        connection=command.connection(),
+        # Asked for by a server's thread, a password would be typed into another program.
+        connection=replace(command.connection(), ask=None),
         fallback=command.text("fallback"),
         private=command.texts("private"),
         proxy=bool(command.option("proxy")),

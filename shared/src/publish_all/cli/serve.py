@@ -53,7 +53,7 @@ Examples:
         index = replace(
             index,
             password=Secret(password) if password else None,
-            own_credentials=bool(self.option("own-credentials")),
+            own_credentials=bool(self.option("own-credentials")) or index.connection.password is not None,
             upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
         )
         port = int(self.number("port") or 0)

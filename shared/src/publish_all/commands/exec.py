@@ -57,7 +57,7 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
         bound = listen(HOST, options.port)
         url = f"http://{USERNAME}:{password}@{HOST}:{bound.getsockname()[1]}/simple/"
         listener(Note(message=index.rule))
-        with running(index.app, bound):
+        with running(index.app, bound, stop=index.stop):
             try:
                 child = child_environment(environment, url, HOST)
                 return run(options.command, cwd=options.cwd, environment=child)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,9 +65,13 @@ class IndexOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Index:
-    """The application, and what it serves in words: `names` of the repositories, `private` patterns."""
+    """The application, and what it serves in words: `names` of the repositories, `private` patterns.
+
+    `stop` is to be called when the server ends.
+    """
 
     app: ASGIApp
+    stop: Callable[[], None]
     names: tuple[str, ...]
     private: tuple[str, ...]
     fallback: str | None
@@ -115,6 +119,7 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
         uploads = _uploads(chosen[0], options, opened, service, Path(folder), own=own)
         yield Index(
             app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
+            stop=service.stop,
             names=tuple(each.name for each in chosen),
             private=routing.private,
             fallback=routing.fallback.url if routing.fallback is not None else None,

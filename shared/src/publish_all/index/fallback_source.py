@@ -23,7 +23,7 @@ NAME = "_fallback"
 FRESH = 300.0
 """Seconds for which a page is remembered, so that the file that it lists is found at once."""
 
-_PAGES_KEPT = 64
+_FILES_KEPT = 40_000  # about as many KB; some projects have thousands of files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +105,7 @@ class FallbackSource:
         with self._lock:
             self._pages[project] = _Remembered(page=page, until=self._clock() + FRESH)
             self._pages.move_to_end(project)
-            while len(self._pages) > _PAGES_KEPT:
+            while len(self._pages) > 1 and sum(map(_count, self._pages.values())) > _FILES_KEPT:
                 self._pages.popitem(last=False)
         return page
 
@@ -124,6 +124,10 @@ class FallbackSource:
                 raise SourceError(error.message, trouble=Trouble.DOWN, hint=error.hint) from error
 
         return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_, check=_anyone)
+
+
+def _count(remembered: _Remembered) -> int:
+    return 1 if remembered.page is None else 1 + len(remembered.page.files)
 
 
 def _through_us(file: IndexFile) -> IndexFile:

@@ -8,8 +8,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from typing import IO, cast
+from collections.abc import Callable, Iterator
+from typing import IO, TypeAlias, cast
 
 import anyio
 import h11
@@ -33,6 +33,8 @@ GRACE_SECONDS = 5
 """How long running transfers are waited for at the end."""
 
 _START_SECONDS = 30.0
+
+Stop: TypeAlias = Callable[[], None]
 
 
 class _Guarded(H11Protocol):
@@ -116,16 +118,28 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(msg, hint="Choose another --host or --port.") from error
 
 
-def run(app: ASGIApp, bound: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells when it is about to end."""
+
+    def __init__(self, app: ASGIApp, stop: Stop) -> None:
+        super().__init__(_configuration(app))
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stop()
+        await super().shutdown(sockets)
+
+
+def run(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> None:
+    """Serve until SIGINT or SIGTERM; `stop` is called then, before requests are waited for."""
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(_configuration(app)).run(sockets=[bound])
+        _Server(app, stop).run(sockets=[bound])
 
 
 @contextlib.contextmanager
-def running(app: ASGIApp, bound: socket.socket) -> Iterator[None]:
-    """Serve in a thread while the block runs."""
-    server = uvicorn.Server(_configuration(app))
+def running(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> Iterator[None]:
+    """Serve in a thread while the block runs; `stop` as for `run`."""
+    server = _Server(app, stop)
     thread = threading.Thread(
         target=lambda: asyncio.run(server.serve(sockets=[bound])), name="publish-all index", daemon=True
     )

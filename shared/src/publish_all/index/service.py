@@ -117,6 +117,10 @@ class IndexService:
         """Something of a project was just uploaded through us: what is kept of it is out of date."""
         self._answers.forget(lambda key: key[0] in {project, ""})
 
+    def stop(self) -> None:
+        """The server ends: what is being fetched is given up. May be called from any thread."""
+        self._transfers.stop()
+
     async def blocking(self, function: Callable[[], T]) -> T:
         """Run something that waits for others, in a thread."""
         return await self._transfers.blocking(function)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Transfers:
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._arriving: dict[tuple[str, str], Arrival] = {}
         self._tasks = set[asyncio.Task[None]]()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Give up what is being fetched: nobody is there any more to read it."""
+        self._stopped.set()
 
     async def blocking(self, function: Callable[[], T]) -> T:
         """Run something that waits for others, in a thread."""
@@ -109,7 +115,7 @@ class Transfers:
 
         async def fetch() -> None:
             try:
-                await self.blocking(lambda: _fill(content, self._cache, arrival))
+                await self.blocking(lambda: _fill(content, self._cache, arrival, self._stopped))
             finally:
                 self._arriving.pop(key, None)
                 arrival.ended(BrokenTransferError())
@@ -174,7 +180,7 @@ def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
         yield held
 
 
-def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival) -> None:
+def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival, stopped: threading.Event) -> None:
     """Fetch a file into the cache. Runs in a thread; tells the arrival how it goes, and raises nothing."""
     try:
         with content.open(None) as download:
@@ -184,7 +190,7 @@ def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival) -> None:
             elif (download.size or 0) > cache.limit:
                 arrival.ended(NotKeptError())
             else:
-                _write(content, download, cache, arrival)
+                _write(content, download, cache, arrival, stopped)
     except SourceError as error:
         arrival.ended(error)
     except OSError:
@@ -192,7 +198,9 @@ def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival) -> None:
         arrival.ended(NotKeptError())
 
 
-def _write(content: RemoteFile, download: Download, cache: BlobCache, arrival: Arrival) -> None:
+def _write(
+    content: RemoteFile, download: Download, cache: BlobCache, arrival: Arrival, stopped: threading.Event
+) -> None:
     part = cache.begin()
     try:
         arrival.began(part.path, download.size)
@@ -203,6 +211,8 @@ def _write(content: RemoteFile, download: Download, cache: BlobCache, arrival: A
             part.file.flush()
             written += len(chunk)
             arrival.wrote(written)
+            if stopped.is_set():
+                break
         if sha256.hexdigest() != content.sha256:
             arrival.ended(BrokenTransferError())
             return
