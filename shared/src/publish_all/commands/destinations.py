@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
@@ -22,9 +23,11 @@ from publish_all.credentials.select import default_chain, mask_for
 from publish_all.credentials.source import Credentials
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
-from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.select import make_repository
+
+if TYPE_CHECKING:  # only for a run with --receipt
+    from publish_all.repositories.oci_receipt import ReceiptFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from publish_all.builders.manifest import Manifest, lacking_wheels
 from publish_all.checks.audience import Audience
@@ -24,15 +25,12 @@ from publish_all.commands.gather import (
     named_files,
     usable_manifest,
 )
-from publish_all.commands.promote import promoted_files
-from publish_all.commands.rehearse import RehearsalError, rehearse
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Severity
-from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
 from publish_all.upload.clock import Cancellation
@@ -44,6 +42,10 @@ from publish_all.upload.preflight import Preflight, describe, preflight
 from publish_all.upload.verify import VerifyOptions
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.guard import release_findings
+
+if TYPE_CHECKING:  # only for a run with --receipt or --rehearse
+    from publish_all.commands.rehearse import RehearsalError
+    from publish_all.repositories.oci_receipt import ReceiptFile
 
 DEFAULT_JOBS = 8
 REHEARSAL = "testpypi"
@@ -145,6 +147,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
 def _receipt(options: PublishOptions) -> ReceiptFile | None:
     if options.receipt is None:
         return None
+    from publish_all.repositories.oci_receipt import ReceiptFile
+
     receipt = ReceiptFile(options.receipt)
     if not options.dry_run:
         receipt.start()
@@ -197,6 +201,8 @@ def _gather(
 ) -> Gathered:
     """The files: those of another repository; those named; of a run that was not finished; built now or before."""
     if options.source is not None:
+        from publish_all.commands.promote import promoted_files
+
         return promoted_files(
             config,
             options.releases,
@@ -381,6 +387,8 @@ def _rehearse(
     """Install and import what the test index now has; the error if that fails."""
     if not report.complete or report.interrupted:
         return None
+    from publish_all.commands.rehearse import RehearsalError, rehearse
+
     first = planned.repositories[0]
     releases = [each.release for each in first.releases]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -13,11 +14,10 @@ from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.credentials.source import Credentials
 from publish_all.errors import ConfigurationError
 from publish_all.events import Listener, ignore
-from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.legacy import LegacyRepository
-from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_receipt import ReceiptFile
 from publish_all.repositories.repository import Capabilities, Repository
+
+if TYPE_CHECKING:  # each kind is imported when a repository of that kind is made: most runs need one
+    from publish_all.repositories.oci_receipt import ReceiptFile
 
 PUBLIC = frozenset({"pypi", "testpypi"})
 """The built-in repositories that anyone can read. Their names can't be given to others."""
@@ -42,6 +42,8 @@ def make_repository(
     capabilities = capabilities_of(config)
     match config.kind:
         case RepositoryKind.LEGACY:
+            from publish_all.repositories.legacy import LegacyRepository
+
             attester = Attester(
                 repository=config.name,
                 when=config.attestations,
@@ -57,8 +59,12 @@ def make_repository(
                 attester=attester,
             )
         case RepositoryKind.DIRECTORY:
+            from publish_all.repositories.directory import DirectoryRepository
+
             return DirectoryRepository(config, root=_folder(config, data_dir), capabilities=capabilities)
         case RepositoryKind.OCI:
+            from publish_all.repositories.oci import OciRepository
+
             return OciRepository(
                 config,
                 capabilities=capabilities,
@@ -80,7 +86,7 @@ def capabilities_of(config: RepositoryConfig) -> Capabilities:
             return Capabilities(
                 opens_alone=True,
                 parallel_per_release=4,
-                parallel=8,
+                parallel=16,
                 lists=True,
                 final_on_upload=True,
                 local_versions=not public,
