@@ -69,4 +69,4 @@ def test_pypi_and_testpypi_are_public_by_name_whatever_their_url(name: str, publ
     config = RepositoryConfig(name=name, kind=RepositoryKind.LEGACY, url="http://127.0.0.1:1/")
     found = capabilities_of(config)
     assert (found.public, found.local_versions) == (public, not public)
-    assert (found.opens_alone, found.parallel_per_release, found.parallel) == (True, 4, 8)
+    assert (found.opens_alone, found.parallel_per_release, found.parallel) == (True, 4, 16)
