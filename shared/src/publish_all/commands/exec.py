@@ -57,6 +57,7 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
         bound = listen(HOST, options.port)
         url = f"http://{USERNAME}:{password}@{HOST}:{bound.getsockname()[1]}/simple/"
         listener(Note(message=index.rule))
+        index.greet()
         with running(index.app, bound, stop=index.stop):
             try:
                 child = child_environment(environment, url, HOST)

@@ -67,10 +67,11 @@ class IndexOptions:
 class Index:
     """The application, and what it serves in words: `names` of the repositories, `private` patterns.
 
-    `stop` is to be called when the server ends.
+    `greet` is to be called when the server begins, `stop` when it ends.
     """
 
     app: ASGIApp
+    greet: Callable[[], None]
     stop: Callable[[], None]
     names: tuple[str, ...]
     private: tuple[str, ...]
@@ -119,6 +120,7 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
         uploads = _uploads(chosen[0], options, opened, service, Path(folder), own=own)
         yield Index(
             app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
+            greet=service.greet,
             stop=service.stop,
             names=tuple(each.name for each in chosen),
             private=routing.private,

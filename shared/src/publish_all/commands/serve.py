@@ -31,6 +31,7 @@ def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
         url = f"http://{host}:{bound.getsockname()[1]}"
         listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
         listener(Note(message=index.rule))
+        index.greet()
         run(index.app, bound, stop=index.stop)
 
 

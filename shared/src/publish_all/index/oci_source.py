@@ -87,6 +87,8 @@ class OciSource:
 
     def ready(self) -> None:
         with self._troubles(None):
+            # Learnt for all that comes, if it was not before; but now is what is asked for.
+            _ = self._registry.open
             self._knock()
 
     def _releases(self, project: NormalizedName, login: Login | None) -> tuple[PackageRelease, ...]:

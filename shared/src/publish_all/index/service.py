@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -116,6 +117,10 @@ class IndexService:
     def changed(self, project: NormalizedName) -> None:
         """Something of a project was just uploaded through us: what is kept of it is out of date."""
         self._answers.forget(lambda key: key[0] in {project, ""})
+
+    def greet(self) -> None:
+        """Ask all sources beforehand, and wait for none: the first client then need not find out how they are asked."""
+        threading.Thread(target=self._look, name="publish-all greeting", daemon=True).start()
 
     def stop(self) -> None:
         """The server ends: what is being fetched is given up. May be called from any thread."""
