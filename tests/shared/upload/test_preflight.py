@@ -109,13 +109,15 @@ def test_retry_after_of_the_index_is_waited_for(ask, time):
     assert 9.0 <= time.waits[0] <= 10.0
 
 
-def test_server_that_stays_down_is_given_up(ask):
-    repository = FakeRepository(preflights=[DOWN] * 100, index_failures=[DOWN] * 100)
+@pytest.mark.parametrize(("failure", "calls"), [(Failure.REFUSED, 6), (Failure.DROPPED, 12)])
+def test_server_that_stays_down_is_given_up_sooner_if_nobody_is_there(ask, failure, calls):
+    down = HttpError("No answer.", failure=failure, url="https://x/", retryable=True)
+    repository = FakeRepository(preflights=[down] * 100, index_failures=[down] * 100)
     with pytest.raises(RepositoryError, match="fake can't be reached") as caught:
         ask(repository)[1].require_clear()
     assert caught.value.exit_code == 1
     assert len(caught.value.findings) == 1
-    assert len(repository.calls) == 12
+    assert len(repository.calls) == calls
 
 
 def test_what_can_not_pass_is_asked_once(ask):

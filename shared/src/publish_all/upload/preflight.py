@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from publish_all._http_errors import HttpError
+from publish_all._http_errors import Failure, HttpError
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
@@ -24,6 +24,7 @@ from publish_all.upload.workers import Workers
 
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
+_ATTEMPTS_WHERE_NOBODY_IS = 3
 _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 
 
@@ -160,6 +161,12 @@ class _Answer:
         return any(_is_error(each, "PA5") for each in self.findings)
 
     @property
+    def attempts(self) -> int:
+        """How often to ask in all: where nobody is at home, waiting long only hides it from the user."""
+        nobody = isinstance(self.error, HttpError) and self.error.failure in (Failure.REFUSED, Failure.DNS)
+        return _ATTEMPTS_WHERE_NOBODY_IS if nobody else _QUESTIONS.attempts
+
+    @property
     def retry_after(self) -> float | None:
         return self.error.retry_after if isinstance(self.error, HttpError) else None
 
@@ -199,15 +206,17 @@ class _Asking:
     def _patiently(self, repository: Repository, ask: Callable[[], _Answer]) -> _Answer:
         """Ask until there is an answer that asking again would not change, or patience ends."""
         began = self.clock.now()
-        for attempt in range(1, _QUESTIONS.attempts):
+        attempt = 1
+        while True:
             answer = ask()
             seconds = _QUESTIONS.wait(attempt, retry_after=answer.retry_after, chance=self.clock.chance())
             late = self.clock.now() - began + seconds > _QUESTIONS.seconds
-            if not answer.may_pass or late or self.cancellation.stopping:
+            spent = late or attempt >= answer.attempts
+            if not answer.may_pass or spent or self.cancellation.stopping:
                 return answer
             self.emit(RepositoryWaiting(repository=repository.name, seconds=seconds, reason=answer.reason))
             self.clock.wait(seconds, self.cancellation.stopped)
-        return ask()
+            attempt += 1
 
 
 def _questions(plan: Plan, asking: _Asking) -> Iterator[Callable[[], _Answer]]:
