@@ -10,10 +10,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
 # Compiled when it is first used: every isolated build imports this module, and few need it.
@@ -23,8 +22,7 @@ _SENSITIVE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """How a process ended: its exit code and what it printed, decoded with replacement."""
 
     returncode: int

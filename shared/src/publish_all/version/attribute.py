@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -22,16 +21,14 @@ NAME = "__version__"
 _HINT = f'Write it as a literal: {NAME} = "1.2.3".'
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """The one literal that a value is written in."""
 
     file: SourceFile
     node: ast.expr
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A version and where it stands: the file that holds the literal, which re-exports have led to.
 
     `spot` is None where the value is put together from several literals.
@@ -47,8 +44,7 @@ class Attribute:
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Value:
+class _Value(NamedTuple):
     plain: _Plain
     file: SourceFile
     node: ast.expr

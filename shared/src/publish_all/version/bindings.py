@@ -9,35 +9,30 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Assigned:
+class Assigned(NamedTuple):
     """The name is bound to the value of an expression."""
 
     value: ast.expr
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Imported:
+class Imported(NamedTuple):
     """`from {'.' * level}module import name`."""
 
     statement: ast.ImportFrom
     name: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImportedModule:
+class ImportedModule(NamedTuple):
     """`import module`, or with `as`."""
 
     statement: ast.Import
     module: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Opaque:
+class Opaque(NamedTuple):
     """Bound, but in a way that only running it can tell."""
 
     statement: ast.stmt

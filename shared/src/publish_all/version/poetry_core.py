@@ -15,8 +15,6 @@ from poetry.core.factory import Factory
 from poetry.core.masonry import api
 from poetry.core.masonry.builders.sdist import SdistBuilder
 
-from publish_all import _process
-from publish_all._process import Run
 from publish_all.errors import PublishAllError
 from publish_all.version.settings import settings_for_build
 from publish_all.version.source import resolve
@@ -27,11 +25,13 @@ if TYPE_CHECKING:
     from poetry.core.masonry.builders.builder import BuildIncludeFile
     from poetry.core.poetry import Poetry
 
+    from publish_all._process import Run
+
 _PYPROJECT = "pyproject.toml"
 
 
 def states_version(
-    values: dict[str, Any], *, root: Path, environment: Mapping[str, str], run: Run = _process.run
+    values: dict[str, Any], *, root: Path, environment: Mapping[str, str], run: Run | None = None
 ) -> None:
     """Put the project's version into the values of its pyproject.toml, if they leave it open.
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from publish_all import _process
-from publish_all._process import Run
 from publish_all.errors import VersionError
 from publish_all.version.overrides import override, variable_for
 from publish_all.version.settings import Settings, settings_of
@@ -30,6 +27,7 @@ from publish_all.version.static import (
 )
 
 if TYPE_CHECKING:
+    from publish_all._process import Run
     from publish_all.config.model import ProjectConfig
     from publish_all.version.git import Described
 
@@ -53,8 +51,7 @@ class Origin(enum.Enum):
     ATTRIBUTE = "attribute"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolvedVersion:
+class ResolvedVersion(NamedTuple):
     """A version and how it came about.
 
     `explanation` is for people, a line each: tag, distance, changes, file. `tagged`: HEAD has a
@@ -91,12 +88,13 @@ def resolve_version(
     config: ProjectConfig,
     *,
     environment: Mapping[str, str],
-    run: Run = _process.run,
+    run: Run | None = None,
     ask_backend: Callable[[], str] | None = None,
     now: Clock = time.time,
 ) -> ResolvedVersion:
     """The version of the project, from its source. `ask_backend` is called where the build backend decides.
 
+    `run` runs git, `_process.run` by default, which is imported then: most builds need no process.
     Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
     """
     return resolve(settings_of(config), environment=environment, run=run, ask_backend=ask_backend, now=now)
@@ -106,7 +104,7 @@ def resolve(
     settings: Settings,
     *,
     environment: Mapping[str, str],
-    run: Run = _process.run,
+    run: Run | None = None,
     ask_backend: Callable[[], str] | None = None,
     now: Clock = time.time,
 ) -> ResolvedVersion:
@@ -181,9 +179,13 @@ def attribute_path(root: Path, path: str | None) -> Path:
     return root / path
 
 
-def _from_git(settings: Settings, *, environment: Mapping[str, str], run: Run, now: Clock) -> ResolvedVersion:
+def _from_git(
+    settings: Settings, *, environment: Mapping[str, str], run: Run | None, now: Clock
+) -> ResolvedVersion:
+    from publish_all import _process
     from publish_all.version.git import Described, NoRepository, describe
 
+    run = run or _process.run
     answer = describe(settings.root, prefix=settings.tag_prefix, environment=environment, run=run)
     match answer:
         case NoRepository(reason=reason, problem=problem):
