@@ -7,8 +7,9 @@ endif
 BIN := .venv/bin
 HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
 SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
-# On a machine with many cores more workers than this only start more servers.
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4
+# On a machine with many cores more workers than this only start more servers. The slow tests stand
+# together: a worker that is done takes some of another's.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint chaos test-real bench lock clean
