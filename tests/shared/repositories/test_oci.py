@@ -340,6 +340,8 @@ def test_eight_threads_push_side_by_side(repository, make_distribution, release_
         each.join()
     assert repository.commit(release_of(*files)).complete
     assert len(listed(fake_registry)) == 24
+    # a blob for each file, and one for the metadata that they have in common
+    assert len(fake_registry.of("PUT", "blobs")) == 24 + 1
 
 
 # --- preflight and credentials

@@ -180,6 +180,26 @@ def test_a_blob_is_sent_once_in_one_piece(registry, fake_registry):
     assert fake_registry.blobs[NAME, digest_of(content)] == content
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_blob_that_another_one_sends_at_the_same_time(registry, fake_registry, arrived):
+    package = registry.package(NAME, login=None, wish=Wish.WRITE)
+    content = b"metadata"
+
+    def slower(asked):
+        if asked.method != "PUT":
+            return None
+        if arrived:
+            fake_registry.put_blob(NAME, content)
+        return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+
+    fake_registry.hooks.append(slower)
+    if arrived:
+        assert package.push_blob(digest_of(content), content) is False
+    else:
+        with pytest.raises(RefusedError):
+            package.push_blob(digest_of(content), content)
+
+
 @pytest.mark.usefixtures("users")
 def test_no_token_goes_to_another_host(registry, fake_registry):
     content = b"wheel"

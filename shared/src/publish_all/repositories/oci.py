@@ -67,6 +67,7 @@ class _Pushed:
 
     entries: dict[str, Entry] = field(default_factory=dict)
     blobs: set[tuple[str, str]] = field(default_factory=set)
+    turns: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     plain_config: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -221,13 +222,15 @@ class OciRepository:
         return entry
 
     def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:
+        """Once, though several files may have it: a wheel and its sdist the same metadata."""
         key = (package.asked.repository or "", digest)
         with self._pushed.lock:
-            if key in self._pushed.blobs:
-                return
-        package.push_blob(digest, body)
-        with self._pushed.lock:
-            self._pushed.blobs.add(key)
+            turn = self._pushed.turns.setdefault(key, threading.Lock())
+        with turn:
+            if key not in self._pushed.blobs:
+                package.push_blob(digest, body)
+                with self._pushed.lock:
+                    self._pushed.blobs.add(key)
 
     def _forget(self, distribution: Distribution) -> None:
         """What the registry has of this project is to be asked anew."""

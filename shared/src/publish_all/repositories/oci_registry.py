@@ -241,7 +241,7 @@ class OciPackage:
         return self._registry.ask("HEAD", url, self._asked, allowed=(200, 404)).status == 200
 
     def push_blob(self, digest: str, body: Body) -> bool:
-        """Send a blob unless it is there; False if it was. One attempt; in one piece, as GitHub wants it."""
+        """Send a blob unless it is there; False if it was, or has come meanwhile. One attempt; in one piece, as GitHub wants it."""
         if self.has_blob(digest):
             return False
         place = self._begin()
@@ -251,7 +251,13 @@ class OciPackage:
         query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("digest", digest)], safe=":")
         headers = {"Content-Type": "application/octet-stream"}
         url = urlunsplit(parts._replace(query=query))
-        self._changed(self._registry.send("PUT", url, self._asked, headers=headers, body=body))
+        try:
+            self._changed(self._registry.send("PUT", url, self._asked, headers=headers, body=body))
+        except RefusedError as error:
+            # docker-registry's answer, too, to the slower of two who send the same blob at once.
+            if error.code != "DIGEST_INVALID" or not self.has_blob(digest):
+                raise
+            return False
         return True
 
     def probe(self) -> None:
