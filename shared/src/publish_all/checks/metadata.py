@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from email.message import Message
+from functools import lru_cache
 
 from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
 from packaging.requirements import InvalidRequirement, Requirement
@@ -58,28 +59,33 @@ def check_readme(distribution: Distribution, audience: Audience) -> Iterator[Fin
     message = Message()
     message["content-type"] = distribution.header("Description-Content-Type") or "text/x-rst"
     kind = message.get_content_type()
+    if kind == "text/plain":
+        return
+    problem = _readme_problem(distribution.description, kind, str(message.get_param("variant") or "GFM"))
+    if problem is not None:
+        yield README_DOES_NOT_RENDER.found(
+            f"the description does not render as {kind}" + (f": {problem}" if problem else ""),
+            where=distribution.filename,
+            hint="Correct the readme, or state its content type (text/markdown, text/x-rst, text/plain).",
+        )
+
+
+@lru_cache(maxsize=32)
+def _readme_problem(description: str, kind: str, variant: str) -> str | None:
+    """What is wrong with a description, None if nothing is. The files of a release have the same one."""
     problems = io.StringIO()
     if kind == "text/x-rst":
         from readme_renderer import rst
 
-        rendered = rst.render(distribution.description, stream=problems)
+        rendered = rst.render(description, stream=problems)
     elif kind == "text/markdown":
         from readme_renderer import markdown
 
-        variant = message.get_param("variant") or "GFM"
-        rendered = markdown.render(distribution.description, variant=str(variant))
-    elif kind == "text/plain":
-        return
+        rendered = markdown.render(description, variant=variant)
     else:
         problems.write(f"the content type is {kind!r}")
         rendered = None
-    if rendered is None:
-        detail = " ".join(problems.getvalue().split())
-        yield README_DOES_NOT_RENDER.found(
-            f"the description does not render as {kind}" + (f": {detail}" if detail else ""),
-            where=distribution.filename,
-            hint="Correct the readme, or state its content type (text/markdown, text/x-rst, text/plain).",
-        )
+    return " ".join(problems.getvalue().split()) if rendered is None else None
 
 
 def check_classifiers(distribution: Distribution, audience: Audience) -> Iterator[Finding]:

@@ -9,8 +9,10 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -108,15 +110,31 @@ def _digest(path: Path) -> tuple[int, Digests]:
     md5 = hashlib.md5(usedforsecurity=False)
     sha256 = hashlib.sha256()
     blake2 = hashlib.blake2b(digest_size=32)
-    updates = (md5.update, sha256.update, blake2.update)
-    size = 0
-    # hashlib lets other threads run meanwhile, so all three take as long as the slowest.
-    with path.open("rb") as file, ThreadPoolExecutor(len(updates)) as pool:
-        while chunk := file.read(_CHUNK):
-            size += len(chunk)
-            for running in [pool.submit(each, chunk) for each in updates]:
-                running.result()
+    with path.open("rb") as file:
+        size = _feed(file, (md5.update, sha256.update, blake2.update))
     return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
+
+
+def _feed(file: BinaryIO, updates: Sequence[Callable[[bytes], object]]) -> int:
+    """Give all of the file to each of `updates`; its size.
+
+    hashlib lets other threads run meanwhile, so all take as long as the slowest, and the next chunk is
+    read in that time. For a small file the threads would cost more than they save.
+    """
+    chunk = file.read(_CHUNK)
+    size = len(chunk)
+    if size < _CHUNK:
+        for each in updates:
+            each(chunk)
+        return size
+    with ThreadPoolExecutor(len(updates)) as pool:
+        while chunk:
+            running = [pool.submit(each, chunk) for each in updates]
+            chunk = file.read(_CHUNK)
+            size += len(chunk)
+            for future in running:
+                future.result()
+    return size
 
 
 def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
