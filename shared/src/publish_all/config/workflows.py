@@ -1,0 +1,278 @@
+"""The workflows of GitHub Actions that a repository has, read as far as publishing is concerned.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from publish_all.config.model import empty
+from publish_all.errors import ConfigurationError
+
+FOLDER = PurePosixPath(".github/workflows")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts."""
+
+    line: int
+    name: str = ""
+    uses: str | None = None
+    run: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=empty)
+    env: Mapping[str, str] = field(default_factory=empty)
+    working_directory: str | None = None
+    condition: str | None = None
+
+    @property
+    def action(self) -> str | None:
+        """OWNER/NAME of the action without its version, in lower case."""
+        return self.uses.partition("@")[0].lower() if self.uses else None
+
+    @property
+    def title(self) -> str:
+        """What a person would call the step: its name, else its action, else its first command."""
+        first = next((line.strip() for line in (self.run or "").splitlines() if line.strip()), "")
+        return self.name or self.uses or first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job. `uses` is the reusable workflow that it calls.
+
+    `permissions` maps a scope to `read`, `write` or `none` (`*` for all scopes); None means that
+    the job states none and has the workflow's. `matrix` are the combinations it runs for, None where an
+    expression makes them; a job without a matrix has one, empty.
+    """
+
+    key: str
+    line: int
+    name: str = ""
+    needs: tuple[str, ...] = ()
+    condition: str | None = None
+    environment: str | None = None
+    permissions: Mapping[str, str] | None = None
+    matrix: tuple[Mapping[str, str], ...] | None = ({},)
+    env: Mapping[str, str] = field(default_factory=empty)
+    working_directory: str | None = None
+    uses: str | None = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workflow:
+    """One file of `.github/workflows`. `triggers` maps each event to what is stated of it (None for nothing)."""
+
+    path: Path
+    name: str = ""
+    triggers: Mapping[str, Any] = field(default_factory=empty)
+    permissions: Mapping[str, str] | None = None
+    concurrency: str | None = None
+    env: Mapping[str, str] = field(default_factory=empty)
+    jobs: tuple[Job, ...] = ()
+
+    def permission(self, job: Job, scope: str) -> str | None:
+        """`read`, `write` or `none` for a scope in a job; None where the repository's default decides.
+
+        Where any permission is stated, those that are not are `none`.
+        """
+        stated = self.permissions if job.permissions is None else job.permissions
+        if stated is None:
+            return None
+        return stated.get(scope, stated.get("*", "none"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workflows:
+    """What could be read, by file name; and notes on what could not."""
+
+    found: tuple[Workflow, ...]
+    notes: tuple[str, ...] = ()
+
+
+def repository_root(directory: Path) -> Path:
+    """The folder at or above `directory` that holds `.git`; `directory` where there is none."""
+    start = directory.absolute()
+    return next((each for each in (start, *start.parents) if (each / ".git").exists()), start)
+
+
+def read_workflows(directory: Path) -> Workflows:
+    """All workflows of the repository that `directory` is in. Never raises for what is in the files."""
+    folder = repository_root(directory) / FOLDER
+    found: list[Workflow] = []
+    notes: list[str] = []
+    paths = sorted(folder.glob("*")) if folder.is_dir() else []
+    for path in (each for each in paths if each.suffix in {".yml", ".yaml"}):
+        try:
+            found.append(read_workflow(path))
+        except ConfigurationError as error:
+            notes.append(f"passed over: {error.message}")
+    return Workflows(found=tuple(found), notes=tuple(notes))
+
+
+def read_workflow(path: Path) -> Workflow:
+    """One file. Raises `ConfigurationError` where it can't be read, or is no workflow."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: can't be read ({type(error).__name__})"
+        raise ConfigurationError(msg) from error
+    return parse_workflow(text, path)
+
+
+def parse_workflow(text: str, path: Path) -> Workflow:
+    """The workflow that a text states. Raises `ConfigurationError` with the line of what is no YAML."""
+    values = _load(text, path)
+    if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
+        msg = f"{path}: is no workflow of GitHub Actions: it has no jobs"
+        raise ConfigurationError(msg)
+    jobs = values["jobs"]
+    return Workflow(
+        path=path,
+        name=_text(values.get("name")),
+        triggers=_triggers(values.get("on")),
+        permissions=_permissions(values),
+        concurrency=_inner(values.get("concurrency"), "group"),
+        env=_texts(values.get("env")),
+        jobs=tuple(
+            _job(str(key), each, _line(jobs, key)) for key, each in jobs.items() if isinstance(each, dict)
+        ),
+    )
+
+
+def _load(text: str, path: Path) -> Any:
+    """YAML 1.2, in which `on` is a text and not a truth, with the lines of things. Raises `ConfigurationError`."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
+        what = getattr(error, "problem", None) or type(error).__name__
+        msg = f"{where}: is not YAML: {what}"
+        raise ConfigurationError(msg) from error
+    except ValueError as error:  # what only looks like a number or a date
+        msg = f"{path}: is not YAML: {error}"
+        raise ConfigurationError(msg) from error
+
+
+def _job(key: str, values: dict[str, Any], line: int) -> Job:
+    needs = values.get("needs")
+    steps = values.get("steps")
+    strategy = values.get("strategy")
+    return Job(
+        key=key,
+        line=line,
+        name=_text(values.get("name")),
+        needs=tuple(str(each) for each in needs) if isinstance(needs, list) else _one(needs),
+        condition=_text(values.get("if")) or None,
+        environment=_inner(values.get("environment"), "name"),
+        permissions=_permissions(values),
+        matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else ({},),
+        env=_texts(values.get("env")),
+        working_directory=_working_directory(values),
+        uses=_text(values.get("uses")) or None,
+        steps=tuple(_steps(steps)) if isinstance(steps, list) else (),
+    )
+
+
+def _steps(steps: Any) -> Iterator[Step]:
+    for index, each in enumerate(steps):
+        if isinstance(each, dict):
+            yield Step(
+                line=steps.lc.item(index)[0] + 1,
+                name=_text(each.get("name")),
+                uses=_text(each.get("uses")) or None,
+                run=_text(each.get("run")) or None,
+                inputs=_texts(each.get("with")),
+                env=_texts(each.get("env")),
+                working_directory=_text(each.get("working-directory")) or None,
+                condition=_text(each.get("if")) or None,
+            )
+
+
+def _triggers(stated: Any) -> Mapping[str, Any]:
+    if isinstance(stated, dict):
+        return {str(key): value for key, value in stated.items()}
+    names = [str(each) for each in stated] if isinstance(stated, list) else list(_one(stated))
+    return dict.fromkeys(names)
+
+
+def _permissions(values: dict[str, Any]) -> Mapping[str, str] | None:
+    stated = values.get("permissions")
+    if isinstance(stated, str):
+        return {"*": stated.removesuffix("-all")}
+    return {str(key): str(value) for key, value in stated.items()} if isinstance(stated, dict) else None
+
+
+def _matrix(stated: Any) -> tuple[Mapping[str, str], ...] | None:
+    """All combinations: the product of the lists, without `exclude`, with `include` added to those it fits.
+
+    An entry of `include` that would change a value of every combination is one of its own.
+    """
+    if not isinstance(stated, dict):
+        return None
+    axes = {str(key): value for key, value in stated.items() if key not in {"include", "exclude"}}
+    include, exclude = stated.get("include", []), stated.get("exclude", [])
+    if not all(isinstance(each, list) for each in (*axes.values(), include, exclude)):
+        return None
+    lists = [[_text(each) for each in values] for values in axes.values()]
+    made = [dict(zip(axes, each, strict=True)) for each in itertools.product(*lists)] if axes else []
+    left_out = [_texts(each) for each in exclude]
+    made = [each for each in made if not any(_fits(out, each) for out in left_out)]
+    result = [dict(each) for each in made]
+    for entry in (_texts(each) for each in include):
+        own = {key: value for key, value in entry.items() if key in axes}
+        fitting = [index for index, each in enumerate(made) if _fits(own, each)]
+        for index in fitting:
+            result[index].update(entry)
+        if not fitting:
+            result.append(dict(entry))
+    return tuple(result)
+
+
+def _fits(part: Mapping[str, str], whole: Mapping[str, str]) -> bool:
+    return all(whole.get(key) == value for key, value in part.items())
+
+
+def _working_directory(values: dict[str, Any]) -> str | None:
+    defaults = values.get("defaults")
+    run = defaults.get("run") if isinstance(defaults, dict) else None
+    return _inner(run, "working-directory") if isinstance(run, dict) else None
+
+
+def _inner(stated: Any, key: str) -> str | None:
+    """A value that may be stated by itself, or as a table with that key."""
+    return _text(stated.get(key) if isinstance(stated, dict) else stated) or None
+
+
+def _line(parent: Any, key: Any) -> int:
+    return int(parent.lc.key(key)[0]) + 1
+
+
+def _one(stated: Any) -> tuple[str, ...]:
+    return (str(stated),) if isinstance(stated, str) else ()
+
+
+def _texts(stated: Any) -> Mapping[str, str]:
+    items = stated.items() if isinstance(stated, dict) else ()
+    return {str(key): _text(value) for key, value in items}
+
+
+def _text(value: Any) -> str:
+    """A value as GitHub makes a text of it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from publish_all.config.workflows import parse_workflow, read_workflows, repository_root
+from publish_all.errors import ConfigurationError
+
+PATH = Path(".github/workflows/ci.yml")
+
+
+def parse(text: str):
+    return parse_workflow(text, PATH)
+
+
+def test_reads_what_publishing_is_concerned_with():
+    workflow = parse("""\
+name: CI
+on:
+  push:
+    tags: ["v*"]
+  workflow_dispatch:
+permissions: {}
+concurrency:
+  group: publish
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    needs: test
+    environment: {name: pypi}
+    permissions: {id-token: write}
+    defaults: {run: {working-directory: python}}
+    steps:
+      - uses: Actions/Checkout@v5
+        with: {fetch-depth: 0, persist-credentials: false}
+      - name: Build
+        run: |
+          poetry build
+        env: {KEY: 1}
+""")
+    (job,) = workflow.jobs
+    checkout, build = job.steps
+    assert workflow.name == "CI"
+    assert list(workflow.triggers) == ["push", "workflow_dispatch"]
+    assert workflow.concurrency == "publish"
+    assert (job.needs, job.environment, job.working_directory, job.line) == (("test",), "pypi", "python", 10)
+    assert checkout.action == "actions/checkout"
+    assert checkout.inputs == {"fetch-depth": "0", "persist-credentials": "false"}
+    assert (build.title, build.run, build.env, build.line) == ("Build", "poetry build\n", {"KEY": "1"}, 19)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("on: push", ["push"]), ("on: [push, release]", ["push", "release"])]
+)
+def test_reads_triggers_in_their_short_forms(stated, expected):
+    assert list(parse(f"{stated}\njobs: {{}}\n").triggers) == expected
+
+
+def test_permissions_of_a_job_take_the_place_of_the_workflow_s():
+    workflow = parse("""\
+permissions: {contents: read, packages: write}
+jobs:
+  a: {steps: []}
+  b: {permissions: {id-token: write}}
+  c: {permissions: write-all}
+""")
+    a, b, c = workflow.jobs
+    assert workflow.permission(a, "packages") == "write"
+    assert workflow.permission(a, "id-token") == "none"
+    assert workflow.permission(b, "contents") == "none"
+    assert workflow.permission(c, "id-token") == "write"
+
+
+def test_permissions_that_nobody_states_are_the_repository_s():
+    workflow = parse("jobs:\n  a: {steps: []}\n")
+    assert workflow.permission(workflow.jobs[0], "contents") is None
+
+
+def test_a_matrix_is_its_combinations():
+    workflow = parse("""\
+jobs:
+  a:
+    strategy:
+      matrix:
+        platform: [synapse, fabric]
+        python: ["3.10", "3.11"]
+        exclude: [{platform: fabric, python: 3.11}]
+        include: [{platform: synapse, config: build-configs/synapse.toml}, {platform: databricks}]
+""")
+    assert workflow.jobs[0].matrix == (
+        {"platform": "synapse", "python": "3.10", "config": "build-configs/synapse.toml"},
+        {"platform": "synapse", "python": "3.11", "config": "build-configs/synapse.toml"},
+        {"platform": "fabric", "python": "3.10"},
+        {"platform": "databricks"},
+    )
+
+
+def test_a_matrix_made_by_an_expression_is_unknown():
+    workflow = parse("jobs:\n  a: {strategy: {matrix: '${{ fromJSON(needs.x.outputs.m) }}'}}\n  b: {}\n")
+    assert [each.matrix for each in workflow.jobs] == [None, ({},)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("jobs: [\n", "ci.yml:2: is not YAML"),
+        ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not YAML"),
+        ("- a\n", "it has no jobs"),
+        ("name: x\n", "it has no jobs"),
+        ("", "it has no jobs"),
+    ],
+)
+def test_says_where_a_file_is_no_workflow(text, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        parse(text)
+
+
+def test_reads_all_workflows_of_the_repository_around_a_project(tmp_path):
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    project = tmp_path / "python"
+    project.mkdir()
+    (folder / "b.yaml").write_text("jobs: {}\n")
+    (folder / "a.yml").write_text("on: push\njobs:\n  x: {runs-on: ubuntu-latest}\n")
+    (folder / "broken.yml").write_text("a: [\n")
+    (folder / "README.md").write_text("no workflow")
+    workflows = read_workflows(project)
+    assert [each.path.name for each in workflows.found] == ["a.yml", "b.yaml"]
+    assert len(workflows.notes) == 1
+    assert "broken.yml" in workflows.notes[0]
+    assert repository_root(project) == tmp_path
+
+
+def test_a_folder_outside_of_any_repository_has_no_workflows(tmp_path):
+    assert read_workflows(tmp_path).found == ()
