@@ -116,6 +116,17 @@ def choose_destinations(
     With `receipt`, OCI repositories write down there what they are given, and do not list it.
     """
     opened = open_connection(config, options, listener=listener)
+    return make_repositories(opened, options, listener=listener, receipt=receipt)
+
+
+def make_repositories(
+    opened: Connection,
+    options: ConnectionOptions,
+    *,
+    listener: Listener,
+    receipt: ReceiptFile | None = None,
+) -> tuple[Repository, ...]:
+    """The repositories of a connection, ready to be spoken to. Raises `ConfigurationError`."""
     environment = options.around.environment
     signer = options.signer or SigstoreSigner(
         identity=AmbientIdentity(environment=environment), mask=mask_for(environment)

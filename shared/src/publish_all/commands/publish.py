@@ -11,12 +11,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from publish_all.builders.manifest import Manifest, lacking_wheels
-from publish_all.checks.audience import Audience
 from publish_all.commands.before import run_before_publish
 from publish_all.commands.build import BuildOptions
-from publish_all.commands.check import project_of_files, run_checks
+from publish_all.commands.check import project_of_files
 from publish_all.commands.context import Surroundings, project_variants, project_version
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.commands.examine import (
+    check_planned,
+    destinations_of,
+    planned_files,
+    version_findings,
+)
 from publish_all.commands.gather import (
     Gathered,
     built_files,
@@ -25,9 +30,7 @@ from publish_all.commands.gather import (
     named_files,
     usable_manifest,
 )
-from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Severity
@@ -41,7 +44,6 @@ from publish_all.upload.plan import Destination, Plan, plan
 from publish_all.upload.preflight import Preflight, describe, preflight
 from publish_all.upload.verify import VerifyOptions
 from publish_all.variants.variant import BuildVariant
-from publish_all.version.guard import release_findings
 
 if TYPE_CHECKING:  # only for a run with --receipt or --rehearse
     from publish_all.commands.rehearse import RehearsalError
@@ -135,7 +137,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         TemporaryDirectory(prefix="publish-all-") as folder,
     ):
         gathered = _gather(config, options, journal, Path(folder), listener)
-        destinations = _destinations(gathered, repositories, listener)
+        destinations = destinations_of(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
         _check_version(config, planned, options, listener)
@@ -263,44 +265,11 @@ def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listen
     )
 
 
-def _destinations(
-    gathered: Gathered, repositories: Sequence[Repository], listener: Listener
-) -> tuple[Destination, ...]:
-    """Each repository with the build variants that may go there (`publish-to` of a variant narrows)."""
-    found: list[Destination] = []
-    for repository in repositories:
-        kept = [each for each in gathered.variants if not _allows(each, repository)]
-        for each in kept:
-            listener(Note(message=f"{each.label} does not go to {repository.name}: its publish-to says so"))
-        if not kept:
-            found.append(Destination(repository=repository))
-            continue
-        names = {each.name for each in gathered.variants} - {each.name for each in kept}
-        if names:
-            found.append(Destination(repository=repository, variants=frozenset(names)))
-    if not found:
-        msg = "no build variant goes to " + " or ".join(each.name for each in repositories)
-        raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
-    return tuple(found)
-
-
-def _allows(variant: BuildVariant, repository: Repository) -> bool:
-    if variant.publish_to is None:
-        return True
-    return canonical(repository.name) in {canonical(each) for each in variant.publish_to}
-
-
 def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> None:
     """Check each file for those repositories that it goes to. Raises `CheckError`."""
-    files = _unique(planned)
-    listener(StepStarted(step="check", detail=f"{len(files)} {'file' if len(files) == 1 else 'files'}"))
-    capabilities = {each.repository.name: each.repository.capabilities for each in planned.repositories}
-    audience = Audience(
-        public=tuple(name for name, each in capabilities.items() if each.public),
-        private=config.private if config is not None else False,
-        local_versions=all(each.local_versions for each in capabilities.values()),
-    )
-    result = run_checks(files, audience)
+    files = len(planned_files(planned))
+    listener(StepStarted(step="check", detail=f"{files} {'file' if files == 1 else 'files'}"))
+    result = check_planned(config, planned)
     for finding in result.findings:
         if finding.severity is not Severity.NOTE:
             listener(Found(finding=finding))
@@ -319,30 +288,21 @@ def _check_version(
     """
     if config is None or options.files or options.source is not None:
         return
-    version = project_version(config, around=options.around, listener=listener)
-    if version is None:
-        return
-    findings = release_findings(
+    findings = version_findings(
         config,
-        version,
-        pypi=any(each.repository.name == "pypi" for each in planned.repositories),
+        [each.repository for each in planned.repositories],
         allow_dirty=options.allow_dirty,
-        environment=options.around.environment,
-        run=options.around.run,
+        ask_remote=True,
+        around=options.around,
+        listener=listener,
     )
     for finding in findings:
         listener(Found(finding=finding))
     errors = tuple(each for each in findings if each.severity is Severity.ERROR)
     if errors:
-        msg = f"the version {version.text} cannot be published from here; nothing was uploaded"
+        version = project_version(config, around=options.around, listener=listener)
+        msg = f"the version {version.text if version else ''} cannot be published from here; nothing was uploaded"
         raise CheckError(msg, findings=errors)
-
-
-def _unique(planned: Plan) -> tuple[Distribution, ...]:
-    found = {
-        step.distribution.filename: step.distribution for each in planned.repositories for step in each.steps
-    }
-    return tuple(found.values())
 
 
 def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: Listener) -> PublishResult:

@@ -1,0 +1,96 @@
+"""What publish and doctor look at before an upload, in the same way: who goes where, files, version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from publish_all.checks.audience import Audience
+from publish_all.commands.check import CheckResult, run_checks
+from publish_all.commands.context import Surroundings, project_version
+from publish_all.commands.gather import Gathered
+from publish_all.config.builtin import canonical
+from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import UsageError
+from publish_all.events import Listener, Note
+from publish_all.findings import Finding
+from publish_all.repositories.repository import Repository
+from publish_all.upload.plan import Destination, Plan
+from publish_all.variants.variant import BuildVariant
+from publish_all.version.guard import release_findings
+
+
+def destinations_of(
+    gathered: Gathered, repositories: Sequence[Repository], listener: Listener
+) -> tuple[Destination, ...]:
+    """Each repository with the build variants that may go there (`publish-to` of a variant narrows).
+
+    Raises `UsageError` when nothing goes anywhere.
+    """
+    found: list[Destination] = []
+    for repository in repositories:
+        kept = [each for each in gathered.variants if not _allows(each, repository)]
+        for each in kept:
+            listener(Note(message=f"{each.label} does not go to {repository.name}: its publish-to says so"))
+        if not kept:
+            found.append(Destination(repository=repository))
+            continue
+        names = {each.name for each in gathered.variants} - {each.name for each in kept}
+        if names:
+            found.append(Destination(repository=repository, variants=frozenset(names)))
+    if not found:
+        msg = "no build variant goes to " + " or ".join(each.name for each in repositories)
+        raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
+    return tuple(found)
+
+
+def _allows(variant: BuildVariant, repository: Repository) -> bool:
+    if variant.publish_to is None:
+        return True
+    return canonical(repository.name) in {canonical(each) for each in variant.publish_to}
+
+
+def planned_files(planned: Plan) -> tuple[Distribution, ...]:
+    """Every file of a plan, once."""
+    found = {
+        step.distribution.filename: step.distribution for each in planned.repositories for step in each.steps
+    }
+    return tuple(found.values())
+
+
+def check_planned(config: ProjectConfig | None, planned: Plan) -> CheckResult:
+    """Each file of a plan, checked for those repositories that it goes to."""
+    capabilities = {each.repository.name: each.repository.capabilities for each in planned.repositories}
+    audience = Audience(
+        public=tuple(name for name, each in capabilities.items() if each.public),
+        private=config.private if config is not None else False,
+        local_versions=all(each.local_versions for each in capabilities.values()),
+    )
+    return run_checks(planned_files(planned), audience)
+
+
+def version_findings(
+    config: ProjectConfig,
+    repositories: Sequence[Repository],
+    *,
+    allow_dirty: bool,
+    ask_remote: bool,
+    around: Surroundings,
+    listener: Listener,
+) -> tuple[Finding, ...]:
+    """What the working tree and its tags have against publishing the project's version.
+
+    Empty where only build variants have a version. Raises `VersionError`.
+    """
+    version = project_version(config, around=around, listener=listener)
+    if version is None:
+        return ()
+    return release_findings(
+        config,
+        version,
+        pypi=any(each.name == "pypi" for each in repositories),
+        allow_dirty=allow_dirty,
+        ask_remote=ask_remote,
+        environment=around.environment,
+        run=around.run,
+    )
