@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from cleo.application import Application
 from cleo.commands.command import Command
-from cleo.commands.completions_command import CompletionsCommand
-from cleo.commands.help_command import HelpCommand
-from cleo.commands.list_command import ListCommand
-from cleo.exceptions import CleoError
+from cleo.exceptions import CleoCommandNotFoundError, CleoError
+from cleo.formatters.formatter import Formatter
 from cleo.formatters.style import Style
 from cleo.io.inputs.definition import Definition
 from cleo.io.inputs.input import Input
@@ -20,13 +18,10 @@ from cleo.loaders.factory_command_loader import FactoryCommandLoader
 
 from publish_all import __version__
 from publish_all.cli.command import USAGE, UseCaseCommand
+from publish_all.cli.completions import CompletionsCommand
+from publish_all.cli.help import CommandsCommand, HelpCommand
 from publish_all.cli.registry import COMMANDS, load
-
-
-class CommandsCommand(ListCommand):
-    """cleo's own `list`, whose name we need for packages."""
-
-    name = "commands"
+from publish_all.config.suggest import did_you_mean
 
 
 class PublishAllApplication(Application):
@@ -45,6 +40,7 @@ class PublishAllApplication(Application):
     @property
     def _default_definition(self) -> Definition:
         definition = super()._default_definition
+        definition.set_options([_worded(each) for each in definition.options])
         definition.add_option(
             Option(
                 "--directory",
@@ -72,9 +68,37 @@ class PublishAllApplication(Application):
         try:
             return super()._run(io)
         except CleoError as error:
-            io.write_error_line(f"<error>error:</error> {error}")
+            io.write_error_line(f"<error>error:</error> {Formatter.escape(_message(error, io))}")
             io.write_error_line("  hint: `publish-all commands` shows the commands")
             return USAGE
+
+
+_WORDING = {
+    "help": "Show this, and do nothing else.",
+    "quiet": "Show errors only.",
+    "verbose": "Show more (-v), with the reasons (-vv), with the traces of errors (-vvv).",
+    "version": "Show the version of publish-all.",
+    "ansi": "Use colours, also where the output is no terminal.",
+    "no-ansi": "Use no colours (as with the variable NO_COLOR).",
+    "no-interaction": "Ask nothing.",
+}
+
+
+def _worded(option: Option) -> Option:
+    """An option of cleo's in our words."""
+    return Option(
+        option.name,
+        option.shortcut,
+        flag=option.is_flag(),
+        description=_WORDING.get(option.name, option.description),
+    )
+
+
+def _message(error: CleoError, io: IO) -> str:
+    if not isinstance(error, CleoCommandNotFoundError):
+        return str(error)
+    asked = io.input.first_argument or ""
+    return f"there is no command {asked!r}{did_you_mean(asked, COMMANDS)}"
 
 
 def _factory(name: str) -> Callable[[], UseCaseCommand]:

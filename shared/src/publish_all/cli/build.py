@@ -8,6 +8,7 @@ from cleo.helpers import option
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.manual import BUILD_VARIABLES
 from publish_all.cli.options import allow_missing_option, format_option, variant_option
 from publish_all.commands.build import KINDS, BuildOptions, build
 from publish_all.reporting.reporter import Reporter
@@ -41,6 +42,8 @@ Examples:
   <c1>{command_full_name} --wheel-tag py3-none-win_amd64</c1>
   <c1>{command_full_name} --reproduce</c1>
 """
+    exit_codes = (0, 1, 2)
+    variables = BUILD_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

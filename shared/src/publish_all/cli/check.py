@@ -10,6 +10,7 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.manual import BUILD_VARIABLES
 from publish_all.cli.options import allow_missing_option, format_option, variant_option
 from publish_all.commands.check import CheckOptions, check
 from publish_all.reporting.reporter import Reporter
@@ -42,6 +43,8 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
 """
+    exit_codes = (0, 1, 2, 4)
+    variables = BUILD_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

@@ -5,18 +5,22 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 
 from __future__ import annotations
 
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from cleo.commands.command import Command
-from cleo.exceptions import CleoError
+from cleo.exceptions import CleoError, CleoNoSuchOptionError
+from cleo.formatters.formatter import Formatter
 from cleo.io.io import IO
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
 
+from publish_all.cli.manual import page_of
+from publish_all.config.suggest import nearest
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.reporting.reporter import Reporter, make_reporter
 
@@ -29,15 +33,30 @@ class UseCaseCommand(Command, ABC):
 
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
     usage error ends it with 2, also inside Poetry, whose own commands end with 1.
+
+    `exit_codes` and `variables` are what the manual tells of the command, by the keys of
+    `manual.EXIT_CODES` and `manual.VARIABLES`.
     """
+
+    exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2)
+    variables: ClassVar[tuple[str, ...]] = ()
 
     def run(self, io: IO) -> int:
         try:
             return super().run(io)
         except CleoError as error:
-            io.write_error_line(f"<error>error:</error> {error}")
+            message = Formatter.escape(f"{error}{self._meant(error)}")
+            io.write_error_line(f"<error>error:</error> {message}")
             io.write_error_line(f"  hint: see `{self.called_as} --help`")
             return USAGE
+
+    def _meant(self, error: CleoError) -> str:
+        """Which option a misspelt one is near to, if the error is about one."""
+        misspelt = re.search(r"--([^\s\"]+)\"? option|option \"--([^\s\"]+)\"", str(error))
+        if not isinstance(error, CleoNoSuchOptionError) or misspelt is None:
+            return ""
+        meant = nearest(misspelt[1] or misspelt[2], (each.name for each in self.definition.options))
+        return "" if meant is None else f"; did you mean --{meant}?"
 
     def handle(self) -> int:
         kind = self.option("format") if self.definition.has_option("format") else "text"
@@ -58,6 +77,15 @@ class UseCaseCommand(Command, ABC):
     @abstractmethod
     def use_case(self, reporter: Reporter) -> int:
         """Call the use case with the options, show its result, and return the exit code."""
+
+    @property
+    def processed_help(self) -> str:
+        """For Poetry, which shows a help text as it is: with the exit codes and variables at its end."""
+        page = page_of(self, called_as=self.called_as)
+        codes = "".join(f"  {code:<4} {text}\n" for code, text in page.exit_codes.items())
+        variables = "".join(f"  {name}\n      {text}\n" for name, text in page.variables.items())
+        more = f"\nExit codes:\n{codes}" + (f"\nEnvironment:\n{variables}" if variables else "")
+        return str(super().processed_help) + Formatter.escape(more)
 
     @property
     def called_as(self) -> str:

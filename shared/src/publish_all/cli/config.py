@@ -27,6 +27,8 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} --format json</c1>
 """
+    exit_codes = (0, 2)
+    variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

@@ -10,6 +10,7 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import format_option, repository_options
 from publish_all.commands.download import DownloadOptions, download
 from publish_all.reporting.reporter import Reporter
@@ -35,6 +36,8 @@ Fetches all files of the newest version that fits, each checked by its sha256, f
 Examples:
   <c1>{command_full_name} -r github kindling-synapse==0.2.0 -d wheelhouse</c1>
 """
+    exit_codes = (0, 1, 2, 3)
+    variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

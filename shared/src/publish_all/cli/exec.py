@@ -12,6 +12,7 @@ from cleo.io.io import IO
 
 from publish_all.cli.connection import ConnectingCommand
 from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import repository_options
 from publish_all.commands.exec import ExecOptions, execute, usual_index
 from publish_all.errors import UsageError
@@ -43,6 +44,8 @@ Examples:
   <c1>{command_full_name} -r github -- pip install kindling-synapse</c1>
   <c1>{command_full_name} -r github --private "kindling-*" -- uv pip install kindling-synapse</c1>
 """
+    exit_codes = (0, 125)
+    variables = CREDENTIAL_VARIABLES
 
     _ran = False
 

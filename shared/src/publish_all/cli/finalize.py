@@ -10,6 +10,7 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import format_option, repository_options
 from publish_all.commands.finalize import FinalizeOptions, finalize
 from publish_all.reporting.reporter import Reporter
@@ -30,6 +31,8 @@ Writes the index of each release once, with the files of all receipts. Running i
 Examples:
   <c1>{command_full_name} -r github receipts/*.json</c1>
 """
+    exit_codes = (0, 1, 2, 3, 6)
+    variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

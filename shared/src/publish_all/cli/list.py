@@ -9,6 +9,7 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import format_option, repository_options
 from publish_all.commands.listing import ListOptions, list_packages
 from publish_all.events import Note
@@ -38,6 +39,8 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} -r github kindling-synapse</c1>
 """
+    exit_codes = (0, 1, 2, 3)
+    variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

@@ -36,6 +36,8 @@ Examples:
   <c1>{command_full_name} pypi --project kindling-synapse</c1>
   <c1>{command_full_name} corp --forget</c1>
 """
+    exit_codes = (0, 1, 2, 3)
+    variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

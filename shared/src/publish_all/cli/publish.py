@@ -12,6 +12,7 @@ from cleo.io.io import IO
 
 from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.manual import BUILD_VARIABLES, CREDENTIAL_VARIABLES
 from publish_all.cli.options import (
     FILES,
     allow_missing_option,
@@ -21,6 +22,7 @@ from publish_all.cli.options import (
 )
 from publish_all.cli.registry import COMMANDS
 from publish_all.commands.publish import PublishOptions, publish
+from publish_all.config.suggest import nearest
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
 
@@ -77,6 +79,8 @@ Examples:
   <c1>{command_full_name} --from testpypi -r pypi demo==1.0</c1>
   <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
 """
+    exit_codes = (0, 1, 2, 3, 4, 5, 6)
+    variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()
@@ -117,10 +121,14 @@ Examples:
 
     def _files(self) -> tuple[Path, ...]:
         names = self._names()
+        program = self.called_as.removesuffix(" publish")
         for name in names:
             if name in COMMANDS and not Path(name).exists():
-                msg = f"`{self.called_as} {name}` is not a command here, and there is no file {name}"
+                msg = f"`{program} {name}` is not a command here, and there is no file {name}"
                 raise UsageError(msg)
+            if "." not in name and not Path(name).exists() and (meant := nearest(name, COMMANDS)):
+                msg = f"there is no file {name}"
+                raise UsageError(msg, hint=f"Did you mean the command `{program} {meant}`?")
         return tuple(Path(name) for name in names)
 
 

@@ -9,6 +9,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import format_option
 from publish_all.commands.register import RegisterOptions, Tool, plan_registration, write_registration
 from publish_all.commands.repositories import RepositoriesOptions, list_repositories
@@ -47,6 +48,8 @@ Examples:
   <c1>{command_full_name} --format json</c1>
   <c1>{command_full_name} --register poetry</c1>
 """
+    exit_codes = (0, 1, 2)
+    variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

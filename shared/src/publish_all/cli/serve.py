@@ -11,6 +11,7 @@ from cleo.io.inputs.option import Option
 from publish_all._secret import Secret
 from publish_all.cli.connection import ConnectingCommand
 from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import repository_options
 from publish_all.commands.serve import ServeOptions, serve
 from publish_all.reporting.reporter import Reporter
@@ -45,6 +46,8 @@ Examples:
   <c1>{command_full_name} -r github --fallback https://pypi.org/simple/ --private "kindling-*"</c1>
   <c1>{command_full_name} -r local --host 0.0.0.0 --port 8080</c1>
 """
+    exit_codes = (0, 1, 2, 3)
+    variables = ("PUBLISH_ALL_SERVE_PASSWORD", *CREDENTIAL_VARIABLES)
 
     def use_case(self, reporter: Reporter) -> int:
         index = read_index_options(self)

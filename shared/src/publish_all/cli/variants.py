@@ -10,6 +10,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.manual import VERSION_VARIABLES
 from publish_all.cli.options import format_option
 from publish_all.commands.variants import VariantRow, VariantsOptions, VariantsResult, list_variants
 from publish_all.reporting.reporter import Reporter
@@ -33,6 +34,8 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} --diff synapse</c1>
 """
+    exit_codes = (0, 1, 2)
+    variables = VERSION_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

@@ -10,6 +10,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.manual import VERSION_VARIABLES
 from publish_all.cli.options import format_option
 from publish_all.commands.version import VersionOptions, VersionResult, version
 from publish_all.events import Note
@@ -41,6 +42,8 @@ Examples:
   <c1>{command_full_name} --set 1.3.0</c1>
   <c1>{command_full_name} --release 1.3.0</c1>
 """
+    exit_codes = (0, 1, 2, 4)
+    variables = VERSION_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
         self.check_format()

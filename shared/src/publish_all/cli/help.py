@@ -1,0 +1,86 @@
+"""`publish-all help`, `publish-all commands`, and what `--help` shows: our pages in place of cleo's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+
+from cleo.application import Application
+from cleo.commands.command import Command
+from cleo.commands.help_command import HelpCommand as CleoHelpCommand
+
+from publish_all.cli.manual import Entry, option_entry, ordered, page_of
+from publish_all.cli.page_text import overview_text, page_text
+from publish_all.cli.registry import COMMANDS
+
+
+class CommandsCommand(Command):
+    """The overview; cleo's own is called `list`, a name that we need for packages."""
+
+    name = "commands"
+    description = "Shows all commands."
+    help = """\
+Also shown by <c1>publish-all</c1> alone, and by <c1>publish-all --help</c1>.
+
+Examples:
+  <c1>{command_full_name}</c1>
+"""
+    exit_codes = (0, 2)
+
+    def handle(self) -> int:
+        _show_overview(self)
+        return 0
+
+
+class HelpCommand(CleoHelpCommand):
+    description = "Shows what a command does, with its options and examples."
+    help = """\
+The same as `COMMAND --help`.
+
+Examples:
+  <c1>{command_full_name} publish</c1>
+"""
+    exit_codes = (0, 2)
+
+    def handle(self) -> int:
+        command, self._command = self._command, None
+        application = self.application
+        if command is None and application is not None:
+            command = application.find(self.argument("command_name"))
+        if command is None or isinstance(command, CommandsCommand):
+            _show_overview(self)
+            return 0
+        page = page_of(command, called_as=f"{_name(application)} {command.name}")
+        self.line(page_text(page, common_options(application), width=_width()))
+        return 0
+
+
+def _show_overview(command: Command) -> None:
+    application = command.application
+    groups = overview(application)
+    command.line(
+        overview_text(groups.items(), common_options(application), name=_name(application), width=_width())
+    )
+
+
+def overview(application: Application | None) -> Mapping[str, Mapping[str, str]]:
+    """What each command does, by name, in groups."""
+    if application is None:
+        return {}
+    every = [*COMMANDS, "commands", "completions", "help"]
+    return {
+        title: {name: application.find(name).description for name in names} for title, names in ordered(every)
+    }
+
+
+def common_options(application: Application | None) -> tuple[Entry, ...]:
+    options = () if application is None else application.definition.options
+    return tuple(option_entry(each) for each in options)
+
+
+def _name(application: Application | None) -> str:
+    return "publish-all" if application is None else application.name
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
