@@ -347,6 +347,26 @@ class TestPreflight:
         assert len(network.posts) == 1
         assert [each.project for each in credentials.requests] == ["kindling-a", "kindling-b", "kindling-c"]
 
+    def test_in_brief_asks_nothing_that_the_first_upload_tells(self, make_legacy, network, wheel, release_of):
+        assert make_legacy().preflight((release_of(wheel),), brief=True) == ()
+        assert network.posts == []
+
+    def test_in_brief_still_looks_for_a_missing_credential(
+        self, make_legacy, network, answer, wheel, release_of, credentials
+    ):
+        credentials.found.clear()
+        network.on("POST", URL, answer(401))
+        with pytest.raises(CredentialError):
+            make_legacy().preflight((release_of(wheel),), brief=True)
+
+    def test_in_brief_still_asks_a_server_that_has_its_index_elsewhere(
+        self, make_legacy, network, answer, wheel, release_of
+    ):
+        network.on("POST", URL, answer(404))
+        legacy = make_legacy(index_url="https://index.corp.example/simple/")
+        (finding,) = legacy.preflight((release_of(wheel),), brief=True)
+        assert finding.code == "PA442"
+
     def test_never_mints(self, make_legacy, network, answer, wheel, release_of, credentials):
         network.on("POST", URL, answer(403, "Invalid or non-existent authentication information."))
         credentials.found[Purpose.UPLOAD] = replace(

@@ -41,6 +41,22 @@ def test_everything_is_asked_and_nothing_uploaded(ask):
         assert sorted(each.calls) == ["preflight 1", "states demo 1.0"]
 
 
+@pytest.mark.parametrize(
+    ("repositories", "size", "in_earnest", "brief"),
+    [
+        (1, 1 << 20, True, True),
+        (1, 1 << 20, False, False),
+        (2, 10, True, False),
+        (1, (1 << 20) + 1, True, False),
+    ],
+)
+def test_small_files_for_one_repository_may_ask_by_themselves(ask, repositories, size, in_earnest, brief):
+    all_of_them = [FakeRepository(str(number)) for number in range(repositories)]
+    ask(*all_of_them, files=(WHEEL, replace(SDIST, size=size)), in_earnest=in_earnest)
+    said = "preflight 1 in brief" if brief else "preflight 1"
+    assert all(said in each.calls for each in all_of_them)
+
+
 def test_states_become_decisions(ask):
     repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256})
     _, done = ask(repository)

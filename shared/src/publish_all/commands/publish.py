@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from publish_all.builders.manifest import Manifest, lacking_wheels
-from publish_all.commands.before import run_before_publish
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files
 from publish_all.commands.context import Surroundings, project_variants, project_version
@@ -141,7 +140,9 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
         _check_version(config, planned, options, listener)
-        if config is not None and not options.dry_run:
+        if config is not None and config.before_publish and not options.dry_run:
+            from publish_all.commands.before import run_before_publish
+
             run_before_publish(config, around=options.around, listener=listener)
         return _upload(planned, options, journal, listener)
 
@@ -314,6 +315,7 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
             listener=listener,
             jobs=jobs,
             skip_existing=options.skip_existing,
+            in_earnest=not options.dry_run,
             cancellation=cancellation,
         )
         if options.dry_run:

@@ -103,9 +103,9 @@ class DirectoryRepository:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+    def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
-        del releases
+        del releases, brief
         existing = next(each for each in (self._root, *self._root.parents) if each.exists())
         if existing.is_dir() and self._writable(existing):
             return ()

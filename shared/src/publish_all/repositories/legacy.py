@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
-from publish_all._urls import shown_url, without_userinfo
+from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.attestations.attestation import Attestation
 from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import SigningError
@@ -90,11 +90,12 @@ class LegacyRepository:
 
     # --- preflight
 
-    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+    def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Send an upload without a file, which every server refuses, and see how it is refused.
 
         That tells whether the URL takes uploads and whether the credential is accepted, and stores
-        nothing. Raises `HttpError` when the server can't be reached, and `CredentialError` with the
+        nothing. In brief it is left out where there is a credential, and the index, which is asked
+        anyway, is on the same server. Raises `HttpError` when the server can't be reached, and `CredentialError` with the
         findings when a credential is missing or refused.
         """
         wrong = misdirected(self._url)
@@ -102,6 +103,8 @@ class LegacyRepository:
             return (wrong,)
         findings: list[Finding] = []
         for attempt in self._probes(releases):
+            if brief and attempt.credential is not None and self._has_its_index(attempt.url):
+                continue
             outcome = self._probe(attempt)
             if outcome.status is UploadStatus.UNAUTHORIZED:
                 raise self._credential_error(outcome, attempt)
@@ -127,6 +130,10 @@ class LegacyRepository:
             if key not in seen:
                 seen.add(key)
                 yield Attempt(repository=self.name, url=request.url, credential=credential)
+
+    def _has_its_index(self, url: str) -> bool:
+        roots = (self._config.index_url,) if self._config.index_url else index_candidates(url)
+        return all(origin(root) == origin(url) for root in roots)
 
     def _probe(self, attempt: Attempt) -> UploadOutcome:
         """What an upload without a file gives; UPLOADED means that a real one may come."""

@@ -147,11 +147,12 @@ class OciRepository:
 
     # --- preflight
 
-    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+    def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Begin an upload for each project and give it up again: nothing is stored, and all rights are tested.
 
         Raises `HttpError` when the registry can't be reached and `CredentialError` when it refuses us.
         """
+        del brief  # an upload that is begun is given up in a moment
         for project in dict.fromkeys(each.project for each in releases):
             try:
                 self._probe(project)

@@ -54,7 +54,7 @@ def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     said = _said(reply, attempt)
     waits = retry_after(reply.headers, now)
     for each in PATTERNS:
-        if reply.status in each.statuses and each.pattern.search(said):
+        if each.matches(reply.status, said):
             if each.diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
                 return decided
             return _outcome(each.outcome, each.diagnosis, said, attempt, hint=each.hint, retry_after=waits)

@@ -23,10 +23,14 @@ class ReplyPattern:
     """
 
     statuses: tuple[int, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     outcome: UploadStatus
     diagnosis: Diagnosis
     hint: str = ""
+
+    def matches(self, status: int, text: str) -> bool:
+        # Compiled only now, and kept by `re`: most runs meet no reply that needs explaining.
+        return status in self.statuses and re.search(self.pattern, text, re.IGNORECASE) is not None
 
 
 _REFUSED = UploadStatus.REFUSED
@@ -40,22 +44,16 @@ _OTHER_SIGNER = (
 )
 
 
-def _row(
-    statuses: tuple[int, ...], pattern: str, outcome: UploadStatus, diagnosis: Diagnosis, hint: str = ""
-) -> ReplyPattern:
-    return ReplyPattern(statuses, re.compile(pattern, re.IGNORECASE), outcome, diagnosis, hint)
-
-
 def _pypi() -> Iterator[ReplyPattern]:
     """PyPI and TestPyPI: who may upload."""
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"Username/Password authentication is no longer supported",
         _UNAUTHORIZED,
         known.PASSWORD_UNSUPPORTED,
         "Make an API token in the account settings of the index, and use it with the user name __token__.",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"token is not valid for project",
         _UNAUTHORIZED,
@@ -63,28 +61,28 @@ def _pypi() -> Iterator[ReplyPattern]:
         "Set the token of this project as PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>, or use one for all "
         "projects. The first release of a new project needs a token for all projects.",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"Invalid API Token|Invalid or non-existent authentication information",
         _UNAUTHORIZED,
         known.CREDENTIAL_REFUSED,
         "Make a new API token on this very index (TestPyPI's and PyPI's tokens differ).",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"isn't allowed to upload to project|not allowed to (edit|upload to)",
         _UNAUTHORIZED,
         known.NOT_ALLOWED,
         "Ask an owner of the project to make you a maintainer; if the project is not yours, take another name.",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"verified primary email|two-factor authentication",
         _REFUSED,
         known.ACCOUNT_NOT_READY,
         "Log in at the index and follow what it asks for in the account settings.",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"Read-only mode|temporarily disabled",
         _REFUSED,
@@ -95,56 +93,56 @@ def _pypi() -> Iterator[ReplyPattern]:
 
 def _pypi_names() -> Iterator[ReplyPattern]:
     """PyPI and TestPyPI: projects, releases and names of files."""
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"The name .* isn't allowed|conflict with Python Standard Library",
         _REFUSED,
         known.NAME_NOT_ALLOWED,
         "Give the project another name.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"too similar to an existing project",
         _REFUSED,
         known.NAME_TOO_SIMILAR,
         "Give the project another name.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"Non-user identities cannot create new projects",
         _REFUSED,
         known.NEW_PROJECT_NEEDS_USER,
         "Set up a pending publisher for exactly this project at the index, or make the first release with a token.",
     )
-    yield _row(
+    yield ReplyPattern(
         (429,),
         r"Too many new projects created",
         UploadStatus.TRANSIENT,
         known.TOO_MANY_PROJECTS,
         "Run again in an hour; what is done is not done twice.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"previously used by a file that has since been deleted|filename has already been used",
         _REFUSED,
         known.NAME_USED_BEFORE,
         _NEW_VERSION,
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"releases older than",
         _REFUSED,
         known.RELEASE_CLOSED,
         "Release a new version with all files.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"Only one sdist may be uploaded",
         _REFUSED,
         known.SECOND_SDIST,
         "Upload the sdist that is there already, or release a new version.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"Version in filename should be|Filename .* should contain|Filename .* is invalid"
         r"|does not contain version|does not match project name|Bad filename|not a valid archive name",
@@ -156,44 +154,46 @@ def _pypi_names() -> Iterator[ReplyPattern]:
 
 def _contents() -> Iterator[ReplyPattern]:
     """PyPI and others: what is in the file and its metadata."""
-    yield _row(
+    yield ReplyPattern(
         (400, 413),
         r"(File|Project size) too large|Request Entity Too Large",
         _REFUSED,
         known.TOO_LARGE,
         "Make it smaller, or ask the index for a higher limit.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,), r"digest supplied does not match|hash mismatch", _REFUSED, known.DIGEST_MISMATCH, "Run again."
     )
-    yield _row(
+    yield ReplyPattern(
         (400,), r"not a valid classifier|is no longer valid", _REFUSED, known.CLASSIFIER_UNKNOWN, _REBUILD
     )
-    yield _row((400,), r"description failed to render", _REFUSED, known.DESCRIPTION_BROKEN, _REBUILD)
-    yield _row(
+    yield ReplyPattern((400,), r"description failed to render", _REFUSED, known.DESCRIPTION_BROKEN, _REBUILD)
+    yield ReplyPattern(
         (400,),
         r"use of local versions",
         _REFUSED,
         known.LOCAL_VERSION,
         'Build without the local part: `local = "none"` in [tool.publish-all.version].',
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"Can't have direct dependency",
         _REFUSED,
         known.DIRECT_DEPENDENCY,
         "Depend on a released version instead of a URL.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400,),
         r"unsupported platform tag",
         _REFUSED,
         known.TAG_UNSUPPORTED,
         "Build a manylinux or musllinux wheel (see auditwheel or cibuildwheel).",
     )
-    yield _row((400,), r"Invalid distribution file", _REFUSED, known.ARCHIVE_REFUSED, "Build it again.")
+    yield ReplyPattern(
+        (400,), r"Invalid distribution file", _REFUSED, known.ARCHIVE_REFUSED, "Build it again."
+    )
     yield from _attestations()
-    yield _row((400,), r"invalid name or version", _REFUSED, known.METADATA_REFUSED, _REBUILD)
+    yield ReplyPattern((400,), r"invalid name or version", _REFUSED, known.METADATA_REFUSED, _REBUILD)
 
 
 def _attestations() -> Iterator[ReplyPattern]:
@@ -214,8 +214,8 @@ def _attestations() -> Iterator[ReplyPattern]:
         ),
         (r"", "Remove the attestations beside the files, if there are any, and run again."),
     ):
-        yield _row((400, 403), told + pattern, _REFUSED, known.ATTESTATIONS_REFUSED, hint)
-    yield _row(
+        yield ReplyPattern((400, 403), told + pattern, _REFUSED, known.ATTESTATIONS_REFUSED, hint)
+    yield ReplyPattern(
         (400, 403),
         r"attestation",
         _REFUSED,
@@ -226,35 +226,35 @@ def _attestations() -> Iterator[ReplyPattern]:
 
 def _others() -> Iterator[ReplyPattern]:
     """devpi, Artifactory, Nexus, Azure Artifacts, Google Artifact Registry: rights and kinds of repositories."""
-    yield _row(
+    yield ReplyPattern(
         (404,),
         r"cannot submit to mirror index",
         _REFUSED,
         known.READ_ONLY_REPOSITORY,
         "Upload to an index of type `stage`, such as your own.",
     )
-    yield _row(
+    yield ReplyPattern(
         (400, 403, 405, 409),
         r"repository is read[- ]only|default deployment repository",
         _REFUSED,
         known.READ_ONLY_REPOSITORY,
         "Upload to the local (hosted) repository behind it.",
     )
-    yield _row(
+    yield ReplyPattern(
         (409,),
         r"in non-volatile index",
         UploadStatus.CONFLICT,
         known.OTHER_BYTES,
         "Release a new version; or make the index volatile (`devpi index … volatile=True`).",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"no permission to submit",
         _UNAUTHORIZED,
         known.NOT_ALLOWED,
         "Ask the owner of the index to add you (`devpi index … acl_upload+=USER`).",
     )
-    yield _row(
+    yield ReplyPattern(
         (409,),
         r"upstream sources",
         _REFUSED,
@@ -262,14 +262,14 @@ def _others() -> Iterator[ReplyPattern]:
         "The feed has this version from an upstream source. Release another version, or change what the "
         "feed allows from upstream.",
     )
-    yield _row(
+    yield ReplyPattern(
         (401, 403),
         r"Unauthenticated request|TF400813",
         _UNAUTHORIZED,
         known.CREDENTIAL_REFUSED,
         "Get a new token; those of cloud providers live for hours only.",
     )
-    yield _row(
+    yield ReplyPattern(
         (403,),
         r"Permission .*(uploadArtifacts|PublishPackageVersion)|not authorized to perform|AddPackage",
         _UNAUTHORIZED,
@@ -280,7 +280,7 @@ def _others() -> Iterator[ReplyPattern]:
 
 def _there_already() -> Iterator[ReplyPattern]:
     """All servers, each in its own words: a file of this name is there. The index tells whether it is ours."""
-    yield _row(
+    yield ReplyPattern(
         (400, 401, 403, 404, 409, 422),
         r"already exist|already been taken|already contains|updating assets|cannot be updated"
         r"|permissions to (delete/)?overwrite|Could not locate artifact",
@@ -288,7 +288,7 @@ def _there_already() -> Iterator[ReplyPattern]:
         known.MAYBE_OTHER_BYTES,
         _NEW_VERSION,
     )
-    yield _row((409,), r"", UploadStatus.CONFLICT, known.MAYBE_OTHER_BYTES, _NEW_VERSION)
+    yield ReplyPattern((409,), r"", UploadStatus.CONFLICT, known.MAYBE_OTHER_BYTES, _NEW_VERSION)
 
 
 PATTERNS = (*_pypi(), *_pypi_names(), *_contents(), *_others(), *_there_already())

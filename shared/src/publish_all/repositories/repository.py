@@ -115,10 +115,11 @@ class Repository(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
+    def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Is it reachable, does it speak the protocol, is there a plausible credential for each release?
 
-        Nothing is uploaded and no token is minted.
+        Nothing is uploaded and no token is minted. When it is to be `brief`, it may leave to the first
+        upload what that finds out as well, and what `states` would notice.
         """
 
     def states(self, release: Release) -> Mapping[str, State]:

@@ -25,6 +25,8 @@ from publish_all.upload.workers import Workers
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
 _ATTEMPTS_WHERE_NOBODY_IS = 3
+# In bytes: an upload of that size takes about as long as a question.
+_SMALL = 1 << 20
 _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 
 
@@ -99,10 +101,15 @@ def preflight(
     listener: Listener = ignore,
     jobs: int = 8,
     skip_existing: bool = False,
+    in_earnest: bool = False,
     cancellation: Cancellation | None = None,
     clock: Clock | None = None,
 ) -> Preflight:
     """Ask all repositories of the plan side by side: can it work, and what do they hold already?
+
+    `in_earnest` says that uploads follow if nothing is against them. Where all is to go to one
+    repository, in small files, then the first upload asks some of the questions as well as we could:
+    its refusal costs no more, and leaves nothing half done.
 
     Uploads nothing, mints no token, raises nothing for what repositories say: see `require_clear`.
     Raises `StoppedError` when it is aborted.
@@ -113,7 +120,9 @@ def preflight(
     clock = clock or Clock()
     cancellation = cancellation or Cancellation()
     workers = Workers(_QUESTIONS_PER_JOB * jobs, listener=listener, cancellation=cancellation)
-    asking = _Asking(clock=clock, cancellation=cancellation, emit=workers.emit)
+    asking = _Asking(
+        brief=in_earnest and _is_small(plan), clock=clock, cancellation=cancellation, emit=workers.emit
+    )
     try:
         answers = iter(workers.each(_questions(plan, asking)))
     finally:
@@ -129,6 +138,12 @@ def preflight(
     for finding in result.findings:
         listener(Found(finding=finding))
     return result
+
+
+def _is_small(plan: Plan) -> bool:
+    if len(plan.repositories) != 1:
+        return False
+    return all(step.distribution.size <= _SMALL for step in plan.repositories[0].steps)
 
 
 def describe(plan: Plan, done: Preflight) -> PlanReport:
@@ -181,6 +196,7 @@ class _Answer:
 class _Asking:
     """Asks one question in a worker, again where the network fails it."""
 
+    brief: bool
     clock: Clock
     cancellation: Cancellation
     emit: Callable[[Event], None]
@@ -188,7 +204,7 @@ class _Asking:
     def repository(self, repository: Repository, releases: tuple[Release, ...]) -> _Answer:
         def ask() -> _Answer:
             try:
-                return _Answer(findings=repository.preflight(releases))
+                return _Answer(findings=repository.preflight(releases, brief=self.brief))
             except PublishAllError as error:
                 return _Answer(error=error)
 

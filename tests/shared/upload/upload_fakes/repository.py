@@ -116,8 +116,8 @@ class FakeRepository:
     def url(self) -> str:
         return f"https://{self.name}.example/upload/"
 
-    def preflight(self, releases: tuple[Release, ...]) -> tuple[Finding, ...]:
-        self._note(f"preflight {len(releases)}")
+    def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
+        self._note(f"preflight {len(releases)}{' in brief' if brief else ''}")
         answer = self.preflights.pop(0) if self.preflights else ()
         if isinstance(answer, PublishAllError):
             raise answer
