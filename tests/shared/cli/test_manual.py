@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cleo.formatters.formatter import Formatter
 from cleo.helpers import argument, option
@@ -11,6 +13,7 @@ from publish_all.cli.manual import VARIABLES, ordered, page_of
 from publish_all.cli.page_text import page_text
 from publish_all.cli.registry import COMMANDS, load
 from publish_all.cli.values import value_of_option
+from publish_all.config.reference import SECTIONS
 
 
 class Sample:
@@ -116,3 +119,13 @@ def test_nothing_is_suggested_for_what_is_like_nothing(typed, arguments):
     ended = typed(*arguments)
     assert ended.code == 2
     assert "did you mean" not in ended.err.lower()
+
+
+def test_config_tells_all_keys(typed):
+    shown = typed("config", "--keys").out
+    assert "[tool.publish-all.version]" in shown
+    assert all(f"\n  {key.name}" in shown for section in SECTIONS for key in section.keys)
+    assert max(map(len, shown.splitlines())) <= 80
+    listed = json.loads(typed("config", "--keys", "--format", "json").out)["keys"]
+    assert len(listed) == sum(len(section.keys) for section in SECTIONS)
+    assert listed[0]["key"] == "publish-to"

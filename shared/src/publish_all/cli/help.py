@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 
 from cleo.application import Application
@@ -10,7 +9,7 @@ from cleo.commands.command import Command
 from cleo.commands.help_command import HelpCommand as CleoHelpCommand
 
 from publish_all.cli.manual import Entry, option_entry, ordered, page_of
-from publish_all.cli.page_text import overview_text, page_text
+from publish_all.cli.page_text import overview_text, page_text, terminal_width
 from publish_all.cli.registry import COMMANDS
 
 
@@ -51,7 +50,7 @@ Examples:
             _show_overview(self)
             return 0
         page = page_of(command, called_as=f"{_name(application)} {command.name}")
-        self.line(page_text(page, common_options(application), width=_width()))
+        self.line(page_text(page, common_options(application), width=terminal_width()))
         return 0
 
 
@@ -59,7 +58,9 @@ def _show_overview(command: Command) -> None:
     application = command.application
     groups = overview(application)
     command.line(
-        overview_text(groups.items(), common_options(application), name=_name(application), width=_width())
+        overview_text(
+            groups.items(), common_options(application), name=_name(application), width=terminal_width()
+        )
     )
 
 
@@ -80,7 +81,3 @@ def common_options(application: Application | None) -> tuple[Entry, ...]:
 
 def _name(application: Application | None) -> str:
     return "publish-all" if application is None else application.name
-
-
-def _width() -> int:
-    return shutil.get_terminal_size().columns

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from cleo.formatters.formatter import Formatter
 
 from publish_all.cli.manual import Entry, Page
 
+if TYPE_CHECKING:
+    from publish_all.config.reference import Key, Section
+
+_LINK = re.compile(r"\[([^]]+)\]\(#[^)]*\)")
 _WIDEST = 96
 _COLUMN = 26
 """How wide the left column gets at most; what is longer has a line of its own."""
@@ -43,6 +50,27 @@ def overview_text(
         lines += _facts(title, commands, width, column=column)
     lines += _table("Options of all commands", common, width)
     return "\n".join([*lines, "", f"<c1>{name} COMMAND --help</c1> tells all of a command, with examples."])
+
+
+def keys_text(sections: Iterable[Section], *, width: int) -> str:
+    """All keys of the configuration, table by table."""
+    width = min(width, _WIDEST)
+    pieces = []
+    for section in sections:
+        facts = {key.name: _told_key(key) for key in section.keys}
+        _, heading, *lines = _facts(section.table, facts, width)
+        pieces.append("\n".join([heading.replace(":</b>", "</b>"), *lines]))
+    return "\n\n".join(pieces)
+
+
+def _told_key(key: Key) -> str:
+    default = f"; default: {key.default}" if key.default is not None else ""
+    facts = f"({key.shown_type}{default})".replace("`", "")
+    return f"{_LINK.sub(lambda link: link[1], key.meaning)} {facts}"
+
+
+def terminal_width() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def _table(title: str, entries: Iterable[Entry], width: int) -> list[str]:
