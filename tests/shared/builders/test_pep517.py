@@ -1,10 +1,12 @@
 import os
+import sys
 import sysconfig
 import tarfile
 import zipfile
 
 import pytest
 
+from publish_all.builders import pep517
 from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -285,3 +287,18 @@ def test_a_variant_of_a_project_in_setup_cfg_keeps_its_metadata(make_tree, tmp_p
     assert differs == {"Name: demo", "Name: demo-x", "Keywords: new"}
     assert "Summary: Old" in metadata[1]
     assert "Requires-Dist: attrs>=23" in metadata[1]
+
+
+def test_a_backend_keeps_the_libraries_that_it_brings_for_the_next_build(tmp_path, monkeypatch):
+    """setuptools appends its `_vendor` folder when it is imported, and never again."""
+    vendor, stage, home = tmp_path / "vendor", tmp_path / "stage", tmp_path / "home"
+    for each in (vendor, stage, home):
+        each.mkdir()
+    (home / "bringing_backend.py").write_text(
+        f"import os, sys\nsys.path.append({str(vendor)!r})\nsys.path.insert(0, os.getcwd())\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path, str(home)])
+    before = list(sys.path)
+    with pep517._backend(stage, {"build-system": {"build-backend": "bringing_backend"}}):
+        assert str(stage) in sys.path
+    assert sys.path == [*before, str(vendor)]

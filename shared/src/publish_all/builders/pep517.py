@@ -255,10 +255,17 @@ def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None 
         with working_directory(folder):
             yield _imported(backend_name(pyproject))
     finally:
-        sys.path[:], sys.argv[:] = before, arguments
+        sys.path[:], sys.argv[:] = _without_folder(before, folder), arguments
         os.environ.clear()
         os.environ.update(environment)
         _forget_modules_in(in_tree)
+
+
+def _without_folder(before: Sequence[str], folder: Path) -> list[str]:
+    """The path as it was, and what the backend has added for good: setuptools finds its own libraries so, once."""
+    new = (each for each in sys.path if each and each not in before)
+    added = [each for each in new if not Path(each).is_relative_to(folder)]
+    return [*before, *added]
 
 
 def _imported(name: str) -> Any:
