@@ -25,6 +25,7 @@ from publish_all.variants.setup_cfg import (
     name_in_setup_cfg,
     with_metadata_elsewhere,
 )
+from publish_all.variants.setup_py import name_in_setup_py
 from publish_all.variants.tag import PlatformWheel, WheelTag
 from publish_all.variants.variant import BuildVariant
 
@@ -109,7 +110,8 @@ class _Resolver:
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
 
     def _own_name(self) -> str | None:
-        return overlay.name_of(self.pyproject) or name_in_setup_cfg(self.config.root)
+        root = self.config.root
+        return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root)
 
     def variant(self, own: VariantConfig) -> BuildVariant:
         defaults = self.config.variant_defaults
