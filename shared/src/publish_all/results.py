@@ -207,7 +207,7 @@ class CheckedSubject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckSummary:
-    """What `check` and `doctor` say: `subjects` in the order in which they were looked at; `findings` about all of them together."""
+    """What `check` says: `subjects` in the order in which they were looked at; `findings` about all of them together."""
 
     subjects: tuple[CheckedSubject, ...]
     findings: tuple[Finding, ...] = ()
@@ -216,6 +216,56 @@ class CheckSummary:
     def errors(self) -> tuple[Finding, ...]:
         everything = (*(finding for each in self.subjects for finding in each.findings), *self.findings)
         return tuple(each for each in everything if each.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Advice:
+    """A finding, and why it matters."""
+
+    finding: Finding
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One thing that was seen and is as it should be, or is worth knowing: `credential`, and which."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examined:
+    """One thing that doctor looked at, the project or a destination.
+
+    `untested` says what could not be looked at, and why; without that, silence would pass for health.
+    """
+
+    name: str
+    where: str = ""
+    facts: tuple[Fact, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    untested: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(each.finding for each in self.advice)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoctorReport:
+    """What `doctor` says: the project first, then each destination in order. Nothing was uploaded or minted.
+
+    `exit_code` is 0 if a publish would be attempted, else the one that publish would end with.
+    """
+
+    examined: tuple[Examined, ...]
+    exit_code: int
+    offline: bool
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for each in self.examined for finding in each.findings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,4 +280,4 @@ class Listing:
     rows: tuple[tuple[str, ...], ...]
 
 
-Result: TypeAlias = PublishReport | PlanReport | BuildSummary | CheckSummary | Listing
+Result: TypeAlias = PublishReport | PlanReport | BuildSummary | CheckSummary | DoctorReport | Listing

@@ -5,7 +5,7 @@ import io
 import pytest
 from reporting_samples import samples
 
-from publish_all.errors import ConfigurationError
+from publish_all.errors import ConfigurationError, ConflictError
 from publish_all.events import Found
 from publish_all.reporting.plain import PlainReporter
 
@@ -58,8 +58,17 @@ def test_error_with_findings_that_were_shown_already():
     assert streams.err.getvalue().count("has another file") == 1
     assert streams.err.getvalue().endswith(
         "error: pypi has files of the same names with other bytes; nothing was uploaded\n"
+        "  more: publish-all explain PA410\n"
     )
     assert streams.out.getvalue() == ""
+
+
+def test_error_that_is_a_finding_is_told_once():
+    streams = Streams()
+    finding = samples.OTHER_BYTES
+    streams.reporter.error(ConflictError(finding.message, hint=finding.hint, findings=[finding]))
+    assert streams.err.getvalue().count("has another file") == 1
+    assert streams.err.getvalue().endswith("  more: publish-all explain PA410\n")
 
 
 def test_error_is_shown_with_its_hint_even_when_quiet():

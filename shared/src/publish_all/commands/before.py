@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from publish_all._process import scrubbed
+from publish_all.checks.command_diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import CheckError
@@ -25,6 +26,7 @@ def run_before_publish(config: ProjectConfig, *, around: Surroundings, listener:
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
-            raise CheckError(
+            finding = BEFORE_PUBLISH_FAILED.found(
                 f"{msg}\n{tail}" if tail else msg, hint="Repair what it reports, then publish again."
             )
+            raise CheckError(finding.message, hint=finding.hint, findings=(finding,))

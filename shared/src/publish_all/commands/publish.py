@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from publish_all.builders.manifest import Manifest, lacking_wheels
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files
+from publish_all.commands.coded import coded
 from publish_all.commands.context import Surroundings, project_variants, project_version
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.commands.examine import (
@@ -115,6 +116,7 @@ class PublishResult:
         return self.report.exit_code if isinstance(self.report, PublishReport) else 0
 
 
+@coded()
 def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishResult:
     """Publish, or with `dry_run` say what would be done.
 

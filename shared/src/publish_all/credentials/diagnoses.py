@@ -159,6 +159,13 @@ TRUSTED_PUBLISHING_UNUSED: Final = Diagnosis(
     "A token was found in the environment and used, though trusted publishing would have been possible; "
     "attestations need trusted publishing.",
 )
+PENDING_PUBLISHERS_NEEDED: Final = Diagnosis(
+    "PA329",
+    "pending-publishers-needed",
+    Severity.WARNING,
+    "A trusted publisher may create a project only through a pending publisher. An index keeps one of these for "
+    "each environment of a workflow, and uses it up with the first new project.",
+)
 
 ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Diagnosis))
 

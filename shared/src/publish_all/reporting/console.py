@@ -30,13 +30,13 @@ from publish_all.findings import Finding
 from publish_all.reporting.lines import closing_lines, event_line
 from publish_all.reporting.live import LiveFile, LiveRepository, LiveState
 from publish_all.reporting.tables import result_lines
-from publish_all.reporting.words import clean, duration, error_lines, finding_lines, size
+from publish_all.reporting.words import clean, closing_error_lines, duration, finding_lines, size
 from publish_all.results import Result
 
 _STYLES = {
     r"^error:.*|\b(conflict|refused|unauthorized|failed|interrupted)\b(?=  )": "red",
     r"^warning:.*": "yellow",
-    r"^note:.*|^  (hint|where):.*|^\s+(present|skipped|not started)\b": "dim",
+    r"^note:.*|^  (hint|where|more):.*|^\s+(present|skipped|not started)\b": "dim",
     r"^\s+uploaded\b": "green",
     r"https?://\S+": "cyan",
     r"^(\S+): (?=complete|not started|\d+ of|\d+ files?)": "bold",
@@ -99,7 +99,7 @@ class ConsoleReporter:
         self._live.stop()
         for each in error.findings:
             self._find(each)
-        self._print(self._err, error_lines(error))
+        self._print(self._err, closing_error_lines(error))
 
     def __enter__(self) -> object:
         return self

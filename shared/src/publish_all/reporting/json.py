@@ -17,7 +17,15 @@ from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
 from publish_all.reporting.words import error_lines
-from publish_all.results import BuildSummary, CheckSummary, Listing, PlanReport, PublishReport, Result
+from publish_all.results import (
+    BuildSummary,
+    CheckSummary,
+    DoctorReport,
+    Listing,
+    PlanReport,
+    PublishReport,
+    Result,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -96,6 +104,8 @@ def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
             return head | {"result": "build"} | as_object(result) | {"findings": findings}
         case CheckSummary():
             return head | {"result": "check", "errors": len(result.errors)} | as_object(result)
+        case DoctorReport():
+            return head | {"result": "doctor", "ready": not result.exit_code} | _doctor(result)
         case Listing():
             rows = [
                 {name: cell or None for name, cell in zip(result.columns, row, strict=True)}
@@ -110,6 +120,14 @@ def _publish(report: PublishReport) -> dict[str, Any]:
         as_value["complete"] = repository.complete
         for release, inner in zip(repository.releases, as_value["releases"], strict=True):
             inner["complete"] = release.complete
+    return value
+
+
+def _doctor(report: DoctorReport) -> dict[str, Any]:
+    """Findings with what explains them in one object, not in two."""
+    value = as_object(report)
+    for examined in value["examined"]:
+        examined["findings"] = [each["finding"] | {"why": each["why"]} for each in examined.pop("advice")]
     return value
 
 

@@ -11,7 +11,7 @@ from publish_all.events import Event, Found
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import closing_lines, event_line
 from publish_all.reporting.tables import result_lines
-from publish_all.reporting.words import error_lines, finding_lines
+from publish_all.reporting.words import closing_error_lines, finding_lines
 from publish_all.results import Result
 
 
@@ -39,7 +39,7 @@ class PlainReporter:
     def error(self, error: PublishAllError) -> None:
         for each in error.findings:
             self._find(each)
-        self._write(self._err, error_lines(error))
+        self._write(self._err, closing_error_lines(error))
 
     def __enter__(self) -> object:
         return self

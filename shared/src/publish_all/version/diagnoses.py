@@ -40,3 +40,22 @@ REMOTE_NOT_ASKED = Diagnosis(
     Severity.NOTE,
     "Whether the tag is the same on the remote could not be found out.",
 )
+VERSION_UNKNOWN = Diagnosis(
+    "PA236",
+    "version-unknown",
+    Severity.ERROR,
+    "Every file carries the version in its name and its metadata, so nothing can be built without one.",
+)
+SHALLOW_CLONE = Diagnosis(
+    "PA237",
+    "shallow-clone",
+    Severity.ERROR,
+    "A shallow clone lacks the commits and tags that the version is counted from.",
+)
+BETWEEN_TAGS = Diagnosis(
+    "PA238",
+    "between-tags",
+    Severity.NOTE,
+    "A version that is counted from commits after a tag is a development version, which installers pass over "
+    "unless they are asked for it.",
+)

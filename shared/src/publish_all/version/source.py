@@ -225,10 +225,13 @@ def _untagged(node: str | None, settings: Settings, *, problem: VersionError | N
 
 
 def _shallow_problem() -> VersionError:
-    return VersionError(
+    from publish_all.version.diagnoses import SHALLOW_CLONE
+
+    finding = SHALLOW_CLONE.found(
         "the clone is shallow, so the tags before the commit that is checked out are not known",
         hint="Run `git fetch --unshallow --tags`; in GitHub Actions set `fetch-depth: 0` for actions/checkout.",
     )
+    return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def _without_repository(

@@ -1,0 +1,205 @@
+"""What a workflow of GitHub Actions lacks for what it is to publish. Read, not run: all of it is a warning.
+
+The permissions are those of https://docs.github.com/actions/reference/authentication-in-a-workflow, the rules of
+trusted publishing those of https://docs.pypi.org/trusted-publishers/troubleshooting/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from publish_all.checks.project_diagnoses import NO_ENVIRONMENT
+from publish_all.config.builtin import canonical
+from publish_all.config.workflows import Job, Step, Workflow
+from publish_all.credentials.diagnoses import IDENTITY_SUSPICIOUS, NO_PERMISSION_FOR_IDENTITY
+from publish_all.findings import Finding, Severity
+from publish_all.repositories.oci_diagnoses import PACKAGES_PERMISSION
+from publish_all.version.diagnoses import SHALLOW_CLONE
+
+_PUBLISHES = re.compile(
+    r"\b(?:publish-all\s+publish|poetry\s+publish(?:-all)?|hatch\s+publish|twine\s+upload|uv\s+publish|pdm\s+publish)"
+    r"\b(?!\s+(?:build|check|config|doctor|explain|init|list|login|repositories|serve|variants|version)\b)"
+)
+_BUILDS = re.compile(
+    r"\b(?:publish-all\s+build|poetry\s+build(?:-all)?|hatch\s+build|-m\s+build|uv\s+build|pdm\s+build)\b"
+)
+_NAMED = re.compile(r"(?:\s-r|--repository)[=\s]+['\"]?([A-Za-z0-9_.-]+)")
+_ACTION = "pypa/gh-action-pypi-publish"
+_TOKENS = re.compile(r"(?:TOKEN|PASSWORD|AUTH)(?:_FOR_\w+)?$")
+_NOT_FOR_UPLOADS = re.compile(r"^(?:GITHUB_TOKEN|GH_TOKEN|PUBLISH_ALL_GITHUB_TOKEN|ACTIONS_)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishJob:
+    """A job that publishes: to which repositories, as far as its commands name them, and with what.
+
+    `repositories` is None where the commands name none, so that the project decides.
+    """
+
+    workflow: Workflow
+    job: Job
+    line: int
+    repositories: tuple[str, ...] | None
+    has_token: bool
+    builds: bool
+
+    @property
+    def where(self) -> str:
+        """`.github/workflows/publish.yml:12`."""
+        return f"{shown_path(self.workflow)}:{self.line}"
+
+    def goes_to(self, repository: str, default: tuple[str, ...]) -> bool:
+        return repository in (default if self.repositories is None else self.repositories)
+
+
+def shown_path(workflow: Workflow) -> str:
+    """The path of a workflow in its repository."""
+    return "/".join(workflow.path.parts[-3:])
+
+
+def publish_jobs(workflow: Workflow) -> Iterator[PublishJob]:
+    """The jobs of a workflow that publish something, in their order."""
+    for job in workflow.jobs:
+        steps = [each for each in job.steps if _publishes(each)]
+        if steps:
+            named = [name for each in steps for name in _named(each)]
+            yield PublishJob(
+                workflow=workflow,
+                job=job,
+                line=job.line,
+                repositories=tuple(dict.fromkeys(named)) or None,
+                has_token=any(_has_token(each, job, workflow) for each in steps),
+                builds=any(_builds(each) for each in job.steps),
+            )
+
+
+def _publishes(step: Step) -> bool:
+    return step.action == _ACTION or _PUBLISHES.search(_commands(step)) is not None
+
+
+def _builds(step: Step) -> bool:
+    """publish-all and `poetry publish-all` build what they publish, unless they are told not to."""
+    text = _commands(step)
+    own = re.search(r"publish-all\s+publish|poetry\s+publish-all", text) is not None
+    return (own and "--no-build" not in text) or _BUILDS.search(text) is not None
+
+
+def _commands(step: Step) -> str:
+    """What a step runs, without comments."""
+    lines = (line for line in (step.run or "").splitlines() if not line.lstrip().startswith("#"))
+    return re.sub(r"\\\n\s*", " ", "\n".join(lines))
+
+
+def _named(step: Step) -> Iterator[str]:
+    if step.action == _ACTION:
+        url = step.inputs.get("repository-url") or step.inputs.get("repository_url") or ""
+        if not url or "pypi.org" in url:
+            yield "testpypi" if "test.pypi.org" in url else "pypi"
+        return
+    yield from (canonical(name) for name in _NAMED.findall(_commands(step)))
+
+
+def _has_token(step: Step, job: Job, workflow: Workflow) -> bool:
+    if step.inputs.get("password") or re.search(r"--(?:password|token)\b|\s-p\s", _commands(step)):
+        return True
+    variables: Mapping[str, str] = {**workflow.env, **job.env, **step.env}
+    return any(
+        value and _TOKENS.search(name) and not _NOT_FOR_UPLOADS.match(name)
+        for name, value in variables.items()
+    )
+
+
+def workflow_findings(
+    workflow: Workflow,
+    *,
+    default: tuple[str, ...],
+    trusted: tuple[str, ...],
+    registries: tuple[str, ...],
+    from_git: bool,
+) -> Iterator[Finding]:
+    """What the jobs of a workflow lack.
+
+    `default` is where the project publishes to; `trusted` are the repositories that take trusted
+    publishing, `registries` those at GitHub's container registry; `from_git`: the version is counted from tags.
+    """
+    for each in publish_jobs(workflow):
+        needs_identity = not each.has_token and any(each.goes_to(name, default) for name in trusted)
+        if needs_identity:
+            yield from _identity(each)
+        if any(each.goes_to(name, default) for name in registries):
+            yield from _packages(each)
+        if from_git and each.builds:
+            yield from _depth(each)
+    yield from _called(workflow)
+
+
+def _identity(each: PublishJob) -> Iterator[Finding]:
+    if each.workflow.permission(each.job, "id-token") != "write":
+        yield NO_PERMISSION_FOR_IDENTITY.found(
+            f"The job {each.job.key} publishes without a token and may not ask for an identity either.",
+            where=each.where,
+            hint="Add to the job (not to its steps):\n  permissions:\n    id-token: write\n    contents: read",
+        )
+    if "pull_request_target" in each.workflow.triggers:
+        yield IDENTITY_SUSPICIOUS.found(
+            "The workflow runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request.",
+            where=each.where,
+            hint="Publish on push of a tag, on release, or on workflow_dispatch.",
+        )
+    if "workflow_call" in each.workflow.triggers:
+        name = each.workflow.path.name
+        yield IDENTITY_SUSPICIOUS.found(
+            f"The job {each.job.key} is in a reusable workflow: its publisher must name {name}, and no workflow of "
+            "another repository can use it to publish.",
+            where=each.where,
+            hint=f"Register {name} as the workflow name, not the workflow that calls it; or let the reusable one "
+            "build only.",
+        )
+    if each.job.environment is None:
+        yield NO_ENVIRONMENT.found(
+            f"The job {each.job.key} publishes with trusted publishing and names no environment.",
+            where=each.where,
+            hint="Add `environment: pypi` to the job, make an environment of that name in the settings of the "
+            "repository, and name it in the publisher.",
+        )
+
+
+def _packages(each: PublishJob) -> Iterator[Finding]:
+    stated = each.workflow.permission(each.job, "packages")
+    if stated == "write":
+        return
+    what = "states no permissions, and the default may be to read only" if stated is None else f"has {stated}"
+    finding = PACKAGES_PERMISSION.found(
+        f"The job {each.job.key} publishes to GitHub's container registry and {what}; it needs packages: write.",
+        where=each.where,
+        hint="Add to the job:\n  permissions:\n    packages: write\n    contents: read",
+    )
+    yield replace(finding, severity=Severity.WARNING)
+
+
+def _depth(each: PublishJob) -> Iterator[Finding]:
+    for step in each.job.steps:
+        if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
+            finding = SHALLOW_CLONE.found(
+                f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",
+                where=f"{shown_path(each.workflow)}:{step.line}",
+                hint="Add to the step of actions/checkout:\n  with:\n    fetch-depth: 0",
+            )
+            yield replace(finding, severity=Severity.WARNING)
+
+
+def _called(workflow: Workflow) -> Iterator[Finding]:
+    """Jobs that call a workflow of another repository which has to do with publishing."""
+    for job in workflow.jobs:
+        uses = job.uses or ""
+        foreign = uses and not uses.startswith("./")
+        publishes = re.search(r"publish|release|pypi", uses, re.IGNORECASE)
+        if foreign and publishes and workflow.permission(job, "id-token") == "write":
+            yield IDENTITY_SUSPICIOUS.found(
+                f"The job {job.key} lets a workflow of another repository publish ({uses}); no trusted publisher "
+                "can match that.",
+                where=f"{shown_path(workflow)}:{job.line}",
+                hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
+            )

@@ -1,0 +1,57 @@
+"""Every error as findings: also those that are raised as errors alone get the code of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from publish_all.checks import command_diagnoses as diagnoses
+from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
+from publish_all.errors import (
+    BuildError,
+    ConfigurationError,
+    CredentialError,
+    PublishAllError,
+    RepositoryError,
+    UsageError,
+    VersionError,
+)
+from publish_all.findings import Diagnosis, Finding
+from publish_all.upload.diagnoses import NO_ANSWER
+from publish_all.version.diagnoses import VERSION_UNKNOWN
+
+_OF_KINDS: tuple[tuple[type[PublishAllError], Diagnosis], ...] = (
+    (ConfigurationError, diagnoses.CONFIGURATION_INVALID),
+    (UsageError, diagnoses.NOTHING_TO_PUBLISH),
+    (VersionError, VERSION_UNKNOWN),
+    (BuildError, diagnoses.BUILD_FAILED),
+    (CredentialError, CREDENTIAL_MISSING),
+    (RepositoryError, NO_ANSWER),
+)
+
+
+def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
+    """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
+    if error.findings:
+        return _with_hint(error)
+    for kind, diagnosis in _OF_KINDS:
+        if isinstance(error, kind):
+            return (diagnosis.found(error.message, hint=error.hint or ""),)
+    return ()
+
+
+def _with_hint(error: PublishAllError) -> tuple[Finding, ...]:
+    if len(error.findings) == 1 and error.hint and not error.findings[0].hint:
+        return (replace(error.findings[0], hint=error.hint),)
+    return error.findings
+
+
+@contextmanager
+def coded() -> Iterator[None]:
+    """Errors that leave this have findings wherever their kind has a code."""
+    try:
+        yield
+    except PublishAllError as error:
+        error.findings = findings_of(error)
+        raise

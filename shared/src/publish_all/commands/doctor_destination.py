@@ -1,0 +1,242 @@
+"""What doctor sees of one destination: its address, the credential for it, names, files, clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from publish_all.commands.context import Surroundings
+from publish_all.commands.destinations import Connection
+from publish_all.commands.doctor_identity import identity_facts, workflow_that_publishes
+from publish_all.commands.doctor_names import NamesAsked, ask_for_names, names_offline
+from publish_all.config.builtin import canonical
+from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.credentials.address import hostname_of
+from publish_all.credentials.chain import explain_missing
+from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
+from publish_all.credentials.identity import AmbientIdentity
+from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose
+from publish_all.credentials.token import describe, read_pypi_token
+from publish_all.distributions.distribution import Distribution
+from publish_all.errors import CredentialError
+from publish_all.findings import Finding, Severity
+from publish_all.reporting.words import count, size
+from publish_all.repositories.index_urls import misdirected
+from publish_all.repositories.repository import Repository
+from publish_all.results import Fact, PlannedAction, PlannedFile
+from publish_all.upload.plan import RepositoryPlan
+from publish_all.version.static import project_name
+
+_OFFLINE = "--offline"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destination:
+    """One destination, ready to be spoken to. `auth` is as on the command line; `clock` is Unix time."""
+
+    repository: Repository
+    stated: RepositoryConfig
+    opened: Connection
+    around: Surroundings
+    offline: bool
+    auth: str = "auto"
+    clock: Callable[[], float] = time.time
+
+    @property
+    def public(self) -> bool:
+        return self.repository.capabilities.public
+
+    @property
+    def is_github(self) -> bool:
+        return self.stated.kind is RepositoryKind.OCI and canonical(self.stated.name) == "github"
+
+    @property
+    def in_job_with_identity(self) -> bool:
+        """Whether this is a CI job that may have an identity; told without asking for it."""
+        return (
+            self.auth != "token" and AmbientIdentity(environment=self.around.environment).provider is not None
+        )
+
+    def request(self, project: NormalizedName | None) -> CredentialRequest:
+        """The question that an upload of this project will put to the chain of credentials."""
+        return CredentialRequest(
+            repository=self.repository.name,
+            url=self.repository.url.replace("{name}", project or "{name}"),
+            project=project,
+            purpose=Purpose.UPLOAD,
+            username=self.stated.username,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a preflight said of it: `files` is None where it was not asked."""
+
+    plan: RepositoryPlan
+    findings: tuple[Finding, ...]
+    files: tuple[PlannedFile, ...] | None
+
+    @property
+    def projects(self) -> tuple[NormalizedName, ...]:
+        return tuple(dict.fromkeys(each.release.project for each in self.plan.releases))
+
+    @property
+    def distributions(self) -> tuple[Distribution, ...]:
+        return tuple(each for release in self.plan.releases for each in release.release.distributions)
+
+
+@dataclass(kw_only=True, slots=True)
+class ExaminedDestination:
+    """What there is to tell of it. `exit_code` is that of a publish, as far as its preflight does not tell it."""
+
+    facts: list[Fact] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    untested: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def fact(self, label: str, text: str) -> None:
+        self.facts.append(Fact(label=label, text=text))
+
+    def fails(self, findings: Sequence[Finding], exit_code: int) -> None:
+        self.findings += findings
+        if any(each.severity is Severity.ERROR for each in findings):
+            self.exit_code = self.exit_code or exit_code
+
+
+def examine_destination(
+    destination: Destination, config: ProjectConfig, *, answer: Answer | None
+) -> ExaminedDestination:
+    """Look at one destination. `answer` is None where there are no files to ask about."""
+    seen = ExaminedDestination()
+    projects = answer.projects if answer is not None else _own_name(config)
+    asked = answer is not None and answer.files is not None
+    if destination.stated.kind is not RepositoryKind.DIRECTORY:
+        wrong = (
+            misdirected(destination.repository.url)
+            if destination.stated.kind is RepositoryKind.LEGACY
+            else None
+        )
+        if wrong is not None:
+            seen.fails([wrong], 4)
+        else:
+            _credentials(destination, config, projects, seen, asked=asked)
+    if answer is not None and answer.files is not None:
+        seen.fails(answer.findings, 1)
+        _files(answer.files, seen)
+    elif answer is not None:
+        seen.untested.append(
+            f"whether {destination.repository.name} takes the files, and what it has already: {_OFFLINE}"
+        )
+    names = _names(destination, config, answer, projects, seen)
+    seen.findings += identity_facts(destination, config, names, seen.fact)
+    return seen
+
+
+def _own_name(config: ProjectConfig) -> tuple[NormalizedName, ...]:
+    name = project_name(config.pyproject)
+    return (canonicalize_name(name),) if name else ()
+
+
+# --- credentials
+
+
+def _credentials(
+    destination: Destination,
+    config: ProjectConfig,
+    projects: Sequence[NormalizedName],
+    seen: ExaminedDestination,
+    *,
+    asked: bool,
+) -> None:
+    """One line for each credential that is used, with the projects it is for where they differ."""
+    found: dict[str, list[NormalizedName]] = {}
+    for project in projects:
+        try:
+            credential = destination.opened.credentials.plausible(destination.request(project))
+        except CredentialError as error:
+            if not asked:  # else the preflight has told it
+                seen.fails(error.findings, CredentialError.exit_code)
+            continue
+        if credential is None:
+            _no_credential(destination, config, project, seen, asked=asked)
+            continue
+        found.setdefault(_in_words(credential), []).append(project)
+    for words, of in found.items():
+        seen.fact("credential", words if len(found) == 1 else f"{words} [{', '.join(of)}]")
+
+
+def _in_words(credential: Credential) -> str:
+    """Kind, place, host, scope and expiry of a credential; nothing of its value."""
+    if credential.kind is CredentialKind.TRUSTED_PUBLISHING:
+        return f"{credential.origin}, for {credential.host}; a token is minted with the first upload"
+    what = describe(credential.secret)
+    token = read_pypi_token(credential.secret.reveal())
+    expires = token.expires if token is not None else credential.expires
+    until = f", until {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(expires))}" if expires else ""
+    return f"{credential.username}, {what}{until}, for {credential.host}, from {credential.origin}"
+
+
+def _no_credential(
+    destination: Destination,
+    config: ProjectConfig,
+    project: NormalizedName,
+    seen: ExaminedDestination,
+    *,
+    asked: bool,
+) -> None:
+    """None was found: a matter of the preflight, or offline of what the workflows will have."""
+    if asked:
+        return
+    request = destination.request(project)
+    needed = destination.public or hostname_of(destination.repository.url) == "ghcr.io"
+    workflow = workflow_that_publishes(destination, config) if destination.offline else None
+    if workflow is not None:
+        seen.fact("credential", f"none on this machine; {workflow} has one of its own")
+    elif destination.offline and destination.in_job_with_identity:
+        seen.untested.append(f"trusted publishing to {destination.repository.name}: {_OFFLINE}")
+    elif needed:
+        if not any(each.code == CREDENTIAL_MISSING.code for each in seen.findings):
+            # Once is enough, though each project may have a variable of its own.
+            error = explain_missing(request, destination.opened.credentials.trace(request))
+            seen.fails(error.findings, CredentialError.exit_code)
+    else:
+        seen.untested.append(f"whether {destination.repository.name} wants a credential; none was found")
+
+
+# --- files and names
+
+
+def _files(files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
+    words = {
+        PlannedAction.UPLOAD: "to upload",
+        PlannedAction.PRESENT: "there already, with the same bytes",
+        PlannedAction.SKIP: "there with other bytes, skipped",
+        PlannedAction.CONFLICT: "there with other bytes",
+    }
+    for action, text in words.items():
+        of = [each for each in files if each.action is action]
+        if of:
+            seen.fact("files", f"{count(len(of), 'file')} {text}, {size(sum(each.size for each in of))}")
+
+
+def _names(
+    destination: Destination,
+    config: ProjectConfig,
+    answer: Answer | None,
+    projects: Sequence[NormalizedName],
+    seen: ExaminedDestination,
+) -> NamesAsked:
+    """What the index says about the projects' names, and about the versions and hashes it has."""
+    if destination.offline or destination.stated.kind is not RepositoryKind.LEGACY or seen.exit_code:
+        names = names_offline(destination, projects)
+    else:
+        names = ask_for_names(
+            destination, config, projects, answer.distributions if answer is not None else ()
+        )
+    seen.facts += names.facts
+    seen.fails(names.findings, 1)
+    seen.untested += names.untested
+    return names

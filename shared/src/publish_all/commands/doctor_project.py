@@ -1,0 +1,173 @@
+"""What doctor sees of the project itself: configuration, version, host tools, workflows, licence, proxy."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from publish_all._urls import without_userinfo
+from publish_all.checks.project_diagnoses import (
+    HATCH_PUBLISHER_UNSET,
+    NO_LICENCE,
+    POETRY_PLUGIN_UNDECLARED,
+    PROXY_USED,
+    WORKFLOW_UNREADABLE,
+)
+from publish_all.checks.workflows import workflow_findings
+from publish_all.commands.context import Surroundings
+from publish_all.config.builtin import canonical
+from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, VersionSource, When
+from publish_all.config.workflows import read_workflows
+from publish_all.credentials.diagnoses import FILE_READABLE_BY_OTHERS
+from publish_all.findings import Finding
+from publish_all.results import Fact
+from publish_all.version.diagnoses import BETWEEN_TAGS
+from publish_all.version.source import ResolvedVersion
+
+PLUGIN = "poetry-publish-all"
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+def configuration_facts(config: ProjectConfig, around: Surroundings) -> Iterator[Fact]:
+    """Which files and variables state something, and what is to go where."""
+    sources = ["pyproject.toml"]
+    user = around.places().config
+    if user.is_file():
+        sources.append(str(user))
+    prefix = "PUBLISH_ALL_"
+    variables = sorted(name for name in around.environment if name.startswith(prefix))
+    sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
+    yield Fact(label="configured", text=", ".join(sources))
+    if config.variants:
+        yield Fact(label="variants", text=", ".join(config.variants))
+
+
+def version_facts(version: ResolvedVersion | None) -> Iterator[Fact]:
+    """The version and where it is from; None where only the build variants have one."""
+    if version is None:
+        yield Fact(label="version", text="each build variant has its own")
+        return
+    yield Fact(label="version", text=f"{version.text}, from {version.source}")
+
+
+def surroundings_findings(
+    config: ProjectConfig,
+    stated: Sequence[RepositoryConfig],
+    *,
+    version: ResolvedVersion | None,
+    around: Surroundings,
+) -> Iterator[Finding]:
+    """Everything around the project that a publish may fail on later, or elsewhere."""
+    if version is not None and version.distance:
+        yield _between_tags(version)
+    yield from _licence(config)
+    yield from _hosts(config, around.environment)
+    yield from _workflows(config, stated)
+    yield from _proxy(stated, around.environment)
+    yield from _pypirc(around.places().hosts.pypirc)
+
+
+def _between_tags(version: ResolvedVersion) -> Finding:
+    return BETWEEN_TAGS.found(
+        f"{version.text} is counted: HEAD is {version.distance} commit(s) after the tag {version.tag}",
+        hint="To release, tag HEAD: `publish-all version --release VERSION` writes, commits and tags.",
+    )
+
+
+def _licence(config: ProjectConfig) -> Iterator[Finding]:
+    project, poetry = _table(config.pyproject, "project"), _table(config.pyproject, "tool", "poetry")
+    stated = project.get("license") or project.get("license-files") or poetry.get("license")
+    classifiers = [*project.get("classifiers", ()), *poetry.get("classifiers", ())]
+    if stated or any(str(each).startswith("License ::") for each in classifiers):
+        return
+    if (
+        "license" in project.get("dynamic", ())
+        or (config.root / "setup.py").is_file()
+        or not (project or poetry)
+    ):
+        return
+    yield NO_LICENCE.found(
+        "pyproject.toml states no licence",
+        where="pyproject.toml",
+        hint='Add `license = "MIT"` (or another SPDX expression) to [project].',
+    )
+
+
+def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
+    backend = str(_table(config.pyproject, "build-system").get("build-backend", ""))
+    tool = _table(config.pyproject, "tool")
+    if ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool:
+        said = environment.get("HATCH_PUBLISHER")
+        if said != "publish-all":
+            now = f"is {said!r}" if said else "is not set"
+            yield HATCH_PUBLISHER_UNSET.found(
+                f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own",
+                hint="Set HATCH_PUBLISHER=publish-all where you use `hatch publish`; `publish-all publish` needs nothing.",
+            )
+    declared = PLUGIN in _table(config.pyproject, "tool", "poetry", "requires-plugins")
+    if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
+        yield POETRY_PLUGIN_UNDECLARED.found(
+            f"{PLUGIN} is not in [tool.poetry.requires-plugins]",
+            where="pyproject.toml",
+            hint=f'To have `poetry publish-all`, add to pyproject.toml:\n  [tool.poetry.requires-plugins]\n  {PLUGIN} = "*"',
+        )
+
+
+def _workflows(config: ProjectConfig, stated: Sequence[RepositoryConfig]) -> Iterator[Finding]:
+    found = read_workflows(config.root)
+    for note in found.notes:
+        yield WORKFLOW_UNREADABLE.found(
+            note.removeprefix("passed over: "), hint="Repair the file: GitHub does not run it as it is."
+        )
+    trusted = tuple(
+        canonical(each.name)
+        for each in stated
+        if each.kind is RepositoryKind.LEGACY
+        and (canonical(each.name) in {"pypi", "testpypi"} or each.trusted_publishing is When.ALWAYS)
+        and each.trusted_publishing is not When.NEVER
+    )
+    registries = tuple(
+        each.name for each in stated if each.kind is RepositoryKind.OCI and canonical(each.name) == "github"
+    )
+    for workflow in found.found:
+        yield from workflow_findings(
+            workflow,
+            default=tuple(canonical(each) for each in config.publish_to),
+            trusted=trusted,
+            registries=registries,
+            from_git=config.version.source is VersionSource.GIT,
+        )
+
+
+def _proxy(stated: Sequence[RepositoryConfig], environment: Mapping[str, str]) -> Iterator[Finding]:
+    if all(each.kind is RepositoryKind.DIRECTORY for each in stated):
+        return
+    for name in _PROXIES:
+        value = environment.get(name)
+        if value:
+            yield PROXY_USED.found(
+                f"{name} is set: {without_userinfo(value) if '://' in value else value.rpartition('@')[2]}",
+                hint="If uploads fail or are cut off there, name the destination's host in NO_PROXY.",
+            )
+            return
+
+
+def _pypirc(path: Path) -> Iterator[Finding]:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield FILE_READABLE_BY_OTHERS.found(
+            f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
+        )
+
+
+def _table(pyproject: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    value: Any = pyproject
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
