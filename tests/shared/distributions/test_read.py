@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import random
 import tarfile
 import tracemalloc
 from collections.abc import Callable
@@ -29,9 +30,11 @@ def test_reads_a_wheel(make_wheel: Make):
     assert distribution.core_metadata.startswith(b"Metadata-Version: 2.4\n")
 
 
-def test_takes_all_digests_and_the_size_of_the_file(make_wheel: Make):
+@pytest.mark.parametrize("before", [0, 1 << 20, 3_500_000], ids=["small", "a chunk", "many chunks"])
+def test_takes_all_digests_and_the_size_of_the_file(make_wheel: Make, before: int):
     path = make_wheel()
-    content = path.read_bytes()
+    content = random.Random(before).randbytes(before) + path.read_bytes()
+    path.write_bytes(content)  # what stands before a zip file does not belong to it
     distribution = read_distribution(path)
     assert distribution.size == len(content)
     assert distribution.digests.md5 == hashlib.md5(content).hexdigest()

@@ -80,11 +80,23 @@ def form_fields(headers: Mapping[str, tuple[str, ...]], description: str) -> Ite
     """
     for name, values in headers.items():
         field = _FORM_FIELDS.get(name)
+        if name == "License-File" and not knows_licence_files(headers):
+            continue
         if field is not None and name != "Description":
             for value in values:
                 yield field, _unfold(value) if name in _KEEP_LINES else " ".join(value.split())
     if description:
         yield "description", description
+
+
+def knows_licence_files(headers: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether `License-File` may be there: build backends wrote it long before metadata 2.4 (PEP 639) defined it.
+
+    PyPI refuses the field in a form of an older version, so it is left out, as twine does.
+    """
+    version = headers.get("Metadata-Version", ("",))[0].strip()
+    parts = version.split(".")
+    return all(each.isdigit() for each in parts) and [int(each) for each in parts] >= [2, 4]
 
 
 def _decode(content: bytes) -> str:

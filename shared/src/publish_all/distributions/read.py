@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import BinaryIO
 
 from packaging.utils import (
@@ -34,6 +35,7 @@ SDIST_LIMIT = 16 * 1024 * 1024 * 1024
 """How far an unpacked sdist is searched for its PKG-INFO, in bytes."""
 
 _CHUNK = 1024 * 1024
+_WAITING = 4
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -116,10 +118,10 @@ def _digest(path: Path) -> tuple[int, Digests]:
 
 
 def _feed(file: BinaryIO, updates: Sequence[Callable[[bytes], object]]) -> int:
-    """Give all of the file to each of `updates`; its size.
+    """Give all of the file to each of `updates`, in one pass; its size.
 
-    hashlib lets other threads run meanwhile, so all take as long as the slowest, and the next chunk is
-    read in that time. For a small file the threads would cost more than they save.
+    hashlib lets other threads run meanwhile, so all take about as long as the slowest: each has a few
+    chunks waiting, and none waits for the others. For a small file threads would cost more than they save.
     """
     chunk = file.read(_CHUNK)
     size = len(chunk)
@@ -127,14 +129,25 @@ def _feed(file: BinaryIO, updates: Sequence[Callable[[bytes], object]]) -> int:
         for each in updates:
             each(chunk)
         return size
+    waiting = [Queue[bytes](_WAITING) for _ in updates]
     with ThreadPoolExecutor(len(updates)) as pool:
-        while chunk:
-            running = [pool.submit(each, chunk) for each in updates]
-            chunk = file.read(_CHUNK)
-            size += len(chunk)
-            for future in running:
-                future.result()
+        for queue, update in zip(waiting, updates, strict=True):
+            pool.submit(_consume, queue, update)
+        try:
+            while chunk:
+                for queue in waiting:
+                    queue.put(chunk)
+                chunk = file.read(_CHUNK)
+                size += len(chunk)
+        finally:
+            for queue in waiting:
+                queue.put(b"")
     return size
+
+
+def _consume(queue: Queue[bytes], update: Callable[[bytes], object]) -> None:
+    while chunk := queue.get():
+        update(chunk)
 
 
 def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
