@@ -1,0 +1,287 @@
+"""`publish-all init`, `poetry publish-all init`."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from cleo.helpers import option
+from cleo.io.inputs.option import Option
+from cleo.io.outputs.output import Type as OutputType
+
+from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import format_option
+from publish_all.cli.questions import Questions
+from publish_all.commands.init import (
+    Answers,
+    InitOptions,
+    InitPlan,
+    carry_out,
+    destinations,
+    look,
+    pipeline_of,
+    plan_init,
+    suggest,
+    version_from,
+)
+from publish_all.commands.scaffold.choices import Service, Trigger
+from publish_all.commands.scaffold.found import Found
+from publish_all.commands.scaffold.next_steps import as_text
+from publish_all.config.model import VersionSource
+from publish_all.errors import UsageError
+from publish_all.events import Note
+from publish_all.reporting.reporter import Reporter
+from publish_all.results import Listing
+
+_Enum = TypeVar("_Enum", bound=enum.Enum)
+_NONE = "none"
+
+
+class InitCommand(UseCaseCommand):
+    name = "init"
+    description = "Sets a project up: configuration, version source, and a CI workflow that publishes."
+    options: ClassVar[list[Option]] = [
+        option(
+            "repository",
+            "r",
+            "Publish to this repository: NAME or NAME=URL (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        option("version-source", None, "Where versions come from: project, git or attribute.", flag=False),
+        option("tag-prefix", None, "What version tags begin with.", flag=False),
+        option(
+            "ci",
+            None,
+            "The CI to write for: github, gitlab or none (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        option(
+            "trigger",
+            None,
+            "What starts a release: release or tag (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        option(
+            "test",
+            None,
+            "A command that must pass before a release (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
+        option("no-tests", None, "Write no job that tests.", flag=True),
+        option("no-rehearsal", None, "Do not publish to TestPyPI before PyPI.", flag=True),
+        option("no-split", None, "Build in each job that publishes, not once for all.", flag=True),
+        option("existing-projects", None, "The projects are on PyPI already.", flag=True),
+        option(
+            "from-workflow",
+            None,
+            "Take build variants and destinations from this hand-made workflow.",
+            flag=False,
+        ),
+        option("dry-run", None, "Show the changes and write nothing.", flag=True),
+        format_option(),
+    ]
+    help = """\
+Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
+[tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
+GitLab with trusted publishing. Then tells what to fill in on the web pages of PyPI and GitHub.
+With -n it asks nothing, and takes the flags and what goes with the project.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --dry-run</c1>
+  <c1>{command_full_name} -n -r pypi -r github --version-source git</c1>
+  <c1>{command_full_name} -n -r corp=https://pypi.corp.example/legacy/ --ci gitlab</c1>
+  <c1>{command_full_name} --from-workflow .github/workflows/ci.yml</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        self.check_format()
+        options = self._init_options()
+        found = look(options)
+        answers = suggest(options, found)
+        if self.can_ask:
+            answers = _Interview(Questions(self.io), options, found).held(answers)
+        plan = plan_init(answers, found)
+        for note in plan.notes:
+            reporter.listener(Note(message=note))
+        self._show_changes(plan, reporter)
+        if self._may_write(plan):
+            carry_out(plan)
+            for change in plan.needed:
+                reporter.listener(Note(message=f"{change.name} is written"))
+        elif plan.needed:
+            reporter.listener(Note(message="nothing was written"))
+        self._show_result(plan, reporter)
+        return 0
+
+    def _init_options(self) -> InitOptions:
+        """The options of the command line as values. Raises `UsageError`."""
+        source = self.text("version-source")
+        no_ci = self.texts("ci") == (_NONE,)
+        tests = () if self.option("no-tests") else self.texts("test") or None
+        return InitOptions(
+            directory=self.directory,
+            publish_to=self.texts("repository") or None,
+            version_source=_one(VersionSource, "version-source", source) if source else None,
+            tag_prefix=self.text("tag-prefix"),
+            services=() if no_ci else _several(Service, "ci", self.texts("ci"), more=(_NONE,)),
+            triggers=_several(Trigger, "trigger", self.texts("trigger")),
+            tests=tests,
+            rehearse=False if self.option("no-rehearsal") else None,
+            split=False if self.option("no-split") else None,
+            new_projects=False if self.option("existing-projects") else None,
+            from_workflow=self._from_workflow(),
+        )
+
+    def _from_workflow(self) -> Path | None:
+        """The file that was named, from the current folder or else from the project's."""
+        path = self.path("from-workflow")
+        if path is None or path.exists():
+            return path
+        return self.directory / path
+
+    def _show_changes(self, plan: InitPlan, reporter: Reporter) -> None:
+        for change in plan.needed:
+            self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
+        if not plan.needed:
+            reporter.listener(Note(message="there is nothing to change"))
+
+    def _may_write(self, plan: InitPlan) -> bool:
+        if self.option("dry-run") or not plan.needed:
+            return False
+        names = ", ".join(change.name for change in plan.needed)
+        return not self.can_ask or Questions(self.io).confirm(f"Write {names}?", default=True)
+
+    def _show_result(self, plan: InitPlan, reporter: Reporter) -> None:
+        if self.option("format") == "json":
+            reporter.show(_listing(plan))
+            return
+        if plan.forms:
+            self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
+        program = self.called_as.removesuffix(" init")
+        self.io.write(
+            f"To try it: {program} publish -r local\nTo look for what is missing: {program} doctor\n",
+            type=OutputType.RAW,
+        )
+
+
+class _Interview:
+    """The questions, each with the answer that goes with the project; what flags state is not asked."""
+
+    def __init__(self, questions: Questions, options: InitOptions, found: Found) -> None:
+        self._ask = questions
+        self._options = options
+        self._found = found
+
+    def held(self, answers: Answers) -> Answers:
+        answers = self._destinations(answers)
+        answers = self._version(answers)
+        answers = self._variants(answers)
+        answers = self._services(answers)
+        pipeline = pipeline_of(answers, self._found)
+        return self._releases(answers) if answers.services and pipeline.publish_to else answers
+
+    def _destinations(self, answers: Answers) -> Answers:
+        if self._options.publish_to is not None:
+            return answers
+        known = ["pypi", "testpypi", "github", "local", *self._found.config.repositories]
+        known += [each.name for each in self._found.known]
+        question = f"Publish to ({', '.join(known)}, or NAME=URL)"
+
+        def read(text: str) -> Answers:
+            names, new = destinations(text.replace(",", " ").split(), self._found)
+            return replace(answers, publish_to=names, repositories=new)
+
+        return self._ask.parsed(question, " ".join(answers.publish_to), read)
+
+    def _version(self, answers: Answers) -> Answers:
+        if self._options.version_source is not None:
+            return answers
+        prefix = answers.version.tag_prefix
+
+        def read(text: str) -> Answers:
+            source = _one(VersionSource, "version-source", text)
+            if source is answers.version.source:
+                return answers
+            made = version_from(source, answers.version, self._found, tag_prefix=prefix)
+            return replace(answers, version=made)
+
+        question = "Versions come from (project: as now, git: tags, attribute: __version__)"
+        return self._ask.parsed(question, answers.version.source.value, read)
+
+    def _variants(self, answers: Answers) -> Answers:
+        if not answers.variants:
+            return answers
+        files = ", ".join(each.pyproject for each in answers.variants)
+        if self._ask.confirm(f"Build variants from {files}?", default=True):
+            return answers
+        return replace(answers, variants=(), layout={})
+
+    def _services(self, answers: Answers) -> Answers:
+        if self._options.services is not None:
+            return answers
+
+        def read(text: str) -> Answers:
+            services = () if text == _NONE else (_one(Service, "ci", text, more=(_NONE,)),)
+            return replace(answers, services=services)
+
+        default = answers.services[0].value if answers.services else _NONE
+        return self._ask.parsed("Write a workflow for (github, gitlab, none)", default, read)
+
+    def _releases(self, answers: Answers) -> Answers:
+        pipeline = pipeline_of(answers, self._found)
+        if self._options.triggers is None:
+            answers = self._ask.parsed(
+                "A release starts with (release: made on the web, tag: pushed, both)",
+                "both" if len(answers.triggers) > 1 else answers.triggers[0].value,
+                lambda text: replace(
+                    answers,
+                    triggers=tuple(Trigger) if text == "both" else (_one(Trigger, "trigger", text),),
+                ),
+            )
+        if self._options.rehearse is None and "pypi" in pipeline.publish_to:
+            rehearse = self._ask.confirm("Rehearse on TestPyPI before PyPI?", default=answers.rehearse)
+            answers = replace(answers, rehearse=rehearse)
+        if self._options.new_projects is None and pipeline.trusted:
+            names = ", ".join(each.project for each in pipeline.products)
+            exist = self._ask.confirm(f"Is there a project {names} on PyPI already?", default=False)
+            answers = replace(answers, new_projects=not exist)
+        if self._options.tests is None:
+            text = self._ask.text(
+                "Test and lint with (commands, with ; between; none)", "; ".join(answers.tests) or _NONE
+            )
+            tests = () if text == _NONE else tuple(each.strip() for each in text.split(";") if each.strip())
+            answers = replace(answers, tests=tests)
+        return answers
+
+
+def _one(kind: type[_Enum], name: str, text: str, *, more: tuple[str, ...] = ()) -> _Enum:
+    """The member of an enum that an option names. Raises `UsageError`."""
+    try:
+        return kind(text.strip().lower())
+    except ValueError:
+        msg = f"--{name} is {text!r}"
+        raise UsageError(
+            msg, hint="It is one of: " + ", ".join((*(each.value for each in kind), *more))
+        ) from None
+
+
+def _several(
+    kind: type[_Enum], name: str, texts: tuple[str, ...], *, more: tuple[str, ...] = ()
+) -> tuple[_Enum, ...] | None:
+    return tuple(dict.fromkeys(_one(kind, name, each, more=more) for each in texts)) or None
+
+
+def _listing(plan: InitPlan) -> Listing:
+    changes = tuple((each.verb, each.name, "") for each in plan.needed)
+    forms = tuple(
+        ("form", each.url, "; ".join(f"{label}: {value}" for label, value in each.fields))
+        for each in plan.forms
+    )
+    return Listing(kind="steps", columns=("action", "target", "fields"), rows=(*changes, *forms))

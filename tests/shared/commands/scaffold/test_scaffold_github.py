@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no test
+
+from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
+
+from publish_all.commands.scaffold.actions import ACTIONS
+from publish_all.commands.scaffold.choices import Pipeline, Trigger
+from publish_all.commands.scaffold.github import EVERYTHING, github_workflow
+from publish_all.config.workflows import parse_workflow
+
+PIPELINE = Pipeline(
+    publish_to=("pypi", "github", "corp"),
+    products=(SYNAPSE, SPARK, FABRIC),
+    tests=("uvx nox",),
+    separate=True,
+)
+
+
+def parsed(pipeline: Pipeline):
+    return parse_workflow(github_workflow(pipeline), Path("publish.yml"))
+
+
+def jobs_of(pipeline: Pipeline):
+    return {each.key: each for each in parsed(pipeline).jobs}
+
+
+def commands_of(job) -> list[str]:
+    return [each.run for each in job.steps if each.run]
+
+
+def test_every_combination_passes_the_schema_of_github_and_needs_only_jobs_that_are_there():
+    schema = validator("github-workflows")
+    for name, pipeline in pipelines():
+        values = loaded(github_workflow(pipeline))
+        errors = [each.message for each in schema.iter_errors(values)]
+        assert (name, pipeline, errors) == (name, pipeline, [])
+        assert all(set(job.get("needs", ())) <= set(values["jobs"]) for job in values["jobs"].values())
+
+
+def test_uses_the_pinned_actions_of_the_table_alone():
+    pinned = {each.pinned for each in ACTIONS}
+    for _, pipeline in pipelines():
+        text = github_workflow(pipeline)
+        assert set(re.findall(r"uses: (.+)", text)) <= pinned
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda each: each.name)
+def test_an_action_is_a_tag_and_a_commit(action):
+    assert re.fullmatch(r"[\w-]+/[\w-]+", action.name)
+    assert re.fullmatch(r"v\d+\.\d+\.\d+", action.tag)
+    assert re.fullmatch(r"[0-9a-f]{40}", action.commit)
+
+
+def test_no_permission_but_those_that_a_job_needs():
+    workflow = parsed(PIPELINE)
+    assert workflow.permissions == {}
+    assert {each.key: each.permissions for each in workflow.jobs} == {
+        "test": {"contents": "read"},
+        "build": {"contents": "read"},
+        "testpypi": {"contents": "read", "id-token": "write"},
+        "pypi": {"contents": "read", "id-token": "write"},
+        "github": {"contents": "read", "packages": "write"},
+        "corp": {"contents": "read"},
+    }
+
+
+def test_starts_as_it_was_asked_to():
+    triggers = parsed(replace(PIPELINE, triggers=tuple(Trigger), tag_prefix="core-v")).triggers
+    assert triggers["release"] == {"types": ["published"]}
+    assert triggers["push"] == {"tags": ["core-v[0-9]*"]}
+    inputs = triggers["workflow_dispatch"]["inputs"]
+    assert inputs["repository"]["options"] == ["testpypi", "pypi", "github", "corp", EVERYTHING]
+    assert inputs["repository"]["default"] == "testpypi"
+    assert inputs["auth"]["options"] == ["oidc", "token"]
+    assert "push" not in parsed(PIPELINE).triggers
+
+
+def test_a_private_index_alone_has_no_choice_of_identity():
+    inputs = parsed(replace(PIPELINE, publish_to=("corp",))).triggers["workflow_dispatch"]["inputs"]
+    assert list(inputs) == ["repository"]
+    assert inputs["repository"]["options"] == ["corp"]
+
+
+def test_each_new_project_has_a_job_in_an_environment_of_its_own():
+    job = jobs_of(PIPELINE)["pypi"]
+    assert job.matrix == (
+        {"variant": "synapse", "project": "kindling-synapse"},
+        {"variant": "spark", "project": "kindling-spark"},
+    )
+    assert job.environment == "pypi-${{ matrix.project }}"
+    assert '--variant "$VARIANT"' in commands_of(job)[0]
+
+
+def test_projects_that_exist_share_a_job():
+    jobs = jobs_of(replace(PIPELINE, separate=False))
+    assert jobs["pypi"].matrix == ({},)
+    assert jobs["pypi"].environment == "pypi"
+    assert "--variant" not in commands_of(jobs["pypi"])[0]
+
+
+def test_the_project_itself_beside_variants_is_published_by_its_files():
+    jobs = jobs_of(replace(PIPELINE, products=(ITSELF, SYNAPSE), subfolder="python"))
+    assert jobs["pypi-itself"].environment == "pypi-kindling"
+    assert commands_of(jobs["pypi-itself"]) == [
+        'uvx --from "$PUBLISH_ALL" publish-all -C python publish -r pypi --auth "$AUTH" python/dist/kindling-[0-9]*'
+    ]
+    assert jobs["github"].needs == ("build", "pypi-itself", "pypi")
+
+
+def test_a_later_destination_waits_for_the_earlier_ones():
+    jobs = jobs_of(PIPELINE)
+    assert [jobs[each].needs for each in ("build", "testpypi", "pypi", "github", "corp")] == [
+        ("test",),
+        ("build",),
+        ("build", "testpypi"),
+        ("build", "pypi"),
+        ("build", "github"),
+    ]
+
+
+def test_builds_once_or_in_each_job():
+    split, unsplit = jobs_of(PIPELINE), jobs_of(replace(PIPELINE, split=False))
+    assert "--no-build" in commands_of(split["pypi"])[0]
+    assert "build" not in unsplit
+    assert "--no-build" not in commands_of(unsplit["pypi"])[0]
+    assert unsplit["testpypi"].needs == ("test",)
+
+
+def test_a_project_in_a_subfolder_is_named_everywhere():
+    jobs = jobs_of(replace(PIPELINE, subfolder="my code"))
+    assert commands_of(jobs["build"]) == ["uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code' build"]
+    assert jobs["test"].steps[-1].working_directory == "my code"
+    assert jobs["build"].steps[-1].inputs["path"] == "my code/dist/"
+    assert jobs["corp"].steps[2].inputs["path"] == "my code/dist/"
+
+
+def test_tokens_come_from_the_secrets_of_the_environment():
+    jobs = jobs_of(PIPELINE)
+    assert jobs["corp"].environment == "corp"
+    assert jobs["corp"].steps[-1].env == {"PUBLISH_ALL_CORP_TOKEN": "${{ secrets.CORP_TOKEN }}"}
+    assert jobs["github"].steps[-1].env == {"GITHUB_TOKEN": "${{ github.token }}"}
+    assert jobs["pypi"].steps[-1].env["PUBLISH_ALL_PYPI_TOKEN"] == (
+        "${{ inputs.auth == 'token' && secrets.PYPI_TOKEN || '' }}"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["echo 'a: b'  # c", "- x", "{}", "|", "*", "true", "make test", "a\nb", 'echo "ü"', "& x"]
+)
+def test_any_command_stays_what_it_is(command):
+    (job,) = (each for each in parsed(replace(PIPELINE, tests=(command,))).jobs if each.key == "test")
+    assert job.steps[-1].run.strip() == command
+
+
+@pytest.mark.parametrize("name", ["on", "1st", "corp.eu", "Corp_EU"])
+def test_any_name_of_a_repository_will_do(name):
+    workflow = replace(PIPELINE, publish_to=(name,), rehearse=False)
+    assert not list(validator("github-workflows").iter_errors(loaded(github_workflow(workflow))))
+    assert f"publish -r {name} " in commands_of(parsed(workflow).jobs[-1])[0]
