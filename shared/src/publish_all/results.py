@@ -269,6 +269,21 @@ class DoctorReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """An entry of the catalogue. `page` is where the documentation has it."""
+
+    code: str
+    slug: str
+    severity: Severity
+    means: str
+    why: str
+    next_step: str
+    seen_by: str
+    source: str
+    page: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """Things of one kind, to be listed: `kind` names the list in JSON (`variants`), `columns` its fields.
 
@@ -280,4 +295,6 @@ class Listing:
     rows: tuple[tuple[str, ...], ...]
 
 
-Result: TypeAlias = PublishReport | PlanReport | BuildSummary | CheckSummary | DoctorReport | Listing
+Result: TypeAlias = (
+    PublishReport | PlanReport | BuildSummary | CheckSummary | DoctorReport | Explanation | Listing
+)

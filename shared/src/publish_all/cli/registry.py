@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "publish_all.cli.doctor:DoctorCommand",
     "download": "publish_all.cli.download:DownloadCommand",
     "exec": "publish_all.cli.exec:ExecCommand",
+    "explain": "publish_all.cli.explain:ExplainCommand",
     "finalize": "publish_all.cli.finalize:FinalizeCommand",
     "init": "publish_all.cli.init:InitCommand",
     "list": "publish_all.cli.list:ListCommand",

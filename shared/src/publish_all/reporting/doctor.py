@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import LABELS, clean, count
-from publish_all.results import Advice, DoctorReport, Examined
+from publish_all.results import Advice, DoctorReport, Examined, Explanation
 
 WIDTH = 80
 _LABEL = 11
@@ -79,3 +79,18 @@ def _verdict(report: DoctorReport) -> Iterator[str]:
     if report.findings:
         worst = min(report.findings, key=lambda each: list(reversed(Severity)).index(each.severity))
         yield f"more about a code: publish-all explain {worst.code}"
+
+
+def explanation_lines(entry: Explanation) -> Iterator[str]:
+    """One entry of the catalogue."""
+    yield f"{entry.code} {entry.slug} ({LABELS[entry.severity]})"
+    for label, text in (
+        ("means", entry.means),
+        ("why", entry.why),
+        ("next", entry.next_step),
+        ("seen by", entry.seen_by),
+        ("source", entry.source),
+        ("page", entry.page),
+    ):
+        yield ""
+        yield from _labelled(label, text)

@@ -21,6 +21,7 @@ from publish_all.results import (
     BuildSummary,
     CheckSummary,
     DoctorReport,
+    Explanation,
     Listing,
     PlanReport,
     PublishReport,
@@ -106,6 +107,8 @@ def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
             return head | {"result": "check", "errors": len(result.errors)} | as_object(result)
         case DoctorReport():
             return head | {"result": "doctor", "ready": not result.exit_code} | _doctor(result)
+        case Explanation():
+            return head | {"result": "explanation"} | as_object(result)
         case Listing():
             rows = [
                 {name: cell or None for name, cell in zip(result.columns, row, strict=True)}

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 
 from publish_all.findings import Finding, Severity
-from publish_all.reporting.doctor import doctor_lines
+from publish_all.reporting.doctor import doctor_lines, explanation_lines
 from publish_all.reporting.words import LABELS, clean, count, duration, size
 from publish_all.results import (
     BuildSummary,
     CheckSummary,
     DoctorReport,
+    Explanation,
     FileReport,
     FileStatus,
     Listing,
@@ -42,6 +43,8 @@ def result_lines(result: Result) -> Iterator[str]:
             return check_lines(result)
         case DoctorReport():
             return doctor_lines(result)
+        case Explanation():
+            return explanation_lines(result)
         case Listing():
             return aligned([[each.upper() for each in result.columns], *result.rows])
 

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from publish_all.commands.explain import ExplainOptions, explain
+from publish_all.errors import UsageError
+from publish_all.reporting.tables import result_lines
+
+
+def test_explains_a_code_and_a_name():
+    by_code, by_name = (
+        explain(ExplainOptions(name="pa301")),
+        explain(ExplainOptions(name="token-for-other-index")),
+    )
+    assert by_code == by_name
+    assert by_code.page == "docs/reference/errors.md#pa301"
+    lines = list(result_lines(by_code))
+    assert lines[0] == "PA301 token-for-other-index (error)"
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("PA3O1", "PA301"),
+        ("token-for-other-indx", "token-for-other-index"),
+        ("what", "docs/reference/errors.md"),
+    ],
+)
+def test_names_the_nearest_code(name, hint):
+    with pytest.raises(UsageError) as raised:
+        explain(ExplainOptions(name=name))
+    assert hint in (raised.value.hint or "")
