@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import tarfile
-import zipfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from packaging.version import Version
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.check import check_all, check_together
-from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
+from publish_all.checks.check import check_all
+from publish_all.checks.together import check_together
+from publish_all.distributions.distribution import Distribution
 
 METADATA = """\
 Metadata-Version: 2.1
@@ -30,65 +24,7 @@ PUBLIC = Audience(public=("pypi",), local_versions=False)
 PRIVATE = Audience()
 
 
-def record_of(members: Mapping[str, bytes], folder: str) -> bytes:
-    rows = []
-    for name, data in members.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        rows.append(f"{name},sha256={digest},{len(data)}")
-    return "\n".join([*rows, f"{folder}/RECORD,,", ""]).encode()
-
-
-def headers_of(metadata: str) -> tuple[dict[str, tuple[str, ...]], str]:
-    head, _, body = metadata.partition("\n\n")
-    headers: dict[str, tuple[str, ...]] = {}
-    for line in head.splitlines():
-        key, _, value = line.partition(": ")
-        headers[key] = (*headers.get(key, ()), value)
-    return headers, body
-
-
-def distribution_of(path: Path, metadata: str, kind: DistributionKind, tag: str | None) -> Distribution:
-    headers, body = headers_of(metadata)
-    return Distribution(
-        path=path,
-        kind=kind,
-        name=headers["Name"][0],
-        version=Version(headers["Version"][0]),
-        tag=tag,
-        size=path.stat().st_size,
-        digests=Digests(md5="", sha256="", blake2_256=""),
-        metadata=headers,
-        description=body,
-        core_metadata=metadata.encode(),
-    )
-
-
 MakeWheel = Callable[..., Distribution]
-
-
-@pytest.fixture
-def make_wheel(tmp_path: Path) -> MakeWheel:
-    def make(
-        *,
-        metadata: str = METADATA,
-        files: Mapping[str, bytes] | None = None,
-        extra: Mapping[str, bytes] | None = None,
-        record: Callable[[bytes], bytes] = lambda text: text,
-        tag: str = "py3-none-any",
-    ) -> Distribution:
-        headers, _ = headers_of(metadata)
-        name, version = headers["Name"][0], headers["Version"][0]
-        folder = f"{name}-{version}.dist-info"
-        members = dict({"demo/__init__.py": b"x = 1\n"} if files is None else files)
-        members[f"{folder}/METADATA"] = metadata.encode()
-        path = tmp_path / f"{name}-{version}-{tag}.whl"
-        with zipfile.ZipFile(path, "w") as opened:
-            for member, data in {**members, **(extra or {})}.items():
-                opened.writestr(member, data)
-            opened.writestr(f"{folder}/RECORD", record(record_of(members, folder)))
-        return distribution_of(path, metadata, DistributionKind.WHEEL, tag)
-
-    return make
 
 
 def codes(distribution: Distribution, audience: Audience = PUBLIC) -> list[str]:
@@ -202,21 +138,14 @@ def test_finds_a_long_summary(make_wheel: MakeWheel) -> None:
     assert codes(make_wheel(metadata=METADATA.replace("A demo", "x" * 512))) == []
 
 
-def test_reads_sdists_too(tmp_path: Path) -> None:
-    path = tmp_path / "demo-1.0.tar.gz"
-    with tarfile.open(path, "w:gz") as opened:
-        for name in ("demo-1.0/PKG-INFO", "demo-1.0/.env"):
-            member = tarfile.TarInfo(name)
-            opened.addfile(member, io.BytesIO())
-    assert codes(distribution_of(path, METADATA, DistributionKind.SDIST, None)) == ["forbidden-file"]
+def test_reads_sdists_too(make_sdist: MakeWheel) -> None:
+    assert codes(make_sdist(files={".env": b"x"})) == ["forbidden-file"]
 
 
-def test_says_when_an_archive_is_broken(tmp_path: Path) -> None:
-    path = tmp_path / "demo-1.0-py3-none-any.whl"
-    path.write_bytes(b"not a zip")
-    assert codes(distribution_of(path, METADATA, DistributionKind.WHEEL, "py3-none-any")) == [
-        "unreadable-archive"
-    ]
+def test_says_when_an_archive_is_broken(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel()
+    wheel.path.write_bytes(b"not a zip")
+    assert codes(wheel) == ["unreadable-archive"]
 
 
 def test_notes_projects_that_install_the_same_package(make_wheel: MakeWheel) -> None:
@@ -227,3 +156,20 @@ def test_notes_projects_that_install_the_same_package(make_wheel: MakeWheel) -> 
         "demo-a, demo-b all install the package 'demo'"
     ]
     assert list(check_together([first, other])) == []
+
+
+@pytest.mark.parametrize(
+    ("stem", "expected"), [("Demo.Kit-1.0", ["filename-not-normalised"]), ("demo_kit-1.0", [])]
+)
+def test_public_indexes_want_normalised_file_names(
+    make_wheel: MakeWheel, stem: str, expected: list[str]
+) -> None:
+    wheel = make_wheel(metadata=METADATA.replace("demo", "Demo.Kit"), stem=stem, folder=f"{stem}.dist-info")
+    assert codes(wheel) == expected
+    assert codes(wheel, PRIVATE) == []
+
+
+@pytest.mark.parametrize(("length", "expected"), [(33, ["url-label-too-long"]), (32, [])])
+def test_public_indexes_want_short_labels(make_wheel: MakeWheel, length: int, expected: list[str]) -> None:
+    entry = f"Project-URL: {'x' * length}, https://example.org\nSummary"
+    assert codes(make_wheel(metadata=METADATA.replace("Summary", entry))) == expected

@@ -6,15 +6,13 @@ files are: some rules hold only where anybody can download them.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from publish_all.checks import archive, metadata, wheel
+from publish_all.checks import archive, form, metadata, wheel, wheel_file
 from publish_all.checks.audience import Audience
-from publish_all.checks.diagnoses import SHARED_IMPORT_PACKAGE
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding
 
 
@@ -27,7 +25,9 @@ class Check(Protocol):
 CHECKS: tuple[Check, ...] = (
     archive.check_members,
     wheel.check_record,
+    wheel_file.check_wheel_file,
     wheel.check_tag,
+    form.check_form,
     metadata.check_metadata,
     metadata.check_readme,
     metadata.check_classifiers,
@@ -52,28 +52,3 @@ def check_all(distributions: Sequence[Distribution], audience: Audience) -> tupl
         )
         for each in distributions
     )
-
-
-def check_together(distributions: Sequence[Distribution]) -> Iterator[Finding]:
-    """What only shows when the files are seen side by side: projects that install the same package."""
-    owners: dict[str, set[str]] = {}
-    for each in distributions:
-        if each.kind is DistributionKind.WHEEL:
-            for package in _top_level(each):
-                owners.setdefault(package, set()).add(each.name)
-    for package, names in sorted(owners.items()):
-        if len(names) > 1:
-            yield SHARED_IMPORT_PACKAGE.found(
-                f"{', '.join(sorted(names))} all install the package {package!r}",
-                hint="Install only one of them in an environment, and say so in their readmes.",
-            )
-
-
-def _top_level(distribution: Distribution) -> set[str]:
-    try:
-        with zipfile.ZipFile(distribution.path) as opened:
-            names = opened.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return set()
-    tops = {name.split("/", 1)[0] for name in names}
-    return {top.removesuffix(".py") for top in tops if not top.endswith((".dist-info", ".data"))}

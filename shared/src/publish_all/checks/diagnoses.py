@@ -106,3 +106,129 @@ SHARED_IMPORT_PACKAGE = Diagnosis(
     Severity.NOTE,
     "Distributions that install the same import package overwrite each other in one environment.",
 )
+SDIST_LAYOUT = Diagnosis(
+    "PA218",
+    "sdist-layout",
+    Severity.ERROR,
+    "An sdist holds one folder, with all of it inside, and PKG-INFO in it (PEP 517, PEP 643): installers look nowhere else.",
+)
+UNSAFE_LINK = Diagnosis(
+    "PA219",
+    "unsafe-link",
+    Severity.ERROR,
+    "Wheels have no links, and an sdist none that lead out of its folder: unpackers refuse them (PEP 721), or write elsewhere.",
+)
+LINK_IN_SDIST = Diagnosis(
+    "PA220",
+    "link-in-sdist",
+    Severity.WARNING,
+    "Windows cannot unpack links without special rights, so the sdist does not build there.",
+)
+PATHS_COLLIDE = Diagnosis(
+    "PA221",
+    "paths-collide",
+    Severity.WARNING,
+    "On Windows and macOS names that differ only by case, or by the Unicode form of a letter, are one file: the later one overwrites the earlier.",
+)
+WHEEL_FILE_DISAGREES = Diagnosis(
+    "PA222",
+    "wheel-file-disagrees",
+    Severity.ERROR,
+    "Installers go by the wheel's name and by the WHEEL file inside; where the two differ they refuse it or install it in the wrong place.",
+)
+FORM_DIFFERS = Diagnosis(
+    "PA223",
+    "form-differs",
+    Severity.ERROR,
+    "PyPI believes the upload form, installers the metadata in the file; nobody compares the two but us.",
+)
+METADATA_DIFFERS = Diagnosis(
+    "PA224",
+    "metadata-differs",
+    Severity.WARNING,
+    "Installers and lock files take the metadata of one file of a release for those of all of them (PEP 643: but for fields that the sdist calls dynamic).",
+)
+CREDENTIAL_SHIPPED = Diagnosis(
+    "PA225",
+    "credential-shipped",
+    Severity.ERROR,
+    "A token that was published is read by others within minutes, and stays in mirrors when the release is deleted.",
+)
+LOOKS_LIKE_SECRET = Diagnosis(
+    "PA226",
+    "looks-like-secret",
+    Severity.WARNING,
+    "What was published cannot be taken back. Keys made for tests are harmless; all others have to be replaced.",
+)
+BYTECODE_SHIPPED = Diagnosis(
+    "PA227",
+    "bytecode-shipped",
+    Severity.WARNING,
+    "Compiled files are for one version of Python, and installers make them anew.",
+)
+OUTSIDE_OF_PACKAGES = Diagnosis(
+    "PA228",
+    "outside-of-packages",
+    Severity.WARNING,
+    "What lies at the top of a wheel is written into site-packages itself, among the files of all other projects.",
+)
+COMMON_TOP_LEVEL = Diagnosis(
+    "PA229",
+    "common-top-level-name",
+    Severity.WARNING,
+    "A name such as `tests` in site-packages belongs to nobody: the project installed last overwrites the others' files.",
+)
+NOT_IMPORTABLE = Diagnosis(
+    "PA240",
+    "not-importable",
+    Severity.NOTE,
+    "Folders whose names are no identifiers can't be imported, nor can packages without modules.",
+)
+SAME_CONTENT = Diagnosis(
+    "PA241",
+    "same-content",
+    Severity.NOTE,
+    "Identical files are often one that was copied by accident, such as a package that is in the wheel twice.",
+)
+SDIST_BUILDS_OTHERWISE = Diagnosis(
+    "PA242",
+    "sdist-builds-otherwise",
+    Severity.ERROR,
+    "Whoever installs from the sdist, as Linux distributions do, gets other files than those who install the wheel.",
+)
+NOT_REBUILT = Diagnosis(
+    "PA243",
+    "not-rebuilt",
+    Severity.NOTE,
+    "Only an sdist and the wheel that it builds to can be compared.",
+)
+VARIANTS_ALIKE = Diagnosis(
+    "PA244",
+    "variants-alike",
+    Severity.WARNING,
+    "Build variants that hold the same files and state the same metadata are one distribution under two names.",
+)
+VARIANT_DIFFERS_ELSEWHERE = Diagnosis(
+    "PA245",
+    "variant-differs-elsewhere",
+    Severity.WARNING,
+    "Build variants come from one tree, so they should differ in what their configuration says, and in nothing else.",
+)
+FILENAME_NOT_NORMALISED = Diagnosis(
+    "PA246",
+    "filename-not-normalised",
+    Severity.ERROR,
+    "PyPI takes only file names with the normalised project name: lower case, and `_` for `-` and `.` (PEP 625).",
+)
+URL_LABEL_TOO_LONG = Diagnosis(
+    "PA247",
+    "url-label-too-long",
+    Severity.ERROR,
+    "PyPI takes labels of project URLs up to 32 characters.",
+)
+SEVERAL_TOP_LEVELS = Diagnosis(
+    "PA248",
+    "several-top-level-names",
+    Severity.NOTE,
+    "A project that installs several top-level names takes each of them from all other projects.",
+)

@@ -14,6 +14,7 @@ from publish_all.checks.audience import Audience
 from publish_all.checks.diagnoses import (
     DIRECT_DEPENDENCY,
     FILE_TOO_LARGE,
+    FILENAME_NOT_NORMALISED,
     INVALID_METADATA,
     LOCAL_VERSION,
     NO_README,
@@ -21,12 +22,15 @@ from publish_all.checks.diagnoses import (
     README_DOES_NOT_RENDER,
     SUMMARY_TOO_LONG,
     UNKNOWN_CLASSIFIER,
+    URL_LABEL_TOO_LONG,
 )
 from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.metadata import knows_licence_files
 from publish_all.findings import Finding
 
 _MAX_FILE = 100 * 1024 * 1024
 _MAX_SUMMARY = 512
+_MAX_LABEL = 32
 _PRIVATE_CLASSIFIER = "Private :: "
 
 
@@ -37,9 +41,16 @@ def check_metadata(distribution: Distribution, audience: Audience) -> Iterator[F
         Metadata.from_email(distribution.core_metadata, validate=True)
     except ExceptionGroup as group:
         for error in group.exceptions:
-            yield _invalid(distribution, error)
+            if not _is_early_licence_file(distribution, error):
+                yield _invalid(distribution, error)
     except InvalidMetadata as error:
         yield _invalid(distribution, error)
+
+
+def _is_early_licence_file(distribution: Distribution, error: Exception) -> bool:
+    """`License-File` in metadata before 2.4, which setuptools wrote for years and which is not uploaded."""
+    early = not knows_licence_files(distribution.metadata)
+    return early and isinstance(error, InvalidMetadata) and error.field == "license-file"
 
 
 def _invalid(distribution: Distribution, error: Exception) -> Finding:
@@ -141,6 +152,27 @@ def check_for_public_indexes(distribution: Distribution, audience: Audience) -> 
             hint="Ask PyPI to raise the project's limit before you publish, or ship less.",
         )
     yield from _direct_dependencies(distribution, audience)
+    yield from _names_and_labels(distribution, audience)
+
+
+def _names_and_labels(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """What Warehouse refuses beyond the specifications: `Filename … should contain the normalized project name`."""
+    stem = distribution.filename.split("-", 1)[0]
+    normal = distribution.project.replace("-", "_")
+    if stem != normal:
+        yield FILENAME_NOT_NORMALISED.found(
+            f"{audience.names} will want {normal!r} in place of {stem!r} in the file's name",
+            where=distribution.filename,
+            hint="Build it with a newer version of the build backend.",
+        )
+    for entry in distribution.metadata.get("Project-URL", ()):
+        label = entry.partition(",")[0].strip()
+        if len(label) > _MAX_LABEL:
+            yield URL_LABEL_TOO_LONG.found(
+                f"the label {label!r} of a project URL has {len(label)} characters",
+                where=distribution.filename,
+                hint=f"Shorten it in [project.urls] to {_MAX_LABEL}.",
+            )
 
 
 def _direct_dependencies(distribution: Distribution, audience: Audience) -> Iterator[Finding]:

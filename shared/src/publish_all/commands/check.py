@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.check import Checked, check_all, check_together
+from publish_all.checks.check import Checked, check_all
+from publish_all.checks.together import check_together
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, open_project, project_variants
 from publish_all.commands.gather import built_files, manifest_files, named_files, usable_manifest

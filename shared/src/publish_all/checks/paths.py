@@ -1,0 +1,143 @@
+"""Checks on the paths of members: safe, unique, unlinked, and where they belong."""
+
+from __future__ import annotations
+
+import posixpath
+import unicodedata
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+from publish_all.checks.diagnoses import (
+    FORBIDDEN_FILE,
+    LINK_IN_SDIST,
+    PATHS_COLLIDE,
+    SDIST_LAYOUT,
+    UNSAFE_LINK,
+    UNSAFE_PATH,
+)
+from publish_all.checks.members import Member
+from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.findings import Finding
+
+_FORBIDDEN_NAMES = (
+    ".env",
+    ".env.*",
+    ".pypirc",
+    ".netrc",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "*.pfx",
+    "*.p12",
+    "*.jks",
+    "*.keystore",
+    ".git",
+    ".hg",
+    ".svn",
+    ".DS_Store",
+    ".aws",
+    ".ssh",
+    ".htpasswd",
+    ".git-credentials",
+)
+_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
+
+
+def check_paths(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    """All that names alone tell."""
+    yield from _unsafe(distribution, members)
+    yield from _links(distribution, members)
+    yield from _colliding(distribution, members)
+    yield from _forbidden(distribution, members)
+    if distribution.kind is DistributionKind.SDIST:
+        yield from _layout(distribution, members)
+
+
+def _unsafe(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for name in (each.name for each in members):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name[1:2]:
+            yield UNSAFE_PATH.found(
+                f"unsafe path {name!r}",
+                where=distribution.filename,
+                hint="Build it again: a build hook or `force-include` names that path.",
+            )
+        if name in seen:
+            yield UNSAFE_PATH.found(
+                f"{name!r} is in the archive twice", where=distribution.filename, hint="Build it again."
+            )
+        seen.add(name)
+
+
+def _links(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    """Links and what is no file at all; a link inside of an sdist is only unwise."""
+    for each in members:
+        if each.special:
+            yield UNSAFE_LINK.found(
+                f"{each.name} is a device or pipe", where=distribution.filename, hint="Leave it out."
+            )
+        elif each.link is not None:
+            inside = distribution.kind is DistributionKind.SDIST and _stays(each.name, each.link)
+            yield (LINK_IN_SDIST if inside else UNSAFE_LINK).found(
+                f"{each.name} is a link to {each.link!r}",
+                where=distribution.filename,
+                hint="Put the file itself there, or leave the link out of the distribution.",
+            )
+
+
+def _stays(name: str, link: str) -> bool:
+    """Whether a link in an sdist leads to something in its top-level folder.
+
+    Symbolic links are relative to their own folder; hard links to the top of the archive.
+    """
+    top = name.split("/", 1)[0]
+    if link.startswith("/"):
+        return False
+    targets = (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), posixpath.normpath(link))
+    return any(target == top or target.startswith(top + "/") for target in targets)
+
+
+def _colliding(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    folded: dict[str, str] = {}
+    for name in dict.fromkeys(each.name for each in members):
+        first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if first != name:
+            yield PATHS_COLLIDE.found(
+                f"{first!r} and {name!r} are one file on some systems",
+                where=distribution.filename,
+                hint="Rename one of them.",
+            )
+
+
+def _forbidden(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    for name in (each.name for each in members):
+        bad = next((part for part in PurePosixPath(name).parts if _is_forbidden(part)), None)
+        if bad is not None:
+            yield FORBIDDEN_FILE.found(
+                f"{name} must not be published",
+                where=distribution.filename,
+                hint="Exclude it in the build configuration, or let git ignore it, and build again.",
+            )
+
+
+def _is_forbidden(part: str) -> bool:
+    return not any(fnmatch(part, each) for each in _HARMLESS) and any(
+        fnmatch(part, each) for each in _FORBIDDEN_NAMES
+    )
+
+
+def _layout(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
+    """https://packaging.python.org/specifications/source-distribution-format/: one top-level folder."""
+    paths = [PurePosixPath(posixpath.normpath(each.name)).parts for each in members]
+    tops = {parts[0] for parts in paths if len(parts) > 1}
+    loose = [parts[0] for parts in paths if len(parts) == 1]
+    if loose or len(tops) > 1:
+        what = f"{loose[0]} at its top" if loose else "the folders " + ", ".join(sorted(tops)) + " at its top"
+        yield SDIST_LAYOUT.found(
+            f"the sdist has {what}",
+            where=distribution.filename,
+            hint="Build it with the project's build backend, not by hand.",
+        )

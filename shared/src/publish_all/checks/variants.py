@@ -1,0 +1,151 @@
+"""Check that build variants differ where their configuration says so, and nowhere else.
+
+Their wheels come from one tree. So a file that is in one and not in the other must be named by an
+`include`, `exclude` or `force-include`, and one that is in both is the same unless `force-include` puts
+it there. Variants with another `layout`, or other settings of the build backend, are not compared:
+what these do only the backend knows.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from publish_all.builders.select import matches
+from publish_all.checks.diagnoses import VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
+from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.findings import Finding
+from publish_all.variants.variant import BuildVariant
+
+_NAMES = ("Name", "Version")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wheel:
+    """A wheel of a variant: path in site-packages → what tells its content."""
+
+    variant: BuildVariant
+    distribution: Distribution
+    files: Mapping[str, tuple[int, int]]
+
+
+def check_variants(
+    distributions: Sequence[Distribution], variants: Sequence[BuildVariant]
+) -> Iterator[Finding]:
+    """Compare the wheels of the variants, two by two. Platform wheels differ by their nature and are left out."""
+    wheels = list(_wheels(distributions, variants))
+    for one, other in combinations(wheels, 2):
+        if _alike(one, other):
+            yield VARIANTS_ALIKE.found(
+                f"{one.variant.label} and {other.variant.label} differ in their names and nothing else",
+                where=other.distribution.filename,
+                hint="See what is said of each: publish-all variants --diff NAME.",
+            )
+        elif _comparable(one.variant, other.variant):
+            yield from _elsewhere(one, other)
+
+
+def _wheels(distributions: Sequence[Distribution], variants: Sequence[BuildVariant]) -> Iterator[_Wheel]:
+    for variant in variants:
+        own = [
+            each
+            for each in distributions
+            if each.kind is DistributionKind.WHEEL and each.variant == variant.name
+        ]
+        if len(own) == 1 and not variant.wheels and (files := _files(own[0])) is not None:
+            yield _Wheel(variant=variant, distribution=own[0], files=files)
+
+
+def _files(distribution: Distribution) -> Mapping[str, tuple[int, int]] | None:
+    """What the wheel installs, but for its own metadata; None where it can't be read, which another check says."""
+    try:
+        with zipfile.ZipFile(distribution.path) as opened:
+            return {
+                each.filename: (each.file_size, each.CRC)
+                for each in opened.infolist()
+                if not each.is_dir() and not each.filename.split("/", 1)[0].endswith(".dist-info")
+            }
+    except (OSError, zipfile.BadZipFile):
+        return None
+
+
+def _alike(one: _Wheel, other: _Wheel) -> bool:
+    if one.distribution.project == other.distribution.project or one.files != other.files:
+        return False
+    same_readme = one.distribution.description == other.distribution.description
+    return same_readme and _metadata(one.distribution) == _metadata(other.distribution)
+
+
+def _metadata(distribution: Distribution) -> Mapping[str, tuple[str, ...]]:
+    return {name: values for name, values in distribution.metadata.items() if name not in _NAMES}
+
+
+def _comparable(one: BuildVariant, other: BuildVariant) -> bool:
+    """Whether the two are made from the same tree by the same rules."""
+    return one.layout == other.layout and _rules(one) == _rules(other)
+
+
+def _rules(variant: BuildVariant) -> str:
+    pyproject = variant.pyproject
+    tool = dict(pyproject.get("tool", {}))
+    poetry = tool.pop("poetry", {})
+    selection = {key: poetry[key] for key in ("packages", "include", "exclude", "build") if key in poetry}
+    return json.dumps([pyproject.get("build-system"), tool, selection], sort_keys=True, default=str)
+
+
+def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
+    for first, second in ((one, other), (other, one)):
+        extra = [
+            name
+            for name in first.files.keys() - second.files.keys()
+            if not _forced(first.variant, name) and not _kept_out(second.variant, name)
+        ]
+        yield from _finding(
+            first, extra, f"{first.variant.label} has {{}}, which {second.variant.label} has not"
+        )
+    changed = [
+        name
+        for name in one.files.keys() & other.files.keys()
+        if one.files[name] != other.files[name]
+        and not _forced(one.variant, name)
+        and not _forced(other.variant, name)
+    ]
+    yield from _finding(
+        one, changed, f"{one.variant.label} and {other.variant.label} have different contents of {{}}"
+    )
+
+
+def _forced(variant: BuildVariant, name: str) -> bool:
+    targets = (each.rstrip("/") for each in variant.force_include.values())
+    return any(name == each or name.startswith(each + "/") for each in targets)
+
+
+def _kept_out(variant: BuildVariant, name: str) -> bool:
+    if matches(variant.exclude, *_paths(variant.exclude, name)):
+        return True
+    return bool(variant.include) and not matches(variant.include, *_paths(variant.include, name))
+
+
+def _paths(patterns: Sequence[str], name: str) -> Iterator[str]:
+    """The path in the wheel, and what it may be in the tree: patterns may begin with `src/` or `packages/x/`."""
+    yield name
+    for pattern in patterns:
+        parts = pattern.split("/")
+        for length in range(1, len(parts)):
+            yield "/".join([*parts[:length], name])
+
+
+def _finding(wheel: _Wheel, names: Sequence[str], message: str) -> Iterator[Finding]:
+    if not names:
+        return
+    first = sorted(names)[:_SHOWN]
+    shown = ", ".join(first) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    yield VARIANT_DIFFERS_ELSEWHERE.found(
+        f"{message.format(shown)}, and nothing in the configuration says so",
+        where=wheel.distribution.filename,
+        hint="A build hook or script may write it. If it is meant, say so with `exclude` or `force-include`.",
+    )

@@ -1,0 +1,110 @@
+"""Build variants differ where they should, and only there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from publish_all.checks.variants import check_variants
+from publish_all.variants.tag import PlatformWheel
+from publish_all.variants.variant import BuildVariant
+
+FILES = {"demo/__init__.py": b"x = 1\n", "demo/a.py": b"a", "demo/b.py": b"b"}
+
+
+def variant(name, **stated):
+    return BuildVariant(
+        name=name,
+        project=f"demo-{name}",
+        version="1.0",
+        pyproject=stated.pop("pyproject", {"project": {"name": f"demo-{name}"}}),
+        selection_name="demo",
+        layout=stated.pop("layout", {}),
+        force_include=stated.pop("force_include", {}),
+        **stated,
+    )
+
+
+@pytest.fixture
+def found(make_wheel, metadata):
+    """Check two variants with these files; the slugs and messages."""
+
+    def found(one, one_files, other, other_files, *, needs=True):
+        wheels = []
+        for each, files in ((one, one_files), (other, other_files)):
+            text = metadata.replace("Name: demo", f"Name: {each.project}")
+            if needs:
+                text = text.replace("Summary", f"Requires-Dist: sdk-{each.name}\nSummary")
+            wheels.append(replace(make_wheel(metadata=text, files=files), variant=each.name))
+        return [(each.slug, each.message) for each in check_variants(wheels, [one, other])]
+
+    return found
+
+
+def test_variants_with_other_dependencies_and_the_same_files_are_fine(found):
+    assert found(variant("a"), FILES, variant("b"), FILES) == []
+
+
+def test_variants_with_nothing_but_another_name_are_told(found):
+    assert found(variant("a"), FILES, variant("b"), FILES, needs=False) == [
+        ("variants-alike", "a and b differ in their names and nothing else")
+    ]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"exclude": ("demo/b.py",)},
+        {"exclude": ("demo/b*",)},
+        {"exclude": ("packages/core/demo/b.py",)},
+        {"include": ("demo/__init__.py", "demo/a.py")},
+    ],
+)
+def test_what_is_excluded_may_be_missing(found, stated):
+    fewer = {name: data for name, data in FILES.items() if name != "demo/b.py"}
+    assert found(variant("a"), FILES, variant("b", **stated), fewer) == []
+
+
+def test_what_nobody_excluded_may_not_be_missing(found):
+    fewer = {name: data for name, data in FILES.items() if name != "demo/b.py"}
+    ((slug, message),) = found(variant("a"), FILES, variant("b", exclude=("demo/c.py",)), fewer)
+    assert slug == "variant-differs-elsewhere"
+    assert message.startswith("a has demo/b.py, which b has not")
+
+
+@pytest.mark.parametrize("forced", [{"conf/b.py": "demo/b.py"}, {"conf": "demo"}])
+def test_what_is_forced_may_differ_and_be_there_alone(found, forced):
+    other = FILES | {"demo/b.py": b"other", "demo/c.py": b"new"}
+    second = variant("b", force_include={"c": "demo/c.py", **forced})
+    assert found(variant("a"), FILES, second, other) == []
+
+
+def test_another_content_must_be_forced(found):
+    other = FILES | {"demo/b.py": b"other"}
+    ((slug, message),) = found(variant("a"), FILES, variant("b", force_include={"c": "demo/bb.py"}), other)
+    assert slug == "variant-differs-elsewhere"
+    assert message.startswith("a and b have different contents of demo/b.py")
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"layout": {"packages/demo": "demo"}},
+        {"pyproject": {"tool": {"hatch": {"build": {"exclude": ["demo/b.py"]}}}}},
+        {"pyproject": {"tool": {"poetry": {"packages": [{"include": "other"}]}}}},
+        {"pyproject": {"build-system": {"requires": ["flit-core"]}}},
+        {"wheels": (PlatformWheel(tag="py3-none-any", include=(), exclude=(), force_include={}),)},
+    ],
+)
+def test_variants_made_by_other_rules_are_not_compared(found, stated):
+    assert found(variant("a"), FILES, variant("b", **stated), {"demo/z.py": b""}) == []
+
+
+def test_other_dependencies_of_poetry_are_no_other_rules(found):
+    tool = {"tool": {"poetry": {"dependencies": {"sdk": ">=1"}}}}
+    base = {"tool": {"poetry": {"dependencies": {}}}}
+    messages = found(
+        variant("a", pyproject=base), FILES, variant("b", pyproject=tool), {**FILES, "demo/z.py": b""}
+    )
+    assert [slug for slug, _ in messages] == ["variant-differs-elsewhere"]
