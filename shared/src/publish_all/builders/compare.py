@@ -37,6 +37,42 @@ def first_difference(first: Path, second: Path) -> str | None:
     return "the members are the same, and are compressed or described differently"
 
 
+def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:
+    """In words, the first member that two wheels do not install alike; None if they install the same.
+
+    Times, order and compression do not matter, nor does which version of a backend made it. RECORD follows
+    from the others.
+    """
+    one, other = _installed(wheel), _installed(rebuilt)
+    for name in (*one, *other):
+        if name not in other:
+            return f"{name} is in the wheel, and not in what the sdist builds to"
+        if name not in one:
+            return f"{name} is not in the wheel, and in what the sdist builds to"
+        if one[name][0] != other[name][0]:
+            return f"{name} has other content in what the sdist builds to"
+        if one[name][1] != other[name][1]:
+            return f"{name} is executable in only one of the two"
+    return None
+
+
+def _installed(path: Path) -> Mapping[str, tuple[str, bool]]:
+    """Digest and executable bit of each file of a wheel."""
+    found = {}
+    with zipfile.ZipFile(path) as wheel:
+        for each in wheel.infolist():
+            if each.is_dir() or each.filename.endswith(".dist-info/RECORD"):
+                continue
+            if each.filename.endswith(".dist-info/WHEEL"):
+                lines = wheel.read(each).splitlines()
+                kept = b"\n".join(line for line in lines if not line.startswith(b"Generator:"))
+                digest = hashlib.sha256(kept.strip()).hexdigest()
+            else:
+                digest = _digest(wheel.open(each))
+            found[each.filename] = (digest, bool(each.external_attr >> 16 & 0o111))
+    return found
+
+
 def _what(one: _Entry, other: _Entry) -> str:
     if one.sha256 != other.sha256:
         return "has other content"

@@ -33,14 +33,25 @@ class CheckCommand(UseCaseCommand):
         variant_option(),
         allow_missing_option(),
         option("no-build", None, "Check what was built before (the manifest's files).", flag=True),
+        option(
+            "rebuild",
+            None,
+            "Also build each sdist outside of the project, and compare it with its wheel.",
+            flag=True,
+        ),
         format_option(),
     ]
     help = """\
-Looks at metadata, RECORD, readme, tags and members of each file, for the repositories in
-`publish-to`, and uploads nothing. Without files it builds into a temporary folder.
+Looks at each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
+temporary folder. Looked at are metadata and the upload form, name, version and tags, RECORD, readme, paths
+and links, what a wheel installs, credentials and notebooks' outputs; and, of several files, whether they
+state the same, and build variants differ in what their configuration says and in nothing else.
+
+All of this is done offline, but for --rebuild where a build backend is not installed here.
 
 Examples:
   <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --rebuild</c1>
   <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
 """
     exit_codes = (0, 1, 2, 4)
@@ -55,6 +66,7 @@ Examples:
             repositories=self.texts("repository"),
             build=not self.option("no-build"),
             allow_missing=bool(self.option("allow-missing")),
+            rebuild=bool(self.option("rebuild")),
         )
         result = check(options, listener=reporter.listener)
         reporter.show(result.summary)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from publish_all.checks.audience import Audience
 from publish_all.checks.check import Checked, check_all
 from publish_all.checks.together import check_together
+from publish_all.checks.variants import check_variants
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, open_project, project_variants
-from publish_all.commands.gather import built_files, manifest_files, named_files, usable_manifest
+from publish_all.commands.gather import Gathered, built_files, manifest_files, named_files, usable_manifest
+from publish_all.commands.rebuild import rebuild
 from publish_all.config.known import KnownRepositories, known_repositories
 from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
@@ -26,7 +28,10 @@ from publish_all.results import CheckedSubject, CheckSummary
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckOptions:
-    """What to check, and for which repositories (empty: those of `publish-to`)."""
+    """What to check, and for which repositories (empty: those of `publish-to`).
+
+    `rebuild` also builds each sdist, and compares with the wheel.
+    """
 
     directory: Path
     files: tuple[Path, ...] = ()
@@ -34,6 +39,7 @@ class CheckOptions:
     repositories: tuple[str, ...] = ()
     build: bool = True
     allow_missing: bool = False
+    rebuild: bool = False
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -69,8 +75,8 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     """Check without a network. Raises `PublishAllError` when there is nothing that could be checked."""
     config = project_of_files(options.directory, optional=bool(options.files))
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
-        distributions = _gather(config, options, Path(folder), listener)
-        listener(StepStarted(step="check", detail=f"{len(distributions)} files"))
+        gathered = _gather(config, options, Path(folder), listener)
+        listener(StepStarted(step="check", detail=f"{len(gathered.distributions)} files"))
         known = known_repositories(
             config,
             environment=options.around.environment,
@@ -78,10 +84,19 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
             folders=options.around.places(),
         )
         names = options.repositories or (config.publish_to if config is not None else ())
-        result = run_checks(distributions, audience(config, known, names))
+        result = run_checks(gathered.distributions, audience(config, known, names))
+        together = (*result.together, *_compared(gathered, options, listener))
+        result = replace(result, together=together)
     for finding in result.findings:
         listener(Found(finding=finding))
     return result
+
+
+def _compared(gathered: Gathered, options: CheckOptions, listener: Listener) -> Iterator[Finding]:
+    """What is found when files are compared with each other that a publish takes as they are."""
+    yield from check_variants(gathered.distributions, gathered.variants)
+    if options.rebuild:
+        yield from rebuild(gathered.distributions, listener=listener, environment=options.around.environment)
 
 
 def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
@@ -93,9 +108,9 @@ def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None
 
 def _gather(
     config: ProjectConfig | None, options: CheckOptions, folder: Path, listener: Listener
-) -> tuple[Distribution, ...]:
+) -> Gathered:
     if options.files or config is None:
-        return named_files(options.files).distributions
+        return named_files(options.files)
     if options.build:
         build = BuildOptions(
             directory=options.directory,
@@ -104,14 +119,14 @@ def _gather(
             allow_missing=options.allow_missing,
             around=options.around,
         )
-        return built_files(config, build, listener=listener).distributions
+        return built_files(config, build, listener=listener)
     output = config.root / config.dist_dir
     variants = project_variants(config, options.variants, around=options.around, listener=listener)
     manifest = usable_manifest(output, variants)
     if manifest is None:
         msg = f"nothing is built in the present version: see {output}"
         raise UsageError(msg, hint="Leave --no-build out, or build first.")
-    return manifest_files(output, manifest, variants, allow_missing=options.allow_missing).distributions
+    return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
 
 
 def audience(config: ProjectConfig | None, known: KnownRepositories, names: Sequence[str]) -> Audience:
