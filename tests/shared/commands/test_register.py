@@ -3,6 +3,7 @@ from __future__ import annotations
 import configparser
 import stat
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -169,3 +170,40 @@ def test_permissions_stay_and_a_link_is_written_through(options_for, tmp_path):
     assert registration.path.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     assert "[corp]" in real.read_text()
+
+
+SECRET = "canary-of-the-corporation"
+
+
+@pytest.mark.parametrize(
+    ("tool", "expected"),
+    [
+        (Tool.HATCH, [f'auth = "{SECRET}"', 'user = "bob"']),
+        (Tool.PYPIRC, [f"password = {SECRET}", "username = bob"]),
+    ],
+)
+def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, options_for):
+    registration = plan_registration(with_secrets(options_for(tool, "corp")))
+    assert all(line in registration.after.splitlines() for line in expected)
+    assert SECRET not in registration.diff
+    assert SECRET not in repr(registration)
+    assert "***" in registration.diff
+
+
+@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
+def test_without_a_credential_the_rest_is_written_and_it_is_said(tool, options_for):
+    registration = plan_registration(with_secrets(options_for(tool, "corp"), secret=""))
+    assert registration.needed
+    assert registration.notes == ("no lasting credential of corp is known",)
+
+
+@pytest.mark.parametrize("tool", [Tool.POETRY, Tool.UV, Tool.PIP])
+def test_a_tool_without_a_place_for_secrets_says_where_they_go(tool, options_for):
+    with pytest.raises(UsageError, match="no place for a secret") as caught:
+        plan_registration(with_secrets(options_for(tool, "corp")))
+    assert "keyring" in (caught.value.hint or "")
+
+
+def with_secrets(options, secret=SECRET):
+    around = replace(options.around, environment={"PUBLISH_ALL_CORP_PASSWORD": secret})
+    return replace(options, with_secrets=True, around=around)

@@ -36,6 +36,9 @@ class RepositoriesCommand(UseCaseCommand):
             flag=False,
             multiple=True,
         ),
+        option(
+            "with-secrets", None, "With --register hatch or pypirc: write their credentials, too.", flag=True
+        ),
         format_option(),
     ]
     help = """\
@@ -81,7 +84,12 @@ Examples:
         if tool not in {each.value for each in Tool}:
             msg = f"--register is {tool!r}"
             raise UsageError(msg, hint="It is one of: " + ", ".join(each.value for each in Tool))
-        options = RegisterOptions(tool=Tool(tool), directory=self.directory, names=self.texts("repository"))
+        options = RegisterOptions(
+            tool=Tool(tool),
+            directory=self.directory,
+            names=self.texts("repository"),
+            with_secrets=bool(self.option("with-secrets")),
+        )
         planned = plan_registration(options)
         for note in planned.notes:
             reporter.listener(Note(message=note))

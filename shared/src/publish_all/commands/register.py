@@ -1,7 +1,7 @@
 """Writing our repositories into another tool's own configuration, so that it knows them by name.
 
-The change is computed first and shown; every other byte of the file stays. No secret is written:
-`publish-all login` and our keyring backend give those to the tools.
+The change is computed first and shown; every other byte of the file stays. Secrets are written only
+when they are asked for: `publish-all login` and our keyring backend give them to the tools otherwise.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
+from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.ini_edit import has_section, value_of, with_item, with_section
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
+from publish_all.events import ignore
 
 
 class Tool(enum.Enum):
@@ -42,12 +46,14 @@ class Tool(enum.Enum):
 class RegisterOptions:
     """`names` are the repositories, empty for all that the project and the user state.
 
+    `with_secrets` writes the credential of each as well, where the tool has a place for it in that file.
     `pip_file` is pip's configuration, None for the usual place.
     """
 
     tool: Tool
     directory: Path
     names: tuple[str, ...] = ()
+    with_secrets: bool = False
     around: Surroundings = field(default_factory=Surroundings)
     folders: Folders | None = None
     pip_file: Path | None = None
@@ -55,12 +61,16 @@ class RegisterOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registration:
-    """What is to be written. `notes` tell what is left as it is and why; `after` equals `before` for nothing to do."""
+    """What is to be written. `notes` tell what is left as it is and why; `after` equals `before` for nothing to do.
+
+    `secrets` are those in `after`, which are not shown.
+    """
 
     path: Path
     before: str
-    after: str
+    after: str = field(repr=False)
     notes: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
 
     @property
     def needed(self) -> bool:
@@ -77,7 +87,10 @@ class Registration:
             lineterm="",
             n=0,
         )
-        return "\n".join(lines)
+        text = "\n".join(lines)
+        for each in self.secrets:
+            text = text.replace(each.reveal(), str(each))
+        return text
 
 
 _PIP_NOTE = (
@@ -95,9 +108,10 @@ def plan_registration(options: RegisterOptions) -> Registration:
     repositories = _repositories(options, folders)
     edit = _EDITS[options.tool]
     after, notes = before, []
+    logins = _logins(options, repositories, folders) if options.with_secrets else {}
     for config in repositories:
         try:
-            after = edit(after, config)
+            after = edit(after, config, logins.get(config.name))
         except _LeftAloneError as error:
             notes.append(str(error))
         except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -105,7 +119,11 @@ def plan_registration(options: RegisterOptions) -> Registration:
             raise ConfigurationError(msg, hint="Repair the file first.") from None
     if options.tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
-    return Registration(path=path, before=before, after=after, notes=tuple(notes))
+    notes += [
+        f"no lasting credential of {each.name} is known" for each in repositories if _lacks(each, logins)
+    ]
+    secrets = tuple(each.secret for each in logins.values() if each is not None)
+    return Registration(path=path, before=before, after=after, notes=tuple(notes), secrets=secrets)
 
 
 def write_registration(registration: Registration) -> None:
@@ -155,6 +173,50 @@ def _repositories(options: RegisterOptions, folders: Folders) -> Sequence[Reposi
     return [config for config in every if _fits(config) and config.scope not in {Scope.BUILT_IN, Scope.HOST}]
 
 
+_SECRETS_ELSEWHERE: Mapping[Tool, str] = MappingProxyType(
+    {
+        Tool.POETRY: "Poetry keeps secrets in the keyring: `poetry config http-basic.NAME USER`.",
+        Tool.UV: "uv takes it from UV_PUBLISH_TOKEN, or from the keyring: `publish-all login NAME`.",
+        Tool.PIP: "pip takes it from the keyring: `publish-all login NAME`.",
+    }
+)
+
+
+def _logins(
+    options: RegisterOptions, repositories: Sequence[RepositoryConfig], folders: Folders
+) -> Mapping[str, Credential | None]:
+    """The credential that an upload to each would use; None where there is none that can be kept."""
+    if options.tool in _SECRETS_ELSEWHERE:
+        msg = f"{options.tool.value} has no place for a secret in the file that repositories are written into"
+        raise UsageError(msg, hint=_SECRETS_ELSEWHERE[options.tool])
+    inside = search_pyproject(options.directory) is not None
+    connection = open_connection(
+        load_project(options.directory) if inside else None,
+        ConnectionOptions(
+            repositories=tuple(each.name for each in repositories),
+            auth="token",
+            around=replace(options.around, folders=folders),
+        ),
+        listener=ignore,
+    )
+    return {
+        each.name: connection.credentials.get(
+            CredentialRequest(
+                repository=each.name,
+                url=each.url or "",
+                project=None,
+                purpose=Purpose.UPLOAD,
+                username=each.username,
+            )
+        )
+        for each in repositories
+    }
+
+
+def _lacks(config: RepositoryConfig, logins: Mapping[str, Credential | None]) -> bool:
+    return config.name in logins and logins[config.name] is None
+
+
 def _fits(config: RepositoryConfig) -> bool:
     return config.kind is RepositoryKind.LEGACY and config.url is not None and "{" not in config.url
 
@@ -193,17 +255,22 @@ def _text(path: Path) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _poetry(text: str, config: RepositoryConfig) -> str:
+def _poetry(text: str, config: RepositoryConfig, login: Credential | None) -> str:
+    del login  # as for uv and pip: refused before
     return _with_table(text, ("repositories", config.name), {"url": config.url}, config)
 
 
-def _hatch(text: str, config: RepositoryConfig) -> str:
+def _hatch(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     user = {"user": config.username} if config.username else {}
+    if login is not None:
+        user = {"user": login.username, "auth": login.secret.reveal()}
     return _with_table(text, ("publish", "index", "repos", config.name), {"url": config.url, **user}, config)
 
 
-def _uv(text: str, config: RepositoryConfig) -> str:
+def _uv(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     import tomlkit
+
+    del login
 
     document = tomlkit.parse(text)
     for index in document.get("index", ()):
@@ -221,7 +288,8 @@ def _uv(text: str, config: RepositoryConfig) -> str:
     return tomlkit.dumps(document)
 
 
-def _pip(text: str, config: RepositoryConfig) -> str:
+def _pip(text: str, config: RepositoryConfig, login: Credential | None) -> str:
+    del login
     if config.index_url is None:
         msg = f"{config.name} has no index-url, so pip has nothing to read there"
         raise _LeftAloneError(msg)
@@ -231,16 +299,18 @@ def _pip(text: str, config: RepositoryConfig) -> str:
     return with_item(text, "global", "extra-index-url", config.index_url)
 
 
-def _pypirc(text: str, config: RepositoryConfig) -> str:
+def _pypirc(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     if has_section(text, config.name):
         _must_agree(value_of(text, config.name, "repository"), config)
         return text
     listed = with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi"))
     user = {"username": config.username} if config.username else {}
+    if login is not None:
+        user = {"username": login.username, "password": login.secret.reveal()}
     return with_section(listed, config.name, {"repository": config.url or "", **user})
 
 
-_EDITS: Mapping[Tool, Callable[[str, RepositoryConfig], str]] = MappingProxyType(
+_EDITS: Mapping[Tool, Callable[[str, RepositoryConfig, Credential | None], str]] = MappingProxyType(
     {Tool.POETRY: _poetry, Tool.HATCH: _hatch, Tool.UV: _uv, Tool.PIP: _pip, Tool.PYPIRC: _pypirc}
 )
 
