@@ -55,7 +55,8 @@ class RepositoriesResult:
 
 
 def list_repositories(options: RepositoriesOptions, *, listener: Listener = ignore) -> RepositoriesResult:
-    """All known repositories, and which credential each would be given. Nothing is asked over the network.
+    """All known repositories, and which credential each would be given. Nothing is minted or uploaded;
+    where trusted publishing is possible, a repository may be asked whether it offers it.
 
     Raises `ConfigurationError` when a configuration of ours is wrong.
     """
