@@ -26,7 +26,7 @@ from publish_all.commands.scaffold.choices import (
 )
 from publish_all.commands.scaffold.found import Found
 from publish_all.commands.scaffold.found import look as look_around
-from publish_all.commands.scaffold.github import MARK, github_workflow
+from publish_all.commands.scaffold.github import github_workflow, is_ours
 from publish_all.commands.scaffold.gitlab import gitlab_pipeline
 from publish_all.commands.scaffold.next_steps import Form, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
@@ -38,9 +38,10 @@ from publish_all.config.repositories import name_problem
 from publish_all.config.suggest import nearest
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
-from publish_all.version.static import asks_us
+from publish_all.version.static import asks_us, table
 
 WORKFLOW = "publish.yml"
+BESIDE = "publish-all.yml"
 GITLAB = ".gitlab-ci.yml"
 
 
@@ -98,21 +99,27 @@ class InitPlan:
 
 def look(options: InitOptions) -> Found:
     """What is there. Raises `ConfigurationError` where there is no project, or its file is wrong."""
-    return look_around(options.directory, around=options.around)
+    return look_around(options.directory, around=options.around, from_workflow=options.from_workflow)
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:
     """The answers that flags give, and for the others those that go with what is there. Raises `UsageError`."""
     stated = options.publish_to
-    publish_to, repositories = destinations(_usual_destinations(found) if stated is None else stated, found)
+    if stated is None and found.migration.destinations and not _states_destinations(found):
+        publish_to, repositories = found.migration.destinations, found.migration.repositories
+    else:
+        publish_to, repositories = destinations(
+            _usual_destinations(found) if stated is None else stated, found
+        )
     return Answers(
         publish_to=publish_to,
         repositories=repositories,
         version=_version(options, found),
         variants=found.variants,
         layout=found.layout,
+        include_base=found.migration.include_base,
         services=options.services if options.services is not None else (found.service or Service.GITHUB,),
-        triggers=options.triggers or (Trigger.RELEASE,),
+        triggers=options.triggers or found.migration.triggers or (Trigger.RELEASE,),
         tests=options.tests if options.tests is not None else found.tests,
         rehearse=True if options.rehearse is None else options.rehearse,
         split=True if options.split is None else options.split,
@@ -160,17 +167,15 @@ def _refuse_bad_name(name: str, url: str | None) -> None:
 
 
 def _usual_destinations(found: Found) -> tuple[str, ...]:
-    if "publish-to" in _own_table(found):
+    if _states_destinations(found):
         return found.config.publish_to
     if not found.config.private:
         return ("pypi",)
     return (found.known[0].name,) if found.known else ("github",)
 
 
-def _own_table(found: Found) -> Mapping[str, object]:
-    tool = found.pyproject.get("tool", {})
-    own = tool.get("publish-all", {}) if isinstance(tool, Mapping) else {}
-    return own if isinstance(own, Mapping) else {}
+def _states_destinations(found: Found) -> bool:
+    return "publish-to" in table(found.pyproject, "tool", "publish-all")
 
 
 def _version(options: InitOptions, found: Found) -> VersionChoice:
@@ -202,7 +207,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         return InitPlan(changes=(pyproject,), notes=found.notes + ((note,) if answers.services else ()))
     changes: list[Change] = [pyproject]
     forms: list[Form] = []
-    notes = [*found.notes]
+    notes = [*found.notes, *found.migration.notes]
     for service in answers.services:
         change, workflow, told = _ci_change(service, pipeline, found)
         changes.append(change)
@@ -238,13 +243,27 @@ def _ci_change(service: Service, pipeline: Pipeline, found: Found) -> tuple[Chan
     notes: tuple[str, ...] = ()
     match service:
         case Service.GITHUB:
-            path = found.repository / FOLDER / WORKFLOW
+            path, notes = _github_file(found)
             name, text = path.name, github_workflow(pipeline)
         case Service.GITLAB:
             path, notes = _gitlab_file(found)
             name, text = GITLAB, gitlab_pipeline(pipeline)
     change = Change(path=path, name=_shown(path, found), before=current(path), after=text)
     return change, name, notes
+
+
+def _github_file(found: Found) -> tuple[Path, tuple[str, ...]]:
+    """`publish.yml`; another name where one made by hand does more than ours would. And notes on those that stay."""
+    folder, made = found.repository / FOLDER, found.migration
+    path = folder / WORKFLOW
+    text = current(path)
+    if text is not None and not is_ours(text) and path not in made.replaceable:
+        path = folder / BESIDE
+    stay = [each for each in made.workflows if each != path]
+    return path, tuple(
+        f"{each.name} stays as it is, and publishes too: take out of it what {path.name} does now"
+        for each in stay
+    )
 
 
 def _gitlab_file(found: Found) -> tuple[Path, tuple[str, ...]]:
@@ -307,8 +326,3 @@ def carry_out(plan: InitPlan) -> None:
     """Write what has been shown. Raises `ConfigurationError` for a file that has changed since, or can't be written."""
     for change in plan.needed:
         write(change)
-
-
-def is_ours(text: str) -> bool:
-    """Whether a workflow was written by `init`."""
-    return text.startswith(MARK)

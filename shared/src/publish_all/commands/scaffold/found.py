@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Service
-from publish_all.commands.scaffold.test_commands import commands_of
+from publish_all.commands.scaffold.hand_made import variant_name
+from publish_all.commands.scaffold.migrate import Migration, read_migration
+from publish_all.commands.scaffold.testing import commands_of
 from publish_all.config.adopt import adopt
 from publish_all.config.github import GIT_SECONDS, link_of_remote
 from publish_all.config.hosts import host_repositories
 from publish_all.config.load import parse_toml, read_text, search_pyproject
-from publish_all.config.model import ProjectConfig, RepositoryKind
+from publish_all.config.model import ProjectConfig, RepositoryKind, empty
 from publish_all.config.parse import parse_project
 from publish_all.config.workflows import repository_root
 from publish_all.errors import ConfigurationError
@@ -30,7 +32,7 @@ class Found:
 
     `text` is the pyproject.toml as it is, empty where there is none. `known` are repositories that
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
-    remote, `service` whose it is, as far as that can be told.
+    remote, `service` whose it is, as far as that can be told. `migration` is what hand-made workflows do.
     """
 
     root: Path
@@ -39,11 +41,12 @@ class Found:
     config: ProjectConfig
     name: str | None
     variants: tuple[NewVariant, ...] = ()
-    layout: Mapping[str, str]
+    layout: Mapping[str, str] = field(default_factory=empty)
     known: tuple[NewRepository, ...] = ()
     service: Service | None = None
     link: str | None = None
     tests: tuple[str, ...] = ()
+    migration: Migration = field(default_factory=Migration)
     notes: tuple[str, ...] = ()
 
     @property
@@ -56,31 +59,42 @@ class Found:
         return self.config.pyproject
 
 
-def look(directory: Path, *, around: Surroundings) -> Found:
-    """Look around in and above `directory`. Raises `ConfigurationError` where there is no Python project."""
+def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = None) -> Found:
+    """Look around in and above `directory`.
+
+    Raises `ConfigurationError` where there is no Python project, and for a `from_workflow` that can't be read.
+    """
     root, text = _project(directory)
-    repository = repository_root(root)
     pyproject = parse_toml(text, root / "pyproject.toml")
     config = parse_project(pyproject, root=root, file="pyproject.toml")
-    name = project_name(pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root)
-    variants = () if config.variants else tuple(_variants(root))
-    layout, variants = _layout(root, pyproject, variants)
+    repository = repository_root(root)
     service, link = _remote(repository, around)
     known, notes = _known(config, around)
-    return Found(
+    found = Found(
         root=root,
         repository=repository,
         text=text,
         config=config,
-        name=name,
-        variants=variants,
-        layout=layout,
+        name=project_name(pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root),
         known=known,
         service=service,
         link=link,
         tests=commands_of(root, pyproject),
         notes=(*notes, *_notes(root, pyproject)),
     )
+    migration = read_migration(from_workflow, repository=repository, subfolder=found.subfolder, known=known)
+    return _with_variants(replace(found, migration=migration))
+
+
+def _with_variants(found: Found) -> Found:
+    """With the build variants that hand-made workflows build, else those whose files lie about."""
+    if found.config.variants:
+        return found
+    made = found.migration
+    if made.variants:
+        return replace(found, variants=made.variants, layout=made.layout)
+    layout, variants = _layout(found.root, found.pyproject, tuple(_variants(found.root)))
+    return replace(found, variants=variants, layout=layout)
 
 
 def _project(directory: Path) -> tuple[Path, str]:
@@ -103,8 +117,8 @@ def _variants(root: Path) -> Iterator[NewVariant]:
     beside = sorted(root.glob("pyproject[._-]*.toml"))
     inside = sorted(each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
     for path in (*beside, *inside):
-        variant = path.stem[len("pyproject") + 1 :] if path.parent == root else path.stem
-        found = _variant(path.relative_to(root).as_posix(), path, variant)
+        where = path.relative_to(root).as_posix()
+        found = _variant(where, path, variant_name(where))
         if found is not None:
             yield found
 

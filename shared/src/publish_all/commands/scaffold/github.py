@@ -39,6 +39,11 @@ def github_workflow(pipeline: Pipeline) -> str:
     return "\n".join(parts) + "\n" + jobs + "\n"
 
 
+def is_ours(text: str) -> bool:
+    """Whether a workflow or pipeline was written by `init`."""
+    return text.startswith(MARK)
+
+
 def _triggers(pipeline: Pipeline) -> str:
     lines = ["on:"]
     if Trigger.RELEASE in pipeline.triggers:

@@ -18,10 +18,10 @@ def _commands(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
     if (root / "noxfile.py").is_file():
         yield "uvx nox"
         return
-    if (root / "tox.ini").is_file() or table(pyproject, "tool", "tox"):
+    if (root / "tox.ini").is_file() or "tox" in table(pyproject, "tool"):
         yield "uvx tox run"
         return
-    if table(pyproject, "tool", "ruff") or (root / "ruff.toml").is_file():
+    if "ruff" in table(pyproject, "tool") or (root / "ruff.toml").is_file():
         yield "uvx ruff check ."
     if any((root / each).is_dir() for each in ("tests", "test")):
         yield from _pytest(root, pyproject)

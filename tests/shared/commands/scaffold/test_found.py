@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from publish_all.commands.context import Surroundings
+from publish_all.commands.scaffold.choices import NewVariant, Service
+from publish_all.commands.scaffold.found import look
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.errors import ConfigurationError
+
+POETRY = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+
+
+@pytest.fixture
+def looking(tmp_path):
+    hosts = HostFolders(
+        **{name: tmp_path / "home" / name for name in ("poetry", "hatch", "uv", "pdm", "pypirc")}
+    )
+    folders = Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts)
+
+    def run(files, *, remote="", folder="", pypirc=""):
+        root = tmp_path / "repository"
+        (root / ".git").mkdir(parents=True)
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        if pypirc:
+            hosts.pypirc.parent.mkdir()
+            hosts.pypirc.write_text(pypirc)
+
+        def git(command, *, cwd, timeout):
+            assert command == ["git", "remote", "get-url", "origin"]
+            return CompletedProcess(command, 0 if remote else 2, remote + "\n", "")
+
+        around = Surroundings(environment={}, home=tmp_path, run=git, folders=folders)
+        return look(root / folder, around=around)
+
+    return run
+
+
+def full(name, packages=""):
+    return f'[tool.poetry]\nname = "{name}"\n{packages}\n{POETRY}'
+
+
+def test_tells_where_the_project_is_and_whose(looking):
+    found = looking(
+        {"python/pyproject.toml": '[project]\nname = "demo"\n'},
+        remote="git@github.com:sep/kindling.git",
+        folder="python",
+    )
+    assert (found.name, found.subfolder, found.link) == ("demo", "python", "sep/kindling")
+    assert found.service is Service.GITHUB
+
+
+@pytest.mark.parametrize(
+    ("remote", "files", "service", "link"),
+    [
+        ("https://gitlab.com/group/sub/demo.git", {}, Service.GITLAB, "group/sub/demo"),
+        ("git@gitlab.corp.example:group/demo.git", {}, Service.GITLAB, "group/demo"),
+        ("", {".gitlab-ci.yml": ""}, Service.GITLAB, None),
+        ("", {".github/workflows/ci.yml": "jobs: {}\n"}, Service.GITHUB, None),
+        ("https://bitbucket.org/a/b", {}, None, None),
+    ],
+)
+def test_tells_whose_ci_it_is(looking, remote, files, service, link):
+    found = looking({"pyproject.toml": "", **files}, remote=remote)
+    assert (found.service, found.link) == (service, link)
+
+
+def test_finds_full_pyprojects_of_variants(looking):
+    found = looking(
+        {
+            "pyproject.toml": '[project]\nname = "demo"\n',
+            "build-configs/spark.toml": full("demo-spark"),
+            "build-configs/settings.toml": "a = 1\n",
+            "build-configs/broken.toml": "a = \n",
+            "other/pyproject.toml": full("other"),
+            "pyproject.fabric.toml": full("demo-fabric"),
+        }
+    )
+    assert found.variants == (
+        NewVariant(name="fabric", project="demo-fabric", pyproject="pyproject.fabric.toml"),
+        NewVariant(name="spark", project="demo-spark", pyproject="build-configs/spark.toml"),
+    )
+
+
+def test_guesses_the_layout_that_a_loop_made(looking):
+    copied = 'packages = [{ include = "demo" }]'
+    files = {
+        "pyproject.toml": '[tool.poetry]\nname = "demo"\npackages = [{ include = "demo", from = "packages" }]\n',
+        "packages/demo/__init__.py": "",
+        "configs/a.toml": full("demo-a", copied),
+        "configs/b.toml": full("demo-b", copied),
+    }
+    found = looking(files)
+    assert found.layout == {"packages/demo": "demo"}
+    assert [each.layout for each in found.variants] == [{}, {}]
+
+
+def test_layouts_that_differ_are_those_of_the_variants(looking):
+    found = looking(
+        {
+            "pyproject.toml": '[tool.poetry]\nname = "demo"\npackages = [{ include = "demo", from = "packages" }]\n',
+            "configs/a.toml": full("demo-a", 'packages = [{ include = "demo" }]'),
+            "configs/b.toml": full("demo-b", 'packages = [{ include = "demo", from = "packages" }]'),
+            "packages/demo/__init__.py": "",
+        }
+    )
+    assert found.layout == {}
+    assert [each.layout for each in found.variants] == [{"packages/demo": "demo"}, {}]
+
+
+def test_variants_that_are_configured_are_not_found_again(looking):
+    found = looking(
+        {
+            "pyproject.toml": '[project]\nname = "demo"\n[tool.publish-all.variants.a]\npyproject = "configs/a.toml"\n',
+            "configs/a.toml": full("demo-a"),
+        }
+    )
+    assert found.variants == ()
+
+
+def test_knows_the_repositories_of_other_tools_with_the_index_of_poetry(looking):
+    found = looking(
+        {
+            "pyproject.toml": '[tool.poetry]\nname = "demo"\n[[tool.poetry.source]]\nname = "corp"\n'
+            'url = "https://pypi.corp.example/simple/"\n'
+        },
+        pypirc="[distutils]\nindex-servers = corp\n[corp]\nrepository = https://pypi.corp.example/legacy/\n"
+        "username = bob\npassword = hunter2\n",
+    )
+    (corp,) = found.known
+    assert (corp.name, corp.url) == ("corp", "https://pypi.corp.example/legacy/")
+    assert corp.index_url == "https://pypi.corp.example/simple/"
+    assert "hunter2" not in repr(found)
+
+
+def test_a_project_may_have_no_pyproject(looking):
+    found = looking({"setup.py": "from setuptools import setup\nsetup(name='demo')\n"})
+    assert (found.name, found.text) == ("demo", "")
+    assert "there is no pyproject.toml" in found.notes[0]
+
+
+def test_no_project_at_all_is_an_error(looking):
+    with pytest.raises(ConfigurationError, match="there is no Python project"):
+        looking({"README.md": ""})
+
+
+def test_a_git_that_is_not_there_tells_nothing(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n')
+
+    def absent(*_arguments, **_keywords):
+        raise FileNotFoundError
+
+    around = Surroundings(environment={}, home=Path(tmp_path), run=absent)
+    assert look(tmp_path, around=around).link is None

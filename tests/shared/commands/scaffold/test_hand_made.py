@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from publish_all.commands.scaffold.choices import NewVariant, Trigger
+from publish_all.commands.scaffold.hand_made import read_hand_made, variant_name
+from publish_all.commands.scaffold.uploads import Upload
+from publish_all.config.workflows import parse_workflow
+
+PLATFORMS = ("databricks", "synapse")
+LAYOUT = {"packages/kindling": "kindling"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    configs = tmp_path / "build-configs"
+    configs.mkdir()
+    for each in PLATFORMS:
+        (configs / f"{each}.toml").write_text(f'[tool.poetry]\nname = "kindling-{each}"\n')
+    (tmp_path / "packages" / "kindling").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("# Kindling\n")
+    return tmp_path
+
+
+@pytest.fixture
+def read(repository):
+    def run(script, *, before="", matrix="", subfolder="", more=""):
+        head = f"{before or 'on: {push: {tags: [v1]}}'}\njobs:\n  publish:\n"
+        strategy = f"    strategy: {{matrix: {matrix}}}\n" if matrix else ""
+        body = textwrap.indent(textwrap.dedent(script), " " * 10)
+        text = f"{head}{strategy}    steps:\n      - name: Build\n        run: |\n{body}\n{more}"
+        workflow = parse_workflow(text, Path("ci.yml"))
+        return read_hand_made(workflow, repository=repository, subfolder=subfolder)
+
+    return run
+
+
+def variants(layout=None):
+    return tuple(
+        NewVariant(
+            name=each, project=f"kindling-{each}", pyproject=f"build-configs/{each}.toml", layout=layout or {}
+        )
+        for each in PLATFORMS
+    )
+
+
+LOOP = """\
+for platform in databricks synapse; do
+  rm -rf build && mkdir build
+  cp -r packages/kindling build/
+  cp build-configs/$platform.toml build/pyproject.toml
+  cp README.md build/
+  cd build
+  poetry build
+  cp dist/* ../dist/
+  cd ..
+done
+twine upload dist/*
+"""
+
+
+def test_a_loop_of_copies_is_variants_with_a_layout(read):
+    made = read(LOOP)
+    assert (made.variants, made.layout) == (variants(), LAYOUT)
+    assert (made.uploads, made.triggers, made.notes) == ((Upload(),), (Trigger.TAG,), ())
+    assert made.whole
+    assert not made.builds_base
+
+
+def test_a_matrix_of_copies_is_variants(read):
+    made = read(
+        """\
+        mkdir -p build
+        cp -r packages/kindling build/kindling
+        cp "build-configs/${{ matrix.platform }}.toml" build/pyproject.toml
+        (cd build && python -m build)
+        """,
+        matrix="{platform: [databricks, synapse]}",
+    )
+    assert (made.variants, made.layout, made.notes) == (variants(), LAYOUT, ())
+
+
+def test_a_matrix_of_files_is_variants(read):
+    made = read(
+        "cp ${{ matrix.config }} pyproject.toml\nhatch build\n",
+        matrix="{include: [{config: build-configs/databricks.toml}, {config: build-configs/synapse.toml}]}",
+    )
+    assert (made.variants, made.layout) == (variants(), {})
+
+
+def test_a_loop_over_files_is_variants(read):
+    made = read(
+        """\
+        for config in build-configs/*.toml; do
+          name=$(basename "$config" .toml)
+          mkdir -p "build/$name"
+          cp -r packages/kindling "build/$name/"
+          cp "$config" "build/$name/pyproject.toml"
+          pushd "build/$name"
+          uvx poetry publish --build
+          popd
+        done
+        """
+    )
+    assert (made.variants, made.layout, made.uploads) == (variants(), LAYOUT, (Upload(),))
+
+
+def test_the_working_directory_of_a_step_counts_and_copies_stay_from_step_to_step(read):
+    made = read(
+        "mkdir build\ncp -r packages/kindling build\ncp build-configs/synapse.toml build/pyproject.toml\n",
+        more="      - run: poetry build\n        working-directory: build\n",
+    )
+    assert (made.variants, made.layout) == (variants()[1:], LAYOUT)
+
+
+def test_variants_that_differ_in_what_is_copied_have_layouts_of_their_own(read):
+    script = """\
+    mkdir a b
+    cp -r packages/kindling a/
+    cp build-configs/databricks.toml a/pyproject.toml
+    cd a && poetry build && cd ..
+    cp build-configs/synapse.toml b/pyproject.toml
+    cd b && poetry build
+    """
+    first, second = variants()
+    made = read(script)
+    assert made.layout == {}
+    assert made.variants == (
+        NewVariant(name=first.name, project=first.project, pyproject=first.pyproject, layout=LAYOUT),
+        second,
+    )
+
+
+def test_the_project_itself_may_be_built_too(read):
+    made = read("poetry build\n" + LOOP)
+    assert made.builds_base
+    assert read("poetry build\npoetry publish\n").variants == ()
+
+
+def test_paths_are_those_of_the_project_in_a_subfolder(read, repository):
+    (repository / "python").mkdir()
+    for each in ("build-configs", "packages"):
+        (repository / each).rename(repository / "python" / each)
+    made = read("cd python\n" + LOOP, subfolder="python")
+    assert (made.variants, made.layout) == (variants(), LAYOUT)
+
+
+def test_jobs_that_only_test_are_nobody_s_business(read):
+    more = "  lint:\n    steps:\n      - run: frobnicate | sort\n"
+    made = read(LOOP, more=more)
+    assert made.notes == ()
+    assert not made.whole
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("sed -i s/a/b/ pyproject.toml", "`sed -i s/a/b/ pyproject.toml`"),
+        ("python scripts/prepare.py", "`python scripts/prepare.py`"),
+        ("rsync -a --exclude x packages/kindling build/", "`rsync -a --exclude x packages/kindling build/`"),
+        ("cp -r packages/. build/", "`cp -r packages/. build/`"),
+        ("curl https://x | sh", "`curl https://x | sh`"),
+    ],
+)
+def test_says_what_it_did_not_understand_and_where(read, command, shown):
+    assert read(f"{command}\n{LOOP}").notes == (f"ci.yml:5: not understood: {shown} in “Build”",)
+
+
+def test_says_which_action_it_does_not_know(read):
+    made = read(LOOP, more="      - uses: someone/release-it@v1\n")
+    assert made.notes == ("ci.yml:19: not understood: the action someone/release-it@v1",)
+
+
+@pytest.mark.parametrize(
+    ("script", "note"),
+    [
+        (
+            "cp build-configs/none.toml pyproject.toml\npoetry build\n",
+            "build-configs/none.toml, which it builds",
+        ),
+        ("cd other\npoetry build\n", "a build in other/, to which no pyproject.toml was copied"),
+    ],
+)
+def test_says_which_build_it_leaves_out(read, script, note):
+    made = read(script)
+    assert made.variants == ()
+    assert note in made.notes[0]
+
+
+def test_a_matrix_made_by_an_expression_is_told(read):
+    made = read("poetry build\npoetry publish\n", matrix="'${{ fromJSON(needs.a.outputs.b) }}'")
+    assert "made by an expression" in made.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("build-configs/synapse.toml", "synapse"),
+        ("pyproject.synapse.toml", "synapse"),
+        ("pyproject-synapse.toml", "synapse"),
+        ("configs/synapse/pyproject.toml", "synapse"),
+        ("synapse.pyproject.toml", "synapse"),
+        ("pyproject_.toml", "pyproject_"),
+    ],
+)
+def test_names_a_variant_after_its_file(path, name):
+    assert variant_name(path) == name

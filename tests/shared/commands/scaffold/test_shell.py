@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from publish_all.commands.scaffold.shell import commands_of
+
+
+def words(script, variables=None, glob=lambda _: ()):
+    return [each.words for each in commands_of(script, variables=variables or {}, glob=glob)]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (
+            "cp -r a build/ && cd build; poetry build",
+            [("cp", "-r", "a", "build/"), ("cd", "build"), ("poetry", "build")],
+        ),
+        ("# a comment\necho 'a b'  # more\n\n", [("echo", "a b")]),
+        (
+            "twine upload \\\n  -r corp \\\n  dist/*\nls",
+            [("twine", "upload", "-r", "corp", "dist/*"), ("ls",)],
+        ),
+        ("a || b", [("a",), ("b",)]),
+        ("ls > log 2>&1", [("ls",)]),
+        ("(cd build && ls)", [("(",), ("cd", "build"), ("ls",), (")",)]),
+        ("", []),
+    ],
+)
+def test_gives_simple_commands_in_order(script, expected):
+    assert words(script) == expected
+
+
+def test_knows_variables():
+    script = 'p=synapse\nexport CONFIG="build-configs/$p.toml"\ncp ${CONFIG} $HOME/x\nX=1 run $given'
+    assert words(script, {"given": "it"}) == [("cp", "build-configs/synapse.toml", "$HOME/x"), ("run", "it")]
+
+
+def test_unrolls_loops():
+    script = "for p in synapse fabric; do\n  cp build-configs/$p.toml build/\ndone\nls"
+    assert words(script) == [
+        ("cp", "build-configs/synapse.toml", "build/"),
+        ("cp", "build-configs/fabric.toml", "build/"),
+        ("ls",),
+    ]
+
+
+def test_unrolls_loops_in_loops_over_lists_in_variables():
+    script = 'ALL="a b"\nfor x in $ALL; do for y in 1 2; do echo $x$y; done; done'
+    assert words(script) == [("echo", each) for each in ("a1", "a2", "b1", "b2")]
+
+
+@pytest.mark.parametrize(
+    "name", ['$(basename "$f" .toml)', "$(basename $f .toml)", "${f##*/}", "${f%.toml}", "${f%.*}"]
+)
+def test_loops_over_files_and_takes_their_names_apart(name):
+    script = f"for f in configs/*.toml; do n={name}; echo $n; done"
+    expected = {"${f##*/}": "x.toml", "${f%.toml}": "configs/x", "${f%.*}": "configs/x"}.get(name, "x")
+    assert words(script, glob=lambda text: ("configs/x.toml",) if "*" in text else ()) == [("echo", expected)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["cat a | sort", "while read x; do ls; done", "if [ -f a ]; then ls; fi", "cat <<EOF", "echo 'open"],
+)
+def test_says_what_is_not_simple(script):
+    assert not commands_of(script, variables={})[0].plain
+
+
+def test_goes_into_a_condition():
+    assert words("if [ -f a ]\nthen\n  poetry build\nfi\nls")[1:] == [("poetry", "build"), ("ls",)]
+
+
+def test_tells_lines():
+    found = commands_of("\nls\na \\\n  b\nc\n", variables={})
+    assert [(each.text, each.line) for each in found] == [("ls", 2), ("a b", 3), ("c", 5)]
+
+
+def test_a_script_that_never_ends_is_cut():
+    script = "".join(f"for x{n} in {'1 ' * 50}; do " for n in range(3)) + "ls; " + "done; " * 3
+    assert len(commands_of(script, variables={})) == 1000

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from publish_all._toml import loads
+from publish_all.commands.scaffold.testing import commands_of
+
+HATCH = '[build-system]\nbuild-backend = "hatchling.build"\n'
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "files", "expected"),
+    [
+        ("", (), ()),
+        ("", ("tests/",), ("uvx --with . pytest",)),
+        ("[tool.ruff]\n", (), ("uvx ruff check .",)),
+        (HATCH, ("test/", "ruff.toml"), ("uvx ruff check .", "uvx hatch test")),
+        ("[tool.poetry]\nname = 'x'\n", ("tests/",), ("uvx poetry install", "uvx poetry run pytest")),
+        (HATCH, ("tests/", "uv.lock"), ("uv run --locked pytest",)),
+        ("", ("tests/", "noxfile.py"), ("uvx nox",)),
+        ("[tool.tox]\nenv_list = []\n", ("tests/",), ("uvx tox run",)),
+    ],
+)
+def test_guesses_how_a_project_is_tested(tmp_path, pyproject, files, expected):
+    for each in files:
+        path = tmp_path / each
+        path.mkdir() if each.endswith("/") else path.write_text("")
+    assert commands_of(tmp_path, loads(pyproject)) == expected
