@@ -77,10 +77,13 @@ def _environments(pipeline: Pipeline, service: Service, link: str | None) -> Ite
             )
         return
     yield Form(
-        title="GitHub: the environments " + ", ".join(names),
+        title="GitHub: the environments of the jobs",
         url=f"https://github.com/{link or f'{UNKNOWN}/{UNKNOWN}'}/settings/environments",
         why="Name reviewers for those of PyPI, and allow the branches and tags that you release from.",
-        fields=tuple((f"Secret of {each}", f"{variable(each)}_TOKEN") for each in _with_tokens(pipeline)),
+        fields=(
+            *(("Environment", each) for each in names),
+            *((f"Secret of {each}", f"{variable(each)}_TOKEN") for each in _with_tokens(pipeline)),
+        ),
     )
 
 
