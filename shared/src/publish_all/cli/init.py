@@ -25,6 +25,7 @@ from publish_all.commands.init import (
     plan_init,
     suggest,
     version_from,
+    without_variants,
 )
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.commands.scaffold.found import Found
@@ -221,7 +222,7 @@ class _Interview:
         files = ", ".join(each.pyproject for each in answers.variants)
         if self._ask.confirm(f"Build variants from {files}?", default=True):
             return answers
-        return replace(answers, variants=(), layout={})
+        return without_variants(answers)
 
     def _services(self, answers: Answers) -> Answers:
         if self._options.services is not None:

@@ -145,9 +145,10 @@ def destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...], 
             names_known = (*BUILT_IN, *found.config.repositories, *(other.name for other in found.known))
             meant = nearest(name, names_known)
             msg = f"there is no repository {name!r}"
-            raise UsageError(
-                msg, hint=f"Did you mean {meant!r}?" if meant else f"State its upload URL: {name}=https://…"
+            hint = (
+                f"Known are {', '.join(names_known)}. For another one, state its upload URL: {name}=https://…"
             )
+            raise UsageError(msg, hint=f"Did you mean {meant!r}?" if meant else hint)
         if name not in names:
             names.append(name)
     return tuple(names), tuple(new)
@@ -196,6 +197,13 @@ def version_from(
         msg = "no Python file of the project says __version__"
         raise UsageError(msg, hint='Write __version__ = "0.1.0" into its __init__.py first.')
     return made
+
+
+def without_variants(answers: Answers) -> Answers:
+    """The answers for the project alone: files of variants are not kept in step either."""
+    sync = tuple(each for each in answers.version.sync if not each.endswith(".toml"))
+    version = replace(answers.version, sync=sync)
+    return replace(answers, version=version, variants=(), layout=empty(), include_base=False)
 
 
 def plan_init(answers: Answers, found: Found) -> InitPlan:

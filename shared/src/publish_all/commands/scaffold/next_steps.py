@@ -79,7 +79,7 @@ def _environments(pipeline: Pipeline, service: Service, link: str | None) -> Ite
     yield Form(
         title="GitHub: the environments of the jobs",
         url=f"https://github.com/{link or f'{UNKNOWN}/{UNKNOWN}'}/settings/environments",
-        why="Name reviewers for those of PyPI, and allow the branches and tags that you release from.",
+        why="Name reviewers for those of PyPI, and allow only what you release from.",
         fields=(
             *(("Environment", each) for each in names),
             *((f"Secret of {each}", f"{variable(each)}_TOKEN") for each in _with_tokens(pipeline)),

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from subprocess import CompletedProcess
+
+import pytest
+
+from publish_all._toml import loads
+from publish_all.commands.context import Surroundings
+from publish_all.commands.init import InitOptions, carry_out, destinations, look, plan_init, suggest
+from publish_all.commands.scaffold.choices import Service, Trigger
+from publish_all.config.folders import Folders, HostFolders
+from publish_all.config.model import VersionSource
+from publish_all.errors import ConfigurationError, UsageError
+
+HATCH = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+version = "1.0"
+"""
+CORP = "https://pypi.corp.example/legacy/"
+HAND_MADE = f"""\
+on: {{push: {{tags: ["v*"]}}}}
+jobs:
+  publish:
+    steps:
+      - run: twine upload --repository-url {CORP} dist/*
+"""
+
+
+class Project:
+    """A project in a git repository, and what `init` makes of it."""
+
+    def __init__(self, root, around):
+        self.root = root
+        self._around = around
+
+    def add(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def planned(self, **options):
+        found = look(made := InitOptions(directory=self.root, around=self._around, **options))
+        return plan_init(suggest(made, found), found)
+
+    def suggested(self, **options):
+        found = look(made := InitOptions(directory=self.root, around=self._around, **options))
+        return suggest(made, found)
+
+
+@pytest.fixture
+def project(tmp_path):
+    hosts = HostFolders(
+        **{name: tmp_path / "home" / name for name in ("poetry", "hatch", "uv", "pdm", "pypirc")}
+    )
+    folders = Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts)
+
+    def git(command, **_):
+        return CompletedProcess(command, 0, "https://github.com/sep/demo\n", "")
+
+    made = Project(tmp_path / "demo", Surroundings(environment={}, home=tmp_path, run=git, folders=folders))
+    made.add(".git/HEAD", "")
+    made.add("pyproject.toml", HATCH)
+    return made
+
+
+def ours(plan):
+    return loads(plan.changes[0].after)["tool"]["publish-all"]
+
+
+def test_what_goes_without_saying(project):
+    answers = project.suggested()
+    assert (answers.publish_to, answers.services, answers.triggers) == (
+        ("pypi",),
+        (Service.GITHUB,),
+        (Trigger.RELEASE,),
+    )
+    assert answers.rehearse
+    assert answers.split
+
+
+def test_plans_the_configuration_a_workflow_and_the_forms(project):
+    plan = project.planned()
+    assert [(each.name, each.verb) for each in plan.changes] == [
+        ("pyproject.toml", "change"),
+        (".github/workflows/publish.yml", "create"),
+    ]
+    assert ours(plan) == {"publish-to": ["pypi"]}
+    assert plan.forms[0].fields[:2] == (("PyPI Project Name", "demo"), ("Owner", "sep"))
+    assert not (project.root / ".github").exists()
+
+
+def test_carries_out_what_was_planned_and_then_has_nothing_to_do(project):
+    carry_out(project.planned(version_source=VersionSource.GIT))
+    assert 'source = "git"' in (project.root / "pyproject.toml").read_text()
+    assert (project.root / ".github/workflows/publish.yml").is_file()
+    assert project.planned().needed == ()
+
+
+def test_a_file_that_changes_between_the_diff_and_the_answer_is_left_alone(project):
+    plan = project.planned()
+    project.add("pyproject.toml", HATCH + "\n")
+    with pytest.raises(ConfigurationError, match="has changed meanwhile"):
+        carry_out(plan)
+    assert not (project.root / ".github").exists()
+
+
+def test_flags_take_the_place_of_what_was_found(project):
+    plan = project.planned(
+        publish_to=(f"corp={CORP}", "main"),
+        services=(Service.GITLAB,),
+        tests=("make test",),
+        tag_prefix="demo-v",
+        version_source=VersionSource.GIT,
+        rehearse=False,
+    )
+    assert ours(plan) == {
+        "publish-to": ["corp", "pypi"],
+        "repositories": {"corp": {"url": CORP}},
+        "version": {"source": "git", "tag-prefix": "demo-v"},
+    }
+    pipeline = plan.changes[1]
+    assert pipeline.name == ".gitlab-ci.yml"
+    assert "'make test'" in pipeline.after
+    assert "/^demo" in pipeline.after
+    assert "testpypi" not in pipeline.after
+
+
+@pytest.mark.parametrize(
+    ("stated", "problem"),
+    [
+        ("pipy", "there is no repository 'pipy'"),
+        ("corp", "there is no repository 'corp'"),
+        ("corp=ftp://x", "the destination 'corp'"),
+        ("pypi=https://x.example/", "can't change its URL"),
+        ("a b", "can't name a repository"),
+    ],
+)
+def test_a_destination_that_is_none_is_an_error_that_says_what_to_write(project, stated, problem):
+    with pytest.raises(UsageError, match=problem):
+        project.suggested(publish_to=(stated,))
+
+
+def test_a_near_name_is_suggested(project):
+    found = look(InitOptions(directory=project.root))
+    with pytest.raises(UsageError) as caught:
+        destinations(["githib"], found)
+    assert caught.value.hint == "Did you mean 'github'?"
+
+
+def test_a_private_project_does_not_go_to_pypi(project):
+    project.add("pyproject.toml", HATCH + 'classifiers = ["Private :: Do Not Upload"]\n')
+    assert project.suggested().publish_to == ("github",)
+
+
+def test_a_folder_of_this_machine_needs_no_ci(project):
+    plan = project.planned(publish_to=("local",))
+    assert [each.name for each in plan.changes] == ["pyproject.toml"]
+    assert "no CI is written" in plan.notes[0]
+    assert plan.forms == ()
+
+
+def test_an_attribute_that_is_nowhere_is_an_error(project):
+    with pytest.raises(UsageError, match="no Python file of the project says __version__"):
+        project.suggested(version_source=VersionSource.ATTRIBUTE)
+
+
+def test_what_a_hand_made_workflow_does_goes_without_saying(project):
+    project.add(".github/workflows/ci.yml", HAND_MADE)
+    answers = project.suggested()
+    assert (answers.publish_to, answers.triggers) == (("corp",), (Trigger.TAG,))
+    plan = project.planned()
+    assert ours(plan)["repositories"] == {"corp": {"url": CORP}}
+    assert (
+        plan.notes[-1] == "ci.yml stays as it is, and publishes too: take out of it what publish.yml does now"
+    )
+
+
+def test_a_hand_made_publish_yml_that_is_understood_is_replaced(project):
+    project.add(".github/workflows/publish.yml", HAND_MADE)
+    change = project.planned().changes[1]
+    assert (change.name, change.before) == (".github/workflows/publish.yml", HAND_MADE)
+
+
+@pytest.mark.parametrize(
+    "more", ["      - run: ./announce.sh\n", "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n"]
+)
+def test_a_hand_made_publish_yml_that_does_more_stays(project, more):
+    project.add(".github/workflows/publish.yml", HAND_MADE + more)
+    plan = project.planned()
+    assert plan.changes[1].name == ".github/workflows/publish-all.yml"
+    assert "publish.yml stays as it is" in plan.notes[-1]
+
+
+def test_a_hand_made_gitlab_pipeline_stays_and_is_to_include_ours(project):
+    project.add(".gitlab-ci.yml", "build: {script: make}\n")
+    plan = project.planned(services=(Service.GITLAB,))
+    assert plan.changes[1].name == ".gitlab/publish.yml"
+    assert "include" in plan.notes[-1]
+    assert dict(plan.forms[0].fields)["Top-level pipeline file path"] == ".gitlab-ci.yml"
+
+
+def test_configured_variants_are_what_is_published(project):
+    project.add(
+        "pyproject.toml",
+        HATCH + "[tool.publish-all]\npublish-to = ['pypi', 'github']\ninclude-base = true\n"
+        "[tool.publish-all.variants.a]\nname = 'Demo_A'\n[tool.publish-all.variants.b]\npublish-to = ['github']\n",
+    )
+    plan = project.planned()
+    assert not plan.changes[0].needed
+    projects = [value for form in plan.forms for label, value in form.fields if label == "PyPI Project Name"]
+    assert projects == ["demo", "demo-a", "demo", "demo-a"]
