@@ -211,6 +211,14 @@ def test_configured_variants_are_what_is_published(project):
         "[tool.publish-all.variants.a]\nname = 'Demo_A'\n[tool.publish-all.variants.b]\npublish-to = ['github']\n",
     )
     plan = project.planned()
-    assert not plan.changes[0].needed
+    assert plan.changes[0].after == plan.changes[0].before + (
+        '\n[tool.hatch.build.targets.variants]\ndependencies = ["publish-all"]\n'
+    )
     projects = [value for form in plan.forms for label, value in form.fields if label == "PyPI Project Name"]
     assert projects == ["demo", "demo-a", "demo", "demo-a"]
+
+
+def test_in_poetry_the_plugin_is_declared_for_all_who_use_the_project(project):
+    plan = project.planned(in_poetry=True)
+    (plugin,) = loads(plan.changes[0].after)["tool"]["poetry"]["requires-plugins"]
+    assert plugin == "poetry-publish-all"

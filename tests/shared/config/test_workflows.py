@@ -48,6 +48,7 @@ jobs:
     assert checkout.action == "actions/checkout"
     assert checkout.inputs == {"fetch-depth": "0", "persist-credentials": "false"}
     assert (build.title, build.run, build.env, build.line) == ("Build", "poetry build\n", {"KEY": "1"}, 19)
+    assert (checkout.run_line, build.run_line) == (0, 21)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -105,12 +106,12 @@ Examples:
         self.check_format()
         options = self._init_options()
         found = look(options)
+        self._tell((*found.notes, *found.migration.notes), reporter)
         answers = suggest(options, found)
         if self.can_ask:
             answers = _Interview(Questions(self.io), options, found).held(answers)
         plan = plan_init(answers, found)
-        for note in plan.notes:
-            reporter.listener(Note(message=note))
+        self._tell(plan.notes, reporter)
         self._show_changes(plan, reporter)
         if self._may_write(plan):
             carry_out(plan)
@@ -120,6 +121,10 @@ Examples:
             reporter.listener(Note(message="nothing was written"))
         self._show_result(plan, reporter)
         return 0
+
+    def _tell(self, notes: Iterable[str], reporter: Reporter) -> None:
+        for note in notes:
+            reporter.listener(Note(message=note))
 
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -138,6 +143,7 @@ Examples:
             split=False if self.option("no-split") else None,
             new_projects=False if self.option("existing-projects") else None,
             from_workflow=self._from_workflow(),
+            in_poetry=getattr(self.application, "project_directory", None) is not None,
         )
 
     def _from_workflow(self) -> Path | None:
@@ -194,12 +200,15 @@ class _Interview:
         known = ["pypi", "testpypi", "github", "local", *self._found.config.repositories]
         known += [each.name for each in self._found.known]
         question = f"Publish to ({', '.join(known)}, or NAME=URL)"
+        usual = " ".join(answers.publish_to)
 
         def read(text: str) -> Answers:
+            if text == usual:
+                return answers
             names, new = destinations(text.replace(",", " ").split(), self._found)
             return replace(answers, publish_to=names, repositories=new)
 
-        return self._ask.parsed(question, " ".join(answers.publish_to), read)
+        return self._ask.parsed(question, usual, read)
 
     def _version(self, answers: Answers) -> Answers:
         if self._options.version_source is not None:

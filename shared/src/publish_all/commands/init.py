@@ -6,7 +6,7 @@ makes the changes, which are shown; `carry_out` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from publish_all.config.repositories import name_problem
 from publish_all.config.suggest import nearest
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
-from publish_all.version.static import asks_us, table
+from publish_all.version.static import asks_us, backend_of, table
 
 WORKFLOW = "publish.yml"
 BESIDE = "publish-all.yml"
@@ -50,6 +50,7 @@ class InitOptions:
     """What the command line states; None is for what it leaves open.
 
     An entry of `publish_to` is a repository's name, or NAME=URL. `services` empty writes no CI.
+    `in_poetry` declares our plugin for all who use the project with Poetry.
     """
 
     directory: Path
@@ -63,6 +64,7 @@ class InitOptions:
     split: bool | None = None
     new_projects: bool | None = None
     from_workflow: Path | None = None
+    in_poetry: bool = False
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -82,11 +84,12 @@ class Answers:
     rehearse: bool = True
     split: bool = True
     new_projects: bool = True
+    declare_plugin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InitPlan:
-    """The changes in the order in which they are written, what to tell, and what to do on web pages."""
+    """The changes in the order in which they are written, what to tell of them, and what to do on web pages."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
@@ -124,6 +127,7 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         rehearse=True if options.rehearse is None else options.rehearse,
         split=True if options.split is None else options.split,
         new_projects=True if options.new_projects is None else options.new_projects,
+        declare_plugin=options.in_poetry,
     )
 
 
@@ -212,10 +216,10 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
     pipeline = pipeline_of(answers, found)
     if not pipeline.publish_to:
         note = "no CI is written: nothing is published to from there but a folder of this machine"
-        return InitPlan(changes=(pyproject,), notes=found.notes + ((note,) if answers.services else ()))
+        return InitPlan(changes=(pyproject,), notes=(note,) if answers.services else ())
     changes: list[Change] = [pyproject]
     forms: list[Form] = []
-    notes = [*found.notes, *found.migration.notes]
+    notes: list[str] = []
     for service in answers.services:
         change, workflow, told = _ci_change(service, pipeline, found)
         changes.append(change)
@@ -240,10 +244,19 @@ def _pyproject_change(answers: Answers, found: Found) -> Change:
         variants=answers.variants,
         layout=answers.layout,
         include_base=answers.include_base,
+        host_tables=dict(_host_tables(answers, found)),
     )
     path = found.root / "pyproject.toml"
     before = found.text if path.is_file() else None
     return Change(path=path, name=_shown(path, found), before=before, after=after)
+
+
+def _host_tables(answers: Answers, found: Found) -> Iterator[tuple[tuple[str, ...], Mapping[str, object]]]:
+    """What Poetry and Hatch have to know of us."""
+    if answers.declare_plugin:
+        yield ("tool", "poetry", "requires-plugins"), {"poetry-publish-all": f">={__version__}"}
+    if (answers.variants or found.config.variants) and backend_of(found.pyproject).startswith("hatchling"):
+        yield ("tool", "hatch", "build", "targets", "variants"), {"dependencies": ["publish-all"]}
 
 
 def _ci_change(service: Service, pipeline: Pipeline, found: Found) -> tuple[Change, str, tuple[str, ...]]:

@@ -19,12 +19,16 @@ FOLDER = PurePosixPath(".github/workflows")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts."""
+    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts.
+
+    `run_line` is the line on which the first command of `run` stands.
+    """
 
     line: int
     name: str = ""
     uses: str | None = None
     run: str | None = None
+    run_line: int = 0
     inputs: Mapping[str, str] = field(default_factory=empty)
     env: Mapping[str, str] = field(default_factory=empty)
     working_directory: str | None = None
@@ -192,6 +196,7 @@ def _steps(steps: Any) -> Iterator[Step]:
                 name=_text(each.get("name")),
                 uses=_text(each.get("uses")) or None,
                 run=_text(each.get("run")) or None,
+                run_line=_first_line(each, "run"),
                 inputs=_texts(each.get("with")),
                 env=_texts(each.get("env")),
                 working_directory=_text(each.get("working-directory")) or None,
@@ -256,6 +261,15 @@ def _inner(stated: Any, key: str) -> str | None:
 
 def _line(parent: Any, key: Any) -> int:
     return int(parent.lc.key(key)[0]) + 1
+
+
+def _first_line(parent: Any, key: str) -> int:
+    """Where a text begins: after the `|` of a block."""
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    if key not in parent:
+        return 0
+    return int(parent.lc.value(key)[0]) + (2 if isinstance(parent[key], LiteralScalarString) else 1)
 
 
 def _one(stated: Any) -> tuple[str, ...]:

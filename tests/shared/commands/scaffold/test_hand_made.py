@@ -166,7 +166,12 @@ def test_jobs_that_only_test_are_nobody_s_business(read):
     ],
 )
 def test_says_what_it_did_not_understand_and_where(read, command, shown):
-    assert read(f"{command}\n{LOOP}").notes == (f"ci.yml:5: not understood: {shown} in “Build”",)
+    assert read(f"{command}\n{LOOP}").notes == (f"ci.yml:7: not understood: {shown} in “Build”",)
+
+
+def test_tells_the_line_of_a_command_of_one_line(read):
+    made = read(LOOP, more="      - run: frobnicate\n")
+    assert made.notes == ("ci.yml:19: not understood: `frobnicate` in “frobnicate”",)
 
 
 def test_says_which_action_it_does_not_know(read):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -80,7 +80,7 @@ def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = 
         service=service,
         link=link,
         tests=commands_of(root, pyproject),
-        notes=(*notes, *_notes(root, pyproject)),
+        notes=(*notes, *_notes(root, pyproject), *_known_besides(known)),
     )
     migration = read_migration(from_workflow, repository=repository, subfolder=found.subfolder, known=known)
     return _with_variants(replace(found, migration=migration))
@@ -228,6 +228,11 @@ def _source_of(name: str, config: ProjectConfig) -> str | None:
         if isinstance(each, dict) and each.get("name") == name and isinstance(each.get("url"), str):
             return str(each["url"])
     return None
+
+
+def _known_besides(known: Iterable[NewRepository]) -> Iterator[str]:
+    for each in known:
+        yield f"{each.name} is known from {each.origin}: `-r {each.name}` publishes there as well"
 
 
 def _notes(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:

@@ -213,7 +213,8 @@ class Reader:
         words = _bare(command.words)
         understood = self._understood(words, variables, stage) if command.plain else _harmless(words)
         if not understood:
-            self._note(step.line, f"not understood: `{command.text}` in “{step.title}”")
+            line = step.run_line + command.line - 1
+            self._note(line, f"not understood: `{command.text}` in “{step.title}”")
 
     def _understood(self, words: tuple[str, ...], variables: Mapping[str, str], stage: _Stage) -> bool:
         url = url_in_config(words)

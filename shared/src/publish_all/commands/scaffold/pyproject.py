@@ -10,6 +10,7 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
@@ -24,6 +25,7 @@ OURS = "publish-all"
 _POETRY = "poetry.core.masonry.api"
 _OUR_POETRY = "publish_all.backends.poetry_core"
 _HATCHLING = "hatchling.build"
+EMPTY_TABLES: Mapping[tuple[str, ...], Mapping[str, Any]] = MappingProxyType({})
 _VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*\Z""")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -37,8 +39,11 @@ def with_settings(
     variants: Iterable[NewVariant] = (),
     layout: Mapping[str, str] | None = None,
     include_base: bool = False,
+    host_tables: Mapping[tuple[str, ...], Mapping[str, Any]] = EMPTY_TABLES,
 ) -> str:
     """The text with `[tool.publish-all]` and what belongs to it. What it says there already stays.
+
+    `host_tables` are tables of Poetry or Hatch, by key path, of which the keys that are not there are added.
 
     Raises `ConfigurationError` where an edit can't be made without changing something else.
     """
@@ -55,6 +60,17 @@ def with_settings(
         text = _with_table(text, ("variant-defaults",), {"layout": dict(layout)})
     for variant in variants:
         text = _with_table(text, ("variants", variant.name), _of_variant(variant))
+    for path, values in host_tables.items():
+        text = _with_host_table(text, path, values)
+    return text
+
+
+def _with_host_table(text: str, path: tuple[str, ...], values: Mapping[str, Any]) -> str:
+    stated = table(loads(text), *path)
+    if not stated:
+        return _appended(text, path, _lines(values))
+    for key in (each for each in values if each not in stated):
+        text = _set(text, (*path, key), value=values[key])
     return text
 
 
