@@ -12,7 +12,7 @@ SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint chaos test-real bench lock clean
+.PHONY: help demo test lint docs chaos test-real bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +32,12 @@ lint: ## ruff, mypy, import-linter
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
 
+docs: ## the site of the documentation, into site/, with the reference made anew from the code
+	$(SET_UP) dev docs
+	@for tool in reference errors diagrams; do $(BIN)/python tools/$$tool.py || exit 1; done
+	@NO_MKDOCS_2_WARNING=1 .cache/environments/docs/bin/mkdocs build --strict --quiet
+	@$(BIN)/python tools/site.py
+
 chaos: ## the long form of the chaos tests: more seeds, more kills
 	$(SET_UP) dev servers $(HOSTS) wheelhouse
 	@$(PYTEST) -m chaos tests/integration
@@ -49,4 +55,4 @@ lock: ## write the locks of the environments anew
 	@$(PYTHON) .ci/environments.py --lock
 
 clean: ## remove the environments and what was built
-	rm -rf .venv .cache dist examples/*/dist
+	rm -rf .venv .cache dist site examples/*/dist

@@ -23,8 +23,17 @@ ROOT = Path(__file__).resolve().parent.parent
 CI = ROOT / ".ci"
 CACHE = ROOT / ".cache"
 DISTRIBUTIONS = ("shared", "poetry_plugin", "hatch_plugin")
-ENVIRONMENTS = ("dev", "servers", "poetry-lowest", "hatch-lowest", "poetry-newest", "hatch-newest", "builds")
-LOCKED = ("dev", "servers", "poetry-lowest", "hatch-lowest")
+ENVIRONMENTS = (
+    "dev",
+    "docs",
+    "servers",
+    "poetry-lowest",
+    "hatch-lowest",
+    "poetry-newest",
+    "hatch-newest",
+    "builds",
+)
+LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest")
 STAMP = ".made-from"
 
 

@@ -47,8 +47,8 @@ def fresh(page: str) -> str:
 def commands_overview() -> str:
     lines = []
     for title, commands in overview(PublishAllApplication()).items():
-        lines += [f"**{title}**", "", "| command | does |", "| --- | --- |"]
-        lines += [f"| [`{name}`](#publish-all-{name}) | {_cell(text)} |" for name, text in commands.items()]
+        lines += [f"**{title}**", ""]
+        lines += [f"- [`{name}`](#publish-all-{name}): {_prose(text)}" for name, text in commands.items()]
         lines.append("")
     return "\n".join(["", *lines, ""])
 

@@ -59,7 +59,7 @@ BUILD_VARIABLES = (*VERSION_VARIABLES, "SOURCE_DATE_EPOCH")
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "Start": ("init", "doctor", "login"),
+        "Start": ("init", "doctor", "explain", "login"),
         "Build and publish": ("build", "check", "publish"),
         "Look": ("version", "variants", "config", "repositories"),
         "OCI registries, such as GitHub's": ("list", "download", "finalize"),
