@@ -126,7 +126,7 @@ def test_flags_take_the_place_of_what_was_found(project):
     pipeline = plan.changes[1]
     assert pipeline.name == ".gitlab-ci.yml"
     assert "'make test'" in pipeline.after
-    assert "/^demo" in pipeline.after
+    assert "/^(demo" in pipeline.after
     assert "testpypi" not in pipeline.after
 
 

@@ -158,3 +158,14 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
 
     around = Surroundings(environment={}, home=Path(tmp_path), run=absent)
     assert look(tmp_path, around=around).link is None
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "name"),
+    [
+        ('[tool.hatch.version]\nsource = "vcs"\n', "hatch-vcs"),
+        ("[tool.poetry-dynamic-versioning]\nenable = true\n", "poetry-dynamic-versioning"),
+    ],
+)
+def test_says_what_makes_the_version_now(looking, pyproject, name):
+    assert looking({"pyproject.toml": pyproject}).notes[0].startswith(f"{name} makes the version")

@@ -76,6 +76,8 @@ def test_starts_as_it_was_asked_to():
     triggers = parsed(replace(PIPELINE, triggers=tuple(Trigger), tag_prefix="core-v")).triggers
     assert triggers["release"] == {"types": ["published"]}
     assert triggers["push"] == {"tags": ["core-v[0-9]*"]}
+    optional = parsed(replace(PIPELINE, triggers=(Trigger.TAG,))).triggers
+    assert optional["push"] == {"tags": ["v[0-9]*", "[0-9]*"]}
     inputs = triggers["workflow_dispatch"]["inputs"]
     assert inputs["repository"]["options"] == ["testpypi", "pypi", "github", "corp", EVERYTHING]
     assert inputs["repository"]["default"] == "testpypi"

@@ -43,7 +43,7 @@ def test_identities_are_for_the_audience_of_each_index():
 def test_a_tag_starts_everything_and_a_person_what_was_asked_for():
     rules = read(replace(PIPELINE, tag_prefix="core/v"))["pypi"]["rules"]
     assert rules == [
-        {"if": r"$CI_COMMIT_TAG =~ /^core\/v[0-9]/"},
+        {"if": r"$CI_COMMIT_TAG =~ /^(core\/v)[0-9]/"},
         {"if": '$CI_PIPELINE_SOURCE == "web" && ($REPOSITORY == "pypi" || $REPOSITORY == "all of them")'},
     ]
 

@@ -112,6 +112,34 @@ def test_takes_the_place_of_another_version_source_of_hatch():
     assert loads(text)["tool"]["hatch"]["version"] == {"source": "publish-all"}
 
 
+def test_takes_the_place_of_hatch_vcs():
+    text = wired(
+        HATCH.replace('version = "1.0"', 'dynamic = ["version"]').replace(
+            "]\nbuild", '    "hatch_vcs >=0.4",\n]\nbuild'
+        )
+        + '[tool.hatch.version]\nsource = "vcs"\n'
+    )
+    assert loads(text)["build-system"]["requires"] == ["hatchling>=1.27", "publish-all"]
+    assert loads(text)["tool"]["hatch"]["version"] == {"source": "publish-all"}
+
+
+def test_takes_the_place_of_poetry_dynamic_versioning():
+    text = wired(
+        '[project]\nname = "demo"\ndynamic = ["version"]\n[tool.poetry]\nversion = "0.0.0"\n'
+        "[tool.poetry-dynamic-versioning]\nenable = true\n[build-system]\n"
+        'requires = ["poetry-core>=2", "poetry-dynamic-versioning>=1,<2"]\n'
+        'build-backend = "poetry_dynamic_versioning.backend"\n'
+    )
+    assert loads(text) == {
+        "project": {"name": "demo", "dynamic": ["version"]},
+        "tool": {"poetry": {}},
+        "build-system": {
+            "requires": ["poetry-core>=2", "publish-all"],
+            "build-backend": "publish_all.backends.poetry_core",
+        },
+    }
+
+
 def test_adds_to_what_is_dynamic_already():
     text = wired(HATCH.replace('version = "1.0"', 'version = "1.0"\ndynamic = ["readme"]'))
     assert loads(text)["project"] == {"name": "demo", "dynamic": ["readme", "version"]}

@@ -127,6 +127,11 @@ class Pipeline:
         return f"{repository}-{project}" if self.separates(repository) else repository
 
 
+def tag_prefixes(prefix: str) -> tuple[str, ...]:
+    """What version tags may begin with: with the prefixes `v` and none, the v is optional."""
+    return ("v", "") if prefix in {"v", ""} else (prefix,)
+
+
 def variable(repository: str) -> str:
     """`PUBLISH_ALL_<this>_TOKEN` is the variable of a repository's token."""
     return "".join(each if each.isalnum() and each.isascii() else "_" for each in repository).upper()

@@ -236,11 +236,9 @@ def _known_besides(known: Iterable[NewRepository]) -> Iterator[str]:
 
 
 def _notes(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
-    for each in ("tool.poetry-dynamic-versioning", "tool.setuptools_scm"):
-        if table(pyproject, *each.split(".")):
-            yield (
-                f"[{each}] makes the version, and is left as it is; `--version-source git` would have "
-                "publish-all make it from the same tags"
-            )
+    vcs = table(pyproject, "tool", "hatch", "version").get("source") == "vcs"
+    if table(pyproject, "tool", "poetry-dynamic-versioning") or vcs:
+        name = "hatch-vcs" if vcs else "poetry-dynamic-versioning"
+        yield f"{name} makes the version; `--version-source git` has publish-all make it from the same tags"
     if not pyproject and _has_setup(root):
         yield "there is no pyproject.toml: one is made for publish-all; what is in setup.py and setup.cfg stays there"

@@ -11,6 +11,7 @@ from publish_all.commands.scaffold.choices import (
     Pipeline,
     Product,
     Trigger,
+    tag_prefixes,
     variable,
 )
 from publish_all.commands.scaffold.yaml_text import block, flow, indented, scalar
@@ -49,7 +50,8 @@ def _triggers(pipeline: Pipeline) -> str:
     if Trigger.RELEASE in pipeline.triggers:
         lines += ["  release:", "    types: [published]"]
     if Trigger.TAG in pipeline.triggers:
-        lines += ["  push:", f"    tags: {flow([f'{pipeline.tag_prefix}[0-9]*'])}"]
+        tags = [f"{each}[0-9]*" for each in tag_prefixes(pipeline.tag_prefix)]
+        lines += ["  push:", f"    tags: {flow(tags)}"]
     destinations = pipeline.destinations
     options = [*destinations, *([EVERYTHING] if len(destinations) > 1 else [])]
     lines += ["  workflow_dispatch:", "    inputs:", *_input("repository", "Where to publish", options)]

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from publish_all.commands.scaffold.choices import PUBLIC, Pipeline, Product, variable
+from publish_all.commands.scaffold.choices import PUBLIC, Pipeline, Product, tag_prefixes, variable
 from publish_all.commands.scaffold.github import EVERYTHING, MARK
 from publish_all.commands.scaffold.yaml_text import flow, indented, scalar
 
@@ -124,7 +124,8 @@ def _publish_job(
 
 
 def _rules(repository: str | None, pipeline: Pipeline) -> str:
-    tag = f"$CI_COMMIT_TAG =~ /^{re.escape(pipeline.tag_prefix).replace('/', chr(92) + '/')}[0-9]/"
+    prefix = "|".join(re.escape(each) for each in tag_prefixes(pipeline.tag_prefix)).replace("/", "\\/")
+    tag = f"$CI_COMMIT_TAG =~ /^({prefix})[0-9]/"
     by_hand = '$CI_PIPELINE_SOURCE == "web"'
     if repository is not None and len(pipeline.destinations) > 1:
         asked = f'$REPOSITORY == "{repository}" || $REPOSITORY == "{EVERYTHING}"'

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, VersionChoice
 from publish_all.config.model import VersionSource
@@ -24,7 +26,9 @@ from publish_all.version.toml_text import find_string
 OURS = "publish-all"
 _POETRY = "poetry.core.masonry.api"
 _OUR_POETRY = "publish_all.backends.poetry_core"
+_DYNAMIC_POETRY = "poetry_dynamic_versioning.backend"
 _HATCHLING = "hatchling.build"
+_REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
 EMPTY_TABLES: Mapping[tuple[str, ...], Mapping[str, Any]] = MappingProxyType({})
 _VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*\Z""")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -120,19 +124,22 @@ def _with_version(text: str, version: VersionChoice) -> str:
 def wired(text: str) -> str:
     """The text with a build backend that takes the version from us, and no static version.
 
+    What made the version from git tags so far (poetry-dynamic-versioning, hatch-vcs) makes room.
     Raises `ConfigurationError` for a backend that can't.
     """
     values = loads(text)
     backend = backend_of(values)
-    if backend not in {_POETRY, _OUR_POETRY, _HATCHLING}:
+    if backend not in {_POETRY, _OUR_POETRY, _DYNAMIC_POETRY, _HATCHLING}:
         msg = f"the build backend {backend} can't take its version from publish-all"
         raise ConfigurationError(
             msg,
             hint="Let the backend tell the version (the version source `project`), or build with hatchling or poetry-core.",
         )
-    text = _with_requirement(text, "publish-all")
-    if backend == _POETRY:
+    text = _with_requirements(text, add="publish-all", drop=_REPLACED)
+    if backend in {_POETRY, _DYNAMIC_POETRY}:
         text = _set(text, ("build-system", "build-backend"), value=_OUR_POETRY)
+    if "poetry-dynamic-versioning" in table(values, "tool"):
+        text = _without(text, ("tool", "poetry-dynamic-versioning"))
     if backend == _HATCHLING and table(values, "tool", "hatch", "version").get("source") != OURS:
         text = _with_hatch_version(text)
     return _with_dynamic_version(text)
@@ -147,12 +154,16 @@ def _with_hatch_version(text: str) -> str:
     return _set(text, ("tool", "hatch", "version", "source"), value=OURS)
 
 
-def _with_requirement(text: str, requirement: str) -> str:
+def _with_requirements(text: str, *, add: str, drop: frozenset[str]) -> str:
     stated = list(table(loads(text), "build-system").get("requires", ()))
-    names = {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0].lower().replace("_", "-") for each in stated}
-    if requirement in names:
-        return text
-    return _set(text, ("build-system", "requires"), value=[*stated, requirement])
+    kept = [each for each in stated if _name(each) not in drop]
+    wanted = kept if add in map(_name, kept) else [*kept, add]
+    return text if wanted == stated else _set(text, ("build-system", "requires"), value=wanted)
+
+
+def _name(requirement: str) -> str:
+    """The normalised name in front of a requirement's extras, version and marker."""
+    return canonicalize_name(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0])
 
 
 def _with_dynamic_version(text: str) -> str:
