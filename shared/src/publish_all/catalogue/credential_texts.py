@@ -64,6 +64,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The repository's URL begins with http://, and it is not on this machine.",
             next_step="State its https URL.",
             source="RFC 7617, section 4: Basic authentication hides nothing",
+            test="tests/shared/credentials/test_chain.py",
         ),
         "PA309": Text(
             means="The value holds a control character, or a user name is a token.",
@@ -89,12 +90,13 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="A keyring backend raised an error, or did not answer.",
             next_step="See whether `keyring get URL USER` works; without, use an environment variable.",
             source="the keyring library",
-            test="tests/shared/credentials/test_keyring.py::test_a_broken_backend_is_told_and_passed_over",
+            test="tests/shared/credentials/test_keyring.py::test_a_broken_backend_is_noted_and_the_next_one_asked",
         ),
         "PA314": Text(
             means="Two repositories have names that differ only in characters which variables can't have.",
             next_step="Rename one of them.",
             source=_CHAIN,
+            test="tests/shared/credentials/test_environment.py",
         ),
         "PA315": Text(
             means="A fine-grained token (github_pat_…) would be sent to ghcr.io.",
@@ -164,7 +166,6 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="Attestations would be made, and something for them is missing, such as the extra `attestations`.",
             next_step='Install publish-all[attestations], or set `attestations = "never"` for the repository.',
             source=_ATTESTATIONS,
-            test="tests/shared/attestations/test_attester.py",
         ),
         "PA331": Text(
             means='`attestations = "always"` is set, and there is no trusted publishing, or nothing to sign with.',

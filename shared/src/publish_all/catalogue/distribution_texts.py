@@ -53,7 +53,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="A file has more than 100 MiB.",
             next_step="Make it smaller, or ask PyPI for a higher limit: https://docs.pypi.org/project-management/storage-limits/",
             source="https://docs.pypi.org/project-management/storage-limits/",
-            test=_CHECKS,
+            test="tests/shared/checks/test_file_size.py",
         ),
         "PA207": Text(
             means="The version ends in `+something`.",
@@ -101,6 +101,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The distribution has no description.",
             next_step='Add `readme = "README.md"` to [project].',
             source=_METADATA,
+            sight=Sight.DOCTOR,
         ),
         "PA216": Text(
             means="There is nothing in a wheel but its metadata.",
@@ -111,6 +112,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="Several distributions of this release install the same top-level package.",
             next_step="Say in the readmes that only one of them is to be installed in an environment.",
             source="how installers unpack wheels",
+            sight=Sight.DOCTOR,
         ),
         "PA218": Text(
             means="An sdist has more than one folder at its top, files beside it, or no PKG-INFO in it.",

@@ -22,7 +22,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="No answer came within the time allowed.",
             next_step="Run again; --timeout SECONDS waits longer.",
             source="TCP",
-            test="tests/shared/test_http.py",
+            test="tests/shared/repositories/test_replies.py",
         ),
         "PA503": Text(
             means="The certificate is signed by nobody that this machine trusts, is for another name, or is too old.",
@@ -40,7 +40,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source="TCP",
             sight=Sight.PUBLISH,
             unseen=_DURING,
-            test="tests/integration/test_chaos.py",
+            test="tests/shared/repositories/test_replies.py",
         ),
         "PA506": Text(
             means="All was sent and no answer came, so that the file may be there or not.",
@@ -48,13 +48,13 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source="TCP",
             sight=Sight.PUBLISH,
             unseen=_DURING,
-            test="tests/integration/test_chaos.py",
+            test="tests/shared/repositories/test_replies.py",
         ),
         "PA507": Text(
             means="The URL has another scheme than http(s), is misspelt, or redirects in a circle.",
             next_step="Correct the `url`.",
             source=_HTTP,
-            test="tests/shared/test_http.py",
+            test="tests/shared/repositories/test_replies.py",
         ),
         "PA510": Text(
             means="The server answers 500, 502, 503 or 504, again and again.",
@@ -94,7 +94,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The repository did not answer what was asked before the uploads.",
             next_step="Do what the message says, and run again.",
             source="publish-all's preflight (docs/explanation/uploads.md)",
-            test="tests/shared/upload/test_preflight.py",
+            test="tests/shared/upload/test_upload_findings.py",
         ),
     }
 )

@@ -55,5 +55,5 @@ def seen_by(entry: Entry) -> str:
     """Which commands tell it, and why the others do not."""
     text = entry.text
     if text.sight is Sight.DOCTOR:
-        return "doctor; a publish goes on"
+        return "doctor, and `check` where it is about files; a publish goes on without a word"
     return f"{text.sight.value}. {text.unseen}" if text.unseen else text.sight.value

@@ -49,6 +49,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The registry does not show the package to this user, if it is there at all.",
             next_step="Give a credential with read:packages, and see owner and name.",
             source=_GHCR,
+            test=_REPLIES,
         ),
         "PA607": Text(
             means="The owner in the URL does not exist, or the credential is of somebody outside.",
@@ -98,7 +99,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_OCI,
             sight=Sight.PUBLISH,
             unseen=_DURING,
-            test="tests/shared/repositories/test_oci_registry.py",
+            test="tests/shared/repositories/test_oci_replies.py",
         ),
         "PA621": Text(
             means="The tag of the version is there, and is a container image or something else.",
@@ -127,7 +128,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_LAYOUT,
             sight=Sight.OTHERS,
             unseen=_READING,
-            test="tests/shared/repositories/test_oci_reader.py",
+            test="tests/integration/test_catalogue.py::test_tags_that_are_no_versions",
         ),
         "PA630": Text(
             means="The files were pushed with --receipt.",
@@ -135,7 +136,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_LAYOUT,
             sight=Sight.PUBLISH,
             unseen="doctor writes no receipts.",
-            test="tests/shared/repositories/test_oci_receipt.py",
+            test="tests/shared/repositories/test_oci.py",
         ),
         "PA631": Text(
             means="The file named to `finalize` is no receipt, or of another repository.",
@@ -143,7 +144,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_LAYOUT,
             sight=Sight.OTHERS,
             unseen="receipts are read by `finalize` only.",
-            test="tests/shared/repositories/test_oci_receipt.py",
+            test="tests/shared/repositories/test_receipt_findings.py",
         ),
     }
 )

@@ -204,6 +204,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="None of the usual places below the upload URL has a simple index.",
             next_step="State `index-url` of the repository.",
             source=_SIMPLE,
+            sight=Sight.DOCTOR,
         ),
         "PA451": Text(
             means="The index lists a file without a hash.",
@@ -211,12 +212,13 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_SIMPLE,
             sight=Sight.PUBLISH,
             unseen=_AFTER,
-            test="tests/shared/repositories/test_legacy.py",
+            test="tests/shared/repositories/test_unhashed_findings.py",
         ),
         "PA452": Text(
             means="The index answers 401 or 403 to the credential that uploads use.",
             next_step="Give that user the right to read, or state another credential.",
             source=_SIMPLE,
+            sight=Sight.DOCTOR,
         ),
         "PA460": Text(
             means="The folder of a static index is no folder, or can't be written.",
@@ -257,7 +259,6 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_SIMPLE,
             sight=Sight.PUBLISH,
             unseen=_AFTER,
-            test="tests/shared/upload/test_verify.py",
         ),
         "PA485": Text(
             means="All files are uploaded, and the step that shows them to readers failed.",
@@ -273,7 +274,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source="the file system",
             sight=Sight.PUBLISH,
             unseen=_RACE,
-            test="tests/shared/upload/test_transfer.py",
+            test="tests/shared/upload/test_upload_findings.py",
         ),
         "PA487": Text(
             means="Something unexpected ended the upload.",
@@ -281,7 +282,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source="publish-all itself",
             sight=Sight.PUBLISH,
             unseen=_ONLY_UPLOADS,
-            test="tests/shared/upload/test_transfer.py",
+            test="tests/shared/upload/test_upload_findings.py",
         ),
     }
 )

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from publish_all.checks import command_diagnoses as diagnoses
+from publish_all.checks.diagnoses import UNREADABLE_ARCHIVE
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
+from publish_all.distributions.read import DistributionError
 from publish_all.errors import (
     BuildError,
     ConfigurationError,
@@ -22,6 +24,7 @@ from publish_all.upload.diagnoses import NO_ANSWER
 from publish_all.version.diagnoses import VERSION_UNKNOWN
 
 _OF_KINDS: tuple[tuple[type[PublishAllError], Diagnosis], ...] = (
+    (DistributionError, UNREADABLE_ARCHIVE),
     (ConfigurationError, diagnoses.CONFIGURATION_INVALID),
     (UsageError, diagnoses.NOTHING_TO_PUBLISH),
     (VersionError, VERSION_UNKNOWN),
@@ -30,6 +33,12 @@ _OF_KINDS: tuple[tuple[type[PublishAllError], Diagnosis], ...] = (
     (RepositoryError, NO_ANSWER),
 )
 
+_HINTS = {
+    diagnoses.CONFIGURATION_INVALID.code: "Correct it there; docs/reference/configuration.md has all keys.",
+    UNREADABLE_ARCHIVE.code: "Build it again.",
+    diagnoses.NOTHING_TO_PUBLISH.code: "See `--help` of the command.",
+}
+
 
 def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
     """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
@@ -37,7 +46,7 @@ def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
         return _with_hint(error)
     for kind, diagnosis in _OF_KINDS:
         if isinstance(error, kind):
-            return (diagnosis.found(error.message, hint=error.hint or ""),)
+            return (diagnosis.found(error.message, hint=error.hint or _HINTS.get(diagnosis.code, "")),)
     return ()
 
 

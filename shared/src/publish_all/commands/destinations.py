@@ -100,6 +100,7 @@ def open_connection(
         ask=options.ask,
         listener=listener,
         home=home,
+        folders=folders,
     )
     return Connection(chosen=chosen, credentials=credentials, session=session, folders=folders)
 

@@ -31,7 +31,7 @@ from publish_all.repositories.repository import Repository
 from publish_all.results import Advice, DoctorReport, Examined, Fact
 from publish_all.upload.journal import JOURNAL_NAME, History, Journal, read_journal
 from publish_all.upload.plan import Plan, plan
-from publish_all.upload.preflight import describe, preflight
+from publish_all.upload.preflight import Preflight, describe, preflight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,8 +295,7 @@ class _Doctor:
         done = preflight(
             part, journal=journal, listener=self._progress, skip_existing=self._options.skip_existing
         )
-        if done.problem is not None:
-            self._ends_with(done.problem.exit_code)
+        self._ends_with(self._exit_code_of(done, part, journal))
         report = describe(part, done)
         asked = {
             each.repository.name: Answer(
@@ -308,6 +307,14 @@ class _Doctor:
         }
         unasked = (each for each in planned.repositories if each.repository.name not in asked)
         return asked | {each.repository.name: Answer(plan=each, findings=(), files=None) for each in unasked}
+
+    def _exit_code_of(self, done: Preflight, part: Plan, journal: Journal) -> int:
+        """How a publish would end on this. It leaves some questions to its first upload, which then fails with 1."""
+        if done.problem is None or done.problem.exit_code != CheckError.exit_code:
+            return done.problem.exit_code if done.problem is not None else 0
+        skip = self._options.skip_existing
+        in_earnest = preflight(part, journal=journal, skip_existing=skip, in_earnest=True)
+        return in_earnest.problem.exit_code if in_earnest.problem is not None else 1
 
     # --- what is heard, and what it comes to
 

@@ -126,6 +126,7 @@ def examine_destination(
     if answer is not None and answer.files is not None:
         seen.fails(answer.findings, 1)
         _files(answer.files, seen)
+        _only_uploads(destination, answer.files, seen)
     elif answer is not None:
         seen.untested.append(
             f"whether {destination.repository.name} takes the files, and what it has already: {_OFFLINE}"
@@ -220,6 +221,13 @@ def _files(files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
         of = [each for each in files if each.action is action]
         if of:
             seen.fact("files", f"{count(len(of), 'file')} {text}, {size(sum(each.size for each in of))}")
+
+
+def _only_uploads(destination: Destination, files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
+    """Say what nobody can know before: silence would pass for a promise."""
+    remote = destination.stated.kind is not RepositoryKind.DIRECTORY
+    if remote and any(each.action is PlannedAction.UPLOAD for each in files):
+        seen.untested.append(f"what {destination.repository.name} says to a file: only an upload tells")
 
 
 def _names(

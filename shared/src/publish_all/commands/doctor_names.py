@@ -76,6 +76,7 @@ def ask_for_names(
             known = False
             continue
         known = known and listing.known
+        asked.findings += listing.findings
         if not listing.known:
             continue
         if listing.page is None or not listing.page.files:

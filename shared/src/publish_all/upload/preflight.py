@@ -12,6 +12,7 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
+from publish_all.repositories.replies import network_diagnosis
 from publish_all.repositories.repository import Repository, State
 from publish_all.results import PlannedAction, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
@@ -333,7 +334,10 @@ def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]
         return (replace(error.findings[0], hint=error.hint),)
     if error.findings:
         return error.findings
-    return (NO_ANSWER.found(error.message, where=repository.name, hint=error.hint or ""),)
+    diagnosis = NO_ANSWER
+    if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
+        diagnosis = network_diagnosis(error)
+    return (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)
 
 
 def _planned_file(

@@ -109,7 +109,8 @@ def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: 
     failed, listed, said = git("ls-remote", "--tags", remote, name)
     if failed:
         reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(said)}"
-        yield REMOTE_NOT_ASKED.found(reason, where=str(root))
+        hint = f"See whether `git ls-remote {remote}` works; a publish goes on without."
+        yield REMOTE_NOT_ASKED.found(reason, where=str(root), hint=hint)
         return
     there = {line.split("\t")[1]: line.split("\t")[0] for line in listed.splitlines() if "\t" in line}
     here = git("rev-parse", "--verify", "--quiet", name)[1].strip()

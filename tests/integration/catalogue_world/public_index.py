@@ -1,0 +1,425 @@
+"""PyPI, TestPyPI, a company's index and GitHub's registry on loopback, each under its own name.
+
+They answer as the real ones do (status, headers, texts), over TLS with a certificate of our own; names
+are resolved to this server inside the test's process only, so that built-in URLs and the rules that
+go by host names are the real ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime as dt
+import email.utils
+import html
+import ipaddress
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from catalogue_world.tokens import token
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from oci_fakes.registry import Asked, FakeRegistry
+
+from publish_all.checks.names import look_alike
+
+HOSTS = ("upload.pypi.org", "pypi.org", "test.pypi.org", "corp.example", "closed.example", "ghcr.io")
+REQUEST_TOKEN = "request-token-of-the-job"
+_FIELD = re.compile(rb'name="([a-z0-9_:]+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
+_FILENAME = re.compile(rb'name="content"; filename="([^"]+)"')
+_SIMPLE = "application/vnd.pypi.simple.v1+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str = ""
+    content_type: str = "text/plain"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an upload says of a file."""
+
+    fields: dict[str, list[str]]
+    filename: str
+    user: str
+    password: str
+
+    def first(self, name: str) -> str:
+        return self.fields.get(name, [""])[0]
+
+
+@dataclass
+class Site:
+    """One index. `tokens` are those that it takes with the user __token__; `users` others, for a company's.
+
+    `refuse` is asked for each real upload, `post` for each request to upload, `get` for each page: what
+    they give is answered in our place. While `silent`, what is uploaded is not listed, but kept as `late`; while it `tampers`,
+    files are listed with the hash of another content.
+    """
+
+    name: str
+    tokens: set[str] = field(default_factory=set)
+    users: dict[str, str] = field(default_factory=dict)
+    open: bool = False
+    held: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    refuse: Callable[[Form], tuple[int, str] | None] = lambda form: None
+    post: Callable[[str], Answer | None] = lambda path: None
+    get: Callable[[str], Answer | None] = lambda path: None
+    audience: str | None = None
+    mint_error: str | None = None
+    links: dict[str, dict[str, str]] = field(default_factory=dict)
+    skew: float = 0.0
+    silent: bool = False
+    late: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    tampers: bool = False
+    uploads: list[str] = field(default_factory=list)
+    minted: list[str] = field(default_factory=list)
+
+    def has(self, project: str, filename: str, sha256: str = "0" * 64, blake2: str = "0" * 64) -> None:
+        self.held.setdefault(project, {})[filename] = (sha256, blake2)
+
+    # --- answers
+
+    def upload(self, path: str, authorization: str, body: bytes) -> Answer:
+        overridden = self.post(path)
+        if overridden is not None:
+            return overridden
+        if path != "/legacy/":
+            return Answer(404, "<html><title>404</title>not found</html>", "text/html")
+        user, password = _basic(authorization)
+        refused = self._who(user, password)
+        if refused is not None:
+            return refused
+        found = _FILENAME.search(body)
+        if found is None:
+            return _said(400, "Invalid value for metadata_version. Error: This field is required.")
+        fields: dict[str, list[str]] = {}
+        for name, value in _FIELD.findall(body):
+            fields.setdefault(name.decode(), []).append(value.decode(errors="replace"))
+        return self._take(Form(fields, found[1].decode(), user, password))
+
+    def _who(self, user: str, password: str) -> Answer | None:
+        if self.open or (user in self.users and self.users[user] == password):
+            return None
+        if self.users and user:
+            return Answer(401, "wrong", headers={"WWW-Authenticate": 'Basic realm="corp"'})
+        if user and user != "__token__":
+            return _said(
+                403,
+                "Username/Password authentication is no longer supported. Migrate to API Tokens or Trusted "
+                "Publishers instead.",
+            )
+        if password not in self.tokens and password not in self.minted:
+            return _said(403, "Invalid or non-existent authentication information.")
+        return None
+
+    def _take(self, form: Form) -> Answer:
+        refused = self.refuse(form)
+        if refused is not None:
+            return _said(*refused)
+        project = re.sub(r"[-_.]+", "-", form.first("name")).lower()
+        mine = (form.first("sha256_digest"), form.first("blake2_256_digest"))
+        files = self.held.get(project, {})
+        if not files:
+            refused_name = self._name(project)
+            if refused_name is not None:
+                return refused_name
+        for name, (_, blake2) in files.items():
+            if name == form.filename and blake2 == mine[1]:
+                return Answer(200)
+            if name == form.filename or blake2 == mine[1]:
+                return _said(
+                    400,
+                    f"File already exists ('{name}', with blake2_256 hash '{blake2}'). See "
+                    "https://pypi.org/help/#file-name-reuse for more information.",
+                )
+        self.uploads.append(form.filename)
+        if self.tampers:
+            mine = ("f" * 64, mine[1])
+        (self.late if self.silent else self.held).setdefault(project, {})[form.filename] = mine
+        return Answer(200)
+
+    def _name(self, project: str) -> Answer | None:
+        if project == "asyncio":
+            return _said(
+                400,
+                f"The name {project!r} isn't allowed (conflict with Python Standard Library module name). See "
+                "https://pypi.org/help/#project-name for more information.",
+            )
+        others = (other for other, files in self.held.items() if files and other != project)
+        if any(look_alike(project, other) for other in others):
+            return _said(
+                400,
+                f"The name {project!r} is too similar to an existing project. See "
+                "https://pypi.org/help/#project-name for more information.",
+            )
+        return None
+
+    def page(self, path: str) -> Answer:
+        overridden = self.get(path)
+        if overridden is not None:
+            return overridden
+        if path == "/_/oidc/audience":
+            return _json(200, {"audience": self.audience}) if self.audience else Answer(404)
+        project = path.strip("/").rpartition("/")[2]
+        if path.startswith("/pypi/"):
+            project = path.split("/")[2]
+            if project not in self.held:
+                return Answer(404)
+            return _json(200, {"info": {"project_urls": self.links.get(project)}})
+        files = self.held.get(project) if path.startswith("/simple/") else None
+        if not files:
+            return Answer(404, "not found", "text/html")
+        listed = [
+            {
+                "filename": name,
+                "url": f"https://{self.name}/f/{name}",
+                "hashes": {"sha256": sha256},
+            }
+            for name, (sha256, _) in files.items()
+        ]
+        page = {"meta": {"api-version": "1.0"}, "name": project, "files": listed}
+        return Answer(200, json.dumps(page), _SIMPLE)
+
+    def mint(self) -> Answer:
+        if self.mint_error is not None:
+            errors = [{"code": self.mint_error, "description": f"valid token, but {self.mint_error}"}]
+            return _json(422, {"message": "Token request failed", "errors": errors})
+        self.minted.append(token(self.name, about=f"minted-{len(self.minted)}"))
+        return _json(200, {"success": True, "token": self.minted[-1], "expires": int(time.time()) + 900})
+
+
+def _said(status: int, text: str) -> Answer:
+    """An error as PyPI writes it where JSON is asked for."""
+    return _json(status, {"message": text, "code": f"{status} {html.escape(text)}", "title": "Error"})
+
+
+def _json(status: int, value: Any) -> Answer:
+    return Answer(status, json.dumps(value), "application/json")
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, pair = authorization.partition(" ")
+    if scheme != "Basic":
+        return "", ""
+    user, _, password = base64.b64decode(pair).decode().partition(":")
+    return user, password
+
+
+@dataclass
+class Internet:
+    """All the servers. `claims` are those of the CI job's identity."""
+
+    ca: Path
+    tls_port: int = 0
+    plain_port: int = 0
+    sites: dict[str, Site] = field(default_factory=dict)
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
+    claims: dict[str, str] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """As if nobody had ever uploaded anything."""
+        pypi, test, corp = Site("pypi.org"), Site("test.pypi.org"), Site("corp.example")
+        pypi.audience, test.audience = "pypi", "testpypi"
+        self.sites = {
+            "upload.pypi.org": pypi,
+            "pypi.org": pypi,
+            "test.pypi.org": test,
+            "corp.example": corp,
+            "127.0.0.1": corp,
+        }
+        self.registry = FakeRegistry()
+        self.claims = {}
+
+    @property
+    def plain_origin(self) -> str:
+        return f"http://127.0.0.1:{self.plain_port}"
+
+    def job(self) -> dict[str, str]:
+        """The variables of a GitHub Actions job with `id-token: write`."""
+        return {
+            "GITHUB_ACTIONS": "true",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.plain_origin}/identity?version=2",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
+        }
+
+    def addresses(
+        self, host: str, port: int | str | None, *arguments: Any, **named: Any
+    ) -> list[tuple[Any, ...]]:
+        """In place of socket.getaddrinfo: our names, and no others."""
+        if host not in HOSTS:
+            if host in {"127.0.0.1", "localhost"}:
+                return _real_getaddrinfo(host, port, *arguments, **named)
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        number = self.plain_port if port == 80 else self.tls_port
+        if host == "closed.example":
+            number = 9  # nobody is at `discard` any more
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number))]
+
+
+_real_getaddrinfo = socket.getaddrinfo
+
+
+@contextlib.contextmanager
+def internet(folder: Path) -> Iterator[Internet]:
+    """A running one."""
+    ca, key = _certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    world = Internet(ca=ca)
+    world.reset()
+    secure, plain = _Server(world, context), _Server(world, None)
+    world.tls_port, world.plain_port = secure.server_port, plain.server_port
+    for server in (secure, plain):
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield world
+    finally:
+        for server in (secure, plain):
+            server.shutdown()
+            server.server_close()
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])
+    now = dt.datetime.now(dt.timezone.utc)
+    names = [*(x509.DNSName(each) for each in HOSTS), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    ca, private = folder / "ca.pem", folder / "key.pem"
+    ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return ca, private
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, world: Internet, context: ssl.SSLContext | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.world = world
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that breaks off is what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            body = b"".join(iter(self._chunk, b""))
+        host = self.headers["Host"].rpartition(":")[0] or self.headers["Host"]
+        path = urlsplit(self.path).path
+        if host == "ghcr.io":
+            self._registry(body)
+        elif path == "/identity":
+            self._send(_json(200, {"value": self._identity()}))
+        else:
+            site = self.server.world.sites[host]
+            if path == "/_/oidc/mint-token":
+                self._send(site.mint(), site)
+            elif self.command == "POST":
+                self._send(site.upload(path, self.headers.get("Authorization", ""), body), site)
+            else:
+                self._send(site.page(path), site)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """`do_GET` and all the others."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().strip() or b"0", 16)
+        content = self.rfile.read(size)
+        self.rfile.readline()
+        return content
+
+    def _identity(self) -> str:
+        audience = parse_qs(urlsplit(self.path).query)["audience"][0]
+        claims = {**CLAIMS, **self.server.world.claims, "aud": audience, "jti": str(time.monotonic_ns())}
+        payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        return f"e30.{payload}.signature"
+
+    def _registry(self, body: bytes) -> None:
+        registry = self.server.world.registry
+        asked = Asked(self.command, f"https://ghcr.io{self.path}", self.headers, body)
+        with registry.lock:
+            registry.asked.append(asked)
+            reply = next((found for hook in registry.hooks if (found := hook(asked))), None)
+            reply = reply or registry.answer(asked)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            if name != "Content-Length":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def _send(self, answer: Answer, site: Site | None = None) -> None:
+        content = answer.body.encode()
+        self.send_response_only(answer.status)
+        self.send_header(
+            "Date", email.utils.formatdate(time.time() + (site.skew if site else 0), usegmt=True)
+        )
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+CLAIMS = {
+    "iss": "https://token.actions.githubusercontent.com",
+    "repository": "sep/demo",
+    "repository_owner": "sep",
+    "workflow_ref": "sep/demo/.github/workflows/publish.yml@refs/tags/v1",
+    "job_workflow_ref": "sep/demo/.github/workflows/publish.yml@refs/tags/v1",
+    "event_name": "push",
+    "environment": "pypi",
+}

@@ -1,0 +1,183 @@
+"""Every entry of the catalogue, as a user meets it: publish and doctor say it alike, its next step helps.
+
+Each case starts from a world in which all is in order (catalogue_world/), breaks one thing, asks both
+commands, follows the advice, and asks again; then it does something which only looks like the failure.
+The commands run in this process against servers on loopback.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# `oci_fakes`, a registry in the process, is at home with the tests of the repositories.
+sys.path.append(str(Path(__file__).parents[1] / "shared" / "repositories"))
+
+from catalogue_world import (
+    credential_cases,
+    file_cases,
+    project_cases,
+    registry_cases,
+    repository_cases,
+    version_cases,
+)
+from catalogue_world.case import Case
+from catalogue_world.public_index import Internet, internet
+from catalogue_world.world import Outcome, World
+
+import publish_all
+from publish_all.catalogue.catalogue import entries, find
+from publish_all.catalogue.entry import Entry, Sight
+from publish_all.commands.listing import ListOptions, list_packages
+from publish_all.events import Event, Found
+from publish_all.findings import Finding
+
+ROOT = Path(__file__).parents[2]
+CASES = (
+    *project_cases.CASES,
+    *file_cases.CASES,
+    *version_cases.CASES,
+    *credential_cases.CASES,
+    *repository_cases.CASES,
+    *registry_cases.CASES,
+)
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    with internet(tmp_path_factory.mktemp("internet")) as world:
+        yield world
+
+
+@pytest.fixture
+def make_world(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], World]:
+    for name in (*PROXIES, *(each.lower() for each in PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+    # There is no argument for it: names are looked up below every library that speaks HTTP.
+    monkeypatch.setattr(socket, "getaddrinfo", net.addresses)
+
+    def make(name: str) -> World:
+        return World(folder=tmp_path / name, net=net, monkeypatch=monkeypatch)
+
+    return make
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda each: each.code)
+def test_entry(case: Case, make_world: Callable[[str], World]) -> None:
+    entry = find(case.code)
+    assert entry is not None
+    world = make_world("broken")
+    case.break_it(world)
+    seen, met = world.doctor(), world.publish()
+    assert_told(case, entry, seen, met)
+
+    if met.exit_code == 0:
+        world.unpublish()
+    case.next_step(world)
+    assert_gone(case, world.doctor(), world.publish())
+
+    alike = make_world("alike")
+    case.lookalike(alike)
+    assert_gone(case, alike.doctor(), alike.publish())
+
+
+def assert_told(case: Case, entry: Entry, seen: Outcome, met: Outcome) -> None:
+    """Both tell it with the same code, and doctor ends as publish does; or says that it could not look."""
+    if entry.text.sight is Sight.DOCTOR:
+        assert case.code in seen.codes, seen
+        assert case.code not in met.codes, "say in the catalogue that publish sees it"
+        assert (seen.exit_code, met.exit_code) == (0, 0), (seen, met)
+        return
+    assert case.code in met.codes, (met, seen)
+    assert met.exit_code == (case.exits or 0), met
+    told = next(each for each in met.findings if each.code == case.code)
+    assert case.says in f"{told.message} {told.where}", told
+    assert told.slug == entry.slug
+    if entry.text.sight is Sight.PUBLISH:
+        assert case.code not in seen.codes, "say in the catalogue that doctor sees it"
+        assert seen.untested, "doctor must not pass over in silence what it could not look at"
+        return
+    assert case.code in seen.codes, (seen, met)
+    assert seen.exit_code == met.exit_code, (seen, met)
+    assert told.hint, "an error without a next step"
+
+
+def assert_gone(case: Case, *outcomes: Outcome) -> None:
+    for each in outcomes:
+        assert case.code not in each.codes, each
+        assert each.exit_code == 0, each
+
+
+def test_a_world_in_order_has_nothing_to_say(make_world: Callable[[str], World]) -> None:
+    world = make_world("healthy")
+    seen, met = world.doctor(), world.publish()
+    assert (seen.codes, seen.exit_code, met.codes, met.exit_code) == ([], 0, [], 0)
+    assert len(world.pypi.uploads) == 2
+    again = world.doctor()
+    assert (again.codes, again.exit_code) == ([], 0)
+
+
+def test_doctor_uploads_nothing_and_mints_nothing(make_world: Callable[[str], World]) -> None:
+    world = make_world("job")
+    world.in_job()
+    assert world.doctor().exit_code == 0
+    assert (world.pypi.uploads, world.pypi.minted) == ([], [])
+    assert world.publish().exit_code == 0
+    assert (len(world.pypi.uploads), len(world.pypi.minted)) == (2, 1)
+
+
+def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:
+    """PA624: seen by who reads, and harmless to who writes."""
+    world = make_world("tags")
+    registry_cases.at_github(world)
+    assert world.publish().codes == []
+    assert found_by_list(world) == []
+    registry_cases.image_there(world, "latest")
+    (finding,) = found_by_list(world)
+    assert (finding.code, "latest" in finding.message) == ("PA624", True)
+    assert (world.doctor().exit_code, world.publish().exit_code) == (0, 0)
+
+
+def found_by_list(world: World) -> list[Finding]:
+    heard: list[Event] = []
+    options = ListOptions(directory=world.root, names=("kindling-demo",), connection=world.connection())
+    list_packages(options, listener=heard.append)
+    return [event.finding for event in heard if isinstance(event, Found)]
+
+
+def test_every_entry_names_a_test_that_there_is() -> None:
+    assert len({each.code for each in CASES}) == len(CASES) >= 40
+    in_table = {each.code for each in entries() if "::test_entry[" in each.test}
+    assert in_table == {each.code for each in CASES}
+    wrong = [problem for each in entries() if (problem := _problem(each)) is not None]
+    assert not wrong, "\n".join(wrong)
+
+
+def _problem(entry: Entry) -> str | None:
+    """What is wrong with the test that an entry names: it must be there, and be about the code."""
+    path, _, name = entry.test.partition("::")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    tests = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+    if name:
+        return None if name.partition("[")[0] in tests else f"{entry.code}: there is no {entry.test}"
+    known = (entry.code, entry.slug, _constant(entry))
+    about = any(each in text for each in known) and any(each.startswith("test_") for each in tests)
+    return None if about else f"{entry.code}: {entry.test} names none of {known}"
+
+
+def _constant(entry: Entry) -> str:
+    """The name by which Python code has the diagnosis."""
+    for module in pkgutil.walk_packages(publish_all.__path__, "publish_all."):
+        if module.name.endswith("diagnoses"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if value is entry.diagnosis:
+                    return name
+    raise AssertionError(entry.code)

@@ -1,0 +1,67 @@
+"""Findings of the upload engine itself, by code: PA486, PA487, PA501, PA504, PA582."""
+
+from __future__ import annotations
+
+import pytest
+from upload_fakes.repository import FakeRepository, distribution
+
+from publish_all._http_errors import Failure, HttpError
+from publish_all.errors import PublishAllError, RepositoryError
+from publish_all.repositories.repository import UploadOutcome, UploadStatus
+from publish_all.results import FileStatus
+from publish_all.upload.clock import Cancellation
+from publish_all.upload.journal import open_journal
+from publish_all.upload.plan import Destination, plan
+from publish_all.upload.preflight import preflight
+from publish_all.upload.transfer import RetryPolicy, Transfer, as_findings
+
+FILE = distribution()
+
+
+def asked(repository: FakeRepository, clock) -> list[str]:
+    with open_journal(None) as journal:
+        done = preflight(plan([FILE], [Destination(repository=repository)]), journal=journal, clock=clock)
+    return [each.code for each in done.findings]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (HttpError("Nobody listens.", failure=Failure.REFUSED, url="https://x/"), "PA501"),
+        (HttpError("No such host.", failure=Failure.DNS, url="https://x/"), "PA504"),
+        (HttpError("It answers 500.", failure=Failure.STATUS, url="https://x/"), "PA582"),
+        (RepositoryError("It says nothing."), "PA582"),
+    ],
+)
+def test_what_keeps_a_question_from_being_answered_has_its_own_code(error, code, clock):
+    assert asked(FakeRepository(preflights=[error] * 6), clock) == [code]
+
+
+def test_an_answer_has_no_code(clock):
+    assert asked(FakeRepository(), clock) == []
+
+
+def transferred(reply, clock, events):
+    repository = FakeRepository(replies={FILE.filename: [reply]})
+    return Transfer(
+        repository=repository,
+        distribution=FILE,
+        retry=RetryPolicy(),
+        clock=clock,
+        cancellation=Cancellation(),
+        emit=events,
+    )()
+
+
+def test_a_file_that_is_gone_and_an_error_of_no_kind(clock, events):
+    gone = transferred(FileNotFoundError(2, "No such file or directory"), clock, events)
+    assert (gone.status, [each.code for each in gone.findings]) == (FileStatus.REFUSED, ["PA486"])
+    odd = transferred(PublishAllError("What now?"), clock, events)
+    assert (odd.status, [each.code for each in odd.findings]) == (FileStatus.REFUSED, ["PA487"])
+    taken = transferred(UploadOutcome(status=UploadStatus.UPLOADED), clock, events)
+    assert (taken.status, taken.findings) == (FileStatus.UPLOADED, ())
+
+
+def test_an_error_with_findings_keeps_them():
+    finding = as_findings(PublishAllError("What now?"))[0]
+    assert as_findings(PublishAllError("again", findings=(finding,))) == (finding,)
