@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +42,13 @@ def test_every_page_of_the_navigation_exists():
     assert all((ROOT / "docs" / page).is_file() for page in listed)
     for folder in ("tutorial", "how-to", "reference", "explanation"):
         assert any(page.startswith(folder) for page in listed)
+
+
+def test_what_belongs_to_a_list_is_indented_by_four():
+    """Markdown of the site takes nothing less for a part of the list."""
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        indents = re.findall(r"^( +)```", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert all(len(each) % 4 == 0 for each in indents), page
 
 
 def test_the_site_asks_nobody_for_fonts():
