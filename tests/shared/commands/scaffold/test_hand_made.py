@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from publish_all.commands.scaffold.hand_made import read_hand_made, variant_name
 from publish_all.commands.scaffold.uploads import Upload
 from publish_all.config.workflows import parse_workflow
 
+ROOT = Path(__file__).parents[4]
 PLATFORMS = ("databricks", "synapse")
 LAYOUT = {"packages/kindling": "kindling"}
 
@@ -198,6 +200,16 @@ def test_says_which_build_it_leaves_out(read, script, note):
 def test_a_matrix_made_by_an_expression_is_told(read):
     made = read("poetry build\npoetry publish\n", matrix="'${{ fromJSON(needs.a.outputs.b) }}'")
     assert "made by an expression" in made.notes[0]
+
+
+def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
+    shutil.copytree(ROOT / "examples" / "kindling", tmp_path / "kindling")
+    page = (ROOT / "docs" / "how-to" / "start-with-init.md").read_text(encoding="utf-8")
+    steps = page.split("```yaml\n")[1].split("```")[0]
+    text = "jobs:\n  publish:\n    steps:\n" + textwrap.indent(steps, " " * 6)
+    made = read_hand_made(parse_workflow(text, Path("ci.yml")), repository=tmp_path / "kindling")
+    assert [each.name for each in made.variants] == ["synapse", "databricks", "fabric"]
+    assert (made.layout, made.uploads, made.notes) == (LAYOUT, (Upload(),), ())
 
 
 @pytest.mark.parametrize(
