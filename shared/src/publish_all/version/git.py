@@ -6,8 +6,7 @@ afterwards which others stand on the same commit.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +57,8 @@ _OTHER_REPOSITORY = frozenset(
     )
 )
 _TIMEOUT = 60.0
+_PEELED = "^{}"
+_DIGITS = frozenset("0123456789")
 
 
 class Described(NamedTuple):
@@ -204,15 +205,11 @@ def _selection(listed: str, prefix: str) -> Sequence[str]:
 
     By shape, so that thousands of tags make a short command line; whichever of both lists is shorter.
     """
-    heads = prefixes(prefix)
-    literal = "|".join(re.escape(each) for each in heads)
-    found = re.findall(rf" refs/tags/({literal})([0-9].*?)(?:\^\{{\}})?$", listed, re.MULTILINE)
+    names = [name for name in map(_tag_of, listed.splitlines()) if not name.endswith(_PEELED)]
     # With the head apart: its own digits are literal.
-    names = {
-        (head, shape) for head in heads for shape in shapes_of(rest for each, rest in found if each == head)
-    }
-    good = sorted(each for each in names if is_version(each[1]))
-    bad = sorted(each for each in names if not is_version(each[1]))
+    found = {(head, shape) for head in prefixes(prefix) for shape in shapes_of(_after(head, names))}
+    good = sorted(each for each in found if is_version(each[1]))
+    bad = sorted(each for each in found if not is_version(each[1]))
     if not good:
         return ("--exclude=*",)
     if len(bad) <= len(good):
@@ -223,12 +220,23 @@ def _selection(listed: str, prefix: str) -> Sequence[str]:
 
 def _tags_beside(listed: str, tag: str) -> list[str]:
     """All tags, annotated or not, of the commit that `tag` stands on, itself included."""
-    name = re.escape(f"refs/tags/{tag}")
+    lines = listed.splitlines()
     # The line of the commit comes after that of the annotated tag itself.
-    commits = re.findall(rf"^([0-9a-f]+) {name}(?:\^\{{\}})?$", listed, re.MULTILINE)
-    commit = commits[-1] if commits else ""
-    found = re.findall(rf"^{commit} refs/tags/(.+?)(?:\^\{{\}})?$", listed, re.MULTILINE)
+    commits = [line.partition(" ")[0] for line in lines if _tag_of(line).removesuffix(_PEELED) == tag]
+    commit = f"{commits[-1]} " if commits else " "
+    found = (_tag_of(line).removesuffix(_PEELED) for line in lines if line.startswith(commit))
     return sorted({tag, *found})
+
+
+def _tag_of(line: str) -> str:
+    """The tag that a line of `git show-ref` is about."""
+    return line.partition(" refs/tags/")[2]
+
+
+def _after(head: str, names: Iterable[str]) -> Iterator[str]:
+    """What comes after `head` in the names that go on with a digit there."""
+    size = len(head)
+    return (name[size:] for name in names if name.startswith(head) and name[size : size + 1] in _DIGITS)
 
 
 def _no_repository(root: Path, done: Completed) -> NoRepository:
