@@ -50,6 +50,18 @@ def test_terminal_as_a_picture(same_as_golden):
     same_as_golden("run.svg", console.export_svg(title="publish-all publish", unique_id="run"))
 
 
+@pytest.mark.parametrize("name", ["doctor", "ready", "explained"])
+def test_doctor_as_a_picture(name, same_as_golden):
+    out, err = recording(), recording()
+    reporter = ConsoleReporter(out, err)
+    with reporter:
+        reporter.show(getattr(samples, name.upper()))
+    lines = out.export_text(clear=False).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "\x1b[31m" not in out.export_text(clear=False)
+    same_as_golden(f"{name}.svg", out.export_svg(title=f"publish-all {name}", unique_id=name))
+
+
 def test_what_stays_on_the_terminal(same_as_golden):
     out, err = recording(), recording()
     reporter = ConsoleReporter(out, err, now=lambda: 100.0)

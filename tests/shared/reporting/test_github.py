@@ -55,3 +55,12 @@ def test_no_summary_outside_a_job_and_for_other_results(summary):
     GitHubReporter(io.StringIO(), summary=None).show(samples.COMPLETE)
     GitHubReporter(io.StringIO(), summary=summary).show(samples.BUILT)
     assert not summary.exists()
+
+
+def test_what_doctor_finds_is_annotated_but_for_notes():
+    err = io.StringIO()
+    reporter = GitHubReporter(err, summary=None)
+    reporter.show(samples.DOCTOR)
+    lines = err.getvalue().splitlines()
+    assert [line.split("::")[1].split(" title=")[0] for line in lines] == ["warning", "error"]
+    assert "PA401 credential-refused" in lines[1]

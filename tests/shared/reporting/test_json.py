@@ -41,7 +41,7 @@ def test_events_are_lines_and_the_result_is_the_last(same_as_golden):
     assert lines[-1]["result"] == "publish"
 
 
-@pytest.mark.parametrize("name", ["plan", "built", "checked", "listed"])
+@pytest.mark.parametrize("name", ["plan", "built", "checked", "listed", "doctor", "explained"])
 def test_results(name, same_as_golden):
     out, _ = report(result=getattr(samples, name.upper()), run=[])
     same_as_golden(f"{name}.json", out)

@@ -27,7 +27,9 @@ def test_run_with_retries(name, verbosity, same_as_golden):
     same_as_golden("run.stdout.txt", streams.out.getvalue())
 
 
-@pytest.mark.parametrize("name", ["complete", "plan", "built", "checked", "listed"])
+@pytest.mark.parametrize(
+    "name", ["complete", "plan", "built", "checked", "listed", "doctor", "ready", "explained"]
+)
 def test_results(name, same_as_golden):
     streams = Streams()
     streams.reporter.show(getattr(samples, name.upper()))

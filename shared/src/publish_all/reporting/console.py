@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType, TracebackType
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -31,7 +31,7 @@ from publish_all.reporting.lines import closing_lines, event_line
 from publish_all.reporting.live import LiveFile, LiveRepository, LiveState
 from publish_all.reporting.tables import result_lines
 from publish_all.reporting.words import clean, closing_error_lines, duration, finding_lines, size
-from publish_all.results import Result
+from publish_all.results import DoctorReport, Explanation, Result
 
 _STYLES = {
     r"^error:.*|\b(conflict|refused|unauthorized|failed|interrupted)\b(?=  )": "red",
@@ -41,8 +41,19 @@ _STYLES = {
     r"https?://\S+": "cyan",
     r"^(\S+): (?=complete|not started|\d+ of|\d+ files?)": "bold",
 }
+# What doctor says, besides.
+_DOCTOR_STYLES = {
+    r"^\S.*": "bold",
+    r"^  error  .*|^not ready:": "bold red",
+    r"^  warning  .*": "bold yellow",
+    r"^  note  +PA.*": "bold cyan",
+    r"^ready:": "bold green",
+    r"^  (why|not tested)\b": "dim",
+    r"^  next\b": "green",
+}
 # What the live display shows better than lines that stay.
 _LIVE_ONLY = (UploadFinished, UploadWaiting, VerifyWaiting)
+EMPTY: Mapping[str, str] = MappingProxyType({})
 _BAR = 20
 _NAME = 44
 
@@ -92,7 +103,8 @@ class ConsoleReporter:
 
     def show(self, result: Result) -> None:
         self._live.stop()
-        self._print(self._out, result_lines(result))
+        own = _DOCTOR_STYLES if isinstance(result, DoctorReport | Explanation) else {}
+        self._print(self._out, result_lines(result), own)
         self._print(self._err, closing_lines(result))
 
     def error(self, error: PublishAllError) -> None:
@@ -114,9 +126,9 @@ class ConsoleReporter:
             self._shown.add(finding)
             self._print(self._err, finding_lines(finding))
 
-    def _print(self, console: Console, lines: Iterable[str]) -> None:
+    def _print(self, console: Console, lines: Iterable[str], styles: Mapping[str, str] | None = None) -> None:
         for line in lines:
-            console.print(styled(line), soft_wrap=True)
+            console.print(styled(line, styles or {}), soft_wrap=True)
 
     def _draw(self) -> RenderableType:
         with self._lock:
@@ -127,10 +139,10 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
     return Console(file=stream, no_color=not color, highlight=False)
 
 
-def styled(line: str) -> Text:
-    """A line with its colours."""
+def styled(line: str, more: Mapping[str, str] = EMPTY) -> Text:
+    """A line with its colours, those of every output and `more`."""
     text = Text(line)
-    for pattern, style in _STYLES.items():
+    for pattern, style in {**_STYLES, **more}.items():
         text.highlight_regex(pattern, style)
     return text
 

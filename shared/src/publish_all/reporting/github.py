@@ -15,7 +15,7 @@ from publish_all.events import Event, Found
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.tables import file_state, repository_state
 from publish_all.reporting.words import clean, size
-from publish_all.results import PublishReport, RepositoryReport, Result
+from publish_all.results import DoctorReport, PublishReport, RepositoryReport, Result
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
@@ -33,6 +33,9 @@ class GitHubReporter:
             self._annotate(event.finding)
 
     def show(self, result: Result) -> None:
+        if isinstance(result, DoctorReport):
+            for each in result.findings:
+                self._annotate(each)
         if self._summary is None or not isinstance(result, PublishReport):
             return
         with self._summary.open("a", encoding="utf-8") as opened:

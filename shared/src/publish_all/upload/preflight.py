@@ -12,7 +12,6 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
-from publish_all.repositories.replies import network_diagnosis
 from publish_all.repositories.repository import Repository, State
 from publish_all.results import PlannedAction, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
@@ -336,6 +335,8 @@ def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]
         return error.findings
     diagnosis = NO_ANSWER
     if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
+        from publish_all.repositories.replies import network_diagnosis
+
         diagnosis = network_diagnosis(error)
     return (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)
 

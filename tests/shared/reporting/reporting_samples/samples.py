@@ -22,10 +22,15 @@ from publish_all.events import (
 )
 from publish_all.findings import Diagnosis, Severity
 from publish_all.results import (
+    Advice,
     BuildSummary,
     BuiltFileReport,
     CheckedSubject,
     CheckSummary,
+    DoctorReport,
+    Examined,
+    Explanation,
+    Fact,
     FileReport,
     FileStatus,
     Listing,
@@ -235,6 +240,86 @@ CHECKED = CheckSummary(
         CheckedSubject(name=SYNAPSE_SDIST, findings=(REFUSED, NO_INDEX, NO_INDEX)),
     ),
     findings=(NO_INDEX,),
+)
+DOCTOR = DoctorReport(
+    examined=(
+        Examined(
+            name="project",
+            where="/home/me/kindling",
+            facts=(
+                Fact(label="configured", text="pyproject.toml"),
+                Fact(label="variants", text="synapse, fabric"),
+                Fact(label="version", text="1.2.0, from git"),
+                Fact(label="files", text="4 files, 2.1 MB"),
+            ),
+            advice=(
+                Advice(
+                    finding=Diagnosis("PA234", "tag-not-pushed", Severity.WARNING, "").found(
+                        "the remote origin does not have the tag v1.2.0",
+                        where="/home/me/kindling",
+                        hint="git push origin v1.2.0",
+                    ),
+                    why="A release whose tag is only here cannot be found in the repository that others see.",
+                ),
+            ),
+            untested=("before-publish, which only publish runs: `make test`",),
+        ),
+        Examined(
+            name="pypi",
+            where="https://upload.pypi.org/legacy/",
+            facts=(
+                Fact(
+                    label="credential",
+                    text="trusted publishing (GitHub Actions), for upload.pypi.org; a token is minted with the "
+                    "first upload",
+                ),
+                Fact(label="files", text="4 files to upload, 2.1 MB"),
+                Fact(label="name", text="kindling-synapse: there, with 12 file(s)"),
+                Fact(label="name", text="kindling-fabric: not there yet; the first upload makes it"),
+                Fact(
+                    label="publisher",
+                    text="Owner: sep\nRepository name: kindling\nWorkflow name: publish.yml\nEnvironment name: pypi",
+                ),
+            ),
+            untested=("what pypi says to a file: only an upload tells",),
+        ),
+        Examined(
+            name="corp",
+            where="https://pypi.corp.example/legacy/",
+            facts=(Fact(label="files", text="4 files to upload, 2.1 MB"),),
+            advice=(
+                Advice(
+                    finding=Diagnosis("PA401", "credential-refused", Severity.ERROR, "").found(
+                        "corp refuses the user dev with the credential from environment variable "
+                        "PUBLISH_ALL_CORP_PASSWORD: 401 Unauthorized\x1b[31m",
+                        where="https://pypi.corp.example/legacy/",
+                        hint="See whether user name and password (or token) are right, and whether that user may "
+                        "upload here.",
+                    ),
+                    why="The repository does not accept the credential: it is wrong, revoked, or expired.",
+                ),
+                Advice(
+                    finding=NO_INDEX,
+                    why="It is not known where the repository lists its files, so what is there already can't be "
+                    "told.",
+                ),
+            ),
+        ),
+    ),
+    exit_code=3,
+    offline=False,
+)
+READY = DoctorReport(examined=DOCTOR.examined[1:2], exit_code=0, offline=True)
+EXPLAINED = Explanation(
+    code="PA401",
+    slug="credential-refused",
+    severity=Severity.ERROR,
+    means="`403 Invalid or non-existent authentication information`, or 401.",
+    why="The repository does not accept the credential: it is wrong, revoked, or expired.",
+    next_step="Make a new token on this very index, and set it in the place that the message names.",
+    seen_by="publish and doctor",
+    source="PyPI's server, observed (summer 2026)",
+    page="docs/reference/errors.md#pa401",
 )
 LISTED = Listing(
     kind="variants",
