@@ -122,3 +122,9 @@ def test_what_it_does_not_know_is_a_usage_error(typed, arguments):
     ended = typed("completions", *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert "one of" in ended.err
+
+
+def test_zsh_puts_no_options_of_its_own_before_the_kind_of_names(typed):
+    script = typed("completions", "zsh").out
+    assert "]:NAME: _publish_all_names repositories'" in script
+    assert ":_publish_all_names" not in script

@@ -228,7 +228,7 @@ def _zsh_action(value: Value) -> str:
     if value.choices:
         return f"({' '.join(value.choices)})"
     if value.offer in _NAMES:
-        return f"_publish_all_names {_NAMES[value.offer]}"
+        return f" _publish_all_names {_NAMES[value.offer]}"  # with a blank, no options of compadd are put between
     if value.offer is Offer.COMMAND:
         return "{_describe command commands}"
     return {Offer.FILE: "_files", Offer.FOLDER: "_files -/"}.get(value.offer, " ")
