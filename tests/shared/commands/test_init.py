@@ -222,3 +222,30 @@ def test_in_poetry_the_plugin_is_declared_for_all_who_use_the_project(project):
     plan = project.planned(in_poetry=True)
     (plugin,) = loads(plan.changes[0].after)["tool"]["poetry"]["requires-plugins"]
     assert plugin == "poetry-publish-all"
+
+
+GIT = (
+    HATCH.replace('version = "1.0"', 'dynamic = ["version"]') + '[tool.publish-all.version]\nsource = "git"\n'
+)
+
+
+def test_a_version_source_that_is_configured_stays_and_is_wired(project):
+    project.add("pyproject.toml", GIT)
+    text = project.planned().changes[0].after
+    assert loads(text)["tool"]["publish-all"]["version"] == {"source": "git"}
+    assert loads(text)["tool"]["hatch"]["version"] == {"source": "publish-all"}
+
+
+def test_a_version_source_that_is_configured_can_be_changed(project):
+    project.add("pyproject.toml", GIT)
+    project.add("demo/__init__.py", '__version__ = "1.0"\n')
+    plan = project.planned(version_source=VersionSource.ATTRIBUTE)
+    assert ours(plan)["version"] == {"source": "attribute", "path": "demo/__init__.py"}
+    carry_out(plan)
+    assert ours(project.planned(version_source=VersionSource.GIT))["version"]["source"] == "git"
+
+
+def test_a_project_without_a_version_of_its_own_can_t_be_its_source(project):
+    project.add("pyproject.toml", GIT)
+    with pytest.raises(UsageError, match="the version comes from git now"):
+        project.planned(version_source=VersionSource.PROJECT)

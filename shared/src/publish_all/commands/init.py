@@ -184,7 +184,7 @@ def _states_destinations(found: Found) -> bool:
 
 
 def _version(options: InitOptions, found: Found) -> VersionChoice:
-    suggested = suggest_version(found.root, found.pyproject, name=found.name, variants=found.variants)
+    suggested = _present_version(found)
     source = options.version_source
     prefix = options.tag_prefix if options.tag_prefix is not None else found.config.version.tag_prefix
     if source is None or source is suggested.source:
@@ -192,10 +192,27 @@ def _version(options: InitOptions, found: Found) -> VersionChoice:
     return version_from(source, suggested, found, tag_prefix=prefix)
 
 
+def _present_version(found: Found) -> VersionChoice:
+    """What the configuration states, else what goes with the project."""
+    stated = found.config.version
+    if asks_us(found.pyproject):
+        return VersionChoice(source=stated.source, path=stated.path, tag_prefix=stated.tag_prefix)
+    return suggest_version(found.root, found.pyproject, name=found.name, variants=found.variants)
+
+
 def version_from(
     source: VersionSource, suggested: VersionChoice, found: Found, *, tag_prefix: str
 ) -> VersionChoice:
-    """The choice for a source. Raises `UsageError` for `attribute` where no file has a literal `__version__`."""
+    """The choice for a source.
+
+    Raises `UsageError` for `attribute` where no file has a literal `__version__`, and for `project` where
+    the project says no version.
+    """
+    if source is VersionSource.PROJECT and asks_us(found.pyproject):
+        msg = f"the version comes from {found.config.version.source.value} now, and the project states none"
+        raise UsageError(
+            msg, hint="Write `version` into [project], and take [tool.publish-all.version] out, first."
+        )
     made = choose(source, suggested, root=found.root, name=found.name, tag_prefix=tag_prefix)
     if source is VersionSource.ATTRIBUTE and made.path is None:
         msg = "no Python file of the project says __version__"
@@ -235,12 +252,11 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
 
 
 def _pyproject_change(answers: Answers, found: Found) -> Change:
-    asked = asks_us(found.pyproject)
     after = with_settings(
         found.text,
         publish_to=answers.publish_to,
         repositories=answers.repositories,
-        version=None if asked else answers.version,
+        version=answers.version,
         variants=answers.variants,
         layout=answers.layout,
         include_base=answers.include_base,

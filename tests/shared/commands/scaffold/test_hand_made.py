@@ -202,6 +202,18 @@ def test_a_matrix_made_by_an_expression_is_told(read):
     assert "made by an expression" in made.notes[0]
 
 
+@pytest.mark.parametrize("root", ["$GITHUB_WORKSPACE", "${{ github.workspace }}"])
+def test_paths_may_begin_at_the_repository(read, root):
+    script = f"""\
+    mkdir -p build && cd build
+    cp -r {root}/packages/kindling .
+    cp {root}/build-configs/synapse.toml pyproject.toml
+    poetry build
+    """
+    made = read(script)
+    assert (made.variants, made.layout, made.notes) == (variants()[1:], LAYOUT, ())
+
+
 def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
     shutil.copytree(ROOT / "examples" / "kindling", tmp_path / "kindling")
     page = (ROOT / "docs" / "how-to" / "start-with-init.md").read_text(encoding="utf-8")

@@ -39,7 +39,6 @@ def tree(tmp_path):
         (HATCH + OPEN, INIT, VersionChoice(source=VersionSource.ATTRIBUTE, path="src/demo/__init__.py")),
         (POETRY + OPEN, {}, VersionChoice(source=VersionSource.GIT)),
         (HATCH + OPEN + '[tool.hatch.version]\npath = "src/demo/__init__.py"\n', INIT, VersionChoice()),
-        (HATCH + OPEN + '[tool.hatch.version]\nsource = "publish-all"\n', INIT, VersionChoice()),
         ("", {**INIT, "setup.py": "setup(version='1.0')"}, VersionChoice(sync=("src/demo/__init__.py",))),
         ("", {**INIT, "setup.py": "setup(version=find())"}, VersionChoice()),
     ],

@@ -21,6 +21,7 @@ from publish_all.config.model import empty
 from publish_all.config.workflows import Job, Step, Workflow
 from publish_all.version.static import project_name
 
+_ROOT = "/."  # the repository, where paths begin
 _EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
 _RUNNERS = (("uvx",), ("uv", "run"), ("pipx", "run"), ("poetry", "run"), ("sudo",), ("time",))
 _BUILDS = (
@@ -129,7 +130,7 @@ class _Stage:
     stack: list[str] = field(default_factory=list)
 
     def path(self, text: str) -> str:
-        joined = posixpath.normpath(posixpath.join(self.cwd, text))
+        joined = posixpath.normpath(posixpath.join(self.cwd, text)).lstrip("/")
         return "" if joined == "." else joined
 
 
@@ -184,7 +185,7 @@ class Reader:
 
     def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], stage: _Stage) -> None:
         known = {f"matrix.{key}": value for key, value in combination.items()}
-        variables = {**self._workflow.env, **job.env, **step.env}
+        variables = {"GITHUB_WORKSPACE": _ROOT, **self._workflow.env, **job.env, **step.env}
         known |= {f"env.{key}": value for key, value in variables.items()}
         variables = {key: _substituted(value, known) for key, value in variables.items()}
         if step.uses is not None:
@@ -368,7 +369,7 @@ def _substituted(text: str, known: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name == "github.workspace":
-            return "."
+            return _ROOT
         return known.get(name, "@" + re.sub(r"[^\w.]+", "_", name) + "@")
 
     return _EXPRESSION.sub(value, text)

@@ -102,6 +102,7 @@ def _of_variant(variant: NewVariant) -> dict[str, Any]:
 
 
 def _with_version(text: str, version: VersionChoice) -> str:
+    """The text with the version source, and wired to it. A `sync` or prefix that is stated stays."""
     stated = table(loads(text), "tool", OURS, "version")
     wanted: dict[str, Any] = {}
     if version.source is not VersionSource.PROJECT:
@@ -110,14 +111,16 @@ def _with_version(text: str, version: VersionChoice) -> str:
             wanted["path"] = version.path
         if version.tag_prefix != "v":
             wanted["tag-prefix"] = version.tag_prefix
-    if version.sync:
+    if version.sync and "sync" not in stated:
         wanted["sync"] = list(version.sync)
-    new = {key: value for key, value in wanted.items() if key not in stated}
+    new = {key: value for key, value in wanted.items() if stated.get(key) != value}
     if new and not stated:
         text = _appended(text, ("tool", OURS, "version"), _lines(new))
-    elif new:
+    else:
         for key, value in new.items():
             text = _set(text, ("tool", OURS, "version", key), value=value)
+    if "path" in stated and version.source is VersionSource.GIT:
+        text = _without(text, ("tool", OURS, "version", "path"))
     return text if version.source is VersionSource.PROJECT else wired(text)
 
 

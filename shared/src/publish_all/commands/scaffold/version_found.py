@@ -11,7 +11,7 @@ from publish_all.config.model import VersionSource
 from publish_all.errors import VersionError
 from publish_all.variants.setup_py import version_in_setup_py
 from publish_all.version.attribute import Attribute, read_attribute
-from publish_all.version.static import asks_us, backend_of, static_version, table
+from publish_all.version.static import backend_of, static_version, table
 
 _FOLDERS = ("", "src/", "lib/", "packages/")
 _FILES = ("__init__", "_version", "version", "__about__", "about")
@@ -55,8 +55,6 @@ def suggest_version(
     """
     files = attributes(root, name)
     configs = _config_globs(variants)
-    if asks_us(pyproject):
-        return VersionChoice()
     if static_version(pyproject) is not None:
         return VersionChoice(sync=(*files, *configs))
     if _backend_knows(pyproject):

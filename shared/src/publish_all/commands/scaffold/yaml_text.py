@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 
@@ -12,15 +11,29 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "nan"})
 
 
 def scalar(value: str) -> str:
-    """A text as a YAML scalar: as it is where that is safe, else in double quotes (JSON is YAML)."""
+    """A text as a YAML scalar: as it is where that is safe, else in double quotes."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    """In double quotes, with the escapes of YAML: those of JSON have no characters beyond 16 bits."""
+    return '"' + "".join(_escaped(each) for each in value) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def flow(values: Iterable[str]) -> str:
     """A list on one line."""
-    return "[" + ", ".join(scalar(each) if "," not in each else json.dumps(each) for each in values) + "]"
+    return "[" + ", ".join(scalar(each) for each in values) + "]"
 
 
 def indented(text: str, spaces: int) -> str:
