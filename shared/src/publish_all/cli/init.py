@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.helpers import option
 from cleo.io.inputs.option import Option
@@ -14,30 +12,16 @@ from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import format_option
-from publish_all.cli.questions import Questions
-from publish_all.commands.init import (
-    Answers,
-    InitOptions,
-    InitPlan,
-    carry_out,
-    destinations,
-    look,
-    pipeline_of,
-    plan_init,
-    suggest,
-    version_from,
-    without_variants,
-)
+from publish_all.cli.questions import Questions, member_of, members_of
 from publish_all.commands.scaffold.choices import Service, Trigger
-from publish_all.commands.scaffold.found import Found
-from publish_all.commands.scaffold.next_steps import as_text
 from publish_all.config.model import VersionSource
-from publish_all.errors import UsageError
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
 
-_Enum = TypeVar("_Enum", bound=enum.Enum)
+if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
+    from publish_all.commands.init import InitOptions, InitPlan
+
 _NONE = "none"
 
 
@@ -103,13 +87,17 @@ Examples:
 """
 
     def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.init import carry_out, look, plan_init, suggest
+
         self.check_format()
         options = self._init_options()
         found = look(options)
         self._tell((*found.notes, *found.migration.notes), reporter)
         answers = suggest(options, found)
         if self.can_ask:
-            answers = _Interview(Questions(self.io), options, found).held(answers)
+            from publish_all.cli.interview import Interview
+
+            answers = Interview(Questions(self.io), options, found).held(answers)
         plan = plan_init(answers, found)
         self._tell(plan.notes, reporter)
         self._show_changes(plan, reporter)
@@ -128,16 +116,18 @@ Examples:
 
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
+        from publish_all.commands.init import InitOptions
+
         source = self.text("version-source")
         no_ci = self.texts("ci") == (_NONE,)
         tests = () if self.option("no-tests") else self.texts("test") or None
         return InitOptions(
             directory=self.directory,
             publish_to=self.texts("repository") or None,
-            version_source=_one(VersionSource, "version-source", source) if source else None,
+            version_source=member_of(VersionSource, "version-source", source) if source else None,
             tag_prefix=self.text("tag-prefix"),
-            services=() if no_ci else _several(Service, "ci", self.texts("ci"), more=(_NONE,)),
-            triggers=_several(Trigger, "trigger", self.texts("trigger")),
+            services=() if no_ci else members_of(Service, "ci", self.texts("ci"), more=(_NONE,)),
+            triggers=members_of(Trigger, "trigger", self.texts("trigger")),
             tests=tests,
             rehearse=False if self.option("no-rehearsal") else None,
             split=False if self.option("no-split") else None,
@@ -169,6 +159,8 @@ Examples:
         if self.option("format") == "json":
             reporter.show(_listing(plan))
             return
+        from publish_all.commands.scaffold.next_steps import as_text
+
         if plan.forms:
             self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
         program = self.called_as.removesuffix(" init")
@@ -176,116 +168,6 @@ Examples:
             f"To try it: {program} publish -r local\nTo look for what is missing: {program} doctor\n",
             type=OutputType.RAW,
         )
-
-
-class _Interview:
-    """The questions, each with the answer that goes with the project; what flags state is not asked."""
-
-    def __init__(self, questions: Questions, options: InitOptions, found: Found) -> None:
-        self._ask = questions
-        self._options = options
-        self._found = found
-
-    def held(self, answers: Answers) -> Answers:
-        answers = self._destinations(answers)
-        answers = self._version(answers)
-        answers = self._variants(answers)
-        answers = self._services(answers)
-        pipeline = pipeline_of(answers, self._found)
-        return self._releases(answers) if answers.services and pipeline.publish_to else answers
-
-    def _destinations(self, answers: Answers) -> Answers:
-        if self._options.publish_to is not None:
-            return answers
-        known = ["pypi", "testpypi", "github", "local", *self._found.config.repositories]
-        known += [each.name for each in self._found.known]
-        question = f"Publish to ({', '.join(known)}, or NAME=URL)"
-        usual = " ".join(answers.publish_to)
-
-        def read(text: str) -> Answers:
-            if text == usual:
-                return answers
-            names, new = destinations(text.replace(",", " ").split(), self._found)
-            return replace(answers, publish_to=names, repositories=new)
-
-        return self._ask.parsed(question, usual, read)
-
-    def _version(self, answers: Answers) -> Answers:
-        if self._options.version_source is not None:
-            return answers
-        prefix = answers.version.tag_prefix
-
-        def read(text: str) -> Answers:
-            source = _one(VersionSource, "version-source", text)
-            if source is answers.version.source:
-                return answers
-            made = version_from(source, answers.version, self._found, tag_prefix=prefix)
-            return replace(answers, version=made)
-
-        question = "Versions come from (project: as now, git: tags, attribute: __version__)"
-        return self._ask.parsed(question, answers.version.source.value, read)
-
-    def _variants(self, answers: Answers) -> Answers:
-        if not answers.variants:
-            return answers
-        files = ", ".join(each.pyproject for each in answers.variants)
-        if self._ask.confirm(f"Build variants from {files}?", default=True):
-            return answers
-        return without_variants(answers)
-
-    def _services(self, answers: Answers) -> Answers:
-        if self._options.services is not None:
-            return answers
-
-        def read(text: str) -> Answers:
-            services = () if text == _NONE else (_one(Service, "ci", text, more=(_NONE,)),)
-            return replace(answers, services=services)
-
-        default = answers.services[0].value if answers.services else _NONE
-        return self._ask.parsed("Write a workflow for (github, gitlab, none)", default, read)
-
-    def _releases(self, answers: Answers) -> Answers:
-        pipeline = pipeline_of(answers, self._found)
-        if self._options.triggers is None:
-            answers = self._ask.parsed(
-                "A release starts with (release: made on the web, tag: pushed, both)",
-                "both" if len(answers.triggers) > 1 else answers.triggers[0].value,
-                lambda text: replace(
-                    answers,
-                    triggers=tuple(Trigger) if text == "both" else (_one(Trigger, "trigger", text),),
-                ),
-            )
-        if self._options.rehearse is None and "pypi" in pipeline.publish_to:
-            rehearse = self._ask.confirm("Rehearse on TestPyPI before PyPI?", default=answers.rehearse)
-            answers = replace(answers, rehearse=rehearse)
-        if self._options.new_projects is None and pipeline.trusted:
-            names = ", ".join(each.project for each in pipeline.products)
-            exist = self._ask.confirm(f"Is there a project {names} on PyPI already?", default=False)
-            answers = replace(answers, new_projects=not exist)
-        if self._options.tests is None:
-            text = self._ask.text(
-                "Test and lint with (commands, with ; between; none)", "; ".join(answers.tests) or _NONE
-            )
-            tests = () if text == _NONE else tuple(each.strip() for each in text.split(";") if each.strip())
-            answers = replace(answers, tests=tests)
-        return answers
-
-
-def _one(kind: type[_Enum], name: str, text: str, *, more: tuple[str, ...] = ()) -> _Enum:
-    """The member of an enum that an option names. Raises `UsageError`."""
-    try:
-        return kind(text.strip().lower())
-    except ValueError:
-        msg = f"--{name} is {text!r}"
-        raise UsageError(
-            msg, hint="It is one of: " + ", ".join((*(each.value for each in kind), *more))
-        ) from None
-
-
-def _several(
-    kind: type[_Enum], name: str, texts: tuple[str, ...], *, more: tuple[str, ...] = ()
-) -> tuple[_Enum, ...] | None:
-    return tuple(dict.fromkeys(_one(kind, name, each, more=more) for each in texts)) or None
 
 
 def _listing(plan: InitPlan) -> Listing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from publish_all.cli.prompt import make_ask
 from publish_all.errors import UsageError
 
 _T = TypeVar("_T")
+_Member = TypeVar("_Member", bound=enum.Enum)
 
 
 class Questions:
@@ -38,3 +40,20 @@ class Questions:
     def confirm(self, question: str, *, default: bool) -> bool:
         answer = self.text(question, "yes" if default else "no").lower()
         return answer in {"y", "yes"} if answer in {"y", "yes", "n", "no"} else default
+
+
+def member_of(kind: type[_Member], name: str, text: str, *, more: tuple[str, ...] = ()) -> _Member:
+    """The member of an enum that the option `name` means; `more` may be said too. Raises `UsageError`."""
+    try:
+        return kind(text.strip().lower())
+    except ValueError:
+        msg = f"--{name} is {text!r}"
+        raise UsageError(
+            msg, hint="It is one of: " + ", ".join((*(each.value for each in kind), *more))
+        ) from None
+
+
+def members_of(
+    kind: type[_Member], name: str, texts: tuple[str, ...], *, more: tuple[str, ...] = ()
+) -> tuple[_Member, ...] | None:
+    return tuple(dict.fromkeys(member_of(kind, name, each, more=more) for each in texts)) or None
