@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from publish_all.checks.diagnoses import (
     BYTECODE_SHIPPED,
@@ -113,7 +112,7 @@ def _unimportable(distribution: Distribution, names: Sequence[str]) -> Iterator[
     packages: dict[str, bool] = {}
     odd = []
     for name in names:
-        *folders, file = PurePosixPath(name).parts
+        *folders, file = name.split("/")
         module = file.endswith((*_MODULES, ".pyi"))
         if folders:
             packages[folders[0]] = packages.get(folders[0], False) or module

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from fnmatch import translate
+from functools import lru_cache
 
 from publish_all.checks.diagnoses import (
     FORBIDDEN_FILE,
@@ -42,6 +43,7 @@ _FORBIDDEN_NAMES = (
     ".htpasswd",
     ".git-credentials",
 )
+_FORBIDDEN = re.compile("|".join(map(translate, _FORBIDDEN_NAMES)))
 _HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
 
 
@@ -58,8 +60,7 @@ def check_paths(distribution: Distribution, members: Sequence[Member]) -> Iterat
 def _unsafe(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
     seen: set[str] = set()
     for name in (each.name for each in members):
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name[1:2]:
+        if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name[1:2]:
             yield UNSAFE_PATH.found(
                 f"unsafe path {name!r}",
                 where=distribution.filename,
@@ -114,7 +115,7 @@ def _colliding(distribution: Distribution, members: Sequence[Member]) -> Iterato
 
 def _forbidden(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
     for name in (each.name for each in members):
-        bad = next((part for part in PurePosixPath(name).parts if _is_forbidden(part)), None)
+        bad = next((part for part in name.split("/") if _is_forbidden(part)), None)
         if bad is not None:
             yield FORBIDDEN_FILE.found(
                 f"{name} must not be published",
@@ -123,15 +124,14 @@ def _forbidden(distribution: Distribution, members: Sequence[Member]) -> Iterato
             )
 
 
+@lru_cache(maxsize=4096)
 def _is_forbidden(part: str) -> bool:
-    return not any(fnmatch(part, each) for each in _HARMLESS) and any(
-        fnmatch(part, each) for each in _FORBIDDEN_NAMES
-    )
+    return part not in _HARMLESS and _FORBIDDEN.fullmatch(part) is not None
 
 
 def _layout(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
     """https://packaging.python.org/specifications/source-distribution-format/: one top-level folder."""
-    paths = [PurePosixPath(posixpath.normpath(each.name)).parts for each in members]
+    paths = [posixpath.normpath(each.name).split("/") for each in members]
     tops = {parts[0] for parts in paths if len(parts) > 1}
     loose = [parts[0] for parts in paths if len(parts) == 1]
     if loose or len(tops) > 1:
