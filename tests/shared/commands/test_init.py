@@ -180,6 +180,14 @@ def test_what_a_hand_made_workflow_does_goes_without_saying(project):
     )
 
 
+def test_destinations_that_are_stated_stay_unless_a_workflow_is_named(project):
+    project.add("pyproject.toml", HATCH + "[tool.publish-all]\npublish-to = ['local']\n")
+    project.add(".github/workflows/ci.yml", HAND_MADE)
+    assert project.suggested().publish_to == ("local",)
+    named = project.root / ".github" / "workflows" / "ci.yml"
+    assert project.suggested(from_workflow=named).publish_to == ("corp",)
+
+
 def test_a_hand_made_publish_yml_that_is_understood_is_replaced(project):
     project.add(".github/workflows/publish.yml", HAND_MADE)
     change = project.planned().changes[1]

@@ -108,7 +108,8 @@ def look(options: InitOptions) -> Found:
 def suggest(options: InitOptions, found: Found) -> Answers:
     """The answers that flags give, and for the others those that go with what is there. Raises `UsageError`."""
     stated = options.publish_to
-    if stated is None and found.migration.destinations and not _states_destinations(found):
+    migrating = options.from_workflow is not None or not _states_destinations(found)
+    if stated is None and found.migration.destinations and migrating:
         publish_to, repositories = found.migration.destinations, found.migration.repositories
     else:
         publish_to, repositories = destinations(

@@ -214,6 +214,22 @@ def test_paths_may_begin_at_the_repository(read, root):
     assert (made.variants, made.layout, made.notes) == (variants()[1:], LAYOUT, ())
 
 
+def test_goes_where_the_shell_goes(read):
+    script = """\
+    mkdir -p build a/b
+    cp -r packages/kindling build/
+    cp build-configs/synapse.toml build/pyproject.toml
+    pushd a && cd b
+    version=$(poetry version -s)
+    cd - && (cd b && pwd)
+    popd
+    cd build
+    poetry build
+    """
+    made = read(script)
+    assert (made.variants, made.layout, made.notes) == (variants()[1:], LAYOUT, ())
+
+
 def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
     shutil.copytree(ROOT / "examples" / "kindling", tmp_path / "kindling")
     page = (ROOT / "docs" / "how-to" / "start-with-init.md").read_text(encoding="utf-8")

@@ -122,12 +122,27 @@ class HandMade:
 
 @dataclass(slots=True)
 class _Stage:
-    """The folders as a job has changed them: target → what was copied there. Paths are the repository's."""
+    """The folders as a job has changed them: target → what was copied there. Paths are the repository's.
+
+    `previous` is where `cd -` goes, `stack` is that of pushd, `shells` has where each open subshell began.
+    """
 
     cwd: str = ""
+    previous: str = ""
     copies: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     stack: list[str] = field(default_factory=list)
+    shells: list[str] = field(default_factory=list)
+
+    def begin(self, folder: str) -> None:
+        """A step has a shell of its own."""
+        self.cwd = ""
+        self.cwd = self.previous = self.path(folder)
+        self.stack.clear()
+        self.shells.clear()
+
+    def go(self, folder: str) -> None:
+        self.cwd, self.previous = folder, self.cwd
 
     def path(self, text: str) -> str:
         joined = posixpath.normpath(posixpath.join(self.cwd, text)).lstrip("/")
@@ -192,8 +207,7 @@ class Reader:
             self._read_action(step, known)
         if step.run is not None:
             folder = step.working_directory or job.working_directory or ""
-            stage.cwd, stage.stack = "", []
-            stage.cwd = stage.path(_substituted(folder, known))
+            stage.begin(_substituted(folder, known))
             script = _substituted(step.run, known)
             for command in commands_of(
                 script, variables=variables, glob=lambda text: self._glob(text, stage)
@@ -233,11 +247,17 @@ class Reader:
         match words:
             case ("(",) | (")",):
                 _subshell(words[0], stage)
-            case ("cd" | "pushd", folder):
+            case ("cd", "-"):
+                stage.go(stage.previous)
+            case ("cd", folder):
+                stage.go(stage.path(folder))
+            case ("pushd", folder):
                 stage.stack.append(stage.cwd)
-                stage.cwd = stage.path(folder) if folder != "-" else stage.stack[0]
+                stage.go(stage.path(folder))
             case ("popd",):
-                stage.cwd = stage.stack.pop() if stage.stack else ""
+                stage.go(stage.stack.pop() if stage.stack else "")
+            case ("poetry", "version", *arguments) if all(each.startswith("-") for each in arguments):
+                pass  # it is asked for, not set
             case ("mkdir", *folders):
                 stage.folders |= {stage.path(each) for each in folders if not each.startswith("-")}
             case ("rm", *paths):
@@ -401,10 +421,9 @@ def _harmless(words: Iterable[str]) -> bool:
 
 def _subshell(word: str, stage: _Stage) -> None:
     if word == ENTER:
-        stage.stack.append(stage.cwd)
-    elif word == LEAVE and stage.stack:
-        stage.cwd = stage.stack[0]
-        stage.stack.clear()
+        stage.shells.append(stage.cwd)
+    elif word == LEAVE and stage.shells:
+        stage.go(stage.shells.pop())
 
 
 def _remove(paths: Iterable[str], stage: _Stage) -> None:
