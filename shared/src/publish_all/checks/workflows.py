@@ -20,15 +20,18 @@ from publish_all.version.diagnoses import SHALLOW_CLONE
 
 _PUBLISHES = re.compile(
     r"\b(?:publish-all\s+publish|poetry\s+publish(?:-all)?|hatch\s+publish|twine\s+upload|uv\s+publish|pdm\s+publish)"
-    r"\b(?!\s+(?:build|check|config|doctor|explain|init|list|login|repositories|serve|variants|version)\b)"
+    r"(?![\w-])(?!\s+(?:build|check|config|doctor|explain|init|list|login|repositories|serve|variants|version)\b)"
 )
 _BUILDS = re.compile(
     r"\b(?:publish-all\s+build|poetry\s+build(?:-all)?|hatch\s+build|-m\s+build|uv\s+build|pdm\s+build)\b"
 )
 _NAMED = re.compile(r"(?:\s-r|--repository)[=\s]+['\"]?([A-Za-z0-9_.-]+)")
 _ACTION = "pypa/gh-action-pypi-publish"
-_TOKENS = re.compile(r"(?:TOKEN|PASSWORD|AUTH)(?:_FOR_\w+)?$")
+_TOKENS = re.compile(r"_(?:TOKEN|PASSWORD|AUTH)(?:_FOR_\w+)?$")
 _NOT_FOR_UPLOADS = re.compile(r"^(?:GITHUB_TOKEN|GH_TOKEN|PUBLISH_ALL_GITHUB_TOKEN|ACTIONS_)")
+# A token that is there only on request: without it the job is to use trusted publishing.
+_PERHAPS_EMPTY = re.compile(r"\|\|\s*''")
+_MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +52,18 @@ class PublishJob:
     def where(self) -> str:
         """`.github/workflows/publish.yml:12`."""
         return f"{shown_path(self.workflow)}:{self.line}"
+
+    @property
+    def environments(self) -> tuple[str | None, ...]:
+        """The environments that the job runs in, one for each combination of its matrix that makes a difference."""
+        stated = self.job.environment
+        if stated is None or self.job.matrix is None:
+            return (stated,)
+        made = (
+            _MATRIX.sub(lambda found, values=values: values.get(found[1], found[0]), stated)  # type: ignore[misc]  # mypy cannot infer a lambda's default
+            for values in self.job.matrix
+        )
+        return tuple(dict.fromkeys(made))
 
     def goes_to(self, repository: str, default: tuple[str, ...]) -> bool:
         return repository in (default if self.repositories is None else self.repositories)
@@ -73,6 +88,20 @@ def publish_jobs(workflow: Workflow) -> Iterator[PublishJob]:
                 has_token=any(_has_token(each, job, workflow) for each in steps),
                 builds=any(_builds(each) for each in job.steps),
             )
+
+
+def gitlab_line(text: str, repository: str, default: tuple[str, ...]) -> int | None:
+    """The first line of a .gitlab-ci.yml that publishes to a repository, None if there is none.
+
+    What a line runs is all that is looked at: whom GitLab gives an identity is stated in many ways.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") or not _PUBLISHES.search(line):
+            continue
+        named = tuple(canonical(name) for name in _NAMED.findall(line))
+        if repository in (named or default):
+            return number
+    return None
 
 
 def _publishes(step: Step) -> bool:
@@ -106,7 +135,10 @@ def _has_token(step: Step, job: Job, workflow: Workflow) -> bool:
         return True
     variables: Mapping[str, str] = {**workflow.env, **job.env, **step.env}
     return any(
-        value and _TOKENS.search(name) and not _NOT_FOR_UPLOADS.match(name)
+        value
+        and not _PERHAPS_EMPTY.search(value)
+        and _TOKENS.search(name)
+        and not _NOT_FOR_UPLOADS.match(name)
         for name, value in variables.items()
     )
 

@@ -23,6 +23,7 @@ from publish_all.commands.examine import check_planned, destinations_of, version
 from publish_all.commands.gather import Gathered, built_files, manifest_files, usable_manifest
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryKind
+from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -108,6 +109,7 @@ class _Doctor:
         self._project = _Section(name="project")
         self._destinations: list[_Section] = []
         self._exit_code = 0
+        self._workflows = Workflows(found=())
 
     def report(self) -> DoctorReport:
         try:
@@ -128,6 +130,7 @@ class _Doctor:
     def _examine(self, config: ProjectConfig) -> None:
         self._project.where = str(config.root)
         self._project.facts += configuration_facts(config, self._options.around)
+        self._workflows = read_workflows(config.root)
         chosen = tuple(self._choose(config))
         journal = self._journal(config)
         with TemporaryDirectory(prefix="publish-all-doctor-") as folder:
@@ -141,7 +144,9 @@ class _Doctor:
         around = self._options.around
         version = around.versions.get(config.root)
         stated = tuple(each.destination.stated for each in chosen)
-        self._project.add(*surroundings_findings(config, stated, version=version, around=around))
+        self._project.add(
+            *surroundings_findings(config, stated, version=version, workflows=self._workflows, around=around)
+        )
 
     def _choose(self, config: ProjectConfig) -> Iterator[_Chosen]:
         """Each destination on its own, so that one that is not known hides none of the others."""
@@ -163,6 +168,7 @@ class _Doctor:
                 around=self._options.around,
                 offline=self._options.offline,
                 auth=self._options.connection.auth,
+                workflows=self._workflows.found,
             )
             yield _Chosen(section=section, destination=destination)
 

@@ -14,6 +14,7 @@ from publish_all.commands.doctor_identity import identity_facts, workflow_that_p
 from publish_all.commands.doctor_names import NamesAsked, ask_for_names, names_offline
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.config.workflows import Workflow
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
@@ -35,7 +36,10 @@ _OFFLINE = "--offline"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
-    """One destination, ready to be spoken to. `auth` is as on the command line; `clock` is Unix time."""
+    """One destination, ready to be spoken to. `auth` is as on the command line; `clock` is Unix time.
+
+    `workflows` are those of the repository that the project is in.
+    """
 
     repository: Repository
     stated: RepositoryConfig
@@ -43,6 +47,7 @@ class Destination:
     around: Surroundings
     offline: bool
     auth: str = "auto"
+    workflows: tuple[Workflow, ...] = ()
     clock: Callable[[], float] = time.time
 
     @property
@@ -98,7 +103,9 @@ class ExaminedDestination:
     exit_code: int = 0
 
     def fact(self, label: str, text: str) -> None:
-        self.facts.append(Fact(label=label, text=text))
+        fact = Fact(label=label, text=text)
+        if fact not in self.facts:
+            self.facts.append(fact)
 
     def fails(self, findings: Sequence[Finding], exit_code: int) -> None:
         self.findings += findings
@@ -195,7 +202,7 @@ def _no_credential(
     needed = destination.public or hostname_of(destination.repository.url) == "ghcr.io"
     workflow = workflow_that_publishes(destination, config) if destination.offline else None
     if workflow is not None:
-        seen.fact("credential", f"none on this machine; {workflow} has one of its own")
+        seen.fact("credential", f"none on this machine; the job at {workflow} has its own")
     elif destination.offline and destination.in_job_with_identity:
         seen.untested.append(f"trusted publishing to {destination.repository.name}: {_OFFLINE}")
     elif needed:

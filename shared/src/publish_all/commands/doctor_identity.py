@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
-from publish_all.checks.workflows import PublishJob, publish_jobs
+from publish_all.checks.workflows import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.doctor_names import NamesAsked
 from publish_all.config.builtin import canonical
 from publish_all.config.github import from_environment, from_git
 from publish_all.config.model import ProjectConfig, RepositoryKind, When
-from publish_all.config.workflows import read_workflows
+from publish_all.config.workflows import repository_root
 from publish_all.credentials.audience import ask_for_audience, base_of, ensure_own
 from publish_all.credentials.diagnoses import PENDING_PUBLISHERS_NEEDED
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken
@@ -35,13 +35,25 @@ def workflow_that_publishes(destination: Destination, config: ProjectConfig) -> 
         permission = "packages" if destination.is_github else "id-token"
         if job.has_token or job.workflow.permission(job.job, permission) == "write":
             return job.where
-    return None
+    return _gitlab(destination, config)
+
+
+def _gitlab(destination: Destination, config: ProjectConfig) -> str | None:
+    """As above, in GitLab's pipeline."""
+    path = repository_root(config.root) / ".gitlab-ci.yml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    default = tuple(canonical(each) for each in config.publish_to)
+    line = gitlab_line(text, canonical(destination.stated.name), default)
+    return f"{path.name}:{line}" if line is not None else None
 
 
 def _jobs(destination: Destination, config: ProjectConfig) -> Iterator[PublishJob]:
     name = canonical(destination.stated.name)
     default = tuple(canonical(each) for each in config.publish_to)
-    for workflow in read_workflows(config.root).found:
+    for workflow in destination.workflows:
         yield from (each for each in publish_jobs(workflow) if each.goes_to(name, default))
 
 
@@ -101,15 +113,16 @@ def _of_workflows(destination: Destination, config: ProjectConfig) -> Iterator[t
     for job in _jobs(destination, config):
         if job.has_token:
             continue
-        fields = (
-            ("Owner", owner),
-            ("Repository name", repository or owner),
-            ("Workflow name", job.workflow.path.name),
-            ("Environment name", job.job.environment or "(none: leave it empty)"),
-        )
-        if fields not in seen:
-            seen.add(fields)
-            yield fields
+        for environment in job.environments:
+            fields = (
+                ("Owner", owner),
+                ("Repository name", repository or owner),
+                ("Workflow name", job.workflow.path.name),
+                ("Environment name", environment or "(none: leave it empty)"),
+            )
+            if fields not in seen:
+                seen.add(fields)
+                yield fields
 
 
 def _pending(

@@ -18,6 +18,7 @@ from publish_all.config.github import from_git
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding, Severity
+from publish_all.reporting.words import count
 from publish_all.repositories.index_urls import index_candidates
 from publish_all.repositories.simple_index import Listing, SimpleIndex
 from publish_all.results import Fact
@@ -127,7 +128,7 @@ def _new(destination: Destination, project: NormalizedName) -> Iterator[Finding]
 
 def _there(project: NormalizedName, listing: Listing, files: Sequence[Distribution]) -> Iterator[Fact]:
     assert listing.page is not None  # noqa: S101 - the caller has seen it
-    yield Fact(label="name", text=f"{project}: there, with {len(listing.page.files)} file(s)")
+    yield Fact(label="name", text=f"{project}: there, with {count(len(listing.page.files), 'file')}")
     for each in files:
         listed = listing.page.file(each.filename)
         sha256 = listed.hashes.get("sha256") if listed is not None else None

@@ -20,7 +20,7 @@ from publish_all.checks.workflows import workflow_findings
 from publish_all.commands.context import Surroundings
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, VersionSource, When
-from publish_all.config.workflows import read_workflows
+from publish_all.config.workflows import Workflows
 from publish_all.credentials.diagnoses import FILE_READABLE_BY_OTHERS
 from publish_all.findings import Finding
 from publish_all.results import Fact
@@ -58,6 +58,7 @@ def surroundings_findings(
     stated: Sequence[RepositoryConfig],
     *,
     version: ResolvedVersion | None,
+    workflows: Workflows,
     around: Surroundings,
 ) -> Iterator[Finding]:
     """Everything around the project that a publish may fail on later, or elsewhere."""
@@ -65,7 +66,7 @@ def surroundings_findings(
         yield _between_tags(version)
     yield from _licence(config)
     yield from _hosts(config, around.environment)
-    yield from _workflows(config, stated)
+    yield from _workflows(config, stated, workflows)
     yield from _proxy(stated, around.environment)
     yield from _pypirc(around.places().hosts.pypirc)
 
@@ -116,8 +117,9 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
         )
 
 
-def _workflows(config: ProjectConfig, stated: Sequence[RepositoryConfig]) -> Iterator[Finding]:
-    found = read_workflows(config.root)
+def _workflows(
+    config: ProjectConfig, stated: Sequence[RepositoryConfig], found: Workflows
+) -> Iterator[Finding]:
     for note in found.notes:
         yield WORKFLOW_UNREADABLE.found(
             note.removeprefix("passed over: "), hint="Repair the file: GitHub does not run it as it is."
