@@ -5,6 +5,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publish_all.commands.scaffold.choices import NewVariant, Trigger
 from publish_all.commands.scaffold.hand_made import read_hand_made, variant_name
@@ -253,3 +255,17 @@ def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
 )
 def test_names_a_variant_after_its_file(path, name):
     assert variant_name(path) == name
+
+
+WORDS = st.sampled_from(
+    ["cp", "cd", "pushd", "popd", "rm", "mkdir", "mv", "poetry", "build", "publish", "twine", "upload", "-r", "build/",
+     "..", "../..", "/", "-", "pyproject.toml", "*", "dist/*", "(", ")", "&&", "\n", "python", "-m", "uvx", "--with"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=15))
+def test_no_commands_are_too_odd_to_be_followed(words):
+    script = textwrap.indent("poetry build\n" + " ".join(words), " " * 10)
+    text = f"jobs:\n  a:\n    steps:\n      - run: |\n{script}\n"
+    made = read_hand_made(parse_workflow(text, Path("ci.yml")), repository=ROOT / "examples" / "kindling")
+    assert all(note.startswith("ci.yml") for note in made.notes)

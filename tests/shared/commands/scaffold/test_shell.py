@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from publish_all.commands.scaffold.shell import commands_of
 
@@ -79,3 +81,17 @@ def test_tells_lines():
 def test_a_script_that_never_ends_is_cut():
     script = "".join(f"for x{n} in {'1 ' * 50}; do " for n in range(3)) + "ls; " + "done; " * 3
     assert len(commands_of(script, variables={})) == 1000
+
+
+PIECES = st.sampled_from(
+    ["for", "x", "in", "do", "done", "if", "then", "fi", "(", ")", ";", "\n", "&&", "|", "'", '"', "$x", "${x}", "=",
+     "$(basename $x .y)", "cp", "cd", "-", "..", "*", "#", "\\", ">", "<<", " ", "é", "export", "poetry", "build"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=25))
+def test_no_script_is_too_odd_to_be_read(pieces):
+    for joint in ("", " "):
+        for command in commands_of(joint.join(pieces), variables={"x": "a/b.y"}):
+            assert command.words
+            assert command.line >= 1
