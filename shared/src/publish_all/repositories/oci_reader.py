@@ -39,8 +39,8 @@ from publish_all.repositories.oci_names import Place, filename_of, version_of
 from publish_all.repositories.oci_registry import NotModified, OciPackage, OciRegistry
 from publish_all.repositories.oci_replies import Login
 
-THREADS = 16
-"""How many releases are asked for at a time: ten times as fast as one after another, at 40 ms away."""
+THREADS = 32
+"""How many releases are asked for at a time. At 40 ms away, 16 leave the processor idle; 32 keep it busy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
