@@ -169,3 +169,15 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
 )
 def test_says_what_makes_the_version_now(looking, pyproject, name):
     assert looking({"pyproject.toml": pyproject}).notes[0].startswith(f"{name} makes the version")
+
+
+def test_files_of_the_same_name_are_different_variants(looking):
+    found = looking(
+        {
+            "pyproject.toml": '[project]\nname = "demo"\n',
+            "cpu/linux.toml": full("demo-cpu"),
+            "gpu/linux.toml": full("demo-gpu"),
+            "gpu/mac.toml": full("demo-mac"),
+        }
+    )
+    assert [each.name for each in found.variants] == ["cpu-linux", "gpu-linux", "mac"]

@@ -216,6 +216,12 @@ def test_paths_may_begin_at_the_repository(read, root):
     assert (made.variants, made.layout, made.notes) == (variants()[1:], LAYOUT, ())
 
 
+def test_a_file_that_is_built_with_twice_is_one_variant(read):
+    copy = "cp build-configs/synapse.toml {}/pyproject.toml && cd {} && poetry build && cd ..\n"
+    made = read("mkdir a b\n" + copy.format("a", "a") + copy.format("b", "b"))
+    assert made.variants == variants()[1:]
+
+
 def test_goes_where_the_shell_goes(read):
     script = """\
     mkdir -p build a/b

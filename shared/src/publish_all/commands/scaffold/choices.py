@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from publish_all.config.model import VersionSource, empty
 
@@ -48,6 +48,20 @@ class NewVariant:
     project: str
     pyproject: str
     layout: Mapping[str, str] = field(default_factory=empty)
+
+
+def with_unique_names(variants: Iterable[NewVariant]) -> tuple[NewVariant, ...]:
+    """Each file once; variants whose files have the same name in different folders are named after the folders too."""
+    found = {each.pyproject: each for each in variants}
+    names = [each.name for each in found.values()]
+    return tuple(
+        each if names.count(each.name) == 1 else replace(each, name=_name_of_path(each.pyproject))
+        for each in found.values()
+    )
+
+
+def _name_of_path(path: str) -> str:
+    return path.removesuffix(".toml").removesuffix("/pyproject").replace("/", "-").replace(" ", "-")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.context import Surroundings
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Service
+from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Service, with_unique_names
 from publish_all.commands.scaffold.hand_made import variant_name
 from publish_all.commands.scaffold.migrate import Migration, read_migration
 from publish_all.commands.scaffold.testing import commands_of
@@ -93,7 +93,7 @@ def _with_variants(found: Found) -> Found:
     made = found.migration
     if made.variants:
         return replace(found, variants=made.variants, layout=made.layout)
-    layout, variants = _layout(found.root, found.pyproject, tuple(_variants(found.root)))
+    layout, variants = _layout(found.root, found.pyproject, with_unique_names(_variants(found.root)))
     return replace(found, variants=variants, layout=layout)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger
+from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger, with_unique_names
 from publish_all.commands.scaffold.shell import ENTER, LEAVE, Command, commands_of
 from publish_all.commands.scaffold.uploads import Upload, upload_of, upload_of_action, url_in_config
 from publish_all.config.model import empty
@@ -333,7 +333,7 @@ class Reader:
         for build in builds:
             variant = self._variant(build, {} if shared else build.layout)
             found += [variant] if variant is not None else []
-        return tuple(found), shared
+        return with_unique_names(found), shared
 
     def _variant(self, build: _Build, layout: Mapping[str, str]) -> NewVariant | None:
         where = build.pyproject or ""
