@@ -169,3 +169,12 @@ def test_variants_may_be_declined(run, project):
     assert ours(project) == {"publish-to": ["pypi"]}
     run("-r", "pypi", "--ci", "none", typed=["", "yes", "yes"])
     assert ours(project)["variants"] == {"a": {"pyproject": "configs/a.toml"}}
+
+
+def test_a_workflow_that_is_named_from_the_current_folder_is_the_one_that_is_replaced(run, project):
+    workflows = project / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "publish.yml").write_text("jobs:\n  a:\n    steps:\n      - run: twine upload dist/*\n")
+    ended = run("-n", "--from-workflow", ".github/workflows/publish.yml")
+    assert "-      - run: twine upload dist/*" in ended.err
+    assert [each.name for each in workflows.iterdir()] == ["publish.yml"]

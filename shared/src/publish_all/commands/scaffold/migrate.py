@@ -13,7 +13,7 @@ from publish_all.commands.scaffold.uploads import Upload
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import BUILT_IN, canonical, normalized
 from publish_all.config.model import empty
-from publish_all.config.workflows import Workflow, read_workflow, read_workflows
+from publish_all.config.workflows import FOLDER, Workflow, read_workflow, read_workflows
 
 _PYPI = frozenset({"upload.pypi.org", "pypi.org", "pypi.python.org"})
 _TESTPYPI = frozenset({"test.pypi.org", "testpypi.python.org"})
@@ -43,6 +43,7 @@ def read_migration(
 ) -> Migration:
     """Read the workflow that was named, else all that publish. Raises `ConfigurationError` for one that is named and can't be read."""
     if named is not None:
+        named = _as_found(named, repository)
         made = [
             (each := read_workflow(named), read_hand_made(each, repository=repository, subfolder=subfolder))
         ]
@@ -54,6 +55,12 @@ def read_migration(
         if not is_ours(each.path.read_text(encoding="utf-8"))
     ]
     return _merged([each for each in made if each[1].publishes], workflows.notes, known)
+
+
+def _as_found(named: Path, repository: Path) -> Path:
+    """The path under which the workflows' folder has the file, however it was written."""
+    usual = repository / FOLDER / named.name
+    return usual if usual.is_file() and named.is_file() and usual.samefile(named) else named
 
 
 def _merged(
