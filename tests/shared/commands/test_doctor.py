@@ -284,3 +284,19 @@ def test_a_registry_for_python_packages_at_github(project):
     project.write(to='["corp"]', more=more)
     report = project.examine()
     assert (report.exit_code, codes(report)) == (4, ["PA443"])
+
+
+def test_what_is_the_same_in_several_files_is_told_once(project):
+    path = project.root / "pyproject.toml"
+    path.write_text(path.read_text().replace('readme = "README.md"\n', ""))
+    report = project.examine()
+    assert codes(report) == ["PA215"]
+    assert report.findings[0].where == "demo_module-1.0-py2.py3-none-any.whl, demo_module-1.0.tar.gz"
+
+
+def test_a_pipeline_of_gitlab_stands_for_the_credential(project):
+    project.write(to='["pypi"]')
+    (project.root / ".gitlab-ci.yml").write_text("publish:\n  script: publish-all publish\n")
+    report = project.examine()
+    assert (report.exit_code, codes(report)) == (0, [])
+    assert ".gitlab-ci.yml:2" in texts(report.examined[1], "credential")[0]

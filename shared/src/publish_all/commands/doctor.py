@@ -23,7 +23,7 @@ from publish_all.commands.examine import check_planned, destinations_of, version
 from publish_all.commands.gather import Gathered, built_files, manifest_files, usable_manifest
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryKind
-from publish_all.config.workflows import Workflows, read_workflows
+from publish_all.config.workflows import Workflows, read_workflows, repository_root
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -68,7 +68,14 @@ class _Section:
     untested: list[str] = field(default_factory=list)
 
     def add(self, *findings: Finding) -> None:
-        self.findings += [each for each in findings if each not in self.findings]
+        """Keep each once; what is the same in several files is one finding about all of them."""
+        for each in findings:
+            same = next((i for i, kept in enumerate(self.findings) if _alike(kept, each)), None)
+            if same is None:
+                self.findings.append(each)
+            elif each.where not in self.findings[same].where.split(", "):
+                where = f"{self.findings[same].where}, {each.where}"
+                self.findings[same] = replace(self.findings[same], where=where)
 
     def fact(self, label: str, text: str) -> None:
         self.facts.append(Fact(label=label, text=text))
@@ -83,6 +90,10 @@ class _Section:
             advice=tuple(Advice(finding=each, why=why(each.code)) for each in found),
             untested=tuple(dict.fromkeys(self.untested)),
         )
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    return bool(one.where) == bool(other.where) and replace(one, where="") == replace(other, where="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +280,7 @@ class _Doctor:
         self._project.add(*findings)
         if any(each.severity is Severity.ERROR for each in findings):
             self._ends_with(CheckError.exit_code)
-        if self._options.offline:
+        if self._options.offline and (repository_root(config.root) / ".git").exists():
             self._project.untested.append("whether the tag is on the remote: --offline")
 
     def _before_publish(self, config: ProjectConfig) -> None:

@@ -112,6 +112,16 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     for each in held_up:
         yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
     yield f"  hint: {_next_step(report, set(statuses))}"
+    code = next(_codes(report), None)
+    if code is not None:
+        yield f"  more: publish-all explain {code}"
+
+
+def _codes(report: PublishReport) -> Iterator[str]:
+    """The codes of what is against files that are not there."""
+    for repository in report.repositories:
+        for file in repository.files:
+            yield from (each.code for each in file.findings if not file.status.done)
 
 
 def _next_step(report: PublishReport, statuses: set[FileStatus]) -> str:
