@@ -44,7 +44,8 @@ chaos: ## the long form of the chaos tests: more seeds, more kills
 
 test-real: ## builds many real projects from PyPI, ours against their own
 	$(SET_UP) dev wheelhouse
-	@$(BIN)/python -m pytest -q -m real tests/integration
+	@$(BIN)/python -m pytest -q tests/integration/test_real_projects.py
+	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py
 
 bench: ## the benchmarks, one after another
 	$(SET_UP) dev servers builds wheelhouse

@@ -177,7 +177,10 @@ class PlanReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltFileReport:
-    """One file that was built. `size` is in bytes, `seconds` wall time."""
+    """One file that was built. `size` is in bytes, `seconds` wall time.
+
+    `reused` is the share of its content (0 to 1) that was deflated for an earlier file already, None if unknown.
+    """
 
     project: str
     version: str
@@ -187,6 +190,7 @@ class BuiltFileReport:
     size: int
     sha256: str
     seconds: float
+    reused: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -81,6 +81,20 @@ def test_a_file_is_deflated_once_also_under_other_names(tmp_path: Path) -> None:
     assert store.deflated_paths == ["a", "c"]
 
 
+def test_tells_what_share_was_given_before(tmp_path: Path) -> None:
+    store = MemberStore(tmp_path, step=None, clock=later)
+    assert store.reused() is None
+    first, copy = settled(tmp_path / "a", b"same" * 3), settled(tmp_path / "b", b"same" * 3)
+    store.deflated(first)
+    store.deflated(settled(tmp_path / "c", b"else"))
+    assert store.reused() == 0
+    store.deflated(copy)
+    store.deflated(settled(tmp_path / "d", b"new "))
+    assert store.reused() == 12 / 16
+    store.segment(first)  # deflated in another way
+    assert store.reused() == 0
+
+
 def test_sees_a_change_that_keeps_size_and_times(tmp_path: Path) -> None:
     store = MemberStore(tmp_path, step=None)
     path = settled(tmp_path / "a", b"lite")

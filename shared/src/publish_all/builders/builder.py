@@ -32,7 +32,12 @@ class BuildRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltFile:
-    """One file that a builder wrote. `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time."""
+    """One file that a builder wrote.
+
+    `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
+    the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
+    backend deflates by itself.
+    """
 
     variant: str | None
     project: str
@@ -44,6 +49,7 @@ class BuiltFile:
     sha256: str
     builder: str
     seconds: float
+    reused: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,15 @@ from publish_all.builders.builder import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 
-def described(path: Path, variant: BuildVariant, kind: str, *, builder: str, seconds: float) -> BuiltFile:
+def described(
+    path: Path,
+    variant: BuildVariant,
+    kind: str,
+    *,
+    builder: str,
+    seconds: float,
+    reused: float | None = None,
+) -> BuiltFile:
     """Describe the wheel or sdist at `path`, reading it once. `seconds` is how long its build took."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -27,4 +35,5 @@ def described(path: Path, variant: BuildVariant, kind: str, *, builder: str, sec
         sha256=digest.hexdigest(),
         builder=builder,
         seconds=seconds,
+        reused=reused,
     )

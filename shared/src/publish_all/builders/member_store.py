@@ -156,6 +156,8 @@ class MemberStore:
         self._unsettled: set[_Identity] = set()
         self._contents: dict[tuple[_Form, bytes], Member] = {}
         self._sizes: set[tuple[_Form, int]] = set()
+        self._given: set[tuple[_Form, bytes]] = set()
+        self._bytes_given = self._bytes_given_again = 0
 
     def expect(self, paths: Iterable[str], *, segments: bool = False) -> None:
         """Begin to deflate the files of the next archive. What may have changed since the last one is read anew.
@@ -175,13 +177,17 @@ class MemberStore:
 
     def deflated(self, path: str | Path) -> Member | None:
         """The file as a member; None for what is no regular file. Raises `OSError` if it can't be read."""
-        future = self._future(os.fspath(path), _Form.STREAM)
-        return None if future is None else future.result()
+        return self._give(path, _Form.STREAM)
 
     def segment(self, path: str | Path) -> Member | None:
         """As `deflated`, to go on from a full flush and be gone on from: it ends on a byte, and not the stream."""
-        future = self._future(os.fspath(path), _Form.SEGMENT)
-        return None if future is None else future.result()
+        return self._give(path, _Form.SEGMENT)
+
+    def reused(self) -> float | None:
+        """The share of the bytes given since this was last asked that had been given before; None for no bytes."""
+        given, again = self._bytes_given, self._bytes_given_again
+        self._bytes_given = self._bytes_given_again = 0
+        return again / given if given else None
 
     def running(self) -> Deflater:
         """A compressor for what stands between segments."""
@@ -190,6 +196,17 @@ class MemberStore:
     def blocks(self, member: Member) -> Iterator[bytes]:
         """The member's deflate stream."""
         return map(self._spool.get, member.chunks)
+
+    def _give(self, path: str | Path, form: _Form) -> Member | None:
+        future = self._future(os.fspath(path), form)
+        if future is None:
+            return None
+        member = future.result()
+        key = (form, member.sha256)
+        self._bytes_given += member.size
+        self._bytes_given_again += member.size if key in self._given else 0
+        self._given.add(key)
+        return member
 
     def _forget(self, identities: Iterable[_Identity]) -> None:
         for each in list(identities):

@@ -14,6 +14,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -130,27 +132,30 @@ def build_all(
     if is_zlib_ng():
         listener(Note(message=_ZLIB_NG))
     builders = _Builders(request.root, leave_out, workspace, request.compression)
-    found: list[BuiltFile] = []
-    for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
-        listener(_started(variant, kind))
-        folder = request.output / str(number)  # its own: some backends clean the folder they write to
-        folder.mkdir()
-        begun = clock()
-        builder = builders.of(variant)
-        path = builder.build(variant, kind, folder)
-        built = described(path, variant, kind, builder=builder.name, seconds=clock() - begun)
-        _put(path, request.output, variant)
-        found.append(built)
-        listener(_finished(built))
-    return BuildResult(files=tuple(found))
+    found: list[Future[BuiltFile]] = []
+    with ThreadPoolExecutor(1) as pool:  # the next build goes on while a file is hashed
+        for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
+            listener(_started(variant, kind))
+            folder = request.output / str(number)  # its own: some backends clean the folder they write to
+            folder.mkdir()
+            begun = clock()
+            builder = builders.of(variant)
+            path = _put(builder.build(variant, kind, folder), request.output, variant)
+            seconds = clock() - begun
+            describe = partial(
+                described, builder=builder.name, seconds=seconds, reused=builders.reused(variant)
+            )
+            found.append(pool.submit(describe, path, variant, kind))
+            listener(_finished(path, variant, seconds))
+    return BuildResult(files=tuple(each.result() for each in found))
 
 
-def _put(path: Path, output: Path, variant: BuildVariant) -> None:
-    """Tags which backends infer are known only now: see that no two wheels have the same name."""
+def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
+    """The file's place in the output folder. Tags which backends infer are known only now: see that no two wheels have the same name."""
     if (output / path.name).exists():
         msg = f"{path.name} is built twice, the second time as {variant.label}"
         raise BuildError(msg, hint="Give one of the build variants another `name`.")
-    path.replace(output / path.name)
+    return path.replace(output / path.name)
 
 
 def _set_epoch(epoch: int | None) -> None:
@@ -176,6 +181,7 @@ class _Builders:
         ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
         os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
         self._made: dict[Backend, Builder] = {}
+        self._stores: dict[Backend, MemberStore] = {}
 
     def of(self, variant: BuildVariant) -> Builder:
         backend = backend_of(variant.pyproject)
@@ -183,24 +189,36 @@ class _Builders:
             self._made[backend] = self._make(backend)
         return self._made[backend]
 
+    def reused(self, variant: BuildVariant) -> float | None:
+        """The share of the content of the file built last that was deflated before; None if nobody knows."""
+        store = self._stores.get(backend_of(variant.pyproject))
+        return None if store is None else store.reused()
+
     def _make(self, backend: Backend) -> Builder:
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
             from publish_all.builders.hatchling_members import STEP
 
-            return HatchlingBuilder(self._tree.root, leave_out=self._leave_out, store=self._store(STEP))
+            return HatchlingBuilder(
+                self._tree.root, leave_out=self._leave_out, store=self._store(backend, STEP)
+            )
         if backend is Backend.POETRY_CORE:
             from publish_all.builders.poetry_core import PoetryCoreBuilder
 
             return PoetryCoreBuilder(
-                tree=self._tree, stages=self._stages, workspace=self._workspace, store=self._store(None)
+                tree=self._tree,
+                stages=self._stages,
+                workspace=self._workspace,
+                store=self._store(backend, None),
             )
         from publish_all.builders.pep517 import Pep517Builder
 
         return Pep517Builder(stages=self._stages)
 
-    def _store(self, step: int | None) -> MemberStore:
-        return MemberStore(self._tree.root, step=step, compression=self._compression)
+    def _store(self, backend: Backend, step: int | None) -> MemberStore:
+        store = MemberStore(self._tree.root, step=step, compression=self._compression)
+        self._stores[backend] = store
+        return store
 
 
 def _started(variant: BuildVariant, kind: str) -> BuildStarted:
@@ -208,13 +226,13 @@ def _started(variant: BuildVariant, kind: str) -> BuildStarted:
     return BuildStarted(project=variant.project, variant=variant.name, kind=kind, tag=tag)
 
 
-def _finished(built: BuiltFile) -> BuildFinished:
+def _finished(path: Path, variant: BuildVariant, seconds: float) -> BuildFinished:
     return BuildFinished(
-        project=built.project,
-        variant=built.variant,
-        filename=built.filename,
-        size=built.size,
-        seconds=built.seconds,
+        project=variant.project,
+        variant=variant.name,
+        filename=path.name,
+        size=path.stat().st_size,
+        seconds=seconds,
     )
 
 

@@ -65,6 +65,7 @@ class BuildReport:
                 size=each.size,
                 sha256=each.sha256,
                 seconds=each.seconds,
+                reused=each.reused,
             )
             for each in self.result.files
         )

@@ -27,7 +27,9 @@ from publish_all.results import (
     Visibility,
 )
 
-_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)")
+_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
+# Of a hash: enough to tell two builds apart by eye.
+_SHORT = 8
 
 
 def result_lines(result: Result) -> Iterator[str]:
@@ -139,7 +141,14 @@ def _planned_rows(files: Sequence[PlannedFile]) -> Iterator[list[str]]:
 
 def build_lines(summary: BuildSummary) -> Iterator[str]:
     yield from aligned(
-        [each.variant or "", size(each.size), duration(each.seconds), f"{summary.folder}/{each.filename}"]
+        [
+            each.variant or "",
+            size(each.size),
+            duration(each.seconds),
+            "" if each.reused is None else f"{each.reused:.0%} reused",
+            each.sha256[:_SHORT],
+            f"{summary.folder}/{each.filename}",
+        ]
         for each in summary.files
     )
 

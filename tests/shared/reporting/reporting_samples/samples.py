@@ -221,6 +221,7 @@ BUILT = BuildSummary(
             size=48_213,
             sha256="0123456789abcdef" * 4,
             seconds=0.31,
+            reused=0.934,
         ),
         BuiltFileReport(
             project="kindling",
