@@ -24,6 +24,11 @@ def test_shows_a_change_with_the_lines_around_it(tmp_path):
     ]
 
 
+def test_shows_no_token_that_a_file_holds(tmp_path):
+    before = "env:\n  TWINE_PASSWORD: pypi-AgEIcHlwaS5vcmcCEzhmM2QxYzU1\n"
+    assert "AgEI" not in change(tmp_path / "a.yml", before, "").diff
+
+
 def test_a_new_file_comes_from_nothing(tmp_path):
     made = change(tmp_path / "sub" / "a.toml", None, "a = 1\n")
     assert made.diff.startswith("--- /dev/null\n+++ b/a.toml\n")

@@ -73,6 +73,14 @@ def test_a_name_that_another_tool_knows_is_taken_from_there(migrate):
     assert (made.destinations, made.repositories) == (("corp",), (known,))
 
 
+def test_a_password_in_a_url_is_neither_taken_nor_shown(migrate):
+    made = migrate(
+        ci=workflow("twine upload --repository-url https://bob:hunter2@pypi.corp.example/legacy/ x")
+    )
+    assert made.destinations == ()
+    assert "hunter2" not in repr(made)
+
+
 @pytest.mark.parametrize(
     ("command", "note"),
     [

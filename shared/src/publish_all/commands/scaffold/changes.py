@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from publish_all.commands.scaffold.shown import shown
 from publish_all.errors import ConfigurationError
 
 
@@ -31,12 +32,12 @@ class Change:
 
     @property
     def diff(self) -> str:
-        """The change as a unified diff."""
+        """The change as a unified diff, with what may be a credential masked."""
         old = "/dev/null" if self.before is None else f"a/{self.name}"
         lines = difflib.unified_diff(
             (self.before or "").splitlines(), self.after.splitlines(), old, f"b/{self.name}", lineterm=""
         )
-        return "\n".join(lines)
+        return shown("\n".join(lines))
 
 
 def current(path: Path) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger, with_unique_names
 from publish_all.commands.scaffold.shell import ENTER, LEAVE, Command, commands_of
+from publish_all.commands.scaffold.shown import shown
 from publish_all.commands.scaffold.uploads import Upload, upload_of, upload_of_action, url_in_config
 from publish_all.config.model import empty
 from publish_all.config.workflows import Job, Step, Workflow
@@ -349,7 +350,7 @@ class Reader:
 
     def _note(self, line: int, message: str) -> None:
         where = f"{self._workflow.path.name}:{line}" if line else self._workflow.path.name
-        self._notes[f"{where}: {message}"] = None
+        self._notes[f"{where}: {shown(message)}"] = None
 
 
 def variant_name(path: str) -> str:
