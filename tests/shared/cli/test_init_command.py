@@ -135,6 +135,7 @@ def test_gives_json(run):
 
 def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
     ended = run(typed=["pypi github", "git", "github", "both", "no", "no", "make test; make lint", "yes"])
+    assert "Setting up demo. Enter takes the answer in brackets." in ended.err
     assert "[pypi]" in ended.err
     assert ours(project) == {"publish-to": ["pypi", "github"], "version": {"source": "git"}}
     workflow = (project / ".github/workflows/publish.yml").read_text()

@@ -97,6 +97,8 @@ Examples:
         if self.can_ask:
             from publish_all.cli.interview import Interview
 
+            name = found.name or found.root.name
+            self.io.write_error_line(f"Setting up {name}. Enter takes the answer in brackets.")
             answers = Interview(Questions(self.io), options, found).held(answers)
         plan = plan_init(answers, found)
         self._tell(plan.notes, reporter)
