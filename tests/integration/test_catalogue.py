@@ -30,6 +30,7 @@ from catalogue_world import (
 )
 from catalogue_world.case import Case
 from catalogue_world.public_index import Internet, internet
+from catalogue_world.tokens import token
 from catalogue_world.world import Outcome, World
 
 import publish_all
@@ -132,6 +133,50 @@ def test_doctor_uploads_nothing_and_mints_nothing(make_world: Callable[[str], Wo
     assert (world.pypi.uploads, world.pypi.minted) == ([], [])
     assert world.publish().exit_code == 0
     assert (len(world.pypi.uploads), len(world.pypi.minted)) == (2, 1)
+
+
+def test_doctor_tells_kind_scope_and_expiry_of_a_token(make_world: Callable[[str], World]) -> None:
+    world = make_world("scoped")
+    world.give_token(token("pypi.org", [1, ["kindling-demo"]], [0, 4_000_000_000, 0]))
+    (told,) = world.doctor().told("credential")
+    assert told == (
+        "__token__, a token of pypi.org, only for kindling-demo, until 2096-10-02 07:06 UTC, for "
+        "upload.pypi.org, from environment variable PUBLISH_ALL_PYPI_TOKEN"
+    )
+
+
+def test_doctor_fills_in_the_form_for_a_publisher(make_world: Callable[[str], World]) -> None:
+    world = make_world("job")
+    world.in_job(environment="release")
+    seen = world.doctor()
+    assert seen.told("publisher") == [
+        "Owner: sep\nRepository name: demo\nWorkflow name: publish.yml\nEnvironment name: release"
+    ]
+    assert seen.told("name") == ["kindling-demo: not there yet; the first upload makes it"]
+
+
+def test_doctor_tells_what_is_there_and_with_which_hash(make_world: Callable[[str], World]) -> None:
+    world = make_world("there")
+    wheel = world.a_wheel
+    world.pypi.has("kindling-demo", wheel.name, world.sha256(wheel), world.blake2(wheel))
+    world.pypi.has("kindling-demo", "kindling_demo-1.0.tar.gz", "ab" * 32)
+    seen = world.doctor()
+    ours, theirs = seen.told("published")
+    assert ours == f"{wheel.name}: sha256 {world.sha256(wheel)[:12]}… (ours)"
+    assert theirs.startswith("kindling_demo-1.0.tar.gz: sha256 abababababab… (ours is ")
+    assert (seen.exit_code, seen.codes) == (6, ["PA410"])
+
+
+def test_doctor_looks_at_the_files_of_a_run_that_was_not_finished(make_world: Callable[[str], World]) -> None:
+    """There is no build backend: were they built anew, it would fail."""
+    world = make_world("unfinished")
+    world.pypi.refuse = lambda form: (400, "No.") if form.filename.endswith(".gz") else None
+    assert world.publish().exit_code == 5
+    world.build = True
+    assert world.doctor().told("files")[1:] == [
+        f"1 file to upload, {next(world.dist.glob('*.gz')).stat().st_size} B",
+        f"1 file there already, with the same bytes, {world.a_wheel.stat().st_size / 1000:.1f} kB",
+    ]
 
 
 def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:

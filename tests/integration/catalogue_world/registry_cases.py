@@ -124,6 +124,6 @@ CASES = (
         break_it=lambda w: image_there(w, "1.0"),
         next_step=lambda w: w.net.registry.tags.clear(),
         lookalike=lambda w: image_there(w, "latest"),
-        exits=1,
+        exits=4,
     ),
 )

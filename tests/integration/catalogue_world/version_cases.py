@@ -77,7 +77,18 @@ def after_a_tag(world: World) -> None:
     world.release(version="0.10.dev1")
 
 
+def static_after_a_tag(world: World) -> None:
+    world.commit(tag="v0.9")
+    world.commit()
+
+
 CASES = (
+    Case(
+        code="PA239",
+        break_it=static_after_a_tag,
+        next_step=lambda w: w.git("tag", "v1.0"),
+        lookalike=lambda w: w.commit(),  # nothing is tagged at all
+    ),
     Case(
         code="PA230",
         break_it=says("0.9"),

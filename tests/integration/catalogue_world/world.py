@@ -60,6 +60,11 @@ class Outcome:
     exit_code: int
     text: str = ""
     untested: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def told(self, label: str) -> list[str]:
+        """The facts of doctor under a label."""
+        return [text for name, text in self.facts if name == label]
 
     @property
     def codes(self) -> list[str]:
@@ -365,7 +370,8 @@ class World:
         )
         report = doctor(options)
         untested = tuple(text for each in report.examined for text in each.untested)
-        return Outcome(report.findings, report.exit_code, untested=untested)
+        facts = tuple((fact.label, fact.text) for each in report.examined for fact in each.facts)
+        return Outcome(report.findings, report.exit_code, untested=untested, facts=facts)
 
 
 def _metadata(

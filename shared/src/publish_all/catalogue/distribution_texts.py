@@ -186,6 +186,12 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_PYTHON,
             test="tests/shared/checks/test_contents.py",
         ),
+        "PA239": Text(
+            means="Earlier commits have version tags, and none of them is of this version.",
+            next_step="Set the tag before or right after the publish: `publish-all version --release VERSION` does all of it.",
+            source=_GIT,
+            sight=Sight.DOCTOR,
+        ),
         "PA240": Text(
             means="A folder in a wheel can't be imported.",
             next_step="Rename it, or leave it if it holds data only.",

@@ -25,6 +25,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count, size
+from publish_all.repositories.diagnoses import GITHUB_HAS_NO_PYTHON, INDEX_URL, NO_UPLOAD_API
 from publish_all.repositories.index_urls import misdirected
 from publish_all.repositories.repository import Repository
 from publish_all.results import Fact, PlannedAction, PlannedFile
@@ -32,6 +33,7 @@ from publish_all.upload.plan import RepositoryPlan
 from publish_all.version.static import project_name
 
 _OFFLINE = "--offline"
+_WRONG_ADDRESS = frozenset({INDEX_URL.code, NO_UPLOAD_API.code, GITHUB_HAS_NO_PYTHON.code})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,7 +247,8 @@ def _names(
     seen: ExaminedDestination,
 ) -> NamesAsked:
     """What the index says about the projects' names, and about the versions and hashes it has."""
-    if destination.offline or destination.stated.kind is not RepositoryKind.LEGACY or seen.exit_code:
+    silent = any(each.code.startswith("PA5") or each.code in _WRONG_ADDRESS for each in seen.findings)
+    if destination.offline or destination.stated.kind is not RepositoryKind.LEGACY or silent:
         names = names_offline(destination, projects)
     else:
         names = ask_for_names(

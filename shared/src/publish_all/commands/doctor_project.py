@@ -23,8 +23,10 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, Repository
 from publish_all.config.workflows import Workflows
 from publish_all.credentials.diagnoses import FILE_READABLE_BY_OTHERS
 from publish_all.findings import Finding
+from publish_all.reporting.words import count
 from publish_all.results import Fact
-from publish_all.version.diagnoses import BETWEEN_TAGS
+from publish_all.version.diagnoses import BETWEEN_TAGS, TAG_MISSING
+from publish_all.version.git import Described, describe
 from publish_all.version.source import ResolvedVersion
 
 PLUGIN = "poetry-publish-all"
@@ -62,8 +64,8 @@ def surroundings_findings(
     around: Surroundings,
 ) -> Iterator[Finding]:
     """Everything around the project that a publish may fail on later, or elsewhere."""
-    if version is not None and version.distance:
-        yield _between_tags(version)
+    if version is not None:
+        yield from _tag(config, version, around)
     yield from _licence(config)
     yield from _hosts(config, around.environment)
     yield from _workflows(config, stated, workflows)
@@ -71,11 +73,21 @@ def surroundings_findings(
     yield from _pypirc(around.places().hosts.pypirc)
 
 
-def _between_tags(version: ResolvedVersion) -> Finding:
-    return BETWEEN_TAGS.found(
-        f"{version.text} is counted: HEAD is {version.distance} commit(s) after the tag {version.tag}",
-        hint="To release, tag HEAD: `publish-all version --release VERSION` writes, commits and tags.",
-    )
+def _tag(config: ProjectConfig, version: ResolvedVersion, around: Surroundings) -> Iterator[Finding]:
+    """Whether this version has a tag, where versions have them."""
+    if version.distance:
+        yield BETWEEN_TAGS.found(
+            f"{version.text} is counted: HEAD is {count(version.distance, 'commit')} after the tag {version.tag}",
+            hint="To release, tag HEAD: `publish-all version --release VERSION` writes, commits and tags.",
+        )
+        return
+    prefix = config.version.tag_prefix
+    said = describe(config.root, prefix=prefix, environment=around.environment, run=around.run)
+    if isinstance(said, Described) and said.distance and said.version != version.version:
+        yield TAG_MISSING.found(
+            f"there is no tag {prefix}{version.text} on HEAD; the last one is {said.tag}, {count(said.distance, 'commit')} before",
+            hint=f"To release, tag HEAD: git tag {prefix}{version.text}",
+        )
 
 
 def _licence(config: ProjectConfig) -> Iterator[Finding]:

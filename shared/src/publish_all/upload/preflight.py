@@ -285,7 +285,8 @@ class _Judgement:
             case CredentialError():
                 self._obstacles.add(Obstacle.CREDENTIAL)
             case RepositoryError():
-                self._obstacles.add(Obstacle.UNREACHABLE)
+                told = {_obstacle_of(each) for each in answer.error.findings}
+                self._obstacles |= told or {Obstacle.UNREACHABLE}
             case _:
                 self._obstacles.add(Obstacle.OTHER)
         self._findings += _told(answer.error, self._plan.repository)

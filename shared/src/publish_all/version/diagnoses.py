@@ -52,6 +52,12 @@ SHALLOW_CLONE = Diagnosis(
     Severity.ERROR,
     "A shallow clone lacks the commits and tags that the version is counted from.",
 )
+TAG_MISSING = Diagnosis(
+    "PA239",
+    "tag-missing",
+    Severity.NOTE,
+    "The releases before have tags. Without one for this version, nobody finds its sources again.",
+)
 BETWEEN_TAGS = Diagnosis(
     "PA238",
     "between-tags",
