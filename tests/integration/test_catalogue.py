@@ -8,6 +8,7 @@ The commands run in this process against servers on loopback.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import pkgutil
 import socket
@@ -38,7 +39,7 @@ from publish_all.catalogue.catalogue import entries, find
 from publish_all.catalogue.entry import Entry, Sight
 from publish_all.commands.listing import ListOptions, list_packages
 from publish_all.events import Event, Found
-from publish_all.findings import Finding
+from publish_all.findings import Diagnosis, Finding
 
 ROOT = Path(__file__).parents[2]
 CASES = (
@@ -179,6 +180,32 @@ def test_doctor_looks_at_the_files_of_a_run_that_was_not_finished(make_world: Ca
     ]
 
 
+@pytest.mark.parametrize(
+    ("fixture", "code", "exits"),
+    [("pypiserver", "PA403", 3), ("devpi", "PA401", 3), ("registry_with_password", "PA612", 3)],
+)
+def test_real_servers_are_told_as_the_others(
+    fixture: str, code: str, exits: int, make_world: Callable[[str], World], request: pytest.FixtureRequest
+) -> None:
+    """A wrong password at each of them: the same code twice; with the right one doctor finds nothing, and leaves nothing."""
+    server = request.getfixturevalue(fixture)
+    world = make_world("real")
+    world.at(server, password="wrong-wrong-wrong")
+    seen, met = world.doctor(), world.publish()
+    assert code in seen.codes, (seen, met)
+    assert code in met.codes, (seen, met)
+    assert seen.exit_code == met.exit_code == exits, (seen, met)
+
+    world.at(server, password=server.password)
+    before = world.doctor()
+    assert (before.exit_code, before.codes) == (0, []), before
+    assert any("2 files to upload" in each for each in before.told("files")), before
+    met = world.publish()
+    assert (met.exit_code, met.codes) == (0, []), met
+    after = world.doctor()
+    assert any("2 files there already" in each for each in after.told("files")), after
+
+
 def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:
     """PA624: seen by who reads, and harmless to who writes."""
     world = make_world("tags")
@@ -213,16 +240,17 @@ def _problem(entry: Entry) -> str | None:
     tests = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
     if name:
         return None if name.partition("[")[0] in tests else f"{entry.code}: there is no {entry.test}"
-    known = (entry.code, entry.slug, _constant(entry))
+    known = (entry.code, entry.slug, _constants()[entry.code])
     about = any(each in text for each in known) and any(each.startswith("test_") for each in tests)
     return None if about else f"{entry.code}: {entry.test} names none of {known}"
 
 
-def _constant(entry: Entry) -> str:
-    """The name by which Python code has the diagnosis."""
+@functools.cache
+def _constants() -> dict[str, str]:
+    """The names by which Python code has the diagnoses."""
+    found: dict[str, str] = {}
     for module in pkgutil.walk_packages(publish_all.__path__, "publish_all."):
         if module.name.endswith("diagnoses"):
-            for name, value in vars(importlib.import_module(module.name)).items():
-                if value is entry.diagnosis:
-                    return name
-    raise AssertionError(entry.code)
+            members = vars(importlib.import_module(module.name)).items()
+            found |= {value.code: name for name, value in members if isinstance(value, Diagnosis)}
+    return found

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from catalogue_world.public_index import Internet, Site
 from catalogue_world.tokens import token
+from harness.servers import Registry, Server
 
 from publish_all.attestations.signer import SigningError
 from publish_all.commands.context import Surroundings
@@ -138,6 +139,18 @@ class World:
     def corp_user(self, password: str = "right", *, expected: str = "right") -> None:
         self.corp.users = {"dev": expected}
         self.environment |= {"PUBLISH_ALL_CORP_USERNAME": "dev", "PUBLISH_ALL_CORP_PASSWORD": password}
+
+    def at(self, server: Server | Registry, *, password: str | None) -> None:
+        """The project goes to a real server, by this password."""
+        if isinstance(server, Registry):
+            stated = f'kind = "oci"\nurl = "http://{server.host}/team"'
+        else:
+            stated = f'url = "{server.upload_url}"\nindex-url = "{server.index_url}"'
+        self.project(to='["real"]', more=f"[tool.publish-all.repositories.real]\n{stated}\n")
+        self.environment |= {
+            "PUBLISH_ALL_REAL_USERNAME": server.username or "",
+            "PUBLISH_ALL_REAL_PASSWORD": password or "",
+        }
 
     def give_token(self, value: str, *, valid: bool = True) -> None:
         self.environment["PUBLISH_ALL_PYPI_TOKEN"] = value

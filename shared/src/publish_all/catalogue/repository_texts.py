@@ -38,7 +38,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_PYPI,
         ),
         "PA403": Text(
-            means="The repository knows the user, who may not upload there. On PyPI: the project is somebody else's.",
+            means="The repository knows the user, who may not upload there. On PyPI: the project is somebody else's. "
+            "pypiserver says the same to a wrong password.",
             next_step="Ask an owner to make you a maintainer; if the project is not yours, choose another name.",
             source=_PYPI,
         ),
