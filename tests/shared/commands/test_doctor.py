@@ -6,10 +6,12 @@ import base64
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import DoctorOptions, doctor
@@ -300,3 +302,14 @@ def test_a_pipeline_of_gitlab_stands_for_the_credential(project):
     report = project.examine()
     assert (report.exit_code, codes(report)) == (0, [])
     assert ".gitlab-ci.yml:2" in texts(report.examined[1], "credential")[0]
+
+
+def test_a_credential_of_the_command_line_is_shown_to_one_destination_only(project):
+    project.write(to='["pypi", "testpypi"]')
+    connection = ConnectionOptions(username="me", password=Secret("canary"), around=project.around({}))
+    report = doctor(DoctorOptions(directory=project.root, offline=True, connection=connection))
+    assert (report.exit_code, codes(report)) == (2, ["PA102"])
+    assert [each.name for each in report.examined] == ["project"]
+    one = replace(connection, repositories=("testpypi",))
+    alone = doctor(DoctorOptions(directory=project.root, offline=True, connection=one))
+    assert (alone.exit_code, codes(alone)) == (3, ["PA305"])

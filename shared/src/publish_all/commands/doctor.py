@@ -161,7 +161,10 @@ class _Doctor:
 
     def _choose(self, config: ProjectConfig) -> Iterator[_Chosen]:
         """Each destination on its own, so that one that is not known hides none of the others."""
-        for connection in self._connections(config):
+        connections = tuple(self._connections(config))
+        if not self._may_give_credential(config, connections):
+            return
+        for connection in connections:
             section = _Section(name=", ".join(connection.repositories) or "destination")
             self._destinations.append(section)
             heard = self._ear(section)
@@ -182,6 +185,19 @@ class _Doctor:
                 workflows=self._workflows.found,
             )
             yield _Chosen(section=section, destination=destination)
+
+    def _may_give_credential(self, config: ProjectConfig, connections: Sequence[ConnectionOptions]) -> bool:
+        """The command line's credential is for one destination: no other one may see it."""
+        stated = self._options.connection
+        if len(connections) < 2 or (stated.username is None and stated.password is None):
+            return True
+        try:
+            open_connection(config, replace(stated, ask=None), listener=ignore)
+        except PublishAllError as error:
+            self._fails(self._project, error)
+            self._project.untested.append("the destinations: none of them is sent the credential")
+            return False
+        return True
 
     def _connections(self, config: ProjectConfig) -> Iterator[ConnectionOptions]:
         """The connection of each destination. Nobody is asked; offline, trusted publishing can't be tried either."""
