@@ -248,7 +248,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source="the index's sha256",
         ),
         "PA483": Text(
-            means="The upload was accepted, and the index does not list the file within the time of --verify-timeout.",
+            means="The upload was accepted, and the index does not list the file within the time of --verify-timeout. pip "
+            "then says `Could not find a version that satisfies the requirement`.",
             next_step="Wait some minutes, and run again: it only verifies what is there.",
             source=_SIMPLE,
             sight=Sight.PUBLISH,
