@@ -55,5 +55,7 @@ def seen_by(entry: Entry) -> str:
     """Which commands tell it, and why the others do not."""
     text = entry.text
     if text.sight is Sight.DOCTOR:
-        return "doctor, and `check` where it is about files; a publish goes on without a word"
+        # The first twenty of the second hundred are about files.
+        who = "check and doctor" if entry.code < "PA230" and entry.code[2] == "2" else "doctor"
+        return f"{who}; a publish goes on without a word"
     return f"{text.sight.value}. {text.unseen}" if text.unseen else text.sight.value

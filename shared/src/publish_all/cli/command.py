@@ -71,6 +71,9 @@ class UseCaseCommand(Command, ABC):
         except PublishAllError as error:
             if self.io.is_debug():
                 raise
+            from publish_all.commands.coded import findings_of
+
+            error.findings = findings_of(error)
             reporter.error(error)
             return error.exit_code
 
