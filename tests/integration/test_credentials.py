@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import configparser
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness import hosts
 from harness.environments import installed
-from harness.process import run
+from harness.process import answer, run
 from harness.projects import built
 from harness.servers import Server
 from made_files import make_wheel
@@ -46,7 +47,29 @@ def publish(project: Path, environment: dict[str, str], name: str, *words: str):
 
 @pytest.fixture
 def keyring_file(tmp_path: Path, environment: dict[str, str]) -> Path:
-    """The entries of a keyring that all processes of the test use."""
+    """Where a keyring that keeps its entries in a file has them, for all processes of the test."""
+    folder = tmp_path / "keyring"
+    uv = [
+        installed("dev", "uv"),
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--target",
+        folder,
+        "keyrings.alt==5.0.2",
+    ]
+    run(uv, cwd=tmp_path, environment=environment, check=True)
+    environment |= {
+        "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+        "PYTHONPATH": str(folder),
+    }
+    return Path(environment["XDG_DATA_HOME"], "python_keyring", "keyring_pass.cfg")
+
+
+@pytest.fixture
+def keyring_for_poetry(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """The same for Poetry, which takes none that calls itself plain text."""
     path = tmp_path / "keyring.json"
     environment |= {
         "PYTHON_KEYRING_BACKEND": "json_keyring.Keyring",
@@ -59,25 +82,59 @@ def keyring_file(tmp_path: Path, environment: dict[str, str]) -> Path:
 # --- what other tools have stored
 
 
-@pytest.mark.parametrize("service", ["url", "poetry"])
+@pytest.mark.skipif(os.name != "posix", reason="Hatch is answered on a terminal")
+@pytest.mark.parametrize("tool", ["poetry", "keyring", "hatch"])
 def test_what_other_tools_keep_in_the_keyring_is_found(
-    service: str, keyring_file: Path, project: Path, environment: dict[str, str], pypiserver: Server
+    tool: str,
+    project: Path,
+    environment: dict[str, str],
+    pypiserver: Server,
+    request: pytest.FixtureRequest,
 ) -> None:
+    keyring_file: Path = request.getfixturevalue("keyring_for_poetry" if tool == "poetry" else "keyring_file")
     state(project, "corp", pypiserver.upload_url)
-    if service == "poetry":
-        poetry = hosts.poetry("newest", environment)
-        poetry("config", "repositories.corp", pypiserver.upload_url, cwd=project, check=True)
-        words = ("config", "http-basic.corp", pypiserver.username, pypiserver.password)
-        poetry(*words, cwd=project, check=True)
-        assert "poetry-repository-corp" in keyring_file.read_text()
-    else:
-        entries = {f"{pypiserver.upload_url}\n{pypiserver.username}": pypiserver.password}
-        keyring_file.write_text(json.dumps(entries))
-        environment["PUBLISH_ALL_CORP_USERNAME"] = pypiserver.username
+    store_with(tool, project, environment, pypiserver)
+    assert keyring_file.is_file()
     done = publish(project, environment, "corp")
     assert done.returncode == 0, done
     assert built(pypiserver.store) == ["made_for_tests-1.0-py3-none-any.whl"]
     assert pypiserver.password not in done.output
+
+
+def store_with(tool: str, project: Path, environment: dict[str, str], server: Server) -> None:
+    """Have a tool keep the credential, as its user would: what it needs of one, and nothing of ours."""
+    url, user, password = server.upload_url, server.username, server.password
+    match tool:
+        case "poetry":
+            poetry = hosts.poetry("newest", environment)
+            poetry("config", "repositories.corp", url, cwd=project, check=True)
+            poetry("config", "http-basic.corp", user, password, cwd=project, check=True)
+        case "keyring":  # as twine's documentation tells its users
+            keyring = installed("poetry-newest", "keyring")
+            set_ = [keyring, "set", url, user]
+            answers = [("Password for", password)]
+            assert answer(set_, answers, cwd=project, environment=environment).returncode == 0
+            environment["PUBLISH_ALL_CORP_USERNAME"] = user
+        case _:
+            other = make_wheel(project, "made-before", "1.0")
+            hatch = [installed("hatch-newest", "hatch"), "publish", "-r", url, other]
+            answers = [("Username", user), ("Password / Token", password)]
+            done = answer(hatch, answers, cwd=project, environment=environment)
+            assert done.returncode == 0, done
+            assert password not in done.stdout
+            (server.store / other.name).unlink()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Hatch is answered on a terminal")
+def test_switched_off_hatch_keeps_a_password_as_without_us(
+    keyring_file: Path, project: Path, environment: dict[str, str], pypiserver: Server
+) -> None:
+    store_with("hatch", project, environment, pypiserver)
+    entries = configparser.RawConfigParser()
+    entries.read(keyring_file)
+    (service,) = entries.sections()
+    assert "127" in service
+    assert list(entries[service]) == [pypiserver.username]
 
 
 def test_a_hung_keyring_costs_three_seconds_and_is_named(

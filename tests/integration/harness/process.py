@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -186,3 +187,37 @@ def uv_install(python: Path, *arguments: str | Path, environment: Mapping[str, s
     """As `pip_install` where it does not matter who installs: faster."""
     command = [installed("dev", "uv"), "pip", "install", "-q", "--python", python, *arguments]
     return run(command, cwd=python.parent, environment=environment, check=True)
+
+
+def answer(
+    command: Sequence[object],
+    answers: Sequence[tuple[str, str]],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    seconds: float = 120,
+) -> Result:
+    """Run a command on a terminal of its own (POSIX), and type each answer when its question is seen."""
+    import pty
+
+    words = tuple(str(word) for word in command)
+    started = time.monotonic()
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(cwd)
+        os.execve(words[0], words, dict(environment))
+    said, expected = "", list(answers)
+    while ready := select.select([terminal], [], [], max(0.0, started + seconds - time.monotonic()))[0]:
+        try:
+            piece = os.read(ready[0], 4096).decode(errors="replace")
+        except OSError:  # what Linux says when the child is gone
+            break
+        if not piece:
+            break
+        said += piece
+        if expected and expected[0][0] in said.rpartition("\0")[2]:
+            os.write(terminal, f"{expected.pop(0)[1]}\n".encode())
+            said += "\0"  # an answer is for one question
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return Result(command=words, returncode=code, stdout=said, stderr="", seconds=time.monotonic() - started)
