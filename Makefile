@@ -7,9 +7,9 @@ endif
 BIN := .venv/bin
 HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
 SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
-# On a machine with many cores more workers than this only start more servers. The slow tests stand
-# together: a worker that is done takes some of another's.
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
+# Tests wait for servers and children now and then, so three keep two cores busy; many more would only
+# start more servers. The slow tests stand together: a worker that is done takes some of another's.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs chaos test-real bench lock clean

@@ -73,7 +73,9 @@ def test_one_variant_can_be_built_alone(fastorm: Path, newest_hatch: Host) -> No
     assert expected == in_dist(fastorm)
 
 
-@pytest.mark.parametrize("way", ["options", "environment"])
+@pytest.mark.parametrize(
+    ("hatch", "way"), [("newest", "options"), ("lowest", "environment")], indirect=["hatch"]
+)
 def test_user_and_password_as_hatch_users_state_them(
     fastorm: Path, hatch: Host, pypiserver: Server, way: str
 ) -> None:

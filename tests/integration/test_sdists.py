@@ -31,8 +31,8 @@ def wheels(dist: Path) -> dict[str, bytes]:
     return {name: (dist / name).read_bytes() for name in built(dist) if name.endswith(".whl")}
 
 
-def test_of_poetry_variants(kindling: Path, poetry: Host, environment: dict[str, str]) -> None:
-    poetry("build-all", cwd=kindling, check=True)
+def test_of_poetry_variants(kindling: Path, newest_poetry: Host, environment: dict[str, str]) -> None:
+    newest_poetry("build-all", cwd=kindling, check=True)
     assert len(wheels(kindling / "dist")) == 3
     assert rebuilt(kindling / "dist", environment) == wheels(kindling / "dist")
     assert git_status(kindling) == ""
