@@ -29,22 +29,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "integration"))  # for the makers of files and the starters of servers
+import tests_on_path
+from harness.process import ServerProcess, clean_environment, free_port
+from harness.servers import answers, start_registry
+from made_files import make_sdist, make_wheel
+from served import Served, serving, static_index
 
-from harness.process import ServerProcess, clean_environment, free_port  # noqa: E402 - found only now
-from harness.servers import answers, start_registry  # noqa: E402
-from made_files import make_sdist, make_wheel  # noqa: E402
-from served import Served, serving, static_index  # noqa: E402
+from publish_all._http import make_session
+from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.distributions.distribution import Distribution, Release
+from publish_all.distributions.read import read_distribution
+from publish_all.index.upload import VisitorCredentials
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.repository import UploadOutcome
+from publish_all.repositories.select import capabilities_of
 
-from publish_all._http import make_session  # noqa: E402
-from publish_all.config.model import RepositoryConfig, RepositoryKind  # noqa: E402
-from publish_all.distributions.distribution import Distribution, Release  # noqa: E402
-from publish_all.distributions.read import read_distribution  # noqa: E402
-from publish_all.index.upload import VisitorCredentials  # noqa: E402
-from publish_all.repositories.oci import OciRepository  # noqa: E402
-from publish_all.repositories.repository import UploadOutcome  # noqa: E402
-from publish_all.repositories.select import capabilities_of  # noqa: E402
+ROOT = tests_on_path.ROOT
 
 JSON = "application/vnd.pypi.simple.v1+json"
 ROUND_TRIP = 0.040

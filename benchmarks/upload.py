@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "integration"))  # for the makers of files
+import tests_on_path
+from made_files import make_sdist, make_wheel
 
-from made_files import make_sdist, make_wheel  # noqa: E402 - it is found only now
+ROOT = tests_on_path.ROOT
 
 BIN = Path(sys.executable).parent
 SERVER = ROOT / ".cache" / "environments" / "servers" / "bin" / "pypi-server"
