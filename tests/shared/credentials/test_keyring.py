@@ -144,9 +144,12 @@ def test_a_hung_backend_costs_its_time_once_and_is_named(source_of, make_request
 
 
 def test_the_usual_budget_is_three_seconds(source_of, make_request):
+    source, request = source_of(HungRing({})), make_request("corp")
     started = time.monotonic()
-    assert source_of(HungRing({})).find(make_request("corp")) is None
-    assert 2.5 < time.monotonic() - started < 3.5
+    assert source.find(request) is None
+    # It would never answer; that we are woken late on a busy machine is not the budget's doing.
+    assert 2.9 < time.monotonic() - started < 30
+    assert source.misses(request)[0].outcome == "did not answer within 3 s"
 
 
 def test_a_broken_backend_is_noted_and_the_next_one_asked(source_of, make_request, recorder):
