@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -27,6 +27,7 @@ from publish_all._http_errors import Failure, HttpError, ensure_allowed, transla
 from publish_all._secret import Secret
 from publish_all._server_text import spellings, without
 from publish_all._urls import origin, shown_url, without_userinfo
+from publish_all._values import dataclass
 from publish_all.errors import ConfigurationError
 
 CONNECT_TIMEOUT = 10.0

@@ -9,7 +9,8 @@ occurrence of it: what was seen, where, and what to do next. Codes are never reu
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from publish_all._values import dataclass
 
 
 class Severity(enum.Enum):

@@ -6,9 +6,9 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 
 PUBLISH = "https://docs.pypi.org/attestations/publish/v1"

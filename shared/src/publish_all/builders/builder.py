@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from publish_all._values import dataclass
 from publish_all.config.model import Compression
 from publish_all.events import Listener
 from publish_all.variants.variant import BuildVariant

@@ -6,9 +6,10 @@ import hashlib
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from publish_all._values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 import publish_all
 from publish_all._process import scrubbed
+from publish_all._values import dataclass
 from publish_all.builders.select import Backend, backend_of, build_requires
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
 from publish_all._toml import loads
+from publish_all._values import dataclass
 from publish_all.builders.hatchling_classes import (
     PROJECT_FILE,
     OverlaidMetadata,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +17,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 from publish_all._toml import TOMLDecodeError, loads
+from publish_all._values import dataclass
 from publish_all.builders.hatchling_classes import (
     HATCH_FILE,
     OverlaidMetadata,

@@ -10,10 +10,11 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.builders.builder import BuildResult
 from publish_all.errors import ConfigurationError
 from publish_all.variants.tag import WheelTag

@@ -20,10 +20,10 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
+from publish_all._values import dataclass
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError
 

@@ -14,13 +14,14 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
 from publish_all._toml import loads
+from publish_all._values import dataclass
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,

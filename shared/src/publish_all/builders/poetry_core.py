@@ -10,7 +10,6 @@ import contextlib
 import copy
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +23,7 @@ from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
 from publish_all._toml import loads
+from publish_all._values import dataclass
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core_listing import ListedOnce, Listings
 from publish_all.builders.poetry_core_members import StoredSdistBuilder, StoredWheelBuilder, usable

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from publish_all._values import dataclass
 from publish_all.findings import Diagnosis, Severity
 
 PAGE = "reference/errors.md"

@@ -7,9 +7,9 @@ files are: some rules hold only where anybody can download them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from publish_all._values import dataclass
 from publish_all.checks import archive, form, metadata, wheel, wheel_file
 from publish_all.checks.audience import Audience
 from publish_all.distributions.distribution import Distribution

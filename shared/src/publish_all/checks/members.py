@@ -6,9 +6,9 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, DistributionKind
 
 READ_LIMIT = 1 << 20

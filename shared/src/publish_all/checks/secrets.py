@@ -10,9 +10,9 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.checks.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Diagnosis, Finding

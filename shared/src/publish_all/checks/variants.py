@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
+from publish_all._values import dataclass
 from publish_all.builders.select import matches
 from publish_all.checks.diagnoses import VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
 from publish_all.distributions.distribution import Distribution, DistributionKind

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from publish_all._values import dataclass
 from publish_all.checks.project_diagnoses import NO_ENVIRONMENT
 from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow

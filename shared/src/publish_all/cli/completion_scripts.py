@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from cleo.application import Application
 from cleo.io.inputs.option import Option
 
+from publish_all._values import dataclass
 from publish_all.cli.help import overview
 from publish_all.cli.values import Offer, Value, value_of_argument, value_of_option
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from cleo.commands.command import Command
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
+from publish_all._values import dataclass
 from publish_all.cli.values import value_of_argument, value_of_option
 
 EXIT_CODES: Mapping[int, str] = MappingProxyType(

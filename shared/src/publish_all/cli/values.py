@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from cleo.io.inputs.option import Option
+
+from publish_all._values import dataclass
 
 
 class Offer(enum.Enum):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import Manifest, write_manifest
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from publish_all._values import dataclass
 from publish_all.checks.audience import Audience
 from publish_all.checks.check import Checked, check_all
 from publish_all.checks.together import check_together

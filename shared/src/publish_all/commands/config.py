@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders
 from publish_all.config.known import KnownRepositories, known_repositories

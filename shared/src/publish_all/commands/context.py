@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from publish_all._process import Run, run
+from publish_all._values import dataclass
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.attestations.signer import Signer
 from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.commands.context import Surroundings

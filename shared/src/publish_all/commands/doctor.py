@@ -5,12 +5,14 @@ It takes the steps of `publish` up to its preflight, and goes on where publish w
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from publish_all._values import dataclass
 from publish_all.catalogue.catalogue import why
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files
@@ -57,7 +59,7 @@ class DoctorOptions:
         return self.connection.around
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclasses.dataclass(kw_only=True, slots=True)
 class _Section:
     """What is known so far of one thing that is looked at."""
 

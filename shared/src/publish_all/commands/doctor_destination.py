@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import Connection
 from publish_all.commands.doctor_identity import identity_facts, workflow_that_publishes
@@ -95,7 +97,7 @@ class Answer:
         return tuple(each for release in self.plan.releases for each in release.release.distributions)
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclasses.dataclass(kw_only=True, slots=True)
 class ExaminedDestination:
     """What there is to tell of it. `exit_code` is that of a publish, as far as its preflight does not tell it."""
 

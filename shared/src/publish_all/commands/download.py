@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.credentials.source import Purpose

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Protocol
 
 from publish_all._process import attached
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.commands.index import IndexOptions, ensure_installed, open_index
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, ignore

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from publish_all._values import dataclass
 from publish_all.catalogue.catalogue import entries, find
 from publish_all.catalogue.page import seen_by
 from publish_all.config.suggest import nearest

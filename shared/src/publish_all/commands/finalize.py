@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 from pathlib import Path
 from threading import Event
 
 from publish_all._http_errors import HttpError
+from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.errors import (

@@ -9,7 +9,7 @@ import hashlib
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -22,6 +22,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from publish_all._values import dataclass
 from publish_all.attestations.beside import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import (

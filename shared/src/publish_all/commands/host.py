@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.load import load_project
 from publish_all.config.model import RepositoryKind

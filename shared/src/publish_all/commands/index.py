@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
 from publish_all._urls import origin, without_userinfo
+from publish_all._values import dataclass
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
 from publish_all.commands.registries import project_around
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind

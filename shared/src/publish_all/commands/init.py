@@ -7,12 +7,13 @@ makes the changes, which are shown; `carry_out` writes them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from publish_all import __version__
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.changes import Change, current, write
 from publish_all.commands.scaffold.choices import (

@@ -10,10 +10,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from publish_all._values import dataclass
 
 if TYPE_CHECKING:
     from publish_all.config.folders import Folders

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.config.model import ProjectConfig

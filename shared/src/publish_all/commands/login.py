@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders
 from publish_all.config.known import known_repositories

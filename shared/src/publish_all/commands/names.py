@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject

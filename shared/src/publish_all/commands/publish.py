@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from publish_all._values import dataclass
 from publish_all.builders.manifest import Manifest, lacking_wheels
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.check import project_of_files

@@ -14,12 +14,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.ini_edit import has_section, value_of, with_item, with_section

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from publish_all._urls import is_loopback
+from publish_all._values import dataclass
 from publish_all.commands.index import IndexOptions, ensure_installed, open_index
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore

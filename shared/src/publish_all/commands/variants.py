@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, open_project, project_variants
 from publish_all.events import Listener, ignore
 from publish_all.variants.difference import summary, unified_diff

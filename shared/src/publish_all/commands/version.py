@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, open_project, project_version
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, UsageError

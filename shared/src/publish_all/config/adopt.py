@@ -7,9 +7,10 @@ either guess could send a private package to the public.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
+from publish_all._values import dataclass
 from publish_all.config.addresses import first_segment, host_of, url_problem
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.hosts import HostRepository

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from publish_all._process import Run, run
+from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.config.repositories import owner_problem

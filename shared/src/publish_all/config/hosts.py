@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.config.folders import HostFolders
 from publish_all.config.load import read_text, read_toml
 from publish_all.config.model import EMPTY, ProjectConfig

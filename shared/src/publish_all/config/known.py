@@ -8,10 +8,11 @@ key by key, but never keeps the rest of an address (index, user name) when it st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from publish_all._values import dataclass
 from publish_all.config.addresses import host_of, index_url_problem, scheme_of, url_problem
 from publish_all.config.adopt import Refusal, adopt
 from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized

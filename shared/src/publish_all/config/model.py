@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from publish_all._values import dataclass
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from publish_all._values import dataclass
 from publish_all.config.model import (
     Compression,
     ProjectConfig,

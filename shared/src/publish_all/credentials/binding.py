@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of, same_url

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol, runtime_checkable
 
+from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import is_confidential, without_user
 from publish_all.credentials.binding import variable_part
@@ -78,7 +80,7 @@ def _key(request: CredentialRequest) -> _Key:
     return _Key(request.repository, request.url, request.purpose.value, request.project)
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Entry:
     """What is known for one key; guarded by its lock."""
 

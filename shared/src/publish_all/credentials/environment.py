@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from publish_all._values import dataclass
 from publish_all.config.model import Scope
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import (

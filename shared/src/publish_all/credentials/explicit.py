@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.credentials.source import Credential, CredentialRequest
 from publish_all.credentials.value import TOKEN_USER, clean, made
 from publish_all.events import Listener, ignore

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from publish_all._process import Run, run
+from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose, TraceEntry
 from publish_all.credentials.value import TOKEN_USER, clean, made

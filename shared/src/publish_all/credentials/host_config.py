@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from publish_all import _toml
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.config.hosts import HostRepository
 from publish_all.credentials import diagnoses

@@ -6,13 +6,14 @@ import base64
 import enum
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from publish_all._secret import Secret
 from publish_all._server_text import plain
+from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.value import refused
 from publish_all.findings import Finding

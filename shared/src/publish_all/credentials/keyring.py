@@ -6,14 +6,16 @@ daemon thread within one budget of time, and a broken backend is treated as empt
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
 from publish_all._secret import Secret
 from publish_all._server_text import plain
+from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import host_of, same_url
 from publish_all.credentials.binding import Bindings
@@ -70,7 +72,7 @@ class _Answer:
     backend: str
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Search:
     """What the searching thread has to tell; `asking` names the backend that is being waited for."""
 

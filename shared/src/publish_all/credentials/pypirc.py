@@ -6,9 +6,10 @@ import configparser
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI, TESTPYPI, same_url

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from publish_all._server_text import plain
+from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, hostname_of
 from publish_all.credentials.audience import RETRYABLE, Answer, base_of, object_in

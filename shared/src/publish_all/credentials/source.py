@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Protocol
 
 from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 
 
 class Purpose(enum.Enum):

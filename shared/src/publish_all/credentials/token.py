@@ -13,12 +13,12 @@ import enum
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import (
     PYPI_HOSTS,

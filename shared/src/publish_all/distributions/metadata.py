@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.parser import HeaderParser
 from email.policy import compat32
+
+from publish_all._values import dataclass
 
 # https://packaging.python.org/specifications/core-metadata/ (1.0 to 2.5), header by header, with the
 # name of the form field in PyPI's legacy upload API. Most that may be repeated have a plural there.

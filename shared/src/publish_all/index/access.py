@@ -7,10 +7,10 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
+from publish_all._values import dataclass
 from publish_all.index.source import Visitor
 
 REALM = 'Basic realm="publish-all", charset="UTF-8"'

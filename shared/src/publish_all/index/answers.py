@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from publish_all._values import dataclass
 from publish_all.index.cache import Keep
 from publish_all.index.negotiation import Form
 from publish_all.index.source import SourceError, Trouble

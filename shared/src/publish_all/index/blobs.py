@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from publish_all._values import dataclass
 
 LIMIT = 2 * 1024**3
 """How much is kept on disk unless said otherwise, in bytes."""

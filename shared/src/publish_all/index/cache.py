@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from publish_all._values import dataclass
 
 V = TypeVar("V")
 K = TypeVar("K", bound=Hashable)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all._values import dataclass
 from publish_all.index.source import LocalFile, SourceError, Trouble, Visitor
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,

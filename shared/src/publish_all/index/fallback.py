@@ -10,9 +10,10 @@ import enum
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
+
+from publish_all._values import dataclass
 
 _SEPARATORS = re.compile(r"[-_.]+")
 

@@ -7,13 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
 from publish_all._http import Download, Session
 from publish_all._http_errors import HttpError
 from publish_all._urls import shown_url
+from publish_all._values import dataclass
 from publish_all.index.fallback import Fallback
 from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project

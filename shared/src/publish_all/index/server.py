@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from publish_all._values import dataclass
 from publish_all.index.access import REALM, Gate, visitor_of
 from publish_all.index.answers import Answer, PageAnswer, Said, release_of
 from publish_all.index.fallback import Where

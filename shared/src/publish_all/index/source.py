@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from packaging.utils import NormalizedName
 
 from publish_all._http import BasicAuth, Download
+from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.repositories.simple_pages import ProjectPage
 

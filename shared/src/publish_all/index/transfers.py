@@ -11,13 +11,13 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import IO, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from publish_all._http import Download
+from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.index.arrival import Arrival, BrokenTransferError, NotKeptError, read_pieces
 from publish_all.index.blobs import BlobCache

@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -22,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
+from publish_all._values import dataclass
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
 from publish_all.distributions.distribution import Distribution, Release

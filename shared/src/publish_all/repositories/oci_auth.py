@@ -10,12 +10,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from publish_all._http import Auth, BearerAuth, Reply, Session
 from publish_all._secret import Secret
 from publish_all._urls import shown_url
+from publish_all._values import dataclass
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.oci_names import architecture_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from packaging.utils import (
@@ -16,6 +15,8 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 from packaging.version import InvalidVersion, Version
+
+from publish_all._values import dataclass
 
 SDIST = ".tar.gz"
 """The `architecture` of an sdist."""

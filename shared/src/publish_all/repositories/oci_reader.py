@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -18,6 +17,7 @@ from packaging.version import Version
 
 from publish_all._http import Download
 from publish_all._http_errors import Failure, HttpError
+from publish_all._values import dataclass
 from publish_all.distributions.read import METADATA_LIMIT
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_layout import (

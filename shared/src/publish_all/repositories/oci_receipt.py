@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from publish_all._values import dataclass
 from publish_all.errors import UsageError
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_layout import Entry, is_digest, is_hex_digest

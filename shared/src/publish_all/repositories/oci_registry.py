@@ -11,13 +11,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from publish_all._http import Auth, Body, Download, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url
+from publish_all._values import dataclass
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_auth import Authorizer
 from publish_all.repositories.oci_layout import ACCEPT, digest_of, is_digest

@@ -6,13 +6,13 @@ import enum
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from publish_all._http import BasicAuth, Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._secret import Secret
 from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
+from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.findings import Diagnosis, Finding

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin
@@ -13,6 +12,7 @@ from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
+from publish_all._values import dataclass
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.source import Credential
 from publish_all.distributions.distribution import Distribution

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from publish_all._values import dataclass
 from publish_all.findings import Diagnosis
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.repository import UploadStatus

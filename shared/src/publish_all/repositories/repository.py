@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.findings import Finding
 

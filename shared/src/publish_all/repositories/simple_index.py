@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +15,7 @@ from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import message_of, plain
 from publish_all._urls import origin, shown_url
+from publish_all._values import dataclass
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution

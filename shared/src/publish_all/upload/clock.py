@@ -6,7 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from publish_all._values import dataclass
 
 
 class Cancellation:

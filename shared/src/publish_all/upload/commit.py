@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import count
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Release
 from publish_all.errors import PublishAllError
 from publish_all.repositories.repository import ReleaseOutcome, Repository

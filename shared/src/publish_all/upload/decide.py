@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from publish_all._values import dataclass
 from publish_all.repositories.repository import State
 from publish_all.results import PlannedAction
 from publish_all.upload.journal import JournalEntry, JournalState

@@ -14,11 +14,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from publish_all._urls import without_userinfo
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
 

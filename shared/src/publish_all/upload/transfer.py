@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from publish_all._values import dataclass
 from publish_all.distributions.distribution import Release
 from publish_all.events import StepStarted, VerifyWaiting
 from publish_all.findings import Finding

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Listener
 from publish_all.upload.clock import Cancellation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.variants import overlay
 from publish_all.variants.variant import BuildVariant
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from publish_all._values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

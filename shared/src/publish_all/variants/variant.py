@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.variants.tag import PlatformWheel
 
 

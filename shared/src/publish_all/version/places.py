@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.attribute import Attribute, read_attribute

@@ -6,13 +6,13 @@ Nothing is pushed; the plan says how.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
 
 from publish_all import _process
 from publish_all._process import Completed, Run
+from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError, VersionError
 from publish_all.version.change import new_contents, parse_version, write_all

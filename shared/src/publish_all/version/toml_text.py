@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
+from publish_all._values import dataclass
 from publish_all.errors import VersionError
 from publish_all.version.static import table
 

@@ -5,7 +5,7 @@ A tag can be moved to other code, a commit can't. To update, change tag and comm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from publish_all._values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import difflib
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.commands.scaffold.shown import shown
 from publish_all.errors import ConfigurationError
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from publish_all._values import dataclass
 from publish_all.config.model import VersionSource, empty
 
 PUBLIC = ("pypi", "testpypi")

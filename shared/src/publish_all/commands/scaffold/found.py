@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
+from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Service, with_unique_names
 from publish_all.commands.scaffold.hand_made import variant_name

@@ -6,14 +6,16 @@ with a layout; what is uploaded where becomes destinations. All else is told.
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 
 from publish_all._toml import TOMLDecodeError, loads
+from publish_all._values import dataclass
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger, with_unique_names
 from publish_all.commands.scaffold.shell import ENTER, LEAVE, Command, commands_of
 from publish_all.commands.scaffold.shown import shown
@@ -121,7 +123,7 @@ class HandMade:
         return bool(self.uploads)
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Stage:
     """The folders as a job has changed them: target → what was copied there. Paths are the repository's.
 

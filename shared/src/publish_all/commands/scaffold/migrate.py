@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from publish_all._values import dataclass
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger
 from publish_all.commands.scaffold.github import is_ours
 from publish_all.commands.scaffold.hand_made import HandMade, read_hand_made

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from publish_all._values import dataclass
 from publish_all.commands.scaffold.choices import PUBLIC, Pipeline, Product, Service, variable
 
 _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}

@@ -11,8 +11,9 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from publish_all._values import dataclass
 
 Glob: TypeAlias = Callable[[str], Sequence[str]]
 """The paths that a pattern names, empty for none."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from publish_all._values import dataclass
 
 PYPI_ACTION = "pypa/gh-action-pypi-publish"
 
