@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> int:
+    # Modules make many objects and no garbage. What they made is not looked through again, neither
+    # while the command runs nor when the interpreter ends: together a tenth of a short command.
+    gc.disable()
+    try:
+        return _run()
+    finally:
+        gc.freeze()
+
+
+def _run() -> int:
     try:
         from publish_all.cli.application import run
     except ModuleNotFoundError as error:
@@ -16,6 +27,8 @@ def main() -> int:
             'Install it with: pip install "publish-all[cli]"\n'
         )
         return 2
+    gc.freeze()
+    gc.enable()
     return run()
 
 
