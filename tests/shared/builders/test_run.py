@@ -97,6 +97,29 @@ def test_builds_variants_of_two_backends_in_their_order_and_tells_it(make_reques
     assert run(["git", "status", "--porcelain"], cwd=request.root).stdout.count("??") == 0
 
 
+HOOKED = {
+    **HATCHLING,
+    "tool": {"hatch": {"build": {**HATCHLING["tool"]["hatch"]["build"], "hooks": {"custom": {}}}}},
+}
+HOOK = """\
+import demo
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+class Hook(BuildHookInterface):
+    pass
+"""
+
+
+@pytest.mark.parametrize("pyproject", [HOOKED, IN_TREE], ids=["hook", "backend in the tree"])
+def test_code_of_the_project_is_not_compiled_in_its_tree(pyproject, make_request):
+    request = make_request(pyproject, action=WHEEL_OF_NOTHING)
+    hook = "import sys, os; sys.path.insert(0, os.path.dirname(__file__))\n" + HOOK
+    (request.root / "hatch_build.py").write_text(hook)
+    written = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    build(request, listener=ignore, environment=written)
+    assert not list(request.root.rglob("__pycache__"))
+
+
 def test_two_builds_are_identical(make_request):
     request = make_request(HATCHLING, kinds=("sdist", "wheel"))
     assert [each.sha256 for each in built(request).files] == [each.sha256 for each in built(request).files]

@@ -38,6 +38,9 @@ _ZLIB_NG = (
 
 
 def main() -> int:
+    # Hooks lie in the user's tree: what they and their children import is not to be compiled there.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     incoming, outgoing = _own_pipes()
 
     def send(message: Mapping[str, Any]) -> None:
