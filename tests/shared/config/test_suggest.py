@@ -12,6 +12,7 @@ from publish_all.config.suggest import did_you_mean, nearest
         ("publish_to", ["publish-to"], "publish-to"),
         ("GitHub", ["github", "gitlab"], "github"),
         ("force", ["include", "force-include"], "force-include"),
+        ("pipy", ["pypi", "testpypi"], "pypi"),
         ("xyz", ["variants"], None),
         ("x", [], None),
     ],

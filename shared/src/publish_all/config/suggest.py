@@ -12,7 +12,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     asked = _folded(name)
     by_folded = {_folded(each): each for each in known}
     begun = [each for each in by_folded if len(asked) > 2 and each.startswith(asked)]
-    matches = begun or get_close_matches(asked, by_folded, n=1, cutoff=0.6)
+    shuffled = [each for each in by_folded if sorted(each) == sorted(asked)]
+    matches = begun or shuffled or get_close_matches(asked, by_folded, n=1, cutoff=0.6)
     return by_folded[matches[0]] if matches else None
 
 
