@@ -224,6 +224,15 @@ def test_a_misspelt_table_is_named_with_its_line(trouble):
         ("version.sync = 'x'", "version.sync: must be a list, not the string 'x'"),
         ("version.sync = [1]", "version.sync[0]: must be a path or { path, pattern }, not the number 1"),
         ("version.sync = ['/x']", "version.sync[0]: '/x' must be relative to the project's root"),
+        (
+            "version.sync = ['a', 'x/**.toml']",
+            "version.sync[1]: 'x/**.toml' has a ** that is not a whole part",
+        ),
+        (
+            "version.sync = [{ path = '**.md', pattern = '{version}' }]",
+            "version.sync[0].path: '**.md' has a **",
+        ),
+        ("version.source = 'attribute'", 'version.source: is "attribute", without a path'),
         ("version.sync = [{ pattern = '{version}' }]", "version.sync[0]: needs a 'path'"),
         (
             "version.sync = [{ path = 'x', pattern = 'x' }]",

@@ -52,7 +52,8 @@ def test_the_choices_told_are_the_choices_known(trouble, parse, table, key):
     assert tuple(told[1].split(", ")) == key.choices
     for choice in key.choices:
         url = 'url = "https://pypi.corp.example/legacy/"' if "corp" in STATED[table] else ""
-        parse(f'{STATED[table]}\n{url if key.name != "kind" else ""}\n{key.name} = "{choice}"')
+        beside = 'path = "a.py"' if choice == "attribute" else url if key.name != "kind" else ""
+        parse(f'{STATED[table]}\n{beside}\n{key.name} = "{choice}"')
 
 
 def test_defaults_come_from_the_model():

@@ -37,6 +37,7 @@ WRONG: list[dict[str, Any]] = [
     {"source": "git", "tag-prefix": "a b"},
     {"source": "git", "fallback": "zero"},
     {"source": "attribute", "path": "/etc/version.py"},
+    {"source": "attribute"},
     {"source": "git", "sync": "a.toml"},
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from publish_all.config.parse import parse_project
-from publish_all.errors import VersionError
+from publish_all.errors import ConfigurationError, VersionError
 from publish_all.version.source import NoProjectVersion, Origin, ResolvedVersion, resolve_version
 
 DYNAMIC = {"name": "demo", "dynamic": ["version"]}
@@ -114,7 +114,7 @@ def test_the_attribute(tmp_path: Path) -> None:
 
 
 def test_the_attribute_needs_a_path(tmp_path: Path) -> None:
-    with pytest.raises(VersionError, match="without a path"):
+    with pytest.raises(ConfigurationError, match=r"source: is \"attribute\", without a path"):
         attribute(tmp_path, None, path=None)
 
 

@@ -18,7 +18,7 @@ from publish_all.config.model import (
     VersionConfig,
     VersionSource,
 )
-from publish_all.config.paths import path_problem, source_problem
+from publish_all.config.paths import glob_problem, path_problem, source_problem
 from publish_all.config.problems import Problems
 from publish_all.config.repositories import name_problem, parse_repositories
 from publish_all.config.standards import version_problem
@@ -121,6 +121,12 @@ def _version(table: Table | None) -> VersionConfig:
         fallback=table.string("fallback", version_problem),
         sync=_sync_places(table),
     )
+    if config.source is VersionSource.ATTRIBUTE and not table.has("path"):
+        table.add(
+            "source",
+            'is "attribute", without a path',
+            hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".',
+        )
     table.close()
     return config
 
@@ -133,14 +139,14 @@ def _sync_places(table: Table) -> tuple[SyncPlace, ...]:
 def _sync_place(table: Table, index: int, item: Any) -> SyncPlace | None:
     where = (*table.path, "sync", index)
     if isinstance(item, str):
-        if (trouble := source_problem(item)) is not None:
+        if (trouble := glob_problem(item)) is not None:
             table.problems.add(where, trouble)
         return SyncPlace(path=item)
     if not isinstance(item, dict):
         table.problems.add(where, f"must be a path or {{ path, pattern }}, not {describe(item)}")
         return None
     place = Table(item, where, table.problems)
-    path, pattern = place.string("path", source_problem), place.string("pattern", _pattern_problem)
+    path, pattern = place.string("path", glob_problem), place.string("pattern", _pattern_problem)
     if "path" not in item:
         table.problems.add(where, "needs a 'path'")
     place.close()

@@ -16,6 +16,13 @@ def source_problem(path: str) -> str | None:
     return _form_problem(path)
 
 
+def glob_problem(path: str) -> str | None:
+    """As `source_problem`, of a path that may be a glob."""
+    if any("**" in part and part != "**" for part in path.split("/")):
+        return f"{path!r} has a ** that is not a whole part of the path, as in docs/**/*.toml"
+    return source_problem(path)
+
+
 def target_problem(path: str) -> str | None:
     """What is wrong with a path inside a wheel or a stage, which nothing may leave."""
     trouble = source_problem(path)

@@ -65,7 +65,8 @@ def settings_of(config: ProjectConfig) -> Settings:
 def settings_for_build(pyproject: Mapping[str, Any], root: Path) -> Settings:
     """The same from the values of a pyproject.toml, quickly. Raises `ConfigurationError`."""
     stated = table(pyproject, "tool", "publish-all", "version")
-    if all(_is_plain(key, value) for key, value in stated.items()):
+    whole = stated.get("source") != "attribute" or "path" in stated
+    if whole and all(_is_plain(key, value) for key, value in stated.items()):
         keys = {key.replace("-", "_"): value for key, value in stated.items() if key != "sync"}
         return Settings(root=root, pyproject=pyproject, **keys)
     from publish_all.config.parse import parse_project

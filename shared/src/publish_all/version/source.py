@@ -172,11 +172,8 @@ def _from_attribute(settings: Settings) -> ResolvedVersion:
 
 
 def attribute_path(root: Path, path: str | None) -> Path:
-    """The file that `path` names. Raises `VersionError` when it is not stated."""
-    if path is None:
-        msg = f'{root / "pyproject.toml"}: tool.publish-all.version.source is "attribute", without a path'
-        raise VersionError(msg, hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".')
-    return root / path
+    """The file that `path` names; a configuration with this source is not accepted without one."""
+    return root / (path or "")
 
 
 def _from_git(
