@@ -103,6 +103,11 @@ def test_ends_with_2_for_what_is_wrong_on_the_command_line(project: Path, argume
     [
         (["publish", "--jobs", "0"], "--jobs"),
         (["publish", "--jobs", "many"], "--jobs"),
+        (["publish", "--jobs", "inf"], "--jobs"),
+        (["publish", "--repository-url", ""], "--repository-url is empty"),
+        (["version", "--set", ""], "--set is empty"),
+        (["version", "--release="], "--release is empty"),
+        (["build", "--output", ""], "--output is empty"),
         (["publish", "--timeout", "-1"], "--timeout"),
         (["publish", "--auth", "magic"], "--auth"),
         (["publish", "--format", "yaml"], "--format"),

@@ -5,6 +5,7 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from abc import ABC, abstractmethod
@@ -140,8 +141,20 @@ class UseCaseCommand(Command, ABC):
             raise UsageError(msg, hint="It is one of: " + ", ".join(FORMATS))
 
     def text(self, name: str) -> str | None:
+        """What an option holds, None when it is not given.
+
+        Raises `UsageError` for an empty one: `--set "$VERSION"` of a variable that a script forgot
+        must not do what is done without the option.
+        """
         value: Any = self.option(name)
-        return str(value) if value not in (None, "", False) else None
+        if value == "":
+            msg = f"--{name} is empty"
+            raise UsageError(msg, hint="Give it a value, or leave it out.")
+        return str(value) if value not in (None, False) else None
+
+    def text_or_unset(self, name: str) -> str | None:
+        """As `text`, where an empty value means the same as none."""
+        return self.text(name) if self.option(name) != "" else None
 
     def texts(self, name: str) -> tuple[str, ...]:
         values: Sequence[Any] = self.option(name) or ()
@@ -160,7 +173,7 @@ class UseCaseCommand(Command, ABC):
             number = float(value)
         except ValueError:
             number = least - 1
-        if not number >= least:
+        if not least <= number < math.inf:
             msg = f"--{name} is {value!r}"
             raise UsageError(msg, hint=f"It is a number, at least {least:g}.")
         return number

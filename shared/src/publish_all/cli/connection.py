@@ -16,7 +16,7 @@ class ConnectingCommand(UseCaseCommand):
 
     def connection(self) -> ConnectionOptions:
         """The options of the command line as values. Raises `UsageError`."""
-        password = self.text("password")
+        password = self.text_or_unset("password")
         auth = self.text("auth") or "auto"
         if auth not in _AUTH:
             msg = f"--auth is {auth!r}"
@@ -24,7 +24,7 @@ class ConnectingCommand(UseCaseCommand):
         return ConnectionOptions(
             repositories=self.texts("repository"),
             repository_url=self.text("repository-url"),
-            username=self.text("username"),
+            username=self.text_or_unset("username"),
             password=Secret(password) if password is not None else None,
             ca_cert=self.path("ca-cert"),
             client_cert=self.path("client-cert"),

@@ -127,7 +127,7 @@ Examples:
             directory=self.directory,
             publish_to=self.texts("repository") or None,
             version_source=member_of(VersionSource, "version-source", source) if source else None,
-            tag_prefix=self.text("tag-prefix"),
+            tag_prefix=self.text_or_unset("tag-prefix"),
             services=() if no_ci else members_of(Service, "ci", self.texts("ci"), more=(_NONE,)),
             triggers=members_of(Trigger, "trigger", self.texts("trigger")),
             tests=tests,

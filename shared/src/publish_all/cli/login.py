@@ -47,7 +47,7 @@ Examples:
             directory=self.directory,
             ask=make_ask(self.io) if self.can_ask else None,
             project=canonicalize_name(project) if project else None,
-            username=self.text("username"),
+            username=self.text_or_unset("username"),
         )
         if self.option("forget"):
             gone = logout(options)
