@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -274,6 +275,23 @@ def test_writes_the_version_into_all_places_and_compares_them(project: Path) -> 
     assert path.read_text(encoding="utf-8") == text.replace('version = "1.0"', 'version = "1.1"')
     assert run(project, "version", "--check").code == 0
     assert run(project, "version", "--set", "1.2", "--sync").code == 2
+
+
+def test_a_dry_release_says_what_it_would_do_and_does_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "T")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "t@e.org")
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "work"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True, capture_output=True)
+    before = (project / "pyproject.toml").read_bytes()
+    ended = run(project, "version", "--release", "1.1", "--dry-run")
+    assert (ended.code, ended.out) == (0, "1.1\n")
+    assert "  write   pyproject.toml:7: 1.0 becomes 1.1\n" in ended.err
+    assert "  commit  Release 1.1\n  tag     v1.1\n" in ended.err
+    assert "nothing was done" in ended.err
+    assert (project / "pyproject.toml").read_bytes() == before
 
 
 def test_check_tells_what_it_finds_and_where(project: Path) -> None:

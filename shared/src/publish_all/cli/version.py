@@ -60,14 +60,19 @@ Examples:
         if self.option("format") == "json":
             reporter.show(_listing(result))
         else:
+            if result.release is not None and options.dry_run:
+                self._show(result.release)
             for line in self._notes(result, options):
                 reporter.listener(Note(message=line))
             self.io.write_line(result.text, type=OutputType.RAW)
         return result.exit_code
 
-    def _confirm(self, plan: ReleasePlan) -> bool:
+    def _show(self, plan: ReleasePlan) -> None:
         for line in _release_lines(plan):
             self.io.write_error_line(line, type=OutputType.RAW)
+
+    def _confirm(self, plan: ReleasePlan) -> bool:
+        self._show(plan)
         return not self.can_ask or bool(self.confirm("Do this?", default=True))
 
     def _notes(self, result: VersionResult, options: VersionOptions) -> Iterator[str]:
