@@ -308,3 +308,18 @@ def test_check_tells_what_it_finds_and_where(project: Path) -> None:
     assert "local-version" in ended.err
     assert "demo_lite-1.0+cu126" in ended.err
     assert "error" in ended.out
+
+
+def test_each_file_is_checked_for_those_destinations_that_it_goes_to(project: Path) -> None:
+    path = project / "pyproject.toml"
+    text = PYPROJECT.replace('publish-to = ["shelf"]', 'publish-to = ["pypi", "shelf"]')
+    text = text.replace(
+        "[tool.publish-all.variants.lite]\n",
+        '[tool.publish-all.variants.lite]\nlocal-version = "cu126"\npublish-to = ["shelf"]\n',
+    )
+    path.write_text(text, encoding="utf-8")
+    assert run(project, "check").code == 0
+    path.write_text(text.replace('publish-to = ["shelf"]', 'publish-to = ["pypi"]'), encoding="utf-8")
+    ended = run(project, "check")
+    assert ended.code == 4
+    assert "demo_lite-1.0+cu126" in ended.err

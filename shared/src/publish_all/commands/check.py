@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,15 +16,18 @@ from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, open_project, project_variants
 from publish_all.commands.gather import Gathered, built_files, manifest_files, named_files, usable_manifest
 from publish_all.commands.rebuild import rebuild
-from publish_all.config.known import KnownRepositories, known_repositories
+from publish_all.config.builtin import canonical
+from publish_all.config.known import known_repositories
 from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
+from publish_all.repositories.repository import Capabilities
 from publish_all.repositories.select import capabilities_of
 from publish_all.results import CheckedSubject, CheckSummary
+from publish_all.variants.variant import BuildVariant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +88,8 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
             folders=options.around.places(),
         )
         names = options.repositories or (config.publish_to if config is not None else ())
-        result = run_checks(gathered.distributions, audience(config, known, names))
+        to = {name: capabilities_of(known.get(name)) for name in names}
+        result = run_checks(gathered.distributions, _audiences(config, to, gathered.variants))
         together = (*result.together, *_compared(gathered, options, listener))
         result = replace(result, together=together)
     for finding in result.findings:
@@ -130,16 +134,38 @@ def _gather(
     return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
 
 
-def audience(config: ProjectConfig | None, known: KnownRepositories, names: Sequence[str]) -> Audience:
-    """For whom files are checked that are to go to the repositories of these names."""
-    capabilities = {name: capabilities_of(known.get(name)) for name in names}
+def goes_to(variant: BuildVariant, repository: str) -> bool:
+    """Whether `publish-to` of the variant lets it go to the repository of this name."""
+    if variant.publish_to is None:
+        return True
+    return canonical(repository) in {canonical(each) for each in variant.publish_to}
+
+
+def _audiences(
+    config: ProjectConfig | None, to: Mapping[str, Capabilities], variants: Sequence[BuildVariant]
+) -> Callable[[Distribution], Audience]:
+    by_name = {each.name: each for each in variants}
+
+    def audience_of(distribution: Distribution) -> Audience:
+        variant = by_name.get(distribution.variant)
+        there = {name: each for name, each in to.items() if variant is None or goes_to(variant, name)}
+        return audience(config, there)
+
+    return audience_of
+
+
+def audience(config: ProjectConfig | None, to: Mapping[str, Capabilities]) -> Audience:
+    """For whom a file is checked that is to go to these repositories, by their names."""
     return Audience(
-        public=tuple(name for name, each in capabilities.items() if each.public),
+        public=tuple(name for name, each in to.items() if each.public),
         private=config.private if config is not None else False,
-        local_versions=all(each.local_versions for each in capabilities.values()),
+        local_versions=all(each.local_versions for each in to.values()),
     )
 
 
-def run_checks(distributions: Sequence[Distribution], to: Audience) -> CheckResult:
-    """All checks of all files."""
-    return CheckResult(checked=check_all(distributions, to), together=tuple(check_together(distributions)))
+def run_checks(
+    distributions: Sequence[Distribution], audience_of: Callable[[Distribution], Audience]
+) -> CheckResult:
+    """All checks of all files, each for those whom it is for."""
+    checked = (each for one in distributions for each in check_all([one], audience_of(one)))
+    return CheckResult(checked=tuple(checked), together=tuple(check_together(distributions)))

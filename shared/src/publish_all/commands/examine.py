@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from publish_all.checks.audience import Audience
-from publish_all.commands.check import CheckResult, run_checks
+from publish_all.commands.check import CheckResult, audience, goes_to, run_checks
 from publish_all.commands.context import Surroundings, project_version
 from publish_all.commands.gather import Gathered
-from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Repository
+from publish_all.repositories.repository import Capabilities, Repository
 from publish_all.upload.plan import Destination, Plan
-from publish_all.variants.variant import BuildVariant
 from publish_all.version.guard import release_findings
 
 
@@ -29,7 +26,7 @@ def destinations_of(
     """
     found: list[Destination] = []
     for repository in repositories:
-        kept = [each for each in gathered.variants if not _allows(each, repository)]
+        kept = [each for each in gathered.variants if not goes_to(each, repository.name)]
         for each in kept:
             listener(Note(message=f"{each.label} does not go to {repository.name}: its publish-to says so"))
         if not kept:
@@ -44,12 +41,6 @@ def destinations_of(
     return tuple(found)
 
 
-def _allows(variant: BuildVariant, repository: Repository) -> bool:
-    if variant.publish_to is None:
-        return True
-    return canonical(repository.name) in {canonical(each) for each in variant.publish_to}
-
-
 def planned_files(planned: Plan) -> tuple[Distribution, ...]:
     """Every file of a plan, once."""
     found = {
@@ -60,13 +51,12 @@ def planned_files(planned: Plan) -> tuple[Distribution, ...]:
 
 def check_planned(config: ProjectConfig | None, planned: Plan) -> CheckResult:
     """Each file of a plan, checked for those repositories that it goes to."""
-    capabilities = {each.repository.name: each.repository.capabilities for each in planned.repositories}
-    audience = Audience(
-        public=tuple(name for name, each in capabilities.items() if each.public),
-        private=config.private if config is not None else False,
-        local_versions=all(each.local_versions for each in capabilities.values()),
-    )
-    return run_checks(planned_files(planned), audience)
+    to: dict[str, dict[str, Capabilities]] = {}
+    for each in planned.repositories:
+        for step in each.steps:
+            there = to.setdefault(step.distribution.filename, {})
+            there[each.repository.name] = each.repository.capabilities
+    return run_checks(planned_files(planned), lambda file: audience(config, to[file.filename]))
 
 
 def version_findings(
