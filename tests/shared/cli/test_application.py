@@ -323,3 +323,12 @@ def test_each_file_is_checked_for_those_destinations_that_it_goes_to(project: Pa
     ended = run(project, "check")
     assert ended.code == 4
     assert "demo_lite-1.0+cu126" in ended.err
+
+
+def test_without_a_destination_nothing_is_built(project: Path) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(PYPROJECT.replace('publish-to = ["shelf"]', "publish-to = []"), encoding="utf-8")
+    ended = run(project, "publish")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error: nothing says where to publish to: tool.publish-all.publish-to is empty" in ended.err
+    assert not (project / "dist").exists()
