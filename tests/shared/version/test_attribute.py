@@ -36,6 +36,12 @@ SAYS = {
     "white space around": ('__version__ = " 1.2.3\\n"', "1.2.3"),
     "normalised": ('__version__ = "v1.2.3-RC.1"', "1.2.3rc1"),
     "the last one": ('__version__ = "1.0"\n__version__ = "2.0"', "2.0"),
+    "bound again too late": ('V = "1.0"\n__version__ = V\nV = "9.9"', "1.0"),
+    "bound again too late, in a branch": (
+        'import sys\nV = "1.0"\n__version__ = f"{V}.2"\nif sys.platform:\n    V = "9.9"',
+        "1.0.2",
+    ),
+    "itself": ('__version__ = "1.0"\n__version__ = __version__', "1.0"),
     "decoy in the docstring": ('"""\n__version__ = "9.9"\n"""\n__version__ = "1.0"', "1.0"),
     "decoy in a comment": ('# __version__ = "9.9"\n__version__ = "1.0"', "1.0"),
     "decoy in a function": ('__version__ = "1.0"\ndef f():\n    __version__ = "9.9"', "1.0"),
@@ -113,7 +119,7 @@ REFUSED = {
         "depends on a condition (lines 2, 4)",
     ),
     "f-string with a format": ('X = 1\n__version__ = f"{X:03}.0"', "init.py:2: an f-string with a format"),
-    "itself": ("__version__ = __version__", "imported in a circle"),
+    "itself": ("__version__ = __version__", "init.py:1: there is no __version__ yet"),
     "not Python": ("__version__ = ", "init.py:1: is not Python"),
     "a null byte": ('__version__ = "1.0"\x00', "is not Python"),
     "from a library": (

@@ -14,7 +14,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all.errors import VersionError
-from publish_all.version.bindings import Assigned, Binding, Imported, ImportedModule, Opaque, last_bindings
+from publish_all.version.bindings import (
+    Assigned,
+    Binding,
+    Imported,
+    ImportedModule,
+    Opaque,
+    Position,
+    last_bindings,
+)
 from publish_all.version.source_file import Read, SourceFile, read_source
 
 NAME = "__version__"
@@ -42,6 +50,7 @@ class Attribute(NamedTuple):
 
 
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
+_Step: TypeAlias = "tuple[Path, str, Position | None]"
 
 
 class _Value(NamedTuple):
@@ -83,17 +92,24 @@ class _Reader:
     def __init__(self, own_name: str | None, read: Read) -> None:
         self._own_name = own_name
         self._read = read
-        self._under_way: list[tuple[Path, str]] = []
+        self._under_way: list[_Step] = []
+        self._here: Position | None = None
 
-    def value_of(self, file: SourceFile, name: str) -> _Value:
-        if (file.path, name) in self._under_way:
-            msg = f"{file.path}: {name} is imported in a circle: {_chain([*self._under_way, (file.path, name)])}"
+    def value_of(self, file: SourceFile, name: str, before: Position | None = None) -> _Value:
+        """The value at the end of the file, or at a position in it."""
+        step = (file.path, name, before)
+        if step in self._under_way:
+            msg = f"{file.path}: {name} is imported in a circle: {_chain([*self._under_way, step])}"
             raise VersionError(msg, hint=_HINT)
-        self._under_way.append((file.path, name))
+        self._under_way.append(step)
         try:
-            found, _ = last_bindings(file.tree.body, name, lambda each: self._exports(file, each, name))
+            found, _ = last_bindings(
+                file.tree.body, name, lambda each: self._exports(file, each, name), before=before
+            )
             if not found:
                 msg = f"{file.path}: there is no {name}"
+                if before is not None:
+                    msg = f"{file.path}:{before[0]}: there is no {name} yet"
                 raise VersionError(msg, hint=_HINT)
             return self._agreed(file, name, [self._bound(file, each) for each in found])
         finally:
@@ -112,7 +128,11 @@ class _Reader:
     def _bound(self, file: SourceFile, binding: Binding) -> _Value:
         match binding:
             case Assigned(value=value):
-                return self._evaluate(file, value)
+                outer, self._here = self._here, (value.lineno, value.col_offset)
+                try:
+                    return self._evaluate(file, value)
+                finally:
+                    self._here = outer
             case Imported():
                 return self._imported(file, binding.statement, binding.name)
             case ImportedModule():
@@ -155,7 +175,7 @@ class _Reader:
             case ast.JoinedStr():
                 return self._joined(file, node)
             case ast.Name(id=name):
-                return self.value_of(file, name)
+                return self.value_of(file, name, self._here)
             case ast.Attribute():
                 return self._member(file, node)
             case ast.Call():
@@ -225,7 +245,7 @@ class _Reader:
             return _find_module(file.path, ast.unparse(node), 0)
         if not isinstance(node, ast.Name):
             return None
-        found, _ = last_bindings(file.tree.body, node.id, lambda _: False)
+        found, _ = last_bindings(file.tree.body, node.id, lambda _: False, before=self._here)
         match found[:1]:
             case [ImportedModule() as binding]:
                 return _find_module(file.path, binding.module, 0)
@@ -325,8 +345,8 @@ def _slice(node: ast.Slice) -> slice:
     return slice(*bounds)
 
 
-def _chain(steps: Sequence[tuple[Path, str]]) -> str:
-    return " → ".join(f"{path.name}:{name}" for path, name in steps)
+def _chain(steps: Sequence[_Step]) -> str:
+    return " → ".join(f"{path.name}:{name}" for path, name, _ in steps)
 
 
 def _short(node: ast.AST) -> str:

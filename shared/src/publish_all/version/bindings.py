@@ -44,54 +44,78 @@ Star: TypeAlias = Callable[[ast.ImportFrom], bool]
 """Whether a star import binds the name: it takes names with an underscore only from `__all__`."""
 
 
-def last_bindings(body: Sequence[ast.stmt], name: str, star: Star) -> tuple[list[Binding], bool]:
-    """The bindings of `name` that may hold after `body`, and whether one of them surely does."""
+Position: TypeAlias = "tuple[int, int]"
+"""A line and a column of the syntax tree."""
+
+
+class _Wanted(NamedTuple):
+    name: str
+    star: Star
+    before: Position | None
+
+    def is_over(self, statement: ast.stmt) -> bool:
+        """Whether the statement is done where the name is asked for."""
+        end = (statement.end_lineno or statement.lineno, statement.end_col_offset or statement.col_offset)
+        return self.before is None or end <= self.before
+
+
+def last_bindings(
+    body: Sequence[ast.stmt], name: str, star: Star, *, before: Position | None = None
+) -> tuple[list[Binding], bool]:
+    """The bindings of `name` that may hold after `body`, and whether one of them surely does.
+
+    With `before`, those that may hold there: what comes later binds the name too late.
+    """
+    return _last(body, _Wanted(name, star, before))
+
+
+def _last(body: Sequence[ast.stmt], wanted: _Wanted) -> tuple[list[Binding], bool]:
     found: list[Binding] = []
     for statement in reversed(body):
-        more, surely = _of_statement(statement, name, star)
+        more, surely = _of_statement(statement, wanted)
         found += more
         if surely:
             return found, True
     return found, False
 
 
-def _of_statement(statement: ast.stmt, name: str, star: Star) -> tuple[list[Binding], bool]:
+def _of_statement(statement: ast.stmt, wanted: _Wanted) -> tuple[list[Binding], bool]:
     match statement:
         case ast.If():
             if _is_type_checking(statement.test):
-                return last_bindings(statement.orelse, name, star)
-            return _either([statement.body, statement.orelse], name, star)
+                return _last(statement.orelse, wanted)
+            return _either([statement.body, statement.orelse], wanted)
         case ast.Match():
-            found, _ = _either([case.body for case in statement.cases], name, star)
+            found, _ = _either([case.body for case in statement.cases], wanted)
             return found, False
         case ast.Try():
-            return _of_try(statement, name, star)
+            return _of_try(statement, wanted)
         case ast.With():
             items = [each.optional_vars for each in statement.items if each.optional_vars is not None]
-            if any(_names(each, name) for each in items):
+            if any(_names(each, wanted.name) for each in items):
                 return [Opaque(statement=statement, what="with")], True
-            return last_bindings(statement.body, name, star)
+            return _last(statement.body, wanted)
         case ast.For() | ast.While():
-            found, _ = _either([statement.body, statement.orelse], name, star)
-            if isinstance(statement, ast.For) and _names(statement.target, name):
+            found, _ = _either([statement.body, statement.orelse], wanted)
+            if isinstance(statement, ast.For) and _names(statement.target, wanted.name):
                 found.append(Opaque(statement=statement, what="a loop"))
             return found, False
         case _:
-            simple = [*_of_simple(statement, name, star)]
+            simple = [*_of_simple(statement, wanted.name, wanted.star)] if wanted.is_over(statement) else []
             return simple[-1:], bool(simple)
 
 
-def _either(bodies: Sequence[Sequence[ast.stmt]], name: str, star: Star) -> tuple[list[Binding], bool]:
-    results = [last_bindings(body, name, star) for body in bodies]
+def _either(bodies: Sequence[Sequence[ast.stmt]], wanted: _Wanted) -> tuple[list[Binding], bool]:
+    results = [_last(body, wanted) for body in bodies]
     return [binding for found, _ in results for binding in found], all(surely for _, surely in results)
 
 
-def _of_try(statement: ast.Try, name: str, star: Star) -> tuple[list[Binding], bool]:
+def _of_try(statement: ast.Try, wanted: _Wanted) -> tuple[list[Binding], bool]:
     for body in (statement.finalbody, statement.orelse, statement.body):
-        found, surely = last_bindings(body, name, star)
+        found, surely = _last(body, wanted)
         if found:
             return found, surely
-    found, _ = _either([handler.body for handler in statement.handlers], name, star)
+    found, _ = _either([handler.body for handler in statement.handlers], wanted)
     return found, False
 
 
