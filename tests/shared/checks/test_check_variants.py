@@ -58,6 +58,7 @@ def test_variants_with_nothing_but_another_name_are_told(found):
         {"exclude": ("demo/b.py",)},
         {"exclude": ("demo/b*",)},
         {"exclude": ("packages/core/demo/b.py",)},
+        {"exclude": ("src/**/b.py",)},
         {"include": ("demo/__init__.py", "demo/a.py")},
     ],
 )
@@ -71,6 +72,16 @@ def test_what_nobody_excluded_may_not_be_missing(found):
     ((slug, message),) = found(variant("a"), FILES, variant("b", exclude=("demo/c.py",)), fewer)
     assert slug == "variant-differs-elsewhere"
     assert message.startswith("a has demo/b.py, which b has not")
+
+
+@pytest.mark.parametrize("folder", ["demo/sub/**", "demo/sub/", "src/demo/sub/*"])
+def test_a_folder_that_is_left_out_or_kept_is_no_other_folder(found, folder):
+    files = FILES | {"demo/sub/c.py": b"c"}
+    only = {"demo/sub/c.py": b"c"}
+    assert found(variant("a"), files, variant("b", include=(folder,)), only) == []
+    ((slug, message),) = found(variant("a"), files, variant("b", exclude=(folder,)), {"demo/a.py": b"a"})
+    assert slug == "variant-differs-elsewhere"
+    assert message.startswith("a has demo/__init__.py, demo/b.py, which b has not")
 
 
 @pytest.mark.parametrize("forced", [{"conf/b.py": "demo/b.py"}, {"conf": "demo"}])

@@ -125,18 +125,20 @@ def _forced(variant: BuildVariant, name: str) -> bool:
 
 
 def _kept_out(variant: BuildVariant, name: str) -> bool:
-    if matches(variant.exclude, *_paths(variant.exclude, name)):
+    if matches(_meanings(variant.exclude), name):
         return True
-    return bool(variant.include) and not matches(variant.include, *_paths(variant.include, name))
+    return bool(variant.include) and not matches(_meanings(variant.include), name)
 
 
-def _paths(patterns: Sequence[str], name: str) -> Iterator[str]:
-    """The path in the wheel, and what it may be in the tree: patterns may begin with `src/` or `packages/x/`."""
-    yield name
-    for pattern in patterns:
-        parts = pattern.split("/")
-        for length in range(1, len(parts)):
-            yield "/".join([*parts[:length], name])
+def _meanings(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The patterns, and what they may mean in the wheel: those of the tree begin with `src/` or `packages/x/`."""
+    shorter = (
+        "/" + "/".join(parts[start:])
+        for parts in (each.strip("/").split("/") for each in patterns)
+        for start in range(1, len(parts))
+        if "".join(parts[start:]).strip("*")  # what is nothing but stars would be every file
+    )
+    return (*patterns, *shorter)
 
 
 def _finding(wheel: _Wheel, names: Sequence[str], message: str) -> Iterator[Finding]:
