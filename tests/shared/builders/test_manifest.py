@@ -73,6 +73,22 @@ def test_variants_built_one_after_the_other_stay_listed(tmp_path):
     ]
 
 
+def test_variants_with_local_versions_stay_listed_beside_others(tmp_path):
+    write(tmp_path, built(tmp_path, "a"))
+    write(tmp_path, built(tmp_path, "cu", version="1.0+cu126"), built(tmp_path, "cu", "sdist", "1.0+cu126"))
+    assert names(write(tmp_path, built(tmp_path, "b"))) == [
+        "demo_a-1.0-py3-none-any.whl",
+        "demo_cu-1.0+cu126-py3-none-any.whl",
+        "demo_cu-1.0+cu126.tar.gz",
+        "demo_b-1.0-py3-none-any.whl",
+    ]
+    assert names(write(tmp_path, built(tmp_path, "cu", version="1.0+cu118"))) == [
+        "demo_a-1.0-py3-none-any.whl",
+        "demo_b-1.0-py3-none-any.whl",
+        "demo_cu-1.0+cu118-py3-none-any.whl",
+    ]
+
+
 @pytest.mark.parametrize("change", ["other version", "changed", "gone", "other project", "renamed"])
 def test_what_is_not_part_of_this_build_any_more_is_dropped(tmp_path, change):
     old = built(tmp_path, "a")

@@ -148,15 +148,26 @@ def _still_valid(output: Path, project: str, new: tuple[ManifestEntry, ...]) -> 
         {each.filename for each in new},
         {(each.variant, each.kind, each.tag) for each in new},
     )
-    versions = {each.version for each in new}
     return tuple(
         each
         for each in before.entries
         if each.filename not in filenames
         and (each.variant, each.kind, each.tag) not in variants
-        and each.version in versions
+        and _is_of_release(each, new)
         and _problem(each, output / each.filename) is None
     )
+
+
+def _is_of_release(entry: ManifestEntry, new: Sequence[ManifestEntry]) -> bool:
+    """Whether it has the version of what is new; of another variant, but for the local part that each may add."""
+    if entry.version in {each.version for each in new}:
+        return True
+    others = {each.version for each in new} if entry.variant not in {each.variant for each in new} else set()
+    return _public(entry.version) in {_public(each) for each in others}
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
 
 
 def _entry(plain: Mapping[str, Any]) -> ManifestEntry:
