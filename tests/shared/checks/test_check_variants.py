@@ -84,6 +84,16 @@ def test_a_folder_that_is_left_out_or_kept_is_no_other_folder(found, folder):
     assert message.startswith("a has demo/__init__.py, demo/b.py, which b has not")
 
 
+def test_shared_data_and_scripts_are_compared_without_the_name_in_their_folder(found):
+    def files(name, script):
+        return {**FILES, f"demo_{name}-1.0.data/scripts/run": script}
+
+    one, other = variant("a"), variant("b")
+    assert found(one, files("a", b"s"), other, files("b", b"s")) == []
+    ((_, message),) = found(one, files("a", b"s"), other, files("b", b"t"))
+    assert message.startswith("a and b have different contents of *.data/scripts/run")
+
+
 @pytest.mark.parametrize("forced", [{"conf/b.py": "demo/b.py"}, {"conf": "demo"}])
 def test_what_is_forced_may_differ_and_be_there_alone(found, forced):
     other = FILES | {"demo/b.py": b"other", "demo/c.py": b"new"}

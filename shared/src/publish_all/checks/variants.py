@@ -65,12 +65,18 @@ def _files(distribution: Distribution) -> Mapping[str, tuple[int, int]] | None:
     try:
         with zipfile.ZipFile(distribution.path) as opened:
             return {
-                each.filename: (each.file_size, each.CRC)
+                _without_name(each.filename): (each.file_size, each.CRC)
                 for each in opened.infolist()
                 if not each.is_dir() and not each.filename.split("/", 1)[0].endswith(".dist-info")
             }
     except (OSError, zipfile.BadZipFile):
         return None
+
+
+def _without_name(path: str) -> str:
+    """The path in the wheel, with `*.data` for the folder of that name, which has the distribution's in it."""
+    top, slash, rest = path.partition("/")
+    return f"*.data/{rest}" if slash and top.endswith(".data") else path
 
 
 def _alike(one: _Wheel, other: _Wheel) -> bool:
