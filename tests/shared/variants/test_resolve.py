@@ -117,7 +117,7 @@ def test_an_overlay_is_merged_and_drops_what_it_states_from_dynamic():
 
 def test_an_overlay_may_state_the_name():
     (only,) = resolved(variant(overlay="over.toml"), read=reading(over={"project": {"name": "other"}}))
-    assert only.project == "other"
+    assert (only.project, only.selection_name) == ("other", "kindling")
 
 
 def test_the_variants_own_keys_come_after_the_defaults():

@@ -68,12 +68,17 @@ def resolve_variants(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Origin:
-    """What a variant starts from. `own_name` and `own_version` are those of a full file of its own."""
+    """What a variant starts from. `own_name` and `own_version` are those of a file of its own.
+
+    `selection_name` is the name of a full file, whose default selection is its own; an overlay only
+    renames.
+    """
 
     pyproject: Table
     file: Path
     own_name: str | None = None
     own_version: str | None = None
+    selection_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +125,7 @@ class _Resolver:
         result = self._inline(origin.pyproject, defaults, f"{_ROOT}.variant-defaults", must_match=False)
         result = self._inline(result, own, where, must_match=True)
         name = own.name or defaults.name or origin.own_name or self._default_name(own, where)
-        selection = origin.own_name or overlay.name_of(self.pyproject) or name
+        selection = origin.selection_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
         version = _with_local(version, own.local_version or defaults.local_version)
         result = overlay.with_version(overlay.with_name(result, name), version)
@@ -162,7 +167,10 @@ class _Resolver:
         version = overlay.static_version_of(result)
         if self.config.version.source is not VersionSource.PROJECT:
             version = None
-        return _Origin(pyproject=result, file=path, own_name=overlay.name_of(result), own_version=version)
+        name = overlay.name_of(result)
+        return _Origin(
+            pyproject=result, file=path, own_name=name, own_version=version, selection_name=name
+        )
 
     def _overlaid(self, origin: _Origin, file: str, where: str) -> _Origin:
         path, content = self._content(file, where)
@@ -176,6 +184,7 @@ class _Resolver:
             file=path,
             own_name=overlay.name_of(over) or origin.own_name,
             own_version=version or origin.own_version,
+            selection_name=origin.selection_name,
         )
 
     def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
