@@ -325,3 +325,14 @@ def test_extras_are_replaced_extra_by_extra():
         variant(project={"optional-dependencies": {"b": ["z"]}}), pyproject={**BASE, "project": project}
     )
     assert only.pyproject["project"]["optional-dependencies"] == {"a": ["x"], "b": ["z"]}
+
+
+def test_a_pyproject_whose_tables_are_none_is_refused():
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml: project\.dynamic: must be a list"):
+        resolved(pyproject={"project": {"name": "x", "version": "1", "dynamic": 3}})
+
+
+@pytest.mark.parametrize("key", ["overlay", "pyproject"])
+def test_a_file_of_a_variant_whose_tables_are_none_is_refused_with_its_name(key):
+    with pytest.raises(ConfigurationError, match=r"over\.toml: project: must be a table, not the number 3"):
+        resolved(variant(**{key: "over.toml"}), read=reading(over={"project": 3, "tool": {"poetry": {}}}))

@@ -17,6 +17,8 @@ from packaging.version import InvalidVersion, Version
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
+from publish_all.config.problems import Problems
+from publish_all.config.shape import check_shape
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.overlay import Table
@@ -168,9 +170,7 @@ class _Resolver:
         if self.config.version.source is not VersionSource.PROJECT:
             version = None
         name = overlay.name_of(result)
-        return _Origin(
-            pyproject=result, file=path, own_name=name, own_version=version, selection_name=name
-        )
+        return _Origin(pyproject=result, file=path, own_name=name, own_version=version, selection_name=name)
 
     def _overlaid(self, origin: _Origin, file: str, where: str) -> _Origin:
         path, content = self._content(file, where)
@@ -190,10 +190,12 @@ class _Resolver:
     def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
         path = self.config.root / file
         try:
-            return path, self.read(path)
+            content = self.read(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             msg = f"{where}: there is no file {path}"
             raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
+        _refuse_other_shapes(content, path)
+        return path, content
 
     def _inline(self, pyproject: Table, stated: VariantConfig, where: str, *, must_match: bool) -> Table:
         result = overlay.with_project_keys(pyproject, stated.project, where=where)
@@ -240,6 +242,7 @@ class _Resolver:
 
 def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
+    _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
     result = _without_ours(overlay.copied(config.pyproject))
     if has_metadata_elsewhere(result):
         result = with_metadata_elsewhere(result)
@@ -250,6 +253,12 @@ def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     tool = result.setdefault("tool", {})
     tool["hatch"] = {**tool.get("hatch", {}), **overlay.copied(beside)}
     return result
+
+
+def _refuse_other_shapes(pyproject: Mapping[str, Any], file: Path) -> None:
+    problems = Problems(str(file))
+    check_shape(pyproject, problems)
+    problems.raise_if_any()
 
 
 def _without_ours(pyproject: Table) -> Table:
