@@ -332,3 +332,13 @@ def test_without_a_destination_nothing_is_built(project: Path) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "error: nothing says where to publish to: tool.publish-all.publish-to is empty" in ended.err
     assert not (project / "dist").exists()
+
+
+@pytest.mark.parametrize("epoch", ["-5", "soon", "\N{SUPERSCRIPT TWO}", "99999999999"])
+def test_a_source_date_that_no_file_can_have_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, epoch: str
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    ended = run(project, "build")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"SOURCE_DATE_EPOCH is {epoch!r}, not a number of seconds" in ended.err

@@ -20,6 +20,8 @@ from publish_all.results import BuildSummary, BuiltFileReport
 from publish_all.variants.variant import BuildVariant
 
 KINDS = ("sdist", "wheel")
+# The year 2106, which is as far as the time in a gzip file goes.
+_LATEST = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,8 +141,8 @@ def _source_date_epoch(around: Surroundings) -> int | None:
     text = around.environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return None
-    if not text.isdigit():
-        msg = f"the environment variable SOURCE_DATE_EPOCH is {text!r}, not a number of seconds"
+    if not (text.isascii() and text.isdecimal()) or int(text) > _LATEST:
+        msg = f"the environment variable SOURCE_DATE_EPOCH is {text!r}, not a number of seconds to {_LATEST}"
         raise UsageError(msg, hint="Set it to seconds since 1970, or unset it.")
     return int(text)
 
