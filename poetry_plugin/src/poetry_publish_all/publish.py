@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all.cli.publish import PublishCommand as OurPublish
-from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.host import HostRepository, repository_for_host
+from publish_all.commands.host import HostRepository, connection_of_host, repository_for_host
 from publish_all.commands.publish import PublishOptions
 from publish_all.errors import ConfigurationError, PublishAllError
 
@@ -66,7 +65,13 @@ def _publish_instead(application: Application, event: ConsoleCommandEvent, name:
         itself=True,
         build=bool(option("build")),
         output=Path(option("dist-dir")).absolute(),
-        connection=ConnectionOptions(repositories=(name,)),
+        connection=connection_of_host(
+            name,
+            username=option("username"),
+            password=option("password"),
+            ca_cert=option("cert"),
+            client_cert=option("client-cert"),
+        ),
     )
     return min(command.run_with(event.io, options), FAILED)
 

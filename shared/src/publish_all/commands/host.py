@@ -61,3 +61,21 @@ def repository_for_host(
         secret=found.secret if found else None,
         origin=found.origin if found else "",
     )
+
+
+def connection_of_host(
+    name: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    ca_cert: str | None = None,
+    client_cert: str | None = None,
+) -> ConnectionOptions:
+    """How a host's command line says that its repository is reached; an empty text says nothing."""
+    return ConnectionOptions(
+        repositories=(name,),
+        username=username or None,
+        password=Secret(password) if password else None,
+        ca_cert=Path(ca_cert) if ca_cert else None,
+        client_cert=Path(client_cert) if client_cert else None,
+    )
