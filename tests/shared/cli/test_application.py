@@ -342,3 +342,17 @@ def test_a_source_date_that_no_file_can_have_is_refused(
     ended = run(project, "build")
     assert (ended.code, ended.out) == (2, "")
     assert f"SOURCE_DATE_EPOCH is {epoch!r}, not a number of seconds" in ended.err
+
+
+def test_a_variant_of_another_version_than_the_project_is_told(project: Path) -> None:
+    path = project / "pyproject.toml"
+    text = PYPROJECT.replace(
+        "[tool.publish-all.variants.full]", '[tool.publish-all.variants.full]\noverlay = "f.toml"'
+    )
+    path.write_text(
+        text.replace("variants.lite]", 'variants.lite]\nlocal-version = "cu126"'), encoding="utf-8"
+    )
+    (project / "f.toml").write_text('[project]\nversion = "0.9"\n', encoding="utf-8")
+    (note,) = [line for line in run(project, "build").err.splitlines() if line.startswith("note")]
+    assert "full is 0.9, as its own file says, and the project is 1.0" in note
+    assert "`sync` of [tool.publish-all.version]" in note

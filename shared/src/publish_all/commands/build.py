@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 
+from packaging.version import Version
+
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import Manifest, write_manifest
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
 from publish_all.builders.run import build as run_build
-from publish_all.commands.context import Surroundings, open_project, project_variants
+from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
 from publish_all.commands.reproduce import reproduce
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
-from publish_all.events import Listener, StepStarted, ignore
+from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.results import BuildSummary, BuiltFileReport
 from publish_all.variants.variant import BuildVariant
 
@@ -87,6 +89,7 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
     variants = project_variants(
         config, options.variants, itself=options.itself, around=options.around, listener=listener
     )
+    _tell_other_versions(config, variants, options, listener)
     wanted = _wanted(config, variants, options, listener)
     output = options.output or config.root / config.dist_dir
     listener(StepStarted(step="build", detail=_summary(wanted)))
@@ -105,6 +108,17 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
     if options.reproduce:
         reproduce(request, result, listener=listener, environment=options.around.environment)
     return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
+
+
+def _tell_other_versions(
+    config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
+) -> None:
+    """A file of a variant's own may state another version, which is easily one that was forgotten."""
+    version = project_version(config, around=options.around, listener=listener)
+    for each in variants:
+        if version is not None and Version(each.version).public != version.version.public:
+            text = f"{each.label} is {each.version}, as its own file says, and the project is {version.text}"
+            listener(Note(message=f"{text}: `sync` of [tool.publish-all.version] keeps them in step"))
 
 
 def _wanted(
