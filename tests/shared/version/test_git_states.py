@@ -251,6 +251,14 @@ LOCAL = [
         touch=changed,
         environment={"SOURCE_DATE_EPOCH": "1609459199"},
     ),
+    State(
+        "an epoch that is no date",
+        error="SOURCE_DATE_EPOCH is '99999999999999999999'",
+        tags=V,
+        settings=DATE,
+        touch=changed,
+        environment={"SOURCE_DATE_EPOCH": "99999999999999999999"},
+    ),
     State("a tag's own local part goes", "1.1.dev2+g8519bc20c", tags={"v1.0+x": "c3"}, settings=NODE),
 ]
 SHALLOW = [
@@ -343,7 +351,7 @@ STATES = [
 
 
 def test_the_table_has_all_states() -> None:
-    assert len(STATES) == 134
+    assert len(STATES) == 135
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -301,7 +301,11 @@ def _date(environment: Mapping[str, str], now: Clock) -> str:
     """The day for uncommitted changes, in UTC: of SOURCE_DATE_EPOCH where it is set, else today."""
     stated = environment.get("SOURCE_DATE_EPOCH", "")
     seconds = int(stated) if stated.isascii() and stated.isdecimal() else now()
-    return time.strftime("%Y%m%d", time.gmtime(seconds))
+    try:
+        return time.strftime("%Y%m%d", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError) as error:
+        msg = f"the environment variable SOURCE_DATE_EPOCH is {stated!r}, which is no date"
+        raise VersionError(msg, hint="Set it to seconds since 1970, or unset it.") from error
 
 
 def _parsed(text: str, where: str) -> Version:
