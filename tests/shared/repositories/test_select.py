@@ -70,3 +70,9 @@ def test_pypi_and_testpypi_are_public_by_name_whatever_their_url(name: str, publ
     found = capabilities_of(config)
     assert (found.public, found.local_versions) == (public, not public)
     assert (found.opens_alone, found.parallel_per_release, found.parallel) == (True, 4, 16)
+
+
+@pytest.mark.parametrize("url", ["https://upload.pypi.org/legacy/", "https://test.pypi.org/legacy/"])
+def test_pypi_and_testpypi_are_public_by_their_url_whatever_their_name(url: str):
+    found = capabilities_of(RepositoryConfig(name="my-project", kind=RepositoryKind.LEGACY, url=url))
+    assert (found.public, found.local_versions) == (True, False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from publish_all.commands.check import CheckResult, audience, goes_to, run_checks
 from publish_all.commands.context import Surroundings, project_version
 from publish_all.commands.gather import Gathered
+from publish_all.config.addresses import host_of
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import UsageError
@@ -78,7 +79,7 @@ def version_findings(
     return release_findings(
         config,
         version,
-        pypi=any(each.name == "pypi" for each in repositories),
+        pypi=any(each.name == "pypi" or host_of(each.url) == "upload.pypi.org" for each in repositories),
         allow_dirty=allow_dirty,
         ask_remote=ask_remote,
         environment=around.environment,

@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from publish_all._http import Session
 from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import Signer
+from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.credentials.source import Credentials
 from publish_all.errors import ConfigurationError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # each kind is imported when a repository of that kind is mad
 
 PUBLIC = frozenset({"pypi", "testpypi"})
 """The built-in repositories that anyone can read. Their names can't be given to others."""
+_PUBLIC_HOSTS = frozenset({"upload.pypi.org", "test.pypi.org"})
 
 
 def make_repository(
@@ -82,7 +84,8 @@ def capabilities_of(config: RepositoryConfig) -> Capabilities:
     """
     match config.kind:
         case RepositoryKind.LEGACY:
-            public = config.name in PUBLIC
+            # A file of the user's may call them otherwise: PyPI has a token for each project, `.pypirc` a section.
+            public = config.name in PUBLIC or host_of(config.url or "") in _PUBLIC_HOSTS
             return Capabilities(
                 opens_alone=True,
                 parallel_per_release=4,
