@@ -101,6 +101,16 @@ def test_inline_keys_are_translated_where_the_metadata_is_in_tool_poetry():
     }
 
 
+def test_requires_python_takes_the_place_of_what_poetry_locks_for():
+    pyproject = {
+        "project": {"name": "a", "requires-python": ">=3.10"},
+        "tool": {"poetry": {"dependencies": {"python": ">=3.10,<4", "attrs": "*"}}},
+    }
+    result = overlay.with_project_keys(pyproject, {"requires-python": ">=3.12"}, where="w")
+    assert result["project"]["requires-python"] == ">=3.12"
+    assert result["tool"]["poetry"]["dependencies"] == {"attrs": "*"}
+
+
 @pytest.mark.parametrize(
     "keys", [{"gui-scripts": {"a": "b:c"}}, {"readme": {"text": "t"}}, {"license": {"file": "L"}}]
 )

@@ -163,6 +163,9 @@ def with_project_keys(pyproject: Mapping[str, Any], keys: Mapping[str, Any], *, 
             _set_in_poetry(result["tool"]["poetry"], key, _copied_value(value), where=f"{where}.{key}")
         else:
             result.setdefault("project", {})[key] = _copied_value(value)
+            if key == "requires-python":
+                # Poetry locks for this, and refuses one that is wider than the project's.
+                _drop(result.get("tool", {}), ("poetry", "dependencies"), "python")
     _drop_dynamic(result, set(keys))
     return result
 
