@@ -59,13 +59,16 @@ class EnvironmentChosen(Event):
 class BuildStarted(Event):
     """The build of one file of one build variant begins. `variant` is None for the project itself.
 
-    `tag` is that of a platform wheel, None where the backend tells the tag.
+    `tag` is that of a platform wheel, None where the backend tells the tag. It is the file `number`
+    (from 1) of the `files` that are built.
     """
 
     project: str
     variant: str | None
     kind: str
     tag: str | None = None
+    number: int = 1
+    files: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

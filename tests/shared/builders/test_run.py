@@ -88,6 +88,8 @@ def test_builds_variants_of_two_backends_in_their_order_and_tells_it(make_reques
         "demo_y-1.0-py2.py3-none-any.whl",
     ]
     assert [type(each) for each in events] == [EnvironmentChosen, *[BuildStarted, BuildFinished] * 3]
+    started = [each for each in events if isinstance(each, BuildStarted)]
+    assert [(each.number, each.files) for each in started] == [(1, 3), (2, 3), (3, 3)]
     for each in files:
         content = (request.output / each.filename).read_bytes()
         assert (each.size, each.sha256) == (len(content), hashlib.sha256(content).hexdigest())

@@ -6,7 +6,7 @@ import pytest
 from reporting_samples import samples
 from rich.console import Console, Group
 
-from publish_all.events import UploadProgressed
+from publish_all.events import BuildFinished, BuildStarted, StepStarted, UploadProgressed
 from publish_all.reporting.console import ConsoleReporter, draw, shortened, styled
 from publish_all.reporting.live import LiveState
 from publish_all.reporting.tables import result_lines
@@ -74,6 +74,24 @@ def test_what_stays_on_the_terminal(same_as_golden):
     assert not [line for line in stayed if line.startswith("uploaded")]
     assert any(line.startswith("error: corp refuses the file:") for line in stayed)
     assert any(line.startswith("error: not everything is published: 3 of 6 uploads done") for line in stayed)
+
+
+def test_builds_have_a_bar_over_all_their_files():
+    first = BuildStarted(project="kindling-synapse", variant="synapse", kind="sdist", number=1, files=4)
+    done = BuildFinished(project="kindling-synapse", variant="synapse", filename="k", size=1, seconds=1.0)
+    second = BuildStarted(project="kindling-synapse", variant="synapse", kind="wheel", number=2, files=4)
+    for events, told in (
+        ([first], "0/4 files  build the sdist of synapse"),
+        ([first, done], "1/4 files"),
+        ([first, done, second], "1/4 files  build the wheel of synapse"),
+    ):
+        console = recording()
+        console.print(Group(*draw(follow(events))))
+        bar, _, facts = console.export_text().strip().partition("  ")
+        assert facts == told
+        assert set(bar) <= set("━╸╺")
+    (line,) = draw(follow([first, done, second, done, StepStarted(step="check")]))
+    assert line.plain == "… check"
 
 
 def test_error_takes_the_live_display_down():

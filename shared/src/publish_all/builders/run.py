@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from publish_all._process import piped
 from publish_all.builders import wire
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
+from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
-from publish_all.events import Listener
+from publish_all.events import BuildStarted, Event, Listener
 from publish_all.variants.resolve import read_toml
 from publish_all.variants.variant import BuildVariant
 
@@ -31,6 +33,7 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
 
     The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
     """
+    listener = _counting(listener, files=sum(1 for _ in distributions_of(request.variants, request.kinds)))
     with _output_folder(request.output) as fresh, _workspace() as workspace:
         files: list[BuiltFile] = []
         for number, variants in enumerate(_by_requirements(request)):
@@ -42,6 +45,18 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
         for each in result.files:
             (fresh / each.filename).replace(request.output / each.filename)
     return result
+
+
+def _counting(listener: Listener, *, files: int) -> Listener:
+    """Each worker begins with the first file of its own."""
+    numbers = count(1)
+
+    def counted(event: Event) -> None:
+        listener(
+            replace(event, number=next(numbers), files=files) if isinstance(event, BuildStarted) else event
+        )
+
+    return counted
 
 
 def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str]) -> str:

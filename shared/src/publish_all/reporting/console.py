@@ -28,7 +28,7 @@ from publish_all.events import (
 )
 from publish_all.findings import Finding
 from publish_all.reporting.lines import closing_lines, event_line
-from publish_all.reporting.live import LiveFile, LiveRepository, LiveState
+from publish_all.reporting.live import LiveBuild, LiveFile, LiveRepository, LiveState
 from publish_all.reporting.tables import result_lines
 from publish_all.reporting.words import clean, closing_error_lines, duration, finding_lines, size
 from publish_all.results import DoctorReport, Explanation, Result
@@ -153,8 +153,19 @@ def draw(state: LiveState) -> Iterator[RenderableType]:
         yield _overall(state, state.repository)
         for each in state.files.values():
             yield _file(state, each)
+    elif state.build is not None:
+        yield _builds(state, state.build)
     elif state.step:
         yield Text(f"… {clean(state.step)}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _builds(state: LiveState, build: LiveBuild) -> RenderableType:
+    row = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        row.add_column(no_wrap=True, overflow="ellipsis")
+    step = Text(clean(state.step), style="dim")
+    row.add_row(_bar(build.done, build.files), f"{build.done}/{build.files} files", step)
+    return row
 
 
 def _overall(state: LiveState, repository: LiveRepository) -> RenderableType:

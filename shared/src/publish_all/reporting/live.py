@@ -47,6 +47,14 @@ class LiveRepository:
     size_done: int = 0
 
 
+@dataclass(kw_only=True, slots=True)
+class LiveBuild:
+    """The files that are being built, one after the other."""
+
+    files: int
+    done: int
+
+
 class LiveState:
     """Follows the events. `now` is monotonic seconds."""
 
@@ -54,17 +62,21 @@ class LiveState:
         self._now = now
         self._speeds: deque[tuple[float, int]] = deque()
         self.step = ""
+        self.build: LiveBuild | None = None
         self.repository: LiveRepository | None = None
         self.files: dict[str, LiveFile] = {}
 
     def follow(self, event: Event) -> None:
         match event:
             case StepStarted():
-                self.step = f"{event.step} {event.detail}".strip()
+                self.step, self.build = f"{event.step} {event.detail}".strip(), None
             case BuildStarted():
                 self.step = f"build the {event.kind} of {event.variant or event.project}"
+                self.build = LiveBuild(files=event.files, done=event.number - 1)
             case BuildFinished():
                 self.step = ""
+                if self.build is not None:
+                    self.build.done += 1
             case RepositoryWaiting():
                 self.step = f"{event.repository} does not answer; again in {event.seconds:.0f} s"
             case VerifyWaiting():
