@@ -6,7 +6,7 @@ import pytest
 from reporting_samples import samples
 
 from publish_all.errors import ConfigurationError, ConflictError
-from publish_all.events import Found
+from publish_all.events import EnvironmentChosen, Found
 from publish_all.reporting.plain import PlainReporter
 
 
@@ -25,6 +25,12 @@ def test_run_with_retries(name, verbosity, same_as_golden):
         streams.reporter.show(samples.PARTIAL)
     same_as_golden(f"run-{name}.stderr.txt", streams.err.getvalue())
     same_as_golden("run.stdout.txt", streams.out.getvalue())
+
+
+def test_an_isolated_environment_is_told_from_the_current_one():
+    streams = Streams()
+    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="the build needs x"))
+    assert streams.err.getvalue() == "environment   a new, isolated one: the build needs x\n"
 
 
 @pytest.mark.parametrize(

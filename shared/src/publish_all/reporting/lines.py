@@ -42,7 +42,7 @@ def _said(event: Event) -> tuple[str, str] | None:
         case StepStarted() if event.step != "upload":
             return event.step, event.detail
         case EnvironmentChosen():
-            return "environment", event.reason
+            return "environment", f"{'a new, isolated one' if event.isolated else 'this one'}: {event.reason}"
         case BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case RepositoryStarted():
