@@ -169,6 +169,11 @@ class TestCredentials:
         assert (listing.known, listing.findings[0].code) == (False, "PA452")
         assert all("Authorization" not in each.headers for each in network.sent)
 
+    def test_are_those_of_the_project_that_is_read(self, make_index, network, answer, credentials):
+        network.on("GET", ONE + "kindling/", answer(401), answer(200, PAGE, HTML))
+        make_index(ONE, stated=True).listing(KINDLING)
+        assert {each.project for each in credentials.requests} == {KINDLING}
+
     def test_are_never_minted(self, make_index, network, answer, credentials):
         network.on("GET", ONE + "kindling/", answer(403))
         make_index(ONE, stated=True).listing(KINDLING)

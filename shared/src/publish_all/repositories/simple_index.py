@@ -129,17 +129,18 @@ class SimpleIndex:
             first = listing.findings[0]
             raise RepositoryError(first.message, hint=first.hint, findings=listing.findings)
         found = files_of(listing.page, project, version, self._repository)
-        return tuple(self._fetch_one(each, folder) for each in found)
+        return tuple(self._fetch_one(each, project, folder) for each in found)
 
-    def _fetch_one(self, file: IndexFile, folder: Path) -> Path:
-        with self._session.stream("GET", file.url, auth=self._auth(file.url), redirects=True) as download:
+    def _fetch_one(self, file: IndexFile, project: NormalizedName, folder: Path) -> Path:
+        auth = self._auth(file.url, project)
+        with self._session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
                 raise _unavailable(download.reply)
             return store(download.chunks, file, folder, self._repository)
 
     def _stated(self, root: str, project: NormalizedName) -> Listing:
         url = _project_url(root, project)
-        reply = self._get(url)
+        reply = self._get(url, project)
         if reply is None or reply.status in {404, 410}:
             return Listing()
         if reply.status in {401, 403} or 300 <= reply.status < 400:
@@ -154,7 +155,7 @@ class SimpleIndex:
     def _tried(self, root: str, project: NormalizedName) -> Listing | None:
         """What a guessed URL says, None if there is no index."""
         url = _project_url(root, project)
-        reply = self._get(url)
+        reply = self._get(url, project)
         if reply is None:
             return Listing()
         if reply.status == 200:
@@ -164,18 +165,19 @@ class SimpleIndex:
                 return None
         if reply.retryable:
             raise _unavailable(reply)
-        return Listing() if reply.status == 404 and self._is_index(root, reply) else None
+        return Listing() if reply.status == 404 and self._is_index(root, project, reply) else None
 
-    def _is_index(self, root: str, missing: Reply) -> bool:
+    def _is_index(self, root: str, project: NormalizedName, missing: Reply) -> bool:
         """Whether an index is at `root`, which said that it has not got one project."""
         if "X-DEVPI-SERVER-VERSION" in missing.headers:
             # Its root lists all projects of all bases, PyPI's too, and is slow.
             return root.endswith("/+simple/")
-        with self._session.stream("GET", root, auth=self._auth(root), headers=_PEEK_HEADERS) as download:
+        auth = self._auth(root, project)
+        with self._session.stream("GET", root, auth=auth, headers=_PEEK_HEADERS) as download:
             reply = download.reply
             return reply.status in {200, 206} and reply.content_type in _PAGE_TYPES
 
-    def _get(self, url: str) -> Reply | None:
+    def _get(self, url: str, project: NormalizedName) -> Reply | None:
         """The page; None when the index hands the project on to another host, as it has not got it itself.
 
         pypiserver does so (`--fallback-url`), and following would show us a stranger's files. Any other
@@ -183,7 +185,7 @@ class SimpleIndex:
         """
         target = url
         for _ in range(_REDIRECTS):
-            reply = self._read(target)
+            reply = self._read(target, project)
             location = reply.headers.get("Location")
             if reply.status not in {301, 302, 303, 307, 308} or not location:
                 return reply
@@ -199,18 +201,18 @@ class SimpleIndex:
             url=url,
         )
 
-    def _read(self, url: str) -> Reply:
+    def _read(self, url: str, project: NormalizedName) -> Reply:
         headers = {"Accept": ACCEPT, "Cache-Control": "max-age=0"}
-        auth = self._auth(url)
+        auth = self._auth(url, project)
         reply = self._session.request("GET", url, auth=auth, headers=headers)
         if reply.status in {401, 403} and auth is None:
             self._locked = True
-            auth = self._auth(url)
+            auth = self._auth(url, project)
             if auth is not None:
                 return self._session.request("GET", url, auth=auth, headers=headers)
         return reply
 
-    def _auth(self, url: str) -> Auth | None:
+    def _auth(self, url: str, project: NormalizedName) -> Auth | None:
         """What to send along: nothing until the index asks for it, then only to the host it was found for."""
         if not self._locked:
             return None
@@ -219,7 +221,7 @@ class SimpleIndex:
             (Purpose.UPLOAD, self._upload_url),
         )
         for purpose, address in candidates:
-            credential = self._credential(purpose, address)
+            credential = self._credential(purpose, address, project)
             if (
                 credential is not None
                 and credential.host == host_of(url)
@@ -228,10 +230,10 @@ class SimpleIndex:
                 return BasicAuth(username=credential.username, secret=credential.secret)
         return None
 
-    def _credential(self, purpose: Purpose, url: str) -> Credential | None:
+    def _credential(self, purpose: Purpose, url: str, project: NormalizedName) -> Credential | None:
         # `plausible`, since reading must never mint a token.
         request = CredentialRequest(
-            repository=self._repository, url=url, project=None, purpose=purpose, username=self._username
+            repository=self._repository, url=url, project=project, purpose=purpose, username=self._username
         )
         try:
             found = self._credentials.plausible(request)
@@ -242,7 +244,8 @@ class SimpleIndex:
     def _compare(self, file: IndexFile, distribution: Distribution) -> State:
         sha256 = hashlib.sha256()
         fetched = 0
-        with self._session.stream("GET", file.url, auth=self._auth(file.url), redirects=True) as download:
+        auth = self._auth(file.url, distribution.project)
+        with self._session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
                 return State.UNKNOWN
             if download.size is not None and download.size != distribution.size:
