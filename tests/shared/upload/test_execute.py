@@ -12,6 +12,7 @@ from publish_all.findings import Diagnosis, Severity
 from publish_all.repositories.repository import ReleaseOutcome, UploadStatus
 from publish_all.results import FileStatus, Visibility
 from publish_all.upload.clock import Cancellation
+from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.execute import execute
 from publish_all.upload.journal import JournalState, open_journal
 from publish_all.upload.plan import Destination, plan
@@ -263,6 +264,13 @@ def test_repository_that_can_not_be_verified_does_not_hold_up(publish):
     report = publish(files_of("a"), FakeRepository(verifiable=False), FakeRepository("second"))
     assert report.exit_code == 0
     assert [each.verified for each in report.repositories] == [False, True]
+
+
+def test_says_why_a_repository_can_not_be_verified(publish, events):
+    why = STILL_PROPAGATING.found("where the index is, is not known")
+    report = publish(files_of("a"), FakeRepository(verifiable=False, remarks=(why,)))
+    assert report.complete
+    assert [each.finding for each in events.of(Found)] == [why]
 
 
 def test_nothing_for_a_repository_is_complete(publish):

@@ -6,6 +6,7 @@ from upload_fakes.repository import FakeRepository, distribution, release
 from publish_all.events import VerifyWaiting
 from publish_all.results import Visibility
 from publish_all.upload.clock import Cancellation
+from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.verify import Verifier, VerifyOptions
 from publish_all.upload.workers import Workers
 
@@ -65,6 +66,13 @@ def test_no_index_is_not_asked_twice(verify):
     seen = verify(repository)
     assert (seen.possible, seen.clear) == (False, True)
     assert len(repository.calls) == 2
+
+
+@pytest.mark.parametrize("verifiable", [True, False])
+def test_what_the_index_says_of_itself_is_told_once(verify, verifiable):
+    seen = verify(FakeRepository(verifiable=verifiable, remarks=(STILL_PROPAGATING.found("so to speak"),)))
+    assert [each.message for each in seen.remarks] == ["so to speak"]
+    assert not any(seen.findings.values())
 
 
 def test_stopped(verify, time):

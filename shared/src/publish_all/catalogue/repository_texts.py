@@ -205,7 +205,6 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="None of the usual places below the upload URL has a simple index.",
             next_step="State `index-url` of the repository.",
             source=_SIMPLE,
-            sight=Sight.DOCTOR,
         ),
         "PA451": Text(
             means="The index lists a file without a hash.",
@@ -219,7 +218,6 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The index answers 401 or 403 to the credential that uploads use.",
             next_step="Give that user the right to read, or state another credential.",
             source=_SIMPLE,
-            sight=Sight.DOCTOR,
         ),
         "PA460": Text(
             means="The folder of a static index is no folder, or can't be written.",

@@ -289,7 +289,7 @@ class RepositoryRun:
             if seen.visibility.get(each.distribution.filename) is Visibility.VISIBLE
         )
         self._journal(JournalState.VISIBLE, visible)
-        for findings in seen.findings.values():
+        for findings in (seen.remarks, *seen.findings.values()):
             self._find(findings)
         return seen
 

@@ -30,12 +30,13 @@ class VerifyOptions:
 class Verified:
     """What was seen of each file, and what there is to say about it.
 
-    `possible` is False where the repository has no index to look at.
+    `possible` is False where the repository has no index to look at. `remarks` are about the index itself.
     """
 
     visibility: Mapping[str, Visibility]
     findings: Mapping[str, tuple[Finding, ...]]
     possible: bool
+    remarks: tuple[Finding, ...] = ()
 
     @property
     def clear(self) -> bool:
@@ -72,6 +73,7 @@ class Verifier:
         self._left: dict[str, Release] = {}
         self._seen: dict[str, Visibility] = {}
         self._said: dict[str, tuple[Finding, ...]] = {}
+        self._remarks: dict[Finding, None] = {}
         self._possible = True
 
     def look(self, release: Release) -> None:
@@ -82,8 +84,10 @@ class Verifier:
     def _take_note(self, release: Release, look: Verification) -> None:
         self._possible = self._possible and look.possible
         self._seen.update(_visibility(look))
-        self._said.update(dict.fromkeys(look.missing, look.findings))
-        if not (look.possible and look.missing):
+        if look.possible and look.missing:
+            self._said.update(dict.fromkeys(look.missing, look.findings))
+        else:
+            self._remarks.update(dict.fromkeys(look.findings))
             del self._left[str(release)]
 
     def finish(self) -> Verified:
@@ -120,7 +124,12 @@ class Verifier:
             name: _explain(self._repository, name, each, self._said.get(name, ()))
             for name, each in self._seen.items()
         }
-        return Verified(visibility=dict(self._seen), findings=findings, possible=self._possible)
+        return Verified(
+            visibility=dict(self._seen),
+            findings=findings,
+            possible=self._possible,
+            remarks=tuple(self._remarks),
+        )
 
 
 def _visibility(look: Verification) -> dict[str, Visibility]:

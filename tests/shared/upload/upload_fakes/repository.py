@@ -103,6 +103,7 @@ class FakeRepository:
     lag: int = 0
     wrong: set[str] = field(default_factory=set)
     verifiable: bool = True
+    remarks: tuple[Finding, ...] = ()
     calls: list[str] = field(default_factory=list)
     most_at_once: dict[str, int] = field(default_factory=dict)
     opened_together: list[str] = field(default_factory=list)
@@ -155,7 +156,7 @@ class FakeRepository:
         self._note(f"verify {release}")
         names = tuple(each.filename for each in release.distributions)
         if not self.verifiable:
-            return Verification(missing=names, possible=False)
+            return Verification(missing=names, possible=False, findings=self.remarks)
         with self._lock:
             if self.lag > 0:
                 self.lag -= 1
@@ -163,6 +164,7 @@ class FakeRepository:
         return Verification(
             visible=tuple(each for each in names if each not in self.wrong),
             different=tuple(each for each in names if each in self.wrong),
+            findings=self.remarks,
         )
 
     def page(self, release: Release) -> str | None:
