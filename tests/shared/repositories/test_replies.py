@@ -291,6 +291,9 @@ NOW = 1_700_000_000.0
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}, 9),
         ({"RateLimit-Remaining": "4", "RateLimit-Reset": "9"}, None),
         ({"X-RateLimit-Reset": "1700000015"}, 15),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000015"}, 15),
+        ({"X-RateLimit-Remaining": "4999", "X-RateLimit-Reset": "1700003000"}, None),
+        ({"RateLimit": '"burst";r=5;t=1, "projects";r=0;t=30, "day";r=0;t=20'}, 30),
         ({"Retry-After": "3", "RateLimit": '"p";r=0;t=30'}, 3),
     ],
 )

@@ -95,14 +95,27 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     stated = headers.get("Retry-After", "").strip()
     if stated:
         return _seconds_or_date(stated, now)
-    limit = headers.get("RateLimit", "")
-    remaining = re.search(r"\b(?:remaining|r)=(\d+)", limit)
-    reset = re.search(r"\b(?:reset|t)=(\d+)", limit)
-    left = remaining[1] if remaining else headers.get("RateLimit-Remaining", "0").strip()
-    until = (
-        reset[1] if reset else headers.get("RateLimit-Reset", headers.get("X-RateLimit-Reset", "")).strip()
-    )
-    return _wait(float(until), now) if until.isdecimal() and left == "0" else None
+    used_up = [until for left, until in _windows(headers) if left == "0" and until.isdecimal()]
+    return max((_wait(float(until), now) for until in used_up), default=None)
+
+
+def _windows(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is left in each window of a rate limit, "0" where it is not told, and when the window ends."""
+    stated = headers.get("RateLimit", "")
+    if stated:
+        # Now `"name";r=0;t=30` for each window; before, `limit=20, remaining=0, reset=30` for the only one.
+        return [
+            *(_window(each, "r", "t") for each in stated.split(",")),
+            _window(stated, "remaining", "reset"),
+        ]
+    name = "RateLimit" if "RateLimit-Reset" in headers else "X-RateLimit"
+    return [(headers.get(f"{name}-Remaining", "0").strip(), headers.get(f"{name}-Reset", "").strip())]
+
+
+def _window(text: str, left: str, until: str) -> tuple[str, str]:
+    values = (re.search(rf"\b{name}=(\d+)", text) for name in (left, until))
+    rest, end = (each[1] if each else "" for each in values)
+    return rest or "0", end
 
 
 def _seconds_or_date(text: str, now: float) -> float | None:
