@@ -86,6 +86,13 @@ class TestFinding:
             index.listing(KINDLING)
         assert index.root is None
 
+    def test_a_busy_server_is_given_the_time_that_it_asks_for(self, make_index, network, answer):
+        network.on("GET", ONE + "kindling/", answer(429, headers={"Retry-After": "7"}))
+        for index in (make_index(ONE), make_index(ONE, stated=True)):
+            with pytest.raises(HttpError, match="429") as caught:
+                index.listing(KINDLING)
+            assert (caught.value.retryable, caught.value.retry_after) == (True, 7)
+
     def test_trouble_at_one_place_does_not_hide_another(self, make_index, network, answer):
         network.on("GET", ONE + "kindling/", answer(error=requests.ReadTimeout("x")))
         network.on("GET", TWO + "kindling/", answer(200, PAGE, HTML))

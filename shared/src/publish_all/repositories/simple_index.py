@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -23,6 +24,7 @@ from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.fetch import files_of, store
+from publish_all.repositories.replies import retry_after
 from publish_all.repositories.repository import State
 from publish_all.repositories.simple_pages import (
     ACCEPT,
@@ -55,7 +57,7 @@ class SimpleIndex:
     """The index of one repository. Safe for several threads.
 
     `candidates` are the URLs where it may be; the first that answers is remembered. `stated` tells that
-    the only candidate was configured, and so is taken at its word.
+    the only candidate was configured, and so is taken at its word. `clock` is Unix time in seconds.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class SimpleIndex:
         stated: bool,
         session: Session,
         credentials: Credentials,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._candidates = tuple(candidates)
         self._repository = repository
@@ -75,6 +78,7 @@ class SimpleIndex:
         self._upload_url = upload_url
         self._session = session
         self._credentials = credentials
+        self._clock = clock
         self._root: str | None = candidates[0] if stated else None
         self._locked = False
 
@@ -135,7 +139,7 @@ class SimpleIndex:
         auth = self._auth(file.url, project)
         with self._session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
-                raise _unavailable(download.reply)
+                raise self._unavailable(download.reply)
             return store(download.chunks, file, folder, self._repository)
 
     def _stated(self, root: str, project: NormalizedName) -> Listing:
@@ -150,7 +154,7 @@ class SimpleIndex:
                 hint="See whether the credential may read, too.",
             )
             return Listing(known=False, findings=(finding,))
-        return Listing(page=_page(reply))
+        return Listing(page=self._page(reply))
 
     def _tried(self, root: str, project: NormalizedName) -> Listing | None:
         """What a guessed URL says, None if there is no index."""
@@ -160,11 +164,11 @@ class SimpleIndex:
             return Listing()
         if reply.status == 200:
             try:
-                return Listing(page=_page(reply))
+                return Listing(page=self._page(reply))
             except HttpError:
                 return None
         if reply.retryable:
-            raise _unavailable(reply)
+            raise self._unavailable(reply)
         return Listing() if reply.status == 404 and self._is_index(root, project, reply) else None
 
     def _is_index(self, root: str, project: NormalizedName, missing: Reply) -> bool:
@@ -241,6 +245,30 @@ class SimpleIndex:
             return None
         return found if found is not None and found.secret else None
 
+    def _page(self, reply: Reply) -> ProjectPage:
+        if reply.status != 200:
+            raise self._unavailable(reply)
+        try:
+            return parse_project(reply.body, content_type=reply.content_type, url=reply.url)
+        except PageError as error:
+            raise HttpError(
+                f"{shown_url(reply.url)} is not a page of a simple index: {error}.",
+                failure=Failure.DROPPED,
+                url=reply.url,
+                hint="See whether `index-url` of the repository is right.",
+                retryable=True,
+            ) from error
+
+    def _unavailable(self, reply: Reply) -> HttpError:
+        said = plain(message_of(reply.body, reply.content_type)) or plain(reply.reason)
+        return HttpError(
+            f"{shown_url(reply.url)} answers {reply.status}: {said}",
+            failure=Failure.STATUS,
+            url=reply.url,
+            retryable=reply.retryable,
+            retry_after=retry_after(reply.headers, self._clock()),
+        )
+
     def _compare(self, file: IndexFile, distribution: Distribution) -> State:
         sha256 = hashlib.sha256()
         fetched = 0
@@ -276,31 +304,6 @@ def _joined(url: str, location: str) -> str | None:
 
 def _last_segment(url: str) -> str:
     return posixpath.basename(urlsplit(url).path.rstrip("/"))
-
-
-def _page(reply: Reply) -> ProjectPage:
-    if reply.status != 200:
-        raise _unavailable(reply)
-    try:
-        return parse_project(reply.body, content_type=reply.content_type, url=reply.url)
-    except PageError as error:
-        raise HttpError(
-            f"{shown_url(reply.url)} is not a page of a simple index: {error}.",
-            failure=Failure.DROPPED,
-            url=reply.url,
-            hint="See whether `index-url` of the repository is right.",
-            retryable=True,
-        ) from error
-
-
-def _unavailable(reply: Reply) -> HttpError:
-    said = plain(message_of(reply.body, reply.content_type)) or plain(reply.reason)
-    return HttpError(
-        f"{shown_url(reply.url)} answers {reply.status}: {said}",
-        failure=Failure.STATUS,
-        url=reply.url,
-        retryable=reply.retryable,
-    )
 
 
 def states_of(
