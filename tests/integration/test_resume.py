@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from chaos_proxy import ChaosProxy, chaos_proxy
 from harness.corp import corp_credentials, download, listed
 from harness.environments import installed
-from harness.process import run
+from harness.process import Result, run
 from harness.servers import Server
 
 PYPROJECT = """\
@@ -43,38 +44,75 @@ setup()
 """
 
 
+COMMAND = [installed("dev", "publish-all"), "publish", "-r", "corp", "-n", "-j", "1"]
+
+
 @pytest.fixture
 def proxy(pypiserver: Server) -> Iterator[ChaosProxy]:
     with chaos_proxy(pypiserver.upload_url, seed=0, rate=0.0) as proxy:
         yield proxy
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
-def test_project_whose_rebuild_gives_other_bytes_is_finished(
-    tmp_path: Path, pypiserver: Server, proxy: ChaosProxy, environment: Mapping[str, str]
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Killed:
+    """A publish that was killed when one of its two files was uploaded. `built` has their hashes."""
+
+    project: Path
+    environment: Mapping[str, str]
+    built: Mapping[str, str]
+
+    def publish(self, *options: str, check: bool = True) -> Result:
+        command = [*COMMAND, *options]
+        return run(command, cwd=self.project, environment=self.environment, check=check)
+
+
+@pytest.fixture
+def killed(tmp_path: Path, pypiserver: Server, proxy: ChaosProxy, environment: Mapping[str, str]) -> Killed:
     project = tmp_path / "stale"
     project.mkdir()
     urls = {"url": proxy.through(pypiserver.upload_url), "index_url": proxy.through(pypiserver.index_url)}
     (project / "pyproject.toml").write_text(PYPROJECT.format(**urls), encoding="utf-8")
     (project / "setup.py").write_text(SETUP, encoding="utf-8")
     (project / "stale.py").write_text("BUILT = 0\n", encoding="utf-8")
-    command = [installed("dev", "publish-all"), "publish", "-r", "corp", "-n", "-j", "1"]
     both = dict(environment) | corp_credentials(pypiserver)
 
-    with subprocess.Popen([str(word) for word in command], cwd=project, env=both) as child:
+    with subprocess.Popen([str(word) for word in COMMAND], cwd=project, env=both) as child:
         assert proxy.wait_for_upload(1, seconds=120)
         child.send_signal(signal.SIGKILL)
     assert len(listed(pypiserver, "stale")) == 1
-    built = hashes(project / "dist")
+    return Killed(project=project, environment=both, built=hashes(project / "dist"))
 
-    done = run(command, cwd=project, environment=both, check=True)
 
-    assert "not built again" in done.stderr
-    assert hashes(project / "dist") == built
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_project_whose_rebuild_gives_other_bytes_is_finished(killed: Killed, pypiserver: Server) -> None:
+    assert "not built again" in killed.publish().stderr
+    assert_published(killed, pypiserver)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_what_a_damaged_journal_advises_finishes_the_run(killed: Killed, pypiserver: Server) -> None:
+    journal = killed.project / "dist" / "publish-all.journal.jsonl"
+    header, *records = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([header, b"nonsense\n", *records]))
+    damaged = journal.read_bytes()
+    refused = killed.publish(check=False)
+    assert refused.returncode == 1
+    assert "line 2 is not a journal record" in refused.stderr
+    assert "--fresh --no-build" in refused.stderr
+
+    killed.publish("--fresh", "--no-build", "--dry-run")
+    assert journal.read_bytes() == damaged
+
+    assert "already public, or may be: stale-1.0" in killed.publish("--fresh", "--no-build").stderr
+    assert_published(killed, pypiserver)
+
+
+def assert_published(killed: Killed, pypiserver: Server) -> None:
+    """Both files are there as they were built before, and nothing was built anew."""
+    assert hashes(killed.project / "dist") == killed.built
     urls = listed(pypiserver, "stale")
-    assert {name: hashlib.sha256(download(url)).hexdigest() for name, url in urls.items()} == built
-    assert len(built) == 2
+    assert {name: hashlib.sha256(download(url)).hexdigest() for name, url in urls.items()} == killed.built
+    assert len(killed.built) == 2
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -179,6 +179,14 @@ def test_discarding_a_damaged_journal(path):
     assert not path.exists()
 
 
+def test_discarding_tells_what_can_be_read_of_a_damaged_journal(path):
+    write(path, (JournalState.PUBLISHED, ONE), (JournalState.STARTED, TWO))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[1], b"nonsense\n", b"[]\n", b"\xff\n", *lines[2:]]))
+    assert [each.filename for each in discard_journal(path)] == [ONE.filename, TWO.filename]
+    assert not path.exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
 def test_records_survive_a_kill(path):
     code = textwrap.dedent(

@@ -39,7 +39,13 @@ from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.execute import execute
-from publish_all.upload.journal import JOURNAL_NAME, Journal, discard_journal, open_journal
+from publish_all.upload.journal import (
+    JOURNAL_NAME,
+    Journal,
+    discard_journal,
+    known_public,
+    open_journal,
+)
 from publish_all.upload.lock import LOCK_NAME, lock
 from publish_all.upload.plan import Destination, Plan, plan
 from publish_all.upload.preflight import Preflight, describe, preflight
@@ -196,11 +202,14 @@ def _locked(config: ProjectConfig | None, options: PublishOptions) -> Iterator[N
 @contextmanager
 def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
     path = options.folder(config) / JOURNAL_NAME if config is not None else None
-    if path is not None and options.fresh and not options.dry_run:
-        for each in discard_journal(path):
+    if path is not None and options.fresh:
+        # A dry run goes without the journal, too, and leaves it where it is.
+        public = known_public(path) if options.dry_run else discard_journal(path)
+        for each in public:
             listener(
                 Note(message=f"already public, or may be: {each.filename} in {each.repository} ({each.url})")
             )
+        path = None if options.dry_run else path
     with open_journal(path) as journal:
         yield journal
 

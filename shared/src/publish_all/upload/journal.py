@@ -124,8 +124,8 @@ def read_journal(path: Path) -> History:
 
 
 _DAMAGED_HINT = (
-    "Start over with --fresh, or delete the file: what is already in the repositories is asked from them. "
-    "Keep the built files; built anew they may be other bytes."
+    "Run again with --fresh --no-build: the journal is forgotten, the repositories are asked what they have, and "
+    "the files that were built are published. Built anew they may be other bytes."
 )
 
 
@@ -243,14 +243,29 @@ def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) ->
         journal.close()
 
 
-def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
-    """Start over: delete the journal, and return what it says is already public (all that can be read of it)."""
+def known_public(path: Path) -> tuple[JournalEntry, ...]:
+    """What a journal says is already public; of a damaged one, what can be read of it."""
     try:
-        public = read_journal(path).public
+        return read_journal(path).public
     except JournalError:
-        public = ()
+        return _rescued(path).public
+
+
+def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
+    """Start over: delete the journal, and return what `known_public` says of it."""
+    public = known_public(path)
     path.unlink(missing_ok=True)
     return public
+
+
+def _rescued(path: Path) -> History:
+    """Every record that can still be read."""
+    entries: dict[tuple[str, str], JournalEntry] = {}
+    for line in path.read_bytes().splitlines():
+        with contextlib.suppress(ValueError):
+            entry = _entry(json.loads(line))
+            entries[entry.key] = entry
+    return History(entries=entries)
 
 
 def _as_record(entry: JournalEntry) -> dict[str, Any]:
