@@ -128,6 +128,25 @@ def test_names_the_wrong_value_and_the_nearest_right_one(
     assert word in ended.err
 
 
+def test_the_trace_of_an_error_comes_beside_all_else_that_is_said_of_it(project: Path) -> None:
+    arguments = ("publish", "-r", "shelv", "--format", "json")
+    brief, long = run(project, *arguments), run(project, *arguments, "-vvv")
+    assert (long.code, json.loads(long.out)) == (2, json.loads(brief.out))
+    assert brief.err in long.err
+    assert "ConfigurationError" in long.err
+    assert "ConfigurationError" not in brief.err
+
+
+@pytest.mark.parametrize("command", ["publish", "build"])
+def test_what_the_system_refuses_is_an_error_like_others(project: Path, command: str) -> None:
+    (project / "dist").write_text("no folder", encoding="utf-8")
+    ended = run(project, command, "-q")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"error: {project / 'dist'}: ")
+    assert "hint: " in ended.err
+    assert json.loads(run(project, command, "--format", "json").out)["exit_code"] == 1
+
+
 def test_names_the_key_path_of_a_misspelt_table(project: Path) -> None:
     path = project / "pyproject.toml"
     path.write_text(PYPROJECT.replace("variants.lite", "varaints.lite"), encoding="utf-8")

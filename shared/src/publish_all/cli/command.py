@@ -70,13 +70,24 @@ class UseCaseCommand(Command, ABC):
             with reporter:
                 return use_case(reporter)
         except PublishAllError as error:
-            if self.io.is_debug():
-                raise
-            from publish_all.commands.coded import findings_of
+            return self._failed(error, reporter)
+        except BrokenPipeError:
+            raise  # whoever read our output has had enough, which cleo knows to be no error
+        except OSError as error:
+            told = _of_system(error)
+            told.__cause__ = error
+            return self._failed(told, reporter)
 
-            error.findings = findings_of(error)
-            reporter.error(error)
-            return error.exit_code
+    def _failed(self, error: PublishAllError, reporter: Reporter) -> int:
+        from publish_all.commands.coded import findings_of
+
+        if self.io.is_debug():
+            from cleo.ui.exception_trace import ExceptionTrace
+
+            ExceptionTrace(error).render(self.io.error_output)
+        error.findings = findings_of(error)
+        reporter.error(error)
+        return error.exit_code
 
     @abstractmethod
     def use_case(self, reporter: Reporter) -> int:
@@ -177,6 +188,15 @@ class UseCaseCommand(Command, ABC):
             msg = f"--{name} is {value!r}"
             raise UsageError(msg, hint=f"It is a number, at least {least:g}.")
         return number
+
+
+def _of_system(error: OSError) -> PublishAllError:
+    """What the operating system refused, in our words: a full disk, a file where a folder should be, no rights."""
+    place = f"{error.filename}: " if error.filename is not None else ""
+    return PublishAllError(
+        f"{place}{error.strerror or error}",
+        hint="See whether it is the file or folder that it should be, may be written, and has room; then run again.",
+    )
 
 
 def _stream(output: Any, default: TextIO) -> TextIO:
