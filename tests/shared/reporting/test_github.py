@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from reporting_samples import samples
 
 from publish_all.events import Found
 from publish_all.reporting.github import GitHubReporter, command
+from publish_all.results import FileStatus, PublishReport
 
 
 @pytest.fixture
@@ -43,6 +45,18 @@ def test_error_is_annotated_with_its_findings(summary):
 def test_job_summary(summary, same_as_golden):
     GitHubReporter(io.StringIO(), summary=summary).show(samples.PARTIAL)
     same_as_golden("summary.md", summary.read_text(encoding="utf-8"))
+
+
+def test_summary_tells_why_and_what_is_to_be_done(summary):
+    refused = replace(samples.file(samples.SYNAPSE, FileStatus.REFUSED), findings=(samples.REFUSED,))
+    repository = replace(
+        samples.CORP, releases=(samples.release("kindling-synapse", refused, refused, index="corp.example"),)
+    )
+    GitHubReporter(io.StringIO(), summary=summary).show(PublishReport(repositories=(repository,)))
+    told = summary.read_text(encoding="utf-8")
+    assert told.count("- PA449 upload-refused: corp refuses the file: the description is too long") == 1
+    assert samples.REFUSED.hint in told
+    assert told.endswith("Nothing was uploaded; repair what is reported above, then publish again.\n")
 
 
 def test_summary_is_appended(summary):

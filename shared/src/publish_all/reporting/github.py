@@ -13,6 +13,7 @@ from typing import TextIO
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding, Severity
+from publish_all.reporting.lines import next_step
 from publish_all.reporting.tables import file_state, repository_state
 from publish_all.reporting.words import clean, size
 from publish_all.results import DoctorReport, PublishReport, RepositoryReport, Result
@@ -84,10 +85,12 @@ def summary_lines(report: PublishReport) -> Iterator[str]:
         yield ""
         yield f"### {_text(each.name)}: {repository_state(each)}"
         yield from _table(each)
+        yield from _reasons(each)
         yield from _commands(each)
     if not report.complete:
+        step = next_step(report)
         yield ""
-        yield "**Not everything is published.** Run the job again: it goes on where it stopped."
+        yield f"**Not everything is published.** {step[:1].upper()}{step[1:]}."
 
 
 def _table(report: RepositoryReport) -> Iterator[str]:
@@ -99,6 +102,18 @@ def _table(report: RepositoryReport) -> Iterator[str]:
         linked = f"[{name}]({release.page})" if release.page else name
         for file in release.files:
             yield f"| {linked} | `{file.filename}` | {size(file.size)} | {file_state(file)} |"
+
+
+def _reasons(report: RepositoryReport) -> Iterator[str]:
+    """Why files are not there, each reason once."""
+    said = [finding for each in report.releases for finding in each.findings]
+    said += [finding for each in report.files for finding in each.findings]
+    found = dict.fromkeys(each for each in said if each.severity is Severity.ERROR)
+    if found:
+        yield ""
+    for each in found:
+        told = " ".join(f"{each.message} {each.hint}".split())
+        yield f"- {each.code} {each.slug}: {_text(told)}"
 
 
 def _commands(report: RepositoryReport) -> Iterator[str]:

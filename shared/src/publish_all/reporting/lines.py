@@ -111,7 +111,7 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     held_up = [each for each in report.repositories if each.complete and not each.passed]
     for each in held_up:
         yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
-    yield f"  hint: {_next_step(report, set(statuses))}"
+    yield f"  hint: {next_step(report)}"
     code = next(_codes(report), None)
     if code is not None:
         yield f"  more: publish-all explain {code}"
@@ -124,8 +124,10 @@ def _codes(report: PublishReport) -> Iterator[str]:
             yield from (each.code for each in file.findings if not file.status.done)
 
 
-def _next_step(report: PublishReport, statuses: set[FileStatus]) -> str:
+def next_step(report: PublishReport) -> str:
+    """What to do about files that are not there."""
     again = "run the same command again; it goes on where this run stopped"
+    statuses = {file.status for each in report.repositories for file in each.files}
     if not statuses & {FileStatus.REFUSED, FileStatus.UNAUTHORIZED, FileStatus.CONFLICT}:
         return again
     if report.exit_code == 5:
