@@ -125,6 +125,32 @@ def test_an_entry_that_says_something_else_is_the_users(tool, text, options_for)
 @pytest.mark.parametrize(
     ("tool", "text"),
     [
+        (Tool.POETRY, '[repositories.corp]\nurl = "https://bob:canary@other.example/?key=canary"\n'),
+        (Tool.PYPIRC, "[corp]\nrepository = https://bob:canary@other.example/?key=canary\n"),
+    ],
+)
+def test_the_credential_in_another_url_is_not_shown(tool, text, options_for):
+    (note,) = plan_registration(options_for(tool, "corp", text=text)).notes
+    assert "https://other.example/" in note
+    assert "canary" not in note
+
+
+@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
+def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, options_for):
+    write_registration(plan_registration(options_for(tool, "corp")))
+    asked = with_secrets(options_for(tool, "corp"))
+    registration = plan_registration(asked)
+    assert not registration.needed
+    assert "without this credential" in registration.notes[0]
+    asked.folders.hosts.pypirc.unlink(missing_ok=True)
+    asked.folders.hosts.hatch.unlink(missing_ok=True)
+    write_registration(plan_registration(asked))
+    assert plan_registration(asked).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
         (Tool.POETRY, "[repositories\n"),
         (Tool.POETRY, 'repositories = "x"\n'),
         (Tool.PYPIRC, "[pypi\npassword = canary\n"),

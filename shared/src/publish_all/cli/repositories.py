@@ -94,7 +94,8 @@ Examples:
         for note in planned.notes:
             reporter.listener(Note(message=note))
         if not planned.needed:
-            reporter.listener(Note(message=f"{planned.path} says all of it already"))
+            nothing = "there is nothing to write to {}" if planned.notes else "{} says all of it already"
+            reporter.listener(Note(message=nothing.format(planned.path)))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
         if self.can_ask and not self.confirm(f"Write this to {planned.path}?", default=False):

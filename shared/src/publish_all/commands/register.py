@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from publish_all._secret import Secret
+from publish_all._urls import shown_or_raw
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions, open_connection
@@ -258,14 +259,15 @@ def _text(path: Path) -> str:
 
 def _poetry(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     del login  # as for uv and pip: refused before
-    return _with_table(text, ("repositories", config.name), {"url": config.url}, config)
+    return _with_table(text, ("repositories", config.name), {"url": config.url}, config, None)
 
 
 def _hatch(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     user = {"user": config.username} if config.username else {}
     if login is not None:
         user = {"user": login.username, "auth": login.secret.reveal()}
-    return _with_table(text, ("publish", "index", "repos", config.name), {"url": config.url, **user}, config)
+    values = {"url": config.url, **user}
+    return _with_table(text, ("publish", "index", "repos", config.name), values, config, login)
 
 
 def _uv(text: str, config: RepositoryConfig, login: Credential | None) -> str:
@@ -303,6 +305,7 @@ def _pip(text: str, config: RepositoryConfig, login: Credential | None) -> str:
 def _pypirc(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     if has_section(text, config.name):
         _must_agree(value_of(text, config.name, "repository"), config)
+        _must_have(value_of(text, config.name, "password"), login, config)
         return text
     listed = with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi"))
     user = {"username": config.username} if config.username else {}
@@ -317,7 +320,11 @@ _EDITS: Mapping[Tool, Callable[[str, RepositoryConfig, Credential | None], str]]
 
 
 def _with_table(
-    text: str, path: tuple[str, ...], values: Mapping[str, str | None], config: RepositoryConfig
+    text: str,
+    path: tuple[str, ...],
+    values: Mapping[str, str | None],
+    config: RepositoryConfig,
+    login: Credential | None,
 ) -> str:
     """The TOML text with a new table at `path`; unchanged where one of that name says the same URL."""
     import tomlkit
@@ -330,7 +337,9 @@ def _with_table(
         parent = parent[key]
     if path[-1] in parent:
         there = parent[path[-1]]
-        _must_agree(there if isinstance(there, str) else there.get("url"), config)
+        entry = {"url": there} if isinstance(there, str) else there
+        _must_agree(entry.get("url"), config)
+        _must_have(entry.get("auth"), login, config)
         return text
     table = tomlkit.table()
     for key, value in values.items():
@@ -342,5 +351,16 @@ def _with_table(
 def _must_agree(stated: object, config: RepositoryConfig) -> None:
     """Raise when an entry that is there means another URL: it is the user's, and is not replaced."""
     if str(stated or "").rstrip("/") != (config.url or "").rstrip("/"):
-        msg = f"{config.name} is there already with another URL ({stated}), and is left as it is"
+        which = f"another URL ({shown_or_raw(str(stated))})" if stated else "no such URL"
+        msg = f"{config.name} is there already with {which}, and is left as it is"
+        raise _LeftAloneError(msg)
+
+
+def _must_have(stated: object, login: Credential | None, config: RepositoryConfig) -> None:
+    """Raise when an entry that is there lacks the credential that was to be written."""
+    if login is not None and stated != login.secret.reveal():
+        msg = (
+            f"{config.name} is there already without this credential, and is left as it is; take it out to "
+            "have it written anew"
+        )
         raise _LeftAloneError(msg)
