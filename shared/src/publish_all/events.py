@@ -114,7 +114,7 @@ class UploadStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadProgressed(Event):
-    """So many bytes of a file's body have been sent in this attempt."""
+    """So many of the `size` bytes of a file have been sent in this attempt."""
 
     repository: str
     filename: str

@@ -177,12 +177,15 @@ class TestUpload:
         assert URL in outcome.findings[0].hint
         assert len(network.sent) == 1
 
-    def test_reports_progress_up_to_the_whole_body(self, make_legacy, network, answer, make_distribution):
+    def test_reports_progress_from_nothing_to_the_whole_file(
+        self, make_legacy, network, answer, make_distribution
+    ):
         network.on("POST", URL, answer(200))
+        wheel = make_distribution(content="x" * 1_000_000)
         seen: list[int] = []
-        make_legacy().upload(make_distribution(content="x" * 1_000_000), progress=seen.append)
+        make_legacy().upload(wheel, progress=seen.append)
         assert seen == sorted(seen)
-        assert seen[-1] == len(network.posts[0].body)
+        assert (seen[0], seen[-1]) == (0, wheel.size)
         assert len(seen) > 4
 
     def test_starts_anew_with_each_attempt(self, make_legacy, network, answer, wheel):

@@ -22,8 +22,8 @@ class FileChangedError(PublishAllError):
 class MultipartBody:
     """A multipart/form-data body of known length, whose memory does not depend on the file's size.
 
-    Each iteration starts anew. `progress` is told how many of the body's bytes have been handed to the
-    network; `complete` is true when all were.
+    Each iteration starts anew. `progress` is told how many of the file's bytes have been handed to the
+    network; `complete` is true when the whole body was.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class MultipartBody:
 
     def __iter__(self) -> Iterator[bytes]:
         self.complete = False
-        sent = 0
+        sent = -len(self._head)
         for chunk in self._chunks():
             yield chunk
             # Whoever asks for the next chunk has sent this one.
             sent += len(chunk)
-            self._progress(sent)
+            self._progress(min(sent, self._size))
         self.complete = True
 
     def _chunks(self) -> Iterator[bytes]:

@@ -91,7 +91,7 @@ class Verification:
 
 
 Progress = Callable[[int], None]
-"""Called with the number of body bytes sent so far in this attempt."""
+"""Called with the number of the file's bytes sent so far in this attempt, often enough to end it by raising."""
 
 
 def no_progress(sent: int) -> None:
