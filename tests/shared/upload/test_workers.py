@@ -65,6 +65,20 @@ def test_abort_does_not_wait_for_what_hangs(workers, cancellation):
     hung.set()
 
 
+def test_says_once_that_it_lets_end_what_has_begun(workers, cancellation, events):
+    release = threading.Event()
+    workers.submit(lambda: release.wait(5), then=lambda _: None)
+    workers.wait()
+    assert events.of(Note) == []
+    cancellation.cancel()
+    workers.wait()
+    (note,) = events.of(Note)
+    assert "Ctrl-C again" in note.message
+    release.set()
+    workers.drain()
+    assert events.of(Note) == [note]
+
+
 def test_ctrl_c_cancels(workers, cancellation):
     def interrupted():
         raise KeyboardInterrupt

@@ -9,10 +9,12 @@ from typing import Generic, TypeVar
 
 from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
-from publish_all.events import Event, Listener
+from publish_all.events import Event, Listener, Note
 from publish_all.upload.clock import Cancellation
 
 T = TypeVar("T")
+
+_STOPPING = "stopping: what has begun is let end, nothing more is started; Ctrl-C again ends it at once"
 
 # Signals reach the main thread on Windows only between waits.
 _POLL_SECONDS = 0.2
@@ -42,6 +44,7 @@ class Workers:
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Event | _Done[object]] = queue.SimpleQueue()
         self._threads = 0
+        self._said_that_it_stops = False
         self.running = 0
 
     def emit(self, event: Event) -> None:
@@ -69,6 +72,9 @@ class Workers:
             self._handle_next()
         except KeyboardInterrupt:
             self._cancellation.cancel()
+        if self._cancellation.stopping and self.running and not self._said_that_it_stops:
+            self._said_that_it_stops = True
+            self._listener(Note(message=_STOPPING))
 
     def _handle_next(self) -> None:
         try:
