@@ -266,6 +266,14 @@ def test_repository_that_can_not_be_verified_does_not_hold_up(publish):
     assert [each.verified for each in report.repositories] == [False, True]
 
 
+def test_is_not_verified_where_other_bytes_were_kept(publish):
+    mine, *rest = files_of("a")
+    repository = FakeRepository(held={mine.filename: "other"})
+    report = publish([mine, *rest], repository, FakeRepository("second"), skip_existing=True)
+    assert report.exit_code == 0
+    assert [(each.complete, each.verified) for each in report.repositories] == [(True, False), (True, True)]
+
+
 def test_says_why_a_repository_can_not_be_verified(publish, events):
     why = STILL_PROPAGATING.found("where the index is, is not known")
     report = publish(files_of("a"), FakeRepository(verifiable=False, remarks=(why,)))

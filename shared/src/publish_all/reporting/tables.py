@@ -102,7 +102,7 @@ def _ways_there(report: ReleaseReport) -> Iterator[str]:
     there = any(each.status in (FileStatus.UPLOADED, FileStatus.PRESENT) for each in report.files)
     if there and report.page:
         yield f"    {report.page}"
-    if report.complete and report.install_command:
+    if there and report.complete and report.install_command:
         yield f"    {report.install_command}"
 
 
