@@ -229,3 +229,8 @@ def test_a_missing_credential_is_explained(make_request):
     assert "PUBLISH_ALL_CORP_TOKEN" in error.hint
     assert "publish-all login corp" in error.hint
     assert "keyring set https://pypi.corp.example/legacy/ __token__" in error.hint
+
+
+def test_the_way_to_keep_a_missing_credential_names_the_configured_user(make_request):
+    error = explain_missing(replace(make_request("corp", "https://pypi.corp.example/"), username="bob"), ())
+    assert "keyring set https://pypi.corp.example/ bob" in error.hint

@@ -15,7 +15,7 @@ from publish_all.credentials.address import is_confidential, without_user
 from publish_all.credentials.binding import variable_part
 from publish_all.credentials.source import Credential, CredentialRequest, CredentialSource, TraceEntry
 from publish_all.credentials.token import inspect
-from publish_all.credentials.value import refused
+from publish_all.credentials.value import TOKEN_USER, refused
 from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding, Severity
@@ -273,7 +273,7 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
         where=url,
         hint=(
             f"Set the environment variable {variable}, or keep a token in the keyring with "
-            f"`publish-all login {request.repository}` (the same as `keyring set {url} __token__`)."
+            f"`publish-all login {request.repository}` (the same as `keyring set {url} {request.username or TOKEN_USER}`)."
         ),
     )
     return refused(finding)
