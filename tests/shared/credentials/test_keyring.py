@@ -152,6 +152,16 @@ def test_the_usual_budget_is_three_seconds(source_of, make_request):
     assert source.misses(request)[0].outcome == "did not answer within 3 s"
 
 
+def test_a_broken_backend_is_not_said_to_hold_nothing(source_of, make_request):
+    source = source_of(BrokenRing({}), Ring({}))
+    assert source.find(make_request("corp")) is None
+    broken, empty = source.misses(make_request("corp"))
+    assert "BrokenRing" in broken.source
+    assert broken.outcome.startswith("failed: ")
+    assert "BrokenRing" not in empty.source
+    assert empty.outcome.startswith("nothing stored for ")
+
+
 def test_a_broken_backend_is_noted_and_the_next_one_asked(source_of, make_request, recorder):
     source = source_of(BrokenRing({}), Ring({(CORP, "__token__"): "canary"}))
     assert source.find(make_request("corp")).secret.reveal() == "canary"

@@ -189,10 +189,7 @@ class KeyringSource:
         if not finished:
             return self._given_up(search, request)
         if search.answer is None:
-            asked = ", ".join(search.asked) or "no backend is installed"
-            services = ", ".join(dict.fromkeys(place.service for place in places))
-            outcome = f"nothing stored for {services}" if search.asked else "not there"
-            self._missed[request] = (TraceEntry(source=f"keyring ({asked})", outcome=outcome),)
+            self._missed[request] = tuple(_traced(search, places))
         return search
 
     def _given_up(self, search: _Search, request: CredentialRequest) -> _Search:
@@ -233,6 +230,19 @@ def _ask_all(search: _Search, backends: Callable[[], tuple[Backend, ...]], place
         search.failures.append((search.asking, _plain(error)))
     finally:
         search.done.set()
+
+
+def _traced(search: _Search, places: tuple[Place, ...]) -> Iterator[TraceEntry]:
+    """Where a search without an answer looked: a backend that failed may hold something."""
+    failed = dict(search.failures)
+    for name, why in failed.items():
+        yield TraceEntry(source=f"keyring ({name})", outcome=f"failed: {why}")
+    empty = [each for each in search.asked if each not in failed]
+    if empty:
+        services = ", ".join(dict.fromkeys(place.service for place in places))
+        yield TraceEntry(source=f"keyring ({', '.join(empty)})", outcome=f"nothing stored for {services}")
+    if not failed and not empty:
+        yield TraceEntry(source="keyring (no backend is installed)", outcome="not there")
 
 
 def _first(backend: Backend, places: tuple[Place, ...]) -> _Answer | None:
