@@ -15,7 +15,7 @@ from packaging.tags import parse_tag, sys_tags
 from publish_all._process import Completed, scrubbed
 from publish_all.commands.context import Surroundings
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
-from publish_all.errors import PublishAllError
+from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Listener, Note, StepStarted
 from publish_all.repositories.repository import Repository
 
@@ -49,7 +49,7 @@ def rehearse(
 def _rehearse_one(
     repository: Repository, release: Release, folder: Path, around: Surroundings, listener: Listener
 ) -> None:
-    fetched = repository.fetch(release.project, release.version, folder)
+    fetched = _fetch(repository, release, folder)
     wheel = _installable(release)
     if wheel is None:
         listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
@@ -64,6 +64,15 @@ def _rehearse_one(
     _run(command, folder, around, f"pip install {release}")
     for module in _modules(wheel):
         _run([python, "-I", "-c", f"import {module}"], folder, around, f"import {module} of {release}")
+
+
+def _fetch(repository: Repository, release: Release, folder: Path) -> tuple[Path, ...]:
+    try:
+        return repository.fetch(release.project, release.version, folder)
+    except RepositoryError as error:
+        msg = f"rehearsal: {release} could not be fetched from {repository.name}: {error.message}"
+        hint = "Run the same command again in a while: the files are there, and the rehearsal is left."
+        raise RehearsalError(msg, hint=hint) from error
 
 
 def _installable(release: Release) -> Distribution | None:
