@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,9 +55,16 @@ def test_what_cannot_be_imported_goes_no_further(
     package = kindling / "packages" / "kindling" / "__init__.py"
     package.write_text(f"{package.read_text()}\nimport a_module_that_nobody_has\n")
     git(kindling, "commit", "-q", "-a", "-m", "break it")
-    words = ("publish", "-n", "--rehearse", "-r", "corp", "--variant", "synapse")
+    words = ("publish", "-n", "--rehearse", "-r", "corp", "--variant", "synapse", "--format", "json")
     done = publish_all(*words, cwd=kindling, environment={**test_index, **corp_credentials(pypiserver)})
     assert done.returncode == 5, done
+    told = json.loads(done.stdout)
+    assert (told["exit_code"], told["complete"]) == (5, False)
+    assert [(each["name"], each["started"]) for each in told["repositories"]] == [
+        ("testpypi", True),
+        ("corp", False),
+    ]
+    assert "a_module_that_nobody_has" in told["stopped_by"]
     assert "import kindling of kindling-synapse 0.4.2 failed" in done.stderr
     assert "a_module_that_nobody_has" in done.stderr
     assert "new version" in done.stderr

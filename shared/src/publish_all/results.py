@@ -106,15 +106,16 @@ class RepositoryReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishReport:
-    """A whole publish: what is where now."""
+    """A whole publish: what is where now. `stopped_by` tells what else than an upload ended it, such as a rehearsal."""
 
     repositories: tuple[RepositoryReport, ...]
     interrupted: bool = False
+    stopped_by: str | None = None
     seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
-        return all(each.complete for each in self.repositories)
+        return self.stopped_by is None and all(each.complete for each in self.repositories)
 
     @property
     def exit_code(self) -> int:

@@ -8,6 +8,7 @@ from reporting_samples import samples
 from publish_all.errors import ConfigurationError, ConflictError
 from publish_all.events import EnvironmentChosen, Found
 from publish_all.reporting.plain import PlainReporter
+from publish_all.results import PublishReport
 
 
 class Streams:
@@ -69,6 +70,19 @@ def test_error_with_findings_that_were_shown_already():
         "  more: publish-all explain PA410\n"
     )
     assert streams.out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("repositories", "said"),
+    [
+        ((samples.PYPI, samples.LOCAL), "error: not everything is published: 3 of 4 uploads done\n"),
+        ((samples.PYPI,), ""),
+    ],
+)
+def test_what_stopped_it_is_left_to_its_error_to_tell(repositories, said):
+    streams = Streams()
+    streams.reporter.show(PublishReport(repositories=repositories, stopped_by="it can't be imported"))
+    assert streams.err.getvalue() == said
 
 
 def test_error_that_is_a_finding_is_told_once():

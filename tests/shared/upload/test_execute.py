@@ -14,7 +14,7 @@ from publish_all.results import FileStatus, Visibility
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.execute import execute
-from publish_all.upload.journal import JournalState, open_journal
+from publish_all.upload.journal import JournalState, open_journal, read_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.transfer import RetryPolicy
@@ -264,6 +264,30 @@ def test_repository_that_can_not_be_verified_does_not_hold_up(publish):
     report = publish(files_of("a"), FakeRepository(verifiable=False), FakeRepository("second"))
     assert report.exit_code == 0
     assert [each.verified for each in report.repositories] == [False, True]
+
+
+def test_the_next_repository_waits_for_the_gate(publish, tmp_path):
+    first, second = FakeRepository("first"), FakeRepository("second")
+    asked = []
+
+    def gate(report):
+        asked.append(report.name)
+        # Should the run end here, the next one must not build again.
+        assert not read_journal(tmp_path / "journal").complete
+        return None if report.name != "first" else "it can't be imported"
+
+    files = files_of("a")
+    report = publish(files, first, second, gate=gate, journal=tmp_path / "journal")
+    assert (report.exit_code, report.complete, report.stopped_by) == (5, False, "it can't be imported")
+    assert [each.started for each in report.repositories] == [True, False]
+    assert (asked, second.uploads) == (["first"], [])
+    assert publish(files, second, first, gate=gate).exit_code == 5
+    assert asked == ["first", "second", "first"]
+
+
+def test_no_gate_after_what_is_not_complete(publish):
+    refused = FakeRepository(any_reply=lambda _: REFUSED)
+    assert publish(files_of("a"), refused, gate=lambda _: pytest.fail("asked")).stopped_by is None
 
 
 def test_is_not_verified_where_other_bytes_were_kept(publish):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import field, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -36,7 +35,7 @@ from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Severity
 from publish_all.repositories.repository import Repository
-from publish_all.results import PlanReport, PublishReport
+from publish_all.results import PlanReport, PublishReport, RepositoryReport
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.execute import execute
 from publish_all.upload.journal import (
@@ -335,52 +334,42 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
         )
         if options.dry_run:
             return PublishResult(report=describe(planned, asked), refused=_refusal(asked))
-        carry_out = partial(
-            execute,
+        rehearsal = _Rehearsal(planned, options, listener) if options.rehearse else None
+        report = execute(
+            planned,
+            asked,
             journal=journal,
             listener=listener,
             jobs=jobs,
             verify=_verify(options),
             skip_existing=options.skip_existing,
+            gate=rehearsal,
             cancellation=cancellation,
         )
-        if not options.rehearse:
-            return PublishResult(report=carry_out(planned, asked))
-        first = carry_out(
-            Plan(repositories=planned.repositories[:1]), Preflight(repositories=asked.repositories[:1])
-        )
-        refused = _rehearse(planned, first, options, listener)
-        if refused is not None or not first.complete:
-            return PublishResult(report=first, refused=refused)
-        rest = carry_out(
-            Plan(repositories=planned.repositories[1:]), Preflight(repositories=asked.repositories[1:])
-        )
-        return PublishResult(report=_together(first, rest))
+        return PublishResult(report=report, refused=rehearsal.failed if rehearsal is not None else None)
 
 
-def _rehearse(
-    planned: Plan, report: PublishReport, options: PublishOptions, listener: Listener
-) -> RehearsalError | None:
-    """Install and import what the test index now has; the error if that fails."""
-    if not report.complete or report.interrupted:
+class _Rehearsal:
+    """Installs and imports what the test index, the first repository, now has; `failed` is the error if that fails."""
+
+    def __init__(self, planned: Plan, options: PublishOptions, listener: Listener) -> None:
+        self._first = planned.repositories[0]
+        self._around = options.around
+        self._listener = listener
+        self.failed: RehearsalError | None = None
+
+    def __call__(self, report: RepositoryReport) -> str | None:
+        if report.name != self._first.repository.name:
+            return None
+        from publish_all.commands.rehearse import RehearsalError, rehearse
+
+        releases = [each.release for each in self._first.releases]
+        try:
+            rehearse(self._first.repository, releases, around=self._around, listener=self._listener)
+        except RehearsalError as error:
+            self.failed = error
+            return error.message
         return None
-    from publish_all.commands.rehearse import RehearsalError, rehearse
-
-    first = planned.repositories[0]
-    releases = [each.release for each in first.releases]
-    try:
-        rehearse(first.repository, releases, around=options.around, listener=listener)
-    except RehearsalError as error:
-        return error
-    return None
-
-
-def _together(first: PublishReport, rest: PublishReport) -> PublishReport:
-    return PublishReport(
-        repositories=(*first.repositories, *rest.repositories),
-        interrupted=first.interrupted or rest.interrupted,
-        seconds=first.seconds + rest.seconds,
-    )
 
 
 def _refusal(asked: Preflight) -> PublishAllError | None:

@@ -88,9 +88,9 @@ def summary_lines(report: PublishReport) -> Iterator[str]:
         yield from _reasons(each)
         yield from _commands(each)
     if not report.complete:
-        step = next_step(report)
+        step = next_step(report) if report.stopped_by is None else " ".join(report.stopped_by.split())
         yield ""
-        yield f"**Not everything is published.** {step[:1].upper()}{step[1:]}."
+        yield f"**Not everything is published.** {_text(step[:1].upper() + step[1:])}."
 
 
 def _table(report: RepositoryReport) -> Iterator[str]:

@@ -106,11 +106,15 @@ def closing_lines(result: Result) -> Iterator[str]:
 def _not_complete(report: PublishReport) -> Iterator[str]:
     statuses = [file.status for each in report.repositories for file in each.files]
     done = sum(each.done for each in statuses)
+    if report.stopped_by is not None and done == len(statuses):
+        return  # there is nothing more to say than what stopped it
     why = "stopped" if report.interrupted else "not everything is published"
     yield f"error: {why}: {done} of {count(len(statuses), 'upload')} done"
     held_up = [each for each in report.repositories if each.complete and not each.passed]
     for each in held_up:
         yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
+    if report.stopped_by is not None:
+        return  # its error follows, with the next step
     yield f"  hint: {next_step(report)}"
     code = next(_codes(report), None)
     if code is not None:

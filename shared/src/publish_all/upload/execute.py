@@ -6,6 +6,8 @@ is decided in `decide`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from publish_all.events import Listener, RepositoryFinished, ignore
 from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.clock import Cancellation, Clock
@@ -19,6 +21,9 @@ from publish_all.upload.workers import Workers
 
 _VERIFY = VerifyOptions()
 
+Gate = Callable[[RepositoryReport], str | None]
+"""What stands against going on after a repository that is complete, in words; None for nothing."""
+
 
 def execute(
     plan: Plan,
@@ -30,6 +35,7 @@ def execute(
     retry: RetryPolicy | None = None,
     verify: VerifyOptions | None = _VERIFY,
     skip_existing: bool = False,
+    gate: Gate | None = None,
     cancellation: Cancellation | None = None,
     clock: Clock | None = None,
 ) -> PublishReport:
@@ -40,7 +46,7 @@ def execute(
     ends its turn (running uploads end by themselves), and the repositories after it are not started.
     What became of each file is in the report; nothing is raised for what repositories say. The
     listener is called in the calling thread only. Ctrl-C counts as `cancellation.cancel()` where no
-    signal handler catches it.
+    signal handler catches it. The next repository starts only if `gate` has nothing against it.
     """
     preflight.require_clear()
     cancellation = cancellation or Cancellation()
@@ -59,23 +65,26 @@ def execute(
     began = conditions.clock.now()
     _write_down(plan, journal)
     try:
-        reports = _one_after_another(plan, preflight, conditions, listener)
+        reports, stopped_by = _one_after_another(plan, preflight, conditions, listener, gate)
     finally:
         workers.close()
     return PublishReport(
         repositories=reports,
         interrupted=conditions.cancellation.stopping,
+        stopped_by=stopped_by,
         seconds=conditions.clock.now() - began,
     )
 
 
 def _one_after_another(
-    plan: Plan, preflight: Preflight, conditions: Conditions, listener: Listener
-) -> tuple[RepositoryReport, ...]:
+    plan: Plan, preflight: Preflight, conditions: Conditions, listener: Listener, gate: Gate | None
+) -> tuple[tuple[RepositoryReport, ...], str | None]:
     reports: list[RepositoryReport] = []
+    stopped_by: str | None = None
     for each, answer in zip(plan.repositories, preflight.repositories, strict=True):
         run = RepositoryRun(each, answer.decisions, conditions)
-        if conditions.cancellation.stopping or not all(report.passed for report in reports):
+        may_start = stopped_by is None and all(report.passed for report in reports)
+        if conditions.cancellation.stopping or not may_start:
             reports.append(run.leave_out())
             continue
         report = run.carry_out()
@@ -83,7 +92,9 @@ def _one_after_another(
         listener(
             RepositoryFinished(repository=report.name, complete=report.complete, verified=report.verified)
         )
-    return tuple(reports)
+        if gate is not None and report.passed and not conditions.cancellation.stopping:
+            stopped_by = gate(report)
+    return tuple(reports), stopped_by
 
 
 def _write_down(plan: Plan, journal: Journal) -> None:
