@@ -4,7 +4,10 @@ import base64
 import errno
 import io
 import ssl
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +317,32 @@ def test_a_server_that_repeats_what_it_was_shown_is_not_repeated(written: str):
         assert PAIR not in reply.text + reply.headers["x-why"]
         assert "***" in reply.text
         assert "***" in reply.headers["x-why"]
+
+
+class Echo(Recorder):
+    """Refuses everything, with what it was shown."""
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        return Recorder((403, {}, request.headers["Authorization"].encode())).send(request, **kwargs)
+
+
+def test_no_thread_forgets_what_another_has_shown():
+    threads, interval = 8, sys.getswitchinterval()
+    session = make_session(transport=Echo())
+    together = threading.Barrier(threads)
+
+    def show(name: int) -> list[str]:
+        together.wait()
+        secrets = [Secret(f"canary-{name}-{number}") for number in range(25)]
+        return [session.request("GET", URL, auth=BearerAuth(secret=each)).text for each in secrets]
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            told = [text for texts in pool.map(show, range(threads)) for text in texts]
+    finally:
+        sys.setswitchinterval(interval)
+    assert [each for each in told if "canary" in each] == []
 
 
 def test_files_that_hold_the_same_letters_stay_as_they_are():

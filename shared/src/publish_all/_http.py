@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
@@ -136,6 +137,7 @@ class Session:
         self._timeout = timeout
         self._ca_cert = ca_cert
         self._shown: tuple[str, ...] = ()
+        self._lock = threading.Lock()
 
     def request(
         self,
@@ -178,7 +180,7 @@ class Session:
         ensure_allowed(url)
         target = without_userinfo(url)
         if auth is not None:
-            self._shown = tuple(dict.fromkeys((*auth.spellings(), *self._shown)))
+            self._remember(auth.spellings())
         try:
             with self._session.request(
                 method,
@@ -200,6 +202,10 @@ class Session:
                 )
         except requests.RequestException as error:
             raise translate(error, target) from error
+
+    def _remember(self, spellings: tuple[str, ...]) -> None:
+        with self._lock:
+            self._shown = tuple(dict.fromkeys((*spellings, *self._shown)))
 
     def _head_without_secrets(self, reply: Reply) -> Reply:
         if not self._shown or reply.status < 300:
