@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -154,6 +154,15 @@ CASES = [
 ]  # fmt: skip
 
 MakeDistribution = Callable[..., Distribution]
+
+
+def test_the_next_step_names_the_variables_of_this_repository_and_project(attempt):
+    scoped = "Invalid API Token: project-scoped token is not valid for project: 'kindling'"
+    (finding,) = classify(reply(403, scoped), replace(attempt, repository="corp-eu"), now=0).findings
+    assert "PUBLISH_ALL_CORP_EU_TOKEN_FOR_KINDLING," in finding.hint
+    (missing,) = classify(reply(401), replace(attempt, repository="corp-eu", credential=None), now=0).findings
+    assert "PUBLISH_ALL_CORP_EU_TOKEN" in missing.hint
+    assert "`publish-all login corp-eu`" in missing.hint
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
+from publish_all.credentials.binding import variable_part
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.source import Credential
 from publish_all.distributions.distribution import Distribution
@@ -187,7 +188,7 @@ def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
     hint = (
         "See whether user name and password (or token) are right, and whether that user may upload here."
         if attempt.credential
-        else "Give a credential: run `publish-all login`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
+        else f"Give a credential: run `publish-all login {attempt.repository}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
     )
     return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
 
@@ -221,8 +222,15 @@ def _outcome(
     retry_after: float | None = None,
 ) -> UploadOutcome:
     message = _message(status, diagnosis, said, attempt)
-    finding = attempt.finding(diagnosis, message, hint)
+    finding = attempt.finding(diagnosis, message, _filled_in(hint, attempt))
     return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)
+
+
+def _filled_in(hint: str, attempt: Attempt) -> str:
+    """The hint with the names that the variables in it have for this attempt."""
+    hint = hint.replace("<REPOSITORY>", variable_part(attempt.repository))
+    ours = attempt.distribution
+    return hint.replace("<PROJECT>", variable_part(ours.project)) if ours is not None else hint
 
 
 def _message(status: UploadStatus, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
