@@ -36,17 +36,20 @@ def test_names_the_versions_that_are_there_instead() -> None:
     with pytest.raises(RepositoryError, match=r"corp has no files of demo 1\.0") as caught:
         files_of(page(listed("demo-1.1.tar.gz"), listed("demo-0.9.tar.gz")), DEMO, ONE, "corp")
     assert caught.value.hint == "It has: 0.9, 1.1."
+    assert [each.code for each in caught.value.findings] == ["PA453"]
 
 
 def test_refuses_a_file_that_cannot_be_checked() -> None:
-    with pytest.raises(RepositoryError, match="without a sha256"):
+    with pytest.raises(RepositoryError, match="without a sha256") as caught:
         files_of(page(listed("demo-1.0.tar.gz", None)), DEMO, ONE, "corp")
+    assert [each.code for each in caught.value.findings] == ["PA454"]
 
 
 def test_keeps_nothing_of_a_file_with_other_bytes(tmp_path: Path) -> None:
-    with pytest.raises(RepositoryError, match="other bytes"):
+    with pytest.raises(RepositoryError, match="other bytes") as caught:
         store([b"other"], listed("demo-1.0.tar.gz", b"these"), tmp_path, "corp")
     assert list(tmp_path.iterdir()) == []
+    assert [each.code for each in caught.value.findings] == ["PA454"]
 
 
 def test_stays_in_the_folder_whatever_the_index_calls_the_file(tmp_path: Path) -> None:

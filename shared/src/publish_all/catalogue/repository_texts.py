@@ -14,6 +14,7 @@ _SIMPLE = "PEP 503, PEP 691"
 _ONLY_UPLOADS = "The repository says so only when it is sent the file."
 _RACE = "It happens between the look at the file and its upload."
 _AFTER = "It is seen only after an upload."
+_FETCHED = "doctor fetches nothing."
 _REPLIES = "tests/shared/repositories/test_replies.py"
 
 
@@ -218,6 +219,23 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The index answers 401 or 403 to the credential that uploads use.",
             next_step="Give that user the right to read, or state another credential.",
             source=_SIMPLE,
+        ),
+        "PA453": Text(
+            means="publish --from, and a rehearsal: the repository lists no file of the release.",
+            next_step="Name one of the versions that it has; where it has just been uploaded, run again in a while.",
+            source=_SIMPLE,
+            sight=Sight.PUBLISH,
+            unseen=_FETCHED,
+            test="tests/shared/repositories/test_fetch.py",
+        ),
+        "PA454": Text(
+            means="publish --from, and a rehearsal: the index lists a file without a sha256, or sends other bytes than it "
+            "lists.",
+            next_step="Take the file from an index that states hashes; where bytes differ, ask who runs the index.",
+            source=_SIMPLE,
+            sight=Sight.PUBLISH,
+            unseen=_FETCHED,
+            test="tests/shared/repositories/test_fetch.py",
         ),
         "PA460": Text(
             means="The folder of a static index is no folder, or can't be written.",

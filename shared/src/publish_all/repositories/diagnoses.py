@@ -238,6 +238,18 @@ INDEX_FORBIDDEN: Final = Diagnosis(
     Severity.WARNING,
     "The index does not let us read it with the credentials at hand.",
 )
+RELEASE_NOT_THERE: Final = Diagnosis(
+    "PA453",
+    "release-not-there",
+    Severity.ERROR,
+    "A release can be taken only from a repository that has it.",
+)
+FETCHED_FILE_UNPROVEN: Final = Diagnosis(
+    "PA454",
+    "fetched-file-unproven",
+    Severity.ERROR,
+    "A file is passed on only if its sha256 is the one that the index lists.",
+)
 FOLDER_UNUSABLE: Final = Diagnosis(
     "PA460",
     "folder-unusable",

@@ -16,6 +16,8 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all.errors import RepositoryError
+from publish_all.findings import Finding
+from publish_all.repositories import diagnoses as known
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 
@@ -29,14 +31,15 @@ def files_of(
         others = ", ".join(
             sorted({str(release[1]) for each in files if (release := _release(each.filename))})
         )
-        msg = f"{where} has no files of {project} {version}"
-        raise RepositoryError(
-            msg, hint=f"It has: {others}." if others else f"It has no files of {project} at all."
-        )
+        raise release_not_there(project, version, where=where, others=others)
     for each in found:
         if "sha256" not in each.hashes:
-            msg = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
-            raise RepositoryError(msg, hint="Take the file from an index that states hashes.")
+            raise _as_error(
+                known.FETCHED_FILE_UNPROVEN.found(
+                    f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked",
+                    hint="Take the file from an index that states hashes.",
+                )
+            )
     return found
 
 
@@ -50,9 +53,29 @@ def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) ->
             opened.write(chunk)
     if sha256.hexdigest() != file.hashes["sha256"]:
         path.unlink()
-        msg = f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.hashes['sha256']})"
-        raise RepositoryError(msg, hint="Do not use that file; ask who runs the index.")
+        raise _as_error(
+            known.FETCHED_FILE_UNPROVEN.found(
+                f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.hashes['sha256']})",
+                hint="Do not use that file; ask who runs the index.",
+            )
+        )
     return path
+
+
+def release_not_there(
+    project: NormalizedName, version: Version, *, where: str, others: str
+) -> RepositoryError:
+    """The error for a release that a repository has not got; `others` are the versions that it has."""
+    return _as_error(
+        known.RELEASE_NOT_THERE.found(
+            f"{where} has no files of {project} {version}",
+            hint=f"It has: {others}." if others else f"It has no files of {project} at all.",
+        )
+    )
+
+
+def _as_error(finding: Finding) -> RepositoryError:
+    return RepositoryError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:

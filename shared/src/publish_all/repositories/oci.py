@@ -24,11 +24,11 @@ from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.address import host_of, hostname_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, Release
-from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
+from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories import diagnoses
 from publish_all.repositories import oci_diagnoses as known
-from publish_all.repositories.fetch import store
+from publish_all.repositories.fetch import release_not_there, store
 from publish_all.repositories.file_body import FileBody
 from publish_all.repositories.multipart import FileChangedError
 from publish_all.repositories.oci_index import ReleaseIndex
@@ -345,10 +345,7 @@ class OciRepository:
         files = [file for each in reader.releases(project, login, tags=tags) for file in each.files]
         if not files:
             others = ", ".join(str(each.version) for each in versions)
-            raise RepositoryError(
-                f"{self.name} has no files of {project} {version}",
-                hint=f"It has: {others}." if others else f"It has no files of {project} at all.",
-            )
+            raise release_not_there(project, version, where=self.name, others=others)
         return tuple(self.fetch_file(project, each, folder, login) for each in files)
 
     def fetch_file(
