@@ -65,6 +65,12 @@ def test_summary_is_appended(summary):
     assert summary.read_text().startswith("before\n## publish-all\n")
 
 
+def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path):
+    err = io.StringIO()
+    GitHubReporter(err, summary=tmp_path / "nowhere" / "summary.md").show(samples.COMPLETE)
+    assert err.getvalue().startswith("::warning title=publish-all::the job summary could not be written: ")
+
+
 def test_no_summary_outside_a_job_and_for_other_results(summary):
     GitHubReporter(io.StringIO(), summary=None).show(samples.COMPLETE)
     GitHubReporter(io.StringIO(), summary=summary).show(samples.BUILT)

@@ -39,8 +39,13 @@ class GitHubReporter:
                 self._annotate(each)
         if self._summary is None or not isinstance(result, PublishReport):
             return
-        with self._summary.open("a", encoding="utf-8") as opened:
-            opened.writelines(line + "\n" for line in summary_lines(result))
+        try:
+            with self._summary.open("a", encoding="utf-8") as opened:
+                opened.writelines(line + "\n" for line in summary_lines(result))
+        except OSError as error:
+            # What was published is published: that ends as it does without a summary.
+            text = f"the job summary could not be written: {error.strerror or error}"
+            self._err.write(command("warning", "publish-all", text) + "\n")
 
     def error(self, error: PublishAllError) -> None:
         for each in error.findings:
