@@ -21,16 +21,29 @@ class AlreadyRunningError(PublishAllError):
     """Another run of publish-all holds the lock."""
 
 
+class CannotLockError(PublishAllError):
+    """The file system does not lock files, as some network file systems do not."""
+
+
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold the lock for as long as the context lasts. Raises `AlreadyRunningError`, which names the holder.
+
+    Raises `CannotLockError` where the file system knows no locks.
 
     The file stays: to delete it would let two others each lock a file of this name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not _try_lock(descriptor):
+        try:
+            locked = _try_lock(descriptor)
+        except OSError as error:
+            msg = f"{path} can't be locked, so that two publishes at once could not be told: {error.strerror}"
+            raise CannotLockError(
+                msg, hint="Set `dist-dir` to a folder on a disk that knows locks."
+            ) from error
+        if not locked:
             raise _already_running(path)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -71,6 +84,6 @@ else:
     def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
