@@ -175,7 +175,7 @@ class UseCaseCommand(Command, ABC):
         value = self.text(name)
         return Path(value) if value is not None else None
 
-    def number(self, name: str, *, least: float = 0) -> float | None:
+    def number(self, name: str, *, least: float = 0, most: float = 1e6) -> float | None:
         """The number that an option holds, None when it is not given. Raises `UsageError`."""
         value = self.text(name)
         if value is None:
@@ -183,11 +183,23 @@ class UseCaseCommand(Command, ABC):
         try:
             number = float(value)
         except ValueError:
-            number = least - 1
-        if not least <= number < math.inf:
-            msg = f"--{name} is {value!r}"
-            raise UsageError(msg, hint=f"It is a number, at least {least:g}.")
+            number = math.nan
+        if not least <= number <= most:
+            raise _no_number(name, value, f"It is a number from {least:g} to {most:.0f}.")
         return number
+
+    def whole_number(self, name: str, *, least: int = 0, most: int = 1_000_000) -> int | None:
+        """As `number`, without a fraction."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise _no_number(name, value, f"It is a whole number from {least} to {most}.")
+        return int(value)
+
+
+def _no_number(name: str, value: str, hint: str) -> UsageError:
+    return UsageError(f"--{name} is {value!r}", hint=hint)
 
 
 def _of_system(error: OSError) -> PublishAllError:

@@ -11,7 +11,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
 from publish_all.cli.connection import ConnectingCommand
-from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.index_options import MOST_PORT, index_options, read_index_options
 from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import repository_options
 from publish_all.commands.exec import ExecOptions, execute, usual_index
@@ -54,7 +54,7 @@ Examples:
         return OURS if code and not self._ran else code
 
     def use_case(self, reporter: Reporter) -> int:
-        port = self.number("port")
+        port = self.whole_number("port", most=MOST_PORT) or 0
         index = read_index_options(self)
         if self.option("no-fallback") and index.fallback is not None:
             msg = "--fallback and --no-fallback say the opposite"
@@ -66,7 +66,7 @@ Examples:
             ExecOptions(
                 index=index,
                 command=tuple(str(each) for each in self.argument("program")),
-                port=int(port or 0),
+                port=port,
             ),
             listener=reporter.listener,
         )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from publish_all.cli.connection import ConnectingCommand
 
 _MIB = 1024 * 1024
+MOST_MIB = 1e9
+MOST_PORT = 65535
 
 
 def index_options() -> list[Option]:
@@ -44,5 +46,5 @@ def read_index_options(command: ConnectingCommand) -> IndexOptions:
         proxy=bool(command.option("proxy")),
         cache_dir=command.path("cache-dir"),
     )
-    size = command.number("cache-size")
+    size = command.number("cache-size", most=MOST_MIB)
     return options if size is None else replace(options, cache_size=int(size * _MIB))

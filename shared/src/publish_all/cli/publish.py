@@ -93,7 +93,6 @@ Examples:
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
-        jobs = self.number("jobs", least=1)
         source = self.text("from")
         return PublishOptions(
             directory=self.directory,
@@ -109,7 +108,7 @@ Examples:
             allow_dirty=bool(self.option("allow-dirty")),
             allow_missing=bool(self.option("allow-missing")),
             fresh=bool(self.option("fresh")),
-            jobs=int(jobs) if jobs is not None else None,
+            jobs=self.whole_number("jobs", least=1),
             verify=not self.option("no-verify"),
             verify_timeout=self.number("verify-timeout"),
             connection=self.connection(),

@@ -10,7 +10,7 @@ from cleo.io.inputs.option import Option
 
 from publish_all._secret import Secret
 from publish_all.cli.connection import ConnectingCommand
-from publish_all.cli.index_options import index_options, read_index_options
+from publish_all.cli.index_options import MOST_MIB, MOST_PORT, index_options, read_index_options
 from publish_all.cli.manual import CREDENTIAL_VARIABLES
 from publish_all.cli.options import repository_options
 from publish_all.commands.serve import ServeOptions, serve
@@ -52,14 +52,14 @@ Examples:
     def use_case(self, reporter: Reporter) -> int:
         index = read_index_options(self)
         password = index.connection.around.environment.get(PASSWORD)
-        limit = self.number("upload-limit", least=1)
+        limit = self.number("upload-limit", least=1, most=MOST_MIB)
         index = replace(
             index,
             password=Secret(password) if password else None,
             own_credentials=bool(self.option("own-credentials")) or index.connection.password is not None,
             upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
         )
-        port = int(self.number("port") or 0)
+        port = self.whole_number("port", most=MOST_PORT) or 0
         serve(
             ServeOptions(index=index, host=self.text("host") or "127.0.0.1", port=port),
             listener=reporter.listener,
