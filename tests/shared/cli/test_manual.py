@@ -73,6 +73,12 @@ def test_help_takes_the_name_of_a_command(typed):
     assert typed("help", "build").out == typed("build", "--help").out
 
 
+def test_help_names_the_command_that_is_not_there(typed):
+    ended = typed("help", "publsh")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no command 'publsh'; did you mean 'publish'?" in ended.err
+
+
 def test_poetry_shows_exit_codes_and_variables_at_the_end_of_the_help_text():
     command = load("check", as_name="publish-all check")
     command.set_application(PublishAllApplication())

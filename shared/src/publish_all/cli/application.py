@@ -19,9 +19,8 @@ from cleo.loaders.factory_command_loader import FactoryCommandLoader
 from publish_all import __version__
 from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.completions import CompletionsCommand
-from publish_all.cli.help import CommandsCommand, HelpCommand
+from publish_all.cli.help import CommandsCommand, HelpCommand, no_command
 from publish_all.cli.registry import COMMANDS, load
-from publish_all.config.suggest import did_you_mean
 
 
 class PublishAllApplication(Application):
@@ -97,8 +96,7 @@ def _worded(option: Option) -> Option:
 def _message(error: CleoError, io: IO) -> str:
     if not isinstance(error, CleoCommandNotFoundError):
         return str(error)
-    asked = io.input.first_argument or ""
-    return f"there is no command {asked!r}{did_you_mean(asked, COMMANDS)}"
+    return no_command(io.input.first_argument or "")
 
 
 def _factory(name: str) -> Callable[[], UseCaseCommand]:

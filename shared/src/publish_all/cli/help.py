@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from cleo.application import Application
 from cleo.commands.command import Command
 from cleo.commands.help_command import HelpCommand as CleoHelpCommand
+from cleo.exceptions import CleoCommandNotFoundError, CleoError
 
 from publish_all.cli.manual import Entry, option_entry, ordered, page_of
 from publish_all.cli.page_text import overview_text, page_text, terminal_width
 from publish_all.cli.registry import COMMANDS
+from publish_all.config.suggest import did_you_mean
 
 
 class CommandsCommand(Command):
@@ -45,13 +47,25 @@ Examples:
         command, self._command = self._command, None
         application = self.application
         if command is None and application is not None:
-            command = application.find(self.argument("command_name"))
+            command = _found(application, self.argument("command_name"))
         if command is None or isinstance(command, CommandsCommand):
             _show_overview(self)
             return 0
         page = page_of(command, called_as=f"{_name(application)} {command.name}")
         self.line(page_text(page, common_options(application), width=terminal_width()))
         return 0
+
+
+def no_command(name: str) -> str:
+    return f"there is no command {name!r}{did_you_mean(name, COMMANDS)}"
+
+
+def _found(application: Application, name: str) -> Command:
+    try:
+        return application.find(name)
+    except CleoCommandNotFoundError as error:
+        # That error would be told of the command that is run, which is `help`.
+        raise CleoError(no_command(name)) from error
 
 
 def _show_overview(command: Command) -> None:
