@@ -73,6 +73,13 @@ def test_help_takes_the_name_of_a_command(typed):
     assert typed("help", "build").out == typed("build", "--help").out
 
 
+def test_doctor_and_finalize_tell_the_exit_codes_of_a_publish_that_they_can_end_with():
+    of_publish = set(load("publish").exit_codes)
+    assert set(load("doctor").exit_codes) == of_publish - {5}  # it uploads nothing
+    assert set(load("doctor").variables) == set(load("publish").variables)
+    assert set(load("finalize").exit_codes) == of_publish - {4}  # it checks nothing
+
+
 def test_help_names_the_command_that_is_not_there(typed):
     ended = typed("help", "publsh")
     assert (ended.code, ended.out) == (2, "")

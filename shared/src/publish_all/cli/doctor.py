@@ -8,6 +8,7 @@ from cleo.helpers import option
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.connection import ConnectingCommand
+from publish_all.cli.manual import BUILD_VARIABLES, CREDENTIAL_VARIABLES
 from publish_all.cli.options import allow_missing_option, format_option, repository_options, variant_option
 from publish_all.reporting.reporter import Reporter
 
@@ -41,6 +42,8 @@ Examples:
   <c1>{command_full_name} -r pypi</c1>
   <c1>{command_full_name} --offline --format json</c1>
 """
+    exit_codes = (0, 1, 2, 3, 4, 6)
+    variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.doctor import DoctorOptions, doctor

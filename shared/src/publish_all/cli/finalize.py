@@ -31,7 +31,7 @@ Writes the index of each release once, with the files of all receipts. Running i
 Examples:
   <c1>{command_full_name} -r github receipts/*.json</c1>
 """
-    exit_codes = (0, 1, 2, 3, 6)
+    exit_codes = (0, 1, 2, 3, 5, 6)
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
