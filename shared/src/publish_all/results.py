@@ -292,12 +292,12 @@ class Explanation:
 class Listing:
     """Things of one kind, to be listed: `kind` names the list in JSON (`variants`), `columns` its fields.
 
-    Each row has one text a column; an empty text is shown as nothing, and is null in JSON.
+    Each row has one text or number a column; an empty text is shown as nothing, and is null in JSON.
     """
 
     kind: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | int, ...], ...]
 
 
 Result: TypeAlias = (

@@ -54,7 +54,7 @@ Examples:
                 each.project,
                 each.version,
                 str(each.path),
-                str(each.size),
+                each.size,
                 each.sha256,
                 _state(fresh=each.fresh),
             )

@@ -57,7 +57,7 @@ Examples:
                 release.project,
                 str(release.version),
                 file.filename,
-                "" if file.size is None else str(file.size),
+                "" if file.size is None else file.size,
                 file.uploaded or "",
                 file.requires_python or "",
                 release.source or "",

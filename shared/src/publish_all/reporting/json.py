@@ -111,7 +111,7 @@ def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
             return head | {"result": "explanation"} | as_object(result)
         case Listing():
             rows = [
-                {name: cell or None for name, cell in zip(result.columns, row, strict=True)}
+                {name: None if cell == "" else cell for name, cell in zip(result.columns, row, strict=True)}
                 for row in result.rows
             ]
             return head | {"result": result.kind, result.kind: rows, "findings": findings}

@@ -51,14 +51,15 @@ def result_lines(result: Result) -> Iterator[str]:
             return aligned([[each.upper() for each in result.columns], *result.rows])
 
 
-def aligned(rows: Iterable[Sequence[str]], *, indent: str = "") -> Iterator[str]:
-    """Columns under each other, two blanks apart; quantities stand to the right."""
-    cells = [[clean(cell) for cell in row] for row in rows]
+def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
+    """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
+    every = [*rows]
+    cells = [[clean(str(cell)) for cell in row] for row in every]
     widths = [max((len(cell) for cell in column), default=0) for column in zip(*cells, strict=True)]
-    for row in cells:
+    for row, values in zip(cells, every, strict=True):
         padded = (
-            cell.rjust(width) if _QUANTITY.fullmatch(cell) else cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
+            cell.rjust(width) if isinstance(value, int) or _QUANTITY.fullmatch(cell) else cell.ljust(width)
+            for cell, value, width in zip(row, values, widths, strict=True)
         )
         yield (indent + "  ".join(padded)).rstrip()
 

@@ -324,6 +324,6 @@ EXPLAINED = Explanation(
 )
 LISTED = Listing(
     kind="variants",
-    columns=("variant", "project"),
-    rows=(("synapse", "kindling-synapse"), ("", "kindling")),
+    columns=("variant", "project", "files"),
+    rows=(("synapse", "kindling-synapse", 12), ("", "kindling", 0)),
 )
