@@ -35,8 +35,14 @@ def test_takes_all_files_of_the_release_and_no_other() -> None:
 def test_names_the_versions_that_are_there_instead() -> None:
     with pytest.raises(RepositoryError, match=r"corp has no files of demo 1\.0") as caught:
         files_of(page(listed("demo-1.1.tar.gz"), listed("demo-0.9.tar.gz")), DEMO, ONE, "corp")
-    assert caught.value.hint == "It has: 0.9, 1.1."
-    assert [each.code for each in caught.value.findings] == ["PA453"]
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.where, finding.hint) == ("PA453", "corp", "It has: 0.9, 1.1.")
+
+
+def test_says_that_there_is_nothing_at_all() -> None:
+    with pytest.raises(RepositoryError) as caught:
+        files_of(None, DEMO, ONE, "corp")
+    assert caught.value.hint == "It has no files of demo, or hides them."
 
 
 def test_refuses_a_file_that_cannot_be_checked() -> None:

@@ -221,11 +221,12 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_SIMPLE,
         ),
         "PA453": Text(
-            means="publish --from, and a rehearsal: the repository lists no file of the release.",
-            next_step="Name one of the versions that it has; where it has just been uploaded, run again in a while.",
+            means="What is asked for by `download` or `publish --from` is not in the repository.",
+            next_step="Ask for a version that it has; the message names some. If it has none at all, see the name, the "
+            "owner, and whether the credential may read it.",
             source=_SIMPLE,
-            sight=Sight.PUBLISH,
-            unseen=_FETCHED,
+            sight=Sight.OTHERS,
+            unseen="doctor looks for the files that would be uploaded, not for others.",
             test="tests/shared/repositories/test_fetch.py",
         ),
         "PA454": Text(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from publish_all._http_errors import HttpError
 from publish_all.checks import command_diagnoses as diagnoses
 from publish_all.checks.diagnoses import UNREADABLE_ARCHIVE
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
@@ -44,6 +45,10 @@ def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
     """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
     if error.findings:
         return _with_hint(error)
+    if isinstance(error, HttpError):
+        from publish_all.repositories.replies import network_diagnosis
+
+        return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
     for kind, diagnosis in _OF_KINDS:
         if isinstance(error, kind):
             return (diagnosis.found(error.message, hint=error.hint or _HINTS.get(diagnosis.code, "")),)

@@ -16,9 +16,9 @@ from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.credentials.source import Purpose
-from publish_all.errors import PublishAllError, RepositoryError, UsageError
+from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, StepStarted, ignore
-from publish_all.repositories.fetch import read_chunks
+from publish_all.repositories.fetch import not_there, read_chunks
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_reader import PackageRelease, ReleaseFile, ReleaseTag
 from publish_all.repositories.oci_replies import Login
@@ -133,9 +133,10 @@ def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -
         files = [each for each in release.files if exact or each.yanked is None]
         if files:
             return [_Wanted(release=release, file=each, login=login) for each in files]
-    shown = ", ".join(str(each.version) for each in versions[-10:])
-    msg = f"{repository.name} has nothing that fits {requirement}"
-    raise RepositoryError(msg, hint=f"It has: {shown}." if shown else f"It has no {project}, or hides it.")
+    others = [str(each.version) for each in versions[-10:]]
+    raise not_there(
+        f"{repository.name} has nothing that fits {requirement}", project, others, repository.name
+    )
 
 
 def _fitting(requirement: Requirement, versions: Sequence[ReleaseTag], *, pre: bool) -> list[ReleaseTag]:

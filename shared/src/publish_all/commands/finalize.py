@@ -10,6 +10,7 @@ from threading import Event
 
 from publish_all._http_errors import HttpError
 from publish_all._values import dataclass
+from publish_all.commands.coded import findings_of
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.errors import (
@@ -99,10 +100,7 @@ def _list(repository: OciRepository, release: PushedRelease, options: FinalizeOp
         try:
             outcome = repository.list_files(release)
         except HttpError as error:
-            findings = error.findings or (
-                known.REGISTRY_REFUSED.found(error.message, where=error.url, hint=error.hint or ""),
-            )
-            outcome = ReleaseOutcome(complete=False, findings=findings, retryable=error.retryable)
+            outcome = ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
         seconds = options.retry.wait(attempt, retry_after=None, chance=options.clock.chance())
         late = options.clock.now() - began + seconds > options.retry.seconds
         if outcome.complete or not outcome.retryable or attempt >= options.retry.attempts or late:

@@ -242,7 +242,7 @@ RELEASE_NOT_THERE: Final = Diagnosis(
     "PA453",
     "release-not-there",
     Severity.ERROR,
-    "A release can be taken only from a repository that has it.",
+    "The repository has no files of the version that is asked for, or does not show them to us.",
 )
 FETCHED_FILE_UNPROVEN: Final = Diagnosis(
     "PA454",

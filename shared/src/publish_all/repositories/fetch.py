@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packaging.utils import (
@@ -28,10 +28,8 @@ def files_of(
     files = page.files if page is not None else ()
     found = tuple(each for each in files if _release(each.filename) == (project, version))
     if not found:
-        others = ", ".join(
-            sorted({str(release[1]) for each in files if (release := _release(each.filename))})
-        )
-        raise release_not_there(project, version, where=where, others=others)
+        others = sorted({str(release[1]) for each in files if (release := _release(each.filename))})
+        raise not_there(f"{where} has no files of {project} {version}", project, others, where)
     for each in found:
         if "sha256" not in each.hashes:
             raise _as_error(
@@ -41,6 +39,12 @@ def files_of(
                 )
             )
     return found
+
+
+def not_there(message: str, project: NormalizedName, others: Sequence[str], where: str) -> RepositoryError:
+    """The error where a release is asked for that a repository has not got; `others` are versions that it has."""
+    hint = f"It has: {', '.join(others)}." if others else f"It has no files of {project}, or hides them."
+    return _as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
 
 
 def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
@@ -60,18 +64,6 @@ def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) ->
             )
         )
     return path
-
-
-def release_not_there(
-    project: NormalizedName, version: Version, *, where: str, others: str
-) -> RepositoryError:
-    """The error for a release that a repository has not got; `others` are the versions that it has."""
-    return _as_error(
-        known.RELEASE_NOT_THERE.found(
-            f"{where} has no files of {project} {version}",
-            hint=f"It has: {others}." if others else f"It has no files of {project} at all.",
-        )
-    )
 
 
 def _as_error(finding: Finding) -> RepositoryError:

@@ -28,7 +28,7 @@ from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories import diagnoses
 from publish_all.repositories import oci_diagnoses as known
-from publish_all.repositories.fetch import release_not_there, store
+from publish_all.repositories.fetch import not_there, store
 from publish_all.repositories.file_body import FileBody
 from publish_all.repositories.multipart import FileChangedError
 from publish_all.repositories.oci_index import ReleaseIndex
@@ -344,8 +344,8 @@ class OciRepository:
         tags = [each for each in versions if each.version == version]
         files = [file for each in reader.releases(project, login, tags=tags) for file in each.files]
         if not files:
-            others = ", ".join(str(each.version) for each in versions)
-            raise release_not_there(project, version, where=self.name, others=others)
+            others = [str(each.version) for each in versions]
+            raise not_there(f"{self.name} has no files of {project} {version}", project, others, self.name)
         return tuple(self.fetch_file(project, each, folder, login) for each in files)
 
     def fetch_file(
