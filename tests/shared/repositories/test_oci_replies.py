@@ -15,7 +15,7 @@ def asked(secret: str | None = TOKEN, *, wish: Wish = Wish.WRITE, registry: str 
     login = None
     if secret is not None:
         login = Login(username="ada", secret=Secret(secret), origin="environment variable GITHUB_TOKEN")
-    return Asked(registry=registry, repository="sep/kindling", login=login, wish=wish)
+    return Asked(registry=registry, repository="sep/kindling", login=login, wish=wish, name="corp-eu")
 
 
 def said(status: int, message: str, code: str = "DENIED") -> Reply:
@@ -57,7 +57,7 @@ def said(status: int, message: str, code: str = "DENIED") -> Reply:
         (asked(None), 401, "authentication required", "PA307", "secrets.GITHUB_TOKEN"),
         (asked(registry="https://registry.corp.example"), 401, "authentication required", "PA612", "password"),
         (asked(registry="https://registry.corp.example"), 403, "no", "PA613", "user"),
-        (asked(None, registry="https://registry.corp.example"), 401, "no", "PA307", "PUBLISH_ALL_"),
+        (asked(None, registry="https://registry.corp.example"), 401, "no", "PA307", "PUBLISH_ALL_CORP_EU_TOKEN, or run `publish-all login corp-eu`"),
         (asked(registry="https://containers.ghe.example"), 403, "permission_denied: write_package", "PA604",
          "Write"),
     ],

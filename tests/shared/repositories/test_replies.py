@@ -272,6 +272,15 @@ def test_a_refused_credential_is_named_by_its_origin_and_never_shown(attempt: At
 def test_no_credential_was_sent():
     (finding,) = classify(reply(401), Attempt(repository="corp", url=URL), now=0).findings
     assert finding.code == "PA307"
+    assert "`publish-all login corp`, or set PUBLISH_ALL_CORP_TOKEN" in finding.hint
+
+
+def test_the_next_step_names_repository_and_project_as_they_are(attempt: Attempt):
+    (finding,) = classify(
+        reply(403, "Invalid API Token: token is not valid for project"), attempt, now=0
+    ).findings
+    assert finding.code == "PA404"
+    assert "PUBLISH_ALL_CORP_TOKEN_FOR_KINDLING," in finding.hint
 
 
 def test_server_text_is_made_fit_to_be_shown(attempt: Attempt):

@@ -18,6 +18,12 @@ def variable_part(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
+def with_names(hint: str, repository: str, project: str | None = None) -> str:
+    """Advice with the names of this repository and project in place of `<REPOSITORY>` and `<PROJECT>`."""
+    named = hint.replace("<REPOSITORY>", variable_part(repository))
+    return named.replace("<PROJECT>", variable_part(project)) if project is not None else named
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownNames:
     """The names of repositories that one tool knows, with the URL to which that tool would send.

@@ -98,7 +98,9 @@ class OciRepository:
         self._receipt = receipt
         self._clock = clock
         self._place = place_of(config)
-        self._registry = OciRegistry(self._place.registry, session, clock=clock, sleep=sleep)
+        self._registry = OciRegistry(
+            self._place.registry, session, name=config.name, clock=clock, sleep=sleep
+        )
         self._pushed = _Pushed()
 
     @property

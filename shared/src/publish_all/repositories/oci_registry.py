@@ -56,7 +56,7 @@ NOT_MODIFIED = NotModified()
 class OciRegistry:
     """One registry. Safe for several threads, and for requests in the name of several users.
 
-    `url` is scheme and host. What it learns about authentication is kept; no login is, but in the key
+    `url` is scheme and host, `name` what the configuration calls the place in it. What it learns about authentication is kept; no login is, but in the key
     of the tokens that it got.
     """
 
@@ -65,11 +65,13 @@ class OciRegistry:
         url: str,
         session: Session,
         *,
+        name: str = "",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
         self.url = url.rstrip("/")
+        self._name = name
         self._session = session
         self._clock = clock
         self._sleep = sleep
@@ -86,7 +88,8 @@ class OciRegistry:
 
     def package(self, repository: str, *, login: Login | None, wish: Wish = Wish.READ) -> OciPackage:
         """One OCI repository, in the name of a user (None: of nobody), to read it or to write it as well."""
-        return OciPackage(self, Asked(registry=self.url, repository=repository, login=login, wish=wish))
+        asked = Asked(registry=self.url, repository=repository, login=login, wish=wish, name=self._name)
+        return OciPackage(self, asked)
 
     def catalog(self, login: Login | None = None) -> Iterator[str]:
         """The names of all repositories that the registry tells of. Many, GitHub's among them, refuse."""

@@ -14,6 +14,7 @@ from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
+from publish_all.credentials.binding import with_names
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.findings import Diagnosis, Finding
 from publish_all.repositories import diagnoses
@@ -52,12 +53,16 @@ class Wish(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and for what."""
+    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and for what.
+
+    `name` is the name that the configuration has for the place.
+    """
 
     registry: str
     repository: str | None
     login: Login | None
     wish: Wish
+    name: str = ""
 
     @property
     def is_github(self) -> bool:
@@ -202,7 +207,9 @@ def _nobody(said: str, asked: Asked) -> Finding:
         where=asked.where,
         hint=_HOW_TO_GIVE_ONE
         if asked.is_github
-        else "Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login`.",
+        else with_names(
+            f"Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login {asked.name}`.", asked.name
+        ),
     )
 
 

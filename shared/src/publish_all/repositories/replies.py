@@ -13,7 +13,7 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import message_of, plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
-from publish_all.credentials.binding import variable_part
+from publish_all.credentials.binding import with_names
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.source import Credential
 from publish_all.distributions.distribution import Distribution
@@ -41,6 +41,8 @@ class Attempt:
     distribution: Distribution | None = None
 
     def finding(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
+        project = self.distribution.project if self.distribution is not None else None
+        hint = with_names(hint, self.repository, project)
         return diagnosis.found(message, where=shown_url(self.url), hint=hint)
 
     @property
@@ -222,15 +224,8 @@ def _outcome(
     retry_after: float | None = None,
 ) -> UploadOutcome:
     message = _message(status, diagnosis, said, attempt)
-    finding = attempt.finding(diagnosis, message, _filled_in(hint, attempt))
+    finding = attempt.finding(diagnosis, message, hint)
     return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)
-
-
-def _filled_in(hint: str, attempt: Attempt) -> str:
-    """The hint with the names that the variables in it have for this attempt."""
-    hint = hint.replace("<REPOSITORY>", variable_part(attempt.repository))
-    ours = attempt.distribution
-    return hint.replace("<PROJECT>", variable_part(ours.project)) if ours is not None else hint
 
 
 def _message(status: UploadStatus, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
