@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,25 @@ def test_what_the_system_refuses_is_an_error_like_others(project: Path, command:
     assert ended.err.startswith(f"error: {project / 'dist'}: ")
     assert "hint: " in ended.err
     assert json.loads(run(project, command, "--format", "json").out)["exit_code"] == 1
+
+
+def test_tells_of_every_file_that_is_no_distribution(project: Path) -> None:
+    names = ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"]
+    for name in names:
+        (project / name).write_bytes(b"cut short")
+    run(project, "build")
+    whole = next((project / "dist").glob("demo_lite*.whl"))
+    ended = run(project, "check", *(str(project / name) for name in names), str(whole))
+    assert (ended.code, ended.out) == (4, "")
+    assert ended.err.count("[PA201 unreadable-archive]") == 2
+    assert all(f"{name} is broken" in ended.err for name in names)
+    assert "2 of 3 files" in ended.err
+
+
+def test_counts_the_files_that_it_checks(project: Path) -> None:
+    run(project, "build")
+    whole = next((project / "dist").glob("demo_lite*.whl"))
+    assert re.search(r"check +1 file$", run(project, "check", str(whole)).err, re.MULTILINE)
 
 
 def test_names_the_key_path_of_a_misspelt_table(project: Path) -> None:

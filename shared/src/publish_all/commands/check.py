@@ -24,6 +24,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
+from publish_all.reporting.words import count
 from publish_all.repositories.repository import Capabilities
 from publish_all.repositories.select import capabilities_of
 from publish_all.results import CheckedSubject, CheckSummary
@@ -80,7 +81,7 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     config = project_of_files(options.directory, optional=bool(options.files))
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
         gathered = _gather(config, options, Path(folder), listener)
-        listener(StepStarted(step="check", detail=f"{len(gathered.distributions)} files"))
+        listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
         known = known_repositories(
             config,
             environment=options.around.environment,

@@ -36,10 +36,11 @@ from publish_all.builders.manifest import (
 from publish_all.builders.run import build as run_build
 from publish_all.checks.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.commands.build import BuildOptions, build_project
+from publish_all.commands.coded import findings_of
 from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
-from publish_all.distributions.read import read_distribution
+from publish_all.distributions.read import DistributionError, read_distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.variants.variant import BuildVariant
@@ -54,7 +55,8 @@ class Gathered:
 
 
 def named_files(paths: Sequence[Path]) -> Gathered:
-    """The files that were named. Raises `UsageError` for one that does not exist.
+    """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
+    that are no distributions.
 
     Attestations, which `dist/*` names too, go along with the files that they are for.
     """
@@ -63,7 +65,19 @@ def named_files(paths: Sequence[Path]) -> Gathered:
             msg = f"there is no file {path}"
             raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
     files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX]
-    return Gathered(distributions=tuple(read_distribution(path) for path in files))
+    found: list[Distribution] = []
+    broken: list[DistributionError] = []
+    for path in files:
+        try:
+            found.append(read_distribution(path))
+        except DistributionError as error:
+            broken.append(error)
+    if len(broken) > 1:
+        msg = f"{len(broken)} of {len(files)} files can't be read as wheels and sdists"
+        raise DistributionError(msg, findings=[finding for each in broken for finding in findings_of(each)])
+    if broken:
+        raise broken[0]
+    return Gathered(distributions=tuple(found))
 
 
 def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> Gathered:
