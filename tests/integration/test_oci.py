@@ -203,6 +203,22 @@ def test_a_password_opens_a_plain_registry(
     assert [(row["version"], row["file"]) for row in shown] == [("1!2.0+cu126.1", wheel.name)]
 
 
+@pytest.mark.parametrize(
+    "base", ['[project]\nname = "kindling"\nversion = "1.0"\n', ""], ids=["named", "nameless"]
+)
+def test_list_asks_for_what_the_project_publishes_and_no_more(
+    base: str, publish_all: Host, open_registry: Registry, tmp_path: Path
+) -> None:
+    (tmp_path / "lite.toml").write_text('[project]\nname = "kindling-lite"\nversion = "1.0"\n')
+    (tmp_path / "pyproject.toml").write_text(
+        f'{base}[tool.publish-all.variants.lite]\npyproject = "lite.toml"\n'
+    )
+    done = publish_all("list", cwd=tmp_path, environment=at(open_registry), check=True)
+    noted = [line for line in done.stderr.splitlines() if "no versions there" in line]
+    assert len(noted) == 1
+    assert "kindling-lite" in noted[0]
+
+
 def test_other_bytes_are_a_conflict(publish_all: Host, open_registry: Registry, tmp_path: Path) -> None:
     environment = at(open_registry)
     wheel = make_wheel(tmp_path, "kindling", "1.0")

@@ -65,7 +65,7 @@ def _projects(
         return tuple(_name(each) for each in options.names)
     if config is not None:
         # Names do not depend on the version, which may take a build backend to tell.
-        variants = resolve_variants(config, version="0", base=True)
+        variants = resolve_variants(config, version="0")
         return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
     try:
         return reader.projects(repository.login(None, Purpose.READ))
