@@ -194,6 +194,20 @@ def test_a_hand_made_publish_yml_that_is_understood_is_replaced(project):
     assert (change.name, change.before) == (".github/workflows/publish.yml", HAND_MADE)
 
 
+def test_tests_of_a_hand_made_workflow_are_not_left_out_in_silence(project):
+    tested = HAND_MADE.replace("      - run: twine", "      - run: poetry run pytest\n      - run: twine")
+    project.add(".github/workflows/publish.yml", tested)
+    plan = project.planned()
+    assert plan.changes[1].name == ".github/workflows/publish.yml"
+    (note,) = plan.notes
+    assert note.startswith(
+        "publish.yml:5: `poetry run pytest` is run there, and not before what is written here"
+    )
+    assert "--test" in note
+    assert project.planned(tests=("uvx hatch test",)).notes == ()
+    assert project.planned(services=()).notes == ()
+
+
 @pytest.mark.parametrize(
     "more", ["      - run: ./announce.sh\n", "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n"]
 )

@@ -31,6 +31,7 @@ from publish_all.commands.scaffold.github import github_workflow, is_ours
 from publish_all.commands.scaffold.gitlab import gitlab_pipeline
 from publish_all.commands.scaffold.next_steps import Form, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
+from publish_all.commands.scaffold.testing import is_tested
 from publish_all.commands.scaffold.version_found import choose, suggest_version
 from publish_all.config.addresses import url_problem
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
@@ -238,7 +239,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         return InitPlan(changes=(pyproject,), notes=(note,) if answers.services else ())
     changes: list[Change] = [pyproject]
     forms: list[Form] = []
-    notes: list[str] = []
+    notes = list(_gates_left_out(answers, found)) if answers.services else []
     for service in answers.services:
         change, workflow, told = _ci_change(service, pipeline, found)
         changes.append(change)
@@ -251,6 +252,16 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             new=answers.new_projects,
         )
     return InitPlan(changes=tuple(changes), notes=tuple(notes), forms=tuple(forms))
+
+
+def _gates_left_out(answers: Answers, found: Found) -> Iterator[str]:
+    """Notes on what tests or lints in a workflow that publishes, and in none that is written here."""
+    for gate in found.migration.gates:
+        if not is_tested(gate.tool, answers.tests):
+            yield (
+                f"{gate.where}: `{gate.command}` is run there, and not before what is written here publishes: "
+                "state it with --test, as a command that needs nothing installed but uv"
+            )
 
 
 def _pyproject_change(answers: Answers, found: Found) -> Change:

@@ -159,6 +159,15 @@ def test_jobs_that_only_test_are_nobody_s_business(read):
     assert not made.whole
 
 
+def test_finds_what_tests_and_lints_in_every_job(read):
+    more = "  lint:\n    steps:\n      - run: |\n          pip install mypy\n          mypy .\n"
+    made = read("python -m pytest -q\n" + LOOP, more=more)
+    assert [(each.tool, each.command, each.where) for each in made.gates] == [
+        ("pytest", "python -m pytest -q", "ci.yml:7"),
+        ("mypy", "mypy .", "ci.yml:24"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("command", "shown"),
     [

@@ -19,6 +19,7 @@ from publish_all._values import dataclass
 from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger, with_unique_names
 from publish_all.commands.scaffold.shell import ENTER, LEAVE, Command, commands_of
 from publish_all.commands.scaffold.shown import shown
+from publish_all.commands.scaffold.testing import Gate, tool_of
 from publish_all.commands.scaffold.uploads import Upload, upload_of, upload_of_action, url_in_config
 from publish_all.config.model import empty
 from publish_all.config.workflows import Job, Step, Workflow
@@ -106,7 +107,7 @@ class HandMade:
     """What one workflow comes to. `notes` say what was not understood, with file and line.
 
     `builds_base` tells that it also builds the project as it is; `whole` that all of its jobs build or
-    publish; `publishes` that it uploads at all.
+    publish; `publishes` that it uploads at all. `gates` are the commands that test or lint in it.
     """
 
     variants: tuple[NewVariant, ...] = ()
@@ -116,6 +117,7 @@ class HandMade:
     uploads: tuple[Upload, ...] = ()
     repositories: tuple[NewRepository, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -169,11 +171,13 @@ class Reader:
         self._builds: dict[tuple[str, str | None], _Build] = {}
         self._uploads: dict[Upload, None] = {}
         self._urls: dict[str, str] = {}
+        self._gates: dict[Gate, None] = {}
         self._notes: dict[str, None] = {}
 
     def read(self) -> HandMade:
         for job in self._workflow.jobs:
             self._read_job(job)
+            self._find_gates(job)
         variants, layout = self._variants()
         return HandMade(
             variants=variants,
@@ -186,6 +190,7 @@ class Reader:
                 for name, url in self._urls.items()
             ),
             triggers=tuple(_triggers(self._workflow)),
+            gates=tuple(self._gates),
             notes=tuple(self._notes),
         )
 
@@ -200,6 +205,16 @@ class Reader:
             stage = _Stage()
             for step in job.steps:
                 self._read_step(step, job, combination, stage)
+
+    def _find_gates(self, job: Job) -> None:
+        """What tests or lints, in whichever job: the one that publishes may need it."""
+        for step in job.steps:
+            script = _substituted(step.run or "", {})
+            for command in commands_of(script, variables={}):
+                tool = tool_of(_bare(command.words))
+                if tool is not None:
+                    where = f"{self._workflow.path.name}:{step.run_line + command.line - 1}"
+                    self._gates[Gate(tool=tool, command=shown(command.text), where=where)] = None
 
     def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], stage: _Stage) -> None:
         known = {f"matrix.{key}": value for key, value in combination.items()}

@@ -11,6 +11,7 @@ from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Tri
 from publish_all.commands.scaffold.github import is_ours
 from publish_all.commands.scaffold.hand_made import HandMade, read_hand_made
 from publish_all.commands.scaffold.shown import shown
+from publish_all.commands.scaffold.testing import Gate
 from publish_all.commands.scaffold.uploads import Upload
 from publish_all.config.addresses import host_of, url_problem
 from publish_all.config.builtin import BUILT_IN, canonical, normalized
@@ -26,7 +27,7 @@ class Migration:
     """What all hand-made workflows come to together.
 
     `workflows` are the files that it comes from; `replaceable` those of them that do nothing else than
-    what our workflow does instead.
+    what our workflow does instead. `gates` are the commands in them that test or lint.
     """
 
     workflows: tuple[Path, ...] = ()
@@ -37,6 +38,7 @@ class Migration:
     destinations: tuple[str, ...] = ()
     repositories: tuple[NewRepository, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -79,6 +81,7 @@ def _merged(
         destinations=names,
         repositories=repositories,
         triggers=tuple(dict.fromkeys(trigger for _, each in made for trigger in each.triggers)),
+        gates=tuple(gate for _, each in made for gate in each.gates),
         notes=(*notes, *_told(made), *told),
     )
 

@@ -2,11 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from publish_all._values import dataclass
 from publish_all.version.static import table
+
+_TOOLS = frozenset(
+    {
+        "black",
+        "coverage",
+        "flake8",
+        "isort",
+        "mypy",
+        "nox",
+        "pre-commit",
+        "pylint",
+        "pyright",
+        "pytest",
+        "ruff",
+        "tox",
+        "unittest",
+    }
+)
+_TASK = re.compile(r"(^|[-_:])(tests?|lint|check|cov|coverage)\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """A command of a workflow that stops it where tests or lint fail, and the file and line that it stands in."""
+
+    tool: str
+    command: str
+    where: str
+
+
+def tool_of(words: Sequence[str]) -> str | None:
+    """What a command tests or lints with: `pytest`, `make test`; None if it does neither."""
+    match words:
+        case ("hatch", "test", *_):
+            return "pytest"
+        case ("hatch", "fmt", *_):
+            return "ruff"
+        case (("hatch" | "pdm"), "run", task, *_) | (("make" | "just"), task, *_) if _TASK.search(task):
+            return " ".join([*words[: words.index(task)], task])
+        case (tool, *_) if tool in _TOOLS:
+            return tool
+    return None
+
+
+def is_tested(tool: str, tests: Sequence[str]) -> bool:
+    """Whether these commands, as far as can be seen, do what the tool does. nox and tox may do anything."""
+    text = " ".join(tests)
+    words = set(text.split())
+    runs_pytest = tool in {"coverage", "pytest", "unittest"} and ("pytest" in words or "hatch test" in text)
+    return runs_pytest or tool in text or bool(words & {"nox", "tox"})
 
 
 def commands_of(root: Path, pyproject: Mapping[str, Any]) -> tuple[str, ...]:
