@@ -313,6 +313,7 @@ def test_exec_ends_with_the_code_of_its_command(
         [program(), "exec", "--repository-url", folder, "--", *words], cwd=tmp_path, environment=environment
     )
     assert done.returncode == code, done
+    assert ("[PA102 not-possible-as-asked]" in done.stderr) == (code == 125)
 
 
 def test_exec_lets_nobody_else_in(tmp_path: Path, environment: dict[str, str]) -> None:

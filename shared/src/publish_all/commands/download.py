@@ -76,13 +76,22 @@ def download(options: DownloadOptions, *, listener: Listener = ignore) -> tuple[
             step="fetch", detail=f"{repository.name}: {len(wanted)} {'file' if len(wanted) == 1 else 'files'}"
         )
     )
+    _make(options.destination)
     try:
-        options.destination.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=options.destination, prefix=".publish-all-") as folder:
             return _fetch(repository, wanted, options.destination, Path(folder))
     except OSError as error:
         msg = f"{error.filename or options.destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or error
+        msg = f"{folder} can't be written to: {why}"
+        raise UsageError(msg, hint="Name another folder with --dest.") from error
 
 
 def _fetch(

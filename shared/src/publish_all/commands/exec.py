@@ -12,7 +12,7 @@ from publish_all._process import attached
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.commands.index import IndexOptions, ensure_installed, open_index
-from publish_all.errors import PublishAllError, UsageError
+from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
 
 HOST = "127.0.0.1"
@@ -65,7 +65,7 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
                 return run(options.command, cwd=options.cwd, environment=child)
             except OSError as error:
                 msg = f"{options.command[0]} can't be started: {error.strerror or error}"
-                raise PublishAllError(msg) from error
+                raise UsageError(msg, hint="See whether it is installed, and on PATH.") from error
 
 
 def usual_index(environment: Mapping[str, str]) -> str:
