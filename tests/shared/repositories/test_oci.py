@@ -444,6 +444,7 @@ def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path
     outcome = repository.commit(release)
     assert outcome.complete
     assert outcome.findings[0].code == "PA630"
+    assert outcome.findings[0].message.endswith("is pushed to github, for `finalize` to list")
     assert fake_registry.tags == {}
     assert repository.verify(release).possible is False
     assert repository.install_command(release) is None

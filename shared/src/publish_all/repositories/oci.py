@@ -277,7 +277,7 @@ class OciRepository:
         except HttpError as error:
             return ReleaseOutcome(complete=False, findings=_http_findings(error), retryable=error.retryable)
         finding = known.LEFT_TO_FINALIZE.found(
-            f"{release} is pushed to {self.name}, and not listed yet",
+            f"{release} is pushed to {self.name}, for `finalize` to list",
             where=str(self._receipt.path),
             hint=f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`",
         )
