@@ -107,6 +107,7 @@ def test_a_matrix_made_by_an_expression_is_unknown():
     [
         ("jobs: [\n", "ci.yml:2: is not YAML"),
         ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not YAML"),
+        ("[" * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
         ("- a\n", "it has no jobs"),
         ("name: x\n", "it has no jobs"),
         ("", "it has no jobs"),

@@ -164,6 +164,9 @@ def _load(text: str, path: Path) -> Any:
         what = getattr(error, "problem", None) or type(error).__name__
         msg = f"{where}: is not YAML: {what}"
         raise ConfigurationError(msg) from error
+    except RecursionError as error:
+        msg = f"{path}: is not YAML that can be read: it is nested too deep"
+        raise ConfigurationError(msg) from error
     except ValueError as error:  # what only looks like a number or a date
         msg = f"{path}: is not YAML: {error}"
         raise ConfigurationError(msg) from error
