@@ -32,6 +32,12 @@ def jobs(step: str, **stated: str):
         "python -m twine upload dist/*",
         "uv publish",
         'uvx --from "publish-all[cli]" publish-all publish --no-build',
+        "publish-all -C python publish -r pypi",
+        "publish-all --directory=python -n publish",
+        "poetry -C python publish --build",
+        "poetry --no-interaction publish-all",
+        "hatch -e release publish",
+        "uv --directory python publish",
     ],
 )
 def test_jobs_that_publish(command):
@@ -41,7 +47,15 @@ def test_jobs_that_publish(command):
 
 @pytest.mark.parametrize(
     "command",
-    ["publish-all check", "poetry publish-all doctor", "pytest", "echo published", "'# publish-all publish'"],
+    [
+        "publish-all check",
+        "publish-all -C python check",
+        "poetry publish-all doctor",
+        "poetry run publish",
+        "pytest",
+        "echo published",
+        "'# publish-all publish'",
+    ],
 )
 def test_jobs_that_do_not(command):
     assert jobs(f"run: {command}") == []
@@ -53,6 +67,10 @@ def test_jobs_that_do_not(command):
         ("run: publish-all publish", None),
         ("run: publish-all publish -r testpypi -r corp", ("testpypi", "corp")),
         ("run: hatch publish -r main", ("pypi",)),
+        ("run: publish-all -C python publish -r corp", ("corp",)),
+        ("run: pip install -r requirements.txt && publish-all publish", None),
+        ("run: publish-all publish -r ${{ inputs.live && 'pypi' || 'x' }} -r corp", ("corp",)),
+        ('run: "pip install -r requirements.txt\\nuv publish"', None),
         ("run: twine upload --repository=testpypi dist/*", ("testpypi",)),
         ("run: publish-all publish -r '${{ inputs.repository }}'", None),
         ("uses: pypa/gh-action-pypi-publish@release/v1", ("pypi",)),
@@ -73,6 +91,8 @@ def test_where_a_job_publishes_to(step, repositories):
     ("step", "has_token"),
     [
         ("run: publish-all publish", False),
+        ("run: mkdir -p dist && publish-all publish", False),
+        ("run: twine upload -u x -p y dist/*", True),
         ("{run: publish-all publish, env: {PUBLISH_ALL_PYPI_TOKEN: '${{ secrets.T }}'}}", True),
         (
             "{run: publish-all publish, env: {PUBLISH_ALL_PYPI_TOKEN: \"${{ inputs.t && secrets.T || '' }}\"}}",

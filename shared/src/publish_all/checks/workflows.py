@@ -19,13 +19,18 @@ from publish_all.findings import Finding, Severity
 from publish_all.repositories.oci_diagnoses import PACKAGES_PERMISSION
 from publish_all.version.diagnoses import SHALLOW_CLONE
 
+# Options stand before the name of a command too, with a value or without: `publish-all -C python publish`.
+_OPTIONS = r"(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s+[^\s-]\S*)?)*\s+"
 _PUBLISHES = re.compile(
-    r"\b(?:publish-all\s+publish|poetry\s+publish(?:-all)?|hatch\s+publish|twine\s+upload|uv\s+publish|pdm\s+publish)"
+    rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}publish|poetry{_OPTIONS}publish(?:-all)?|twine{_OPTIONS}upload)"
     r"(?![\w-])(?!\s+(?:build|check|config|doctor|explain|init|list|login|repositories|serve|variants|version)\b)"
 )
 _BUILDS = re.compile(
-    r"\b(?:publish-all\s+build|poetry\s+build(?:-all)?|hatch\s+build|-m\s+build|uv\s+build|pdm\s+build)\b"
+    rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}build|poetry{_OPTIONS}build(?:-all)?)\b|\s-m\s+build\b"
 )
+_OWN = re.compile(rf"publish-all{_OPTIONS}publish|poetry{_OPTIONS}publish-all")
+# Not within `${{ … }}`, where && is an operator.
+_BETWEEN = re.compile(r"\n|(?:&&|;)(?![^\n{]*\}\})")
 _NAMED = re.compile(r"(?:\s-r|--repository)[=\s]+['\"]?([A-Za-z0-9_.-]+)")
 _ACTION = "pypa/gh-action-pypi-publish"
 _TOKENS = re.compile(r"_(?:TOKEN|PASSWORD|AUTH)(?:_FOR_\w+)?$")
@@ -112,8 +117,7 @@ def _publishes(step: Step) -> bool:
 def _builds(step: Step) -> bool:
     """publish-all and `poetry publish-all` build what they publish, unless they are told not to."""
     text = _commands(step)
-    own = re.search(r"publish-all\s+publish|poetry\s+publish-all", text) is not None
-    return (own and "--no-build" not in text) or _BUILDS.search(text) is not None
+    return (_OWN.search(text) is not None and "--no-build" not in text) or _BUILDS.search(text) is not None
 
 
 def _commands(step: Step) -> str:
@@ -122,17 +126,22 @@ def _commands(step: Step) -> str:
     return re.sub(r"\\\n\s*", " ", "\n".join(lines))
 
 
+def _uploads(step: Step) -> str:
+    """Of these, the commands that publish: `-r` and `-p` are other things to pip and mkdir."""
+    return "\n".join(each for each in _BETWEEN.split(_commands(step)) if _PUBLISHES.search(each))
+
+
 def _named(step: Step) -> Iterator[str]:
     if step.action == _ACTION:
         url = step.inputs.get("repository-url") or step.inputs.get("repository_url") or ""
         if not url or "pypi.org" in url:
             yield "testpypi" if "test.pypi.org" in url else "pypi"
         return
-    yield from (canonical(name) for name in _NAMED.findall(_commands(step)))
+    yield from (canonical(name) for name in _NAMED.findall(_uploads(step)))
 
 
 def _has_token(step: Step, job: Job, workflow: Workflow) -> bool:
-    if step.inputs.get("password") or re.search(r"--(?:password|token)\b|\s-p\s", _commands(step)):
+    if step.inputs.get("password") or re.search(r"--(?:password|token)\b|\s-p\s", _uploads(step)):
         return True
     variables: Mapping[str, str] = {**workflow.env, **job.env, **step.env}
     return any(

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 
 from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
 
+from publish_all.checks.workflows import publish_jobs
 from publish_all.commands.scaffold.actions import ACTIONS
 from publish_all.commands.scaffold.choices import Pipeline, Trigger
 from publish_all.commands.scaffold.github import EVERYTHING, github_workflow
@@ -167,3 +168,10 @@ def test_any_name_of_a_repository_will_do(name):
     workflow = replace(PIPELINE, publish_to=(name,), rehearse=False)
     assert not list(validator("github-workflows").iter_errors(loaded(github_workflow(workflow))))
     assert f"publish -r {name} " in commands_of(parsed(workflow).jobs[-1])[0]
+
+
+@pytest.mark.parametrize("pipeline", [each for _, each in pipelines()][::7])
+def test_doctor_finds_a_job_for_each_destination(pipeline):
+    found = [job for job in publish_jobs(parsed(pipeline)) if not job.has_token]
+    trusted = {each for each in pipeline.publish_to if each in ("pypi", "testpypi")}
+    assert trusted <= {name for job in found for name in job.repositories or ()}
