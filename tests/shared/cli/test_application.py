@@ -169,6 +169,13 @@ def test_tells_of_every_file_that_is_no_distribution(project: Path) -> None:
     assert "2 of 3 files" in ended.err
 
 
+def test_builds_nothing_to_check_for_a_repository_that_nobody_knows(project: Path) -> None:
+    ended = run(project, "check", "-r", "shelv")
+    assert ended.code == 2
+    assert "shelf" in ended.err
+    assert "built" not in ended.err
+
+
 def test_counts_the_files_that_it_checks(project: Path) -> None:
     run(project, "build")
     whole = next((project / "dist").glob("demo_lite*.whl"))

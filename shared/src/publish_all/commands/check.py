@@ -79,17 +79,18 @@ class CheckResult:
 def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     """Check without a network. Raises `PublishAllError` when there is nothing that could be checked."""
     config = project_of_files(options.directory, optional=bool(options.files))
+    known = known_repositories(
+        config,
+        environment=options.around.environment,
+        home=options.around.home,
+        folders=options.around.places(),
+    )
+    names = options.repositories or (config.publish_to if config is not None else ())
+    # Before the build: it may take long, and a name that nobody knows is told at once.
+    to = {name: capabilities_of(known.get(name)) for name in names}
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
         gathered = _gather(config, options, Path(folder), listener)
         listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
-        known = known_repositories(
-            config,
-            environment=options.around.environment,
-            home=options.around.home,
-            folders=options.around.places(),
-        )
-        names = options.repositories or (config.publish_to if config is not None else ())
-        to = {name: capabilities_of(known.get(name)) for name in names}
         result = run_checks(gathered.distributions, _audiences(config, to, gathered.variants))
         together = (*result.together, *_compared(gathered, options, listener))
         result = replace(result, together=together)
