@@ -73,6 +73,15 @@ def test_help_takes_the_name_of_a_command(typed):
     assert typed("help", "build").out == typed("build", "--help").out
 
 
+@pytest.mark.parametrize(
+    "name", ["publish", "doctor", "serve", "exec", "check", "list", "download", "finalize"]
+)
+def test_says_whether_a_command_goes_with_several_repositories(name):
+    (option,) = [each for each in load(name).options if each.name == "repository"]
+    one = name in {"list", "download", "finalize"}
+    assert ("may be given several times" in option.description) is not one
+
+
 def test_doctor_and_finalize_tell_the_exit_codes_of_a_publish_that_they_can_end_with():
     of_publish = set(load("publish").exit_codes)
     assert set(load("doctor").exit_codes) == of_publish - {5}  # it uploads nothing

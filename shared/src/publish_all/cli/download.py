@@ -24,7 +24,7 @@ class DownloadCommand(ConnectingCommand):
         argument("requirements", "What to fetch, as NAME or NAME==VERSION.", multiple=True)
     ]
     options: ClassVar[list[Option]] = [
-        *repository_options("Fetch from"),
+        *repository_options("Fetch from", several=False),
         option("dest", "d", "The folder to write to.", flag=False, default="."),
         option("pre", None, "Take pre-releases, too.", flag=True),
         format_option(),

@@ -24,7 +24,7 @@ class FinalizeCommand(ConnectingCommand):
     arguments: ClassVar[list[Argument]] = [
         argument("receipts", "The files that `publish --receipt` wrote.", multiple=True)
     ]
-    options: ClassVar[list[Option]] = [*repository_options("Finalize in"), format_option()]
+    options: ClassVar[list[Option]] = [*repository_options("Finalize in", several=False), format_option()]
     help = """\
 Writes the index of each release once, with the files of all receipts. Running it again does no harm.
 

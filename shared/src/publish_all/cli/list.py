@@ -30,7 +30,7 @@ class ListCommand(ConnectingCommand):
             multiple=True,
         )
     ]
-    options: ClassVar[list[Option]] = [*repository_options("Look into"), format_option()]
+    options: ClassVar[list[Option]] = [*repository_options("Look into", several=False), format_option()]
     help = """\
 Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
 repository that they are linked to. The repository is github unless another one is named.

@@ -32,11 +32,11 @@ def allow_missing_option() -> Option:
     )
 
 
-def repository_options(verb: str = "Publish to") -> list[Option]:
-    """`verb` says what is done with the repository."""
-    several = " (may be given several times)" if verb == "Publish to" else ""
+def repository_options(verb: str = "Publish to", *, several: bool = True) -> list[Option]:
+    """`verb` says what is done with the repository, `several` whether there may be more than one."""
+    more = " (may be given several times)" if several else ""
     return [
-        option("repository", "r", f"{verb} this repository{several}.", flag=False, multiple=True),
+        option("repository", "r", f"{verb} this repository{more}.", flag=False, multiple=True),
         option("repository-url", None, f"{verb} this URL.", flag=False),
         option("username", "u", "The user name for the repository.", flag=False),
         option(
