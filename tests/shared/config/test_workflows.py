@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.config.workflows import parse_workflow, read_workflows, repository_root
+from publish_all.config.workflows import parse_workflow, read_workflow, read_workflows, repository_root
 from publish_all.errors import ConfigurationError
 
 PATH = Path(".github/workflows/ci.yml")
@@ -100,6 +100,15 @@ jobs:
 def test_a_matrix_made_by_an_expression_is_unknown():
     workflow = parse("jobs:\n  a: {strategy: {matrix: '${{ fromJSON(needs.x.outputs.m) }}'}}\n  b: {}\n")
     assert [each.matrix for each in workflow.jobs] == [None, ({},)]
+
+
+def test_says_what_keeps_a_file_from_being_read(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"ci\.yml: can't be read: No such file") as caught:
+        read_workflow(tmp_path / "ci.yml")
+    assert "a workflow of GitHub Actions" in caught.value.hint
+    (tmp_path / "ci.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="it is not UTF-8"):
+        read_workflow(tmp_path / "ci.yml")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from publish_all.config.model import empty
 from publish_all.errors import ConfigurationError
 
 FOLDER = PurePosixPath(".github/workflows")
+_HINT = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,8 +127,9 @@ def read_workflow(path: Path) -> Workflow:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: can't be read ({type(error).__name__})"
-        raise ConfigurationError(msg) from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        msg = f"{path}: can't be read: {why}"
+        raise ConfigurationError(msg, hint=_HINT) from error
     return parse_workflow(text, path)
 
 
@@ -136,7 +138,7 @@ def parse_workflow(text: str, path: Path) -> Workflow:
     values = _load(text, path)
     if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
         msg = f"{path}: is no workflow of GitHub Actions: it has no jobs"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(msg, hint=_HINT)
     jobs = values["jobs"]
     return Workflow(
         path=path,
@@ -163,13 +165,13 @@ def _load(text: str, path: Path) -> Any:
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
         what = getattr(error, "problem", None) or type(error).__name__
         msg = f"{where}: is not YAML: {what}"
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(msg, hint=_HINT) from error
     except RecursionError as error:
         msg = f"{path}: is not YAML that can be read: it is nested too deep"
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(msg, hint=_HINT) from error
     except ValueError as error:  # what only looks like a number or a date
         msg = f"{path}: is not YAML: {error}"
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(msg, hint=_HINT) from error
 
 
 def _job(key: str, values: dict[str, Any], line: int) -> Job:
