@@ -258,6 +258,31 @@ def test_ranges_come_from_the_source_or_from_disk(make: Make, source: FakeSource
     assert get(app, address(source), headers=other).status == 200
 
 
+def test_a_range_behind_the_end_is_answered_alike_from_the_source_and_from_disk(
+    make: Make, source: FakeSource
+) -> None:
+    app = make(source).app
+    answers = []
+    for _ in range(2):
+        got = get(app, address(source), headers={"Range": "bytes=2500-"})
+        kept = ("content-range", "content-length", "content-type", "cache-control")
+        answers.append((got.status, got.body, [got.headers.get(name) for name in kept]))
+        assert get(app, address(source)).status == 200
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 416
+    assert answers[0][2] == ["bytes */2500", str(len(answers[0][1])), "text/plain; charset=utf-8", None]
+
+
+def test_several_ranges_are_answered_with_the_whole_wherever_it_comes_from(
+    make: Make, source: FakeSource
+) -> None:
+    app, content = make(source).app, source.files["kindling-synapse"][WHEEL]
+    for _ in range(2):
+        got = get(app, address(source), headers={"Range": "bytes=0-1,3-4"})
+        assert (got.status, got.body) == (200, content)
+    assert [asked for _, asked in source.opened] == [None]
+
+
 def test_a_file_that_is_not_what_it_should_be_is_never_whole(make: Make, source: FakeSource) -> None:
     file = re.sub(r"[0-9a-f]{64}-", "0" * 64 + "-", address(source))
     got = get(make(source).app, file)

@@ -63,14 +63,26 @@ class NotSatisfiableError(ValueError):
     """The range lies behind the end of the file."""
 
 
+def one_range(header: str | None) -> str | None:
+    """A Range header that asks for one part of a file, which any source may be asked for; None for all others.
+
+    Of several ranges a source would make one body, which it alone can say the parts of.
+    """
+    found = _RANGE.fullmatch(header.strip()) if header is not None else None
+    if found is None or not (found[1] or found[2]):
+        return None
+    return None if found[1] and found[2] and int(found[2]) < int(found[1]) else found[0]
+
+
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """First and last byte (inclusive) of the range that is asked for; None for the whole file.
 
     More than one range, and what is none at all, is answered with the whole, as RFC 9110 14.2 allows.
     Raises `NotSatisfiableError`.
     """
-    found = _RANGE.fullmatch(header.strip()) if header is not None else None
-    if found is None or not (found[1] or found[2]):
+    asked = one_range(header)
+    found = _RANGE.fullmatch(asked) if asked is not None else None
+    if found is None:
         return None
     if not found[1]:
         length = min(int(found[2]), size)
@@ -78,8 +90,6 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     else:
         first = int(found[1])
         last = min(int(found[2]), size - 1) if found[2] else size - 1
-        if found[2] and int(found[2]) < first:
-            return None
     if first >= size or first > last:
         raise NotSatisfiableError
     return first, last

@@ -25,7 +25,7 @@ from publish_all.index.access import REALM, Gate, visitor_of
 from publish_all.index.answers import Answer, PageAnswer, Said, release_of
 from publish_all.index.fallback import Where
 from publish_all.index.limits import Patience
-from publish_all.index.negotiation import Form, NotSatisfiableError, byte_range, form_of, same_etag
+from publish_all.index.negotiation import Form, NotSatisfiableError, byte_range, form_of, one_range, same_etag
 from publish_all.index.responses import BodyResponse
 from publish_all.index.service import IndexService
 from publish_all.index.source import Visitor
@@ -118,7 +118,7 @@ class _Server:
             return _plain(404, "There is no such file.")
         etag = f'"{named.sha256}"'
         visitor = self._visitor(request)
-        asked = request.headers.get("range")
+        asked = one_range(request.headers.get("range"))
         if asked is not None and request.headers.get("if-range", etag) != etag:
             asked = None
         found = await self._service.file(
@@ -213,18 +213,27 @@ def _page(request: Request, answer: Answer) -> Response:
 async def _body(body: Body, asked: str | None, headers: Mapping[str, str]) -> Response:
     """The bytes that are asked for, of what a source sends or of a file on disk."""
     stated = {"Content-Range": body.content_range} if body.content_range and body.status != 200 else {}
+    if body.status == 416:
+        # What a source says about that is its own, and so is how long it is.
+        await body.close()
+        return _not_satisfiable(body.content_range)
     if body.file is None or body.size is None:
         return BodyResponse(body, status=body.status, headers={**headers, **stated}, length=body.size)
     try:
         found = byte_range(asked, body.size)
     except NotSatisfiableError:
         await body.close()
-        return _plain(416, "The file ends before that.", {"Content-Range": f"bytes */{body.size}"})
+        return _not_satisfiable(f"bytes */{body.size}")
     if found is None:
         return BodyResponse(body, status=200, headers=headers, length=body.size)
     first, last = found
     stated = {"Content-Range": f"bytes {first}-{last}/{body.size}"}
     return BodyResponse(body, status=206, headers={**headers, **stated}, first=first, length=last - first + 1)
+
+
+def _not_satisfiable(content_range: str | None) -> Response:
+    headers = {"Content-Range": content_range} if content_range else {}
+    return _plain(416, "The file ends before that.", headers)
 
 
 def _refusal(refusal: Said) -> Response:

@@ -88,6 +88,10 @@ class FakeSource:
                 sent, status = content[first:], 206
                 headers = {"Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}"}
             headers["Content-Length"] = str(len(sent))
+            if byte_range is not None and not sent:
+                # As docker-registry does: the length of the file, and none of its bytes.
+                status = 416
+                headers = {"Content-Range": f"bytes */{len(content)}", "Content-Length": str(len(content))}
             pieces = (sent[start : start + 1000] for start in range(0, len(sent), 1000))
             reply = Reply(status=status, reason="", url="https://registry.test/", headers=headers)
             yield Download(reply=reply, chunks=iter(pieces))
