@@ -316,6 +316,26 @@ def test_exec_ends_with_the_code_of_its_command(
     assert ("[PA102 not-possible-as-asked]" in done.stderr) == (code == 125)
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_exec_tells_what_the_index_refused_where_the_command_fails(
+    code: int, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = static_index(tmp_path / "index")
+    script = (
+        "import base64, os, urllib.error, urllib.request as r\n"
+        "head, _, host = os.environ['PIP_INDEX_URL'].removeprefix('http://').partition('@')\n"
+        "login = 'Basic ' + base64.b64encode(head.encode()).decode()\n"
+        "for _ in range(2):\n"
+        "    try: r.urlopen(r.Request(f'http://{host}kindling-none/', headers={'Authorization': login}))\n"
+        "    except urllib.error.HTTPError as error: print(error.code)\n"
+        f"raise SystemExit({code})\n"
+    )
+    words = ["--private", "kindling-*", "--", installed("dev", "python"), "-c", script]
+    done = run([program(), "exec", "--repository-url", folder, *words], cwd=tmp_path, environment=environment)
+    assert (done.returncode, done.stdout) == (code, "404\n404\n"), done
+    assert done.stderr.count("has no kindling-none. It is a private name") == (1 if code else 0)
+
+
 def test_exec_lets_nobody_else_in(tmp_path: Path, environment: dict[str, str]) -> None:
     folder = static_index(tmp_path / "index", wheel(tmp_path / "files", "kindling-synapse", "0.2.0"))
     script = (

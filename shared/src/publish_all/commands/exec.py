@@ -62,10 +62,15 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
         with running(index.app, bound, stop=index.stop):
             try:
                 child = child_environment(environment, url, HOST)
-                return run(options.command, cwd=options.cwd, environment=child)
+                code = run(options.command, cwd=options.cwd, environment=child)
             except OSError as error:
                 msg = f"{options.command[0]} can't be started: {error.strerror or error}"
                 raise UsageError(msg, hint="See whether it is installed, and on PATH.") from error
+        if code:
+            # pip and uv show the status of an answer at most, and none of its words.
+            for each in index.refusals():
+                listener(Note(message=each))
+        return code
 
 
 def usual_index(environment: Mapping[str, str]) -> str:

@@ -68,12 +68,14 @@ class IndexOptions:
 class Index:
     """The application, and what it serves in words: `names` of the repositories, `private` patterns.
 
-    `greet` is to be called when the server begins, `stop` when it ends.
+    `greet` is to be called when the server begins, `stop` when it ends; `refusals` gives why clients
+    did not get what they asked for.
     """
 
     app: ASGIApp
     greet: Callable[[], None]
     stop: Callable[[], None]
+    refusals: Callable[[], tuple[str, ...]]
     names: tuple[str, ...]
     private: tuple[str, ...]
     fallback: str | None
@@ -123,6 +125,7 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
             app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
             greet=service.greet,
             stop=service.stop,
+            refusals=lambda: service.refusals,
             names=tuple(each.name for each in chosen),
             private=routing.private,
             fallback=routing.fallback.url if routing.fallback is not None else None,

@@ -34,6 +34,7 @@ PERMITTED = 60.0
 """Seconds for which a visitor who was allowed to read at a place is not asked about again."""
 
 _PERMISSIONS_KEPT = 10_000
+_REFUSALS_KEPT = 10
 
 T = TypeVar("T")
 
@@ -63,6 +64,12 @@ class IndexService:
         )
         self._transfers = Transfers(cache)
         self._permitted: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._refusals: dict[str, None] = {}
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why pages and files were not given, in words, each once: the first few. Clients show none of them."""
+        return tuple(self._refusals)
 
     @property
     def source_names(self) -> str:
@@ -72,9 +79,10 @@ class IndexService:
         """The page of a project: of the one place where its name is looked up."""
         ours = self.routing.where(project) is Where.SOURCES
         sources = self._sources if ours else self._fallback_sources()
-        return await self._answer(
+        answer = await self._answer(
             project, visitor if ours else None, lambda who: self._page(project, sources, who)
         )
+        return self._noted(answer) if isinstance(answer, Said) else answer
 
     async def root(self, visitor: Visitor) -> Answer:
         """The list of projects, of those sources that tell."""
@@ -102,7 +110,7 @@ class IndexService:
                 return Said(status=404, reason=f"{source} lists no such file of {project}")
             return await self._open(content, byte_range, visitor)
         except SourceError as error:
-            return refusal_of((error,))
+            return self._noted(refusal_of((error,)))
         except OSError:
             return Said(status=404, reason=f"{source} has no longer this file of {project}")
 
@@ -129,6 +137,11 @@ class IndexService:
     async def blocking(self, function: Callable[[], T]) -> T:
         """Run something that waits for others, in a thread."""
         return await self._transfers.blocking(function)
+
+    def _noted(self, refusal: Said) -> Said:
+        if len(self._refusals) < _REFUSALS_KEPT:
+            self._refusals[refusal.reason] = None
+        return refusal
 
     async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], Answer]) -> Answer:
         async def load() -> Answer:
