@@ -168,6 +168,7 @@ def test_a_registry_that_fails_is_down(fake: FakeRegistry, cache: BlobCache) -> 
         with pytest.raises(SourceError) as caught:
             ask()
         assert caught.value.trouble is Trouble.DOWN
+        assert caught.value.message.startswith("github: ")
 
 
 def test_lists_a_thousand_versions_of_three_files_over_pages_of_tags(

@@ -321,7 +321,7 @@ def test_other_methods_are_refused(make: Make, source: FakeSource) -> None:
 def test_readiness_tells_which_source_is_not(make: Make, source: FakeSource) -> None:
     app = make(source).app
     assert (get(app, "/ready").status, get(app, "/health").status) == (200, 200)
-    down = FakeSource(name="down", trouble=SourceError("no answer", trouble=Trouble.DOWN))
+    down = FakeSource(name="down", trouble=SourceError("down: no answer", trouble=Trouble.DOWN))
     got = get(make(source, down).app, "/ready")
     assert (got.status, got.text) == (503, "fake: ready\ndown: no answer\n")
 

@@ -38,8 +38,8 @@ class ExecCommand(ConnectingCommand):
 Starts an index on a port of this machine which only the command can use, and runs the command with
 <c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. Private names come from the repositories
 only; if any are known (by <c1>--private</c1>, or as the project's own), all others come from PyPI, or from
-<c1>--fallback</c1>. The exit code is the command's; 125 if it could not be run. Where it fails, what the index had to refuse is
-told after it.
+<c1>--fallback</c1>. The exit code is the command's; 125 if it could not be run. Where it fails, what the index
+had to refuse is told after it.
 
 Examples:
   <c1>{command_full_name} -r github -- pip install kindling-synapse</c1>

@@ -194,7 +194,7 @@ class IndexService:
         for source, found in zip(self._sources, _each(self._sources, lambda each: each.ready()), strict=True):
             if isinstance(found, SourceError):
                 status = 503
-                lines.append(f"{source.name}: {found.message}")
+                lines.append(found.message)
             else:
                 lines.append(f"{source.name}: ready")
         return Said(status=status, reason="\n".join(lines))
