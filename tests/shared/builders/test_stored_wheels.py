@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
 import random
 import zipfile
@@ -24,7 +23,6 @@ from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
-from publish_all.builders.stitched_gzip import StitchedGzip
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
@@ -284,12 +282,3 @@ def test_an_sdist_that_cannot_take_from_the_store_is_the_backends_own(tmp_path: 
     plain = sdists(backend, root, tmp_path / "plain", None)
     for each in (NoSegments, WrongSegments):
         assert sdists(backend, root, tmp_path / each.__name__, each(root, step=None)) == plain
-
-
-def test_a_file_that_changes_on_its_way_into_an_sdist_is_an_error(tmp_path: Path) -> None:
-    path = write(tmp_path, {"data": b"a" * 5000}) / "data"
-    stitched = StitchedGzip(io.BytesIO(), mtime=0, store=MemberStore(tmp_path, step=None))
-    stitched.expect(str(path), 5000)
-    stitched.write(b"header")
-    with pytest.raises(BuildError, match="changed while"):
-        stitched.write(b"b" * 5000)

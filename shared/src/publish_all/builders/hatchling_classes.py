@@ -68,13 +68,13 @@ class Shipped:
             return False
         if ignore_vcs or not self._tree.in_git:
             return True
-        full = self._tree.root / path
+        # Asked for each file of each archive, for which Path objects are slow.
         if path in self._known:
-            return not full.is_symlink() or self._allows_meant(full)
+            full = f"{self._tree.root}/{path}"
+            return not os.path.islink(full) or self._allows_meant(Path(full))  # noqa: PTH114
         # hatchling follows links to folders, where git lists the link alone.
-        return any(str(each) in self._known for each in PurePosixPath(path).parents) and self._allows_meant(
-            full
-        )
+        listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
+        return listed and self._allows_meant(self._tree.root / path)
 
     def allows_forced(self, source: str, path: str) -> bool:
         """The same for a file below `source`, both absolute, which is included by force."""
@@ -97,8 +97,9 @@ class Shipped:
 
 
 def _composed(path: str) -> str:
+    path = path.replace(os.sep, "/")
     # macOS: git speaks of names in composed form, the file system need not.
-    return unicodedata.normalize("NFC", path.replace(os.sep, "/"))
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 def _below(path: Path, root: Path) -> str | None:

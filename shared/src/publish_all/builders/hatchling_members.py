@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tarfile import TarInfo
-from typing import IO, Any
+from typing import Any
 
 import hatchling.builders.sdist as hatchling_sdist
 import hatchling.builders.wheel as hatchling_wheel
@@ -25,7 +25,7 @@ from hatchling.builders.wheel import WheelArchive
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
-from publish_all.builders.stitched_gzip import StitchedGzip
+from publish_all.builders.stitched_gzip import StitchedGzip, StitchedTar
 
 # How many bytes hatchling hands to zlib at once.
 STEP = 16384
@@ -44,7 +44,7 @@ class StoredArchive(WheelArchive):
             return super().add_file(included_file)
         path = normalize_archive_path(included_file.distribution_path)
         info = zipfile.ZipInfo(path, self.time_tuple)
-        set_zip_info_mode(info, normalize_file_permissions(Path(included_file.path).stat().st_mode))
+        set_zip_info_mode(info, normalize_file_permissions(os.stat(included_file.path).st_mode))  # noqa: PTH116 - it is for each file
         append(self.zf, info, member, self.store.blocks(member))
         return path, f"sha256={format_file_hash(member.sha256)}", str(member.size)
 
@@ -79,14 +79,9 @@ class StoredSdistArchive(SdistArchive):
         own.fileobj = None  # or its end would be written when it goes
         self.fd.seek(0)
         self.fd.truncate()
-        self._stitched = StitchedGzip(self.fd, mtime=self.timestamp or time.time(), store=self.store)
         archive: Any = self
-        archive.gz = archive.tf.fileobj = self._stitched
-
-    def addfile(self, tarinfo: TarInfo, fileobj: IO[bytes] | None = None) -> None:
-        if fileobj is not None:
-            self._stitched.expect(fileobj.name, tarinfo.size)
-        self.tf.addfile(tarinfo, fileobj)
+        archive.gz = StitchedGzip(self.fd, mtime=self.timestamp or time.time(), store=self.store)
+        archive.tf = StitchedTar(fileobj=archive.gz, mode="w", format=self.tf.format)
 
 
 @contextlib.contextmanager

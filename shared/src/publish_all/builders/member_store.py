@@ -68,17 +68,9 @@ class Member:
     chunks: tuple[Kept, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Identity:
-    """Says that a file is still the one that was read. `ctime_ns` is there because hooks set the other time."""
-
-    form: _Form
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
+# Says that a file is still the one that was read: form, path, device, inode, size, and the times of its content
+# and of its inode, which hooks cannot set. A plain tuple, since there is one for each file of each archive.
+_Identity: TypeAlias = "tuple[_Form, str, int, int, int, int, int]"
 
 
 class _Form(enum.Enum):
@@ -214,24 +206,17 @@ class MemberStore:
         self._unsettled.clear()
 
     def _future(self, path: str, form: _Form) -> Future[Member] | None:
-        found = Path(path).stat()
+        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
         if not stat.S_ISREG(found.st_mode):
             return None
-        identity = _Identity(
-            form=form,
-            path=path,
-            device=found.st_dev,
-            inode=found.st_ino,
-            size=found.st_size,
-            mtime_ns=found.st_mtime_ns,
-            ctime_ns=found.st_ctime_ns,
-        )
-        if identity not in self._known:
-            self._known[identity] = self._pool.submit(self._read, path, found.st_size, form)
-            changed = max(identity.mtime_ns, identity.ctime_ns)
-            if changed > self._clock() - _UNSETTLED or not path.startswith(self._inside):
+        times = found.st_mtime_ns, found.st_ctime_ns
+        identity = form, path, found.st_dev, found.st_ino, found.st_size, *times
+        future = self._known.get(identity)
+        if future is None:
+            future = self._known[identity] = self._pool.submit(self._read, path, found.st_size, form)
+            if max(times) > self._clock() - _UNSETTLED or not path.startswith(self._inside):
                 self._unsettled.add(identity)
-        return self._known[identity]
+        return future
 
     def _read(self, path: str, size: int, form: _Form) -> Member:
         """From its bytes if they are known, which reading tells much faster than deflating again."""

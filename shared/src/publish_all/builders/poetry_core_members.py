@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tarfile
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tarfile import TarInfo
 from typing import Any
 
 import poetry.core.masonry.builders.sdist as poetry_sdist
@@ -20,7 +20,7 @@ from poetry.core.masonry.utils.helpers import normalize_file_permissions
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
-from publish_all.builders.stitched_gzip import StitchedGzip
+from publish_all.builders.stitched_gzip import StitchedGzip, StitchedTar
 
 
 class StoredWheelBuilder(WheelBuilder):
@@ -49,43 +49,41 @@ class StoredSdistBuilder(SdistBuilder):
     """Writes the tar that poetry-core's writes, gzipped with segments out of `store` (None: poetry-core's own)."""
 
     store: MemberStore | None = None
-    _stitched: StitchedGzip | None = None
 
     def build(self, target_dir: Path | None = None) -> Path:
         if self.store is None:
             return super().build(target_dir)
         module: Any = poetry_sdist
-        own = module.GzipFile
-        self._sources: dict[str, str] = {}
+        own = module.GzipFile, module.tarfile
         with contextlib.ExitStack() as stack:
             module.GzipFile = lambda name, *, mode, mtime: self._open(stack, name, mode, mtime)
+            module.tarfile = _Tarfile()
             try:
                 return super().build(target_dir)
             finally:
-                module.GzipFile = own
+                module.GzipFile, module.tarfile = own
 
     def _open(self, stack: contextlib.ExitStack, name: str, mode: str, mtime: float) -> StitchedGzip:
         if self.store is None or mode != "wb":
             msg = f"an sdist is opened with the mode {mode}"
             raise ValueError(msg)
         file = stack.enter_context(Path(name).open("wb"))  # noqa: SIM115 - poetry-core closes what wraps it
-        self._stitched = StitchedGzip(file, mtime=mtime, store=self.store)
-        return self._stitched
+        return StitchedGzip(file, mtime=mtime, store=self.store)
 
     def expected(self, files: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """`files`, which are going to be put into the sdist."""
         if self.store is not None:
-            self._sources = {each.relative_to_source_root().as_posix(): str(each.path) for each in files}
-            self.store.expect(self._sources.values(), segments=True)
+            self.store.expect((str(each.path) for each in files), segments=True)
         return files
 
-    def clean_tarinfo(self, tar_info: TarInfo) -> TarInfo:
-        """poetry-core's, which it calls for each file just before it adds it."""
-        if self._stitched is not None and tar_info.isreg():
-            path = self._sources.pop(tar_info.name.partition("/")[2], None)
-            if path is not None:
-                self._stitched.expect(path, tar_info.size)
-        return super().clean_tarinfo(tar_info)
+
+class _Tarfile:
+    """The module `tarfile`, but for its class."""
+
+    TarFile = StitchedTar
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(tarfile, name)
 
 
 def usable(make: Callable[[], StoredWheelBuilder], store: MemberStore) -> bool:

@@ -1,7 +1,8 @@
 """A gzip file of which most was deflated before, for another sdist: https://www.rfc-editor.org/rfc/rfc1952.
 
 It is one gzip member. The contents of files are segments out of the store, each a deflate stream of its own
-that is not ended; what is between them (tar headers, small files) is deflated as it comes.
+that is not ended; what is between them (tar headers, small files) is deflated as it comes. A file in the store
+is not read again: its checksum is known, too.
 """
 
 from __future__ import annotations
@@ -9,51 +10,55 @@ from __future__ import annotations
 import contextlib
 import gzip
 import struct
+import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from publish_all.builders.crc import combined
 from publish_all.builders.member_store import Member, MemberStore
-from publish_all.errors import BuildError
 
 # In bytes. Of smaller files a segment of their own would cost more size than deflating them costs time.
 _SEGMENT_FROM = 4096
 
 
 class StitchedGzip:
-    """Write-only, for `tarfile`. What is written is what a reader gets; closing does not close `file`."""
+    """Write-only, for `StitchedTar`. What is written is what a reader gets; closing does not close `file`."""
 
     def __init__(self, file: IO[bytes], *, mtime: float | None, store: MemberStore) -> None:
         self._file = file
         self._store = store
         self._running = store.running()
         self._crc = self._size = 0
-        self._next: Member | None = None
-        self._inside: Member | None = None
-        self._left = self._inside_crc = 0
         flags, extra_flags, unknown_system = 0, 2, 255
         file.write(
             struct.pack("<3sBLBB", b"\x1f\x8b\x08", flags, int(mtime or 0), extra_flags, unknown_system)
         )
 
-    def expect(self, path: str, size: int) -> None:
-        """After the next write, which is its header, comes the content of this file, of `size` bytes."""
-        if size >= _SEGMENT_FROM:
-            member = self._store.segment(path)
-            self._next = member if member is not None and member.size == size else None
-
     def write(self, data: bytes) -> int:
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
-        if self._inside is not None:
-            self._pass_over(data)
-            return len(data)
-        self._file.write(self._running.compress(data))
-        if self._next is not None:
-            self._begin(self._next)
-            self._next = None
+        deflated = self._running.compress(data)
+        if deflated:
+            self._file.write(deflated)
         return len(data)
+
+    def member(self, path: str, size: int) -> Member | None:
+        """The content of a file as `put` takes it; None where that is not worth while, or not to be had."""
+        if size < _SEGMENT_FROM:
+            return None
+        member = self._store.segment(path)
+        return member if member is not None and member.size == size else None
+
+    def put(self, member: Member) -> None:
+        """As `write`, of a whole file."""
+        # Forgets what came before, so that nothing after the segment refers across it.
+        self._file.write(self._running.flush(zlib.Z_FULL_FLUSH))
+        for block in self._store.blocks(member):
+            self._file.write(block)
+        self._crc = combined(self._crc, member.crc, member.size)
+        self._size += member.size
 
     def tell(self) -> int:
         return self._size
@@ -62,24 +67,23 @@ class StitchedGzip:
         self._file.write(self._running.flush())
         self._file.write(struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF))
 
-    def _begin(self, member: Member) -> None:
-        # Forgets what came before, so that nothing after the segment refers across it.
-        self._file.write(self._running.flush(zlib.Z_FULL_FLUSH))
-        for block in self._store.blocks(member):
-            self._file.write(block)
-        self._inside, self._left, self._inside_crc = member, member.size, 0
 
-    def _pass_over(self, data: bytes) -> None:
-        """See that what comes is what the segment holds."""
-        if self._inside is None:
+class StitchedTar(tarfile.TarFile):
+    """A tar file for writing into a `StitchedGzip`. The bytes are those of its base class."""
+
+    def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
+        stitched: Any = self.fileobj
+        path = getattr(fileobj, "name", None)
+        member = stitched.member(path, tarinfo.size) if isinstance(path, str) else None
+        if member is None:
+            super().addfile(tarinfo, fileobj)
             return
-        self._inside_crc = zlib.crc32(data, self._inside_crc)
-        self._left -= len(data)
-        if self._left < 0 or (self._left == 0 and self._inside_crc != self._inside.crc):
-            msg = "a file changed while it was put into the sdist"
-            raise BuildError(msg, hint="Build again when nothing writes into the project.")
-        if self._left == 0:
-            self._inside = None
+        header = tarinfo.tobuf(self.format, self.encoding, self.errors)
+        stitched.write(header)
+        stitched.put(member)
+        padding = -member.size % tarfile.BLOCKSIZE
+        stitched.write(bytes(padding))
+        self.offset += len(header) + member.size + padding
 
 
 class StitchedSdists:
