@@ -47,6 +47,9 @@ class _Guarded(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
+        # asyncio does so only where a socket names its protocol, which one of `create_server` does not:
+        # a page whose head and body are sent apart would wait 40 ms for the client to acknowledge the head.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
