@@ -74,7 +74,7 @@ class PublishAllApplication(Application):
 
 _WORDING = {
     "help": "Show this, and do nothing else.",
-    "quiet": "Show errors only.",
+    "quiet": "Show only the result, and errors.",
     "verbose": "Show more (-v), with the reasons (-vv), with the traces of errors (-vvv).",
     "version": "Show the version of publish-all.",
     "ansi": "Use colours, also where the output is no terminal.",
