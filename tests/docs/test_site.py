@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 from ruamel.yaml import YAML
+
+from publish_all._toml import loads
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = YAML(typ="safe").load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
@@ -35,6 +39,14 @@ def pages(entry):
         return {entry}
     values = entry.values() if isinstance(entry, dict) else entry
     return {page for each in values for page in pages(each)}
+
+
+def test_every_dependency_is_accounted_for():
+    project = loads((ROOT / "shared" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    stated = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| ([a-z0-9.-]+) \|", page, re.MULTILINE))
+    assert {Requirement(each).name for each in stated} - told == set()
 
 
 def test_every_page_of_the_navigation_exists():
