@@ -38,9 +38,9 @@ _ZLIB_NG = (
 
 
 def main() -> int:
-    # Hooks lie in the user's tree: what they and their children import is not to be compiled there.
+    # Hooks lie in the user's tree, and are not to be compiled there. (Other processes work in stages: they may,
+    # and backends that are compiled once start faster for the next variant.)
     sys.dont_write_bytecode = True
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     incoming, outgoing = _own_pipes()
 
     def send(message: Mapping[str, Any]) -> None:
