@@ -63,7 +63,7 @@ def test_installing_publish_all_brings_at_most_four_packages(
         package["name"]
         for package in json.loads(run(listing, cwd=tmp_path, environment=environment, check=True).stdout)
     }
-    packages -= {"pip", "setuptools"}
+    packages -= {"pip", "setuptools", "wheel"}  # what there is before, with some versions of Python
     assert "publish-all" in packages
     assert len(packages) <= 4, packages
 

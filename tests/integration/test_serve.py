@@ -12,7 +12,7 @@ import pytest
 from harness import pyoci
 from harness.environments import installed
 from harness.hosts import Host
-from harness.process import Result, clean_environment, free_port, make_venv, run
+from harness.process import Result, clean_environment, free_port, make_venv, run, uv_install
 from harness.servers import PASSWORD, USER, Registry, start_registry
 from served import Served, github_at, program, serving, static_index, wheel
 
@@ -115,6 +115,17 @@ def test_pip_and_uv_install_from_a_private_registry(
     )
     assert nobody.returncode != 0
     assert PASSWORD not in index.log()
+
+
+def test_pip_of_debian_12_installs(index: Served, tmp_path: Path, environment: dict[str, str]) -> None:
+    """The pip that comes with it, and with Python 3.10, asks for JSON, and does not bear all that may be in it."""
+    variables = installer(environment) | {"PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": ""}
+    python = make_venv(tmp_path / "pip", environment)
+    uv_install(python, "pip==23.0.1", environment=environment)
+    own = index.as_user(USER, PASSWORD)
+    install = [python, "-m", "pip", "install", "--isolated", "--no-cache-dir", "--index-url", own]
+    run([*install, "kindling-synapse"], cwd=tmp_path, environment=variables, check=True)
+    assert versions(python, variables) == "0.2.0 1.0"
 
 
 def test_uv_locks_and_syncs(index: Served, tmp_path: Path, environment: dict[str, str]) -> None:

@@ -55,7 +55,8 @@ def test_json_is_of_version_1_1_with_its_required_keys():
     content = json.loads(render_project_json(PAGE))
     assert content["meta"] == {"api-version": "1.1"}
     assert content["versions"] == ["1.0"]
-    assert content["files"][0]["core-metadata"] == content["files"][0]["dist-info-metadata"]
+    assert content["files"][0]["core-metadata"] == {"sha256": "cd" * 32}
+    assert "dist-info-metadata" not in content["files"][0]  # pip 23.0 breaks off over it
     assert [each["size"] for each in content["files"]] == [123, 9]
     assert content["files"][0]["yanked"] is False
 

@@ -95,9 +95,8 @@ def _file_as_json(file: IndexFile) -> dict[str, Any]:
     if file.requires_python is not None:
         content["requires-python"] = file.requires_python
     if file.core_metadata is not None:
-        offered: Any = dict(file.core_metadata) or True
-        # PEP 714: the old key was misspelt by a big index; clients read either.
-        content["core-metadata"] = content["dist-info-metadata"] = offered
+        # The older key is left out: pip from 22.3 to 23.1 breaks off over it (PEP 714), and takes no harm without.
+        content["core-metadata"] = dict(file.core_metadata) or True
     optional = {"size": file.size, "upload-time": file.upload_time, "provenance": file.provenance}
     content |= {key: value for key, value in optional.items() if value is not None}
     content["yanked"] = file.yanked or file.yanked is not None
