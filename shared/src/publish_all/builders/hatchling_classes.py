@@ -68,10 +68,10 @@ class Shipped:
             return False
         if ignore_vcs or not self._tree.in_git:
             return True
-        # Asked for each file of each archive, for which Path objects are slow.
         if path in self._known:
             full = f"{self._tree.root}/{path}"
-            return not os.path.islink(full) or self._allows_meant(Path(full))  # noqa: PTH114
+            is_link = os.path.islink(full)  # noqa: PTH114 - asked for each file of each archive; a Path is slow
+            return not is_link or self._allows_meant(Path(full))
         # hatchling follows links to folders, where git lists the link alone.
         listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
         return listed and self._allows_meant(self._tree.root / path)
