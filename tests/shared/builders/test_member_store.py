@@ -63,7 +63,7 @@ def as_backend(content: bytes, step: int | None) -> bytes:
 def test_deflates_to_the_bytes_of_the_backend(tmp_path: Path, step: int | None, size: int) -> None:
     content = mixed(size)
     store = MemberStore(tmp_path, step=step)
-    member = store.deflated(settled(tmp_path / "a", content))
+    member, _ = store.deflated(settled(tmp_path / "a", content))
     stream = b"".join(store.blocks(member))
     assert stream == as_backend(content, step)
     assert (member.size, member.crc, member.compressed_size) == (size, zlib.crc32(content), len(stream))
@@ -98,10 +98,10 @@ def test_tells_what_share_was_given_before(tmp_path: Path) -> None:
 def test_sees_a_change_that_keeps_size_and_times(tmp_path: Path) -> None:
     store = MemberStore(tmp_path, step=None)
     path = settled(tmp_path / "a", b"lite")
-    assert store.deflated(path).sha256 == hashlib.sha256(b"lite").digest()
+    assert store.deflated(path)[0].sha256 == hashlib.sha256(b"lite").digest()
     settled(path, b"full")
     store.expect([str(path)])
-    assert store.deflated(path).sha256 == hashlib.sha256(b"full").digest()
+    assert store.deflated(path)[0].sha256 == hashlib.sha256(b"full").digest()
 
 
 def test_files_outside_of_the_project_are_never_known_by_their_identity(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_files_outside_of_the_project_are_never_known_by_their_identity(tmp_path
     path.write_bytes(b"Name: b")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     store.expect([str(path)])
-    assert store.deflated(path).sha256 == hashlib.sha256(b"Name: b").digest()
+    assert store.deflated(path)[0].sha256 == hashlib.sha256(b"Name: b").digest()
 
 
 def test_forgets_what_files_hold_when_told(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_keeps_what_exceeds_its_memory_in_a_file(tmp_path: Path) -> None:
     content = mixed(1_000_000)
     spool = Spool(in_memory=1000)
     store = MemberStore(tmp_path, step=None, spool=spool)
-    member = store.deflated(settled(tmp_path / "a", content))
+    member, _ = store.deflated(settled(tmp_path / "a", content))
     assert not any(isinstance(each, bytes) and len(each) > 1000 for each in member.chunks)
     assert zlib.decompress(b"".join(store.blocks(member)), -15) == content
 
@@ -160,7 +160,7 @@ def test_appends_what_zipfile_would_write(
         return written.getvalue()
 
     def from_store(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
-        member = store.deflated(settled(tmp_path / name, files[name]))
+        member, _ = store.deflated(settled(tmp_path / name, files[name]))
         append(archive, info, member, store.blocks(member))
 
     def plain(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
@@ -174,6 +174,6 @@ def test_appends_what_zipfile_would_write(
 def test_fast_deflates_the_same_content_with_isal(tmp_path: Path) -> None:
     content = mixed(400_000)
     store = MemberStore(tmp_path, step=16384, compression=Compression.FAST)
-    member = store.deflated(settled(tmp_path / "a", content))
+    member, _ = store.deflated(settled(tmp_path / "a", content))
     assert not store.is_exact
     assert zlib.decompress(b"".join(store.blocks(member)), -15) == content

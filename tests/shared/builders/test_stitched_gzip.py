@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from publish_all.builders.member_store import MemberStore
-from publish_all.builders.stitched_gzip import StitchedGzip, StitchedTar
+from publish_all.builders.stitched_gzip import StitchedGzip
+from publish_all.builders.stitched_tar import StitchedTar
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,8 @@ from hatchling.builders.wheel import WheelArchive
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
-from publish_all.builders.stitched_gzip import StitchedGzip, StitchedTar
+from publish_all.builders.stitched_gzip import StitchedGzip
+from publish_all.builders.stitched_tar import StitchedTar
 
 # How many bytes hatchling hands to zlib at once.
 STEP = 16384
@@ -39,12 +39,13 @@ class StoredArchive(WheelArchive):
     def add_file(self, included_file: IncludedFile) -> tuple[str, str, str]:
         if self.store is None or not self.reproducible or self.time_tuple is None:
             return super().add_file(included_file)
-        member = self.store.deflated(included_file.path)
-        if member is None:
+        found = self.store.deflated(included_file.path)
+        if found is None:
             return super().add_file(included_file)
+        member, mode = found
         path = normalize_archive_path(included_file.distribution_path)
         info = zipfile.ZipInfo(path, self.time_tuple)
-        set_zip_info_mode(info, normalize_file_permissions(os.stat(included_file.path).st_mode))  # noqa: PTH116 - it is for each file
+        set_zip_info_mode(info, normalize_file_permissions(mode))
         append(self.zf, info, member, self.store.blocks(member))
         return path, f"sha256={format_file_hash(member.sha256)}", str(member.size)
 

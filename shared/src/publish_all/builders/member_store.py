@@ -68,6 +68,14 @@ class Member:
     chunks: tuple[Kept, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Expected:
+    """A file as it was when it was asked for: its mode in the file system, and what is being made of it."""
+
+    mode: int
+    member: Future[Member]
+
+
 # Says that a file is still the one that was read: form, path, device, inode, size, and the times of its content
 # and of its inode, which hooks cannot set. A plain tuple, since there is one for each file of each archive.
 _Identity: TypeAlias = "tuple[_Form, str, int, int, int, int, int]"
@@ -78,6 +86,9 @@ class _Form(enum.Enum):
 
     STREAM = "stream"
     SEGMENT = "segment"
+
+    # It is part of the keys for each file of each archive, and Enum's own is written in Python.
+    __hash__ = object.__hash__
 
 
 class Spool:
@@ -145,6 +156,7 @@ class MemberStore:
         self._pool = ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 8), "publish-all-deflate")
         self._lock = threading.Lock()
         self._known: dict[_Identity, Future[Member]] = {}
+        self._expected: dict[tuple[_Form, str], _Expected] = {}
         self._unsettled: set[_Identity] = set()
         self._contents: dict[tuple[_Form, bytes], Member] = {}
         self._sizes: set[tuple[_Form, int]] = set()
@@ -154,24 +166,27 @@ class MemberStore:
     def expect(self, paths: Iterable[str], *, segments: bool = False) -> None:
         """Begin to deflate the files of the next archive. What may have changed since the last one is read anew.
 
-        `segments` for an archive that takes `segment`s.
+        For this archive they are as they are now, and are not looked at again. `segments` for an archive
+        that takes `segment`s.
         """
         self._forget(self._unsettled)
         form = _Form.SEGMENT if segments else _Form.STREAM
         for path in paths:
             # What can't be read is reported when it is asked for, as the backend reports it.
             with contextlib.suppress(OSError):
-                self._future(path, form)
+                found = self._found(path, form)
+                if found is not None:
+                    self._expected[form, path] = found
 
     def forget(self) -> None:
         """Read all files anew: project code has run that may write them. Their bytes are still known."""
         self._forget(set(self._known))
 
-    def deflated(self, path: str | Path) -> Member | None:
-        """The file as a member; None for what is no regular file. Raises `OSError` if it can't be read."""
+    def deflated(self, path: str | Path) -> tuple[Member, int] | None:
+        """The file as a member, and its mode; None for what is no regular file. Raises `OSError` if it can't be read."""
         return self._give(path, _Form.STREAM)
 
-    def segment(self, path: str | Path) -> Member | None:
+    def segment(self, path: str | Path) -> tuple[Member, int] | None:
         """As `deflated`, to go on from a full flush and be gone on from: it ends on a byte, and not the stream."""
         return self._give(path, _Form.SEGMENT)
 
@@ -189,23 +204,25 @@ class MemberStore:
         """The member's deflate stream."""
         return map(self._spool.get, member.chunks)
 
-    def _give(self, path: str | Path, form: _Form) -> Member | None:
-        future = self._future(os.fspath(path), form)
-        if future is None:
+    def _give(self, path: str | Path, form: _Form) -> tuple[Member, int] | None:
+        path = os.fspath(path)
+        found = self._expected.get((form, path)) or self._found(path, form)
+        if found is None:
             return None
-        member = future.result()
+        member = found.member.result()
         key = (form, member.sha256)
         self._bytes_given += member.size
         self._bytes_given_again += member.size if key in self._given else 0
         self._given.add(key)
-        return member
+        return member, found.mode
 
     def _forget(self, identities: Iterable[_Identity]) -> None:
         for each in list(identities):
             self._known.pop(each, None)
         self._unsettled.clear()
+        self._expected.clear()
 
-    def _future(self, path: str, form: _Form) -> Future[Member] | None:
+    def _found(self, path: str, form: _Form) -> _Expected | None:
         found = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
         if not stat.S_ISREG(found.st_mode):
             return None
@@ -216,7 +233,7 @@ class MemberStore:
             future = self._known[identity] = self._pool.submit(self._read, path, found.st_size, form)
             if max(times) > self._clock() - _UNSETTLED or not path.startswith(self._inside):
                 self._unsettled.add(identity)
-        return future
+        return _Expected(mode=found.st_mode, member=future)
 
     def _read(self, path: str, size: int, form: _Form) -> Member:
         """From its bytes if they are known, which reading tells much faster than deflating again."""

@@ -20,7 +20,8 @@ from poetry.core.masonry.utils.helpers import normalize_file_permissions
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.member_trial import agree
 from publish_all.builders.raw_zip import append
-from publish_all.builders.stitched_gzip import StitchedGzip, StitchedTar
+from publish_all.builders.stitched_gzip import StitchedGzip
+from publish_all.builders.stitched_tar import StitchedTar
 
 
 class StoredWheelBuilder(WheelBuilder):
@@ -33,13 +34,14 @@ class StoredWheelBuilder(WheelBuilder):
         if self.store is None or not full_path.is_relative_to(self._path):
             super()._add_file(wheel, full_path, rel_path)
             return
-        member = self.store.deflated(full_path)
-        if member is None:
+        found = self.store.deflated(full_path)
+        if found is None:
             super()._add_file(wheel, full_path, rel_path)
             return
+        member, mode = found
         name = rel_path.as_posix()
         info = zipfile.ZipInfo(name, self._zipfile_date_time)
-        info.external_attr = (normalize_file_permissions(full_path.stat().st_mode) & 0xFFFF) << 16
+        info.external_attr = (normalize_file_permissions(mode) & 0xFFFF) << 16
         append(wheel, info, member, self.store.blocks(member))
         digest = urlsafe_b64encode(member.sha256).decode("ascii").rstrip("=")
         self._records.append((name, digest, member.size))

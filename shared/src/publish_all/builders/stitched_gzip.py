@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import struct
-import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from publish_all.builders.crc import combined
 from publish_all.builders.member_store import Member, MemberStore
@@ -24,7 +23,7 @@ _SEGMENT_FROM = 4096
 
 
 class StitchedGzip:
-    """Write-only, for `StitchedTar`. What is written is what a reader gets; closing does not close `file`."""
+    """Write-only, for a `StitchedTar`. What is written is what a reader gets; closing does not close `file`."""
 
     def __init__(self, file: IO[bytes], *, mtime: float | None, store: MemberStore) -> None:
         self._file = file
@@ -48,8 +47,8 @@ class StitchedGzip:
         """The content of a file as `put` takes it; None where that is not worth while, or not to be had."""
         if size < _SEGMENT_FROM:
             return None
-        member = self._store.segment(path)
-        return member if member is not None and member.size == size else None
+        found = self._store.segment(path)
+        return found[0] if found is not None and found[0].size == size else None
 
     def put(self, member: Member) -> None:
         """As `write`, of a whole file."""
@@ -66,24 +65,6 @@ class StitchedGzip:
     def close(self) -> None:
         self._file.write(self._running.flush())
         self._file.write(struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF))
-
-
-class StitchedTar(tarfile.TarFile):
-    """A tar file for writing into a `StitchedGzip`. The bytes are those of its base class."""
-
-    def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
-        stitched: Any = self.fileobj
-        path = getattr(fileobj, "name", None)
-        member = stitched.member(path, tarinfo.size) if isinstance(path, str) else None
-        if member is None:
-            super().addfile(tarinfo, fileobj)
-            return
-        header = tarinfo.tobuf(self.format, self.encoding, self.errors)
-        stitched.write(header)
-        stitched.put(member)
-        padding = -member.size % tarfile.BLOCKSIZE
-        stitched.write(bytes(padding))
-        self.offset += len(header) + member.size + padding
 
 
 class StitchedSdists:
