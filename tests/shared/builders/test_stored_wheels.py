@@ -271,12 +271,12 @@ def test_every_sdist_holds_the_backends_own_tar(
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_sdist_that_cannot_take_from_the_store_is_the_backends_own(tmp_path: Path, backend: str) -> None:
     class NoSegments(MemberStore):
-        def segment(self, path: str | Path) -> Any:
-            raise AttributeError(path)
+        def segment(self, member: Any) -> Any:
+            raise AttributeError(member)
 
     class WrongSegments(MemberStore):
-        def blocks(self, member: Any) -> Any:
-            return [b"\x00", *super().blocks(member)]
+        def segment(self, member: Any) -> Any:
+            return [b"\x00", *super().segment(member)]
 
     root = a_tree(tmp_path / "project")
     plain = sdists(backend, root, tmp_path / "plain", None)

@@ -230,7 +230,7 @@ class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
         if self._store is None:
             return found
         listed = list(found)
-        self._store.expect((each.path for each in listed), segments=True)
+        self._store.expect(each.path for each in listed)
         return listed
 
     def _recurse_own_files(self) -> Iterable[IncludedFile]:

@@ -46,7 +46,7 @@ class StoredArchive(WheelArchive):
         path = normalize_archive_path(included_file.distribution_path)
         info = zipfile.ZipInfo(path, self.time_tuple)
         set_zip_info_mode(info, normalize_file_permissions(mode))
-        append(self.zf, info, member, self.store.blocks(member))
+        append(self.zf, info, member, self.store.stream(member))
         return path, f"sha256={format_file_hash(member.sha256)}", str(member.size)
 
 

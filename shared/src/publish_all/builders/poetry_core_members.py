@@ -42,7 +42,7 @@ class StoredWheelBuilder(WheelBuilder):
         name = rel_path.as_posix()
         info = zipfile.ZipInfo(name, self._zipfile_date_time)
         info.external_attr = (normalize_file_permissions(mode) & 0xFFFF) << 16
-        append(wheel, info, member, self.store.blocks(member))
+        append(wheel, info, member, self.store.stream(member))
         digest = urlsafe_b64encode(member.sha256).decode("ascii").rstrip("=")
         self._records.append((name, digest, member.size))
 
@@ -75,7 +75,7 @@ class StoredSdistBuilder(SdistBuilder):
     def expected(self, files: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """`files`, which are going to be put into the sdist."""
         if self.store is not None:
-            self.store.expect((str(each.path) for each in files), segments=True)
+            self.store.expect(str(each.path) for each in files)
         return files
 
 

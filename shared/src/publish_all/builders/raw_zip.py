@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from publish_all.builders.member_store import Member
+from publish_all.builders.deflate import Member
 
 # In bytes. What is shorter is written at once, with its header.
 _SHORT = 1 << 18

@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from publish_all.builders.crc import combined
-from publish_all.builders.member_store import Member, MemberStore
-
-# In bytes. Of smaller files a segment of their own would cost more size than deflating them costs time.
-_SEGMENT_FROM = 4096
+from publish_all.builders.deflate import SEGMENT_FROM, Member
+from publish_all.builders.member_store import MemberStore
 
 
 class StitchedGzip:
@@ -30,7 +28,7 @@ class StitchedGzip:
         self._store = store
         self._running = store.running()
         self._crc = self._size = 0
-        flags, extra_flags, unknown_system = 0, 2, 255
+        flags, extra_flags, unknown_system = 0, 0, 255
         file.write(
             struct.pack("<3sBLBB", b"\x1f\x8b\x08", flags, int(mtime or 0), extra_flags, unknown_system)
         )
@@ -45,16 +43,16 @@ class StitchedGzip:
 
     def member(self, path: str, size: int) -> Member | None:
         """The content of a file as `put` takes it; None where that is not worth while, or not to be had."""
-        if size < _SEGMENT_FROM:
+        if size < SEGMENT_FROM:
             return None
-        found = self._store.segment(path)
+        found = self._store.deflated(path)
         return found[0] if found is not None and found[0].size == size else None
 
     def put(self, member: Member) -> None:
         """As `write`, of a whole file."""
         # Forgets what came before, so that nothing after the segment refers across it.
         self._file.write(self._running.flush(zlib.Z_FULL_FLUSH))
-        for block in self._store.blocks(member):
+        for block in self._store.segment(member):
             self._file.write(block)
         self._crc = combined(self._crc, member.crc, member.size)
         self._size += member.size

@@ -21,13 +21,13 @@ from typing import IO, Any
 
 from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
+from publish_all.builders.deflate import is_zlib_ng
 from publish_all.builders.described import described
-from publish_all.builders.member_store import MemberStore, is_zlib_ng
+from publish_all.builders.member_store import MemberStore
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
-from publish_all.config.model import Compression
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.variants.variant import BuildVariant
@@ -134,7 +134,7 @@ def build_all(
     _set_epoch(request.source_date_epoch)
     if is_zlib_ng():
         listener(Note(message=_ZLIB_NG))
-    builders = _Builders(request.root, leave_out, workspace, request.compression)
+    builders = _Builders(request, leave_out, workspace)
     found: list[Future[BuiltFile]] = []
     with ThreadPoolExecutor(1) as pool:  # the next build goes on while a file is hashed
         for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
@@ -172,13 +172,11 @@ def _set_epoch(epoch: int | None) -> None:
 class _Builders:
     """One builder per backend, made when first needed: what it reads of the project serves all variants."""
 
-    def __init__(
-        self, root: Path, leave_out: Sequence[Path], workspace: Path, compression: Compression
-    ) -> None:
-        self._compression = compression
+    def __init__(self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path) -> None:
+        self._compression = request.compression
         self._leave_out = leave_out
         self._workspace = workspace
-        self._tree = SourceTree(root, leave_out=leave_out)
+        self._tree = SourceTree(request.root, leave_out=leave_out)
         self._stages = Stages(self._tree, workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
         ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
