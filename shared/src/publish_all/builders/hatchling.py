@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -25,13 +26,12 @@ from publish_all.builders.hatchling_classes import (
     Table,
     has_hooks,
 )
-from publish_all.builders.hatchling_members import usable
+from publish_all.builders.hatchling_members import sdists_usable, usable
 from publish_all.builders.hatchling_overlay import overlaid, plain
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
-from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.errors import BuildError, PublishAllError, VersionError
 from publish_all.variants.variant import BuildVariant
 
@@ -84,12 +84,15 @@ class HatchlingBuilder:
         self._tree = make_tree(self._root)
         self._prepared: tuple[BuildVariant, Path, Table] | None = None
         self._files = store
-        self._sdists = StitchedSdists(store)
         self._store = store if store is not None and usable(store) else None
 
     @property
     def name(self) -> str:
         return f"hatchling {__version__}"
+
+    @cached_property
+    def _sdist_store(self) -> MemberStore | None:
+        return self._files if self._files is not None and sdists_usable(self._files) else None
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         """Write the variant's sdist or wheel into `output`; other files there are left alone."""
@@ -123,8 +126,8 @@ class HatchlingBuilder:
         if hooks and self._files is not None:
             self._files.forget()
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
-        with TemporaryDirectory(prefix="publish-all-") as folder:
-            builder = self._builder(variant, kind, metadata, shipped, Path(folder))
+        with contextlib.ExitStack() as stack:
+            builder = self._builder(variant, kind, metadata, shipped, stack)
             built = list(
                 builder.build(
                     directory=str(output),
@@ -152,7 +155,7 @@ class HatchlingBuilder:
         kind: str,
         metadata: ProjectMetadata[PluginManager],
         shipped: Shipped,
-        folder: Path,
+        stack: contextlib.ExitStack,
     ) -> OverlaidWheelBuilder | OverlaidSdistBuilder:
         made: OverlaidWheelBuilder | OverlaidSdistBuilder
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
@@ -162,9 +165,10 @@ class HatchlingBuilder:
             made.store = self._store
         else:
             made = OverlaidSdistBuilder(*arguments)
-            made.sdists = self._sdists
+            made.store = self._sdist_store
             if isinstance(metadata, OverlaidMetadata):
-                made.project_file = folder / PROJECT_FILE
+                folder = stack.enter_context(TemporaryDirectory(prefix="publish-all-"))
+                made.project_file = Path(folder, PROJECT_FILE)
                 made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
         made.shipped = shipped
         return made

@@ -24,7 +24,6 @@ from hatchling.plugin.manager import PluginManager
 from publish_all.builders.hatchling_members import archives_from, sdist_archives_from
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.source_tree import SourceTree, normal
-from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.variants.tag import WheelTag
 
 HATCH_FILE = "hatch.toml"
@@ -68,10 +67,9 @@ class Shipped:
             return False
         if ignore_vcs or not self._tree.in_git:
             return True
-        if path in self._known:
-            full = f"{self._tree.root}/{path}"
-            is_link = os.path.islink(full)  # noqa: PTH114 - asked for each file of each archive; a Path is slow
-            return not is_link or self._allows_meant(Path(full))
+        is_link = self._known.get(path)
+        if is_link is not None:
+            return not is_link or self._allows_meant(self._tree.root / path)
         # hatchling follows links to folders, where git lists the link alone.
         listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
         return listed and self._allows_meant(self._tree.root / path)
@@ -92,8 +90,10 @@ class Shipped:
         return _composed(meant.as_posix()) in self._known
 
     @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(map(_composed, self._tree.files))
+    def _known(self) -> dict[str, bool]:
+        """Path → whether it is a symbolic link."""
+        links = self._tree.links
+        return {_composed(path): path in links for path in self._tree.files}
 
 
 def _composed(path: str) -> str:
@@ -208,29 +208,22 @@ class _Numbered:
 class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
     """`project_file` is the pyproject.toml which the sdist holds instead of that and hatch.toml of the tree.
 
-    `sdists` deflates the files once for all; None to have hatchling deflate them.
+    `store` holds the files deflated; None to have hatchling deflate them.
     """
 
     project_file: Path | None = None
-    sdists: StitchedSdists | None = None
-    _store: MemberStore | None = None
+    store: MemberStore | None = None
 
     def build_standard(self, directory: str, **build_data: Any) -> str:
-        if self.sdists is None:
+        with sdist_archives_from(self.store):
             return super().build_standard(directory, **build_data)
-        return str(self.sdists.build(lambda store: self._build(store, directory, build_data)))
-
-    def _build(self, store: MemberStore | None, directory: str, build_data: dict[str, Any]) -> Path:
-        self._store = store
-        with sdist_archives_from(store):
-            return Path(super().build_standard(directory, **build_data))
 
     def recurse_included_files(self) -> Iterable[IncludedFile]:
         found = self._recurse_own_files()
-        if self._store is None:
+        if self.store is None:
             return found
         listed = list(found)
-        self._store.expect(each.path for each in listed)
+        self.store.expect(each.path for each in listed)
         return listed
 
     def _recurse_own_files(self) -> Iterable[IncludedFile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from hatchling.builders.utils import (
 from hatchling.builders.wheel import WheelArchive
 
 from publish_all.builders.member_store import MemberStore
-from publish_all.builders.member_trial import agree
+from publish_all.builders.member_trial import agree, agree_in_sdists
 from publish_all.builders.raw_zip import append
 from publish_all.builders.stitched_gzip import StitchedGzip
 from publish_all.builders.stitched_tar import StitchedTar
@@ -85,6 +86,10 @@ class StoredSdistArchive(SdistArchive):
         archive.tf = StitchedTar(fileobj=archive.gz, mode="w", format=self.tf.format)
 
 
+def _sdist_archive_class(store: MemberStore) -> type[StoredSdistArchive]:
+    return type("SdistArchive", (StoredSdistArchive,), {"store": store})
+
+
 @contextlib.contextmanager
 def sdist_archives_from(store: MemberStore | None) -> Iterator[None]:
     """As `archives_from`, for sdists."""
@@ -93,7 +98,7 @@ def sdist_archives_from(store: MemberStore | None) -> Iterator[None]:
         return
     module: Any = hatchling_sdist
     own = module.SdistArchive
-    module.SdistArchive = type("SdistArchive", (StoredSdistArchive,), {"store": store})
+    module.SdistArchive = _sdist_archive_class(store)
     try:
         yield
     finally:
@@ -101,8 +106,13 @@ def sdist_archives_from(store: MemberStore | None) -> Iterator[None]:
 
 
 def usable(store: MemberStore) -> bool:
-    """Whether this hatchling writes the same from the store as by itself."""
+    """Whether this hatchling writes the same wheels from the store as by itself."""
     return agree(_sample_wheel, store)
+
+
+def sdists_usable(store: MemberStore) -> bool:
+    """As `usable`, for the tars of sdists."""
+    return agree_in_sdists(_sample_sdist, store)
 
 
 def _sample_wheel(files: Sequence[Path], store: MemberStore | None) -> tuple[bytes, Any]:
@@ -114,5 +124,20 @@ def _sample_wheel(files: Sequence[Path], store: MemberStore | None) -> tuple[byt
     written = Path(archive.path)
     try:
         return written.read_bytes(), records
+    finally:
+        written.unlink()
+
+
+def _sample_sdist(files: Sequence[Path], store: MemberStore | None) -> bytes:
+    kind: Any = SdistArchive if store is None else _sdist_archive_class(store)
+    with kind("sample-1", reproducible=True) as archive:
+        for each in files:
+            info = archive.gettarinfo(str(each), arcname=f"sample-1/{each.name}")
+            with each.open("rb") as file:
+                archive.addfile(info, file)
+        archive.create_file("Name: sample", "PKG-INFO")
+    written = Path(archive.path)
+    try:
+        return gzip.decompress(written.read_bytes())
     finally:
         written.unlink()

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from publish_all.builders.member_store import MemberStore
 
-_SAMPLES = ((b"", 0o644), (b"print('\xc3\xa4')\n" * 5000, 0o644), (b"#!/bin/sh\n", 0o755))
+_SAMPLES = (
+    (b"", 0o644),
+    (b"print('\xc3\xa4')\n" * 5000, 0o644),
+    (b"#!/bin/sh\n", 0o755),
+    (b"x" * 9001, 0o644),
+)
 
 
 class WriteSample(Protocol):
@@ -24,16 +29,34 @@ class WriteSample(Protocol):
     def __call__(self, files: Sequence[Path], store: MemberStore | None, /) -> tuple[bytes, Any]: ...
 
 
+class WriteSampleSdist(Protocol):
+    """Writes an sdist of these files, from the store or without; gives the bytes of its tar."""
+
+    def __call__(self, files: Sequence[Path], store: MemberStore | None, /) -> bytes: ...
+
+
 def agree(write: WriteSample, store: MemberStore) -> bool:
-    """Whether the bytes are the same, or with another compression all that is not compressed."""
-    try:
-        with TemporaryDirectory(prefix="publish-all-") as folder:
-            files = [_sample(Path(folder, f"ä {name}"), *each) for name, each in enumerate(_SAMPLES)]
-            stored, records = write(files, store)
-            own, own_records = write(files, None)
-        return records == own_records and (
+    """Whether the bytes of wheels are the same, or with another compression all that is not compressed."""
+
+    def same(files: Sequence[Path]) -> bool:
+        stored, records = write(files, store)
+        own, own_records = write(files, None)
+        return bool(records == own_records) and (
             stored == own if store.is_exact else _content(stored) == _content(own)
         )
+
+    return _tried(same)
+
+
+def agree_in_sdists(write: WriteSampleSdist, store: MemberStore) -> bool:
+    """Whether the tars in sdists are the same."""
+    return _tried(lambda files: write(files, store) == write(files, None))
+
+
+def _tried(same: Callable[[Sequence[Path]], bool]) -> bool:
+    try:
+        with TemporaryDirectory(prefix="publish-all-") as folder:
+            return same([_sample(Path(folder, f"ä {name}"), *each) for name, each in enumerate(_SAMPLES)])
     except Exception:  # noqa: BLE001 - whatever another version raises, it means no
         return False
 

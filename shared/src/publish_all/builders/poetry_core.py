@@ -26,11 +26,15 @@ from publish_all._toml import loads
 from publish_all._values import dataclass
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.poetry_core_listing import ListedOnce, Listings
-from publish_all.builders.poetry_core_members import StoredSdistBuilder, StoredWheelBuilder, usable
+from publish_all.builders.poetry_core_members import (
+    StoredSdistBuilder,
+    StoredWheelBuilder,
+    sdists_usable,
+    usable,
+)
 from publish_all.builders.select import key_path, module_name, narrowed, pinned, poetry_default_package
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
-from publish_all.builders.stitched_gzip import StitchedSdists
 from publish_all.errors import BuildError
 from publish_all.variants.overlay import copied
 from publish_all.variants.tag import WheelTag
@@ -61,10 +65,9 @@ class PoetryCoreBuilder:
         self._tree = tree
         self._stages = stages
         self._workspace = workspace
-        self._store = store
-        self._sdists = StitchedSdists(store)
+        self._store = self._sdist_store = store
         self._listings: Listings = {}
-        self._store_tried = False
+        self._store_tried = self._sdist_store_tried = False
         self._last: tuple[BuildVariant, _Prepared] | None = None
 
     @property
@@ -92,9 +95,9 @@ class PoetryCoreBuilder:
         resolved = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         resolved.parent.mkdir(parents=True, exist_ok=True)
         resolved.write_bytes(_project_file(prepared))
-        return self._sdists.build(
-            lambda store: _Sdist(poetry, prepared, pyproject=resolved, store=store).build(output)
-        )
+        sdist = _Sdist(poetry, prepared, pyproject=resolved)
+        sdist.store = self._usable_sdist_store(prepared, resolved)
+        return sdist.build(output)
 
     def _usable_store(self, variant: BuildVariant, prepared: _Prepared) -> MemberStore | None:
         """The store, if poetry-core can take from it, which the first wheel tells."""
@@ -105,6 +108,18 @@ class PoetryCoreBuilder:
         if self._store is not None and _has_script(variant):
             self._store.forget()
         return self._store
+
+    def _usable_sdist_store(self, prepared: _Prepared, resolved: Path) -> MemberStore | None:
+        """As `_usable_store`, which the first sdist tells."""
+        if self._sdist_store is not None and not self._sdist_store_tried:
+            self._sdist_store_tried = True
+
+            def make() -> _Sdist:
+                return _Sdist(_poetry(prepared.root, prepared.pyproject), prepared, pyproject=resolved)
+
+            if not sdists_usable(make, self._sdist_store):
+                self._sdist_store = None
+        return self._sdist_store
 
     def _prepared(self, variant: BuildVariant) -> _Prepared:
         """The sdist and the wheel of a variant are made of the same, unless a build script has written into it."""
@@ -248,11 +263,8 @@ class _Wheel(StoredWheelBuilder, ListedOnce):
 
 
 class _Sdist(StoredSdistBuilder, ListedOnce):
-    def __init__(
-        self, poetry: Poetry, prepared: _Prepared, *, pyproject: Path, store: MemberStore | None
-    ) -> None:
+    def __init__(self, poetry: Poetry, prepared: _Prepared, *, pyproject: Path) -> None:
         super().__init__(poetry)
-        self.store = store
         self.listings = prepared.listings
         self._prepared = prepared
         self._pyproject = pyproject

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import tarfile
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import poetry.core.masonry.builders.sdist as poetry_sdist
@@ -18,7 +20,7 @@ from poetry.core.masonry.builders.wheel import WheelBuilder
 from poetry.core.masonry.utils.helpers import normalize_file_permissions
 
 from publish_all.builders.member_store import MemberStore
-from publish_all.builders.member_trial import agree
+from publish_all.builders.member_trial import agree, agree_in_sdists
 from publish_all.builders.raw_zip import append
 from publish_all.builders.stitched_gzip import StitchedGzip
 from publish_all.builders.stitched_tar import StitchedTar
@@ -89,7 +91,7 @@ class _Tarfile:
 
 
 def usable(make: Callable[[], StoredWheelBuilder], store: MemberStore) -> bool:
-    """Whether this poetry-core writes the same from the store as by itself; `make` gives builders to try."""
+    """Whether this poetry-core writes the same wheels from the store as by itself; `make` gives builders to try."""
 
     def sample_wheel(files: Sequence[Path], store: MemberStore | None) -> tuple[bytes, Any]:
         builder, written = make(), io.BytesIO()
@@ -101,3 +103,19 @@ def usable(make: Callable[[], StoredWheelBuilder], store: MemberStore) -> bool:
         return written.getvalue(), builder._records  # noqa: SLF001
 
     return agree(sample_wheel, store)
+
+
+def sdists_usable(make: Callable[[], StoredSdistBuilder], store: MemberStore) -> bool:
+    """As `usable`, for the tars of sdists."""
+
+    def sample_sdist(files: Sequence[Path], store: MemberStore | None) -> bytes:
+        folder = files[0].parent
+        found = {BuildIncludeFile(path=each, project_root=folder, source_root=folder) for each in files}
+        builder: Any = make()
+        builder.store = store
+        builder.find_files_to_add = lambda **_: builder.expected(found)
+        with TemporaryDirectory(prefix="publish-all-") as output:
+            written: Path = builder.build(Path(output))
+            return gzip.decompress(written.read_bytes())
+
+    return agree_in_sdists(sample_sdist, store)

@@ -8,6 +8,7 @@ do not find it.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -58,8 +59,18 @@ class SourceTree:
     @cached_property
     def files(self) -> tuple[str, ...]:
         """All files (and links to files) of the project, sorted."""
+        return tuple(sorted(self._found))
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """Those of `files` which are symbolic links."""
+        return frozenset(path for path, is_link in self._found.items() if is_link)
+
+    @cached_property
+    def _found(self) -> dict[str, bool]:
+        """Path → whether it is a symbolic link."""
         found = self._listed("") if self.in_git else self._walked("")
-        return tuple(sorted({path for path in found if not self._is_left_out(path)}))
+        return {path: is_link for path, is_link in found if not self._is_left_out(path)}
 
     @cached_property
     def file_set(self) -> frozenset[str]:
@@ -83,7 +94,7 @@ class SourceTree:
         full = self.root / path
         if full.is_file():
             return (path,)
-        return tuple(sorted(self._walked(path))) if full.is_dir() else ()
+        return tuple(sorted(each for each, _ in self._walked(path))) if full.is_dir() else ()
 
     def _relative(self, path: Path) -> str:
         try:
@@ -106,7 +117,7 @@ class SourceTree:
             msg = f"{self.root} is in a git repository, but there is no program `git` to tell what it ignores"
             raise BuildError(msg, hint="Install git, or build from an unpacked sdist.") from error
 
-    def _listed(self, within: str) -> Iterator[str]:
+    def _listed(self, within: str) -> Iterator[tuple[str, bool]]:
         listing = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard", within=within)
         if listing.returncode != 0:
             msg = f"git ls-files failed in {self.root / within}: {listing.stderr.strip()}"
@@ -114,13 +125,18 @@ class SourceTree:
         prefix = f"{within}/" if within else ""
         for each in filter(None, listing.stdout.split("\0")):
             path = prefix + each.rstrip("/")
-            full = self.root / path
-            if full.is_symlink() or full.is_file():
-                yield path
-            elif full.is_dir() and (full / ".git").exists():  # a submodule, or a repository of its own
+            full = f"{self.root}/{path}"
+            try:
+                mode = os.lstat(full).st_mode  # a Path costs more than the question
+            except OSError:  # deleted, and git has not been told yet
+                continue
+            if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
+                yield path, stat.S_ISLNK(mode)
+            # A submodule, or a repository of its own.
+            elif stat.S_ISDIR(mode) and Path(full, ".git").exists():
                 yield from self._listed(path)
 
-    def _walked(self, within: str) -> Iterator[str]:
+    def _walked(self, within: str) -> Iterator[tuple[str, bool]]:
         for folder, folders, names in os.walk(self.root / within):
             here = Path(folder)
             at_root = here == self.root
@@ -128,7 +144,8 @@ class SourceTree:
             links = [name for name in folders if (here / name).is_symlink()]
             for name in (*names, *links):
                 if not name.endswith(_JUNK_SUFFIXES):
-                    yield (here / name).relative_to(self.root).as_posix()
+                    path = here / name
+                    yield path.relative_to(self.root).as_posix(), path.is_symlink()
 
 
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,12 +7,8 @@ is not read again: its checksum is known, too.
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import struct
 import zlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import IO
 
 from publish_all.builders.crc import combined
@@ -63,34 +59,3 @@ class StitchedGzip:
     def close(self) -> None:
         self._file.write(self._running.flush())
         self._file.write(struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF))
-
-
-class StitchedSdists:
-    """Builds sdists out of `store`, if that works: the first is read back, and built again without where it does not."""
-
-    def __init__(self, store: MemberStore | None) -> None:
-        self._store = store
-        self._tried = False
-
-    def build(self, build: Callable[[MemberStore | None], Path]) -> Path:
-        """What `build` writes, which rests on parts of backends and `tarfile` that are not public."""
-        if self._store is None or self._tried:
-            return build(self._store)
-        self._tried = True
-        with contextlib.suppress(Exception):  # whatever another version raises; what is wrong raises again
-            path = build(self._store)
-            if reads_back(path):
-                return path
-        self._store = None
-        return build(None)
-
-
-def reads_back(path: Path) -> bool:
-    """Whether a gzip file holds what it says by its checksum and length."""
-    try:
-        with gzip.open(path) as file:
-            while file.read(1 << 18):
-                pass
-    except (OSError, EOFError, zlib.error):
-        return False
-    return True
