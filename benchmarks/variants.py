@@ -2,11 +2,11 @@
 
     python benchmarks/variants.py [--quick] [--runs 3]
 
-Trees of 300 modules (8 MB) and of these with three data files (68 MB), 3 and 12 variants, wheels alone and
-wheels with sdists, hatchling and poetry-core. The loop copies the tree, puts a pyproject.toml into the copy,
-runs `hatch build` or `poetry build` in it and deletes the copy, which always stands at the same place, so that
-Hatch makes its build environment once. `cp` copies what was built. Ours runs as the build worker does, in a
-fresh process. Prints medians of wall time in seconds, their ratios, and the peak
+Trees of 300 modules out of the standard library (8 MB) and of these with three files of data (68 MB), 3 and
+12 variants, wheels alone and wheels with sdists, hatchling and poetry-core. The loop copies the tree, puts a
+pyproject.toml into the copy, runs `hatch build` or `poetry build` in it and deletes the copy, which always
+stands at the same place, so that Hatch makes its build environment once. `cp` copies what was built. Ours runs
+as the build worker does, in a fresh process. Prints medians of wall time in seconds, their ratios, and the peak
 memory of the worker; in the end, which bounds hold, and ends with 1 if one does not.
 """
 
@@ -20,8 +20,10 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,29 +159,45 @@ def cases(*, quick: bool) -> Iterator[Case]:
 
 
 def made_tree(root: Path, megabytes: int) -> Path:
-    """300 modules of about 27 KB, and three data files for what is left; text that deflates to about a third."""
-    chance = random.Random(1)
-    words = [
-        "".join(chance.choices("abcdefghijklmnopqrstuvwxyz_", k=chance.randrange(3, 12))) for _ in range(5000)
-    ]
-
-    def text(size: int) -> str:
-        return " ".join(chance.choices(words, k=size // 8))[:size]
-
+    """300 modules of 27 KB, which are cut out of the standard library, and for what is left three files of data."""
+    sources = standard_library()
     for number in range(300):
         path = root / "demo" / f"part{number % 20}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f'"""{text(27_000)}"""\n', encoding="utf-8")
+        path.write_bytes(sources[number * 27_000 : (number + 1) * 27_000])
     (root / "demo/__init__.py").write_text("")
-    for number in range(3 if megabytes > 8 else 0):
-        path = root / "demo/data" / f"{number}.txt"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text((megabytes - 8) * 1_000_000 // 3), encoding="utf-8")
+    if megabytes > 8:
+        (root / "demo/data").mkdir()
+        for name, content in data((megabytes - 8) * 1_000_000 // 3):
+            (root / "demo/data" / name).write_bytes(content)
     (root / "pyproject.toml").write_text("")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     subprocess.run(["git", "add", "."], cwd=root, check=True)
     time.sleep(2.5)  # files that are just being written are not trusted
     return root
+
+
+def standard_library() -> bytes:
+    folder = Path(sysconfig.get_path("stdlib"))
+    found = (path for path in sorted(folder.rglob("*.py")) if "site-packages" not in path.parts)
+    return b"".join(path.read_bytes() for path in found)
+
+
+def data(size: int) -> Iterator[tuple[str, bytes]]:
+    """What projects ship beside modules: a table, records, and weights of a model."""
+    chance = random.Random(1)
+
+    def table() -> str:
+        return ",".join(f"{chance.gauss(0, 1):.6f}" for _ in range(8)) + "\n"
+
+    def record() -> str:
+        name, tags = f"name{chance.randrange(500)}", [chance.choice("abcdef") for _ in range(3)]
+        return json.dumps({"name": name, "value": round(chance.random(), 4), "tags": tags}) + "\n"
+
+    for name, line in (("table.csv", table), ("records.jsonl", record)):
+        lines = "".join(line() for _ in range(size // len(line()) + size // 100))
+        yield name, lines.encode()[:size]
+    yield "weights.bin", array("f", (chance.gauss(0, 1) for _ in range(size // 4))).tobytes()
 
 
 def measured(case: Case, tree: Path, folder: Path, *, runs: int) -> Times:

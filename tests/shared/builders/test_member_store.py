@@ -8,13 +8,16 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from publish_all.builders import deflate
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.raw_zip import append
-from publish_all.builders.spool import Spool
+from publish_all.builders.spool import Kept, Spool
 from publish_all.config.model import Compression
+from publish_all.errors import BuildError
 
 LONG_AGO = 1_500_000_000
 
@@ -168,6 +171,68 @@ def test_appends_what_zipfile_would_write(
     assert filled(from_store) == filled(plain)
     with zipfile.ZipFile(io.BytesIO(filled(from_store))) as archive:
         assert archive.testzip() is None
+
+
+def test_refuses_an_archive_in_which_it_cannot_go_back(tmp_path: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:
+            return len(data)
+
+    store = MemberStore(tmp_path, step=None)
+    member, _ = store.deflated(settled(tmp_path / "a", b"x"))
+    with zipfile.ZipFile(Pipe(), "w") as archive, pytest.raises(ValueError, match="cannot be positioned"):
+        append(archive, zipfile.ZipInfo("a"), member, store.stream(member))
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+@pytest.mark.parametrize("size", [5000, 399_999, 400_000, 1_234_567])
+def test_segments_stand_one_behind_the_other_in_a_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: Compression, size: int
+) -> None:
+    monkeypatch.setattr(deflate, "_PART", 200_000)
+    contents = [mixed(size, seed=each) for each in range(3)]
+    store = MemberStore(tmp_path, step=None, compression=compression, threads=3)
+    members = [store.deflated(settled(tmp_path / str(each[0]), each[1]))[0] for each in enumerate(contents)]
+    for member, content in zip(members, contents, strict=True):
+        stream = b"".join(store.stream(member))
+        assert zlib.decompress(stream, -15) == content
+        assert (member.size, member.crc, member.compressed_size) == (size, zlib.crc32(content), len(stream))
+        assert member.sha256 == hashlib.sha256(content).digest()
+    segments = b"".join(b"".join(store.segment(each)) for each in members)
+    end = zlib.compressobj(wbits=-15).flush()
+    assert zlib.decompress(segments + end, -15) == b"".join(contents)
+
+
+def test_a_large_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deflate, "_PART", 100_000)
+    path = settled(tmp_path / "a", mixed(300_000))
+    read = deflate._read
+
+    def and_written(*arguments: Any) -> None:
+        read(*arguments)
+        os.utime(path)
+
+    monkeypatch.setattr(deflate, "_read", and_written)
+    store = MemberStore(tmp_path, step=None, compression=Compression.FAST)
+    with pytest.raises(BuildError, match="was changed while it was being read"):
+        store.deflated(path)
+
+
+def test_what_fails_in_a_part_of_a_file_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Spool):
+        def put(self, data: bytes) -> Kept:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(deflate, "_PART", 100_000)
+    path = settled(tmp_path / "a", mixed(300_000))
+    store = MemberStore(tmp_path, step=None, compression=Compression.FAST, spool=Full(), threads=2)
+    with pytest.raises(OSError, match="No space left"):
+        store.deflated(path)
 
 
 def test_fast_deflates_the_same_content_with_isal(tmp_path: Path) -> None:

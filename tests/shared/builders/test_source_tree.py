@@ -36,6 +36,17 @@ def test_a_file_that_git_tracks_counts_though_it_is_ignored(make_tree):
     assert "demo/a.env" in SourceTree(root).files
 
 
+@pytest.mark.parametrize("git", [True, False])
+def test_knows_which_files_are_links(make_tree, git):
+    root = make_tree({"a.py": "", "b/c.py": ""}, git=git)
+    (root / "link.py").symlink_to("a.py")
+    (root / "folder").symlink_to("b")
+    (root / "b/nowhere").symlink_to("missing")
+    tree = SourceTree(root)
+    assert tree.files == ("a.py", "b/c.py", "b/nowhere", "folder", "link.py")
+    assert tree.links == {"link.py", "folder", "b/nowhere"}
+
+
 def test_in_a_subfolder_of_a_repository(make_tree):
     root = make_tree({f"core/{path}": content for path, content in FILES.items()} | {"other.py": ""})
     assert SourceTree(root / "core").files == OWN

@@ -8,6 +8,7 @@ import os
 import random
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -228,6 +229,17 @@ def test_made_trees_give_the_backends_own_wheels(
         assert stored == hashes(backend, root, Path(folder, "plain"), None)
 
 
+def test_two_files_of_one_name_are_refused_as_by_hatchling_itself(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", {"other/a.py": b"z = 3\n"})
+    table = {**TABLES["hatchling"], "project": PROJECT}
+    target = {"packages": ["demo"], "force-include": {"other/a.py": "demo/sub/a.py"}}
+    table["tool"] = {"hatch": {"build": {"targets": {"wheel": target}}}}
+    variant = replace(variants("hatchling")[0], pyproject=table)
+    for store in (None, store_for("hatchling", root)):
+        with pytest.raises(BuildError, match="A second file is being added"):
+            builder("hatchling", root, tmp_path, store).build(variant, "wheel", tmp_path / "out")
+
+
 def test_the_trial_sees_a_difference(tmp_path: Path) -> None:
     class Wrong(MemberStore):
         def deflated(self, path: str | Path) -> Any:
@@ -272,7 +284,7 @@ def test_every_sdist_holds_the_backends_own_tar(
 def test_an_sdist_that_cannot_take_from_the_store_is_the_backends_own(tmp_path: Path, backend: str) -> None:
     class NoSegments(MemberStore):
         def segment(self, member: Any) -> Any:
-            raise AttributeError(member)
+            raise AttributeError("segment")
 
     class WrongSegments(MemberStore):
         def segment(self, member: Any) -> Any:

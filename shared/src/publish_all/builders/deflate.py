@@ -12,7 +12,7 @@ import mmap
 import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,13 +27,15 @@ from publish_all.errors import BuildError
 # Of bytes. zlib writes the same for pieces of this size as for the whole, because a multiple of 32 KiB is
 # asked for exactly when its window is full.
 _BLOCK = 1 << 18
-# In bytes. Of smaller files a segment of their own would cost more size than deflating them costs time.
-SEGMENT_FROM = 4096
+# In bytes. Smaller files have no segment.
+_SEGMENT_FROM = 4096
+# Whatever is at least as large has one.
+_SEGMENT_ALWAYS = 65536
+# So many bytes may be deflated for each sdist anew, which takes some 50 ms.
+_DEFLATED_ANEW = 2_000_000
 # In bytes. Each part of a file begins without what came before, which costs some hundred bytes.
 _PART = 1 << 22
 _ISAL_LEVEL = 2
-# What gzip.GzipFile, and so every backend's sdist, uses.
-_GZIP_LEVEL = 9
 # https://www.rfc-editor.org/rfc/rfc1951#section-3.2.3: the last one, with fixed codes, and its end of block.
 _EMPTY_LAST_BLOCK = b"\x03\x00"
 _T = TypeVar("_T")
@@ -90,9 +92,7 @@ class FileDeflater:
         pool: ThreadPoolExecutor,
         threads: int,
     ) -> None:
-        self._deflater = deflater(compression)
-        # A compressor for what stands between segments.
-        self.running = deflater(compression, level=_GZIP_LEVEL)
+        self.deflater = deflater(compression)
         self.is_exact = compression is Compression.DEFAULT
         self._step = step
         self._spool = spool
@@ -115,7 +115,7 @@ class FileDeflater:
                 for piece in _pieces(block, self._step):
                     writer.write(deflating.compress(piece))
         segment_end: tuple[Kept, ...] = ()
-        if size >= SEGMENT_FROM:
+        if size >= _SEGMENT_FROM:
             segment_end = (self._spool.put(deflating.copy().flush(zlib.Z_SYNC_FLUSH)),)
         chunks = writer.close()
         stream_end = deflating.flush()
@@ -146,22 +146,24 @@ class FileDeflater:
     def _in_parts(self, path: str, size: int, digest: hashlib._Hash) -> list[_Part]:
         """Deflated by whoever is free: streams which do not look back can be put one behind the other."""
         starts = range(0, size, _PART)
-        crc: Future[int] = Future()
+        read: Future[None] = Future()
         parts: list[Future[_Part]] = [Future() for _ in starts]
-        jobs: deque[Callable[[], None]] = deque([partial(_settle, crc, partial(_read, path, size, digest))])
+        before = _status(path)
+        jobs: deque[Callable[[], None]] = deque([partial(_settle, read, partial(_read, path, size, digest))])
         for part, start in zip(parts, starts, strict=True):
             jobs.append(partial(_settle, part, partial(self._part, path, start, min(_PART, size - start))))
         for _ in range(min(len(parts), self._threads) - 1):
             self._pool.submit(_work_off, jobs)
         _work_off(jobs)
         found = [each.result() for each in parts]
-        if _crc(found) != crc.result() or sum(each.size for each in found) != size:
+        read.result()
+        if _status(path) != before or sum(each.size for each in found) != size:
             msg = f"{path} was changed while it was being read"
             raise BuildError(msg, hint="Build again when nothing writes to it any more.")
         return found
 
     def _part(self, path: str, start: int, length: int, digest: hashlib._Hash | None = None) -> _Part:
-        deflating, writer = self._deflater(), SpoolWriter(self._spool)
+        deflating, writer = self.deflater(), SpoolWriter(self._spool)
         crc = size = 0
         for block in _blocks_of(path, start, length):
             crc = zlib.crc32(block, crc)
@@ -173,9 +175,9 @@ class FileDeflater:
         return _Part(crc=crc, size=size, compressed_size=writer.size, chunks=writer.close())
 
 
-def _crc(parts: Iterable[_Part]) -> int:
-    whole = 0
-    for each in parts:
+def _crc(parts: Sequence[_Part]) -> int:
+    whole = parts[0].crc
+    for each in parts[1:]:
         whole = combined(whole, each.crc, each.size)
     return whole
 
@@ -185,10 +187,10 @@ def is_zlib_ng() -> bool:
     return hasattr(zlib, "ZLIBNG_VERSION")
 
 
-def deflater(compression: Compression, *, level: int = zlib.Z_DEFAULT_COMPRESSION) -> Callable[[], Deflater]:
+def deflater(compression: Compression) -> Callable[[], Deflater]:
     """Makes compressors of raw deflate streams. Raises `BuildError` where isal is asked for and missing."""
     if compression is Compression.DEFAULT:
-        return lambda: _zlib(level)
+        return _zlib
     try:
         from isal import isal_zlib
     except ImportError as error:
@@ -199,9 +201,23 @@ def deflater(compression: Compression, *, level: int = zlib.Z_DEFAULT_COMPRESSIO
     return lambda: isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, -zlib.MAX_WBITS)
 
 
-def _zlib(level: int = zlib.Z_DEFAULT_COMPRESSION) -> zlib._Compress:
+def _zlib() -> zlib._Compress:
     """As zipfile has it."""
-    return zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+
+
+def segment_from(sizes: Iterable[int]) -> int:
+    """From which size on the files of an sdist are segments, in bytes.
+
+    A segment knows nothing of the files before it, which costs the more size the smaller it is: of trees with
+    many small files more than a third. So small ones are left to the sdist, as long as that takes little time.
+    """
+    total = 0
+    for size in sorted(sizes):
+        total += size
+        if total > _DEFLATED_ANEW:
+            return min(max(size, _SEGMENT_FROM), _SEGMENT_ALWAYS)
+    return _SEGMENT_ALWAYS
 
 
 def sha256_of(path: str) -> bytes:
@@ -229,20 +245,24 @@ def _settle(future: Future[_T], job: Callable[[], _T]) -> None:
         future.set_exception(error)
 
 
-def _read(path: str, length: int, digest: hashlib._Hash) -> int:
-    crc = 0
+def _read(path: str, length: int, digest: hashlib._Hash) -> None:
     for block in _blocks_of(path, 0, length):
         digest.update(block)
-        crc = zlib.crc32(block, crc)
-    return crc
 
 
-def _blocks_of(path: str, start: int, length: int) -> Iterator[bytes]:
-    with Path(path).open("rb") as file:
+def _status(path: str) -> tuple[int, int, int]:
+    found = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _blocks_of(path: str, start: int, length: int) -> Iterator[memoryview]:
+    """Each is overwritten by the next one."""
+    buffer = memoryview(bytearray(min(_BLOCK, length)))
+    with Path(path).open("rb", buffering=0) as file:
         file.seek(start)
-        while length and (block := file.read(min(_BLOCK, length))):
-            length -= len(block)
-            yield block
+        while length and (read := file.readinto(buffer[:length])):
+            length -= read
+            yield buffer[:read]
 
 
 def _blocks(file: IO[bytes], *, whole: bool) -> Iterator[bytes | mmap.mmap]:

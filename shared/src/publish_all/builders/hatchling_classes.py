@@ -223,7 +223,7 @@ class OverlaidSdistBuilder(_ShippedOnly, SdistBuilder):
         if self.store is None:
             return found
         listed = list(found)
-        self.store.expect(each.path for each in listed)
+        self.store.expect((each.path for each in listed), segments=True)
         return listed
 
     def _recurse_own_files(self) -> Iterable[IncludedFile]:

@@ -40,11 +40,11 @@ class StoredArchive(WheelArchive):
     def add_file(self, included_file: IncludedFile) -> tuple[str, str, str]:
         if self.store is None or not self.reproducible or self.time_tuple is None:
             return super().add_file(included_file)
+        path = normalize_archive_path(included_file.distribution_path)
         found = self.store.deflated(included_file.path)
-        if found is None:
+        if found is None or path in self.zf.NameToInfo:  # the second file of a name is hatchling's to refuse
             return super().add_file(included_file)
         member, mode = found
-        path = normalize_archive_path(included_file.distribution_path)
         info = zipfile.ZipInfo(path, self.time_tuple)
         set_zip_info_mode(info, normalize_file_permissions(mode))
         append(self.zf, info, member, self.store.stream(member))

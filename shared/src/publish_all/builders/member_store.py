@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publish_all._values import dataclass
-from publish_all.builders.deflate import Deflater, FileDeflater, Member, sha256_of
+from publish_all.builders.deflate import Deflater, FileDeflater, Member, segment_from, sha256_of
 from publish_all.builders.spool import Spool
 from publish_all.config.model import Compression
 
@@ -67,6 +67,7 @@ class MemberStore:
             compression, step=step, spool=self._spool, pool=self._pool, threads=threads
         )
         self.is_exact = self._deflating.is_exact
+        self.segment_from = segment_from(())
         self._lock = threading.Lock()
         self._known: dict[_Identity, Future[Member]] = {}
         self._expected: dict[str, _Expected] = {}
@@ -76,18 +77,26 @@ class MemberStore:
         self._given: set[bytes] = set()
         self._bytes_given = self._bytes_given_again = 0
 
-    def expect(self, paths: Iterable[str]) -> None:
+    def expect(self, paths: Iterable[str], *, segments: bool = False) -> None:
         """Begin to deflate the files of the next archive. What may have changed since the last one is read anew.
 
-        For this archive they are as they are now, and are not looked at again.
+        For this archive they are as they are now, and are not looked at again. `segments` for an sdist, which
+        takes files from `segment_from` bytes on.
         """
         self._forget(self._unsettled)
+        found: dict[str, os.stat_result] = {}
         for path in paths:
             # What can't be read is reported when it is asked for, as the backend reports it.
             with contextlib.suppress(OSError):
-                found = self._found(path)
-                if found is not None:
-                    self._expected[path] = found
+                status = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
+                if stat.S_ISREG(status.st_mode):
+                    found[path] = status
+        if segments:
+            self.segment_from = segment_from(each.st_size for each in found.values())
+        least = self.segment_from if segments else 0
+        for path, status in found.items():
+            if status.st_size >= least:
+                self._expected[path] = self._begun(path, status)
 
     def forget(self) -> None:
         """Read all files anew: project code has run that may write them. Their bytes are still known."""
@@ -113,7 +122,7 @@ class MemberStore:
 
     def running(self) -> Deflater:
         """A compressor for what stands between segments."""
-        return self._deflating.running()
+        return self._deflating.deflater()
 
     def stream(self, member: Member) -> Iterator[bytes]:
         """The member's deflate stream."""
@@ -130,9 +139,10 @@ class MemberStore:
         self._expected.clear()
 
     def _found(self, path: str) -> _Expected | None:
-        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
-        if not stat.S_ISREG(found.st_mode):
-            return None
+        status = os.stat(path)  # noqa: PTH116 - see above
+        return self._begun(path, status) if stat.S_ISREG(status.st_mode) else None
+
+    def _begun(self, path: str, found: os.stat_result) -> _Expected:
         times = found.st_mtime_ns, found.st_ctime_ns
         identity = path, found.st_dev, found.st_ino, found.st_size, *times
         future = self._known.get(identity)

@@ -36,12 +36,12 @@ class StoredWheelBuilder(WheelBuilder):
         if self.store is None or not full_path.is_relative_to(self._path):
             super()._add_file(wheel, full_path, rel_path)
             return
+        name = rel_path.as_posix()
         found = self.store.deflated(full_path)
-        if found is None:
+        if found is None or name in wheel.NameToInfo:
             super()._add_file(wheel, full_path, rel_path)
             return
         member, mode = found
-        name = rel_path.as_posix()
         info = zipfile.ZipInfo(name, self._zipfile_date_time)
         info.external_attr = (normalize_file_permissions(mode) & 0xFFFF) << 16
         append(wheel, info, member, self.store.stream(member))
@@ -77,7 +77,7 @@ class StoredSdistBuilder(SdistBuilder):
     def expected(self, files: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """`files`, which are going to be put into the sdist."""
         if self.store is not None:
-            self.store.expect(str(each.path) for each in files)
+            self.store.expect((str(each.path) for each in files), segments=True)
         return files
 
 

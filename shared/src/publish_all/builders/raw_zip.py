@@ -19,8 +19,8 @@ def append(archive: ZipFile, info: ZipInfo, member: Member, blocks: Iterable[byt
     `zipfile` has no way to say that data is deflated already. It writes a header with zeros, then the data,
     and goes back to the header; here all is known before. What belongs to the header, ZIP64 too, stays its
     own decision. Since that rests on what is not public, callers must see once that it gives the right bytes,
-    and do without if not. Raises `ValueError` for an archive in which nobody can go back: there it would
-    write the sums behind the data.
+    and do without if not. Of a name that is there already they must ask `archive`, whose class may refuse it.
+    Raises `ValueError` for an archive in which nobody can go back: there it would write the sums behind the data.
     """
     own: Any = archive
     if not own._seekable:  # noqa: SLF001 - see above

@@ -11,7 +11,8 @@ from publish_all._values import dataclass
 
 # In bytes.
 _IN_MEMORY = 1 << 25
-_BLOCK = 1 << 18
+# Less is gathered before it is kept.
+_LEAST = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +71,12 @@ class SpoolWriter:
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        if data:
-            self._pending.append(data)
-            self._waiting += len(data)
-            self.size += len(data)
-        if self._waiting >= _BLOCK:
+        if not data:
+            return
+        self.size += len(data)
+        self._pending.append(data)
+        self._waiting += len(data)
+        if self._waiting >= _LEAST:
             self._put()
 
     def close(self) -> tuple[Kept, ...]:
@@ -83,6 +85,6 @@ class SpoolWriter:
         return tuple(self._kept)
 
     def _put(self) -> None:
-        self._kept.append(self._spool.put(b"".join(self._pending)))
+        self._kept.append(self._spool.put(b"".join(self._pending)))  # which copies only if there are several
         self._pending.clear()
         self._waiting = 0

@@ -12,7 +12,7 @@ import zlib
 from typing import IO
 
 from publish_all.builders.crc import combined
-from publish_all.builders.deflate import SEGMENT_FROM, Member
+from publish_all.builders.deflate import Member
 from publish_all.builders.member_store import MemberStore
 
 
@@ -39,7 +39,7 @@ class StitchedGzip:
 
     def member(self, path: str, size: int) -> Member | None:
         """The content of a file as `put` takes it; None where that is not worth while, or not to be had."""
-        if size < SEGMENT_FROM:
+        if size < self._store.segment_from:
             return None
         found = self._store.deflated(path)
         return found[0] if found is not None and found[0].size == size else None

@@ -19,6 +19,8 @@ _NAME = slice(0, 100)
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 _LARGEST = 8**11 - 1
+# In bytes. A file of this size is read as a whole.
+_AT_ONCE = 1 << 18
 # So many kinds of files does a project hardly have: they differ in mode and perhaps in time.
 _PATTERNS = 64
 
@@ -41,22 +43,30 @@ class StitchedTar(tarfile.TarFile):
     def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
         stitched: Any = self.fileobj
         path = getattr(fileobj, "name", None)
-        member = stitched.member(path, tarinfo.size) if isinstance(path, str) else None
-        if member is None:
+        if not isinstance(path, str) or tarinfo.type != tarfile.REGTYPE:
             super().addfile(tarinfo, fileobj)
             return
-        header = self._header(tarinfo)
-        stitched.write(header)
-        stitched.put(member)
-        padding = -member.size % tarfile.BLOCKSIZE
-        stitched.write(bytes(padding))
-        self.offset += len(header) + member.size + padding
+        member = stitched.member(path, tarinfo.size)
+        header, padding = self._header(tarinfo), bytes(-tarinfo.size % tarfile.BLOCKSIZE)
+        if member is not None:
+            stitched.write(header)
+            stitched.put(member)
+            stitched.write(padding)
+        elif tarinfo.size <= _AT_ONCE:
+            content = fileobj.read(tarinfo.size)
+            if len(content) != tarinfo.size:
+                msg = f"unexpected end of data: {path} got shorter"
+                raise OSError(msg)
+            stitched.write(b"".join((header, content, padding)))
+        else:
+            super().addfile(tarinfo, fileobj)
+            return
+        self.offset += len(header) + tarinfo.size + len(padding)
 
     def _header(self, info: tarfile.TarInfo) -> bytes:
         """As `info.tobuf`, made from the header of a file that is like it."""
         if not (
-            info.type == tarfile.REGTYPE
-            and info.name.isascii()
+            info.name.isascii()
             and len(info.name) <= tarfile.LENGTH_NAME
             and 0 <= info.size <= _LARGEST
             and not info.pax_headers

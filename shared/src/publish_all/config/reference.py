@@ -106,7 +106,7 @@ _PROJECT = Section(
             Compression,
             "how wheels and sdists are deflated, where hatchling or poetry-core makes them: `default` gives "
             "wheels that are byte for byte those of the backend, and sdists with the same tar inside another "
-            "gzip stream; `fast` takes a fraction of the time for files a few percent larger, and needs the "
+            "gzip stream, one to seven percent larger; `fast` takes a fraction of the time for files a few percent larger, and needs the "
             "extra `publish-all[fast]`",
         ),
         Key(
