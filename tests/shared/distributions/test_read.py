@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from publish_all.distributions.digests import DistributionError
 from publish_all.distributions.distribution import DistributionKind
-from publish_all.distributions.read import METADATA_LIMIT, DistributionError, read_distribution
+from publish_all.distributions.read import METADATA_LIMIT, read_distribution
 
 Make = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from publish_all._http_errors import HttpError
 from publish_all.checks import command_diagnoses as diagnoses
 from publish_all.checks.diagnoses import UNREADABLE_ARCHIVE
 from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
-from publish_all.distributions.read import DistributionError
+from publish_all.distributions.digests import DistributionError
 from publish_all.errors import (
     BuildError,
     ConfigurationError,

@@ -27,7 +27,6 @@ from publish_all.attestations.beside import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import (
     Manifest,
-    ManifestEntry,
     check_manifest,
     is_of,
     lacking_wheels,
@@ -39,8 +38,9 @@ from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
 from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
+from publish_all.distributions.digests import DistributionError, LateDigests
 from publish_all.distributions.distribution import Distribution
-from publish_all.distributions.read import DistributionError, read_distribution
+from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.variants.variant import BuildVariant
@@ -67,9 +67,10 @@ def named_files(paths: Sequence[Path]) -> Gathered:
     files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX]
     found: list[Distribution] = []
     broken: list[DistributionError] = []
+    digest = LateDigests()
     for path in files:
         try:
-            found.append(read_distribution(path))
+            found.append(read_distribution(path, digest=digest))
         except DistributionError as error:
             broken.append(error)
     if len(broken) > 1:
@@ -83,9 +84,10 @@ def named_files(paths: Sequence[Path]) -> Gathered:
 def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> Gathered:
     """Build now, and take just what was built."""
     report = build_project(config, options, listener=listener)
+    digest = LateDigests()
     return Gathered(
         distributions=tuple(
-            read_distribution(report.output / each.filename, variant=each.variant)
+            read_distribution(report.output / each.filename, variant=each.variant, digest=digest)
             for each in report.result.files
         ),
         variants=report.variants,
@@ -118,13 +120,13 @@ def manifest_files(
     if findings:
         msg = f"what lies in {output} is not what was built there; nothing was uploaded"
         raise CheckError(msg, findings=findings)
+    digest = LateDigests()
     return Gathered(
-        distributions=tuple(_read_entry(output, each) for each in entries), variants=tuple(variants)
+        distributions=tuple(
+            read_distribution(output / each.filename, variant=each.variant, digest=digest) for each in entries
+        ),
+        variants=tuple(variants),
     )
-
-
-def _read_entry(output: Path, entry: ManifestEntry) -> Distribution:
-    return read_distribution(output / entry.filename, variant=entry.variant)
 
 
 def usable_manifest(output: Path, variants: Sequence[BuildVariant]) -> Manifest | None:

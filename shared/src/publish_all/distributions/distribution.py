@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
+from publish_all.distributions.digests import Digests
 
 
 class DistributionKind(enum.Enum):
@@ -17,15 +18,6 @@ class DistributionKind(enum.Enum):
 
     WHEEL = "bdist_wheel"
     SDIST = "sdist"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Digests:
-    """Hex digests of the file's bytes, taken in one pass. `blake2_256` is BLAKE2b with 32 bytes."""
-
-    md5: str
-    sha256: str
-    blake2_256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,19 +1,14 @@
-"""Reading a wheel or sdist from disk: digests in one pass, and its core metadata."""
+"""Reading a wheel or sdist from disk: its core metadata, and its digests."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import lzma
 import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Queue
-from typing import BinaryIO
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -25,17 +20,16 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
+from publish_all.distributions.digests import Digest, DistributionError, digests_of, unreadable
+from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.distributions.metadata import CoreMetadata, parse_metadata
-from publish_all.errors import CheckError
 
 METADATA_LIMIT = 16 * 1024 * 1024
 """The longest METADATA or PKG-INFO that is read, in bytes: a bound for broken and hostile archives."""
 SDIST_LIMIT = 16 * 1024 * 1024 * 1024
 """How far an unpacked sdist is searched for its PKG-INFO, in bytes."""
 
-_CHUNK = 1024 * 1024
-_WAITING = 4
+_MIB = 1024 * 1024
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -49,25 +43,26 @@ _BROKEN = (
 )
 
 
-class DistributionError(CheckError):
-    """A file is not a distribution that can be published. The message names the file."""
-
-
 def read_distribution(
-    path: Path, *, variant: str | None = None, sdist_limit: int = SDIST_LIMIT
+    path: Path,
+    *,
+    variant: str | None = None,
+    sdist_limit: int = SDIST_LIMIT,
+    digest: Digest = digests_of,
 ) -> Distribution:
     """The distribution at `path`, with memory that does not depend on its size.
 
-    An sdist is unpacked for `sdist_limit` bytes at most to find its metadata.
+    An sdist is unpacked for `sdist_limit` bytes at most to find its metadata. `digest` may take the
+    digests later than that.
     Raises `DistributionError` for a file that is missing, broken, not a wheel or `.tar.gz` sdist, or
     whose name and metadata disagree about project or version.
     """
     kind, project, version = _parse_filename(path)
     try:
         content = _read_metadata(path, kind, sdist_limit)
-        size, digests = _digest(path)
+        size, digests = digest(path)
     except OSError as error:
-        raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise unreadable(path, error) from error
     metadata = parse_metadata(content)
     _ensure_same(path, metadata, project, version)
     return Distribution(
@@ -108,48 +103,6 @@ def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Versi
     )
 
 
-def _digest(path: Path) -> tuple[int, Digests]:
-    md5 = hashlib.md5(usedforsecurity=False)
-    sha256 = hashlib.sha256()
-    blake2 = hashlib.blake2b(digest_size=32)
-    with path.open("rb") as file:
-        size = _feed(file, (md5.update, sha256.update, blake2.update))
-    return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
-
-
-def _feed(file: BinaryIO, updates: Sequence[Callable[[bytes], object]]) -> int:
-    """Give all of the file to each of `updates`, in one pass; its size.
-
-    hashlib lets other threads run meanwhile, so all take about as long as the slowest: each has a few
-    chunks waiting, and none waits for the others. For a small file threads would cost more than they save.
-    """
-    chunk = file.read(_CHUNK)
-    size = len(chunk)
-    if size < _CHUNK:
-        for each in updates:
-            each(chunk)
-        return size
-    waiting = [Queue[bytes](_WAITING) for _ in updates]
-    with ThreadPoolExecutor(len(updates)) as pool:
-        for queue, update in zip(waiting, updates, strict=True):
-            pool.submit(_consume, queue, update)
-        try:
-            while chunk:
-                for queue in waiting:
-                    queue.put(chunk)
-                chunk = file.read(_CHUNK)
-                size += len(chunk)
-        finally:
-            for queue in waiting:
-                queue.put(b"")
-    return size
-
-
-def _consume(queue: Queue[bytes], update: Callable[[bytes], object]) -> None:
-    while chunk := queue.get():
-        update(chunk)
-
-
 def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
     try:
         return _wheel_metadata(path) if kind is DistributionKind.WHEEL else _sdist_metadata(path, sdist_limit)
@@ -185,7 +138,7 @@ def _sdist_metadata(path: Path, limit: int) -> bytes:
 
 def _bounded(path: Path, content: bytes) -> bytes:
     if len(content) > METADATA_LIMIT:
-        raise DistributionError(f"The metadata in {path} is longer than {METADATA_LIMIT // _CHUNK} MiB.")
+        raise DistributionError(f"The metadata in {path} is longer than {METADATA_LIMIT // _MIB} MiB.")
     return content
 
 

@@ -85,7 +85,7 @@ def _without_doubles(distributions: Sequence[Distribution]) -> list[Distribution
     by_name: dict[str, Distribution] = {}
     for each in distributions:
         known = by_name.setdefault(each.filename, each)
-        if known.digests.sha256 != each.digests.sha256:
+        if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
             raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
     return list(by_name.values())
