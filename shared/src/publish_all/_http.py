@@ -24,6 +24,7 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from publish_all import __version__
+from publish_all._http_ahead import Ahead, OpenedAhead
 from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
 from publish_all._secret import Secret
 from publish_all._server_text import spellings, without
@@ -136,6 +137,7 @@ class Session:
         self._session = session
         self._timeout = timeout
         self._ca_cert = ca_cert
+        self._ahead = Ahead(session, timeout=timeout[0], verify=str(ca_cert) if ca_cert else None)
         self._shown: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
@@ -219,6 +221,17 @@ class Session:
             return body
         text = body.decode("utf-8", errors="surrogateescape")
         return without(text, self._shown).encode("utf-8", errors="surrogateescape")
+
+    def connect(self, url: str, *, count: int = 1) -> None:
+        """Have so many connections ready for requests to the server of `url`, which must follow soon.
+
+        Comes back at once and raises nothing: what stands against a connection is told to the request.
+        """
+        self._ahead.connect(url, count)
+
+    def disconnect(self) -> None:
+        """Close connections that were made ahead, when the requests do not follow after all."""
+        self._ahead.disconnect()
 
     def close(self) -> None:
         self._session.close()
@@ -328,23 +341,14 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, **kwargs)
 
 
-def _pools(send_timeout: float) -> dict[str, type[urllib3.HTTPConnectionPool]]:
-    """Pools whose connections wait so long for each piece of a body to be taken.
+def _pools(timeout: float) -> dict[str, type[urllib3.HTTPConnectionPool]]:
+    """Pools of connections that can be opened ahead, and wait so long for each piece of a body to be taken."""
 
-    urllib3 sends with the time-out of connecting, which is too short for a server that stops reading
-    for a while, and applies the other one only to the reply.
-    """
+    class Plain(OpenedAhead, urllib3.connection.HTTPConnection):
+        send_timeout = timeout
 
-    class Plain(urllib3.connection.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(send_timeout)
-
-    class Tls(urllib3.connection.HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            if self.sock is not None:
-                self.sock.settimeout(send_timeout)
+    class Tls(OpenedAhead, urllib3.connection.HTTPSConnection):
+        send_timeout = timeout
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = Plain

@@ -4,7 +4,15 @@ import threading
 from dataclasses import replace
 
 import pytest
-from upload_fakes.repository import PYPI_LIKE, Events, FakeRepository, FakeTime, distribution, outcome
+from upload_fakes.repository import (
+    PYPI_LIKE,
+    ConnectingRepository,
+    Events,
+    FakeRepository,
+    FakeTime,
+    distribution,
+    outcome,
+)
 
 from publish_all.errors import ConflictError, RepositoryError
 from publish_all.events import Found, RepositoryFinished, RepositoryStarted, UploadFinished, VerifyWaiting
@@ -100,6 +108,33 @@ def test_one_upload_opens_a_release_and_four_follow(publish):
     at_once = dict(repository.most_at_once)
     assert 2 <= at_once.pop("all") <= 8
     assert max(at_once.values()) <= 4
+
+
+@pytest.mark.parametrize(("files", "jobs", "count"), [(5, 8, 3), (3, 8, 1), (2, 8, 0), (1, 8, 0), (5, 2, 1)])
+def test_connections_for_those_that_follow_are_made_while_the_first_is_waited_for(
+    publish, files, jobs, count
+):
+    repository = ConnectingRepository()
+    wanted = files_of("a", tags=TAGS[:files])
+    assert publish(wanted, repository, jobs=jobs, verify=None).complete
+    asked = [each for each in repository.connections if not each.startswith("upload")]
+    assert asked == ([f"connect for {count}"] if count else [])
+    assert repository.connections[: len(asked)] == asked, "before the first upload has its answer"
+
+
+def test_connections_are_closed_when_the_first_upload_fails(publish):
+    repository = ConnectingRepository()
+    answers = iter([TRANSIENT, REFUSED])
+    repository.any_reply = lambda _: next(answers)
+    assert not publish(files_of("a"), repository, verify=None).complete
+    asked = [each for each in repository.connections if not each.startswith("upload")]
+    assert asked == ["connect for 3", "disconnect"] * 2
+
+
+def test_with_several_releases_nobody_knows_who_follows(publish):
+    repository = ConnectingRepository()
+    publish(files_of("a", "b"), repository, verify=None)
+    assert not any(each.startswith("connect") for each in repository.calls)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

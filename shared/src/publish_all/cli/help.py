@@ -10,7 +10,6 @@ from cleo.commands.help_command import HelpCommand as CleoHelpCommand
 from cleo.exceptions import CleoCommandNotFoundError, CleoError
 
 from publish_all.cli.manual import Entry, option_entry, ordered, page_of
-from publish_all.cli.page_text import overview_text, page_text, terminal_width
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.suggest import did_you_mean
 
@@ -51,6 +50,8 @@ Examples:
         if command is None or isinstance(command, CommandsCommand):
             _show_overview(self)
             return 0
+        from publish_all.cli.page_text import page_text, terminal_width
+
         page = page_of(command, called_as=f"{_name(application)} {command.name}")
         self.line(page_text(page, common_options(application), width=terminal_width()))
         return 0
@@ -69,6 +70,8 @@ def _found(application: Application, name: str) -> Command:
 
 
 def _show_overview(command: Command) -> None:
+    from publish_all.cli.page_text import overview_text, terminal_width
+
     application = command.application
     groups = overview(application)
     command.line(

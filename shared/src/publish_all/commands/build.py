@@ -12,9 +12,7 @@ from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import Manifest, write_manifest
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
-from publish_all.builders.run import build as run_build
 from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
-from publish_all.commands.reproduce import reproduce
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
@@ -86,6 +84,8 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
 
 def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> BuildReport:
     """As `build`, for a project whose configuration is loaded."""
+    from publish_all.builders.run import build as run_build  # files that are named are not built
+
     variants = project_variants(
         config, options.variants, itself=options.itself, around=options.around, listener=listener
     )
@@ -106,6 +106,8 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
         output, project=project_name(config, variants), result=result, variants=variants
     )
     if options.reproduce:
+        from publish_all.commands.reproduce import reproduce
+
         reproduce(request, result, listener=listener, environment=options.around.environment)
     return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
 

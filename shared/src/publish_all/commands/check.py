@@ -13,12 +13,11 @@ from publish_all.checks.check import Checked, check_all
 from publish_all.checks.together import check_together
 from publish_all.checks.variants import check_variants
 from publish_all.commands.build import BuildOptions
-from publish_all.commands.context import Surroundings, open_project, project_variants
+from publish_all.commands.context import Surroundings, project_of_files, project_variants
 from publish_all.commands.gather import Gathered, built_files, manifest_files, named_files, usable_manifest
 from publish_all.commands.rebuild import rebuild
 from publish_all.config.builtin import canonical
 from publish_all.config.known import known_repositories
-from publish_all.config.load import search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, UsageError
@@ -104,13 +103,6 @@ def _compared(gathered: Gathered, options: CheckOptions, listener: Listener) -> 
     yield from check_variants(gathered.distributions, gathered.variants)
     if options.rebuild:
         yield from rebuild(gathered.distributions, listener=listener, environment=options.around.environment)
-
-
-def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
-    """The project's configuration; None where it is optional and there is no project around."""
-    if optional and search_pyproject(directory) is None:
-        return None
-    return open_project(directory)
 
 
 def _gather(

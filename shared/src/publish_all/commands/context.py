@@ -6,16 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.config.folders import Folders, usual_folders
-from publish_all.config.load import load_project
+from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.events import Listener
-from publish_all.variants.resolve import resolve_variants
-from publish_all.variants.variant import BuildVariant
-from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
+
+if TYPE_CHECKING:  # files that are named are published without
+    from publish_all.variants.variant import BuildVariant
+    from publish_all.version.source import ResolvedVersion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,13 @@ def open_project(directory: Path) -> ProjectConfig:
     return load_project(directory)
 
 
+def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
+    """The project's configuration; None where it is optional and there is no project around."""
+    if optional and search_pyproject(directory) is None:
+        return None
+    return open_project(directory)
+
+
 def project_version(
     config: ProjectConfig, *, around: Surroundings, listener: Listener
 ) -> ResolvedVersion | None:
@@ -58,6 +67,7 @@ def _ask_version(
     config: ProjectConfig, *, around: Surroundings, listener: Listener
 ) -> ResolvedVersion | None:
     from publish_all.builders.run import ask_version
+    from publish_all.version.source import NoProjectVersion, resolve_version
 
     def ask_backend() -> str:
         return ask_version(config.root, listener=listener, environment=around.environment)
@@ -84,6 +94,8 @@ def project_variants(
 
     With `itself`, the project as a variant of itself and nothing else, whether or not a build makes it.
     """
+    from publish_all.variants.resolve import resolve_variants
+
     version = project_version(config, around=around, listener=listener)
     found = resolve_variants(config, version=version.text if version else "", only=only, base=itself)
     return tuple(each for each in found if each.name is None) if itself else found

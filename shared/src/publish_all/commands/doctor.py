@@ -15,9 +15,8 @@ from tempfile import TemporaryDirectory
 from publish_all._values import dataclass
 from publish_all.catalogue.catalogue import why
 from publish_all.commands.build import BuildOptions
-from publish_all.commands.check import project_of_files
 from publish_all.commands.coded import findings_of
-from publish_all.commands.context import Surroundings, project_variants, project_version
+from publish_all.commands.context import Surroundings, project_of_files, project_variants, project_version
 from publish_all.commands.destinations import ConnectionOptions, make_repositories, open_connection
 from publish_all.commands.doctor_destination import Answer, Destination, examine_destination
 from publish_all.commands.doctor_project import configuration_facts, surroundings_findings, version_facts

@@ -15,7 +15,6 @@ from publish_all.events import Listener, Note
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Capabilities, Repository
 from publish_all.upload.plan import Destination, Plan
-from publish_all.version.guard import release_findings
 
 
 def destinations_of(
@@ -73,6 +72,8 @@ def version_findings(
 
     Empty where only build variants have a version. Raises `VersionError`.
     """
+    from publish_all.version.guard import release_findings  # files that are named are not of a working tree
+
     version = project_version(config, around=around, listener=listener)
     if version is None:
         return ()

@@ -32,7 +32,6 @@ from publish_all.builders.manifest import (
     lacking_wheels,
     read_manifest,
 )
-from publish_all.builders.run import build as run_build
 from publish_all.checks.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
@@ -153,6 +152,8 @@ def host_built_files(
             f"nothing is built: {output} holds neither a manifest nor a file of {base.project} {base.version}"
         )
         raise UsageError(msg, hint="Build first, or name the files to publish.")
+    from publish_all.builders.run import build as run_build
+
     with TemporaryDirectory(prefix="publish-all-") as folder:
         fresh = Path(folder)
         # The host knows nothing of [tool.publish-all.wheels]: it has built the one wheel and the sdist.

@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin
 
 from packaging.utils import NormalizedName
@@ -15,8 +16,6 @@ from packaging.version import Version
 from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
-from publish_all.attestations.attestation import Attestation
-from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import SigningError
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of
@@ -41,6 +40,10 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.repositories.simple_index import Listing, SimpleIndex, states_of
+
+if TYPE_CHECKING:
+    from publish_all.attestations.attestation import Attestation
+    from publish_all.attestations.attester import Attester
 
 EXPIRY_MARGIN = 60.0
 """A token with less than so many seconds to live is renewed before an upload."""
@@ -87,6 +90,20 @@ class LegacyRepository:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    # --- connections
+
+    def connect(self, releases: int) -> None:
+        index = self._config.index_url or index_candidates(self._url)[0]
+        self._session.connect(index, count=releases)
+        if origin(index) != origin(self._url):
+            self._session.connect(self._url)
+
+    def connect_for_uploads(self, count: int) -> None:
+        self._session.connect(self._url, count=count)
+
+    def disconnect(self) -> None:
+        self._session.disconnect()
 
     # --- preflight
 

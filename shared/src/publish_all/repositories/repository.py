@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -145,3 +145,17 @@ class Repository(Protocol):
 
     def install_command(self, release: Release) -> str | None:
         """The exact command which installs the release from here."""
+
+
+@runtime_checkable
+class ConnectsAhead(Protocol):
+    """A repository to which connections can be made before they are needed. Nothing is sent, and nothing raised."""
+
+    def connect(self, releases: int) -> None:
+        """Greet the servers that a preflight of so many releases asks, all of them at once, and soon."""
+
+    def connect_for_uploads(self, count: int) -> None:
+        """Have connections ready for so many uploads more than there are now, which must follow soon."""
+
+    def disconnect(self) -> None:
+        """Close what is ready, when no uploads follow after all."""

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from publish_all._http import Session
-from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import Signer
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig, RepositoryKind
@@ -44,6 +43,7 @@ def make_repository(
     capabilities = capabilities_of(config)
     match config.kind:
         case RepositoryKind.LEGACY:
+            from publish_all.attestations.attester import Attester
             from publish_all.repositories.legacy import LegacyRepository
 
             attester = Attester(

@@ -21,10 +21,8 @@ from publish_all.upload.diagnoses import NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Plan, RepositoryPlan, Step
 from publish_all.upload.transfer import RetryPolicy, other_bytes
-from publish_all.upload.workers import Workers
+from publish_all.upload.workers import Workers, questions_at_once
 
-# A question is a small request, and nothing can start before the last one is answered.
-_QUESTIONS_PER_JOB = 2
 _ATTEMPTS_WHERE_NOBODY_IS = 3
 # In bytes: an upload of that size takes about as long as a question.
 _SMALL = 1 << 20
@@ -120,7 +118,7 @@ def preflight(
     listener(StepStarted(step="preflight", detail=names))
     clock = clock or Clock()
     cancellation = cancellation or Cancellation()
-    workers = Workers(_QUESTIONS_PER_JOB * jobs, listener=listener, cancellation=cancellation)
+    workers = Workers(questions_at_once(jobs), listener=listener, cancellation=cancellation)
     asking = _Asking(
         brief=in_earnest and _is_small(plan), clock=clock, cancellation=cancellation, emit=workers.emit
     )

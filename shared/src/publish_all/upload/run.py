@@ -184,7 +184,19 @@ class RepositoryRun:
             clock=self._with.clock,
             cancellation=self._with.cancellation,
             emit=self._with.workers.emit,
+            followers=self._followers(step),
         )
+
+    def _followers(self, step: Step) -> int:
+        """How many uploads begin when this one is done, besides one that takes over its connection.
+
+        With several releases it depends on the others.
+        """
+        if not step.opens or len(self._plan.releases) > 1:
+            return 0
+        left = sum(self._is_wanted(each) for each in self._plan.steps) - 1
+        bounds = self._repository.capabilities
+        return max(0, min(left, self._with.jobs, bounds.parallel, bounds.parallel_per_release) - 1)
 
     def _transferred(self, schedule: Schedule, step: Step, result: Transferred) -> None:
         if result.status is FileStatus.CONFLICT and self._with.skip_existing:

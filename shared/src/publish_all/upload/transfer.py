@@ -11,7 +11,14 @@ from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
 from publish_all.repositories.diagnoses import MAYBE_OTHER_BYTES, OTHER_BYTES
-from publish_all.repositories.repository import Progress, Repository, State, UploadOutcome, UploadStatus
+from publish_all.repositories.repository import (
+    ConnectsAhead,
+    Progress,
+    Repository,
+    State,
+    UploadOutcome,
+    UploadStatus,
+)
 from publish_all.results import FileStatus
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.diagnoses import CANNOT_READ_FILE, RETRIES_EXHAUSTED, UPLOAD_FAILED
@@ -61,7 +68,10 @@ class AbortedError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transfer:
-    """The transfer of one file, ready to be carried out in a worker thread."""
+    """The transfer of one file, ready to be carried out in a worker thread.
+
+    `followers` uploads begin when it is done: connections for them are made while its answer is waited for.
+    """
 
     repository: Repository
     distribution: Distribution
@@ -69,12 +79,15 @@ class Transfer:
     clock: Clock
     cancellation: Cancellation
     emit: Callable[[Event], None]
+    followers: int = 0
 
     def __call__(self) -> Transferred:
         began = self.clock.now()
         unclear = False
         for attempt in count(1):
             outcome = self._attempt(attempt)
+            if outcome.status is not UploadStatus.UPLOADED:
+                self._disconnect_followers()
             status = self._judge(outcome, again=attempt > 1)
             if status is not None:
                 return self._end(status, attempt, began, outcome)
@@ -115,13 +128,18 @@ class Transfer:
     def _progress(self) -> Progress:
         """Passes on how far the body is, ten times a second at most, and ends it when the run is aborted."""
         last = self.clock.now()
+        waiting = False
 
         def progress(sent: int) -> None:
-            nonlocal last
+            nonlocal last, waiting
             if self.cancellation.aborting:
                 raise AbortedError
             now = self.clock.now()
-            if now - last < _PROGRESS_SECONDS and sent < self.distribution.size:
+            if sent >= self.distribution.size:
+                if not waiting:
+                    self._connect_followers()
+                waiting = True
+            elif now - last < _PROGRESS_SECONDS:
                 return
             last = now
             self.emit(
@@ -134,6 +152,15 @@ class Transfer:
             )
 
         return progress
+
+    def _connect_followers(self) -> None:
+        if self.followers and isinstance(self.repository, ConnectsAhead):
+            self.repository.connect_for_uploads(self.followers)
+
+    def _disconnect_followers(self) -> None:
+        """A server that serves one connection after another would wait for those that nobody uses."""
+        if self.followers and isinstance(self.repository, ConnectsAhead):
+            self.repository.disconnect()
 
     def _judge(self, outcome: UploadOutcome, *, again: bool) -> FileStatus | None:
         """The end that an outcome means, None where there is another attempt.

@@ -27,6 +27,15 @@ class _Done(Generic[T]):
     settle: Callable[[], None]
 
 
+# A question is a small request, and nothing can start before the last one is answered.
+_QUESTIONS_PER_JOB = 2
+
+
+def questions_at_once(jobs: int) -> int:
+    """How many questions are asked side by side, where so many files are uploaded."""
+    return _QUESTIONS_PER_JOB * jobs
+
+
 class StoppedError(PublishAllError):
     """The run was aborted while it waited for answers."""
 

@@ -260,3 +260,20 @@ class Events:
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [each for each in self.seen if isinstance(each, kind)]
+
+
+class ConnectingRepository(FakeRepository):
+    """Notes when connections are asked for: it is a `ConnectsAhead`, too."""
+
+    def connect(self, releases: int) -> None:
+        self._note(f"connect {releases}")
+
+    def connect_for_uploads(self, count: int) -> None:
+        self._note(f"connect for {count}")
+
+    def disconnect(self) -> None:
+        self._note("disconnect")
+
+    @property
+    def connections(self) -> list[str]:
+        return [each for each in self.calls if each.startswith(("connect", "disconnect", "upload"))]

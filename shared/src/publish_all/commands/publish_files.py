@@ -1,0 +1,286 @@
+"""Publish, once it is clear where to: gather the files, check them, ask the repositories, upload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from publish_all.builders.manifest import Manifest, lacking_wheels
+from publish_all.commands.build import BuildOptions
+from publish_all.commands.context import project_variants, project_version
+from publish_all.commands.examine import (
+    check_planned,
+    destinations_of,
+    planned_files,
+    version_findings,
+)
+from publish_all.commands.gather import (
+    Gathered,
+    built_files,
+    host_built_files,
+    manifest_files,
+    named_files,
+    usable_manifest,
+)
+from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult, connect_ahead
+from publish_all.config.model import ProjectConfig
+from publish_all.errors import CheckError, PublishAllError, UsageError
+from publish_all.events import Found, Listener, Note, StepStarted
+from publish_all.findings import Severity
+from publish_all.repositories.repository import Repository
+from publish_all.results import RepositoryReport
+from publish_all.upload.execute import execute
+from publish_all.upload.journal import (
+    JOURNAL_NAME,
+    Journal,
+    discard_journal,
+    known_public,
+    open_journal,
+)
+from publish_all.upload.lock import LOCK_NAME, lock
+from publish_all.upload.plan import Destination, Plan, plan
+from publish_all.upload.preflight import Preflight, describe, preflight
+from publish_all.upload.verify import VerifyOptions
+from publish_all.variants.variant import BuildVariant
+
+if TYPE_CHECKING:  # only for a run with --rehearse
+    from publish_all.commands.rehearse import RehearsalError
+
+
+def publish_files(
+    config: ProjectConfig | None,
+    repositories: Sequence[Repository],
+    rehearsal: Repository | None,
+    options: PublishOptions,
+    *,
+    listener: Listener,
+) -> PublishResult:
+    """As `publish`, to these repositories, after a rehearsal at the one that is given."""
+    with (
+        _locked(config, options),
+        _journal(config, options, listener) as journal,
+        TemporaryDirectory(prefix="publish-all-") as folder,
+    ):
+        gathered = _gather(config, options, journal, Path(folder), listener)
+        destinations = destinations_of(gathered, repositories, listener)
+        planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
+        if not (options.files or (config and config.before_publish)):  # which may take minutes
+            asked = [each.repository for each in planned.repositories]
+            connect_ahead(asked, len(planned.repositories[0].releases), options)
+        _check(config, planned, listener)
+        _check_version(config, planned, options, listener)
+        if config is not None and config.before_publish and not options.dry_run:
+            from publish_all.commands.before import run_before_publish
+
+            run_before_publish(config, around=options.around, listener=listener)
+        return _upload(planned, options, journal, listener)
+
+
+def _after_rehearsal(rehearsal: Repository | None, destinations: Sequence[Destination]) -> list[Destination]:
+    """The test index first and once."""
+    if rehearsal is None:
+        return list(destinations)
+    rest = [each for each in destinations if each.repository.name != rehearsal.name]
+    return [Destination(repository=rehearsal), *rest]
+
+
+@contextmanager
+def _locked(config: ProjectConfig | None, options: PublishOptions) -> Iterator[None]:
+    if config is None or options.dry_run:
+        yield
+        return
+    with lock(options.folder(config) / LOCK_NAME):
+        yield
+
+
+@contextmanager
+def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
+    path = options.folder(config) / JOURNAL_NAME if config is not None else None
+    if path is not None and options.fresh:
+        # A dry run goes without the journal, too, and leaves it where it is.
+        public = known_public(path) if options.dry_run else discard_journal(path)
+        for each in public:
+            listener(
+                Note(message=f"already public, or may be: {each.filename} in {each.repository} ({each.url})")
+            )
+        path = None if options.dry_run else path
+    with open_journal(path) as journal:
+        yield journal
+
+
+def _gather(
+    config: ProjectConfig | None, options: PublishOptions, journal: Journal, folder: Path, listener: Listener
+) -> Gathered:
+    """The files: those of another repository; those named; of a run that was not finished; built now or before."""
+    if options.source is not None:
+        from publish_all.commands.promote import promoted_files
+
+        return promoted_files(
+            config,
+            options.releases,
+            source=options.source,
+            connection=options.connection,
+            folder=folder,
+            listener=listener,
+        )
+    if options.files or config is None:
+        return named_files(options.files)
+    output = options.folder(config)
+    if not options.build:
+        variants = _variants(config, options, listener)
+        manifest = usable_manifest(output, variants)
+        if manifest is not None:
+            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
+        return _host_built(config, options, listener)
+    if not options.fresh and not journal.history.complete:
+        variants = _variants(config, options, listener)
+        manifest = usable_manifest(output, variants)
+        if manifest is not None and _is_resumable(manifest, variants, options, journal):
+            listener(
+                Note(message="an earlier run was not finished; its files are published, and not built again")
+            )
+            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
+    build = BuildOptions(
+        directory=options.directory,
+        variants=options.variants,
+        itself=options.itself,
+        output=options.output,
+        allow_missing=options.allow_missing,
+        around=options.around,
+    )
+    return built_files(config, build, listener=listener)
+
+
+def _is_resumable(
+    manifest: Manifest, variants: Sequence[BuildVariant], options: PublishOptions, journal: Journal
+) -> bool:
+    whole = options.allow_missing or not lacking_wheels(manifest, variants)
+    return whole and journal.history.unfinished(each.sha256 for each in manifest.entries)
+
+
+def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener) -> tuple[BuildVariant, ...]:
+    return project_variants(
+        config, options.variants, itself=options.itself, around=options.around, listener=listener
+    )
+
+
+def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Gathered:
+    """What `poetry build` or `hatch build` left: the project itself, never a variant."""
+    if options.variants:
+        msg = f"nothing is built of {', '.join(options.variants)} in its present version"
+        raise UsageError(msg, hint="Build the variants first, or leave --no-build out.")
+    (base,) = project_variants(config, (), itself=True, around=options.around, listener=listener)
+    return host_built_files(
+        config, base, output=options.folder(config), around=options.around, listener=listener
+    )
+
+
+def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> None:
+    """Check each file for those repositories that it goes to. Raises `CheckError`."""
+    files = len(planned_files(planned))
+    listener(StepStarted(step="check", detail=f"{files} {'file' if files == 1 else 'files'}"))
+    result = check_planned(config, planned)
+    for finding in result.findings:
+        if finding.severity is not Severity.NOTE:
+            listener(Found(finding=finding))
+    if result.errors:
+        count = len(result.errors)
+        msg = f"{count} {'check' if count == 1 else 'checks'} failed; nothing was uploaded"
+        raise CheckError(msg, findings=result.errors)
+
+
+def _check_version(
+    config: ProjectConfig | None, planned: Plan, options: PublishOptions, listener: Listener
+) -> None:
+    """What the working tree and its tags have against this version. Raises `CheckError`.
+
+    Files that were named, or that come from another repository, are not of this working tree.
+    """
+    if config is None or options.files or options.source is not None:
+        return
+    findings = version_findings(
+        config,
+        [each.repository for each in planned.repositories],
+        allow_dirty=options.allow_dirty,
+        ask_remote=True,
+        around=options.around,
+        listener=listener,
+    )
+    for finding in findings:
+        listener(Found(finding=finding))
+    errors = tuple(each for each in findings if each.severity is Severity.ERROR)
+    if errors:
+        version = project_version(config, around=options.around, listener=listener)
+        msg = f"the version {version.text if version else ''} cannot be published from here; nothing was uploaded"
+        raise CheckError(msg, findings=errors)
+
+
+def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: Listener) -> PublishResult:
+    jobs = options.jobs or DEFAULT_JOBS
+    with options.cancelling() as cancellation:
+        asked = preflight(
+            planned,
+            journal=journal,
+            listener=listener,
+            jobs=jobs,
+            skip_existing=options.skip_existing,
+            in_earnest=not options.dry_run,
+            cancellation=cancellation,
+        )
+        if options.dry_run:
+            return PublishResult(report=describe(planned, asked), refused=_refusal(asked))
+        rehearsal = _Rehearsal(planned, options, listener) if options.rehearse else None
+        report = execute(
+            planned,
+            asked,
+            journal=journal,
+            listener=listener,
+            jobs=jobs,
+            verify=_verify(options),
+            skip_existing=options.skip_existing,
+            gate=rehearsal,
+            cancellation=cancellation,
+        )
+        return PublishResult(report=report, refused=rehearsal.failed if rehearsal is not None else None)
+
+
+class _Rehearsal:
+    """Installs and imports what the test index, the first repository, now has; `failed` is the error if that fails."""
+
+    def __init__(self, planned: Plan, options: PublishOptions, listener: Listener) -> None:
+        self._first = planned.repositories[0]
+        self._around = options.around
+        self._listener = listener
+        self.failed: RehearsalError | None = None
+
+    def __call__(self, report: RepositoryReport) -> str | None:
+        if report.name != self._first.repository.name:
+            return None
+        from publish_all.commands.rehearse import RehearsalError, rehearse
+
+        releases = [each.release for each in self._first.releases]
+        try:
+            rehearse(self._first.repository, releases, around=self._around, listener=self._listener)
+        except RehearsalError as error:
+            self.failed = error
+            return error.message
+        return None
+
+
+def _refusal(asked: Preflight) -> PublishAllError | None:
+    try:
+        asked.require_clear()
+    except PublishAllError as error:
+        return error
+    return None
+
+
+def _verify(options: PublishOptions) -> VerifyOptions | None:
+    if not options.verify:
+        return None
+    return (
+        VerifyOptions() if options.verify_timeout is None else VerifyOptions(timeout=options.verify_timeout)
+    )
