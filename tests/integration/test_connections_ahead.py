@@ -179,6 +179,21 @@ def test_what_nobody_uses_is_closed_when_told_so(server: Server, session: Sessio
     assert server.accepted == 4
 
 
+def test_what_is_being_made_is_closed_when_it_stands(
+    server: Server, session: Session, slowly: list[float]
+) -> None:
+    session.connect(server.url)
+    time.sleep(0.05)
+    session.disconnect()
+    server.wait_for(1)
+    until = time.monotonic() + 10
+    while server.ended < 1 and time.monotonic() < until:
+        time.sleep(0.005)
+    assert server.ended == 1
+    assert session.request("GET", server.url).body == b"ok"
+    assert len(slowly) == 2
+
+
 def test_a_connection_that_the_server_ended_meanwhile_is_made_again(server: Server, session: Session) -> None:
     with socket.create_server(("127.0.0.1", 0)) as rude:
         url = f"http://127.0.0.1:{rude.getsockname()[1]}/"

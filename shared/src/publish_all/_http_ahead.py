@@ -35,6 +35,7 @@ class OpenedAhead:
         self._opening = threading.RLock()
         self._failed: Exception | None = None
         self._unused = False
+        self._wanted = False
 
     @property
     def is_connected(self) -> bool:
@@ -54,19 +55,31 @@ class OpenedAhead:
             if self.sock is None:
                 self._connect()
 
-    def open_ahead(self, timeout: float) -> None:
+    def close(self) -> None:
+        self._wanted = False
+        own: Any = super()
+        own.close()
+
+    def open_in_background(self, timeout: float) -> None:
         """As `connect`, for the next who wants to; what stands against it is raised there."""
+        self._wanted = True
+        threading.Thread(target=self._open, args=(timeout,), daemon=True).start()
+
+    def _open(self, timeout: float) -> None:
         this: Any = self
         with self._opening:
-            if self.sock is not None or self._failed is not None:
+            if self.sock is not None or self._failed is not None or not self._wanted:
                 return
             this.timeout = timeout
             try:
                 self._connect()
-                self._unused = True
             except Exception as error:  # noqa: BLE001 - it is raised again where the connection is needed
-                this.close()
+                self.close()
                 self._failed = error
+                return
+            self._unused = True
+            if not self._wanted:  # closed meanwhile
+                self.close()
 
     def _connect(self) -> None:
         own: Any = super()
@@ -105,8 +118,7 @@ class Ahead:
             connections: list[Any] = [pool._get_conn(timeout=0) for _ in range(count)]  # noqa: SLF001 - urllib3 has no other way
             for each in connections:
                 if each.sock is None and isinstance(each, OpenedAhead):
-                    arguments = (self._timeout,)
-                    threading.Thread(target=each.open_ahead, args=arguments, daemon=True).start()
+                    each.open_in_background(self._timeout)
                 pool._put_conn(each)  # noqa: SLF001 - as above
             self._pools.append(pool)
 

@@ -125,7 +125,13 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     # Loaded while connections are made.
     from publish_all.commands.publish_files import publish_files
 
-    return publish_files(config, repositories, rehearsal, options, listener=listener)
+    try:
+        return publish_files(config, repositories, rehearsal, options, listener=listener)
+    except BaseException:
+        for each in (rehearsal, *repositories):
+            if isinstance(each, ConnectsAhead):
+                each.disconnect()
+        raise
 
 
 def connect_ahead(repositories: Sequence[Repository], releases: int, options: PublishOptions) -> None:
