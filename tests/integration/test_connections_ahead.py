@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import threading
@@ -16,10 +14,7 @@ from pathlib import Path
 
 import pytest
 import urllib3.util.connection
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from harness.authority import authority
 
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._http_errors import Failure, HttpError
@@ -246,7 +241,7 @@ def test_nothing_is_made_ahead_through_a_proxy_or_where_it_is_not_allowed(
 
 
 def test_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowly: list[float]) -> None:
-    certificate, context = _certificate(tmp_path)
+    certificate, context = authority(tmp_path)
     server = Server(context)
     session = make_session(HttpOptions(timeout=10, ca_cert=certificate))
     session.connect(server.url, count=2)
@@ -259,39 +254,10 @@ def test_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowly: list[
 
 
 def test_a_certificate_that_is_not_trusted_is_told_to_the_request(tmp_path: Path, session: Session) -> None:
-    _, context = _certificate(tmp_path)
+    _, context = authority(tmp_path)
     server = Server(context)
     session.connect(server.url)
     with pytest.raises(HttpError) as caught:
         session.request("GET", server.url)
     assert caught.value.failure is Failure.TLS
     server.close()
-
-
-def _certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])
-    now = dt.datetime.now(dt.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    certificate, private = folder / "ca.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(pem))
-    private.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, private)
-    return certificate, context

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import datetime as dt
 import email.utils
 import html
-import ipaddress
 import json
 import re
 import socket
@@ -27,10 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from catalogue_world.tokens import token
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from harness.authority import authority
 from oci_fakes.registry import Asked, FakeRegistry
 
 from publish_all.checks.names import look_alike
@@ -278,9 +273,7 @@ _real_getaddrinfo = socket.getaddrinfo
 @contextlib.contextmanager
 def internet(folder: Path) -> Iterator[Internet]:
     """A running one."""
-    ca, key = _certificate(folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca, key)
+    ca, context = authority(folder, HOSTS)
     world = Internet(ca=ca)
     world.reset()
     secure, plain = _Server(world, context), _Server(world, None)
@@ -293,35 +286,6 @@ def internet(folder: Path) -> Iterator[Internet]:
         for server in (secure, plain):
             server.shutdown()
             server.server_close()
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])
-    now = dt.datetime.now(dt.timezone.utc)
-    names = [*(x509.DNSName(each) for each in HOSTS), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    ca, private = folder / "ca.pem", folder / "key.pem"
-    ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return ca, private
 
 
 class _Server(ThreadingHTTPServer):
