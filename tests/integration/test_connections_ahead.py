@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import ssl
 import threading
@@ -251,6 +252,49 @@ def test_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowly: list[
     assert server.accepted == len(slowly) == 2
     session.close()
     server.close()
+
+
+def test_with_tls_a_connection_that_the_server_ended_meanwhile_is_made_again(tmp_path: Path) -> None:
+    """It says so, and waits for our answer (RFC 8446, section 6.1): the socket itself is not closed."""
+    certificate, context = authority(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        session = make_session(HttpOptions(timeout=10, ca_cert=certificate))
+        url = f"https://127.0.0.1:{rude.getsockname()[1]}/"
+        ended = threading.Event()
+
+        def serve() -> None:
+            raw, _ = rude.accept()
+            first = context.wrap_socket(raw, server_side=True)
+            first.settimeout(0.2)
+            with contextlib.suppress(OSError):
+                first.unwrap()
+            ended.set()
+            again, _ = rude.accept()
+            with context.wrap_socket(again, server_side=True) as second:
+                second.recv(65536)
+                second.sendall(ANSWER)
+            first.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        session.connect(url)
+        assert ended.wait(10)
+        assert session.request("GET", url).body == b"ok"
+        session.close()
+
+
+def test_to_disconnect_never_fails(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.connect(server.url, count=2)
+    server.wait_for(2)
+
+    def full(*_: object, **__: object) -> None:
+        raise queue.Full
+
+    monkeypatch.setattr(queue.LifoQueue, "put", full)
+    session.disconnect()
+    until = time.monotonic() + 10
+    while server.ended < 2 and time.monotonic() < until:
+        time.sleep(0.005)
+    assert server.ended == 2
 
 
 def test_a_certificate_that_is_not_trusted_is_told_to_the_request(tmp_path: Path, session: Session) -> None:

@@ -44,7 +44,8 @@ class OpenedAhead:
         with self._opening:
             if self._unused and isinstance(self.sock, ssl.SSLSocket):
                 self._unused = False
-                _take_tickets(self.sock)
+                if not _is_quiet(self.sock):
+                    self.close()
             return bool(own.is_connected)
 
     def connect(self) -> None:
@@ -74,8 +75,9 @@ class OpenedAhead:
             try:
                 self._connect()
             except Exception as error:  # noqa: BLE001 - it is raised again where the connection is needed
+                if self._wanted:
+                    self._failed = error
                 self.close()
-                self._failed = error
                 return
             self._unused = True
             if not self._wanted:  # closed meanwhile
@@ -84,20 +86,26 @@ class OpenedAhead:
     def _connect(self) -> None:
         own: Any = super()
         own.connect()
-        if self.sock is not None:
-            self.sock.settimeout(self.send_timeout)
+        sock = self.sock  # which another thread may close
+        if sock is not None:
+            sock.settimeout(self.send_timeout)
 
 
-def _take_tickets(sock: ssl.SSLSocket) -> None:
-    """Read what a server sends after a handshake by itself (RFC 8446, section 4.6.1).
+def _is_quiet(sock: ssl.SSLSocket) -> bool:
+    """Whether a server says nothing but what it sends after a handshake by itself (RFC 8446, section 4.6.1).
 
-    Something to read is how urllib3 knows that a server has ended a connection that nobody uses.
+    That is something to read, by which urllib3 would think that the server has ended the connection.
     """
     timeout = sock.gettimeout()
-    sock.settimeout(0)
-    with contextlib.suppress(OSError):
-        sock.recv(1)
-    sock.settimeout(timeout)
+    try:
+        sock.settimeout(0)
+        sock.recv(1)  # the end, or an answer to nothing
+    except ssl.SSLWantReadError:
+        sock.settimeout(timeout)
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Ahead:
@@ -125,14 +133,8 @@ class Ahead:
     def disconnect(self) -> None:
         """Close the connections that nobody uses, of all servers to which some were made ahead."""
         for pool in self._pools:
-            idle = []
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    idle.append(pool.pool.get(block=False))
-            for each in reversed(idle):
-                if each is not None:
-                    each.close()
-                pool.pool.put(each, block=False)
+            with contextlib.suppress(Exception):  # it is closed, or others put connections back meanwhile
+                _close_idle(pool.pool)
         self._pools.clear()
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool | None:
@@ -147,3 +149,15 @@ class Ahead:
         pool: urllib3.HTTPConnectionPool = adapter.get_connection_with_tls_context(request, **options)
         adapter.cert_verify(pool, request.url, options["verify"], options["cert"])
         return pool
+
+
+def _close_idle(connections: queue.Queue[Any]) -> None:
+    idle = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            idle.append(connections.get(block=False))
+    for each in idle:
+        if each is not None:
+            each.close()
+    for each in reversed(idle):
+        connections.put(each, block=False)

@@ -206,18 +206,19 @@ def test_segments_stand_one_behind_the_other_in_a_stream(
     assert zlib.decompress(segments + end, -15) == b"".join(contents)
 
 
-def test_a_large_file_that_changes_while_it_is_read_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("size", [1000, 300_000])
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(deflate, "_PART", 100_000)
-    path = settled(tmp_path / "a", mixed(300_000))
-    read = deflate._read
+    path = settled(tmp_path / "a", mixed(size))
+    read = deflate._blocks_of
 
-    def and_written(*arguments: Any) -> None:
-        read(*arguments)
-        os.utime(path)
+    def and_written(*arguments: Any) -> Any:
+        yield from read(*arguments)
+        path.write_bytes(mixed(size + 500))
 
-    monkeypatch.setattr(deflate, "_read", and_written)
+    monkeypatch.setattr(deflate, "_blocks_of", and_written)
     store = MemberStore(tmp_path, step=None, compression=Compression.FAST)
     with pytest.raises(BuildError, match="was changed while it was being read"):
         store.deflated(path)

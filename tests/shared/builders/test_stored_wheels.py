@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publish_all.builders import hatchling_members, poetry_core_members
+from publish_all.builders import hatchling_members, poetry_core_members, stitched_tar
 from publish_all.builders.builder import Builder
 from publish_all.builders.hatchling import HatchlingBuilder
 from publish_all.builders.member_store import MemberStore
@@ -243,10 +243,37 @@ def test_two_files_of_one_name_are_refused_as_by_hatchling_itself(tmp_path: Path
 def test_the_trial_sees_a_difference(tmp_path: Path) -> None:
     class Wrong(MemberStore):
         def deflated(self, path: str | Path) -> Any:
-            return super().deflated(__file__ if str(path).endswith("1") else path)
+            return super().deflated(__file__ if str(path).endswith("large.py") else path)
 
     assert not hatchling_members.usable(Wrong(tmp_path, step=None))
     assert hatchling_members.usable(MemberStore(tmp_path, step=None))
+
+
+def test_the_trial_tries_headers_that_are_made_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hatchling_members.sdists_usable(MemberStore(tmp_path, step=None))
+    monkeypatch.setattr(stitched_tar._Pattern, "header", lambda self, info: bytes(512))
+    assert not hatchling_members.sdists_usable(MemberStore(tmp_path, step=None))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_trials_do_not_count_as_reused(tmp_path: Path, backend: str) -> None:
+    root = write(tmp_path / "project", {})
+    store = store_for(backend, root)
+    made = builder(backend, root, tmp_path, store)
+    variant = variants(backend)[0]
+    made.build(variant, "wheel", tmp_path / "out")
+    assert store.reused() == 0
+    made.build(variant, "sdist", tmp_path / "out")
+    assert store.reused() is None, "all of its files are small"
+
+
+def test_an_sdist_of_the_epoch_0_has_that_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    root = write(tmp_path / "project", {})
+    (made, *_) = sdists("hatchling", root, tmp_path, store_for("hatchling", root))
+    assert made[4:8] == bytes(4)
 
 
 def test_the_trial_of_poetry_core_takes_no_for_an_answer(tmp_path: Path) -> None:

@@ -86,5 +86,24 @@ def test_a_file_that_grows_meanwhile_is_refused(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(digests, "digests_of", grown)
     _, found = LateDigests()(path)
-    with pytest.raises(DistributionError, match="was changed while it was read"):
+    with pytest.raises(DistributionError, match="was changed after it was looked at"):
         _ = found.blake2_256
+
+
+def test_another_file_in_its_place_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, may_go_on = tmp_path / "large", threading.Event()
+    path.write_bytes(b"x" * 5000)
+    (tmp_path / "other").write_bytes(b"y" * 5000)
+    status = path.stat()
+    os.utime(tmp_path / "other", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def later(path: Path) -> object:
+        assert may_go_on.wait(30)
+        return digests_of(path)
+
+    monkeypatch.setattr(digests, "digests_of", later)
+    _, found = LateDigests()(path)
+    (tmp_path / "other").replace(path)
+    may_go_on.set()
+    with pytest.raises(DistributionError, match="was changed after it was looked at"):
+        _ = found.sha256

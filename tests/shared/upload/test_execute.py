@@ -122,6 +122,15 @@ def test_connections_for_those_that_follow_are_made_while_the_first_is_waited_fo
     assert repository.connections[: len(asked)] == asked, "before the first upload has its answer"
 
 
+def test_no_connections_are_made_where_the_first_does_not_go_alone(publish):
+    """Some files of the release are there already: the others start together, and need what they get."""
+    repository = ConnectingRepository()
+    wanted = files_of("a")
+    repository.held[wanted[1].filename] = wanted[1].digests.sha256
+    assert publish(wanted, repository, verify=None).complete
+    assert not any(each.startswith("connect") for each in repository.calls)
+
+
 def test_connections_are_closed_when_the_first_upload_fails(publish):
     repository = ConnectingRepository()
     answers = iter([TRANSIENT, REFUSED])

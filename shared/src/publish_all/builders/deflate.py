@@ -100,7 +100,7 @@ class FileDeflater:
         self._threads = threads
 
     def member(self, path: str) -> Member:
-        """Raises `OSError`, and `BuildError` for a file that changes meanwhile."""
+        """Raises `OSError`, and where it is done fast, in parts, `BuildError` for a file that changes meanwhile."""
         return self._exact(path) if self.is_exact else self._fast(path)
 
     def _exact(self, path: str) -> Member:
@@ -130,9 +130,13 @@ class FileDeflater:
         )
 
     def _fast(self, path: str) -> Member:
-        size = os.stat(path).st_size  # noqa: PTH116 - a Path costs more than the question
+        before = _status(path)
+        size = before[0]
         digest = hashlib.sha256()
         parts = self._in_parts(path, size, digest) if size > _PART else [self._part(path, 0, size, digest)]
+        if _status(path) != before or sum(each.size for each in parts) != size:
+            msg = f"{path} was changed while it was being read"
+            raise BuildError(msg, hint="Build again when nothing writes to it any more.")
         return Member(
             crc=_crc(parts),
             size=sum(each.size for each in parts),
@@ -148,7 +152,6 @@ class FileDeflater:
         starts = range(0, size, _PART)
         read: Future[None] = Future()
         parts: list[Future[_Part]] = [Future() for _ in starts]
-        before = _status(path)
         jobs: deque[Callable[[], None]] = deque([partial(_settle, read, partial(_read, path, size, digest))])
         for part, start in zip(parts, starts, strict=True):
             jobs.append(partial(_settle, part, partial(self._part, path, start, min(_PART, size - start))))
@@ -157,9 +160,6 @@ class FileDeflater:
         _work_off(jobs)
         found = [each.result() for each in parts]
         read.result()
-        if _status(path) != before or sum(each.size for each in found) != size:
-            msg = f"{path} was changed while it was being read"
-            raise BuildError(msg, hint="Build again when nothing writes to it any more.")
         return found
 
     def _part(self, path: str, start: int, length: int, digest: hashlib._Hash | None = None) -> _Part:

@@ -81,8 +81,9 @@ class StoredSdistArchive(SdistArchive):
         own.fileobj = None  # or its end would be written when it goes
         self.fd.seek(0)
         self.fd.truncate()
+        mtime = time.time() if self.timestamp is None else self.timestamp
         archive: Any = self
-        archive.gz = StitchedGzip(self.fd, mtime=self.timestamp or time.time(), store=self.store)
+        archive.gz = StitchedGzip(self.fd, mtime=mtime, store=self.store)
         archive.tf = StitchedTar(fileobj=archive.gz, mode="w", format=self.tf.format)
 
 

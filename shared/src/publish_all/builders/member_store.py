@@ -114,6 +114,15 @@ class MemberStore:
         self._given.add(member.sha256)
         return member, found.mode
 
+    @contextlib.contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """What is given within does not count in `reused`."""
+        before = set(self._given), self._bytes_given, self._bytes_given_again
+        try:
+            yield
+        finally:
+            self._given, self._bytes_given, self._bytes_given_again = before
+
     def reused(self) -> float | None:
         """The share of the bytes given since this was last asked that had been given before; None for no bytes."""
         given, again = self._bytes_given, self._bytes_given_again

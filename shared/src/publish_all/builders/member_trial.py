@@ -15,11 +15,15 @@ from typing import Any, Protocol
 
 from publish_all.builders.member_store import MemberStore
 
-# One is large enough for a segment.
+# Of two with a plain name and the same mode the second has its tar header made like the first one's; the large
+# ones are segments in sdists.
 _SAMPLES = (
-    (b"", 0o644),
-    (b"print('\xc3\xa4')\n" * 6000, 0o644),
-    (b"#!/bin/sh\n", 0o755),
+    ("ä empty", b"", 0o644),
+    ("ö large", b"print('\xc3\xa4')\n" * 6000, 0o644),
+    ("first.py", b"x = 1\n", 0o644),
+    ("small.py", b"x = 22\n", 0o644),
+    ("large.py", b"x = 333\n" * 9000, 0o644),
+    ("tool", b"#!/bin/sh\n", 0o755),
 )
 
 
@@ -45,18 +49,18 @@ def agree(write: WriteSample, store: MemberStore) -> bool:
             stored == own if store.is_exact else _content(stored) == _content(own)
         )
 
-    return _tried(same)
+    return _tried(same, store)
 
 
 def agree_in_sdists(write: WriteSampleSdist, store: MemberStore) -> bool:
     """Whether the tars in sdists are the same."""
-    return _tried(lambda files: write(files, store) == write(files, None))
+    return _tried(lambda files: write(files, store) == write(files, None), store)
 
 
-def _tried(same: Callable[[Sequence[Path]], bool]) -> bool:
+def _tried(same: Callable[[Sequence[Path]], bool], store: MemberStore) -> bool:
     try:
-        with TemporaryDirectory(prefix="publish-all-") as folder:
-            return same([_sample(Path(folder, f"ä {name}"), *each) for name, each in enumerate(_SAMPLES)])
+        with TemporaryDirectory(prefix="publish-all-") as folder, store.uncounted():
+            return same([_sample(Path(folder, name), content, mode) for name, content, mode in _SAMPLES])
     except Exception:  # noqa: BLE001 - whatever another version raises, it means no
         return False
 

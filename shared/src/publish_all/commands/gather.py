@@ -37,7 +37,7 @@ from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
 from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.digests import DistributionError, LateDigests
+from publish_all.distributions.digests import Digest, DistributionError, digests_of
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
@@ -53,7 +53,7 @@ class Gathered:
     variants: tuple[BuildVariant, ...] = ()
 
 
-def named_files(paths: Sequence[Path]) -> Gathered:
+def named_files(paths: Sequence[Path], *, digest: Digest = digests_of) -> Gathered:
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
     that are no distributions.
 
@@ -66,7 +66,6 @@ def named_files(paths: Sequence[Path]) -> Gathered:
     files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX]
     found: list[Distribution] = []
     broken: list[DistributionError] = []
-    digest = LateDigests()
     for path in files:
         try:
             found.append(read_distribution(path, digest=digest))
@@ -80,10 +79,11 @@ def named_files(paths: Sequence[Path]) -> Gathered:
     return Gathered(distributions=tuple(found))
 
 
-def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> Gathered:
+def built_files(
+    config: ProjectConfig, options: BuildOptions, *, listener: Listener, digest: Digest = digests_of
+) -> Gathered:
     """Build now, and take just what was built."""
     report = build_project(config, options, listener=listener)
-    digest = LateDigests()
     return Gathered(
         distributions=tuple(
             read_distribution(report.output / each.filename, variant=each.variant, digest=digest)
@@ -94,7 +94,12 @@ def built_files(config: ProjectConfig, options: BuildOptions, *, listener: Liste
 
 
 def manifest_files(
-    output: Path, manifest: Manifest, variants: Sequence[BuildVariant], *, allow_missing: bool = False
+    output: Path,
+    manifest: Manifest,
+    variants: Sequence[BuildVariant],
+    *,
+    allow_missing: bool = False,
+    digest: Digest = digests_of,
 ) -> Gathered:
     """The files that the manifest lists of these variants, which must still be the bytes that were built.
 
@@ -119,7 +124,6 @@ def manifest_files(
     if findings:
         msg = f"what lies in {output} is not what was built there; nothing was uploaded"
         raise CheckError(msg, findings=findings)
-    digest = LateDigests()
     return Gathered(
         distributions=tuple(
             read_distribution(output / each.filename, variant=each.variant, digest=digest) for each in entries

@@ -27,6 +27,7 @@ from publish_all.commands.gather import (
 )
 from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult, connect_ahead
 from publish_all.config.model import ProjectConfig
+from publish_all.distributions.digests import LateDigests
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Severity
@@ -126,14 +127,17 @@ def _gather(
             folder=folder,
             listener=listener,
         )
+    digest = LateDigests()  # the index can be asked meanwhile
     if options.files or config is None:
-        return named_files(options.files)
+        return named_files(options.files, digest=digest)
     output = options.folder(config)
     if not options.build:
         variants = _variants(config, options, listener)
         manifest = usable_manifest(output, variants)
         if manifest is not None:
-            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
+            return manifest_files(
+                output, manifest, variants, allow_missing=options.allow_missing, digest=digest
+            )
         return _host_built(config, options, listener)
     if not options.fresh and not journal.history.complete:
         variants = _variants(config, options, listener)
@@ -142,7 +146,9 @@ def _gather(
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
-            return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
+            return manifest_files(
+                output, manifest, variants, allow_missing=options.allow_missing, digest=digest
+            )
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
@@ -151,7 +157,7 @@ def _gather(
         allow_missing=options.allow_missing,
         around=options.around,
     )
-    return built_files(config, build, listener=listener)
+    return built_files(config, build, listener=listener, digest=digest)
 
 
 def _is_resumable(

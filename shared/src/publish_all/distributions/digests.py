@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Queue
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from publish_all._values import dataclass
 from publish_all.errors import CheckError
@@ -18,6 +19,8 @@ _CHUNK = 1024 * 1024
 _WAITING = 4
 # In bytes: what takes about as long as a round trip to an index, or longer.
 _LATE_FROM = 8 * _CHUNK
+# Device, inode, size, time of the content.
+_Identity: TypeAlias = "tuple[int, int, int, int]"
 
 
 class DistributionError(CheckError):
@@ -75,20 +78,20 @@ class LateDigests:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Path, int, Future[Digests]]] = deque()
+        self._waiting: deque[tuple[Path, _Identity, Future[Digests]]] = deque()
         self._working = False
 
     def __call__(self, path: Path) -> tuple[int, Digests]:
-        size = path.stat().st_size
-        if size < _LATE_FROM:
+        status = path.stat()
+        if status.st_size < _LATE_FROM:
             return digests_of(path)
         taken: Future[Digests] = Future()
         with self._lock:
-            self._waiting.append((path, size, taken))
+            self._waiting.append((path, _identity(status), taken))
             if not self._working:
                 self._working = True
                 threading.Thread(target=self._work, name="publish-all-digests", daemon=True).start()
-        return size, _Awaited(taken)
+        return status.st_size, _Awaited(taken)
 
     def _work(self) -> None:
         while True:
@@ -96,9 +99,9 @@ class LateDigests:
                 if not self._waiting:
                     self._working = False
                     return
-                path, size, taken = self._waiting.popleft()
+                path, identity, taken = self._waiting.popleft()
             try:
-                taken.set_result(_unchanged(path, size))
+                taken.set_result(_unchanged(path, identity))
             except BaseException as error:  # noqa: BLE001 - whoever asks for the digests gets it
                 taken.set_exception(error)
 
@@ -122,14 +125,22 @@ class _Awaited:
         return self._taken.result().blake2_256
 
 
-def _unchanged(path: Path, size: int) -> Digests:
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _unchanged(path: Path, identity: _Identity) -> Digests:
+    """The digests of the very file whose metadata was read."""
     try:
-        read, digests = digests_of(path)
+        before = _identity(path.stat())
+        _, digests = digests_of(path)
+        after = _identity(path.stat())
     except OSError as error:
         raise unreadable(path, error) from error
-    if read != size:
+    if not before == after == identity:
         raise DistributionError(
-            f"{path} was changed while it was read.", hint="Publish again when nothing writes to it any more."
+            f"{path} was changed after it was looked at.",
+            hint="Publish again when nothing writes to it any more.",
         )
     return digests
 

@@ -174,9 +174,10 @@ class RepositoryRun:
             self._results[step.distribution.filename] = Transferred(
                 status=FileStatus.INTERRUPTED, attempts=1, seconds=0.0, unclear=True
             )
-            self._with.workers.submit(self._transfer(step), then=partial(self._transferred, schedule, step))
+            transfer = self._transfer(step, followers=schedule.followers(step))
+            self._with.workers.submit(transfer, then=partial(self._transferred, schedule, step))
 
-    def _transfer(self, step: Step) -> Transfer:
+    def _transfer(self, step: Step, *, followers: int) -> Transfer:
         return Transfer(
             repository=self._repository,
             distribution=step.distribution,
@@ -184,19 +185,8 @@ class RepositoryRun:
             clock=self._with.clock,
             cancellation=self._with.cancellation,
             emit=self._with.workers.emit,
-            followers=self._followers(step),
+            followers=followers,
         )
-
-    def _followers(self, step: Step) -> int:
-        """How many uploads begin when this one is done, besides one that takes over its connection.
-
-        With several releases it depends on the others.
-        """
-        if not step.opens or len(self._plan.releases) > 1:
-            return 0
-        left = sum(self._is_wanted(each) for each in self._plan.steps) - 1
-        bounds = self._repository.capabilities
-        return max(0, min(left, self._with.jobs, bounds.parallel, bounds.parallel_per_release) - 1)
 
     def _transferred(self, schedule: Schedule, step: Step, result: Transferred) -> None:
         if result.status is FileStatus.CONFLICT and self._with.skip_existing:

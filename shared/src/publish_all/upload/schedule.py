@@ -16,7 +16,7 @@ class _Lane:
         self.waiting = deque(steps)
         self.running = 0
         self._open = open_already
-        self._limit = limit
+        self.limit = limit
         self.left = sum(each.distribution.size for each in self.waiting)
 
     @property
@@ -24,7 +24,7 @@ class _Lane:
         return not self._open
 
     def may_start(self) -> bool:
-        limit = self._limit if self._open else 1
+        limit = self.limit if self._open else 1
         return bool(self.waiting) and self.running < limit
 
     def start(self) -> Step:
@@ -77,6 +77,16 @@ class Schedule:
         if not ready or self.running >= self._parallel:
             return None
         return max(ready, key=lambda lane: (lane.opening, lane.left)).start()
+
+    def followers(self, step: Step) -> int:
+        """How many uploads begin when this one is done, besides the one that takes over its connection.
+
+        None where it does not go alone. With several releases it depends on the others.
+        """
+        lane = self._lane_of[step.distribution.filename]
+        if len(self._lanes) > 1 or not lane.opening:
+            return 0
+        return max(0, min(len(lane.waiting), lane.limit, self._parallel) - 1)
 
     def end(self, step: Step) -> None:
         """A step has ended, and its file is there."""
