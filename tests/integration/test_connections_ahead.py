@@ -68,6 +68,14 @@ class Server:
         self.ended += 1
 
 
+def answer(listening: socket.socket) -> None:
+    """One request, of one connection."""
+    client, _ = listening.accept()
+    with client:
+        client.recv(65536)
+        client.sendall(ANSWER)
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
@@ -152,14 +160,7 @@ def test_a_refusal_is_told_once_and_then_it_is_tried_again(session: Session) -> 
     with pytest.raises(HttpError):
         session.request("GET", url)
     with socket.create_server(("127.0.0.1", port)) as back:
-
-        def answer() -> None:
-            client, _ = back.accept()
-            with client:
-                client.recv(65536)
-                client.sendall(ANSWER)
-
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=answer, args=(back,), daemon=True).start()
         assert session.request("GET", url).body == b"ok"
 
 
@@ -197,14 +198,7 @@ def test_a_connection_that_the_server_ended_meanwhile_is_made_again(server: Serv
         client, _ = rude.accept()
         client.close()
         time.sleep(0.1)
-
-        def answer() -> None:
-            client, _ = rude.accept()
-            with client:
-                client.recv(65536)
-                client.sendall(ANSWER)
-
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=answer, args=(rude,), daemon=True).start()
         assert session.request("GET", url).body == b"ok"
 
 

@@ -100,7 +100,7 @@ class FileDeflater:
         self._threads = threads
 
     def member(self, path: str) -> Member:
-        """Raises `OSError`, and where it is done fast, in parts, `BuildError` for a file that changes meanwhile."""
+        """Raises `OSError`, and where it is done fast `BuildError` for a file that changes meanwhile."""
         return self._exact(path) if self.is_exact else self._fast(path)
 
     def _exact(self, path: str) -> Member:
@@ -139,7 +139,7 @@ class FileDeflater:
             raise BuildError(msg, hint="Build again when nothing writes to it any more.")
         return Member(
             crc=_crc(parts),
-            size=sum(each.size for each in parts),
+            size=size,
             sha256=digest.digest(),
             compressed_size=sum(each.compressed_size for each in parts) + len(_EMPTY_LAST_BLOCK),
             chunks=tuple(itertools.chain.from_iterable(each.chunks for each in parts)),

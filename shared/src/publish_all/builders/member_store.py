@@ -148,7 +148,7 @@ class MemberStore:
         self._expected.clear()
 
     def _found(self, path: str) -> _Expected | None:
-        status = os.stat(path)  # noqa: PTH116 - see above
+        status = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
         return self._begun(path, status) if stat.S_ISREG(status.st_mode) else None
 
     def _begun(self, path: str, found: os.stat_result) -> _Expected:

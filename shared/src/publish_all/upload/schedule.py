@@ -81,7 +81,7 @@ class Schedule:
     def followers(self, step: Step) -> int:
         """How many uploads begin when this one is done, besides the one that takes over its connection.
 
-        None where it does not go alone. With several releases it depends on the others.
+        0 where it does not go alone, and with several releases, where it depends on the others.
         """
         lane = self._lane_of[step.distribution.filename]
         if len(self._lanes) > 1 or not lane.opening:
