@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from publish_all._process import run
 from publish_all.builders import pep517
 from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
 from publish_all.builders.source_tree import SourceTree
@@ -56,12 +57,12 @@ def builder(make_tree, tmp_path):
 
 @pytest.fixture
 def build(builder, tmp_path):
-    def run(variant, kind="wheel", folder="output"):
+    def build_into(variant, kind="wheel", folder="output"):
         output = tmp_path / folder / kind
         output.mkdir(parents=True, exist_ok=True)
         return builder.build(variant, kind, output)
 
-    return run
+    return build_into
 
 
 def members(path):
@@ -186,26 +187,135 @@ def test_metadata_comes_from_a_wheel_where_there_is_no_hook_for_it(make_tree, tm
     assert "Version: 7" in metadata_of(root, IN_TREE_CONFIG, tmp_path / "metadata")
 
 
-def test_setuptools_scm_gets_its_version_file_and_a_repository_to_ask(
-    make_tree, tmp_path, make_variant, monkeypatch
-):
-    modules = tmp_path / "modules"
-    modules.mkdir()
-    (modules / "setuptools_scm.py").write_text(
-        "from pathlib import Path\n"
-        "def dump_version(root, version, write_to, template=None):\n"
-        "    Path(root, write_to).write_text((template or '{version}').format(version=version))\n"
+# As version tools work: from git, or from a variable; written into a module that git ignores.
+FROM_GIT = """\
+import os, pathlib, subprocess, tarfile, tomllib, zipfile
+
+def _version():
+    stated = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"].get("version")
+    told = os.environ.get("SETUPTOOLS_SCM_PRETEND_VERSION")
+    if stated or told:
+        return told or stated
+    described = ["git", "describe", "--tags", "--dirty"]
+    return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip().replace("-", "+")
+
+def _name():
+    return tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["name"].replace("-", "_")
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    version = _version()
+    pathlib.Path("demo/_version.py").write_text(f"version = {version!r}")
+    name = f"{_name()}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        for each in sorted(pathlib.Path("demo").rglob("*.*")):
+            wheel.write(each, each.as_posix())
+        wheel.writestr(f"demo-{version}.dist-info/METADATA", f"Name: demo\\nVersion: {version}\\n")
+    return name
+
+def build_sdist(folder, config_settings=None):
+    pathlib.Path("copy.bin").hardlink_to("demo/data.bin")
+    name = f"{_name()}-{_version()}"
+    with tarfile.open(os.path.join(folder, f"{name}.tar.gz"), "w:gz") as sdist:
+        for each in ("pyproject.toml", "demo/data.bin", "copy.bin"):
+            sdist.add(each, f"{name}/{each}")
+    return f"{name}.tar.gz"
+"""
+VERSIONED = {
+    "build-system": {"requires": [], "build-backend": "from_git", "backend-path": ["backend"]},
+    "project": {"name": "demo", "dynamic": ["version"]},
+}
+WRITTEN = (
+    "[build-system]\nrequires = []\nbuild-backend = 'from_git'\nbackend-path = ['backend']\n"
+    "[project] # the project's own words\nname = 'demo'\ndynamic = ['version']\n[tool.publish-all]\n"
+)
+
+
+@pytest.fixture
+def versioned(make_tree):
+    """A project whose backend takes the version from a git tag, with the tag v1.0."""
+    root = make_tree(
+        {
+            "backend/from_git.py": FROM_GIT,
+            "pyproject.toml": WRITTEN,
+            "demo/__init__.py": "",
+            "demo/data.bin": "data",
+            ".gitignore": "_version.py\n",
+        }
     )
-    monkeypatch.syspath_prepend(modules)
-    pyproject = config("flit", setuptools_scm={"version_file": "src/demo/_version.py"})
-    pyproject["build-system"]["requires"].append("setuptools_scm[toml]>=8")
-    root = make_tree({**FILES, ".gitignore": "_version.py\n"})
-    stages = Stages(SourceTree(root), tmp_path / "stages")
-    wheel = Pep517Builder(stages=stages).build(make_variant(pyproject), "wheel", tmp_path)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    run(["git", *identity, "commit", "--quiet", "-m", "all"], cwd=root)
+    run(["git", "tag", "1.0"], cwd=root)
+    return root
+
+
+@pytest.fixture
+def build_versioned(versioned, tmp_path):
+    def build(kind="wheel", *, from_backend=True, version="1.0", **variants):
+        config = ProjectConfig(root=versioned, pyproject=VERSIONED, variants=variants)
+        (variant,) = resolve_variants(config, version=version, from_backend=from_backend)
+        builder = Pep517Builder(stages=Stages(SourceTree(versioned), tmp_path / "stages"))
+        return builder.build(variant, kind, tmp_path)
+
+    return build
+
+
+def version_file(wheel):
     with zipfile.ZipFile(wheel) as opened:
-        assert opened.read("demo/_version.py") == b"1.0"
-    assert (tmp_path / "stages/1/project/.git").is_file()
-    assert not (root / "src/demo/_version.py").exists()
+        return opened.read("demo/_version.py").decode()
+
+
+def test_a_backend_computes_and_writes_the_version_as_it_does_alone(build_versioned, versioned):
+    assert version_file(build_versioned()) == "version = '1.0'"
+    assert not (versioned / "demo/_version.py").exists()
+
+
+def test_a_renamed_variant_has_the_version_that_the_backend_computes(build_versioned):
+    built = build_versioned(x=VariantConfig(variant="x"))
+    assert built.name == "demo_x-1.0-py3-none-any.whl"
+    assert version_file(built) == "version = '1.0'"
+
+
+@pytest.mark.parametrize("from_backend", [True, False])
+def test_a_variant_with_a_version_of_its_own_tells_the_backend(build_versioned, from_backend):
+    built = build_versioned(x=VariantConfig(variant="x", local_version="cu12"), from_backend=from_backend)
+    assert built.name == "demo_x-1.0+cu12-py3-none-any.whl"
+    assert version_file(built) == "version = '1.0+cu12'"
+
+
+def test_a_backend_that_tells_another_version_is_an_error(build_versioned, versioned):
+    module = versioned / "backend/from_git.py"
+    module.write_text(FROM_GIT.replace("if stated or told:", "if False:"))
+    run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-aqm", "two"], cwd=versioned)
+    run(["git", "tag", "-f", "1.0"], cwd=versioned)
+    with pytest.raises(BuildError, match=r"builds version 1\.0 of demo, and not 2\.0"):
+        build_versioned(version="2.0", from_backend=False)
+
+
+def test_the_sdist_of_the_project_itself_holds_its_own_file_and_no_hard_links(build_versioned):
+    with tarfile.open(build_versioned("sdist")) as opened:
+        assert opened.extractfile("demo-1.0/pyproject.toml").read().decode() == WRITTEN
+        assert all(each.isreg() for each in opened)
+        assert opened.extractfile("demo-1.0/copy.bin").read() == b"data"
+
+
+def test_files_that_a_backend_takes_from_git_are_left_out_of_the_sdist_of_a_variant(
+    build_versioned, versioned
+):
+    restored = 'subprocess.run(["git", "restore", "--source=HEAD", "--ignore-skip-worktree-bits", "demo/data.bin"], check=True)\n'
+    taken = FROM_GIT.replace('pathlib.Path("copy.bin")', f'{restored}    pathlib.Path("copy.bin")')
+    (versioned / "backend/from_git.py").write_text(taken)
+    built = build_versioned("sdist", x=VariantConfig(variant="x", exclude=("demo/*.bin",)))
+    with tarfile.open(built) as opened:
+        assert not any(each.endswith("demo/data.bin") for each in opened.getnames())
+
+
+def test_what_only_an_sdist_would_hold_of_an_excluded_package_stays_out(make_tree, tmp_path, make_variant):
+    root = make_tree({**FILES, "src/demo/db/notes.md": "private", "tests/db/test_a.py": ""})
+    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    variant = make_variant(config("pdm"), exclude=("demo/db/**",))
+    held = members(builder.build(variant, "sdist", tmp_path))
+    assert "src/demo/__init__.py" in held
+    assert not any("demo/db" in each for each in held)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from publish_all._process import Completed, run
@@ -52,17 +54,71 @@ def test_in_a_subfolder_of_a_repository(make_tree):
     assert SourceTree(root / "core").files == OWN
 
 
-def test_outside_of_git_it_is_everything_but_junk(make_tree):
-    junk = {
-        ".venv/x.py": "",
-        "env/pyvenv.cfg": "",
-        "a/__pycache__/b.pyc": "",
-        "a.egg-info/PKG-INFO": "",
-        "build/l": "",
-    }
-    tree = SourceTree(make_tree({"a/b.py": "", "a/build/c.py": "", "dist/o.whl": "", **junk}, git=False))
+MADE_BY_TOOLS = {
+    ".venv/pyvenv.cfg": "",
+    ".venv/x.py": "",
+    "env/conda-meta/history": "",
+    "a/.mypy_cache/CACHEDIR.TAG": "",
+    "a/__pycache__/b.pyc": "",
+    "a.egg-info/PKG-INFO": "",
+    "build/lib/a/old.py": "",
+    "dist/old-1.0-py3-none-any.whl": "",
+    "node_modules/left/index.js": "",
+    "CVS/Entries": "",
+    "CVS/Repository": "",
+}
+NAMED_LIKE_THEM = (
+    "a/build/c.py",
+    "a/CVS/d.py",
+    "a/node_modules/e.js",
+    "a/venv/__init__.py",
+    "dist/__init__.py",
+)
+
+
+def test_outside_of_git_it_is_everything_that_no_tool_made(make_tree):
+    tree = SourceTree(make_tree({"a/b.py": "", **MADE_BY_TOOLS}, git=False))
     assert not tree.in_git
-    assert tree.files == ("a/b.py", "a/build/c.py")
+    assert tree.files == ("a/b.py",)
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_a_folder_is_not_left_out_for_its_name(make_tree, git):
+    tree = SourceTree(make_tree(dict.fromkeys(NAMED_LIKE_THEM, ""), git=git))
+    assert tree.files == tuple(sorted(NAMED_LIKE_THEM))
+
+
+def test_what_setuptools_left_behind_is_left_out_unless_git_tracks_it(make_tree):
+    root = make_tree({"a.py": "", "build/lib/kept.py": "", "docs.egg-info/PKG-INFO": ""})
+    for made in ("build/lib/old.py", "build/bdist.linux/x", "a.egg-info/PKG-INFO", "a.egg-info/SOURCES.txt"):
+        (root / made).parent.mkdir(parents=True, exist_ok=True)
+        (root / made).touch()
+    assert SourceTree(root).files == ("a.py", "build/lib/kept.py", "docs.egg-info/PKG-INFO")
+
+
+def test_a_package_called_build_is_no_output(make_tree):
+    root = make_tree({"build/__init__.py": ""})
+    (root / "build/lib").mkdir()
+    (root / "build/lib/new.py").touch()
+    assert SourceTree(root).files == ("build/__init__.py", "build/lib/new.py")
+
+
+def test_distributions_in_the_root_are_left_out_where_builds_write_there(make_tree):
+    root = make_tree({"a.py": "", "vendored-1.0-py3-none-any.whl": ""})
+    for name in ("a-1.0.tar.gz", "a-1.0-py3-none-any.whl", "publish-all.json", "notes.txt"):
+        (root / name).touch()
+    tree = SourceTree(root, leave_out=[root])
+    assert tree.files == ("a.py", "notes.txt", "vendored-1.0-py3-none-any.whl")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+@pytest.mark.parametrize("git", [True, False])
+def test_a_file_name_that_is_not_utf8_is_an_error_that_names_the_file(make_tree, git):
+    root = make_tree({"a.py": ""}, git=git)
+    with open(os.fsencode(root) + b"/caf\xe9.txt", "wb"):
+        pass
+    with pytest.raises(BuildError, match=r"not valid UTF-8: caf\\"):
+        _ = SourceTree(root).files
 
 
 def test_a_folder_that_an_outer_repository_ignores_is_outside_of_git(make_tree):
@@ -77,17 +133,28 @@ def test_output_folders_are_left_out(make_tree):
     assert SourceTree(root, leave_out=[root / "out", root]).files == ("a.py",)
 
 
+def test_tells_what_git_tracks_and_which_repositories_are_inside(make_tree):
+    tree = SourceTree(make_tree({"a.py": ""}))
+    make_tree({"b.py": ""}, name="project/inner")
+    (tree.root / "new.py").touch()
+    assert tree.files == ("a.py", "inner/b.py", "new.py")
+    assert tree.tracked == {"a.py", "inner/b.py"}
+    assert tree.nested == {"inner": True}
+    assert tree.top == tree.root
+    assert SourceTree(tree.root / "inner").top == tree.root / "inner"
+
+
 def test_repositories_inside_are_looked_into(make_tree):
     inner = make_tree({"b.py": "", "b.env": "", ".gitignore": "*.env\n"}, name="project/inner")
     assert inner.is_dir()
     assert SourceTree(make_tree({"a.py": ""})).files == ("a.py", "inner/.gitignore", "inner/b.py")
 
 
-def test_what_is_asked_for_by_name_may_be_ignored_as_a_whole(make_tree):
+def test_what_is_asked_for_by_name_is_taken_whether_git_ignores_it_or_not(make_tree):
     tree = SourceTree(make_tree(FILES))
     assert tree.named("made") == ("made/tool",)
     assert tree.named("demo/a.env") == ("demo/a.env",)
-    assert tree.named("demo/") == ("demo/__init__.py", "demo/nested/.gitignore")
+    assert tree.named("demo/nested") == ("demo/nested/.gitignore", "demo/nested/private.py")
     assert tree.named("absent") == ()
     assert tree.under("made") == ()
 

@@ -5,7 +5,7 @@ import pytest
 
 from publish_all._process import run
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages, forced_sources, link_repository, planned, working_directory
+from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
 
 FILES = {
@@ -93,11 +93,11 @@ def test_the_exec_bit_is_kept_and_all_else_is_the_same_everywhere(stages):
     assert {(stage / name).stat().st_mtime for name in ("README.md", "packages")} == {1580601600}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
-def test_links_become_what_they_point_at_but_for_ignored_files(stages, tmp_path):
+@pytest.fixture
+def linked(stages, tmp_path):
+    """The project with links to a file, a folder, what git ignores, nothing, and a file outside of the repository."""
     outside = tmp_path / "outside.txt"
     outside.write_text("shared")
-    root = stages.tree.root
     for name, target in {
         "file": "README.md",
         "folder": "packages/kindling",
@@ -105,14 +105,28 @@ def test_links_become_what_they_point_at_but_for_ignored_files(stages, tmp_path)
         "dangling": "nowhere",
         "outside": str(outside),
     }.items():
-        (root / name).symlink_to(target)
-    stage = stages.fresh(layout={})
-    assert not (stage / "file").is_symlink()
-    assert (stage / "file").read_text() == "readme"
-    assert files_of(stage / "folder") == ["__init__.py", "sub/a.py"]
-    assert not (stage / "secret").exists()
+        (stages.tree.root / name).symlink_to(target)
+    return stages
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+def test_links_stay_links_unless_they_lead_to_what_is_not_in_the_stage(linked):
+    stage = linked.fresh(layout={})
+    assert (stage / "file").readlink() == Path("README.md")
+    assert (stage / "folder").readlink() == Path("packages/kindling")
+    assert sorted(each.name for each in (stage / "folder").iterdir()) == ["__init__.py", "sub"]
+    assert not os.path.lexists(stage / "secret")
     assert (stage / "dangling").is_symlink()
+    assert not (stage / "outside").is_symlink()
     assert (stage / "outside").read_text() == "shared"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+def test_with_a_layout_links_become_what_they_point_at(linked):
+    (linked.tree.root / "packages/kindling/again.md").symlink_to("../../README.md")
+    stage = linked.fresh(layout=LAYOUT)
+    assert not (stage / "kindling/again.md").is_symlink()
+    assert (stage / "kindling/again.md").read_text() == "readme"
 
 
 def test_force_include_is_looked_for_in_the_stage_and_then_in_the_project(stages, make_variant):
@@ -135,22 +149,139 @@ def test_the_plan_says_where_each_file_comes_from(stages):
     assert planned(stages.tree, layout=LAYOUT)["kindling/sub/a.py"] == "packages/kindling/sub/a.py"
 
 
-def test_git_can_be_asked_in_a_stage_of_the_repository(stages):
-    stage = stages.fresh(layout={})
-    link_repository(stages.tree.root, stage)
-    listed = run(["git", "ls-files", "packages/other"], cwd=stage)
-    assert listed.stdout == "packages/other/__init__.py\n"
-    assert run(["git", "status", "--porcelain", "README.md"], cwd=stage).stdout == "A  README.md\n"
+IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "protocol.file.allow=always")
 
 
-def test_git_can_be_asked_in_a_stage_of_a_worktree(stages, tmp_path):
-    root, worktree = stages.tree.root, tmp_path / "worktree"
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-    run(["git", *identity, "commit", "--quiet", "-m", "all"], cwd=root)
-    run(["git", "worktree", "add", "--quiet", str(worktree)], cwd=root)
-    stage = Stages(SourceTree(worktree), tmp_path / "more").fresh(layout={})
-    link_repository(worktree, stage)
-    assert run(["git", "log", "--format=%s"], cwd=stage).stdout == "all\n"
+def git(folder, *arguments):
+    done = run(["git", *IDENTITY, *arguments], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commit(root):
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "all")
+    git(root, "tag", "v1.2.3")
+
+
+def described(folder):
+    return git(folder, "describe", "--tags", "--dirty").strip(), git(folder, "status", "--porcelain")
+
+
+@pytest.fixture
+def monorepo(make_tree, tmp_path):
+    """A repository with a submodule, whose project is the folder `py`, and links in every direction."""
+    library = make_tree({"lib.c": "int a;"}, name="library")
+    commit(library)
+    root = make_tree(
+        {
+            "README.md": "readme",
+            "Cargo.toml": "[workspace]",
+            "py/pyproject.toml": "",
+            "py/src/demo/__init__.py": "",
+            "py/src/demo/old.py": "",
+            ".gitignore": "*.env\n",
+        },
+        name="mono",
+    )
+    (root / "py/README.md").symlink_to("../README.md")
+    (root / "code").symlink_to("py/src/demo")
+    git(root, "submodule", "--quiet", "add", str(library), "vendor/library")
+    commit(root)
+    return root
+
+
+@pytest.fixture
+def in_monorepo(monorepo, tmp_path):
+    return Stages(SourceTree(monorepo / "py"), tmp_path / "stages")
+
+
+def test_a_stage_is_the_project_in_its_repository(in_monorepo):
+    project = in_monorepo.fresh(layout={}, git=True)
+    assert project.name == "py"
+    assert (project / "../README.md").read_text() == "readme"
+    assert (project / "README.md").read_text() == "readme"
+    assert (project / "../vendor/library/lib.c").is_file()
+    assert described(project) == ("v1.2.3", "")
+    assert described(project / "../vendor/library") == ("v1.2.3", "")
+    assert git(project, "ls-files") == "README.md\npyproject.toml\nsrc/demo/__init__.py\nsrc/demo/old.py\n"
+
+
+def test_what_a_variant_changes_does_not_make_the_tree_dirty(in_monorepo):
+    project = in_monorepo.fresh(
+        layout={}, git=True, dropped=["src/demo/old.py"], changed={"pyproject.toml": b"# other"}
+    )
+    assert not (project / "src/demo/old.py").exists()
+    assert (project / "pyproject.toml").read_bytes() == b"# other"
+    assert described(project) == ("v1.2.3", "")
+
+
+def test_a_layout_does_not_make_the_tree_dirty(in_monorepo):
+    project = in_monorepo.fresh(layout={"src/demo": "demo"}, git=True)
+    assert described(project)[0] == "v1.2.3"
+
+
+@pytest.mark.parametrize("change", ["modify", "delete", "stage", "submodule", "outside"])
+def test_what_the_user_has_changed_counts_in_the_stage_as_well(in_monorepo, monorepo, change):
+    match change:
+        case "modify":
+            (monorepo / "py/src/demo/old.py").write_text("x = 1")
+        case "delete":
+            (monorepo / "py/src/demo/old.py").unlink()
+        case "stage":
+            (monorepo / "py/new.py").touch()
+            git(monorepo, "add", ".")
+        case "submodule":
+            (monorepo / "vendor/library/lib.c").write_text("int b;")
+        case "outside":
+            (monorepo / "Cargo.toml").write_text("[package]")
+    project = in_monorepo.fresh(layout={}, git=True, changed={"pyproject.toml": b"# other"})
+    assert described(project)[0] == "v1.2.3-dirty"
+    assert described(project) == described(monorepo)
+
+
+def test_an_untracked_file_is_told_by_git_in_the_stage_as_in_the_project(in_monorepo, monorepo):
+    (monorepo / "py/new.py").touch()
+    (monorepo / "py/secret.env").touch()
+    project = in_monorepo.fresh(layout={}, git=True)
+    assert described(project) == described(monorepo) == ("v1.2.3", "?? py/new.py\n")
+    assert not (project / "secret.env").exists()
+
+
+def test_nothing_of_a_stage_is_left_in_the_repository(in_monorepo, monorepo):
+    before = sorted(each for each in (monorepo / ".git").rglob("*"))
+    content = (monorepo / ".git/index").read_bytes()
+    in_monorepo.fresh(layout={}, git=True, changed={"pyproject.toml": b"# other"})
+    assert sorted(each for each in (monorepo / ".git").rglob("*")) == before
+    assert (monorepo / ".git/index").read_bytes() == content
+
+
+def test_a_submodule_that_is_not_checked_out_is_an_empty_folder(monorepo, tmp_path):
+    git(tmp_path, "clone", "--quiet", str(monorepo), "clone")
+    project = Stages(SourceTree(tmp_path / "clone/py"), tmp_path / "stages").fresh(layout={}, git=True)
+    assert (project / "../vendor/library").is_dir()
+    assert described(project) == ("v1.2.3", "")
+
+
+def test_git_can_be_asked_in_a_stage_of_a_worktree_and_of_a_submodule(monorepo, tmp_path):
+    git(monorepo, "worktree", "add", "--quiet", str(tmp_path / "worktree"))
+    for number, root in enumerate((tmp_path / "worktree/py", monorepo / "vendor/library")):
+        project = Stages(SourceTree(root), tmp_path / str(number)).fresh(layout={}, git=True)
+        assert described(project) == ("v1.2.3", "")
+    assert "worktree" in git(monorepo, "worktree", "list")
+
+
+def test_in_a_repository_without_a_commit_git_can_be_asked(stages):
+    stage = stages.fresh(layout={}, git=True)
+    assert git(stage, "ls-files", "packages/other") == "packages/other/__init__.py\n"
+
+
+def test_many_files_are_placed_by_threads(make_tree, tmp_path):
+    files = {f"data/{number}.txt": str(number) for number in range(600)}
+    stage = Stages(SourceTree(make_tree(files)), tmp_path / "stages").fresh(layout={})
+    assert {each.name: each.read_text() for each in (stage / "data").iterdir()} == {
+        f"{number}.txt": str(number) for number in range(600)
+    }
 
 
 def test_the_working_directory_comes_back(tmp_path):

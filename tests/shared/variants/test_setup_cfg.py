@@ -33,11 +33,11 @@ def resolved(tmp_path):
         ({}, True),
         ({**LEGACY, "project": {"name": "x"}}, False),
         ({"build-system": {"build-backend": "poetry.core.masonry.api"}, "tool": {"poetry": {}}}, False),
-        ({"build-system": {"build-backend": "flit_core.buildapi"}}, False),
-        ({"build-system": {"build-backend": "setuptools_rust.build_meta"}}, False),
+        ({"build-system": {"build-backend": "flit_core.buildapi"}, "tool": {"flit": {}}}, False),
+        ({"build-system": {"build-backend": "pbr.build"}}, True),
     ],
 )
-def test_only_setuptools_takes_metadata_from_elsewhere(pyproject, elsewhere):
+def test_a_project_without_metadata_in_pyproject_has_it_elsewhere(pyproject, elsewhere):
     assert has_metadata_elsewhere(pyproject) is elsewhere
 
 

@@ -7,10 +7,10 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from publish_all.builders.pep517 import metadata_of
+from publish_all.builders.pep517 import asked, metadata_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages, link_repository
+from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError
 
 
@@ -24,20 +24,15 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
         return _metadata_version(root, pyproject, workspace)
     except PublishAllError:
         raise
-    except Exception as error:  # backends, their plugins and setup.py raise anything
+    except (Exception, SystemExit) as error:  # backends, their plugins and setup.py raise anything
         msg = f"{type(error).__name__}: {error}"
         raise BuildError(msg) from error
 
 
 def _metadata_version(root: Path, pyproject: Mapping[str, Any], workspace: Path) -> str:
-    """From the backend's metadata hook, in a stage: hooks write where they run.
-
-    The stage is of the whole repository and says where git's data is, for version sources that ask git.
-    """
-    top = next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
-    stage = Stages(SourceTree(top), workspace / "version").fresh(layout={})
-    link_repository(top, stage)
-    metadata = metadata_of(stage / root.relative_to(top), pyproject, workspace / "metadata")
+    """From the backend's metadata hook, in a stage where it writes where it runs."""
+    stages = Stages(SourceTree(root), workspace / "version")
+    metadata = asked(lambda folder: metadata_of(folder, pyproject, workspace / "metadata"), stages)
     version = HeaderParser().parsestr(metadata)["Version"]
     if not version:
         msg = "its metadata holds no version"

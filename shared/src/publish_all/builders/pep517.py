@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import gzip
 import importlib
 import importlib.metadata
-import io
 import os
 import re
 import shutil
 import sys
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomlkit
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
 
 from publish_all._toml import loads
 from publish_all._values import dataclass
+from publish_all.builders.in_place import read_only
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,
@@ -35,40 +45,56 @@ from publish_all.builders.select import (
     pinned,
 )
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import (
-    DEFAULT_EPOCH,
-    Stages,
-    forced_sources,
-    link_repository,
-    working_directory,
-)
+from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.variants.setup_cfg import fields_in
 from publish_all.variants.variant import BuildVariant
 
-# Folders which projects keep their packages in, and which are not part of the path inside the wheel.
-_SOURCE_FOLDERS = ("", "src", "lib", "python")
+T = TypeVar("T")
 
 # Those which honour SOURCE_DATE_EPOCH in sdists too. The others record when and by whom they were packed.
 _REPRODUCIBLE_SDISTS = (Backend.FLIT, Backend.UV, Backend.SCIKIT_BUILD)
+# Tools that tell setuptools which files git tracks.
+_FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
+# Tools that compute versions, and take one from these variables instead.
+_VERSION_VARIABLES = (
+    "SETUPTOOLS_SCM_PRETEND_VERSION",
+    "PDM_BUILD_SCM_VERSION",
+    "PBR_VERSION",
+    "POETRY_DYNAMIC_VERSIONING_BYPASS",
+    "UV_DYNAMIC_VERSIONING_BYPASS",
+)
 
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want."""
-    stage = _Stage.of(variant, stages, additions={}, dropped=(), metadata_elsewhere=True)
-    found: dict[str, None] = {}
-    for kind in kinds:
-        with _backend(stage.folder, stage.pyproject) as hooks:
-            hook = getattr(hooks, f"get_requires_for_build_{kind}", None)
-            found.update(dict.fromkeys(hook() if hook else ()))
-    return tuple(found)
+
+    def ask(folder: Path) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for kind in kinds:
+            with _backend(folder, variant.pyproject) as hooks:
+                hook = getattr(hooks, f"get_requires_for_build_{kind}", None)
+                found.update(dict.fromkeys(hook() if hook else ()))
+        return tuple(found)
+
+    return asked(ask, stages)
+
+
+def asked(question: Callable[[Path], T], stages: Stages) -> T:
+    """The answer to a question which project code answers: in the project's own folder if nothing is written there, else in a stage."""
+    tree = stages.tree
+    if tree.in_git:  # outside of it a temporary folder costs little
+        answer = read_only(tree.top, lambda: question(tree.root))
+        if answer is not None:
+            return answer
+    return question(stages.fresh(layout={}, git=True))
 
 
 def metadata_of(
     folder: Path, pyproject: Mapping[str, Any], workspace: Path, *, version: str | None = None
 ) -> str:
-    """The core metadata of the project in `folder`, as the backend makes it; of this `version` if it asks git."""
-    workspace.mkdir(parents=True)
+    """The core metadata of the project in `folder`, as the backend makes it; of this `version` if it computes one."""
+    workspace.mkdir(parents=True, exist_ok=True)
     with _backend(folder, pyproject, version=version) as hooks:
         prepare = getattr(hooks, "prepare_metadata_for_build_wheel", None)
         if prepare is not None:
@@ -78,6 +104,12 @@ def metadata_of(
             return wheel.read(name).decode()
 
 
+class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
+
+
 class Pep517Builder:
     """Calls the hooks of whatever backend a variant names, each time in a new stage."""
 
@@ -85,6 +117,7 @@ class Pep517Builder:
         self._stages = stages
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
+        self._ways: dict[str, int] = {}
         self._name = ""
 
     @property
@@ -93,16 +126,33 @@ class Pep517Builder:
 
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         self._name = _described(variant.pyproject)
-        variant = self._with_metadata_elsewhere(variant, output)
-        placed = self._files(variant, output)
-        stage = _Stage.of(variant, self._stages, additions=placed.additions, dropped=placed.dropped)
-        built = _built(stage, variant, kind, output)
+        ways = _ways(self._with_metadata_elsewhere(variant, output))
+        for number in range(self._ways.get(variant.label, 0), len(ways)):
+            self._ways[variant.label] = number
+            try:
+                return self._build(*ways[number], kind=kind, output=output)
+            except _OtherVersion as error:
+                told = error.version
+        msg = f"{self._name} builds version {told} of {variant.label}, and not {variant.version}"
+        hint = (
+            "Set the version that is wanted where this backend takes it from, or leave out `local-version`."
+        )
+        raise BuildError(msg, hint=hint)
+
+    def _build(self, variant: BuildVariant, version: str | None, *, kind: str, output: Path) -> Path:
+        placed = self._files(variant, version, output)
+        stage = _Stage.of(variant, self._stages, placed)
+        built = _built(stage, variant, kind, output, version)
         if kind == "wheel":
-            _verify(variant, built, placed.unwanted)
+            _verify(variant, built, placed)
             if variant.wheel is not None:
                 built = retagged(built, variant.wheel, backend=self._name)
-        elif backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS:
-            _make_reproducible(built)
+        elif (
+            placed.dropped
+            or backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS
+            or _has_hard_links(built)
+        ):
+            _write_sdist_again(built, without=placed.dropped)
         return built
 
     def _with_metadata_elsewhere(self, variant: BuildVariant, output: Path) -> BuildVariant:
@@ -110,57 +160,71 @@ class Pep517Builder:
         if not _has_metadata_elsewhere(variant, self._stages.tree):
             return variant
         key = tuple(variant.layout.items())
+        told = None if variant.version_from_backend else variant.version
         if key not in self._stated_elsewhere:
-            stage = _Stage.of(variant, self._stages, additions={}, dropped=(), metadata_elsewhere=True)
+            stage = _Stage.of(variant, self._stages, metadata_elsewhere=True)
             place = output / "metadata"
-            metadata = metadata_of(stage.folder, stage.pyproject, place, version=variant.version)
+            metadata = metadata_of(stage.folder, stage.pyproject, place, version=told)
             shutil.rmtree(place)
             self._stated_elsewhere[key] = fields_in(metadata)
         stated = self._stated_elsewhere[key]
         project = variant.pyproject["project"]
         dynamic = [each for each in project["dynamic"] if each in stated]
-        return replace(variant, pyproject={**variant.pyproject, "project": {**project, "dynamic": dynamic}})
+        pyproject = {**variant.pyproject, "project": {**project, "dynamic": dynamic}}
+        return replace(
+            variant,
+            pyproject=pyproject,
+            dynamic_pyproject=None if variant.dynamic_pyproject is None else _as_dynamic(pyproject),
+        )
 
-    def _files(self, variant: BuildVariant, output: Path) -> _Placed:
+    def _files(self, variant: BuildVariant, version: str | None, output: Path) -> _Placed:
         if not (variant.include or variant.exclude or variant.force_include):
-            return _Placed(additions={}, dropped=())
+            return _Placed()
         if variant.label not in self._probed:
-            self._probed[variant.label] = self._probe(variant, output)
+            self._probed[variant.label] = self._probe(variant, version, output)
         files = self._probed[variant.label]
         forced = forced_sources(self._stages.tree, variant)
         kept = narrowed(variant, {inside: path for inside, path in files.items() if inside not in forced})
-        dropped = tuple(
+        dropped = {
             path for inside, path in files.items() if path and inside not in kept and inside not in forced
-        )
+        }
+        plan = planned(self._stages.tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        dropped |= set(_unwanted_beside(variant, plan, files))
         additions = {_place_for(inside, files): source for inside, source in forced.items()}
         return _Placed(
-            additions=additions, dropped=dropped, unwanted=frozenset(files) - kept - frozenset(forced)
+            additions=additions,
+            forced=tuple(forced),
+            dropped=tuple(sorted(dropped)),
+            kept=kept,
+            unwanted=frozenset(files) - kept - frozenset(forced),
         )
 
-    def _probe(self, variant: BuildVariant, output: Path) -> Mapping[str, str]:
+    def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
         """Build once as it is, to learn which file of the project becomes which of the wheel.
 
         That is the same for all platform wheels of a variant.
         """
-        probe = output / "probe"
-        probe.mkdir()
-        stage = _Stage.of(variant, self._stages, additions={}, dropped=())
-        wheel = _built(stage, variant, "wheel", probe)
-        files = _origins(wheel, stage.folder, _source_folders(variant.pyproject))
-        wheel.unlink()
-        probe.rmdir()
-        return files
+        stage = _Stage.of(variant, self._stages)
+        sources = [
+            each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
+        ]
+        with tempfile.TemporaryDirectory(dir=output) as probe:
+            wheel = _built(stage, variant, "wheel", Path(probe), version)
+            return origins(wheel, stage.folder, sources)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Placed:
     """What a stage has more (path in it → path in the project) and less than the project.
 
-    `unwanted` are the paths inside the wheel of what is dropped.
+    `forced`, `kept` and `unwanted` are paths inside the wheel: of what is added, of what the selection
+    leaves, and of what is dropped.
     """
 
-    additions: Mapping[str, str]
-    dropped: tuple[str, ...]
+    additions: Mapping[str, str] = field(default_factory=dict)
+    forced: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
     unwanted: frozenset[str] = frozenset()
 
 
@@ -174,70 +238,93 @@ class _Stage:
         cls,
         variant: BuildVariant,
         stages: Stages,
+        placed: _Placed = _Placed(),  # noqa: B008 - frozen
         *,
-        additions: Mapping[str, str],
-        dropped: Sequence[str],
         metadata_elsewhere: bool = False,
     ) -> _Stage:
         """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`."""
-        folder = stages.fresh(layout=variant.layout, additions=additions, origin=key_path(variant, "layout"))
-        for path in dropped:
-            (folder / path).unlink()
-            _remove_empty(folder, folder / path)
-        pyproject = pinned(variant, folder)
+        origin = key_path(variant, "layout")
+        root = stages.shared(layout=variant.layout, origin=origin) if variant.layout else stages.tree.root
+        pyproject = pinned(variant, root)
         if metadata_elsewhere and _has_metadata_elsewhere(variant, stages.tree):
             del pyproject["project"]
         if backend_of(pyproject) is Backend.SETUPTOOLS:
-            _state_package_data(pyproject, additions)
-        file = folder / "pyproject.toml"
-        file.unlink(missing_ok=True)
-        file.write_bytes(tomlkit.dumps(pyproject).encode())
-        os.utime(file, (DEFAULT_EPOCH, DEFAULT_EPOCH))
-        if _uses_setuptools_scm(pyproject):
-            _prepare_for_setuptools_scm(stages.tree, variant, folder)
+            _state_package_data(pyproject, (*placed.forced, *_moved_data(variant, stages.tree)))
+        changed = {}
+        if not _is_the_projects_own(pyproject, variant, stages.tree):
+            changed["pyproject.toml"] = tomlkit.dumps(pyproject).encode()
+        folder = stages.fresh(
+            layout=variant.layout,
+            additions=placed.additions,
+            dropped=placed.dropped,
+            changed=changed,
+            origin=origin,
+            git=True,
+        )
         return cls(folder=folder, pyproject=pyproject)
+
+
+def _is_the_projects_own(pyproject: Mapping[str, Any], variant: BuildVariant, tree: SourceTree) -> bool:
+    """Whether the project's own file says the same, but for `[tool.publish-all]`: then it is left as it is."""
+    if variant.name is not None:
+        return False
+    stated = _stated(tree)
+    stated.get("tool", {}).pop("publish-all", None)
+    return bool({key: value for key, value in stated.items() if value != {}} == pyproject)
+
+
+def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
+    """How a variant can get its version, the best way first: each a pyproject, and the version that tools are told.
+
+    Tools that compute the version also write it into files. So the version stays theirs to tell where they tell
+    the right one, by themselves or because a variable says so.
+    """
+    static = (variant, variant.version)
+    if variant.dynamic_pyproject is None:
+        return [static]
+    dynamic = replace(variant, pyproject=variant.dynamic_pyproject)
+    return [(dynamic, None if variant.version_from_backend else variant.version), static]
 
 
 def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
     """Whether `variants.resolve` has said of a project without `[project]` that all of it is dynamic."""
-    if backend_of(variant.pyproject) is not Backend.SETUPTOOLS:
-        return False
-    stated = loads((tree.root / "pyproject.toml").read_text(encoding="utf-8"))
-    return "project" not in stated and "dynamic" in variant.pyproject.get("project", {})
+    return "dynamic" in variant.pyproject.get("project", {}) and "project" not in _stated(tree)
 
 
-def _uses_setuptools_scm(pyproject: Mapping[str, Any]) -> bool:
-    return any(re.match(r"setuptools[-_.]scm\b", each, re.IGNORECASE) for each in build_requires(pyproject))
+def _stated(tree: SourceTree) -> dict[str, Any]:
+    file = tree.root / "pyproject.toml"
+    return loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def _prepare_for_setuptools_scm(tree: SourceTree, variant: BuildVariant, stage: Path) -> None:
-    """It takes the list of data files from git, and writes a version file, which it does not where the version is static."""
-    if not variant.layout and (tree.root / ".git").exists():
-        link_repository(tree.root, stage)
-    table = variant.pyproject.get("tool", {}).get("setuptools_scm", {})
-    wanted = table.get("version_file") or table.get("write_to")
-    if wanted:
-        dump = importlib.import_module("setuptools_scm").dump_version
-        dump(str(stage), variant.version, str(wanted), template=table.get("version_file_template"))
+def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the version left to the backend."""
+    project = {key: value for key, value in pyproject["project"].items() if key != "version"}
+    return {**pyproject, "project": {**project, "dynamic": ["version", *project.get("dynamic", ())]}}
 
 
-def _remove_empty(stage: Path, path: Path) -> None:
-    for folder in path.parents:
-        if folder == stage or any(folder.iterdir()):
-            return
-        folder.rmdir()
-
-
-def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path) -> Path:
+def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
+    """Raise `_OtherVersion` where the backend told another version than the project has."""
     try:
-        with _backend(stage.folder, stage.pyproject, version=variant.version) as hooks:
+        found = (parse_wheel_filename if built.suffix == ".whl" else parse_sdist_filename)(built.name)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return  # the checks tell of it
+    if found[1] != Version(variant.version):
+        built.unlink()
+        raise _OtherVersion(str(found[1]))
+
+
+def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, version: str | None) -> Path:
+    try:
+        with _backend(stage.folder, stage.pyproject, version=version) as hooks:
             filename = getattr(hooks, f"build_{kind}")(str(output))
     except PublishAllError:
         raise
     except (Exception, SystemExit) as error:  # setup.py may do anything, exit included
         msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {type(error).__name__}: {error}"
         raise BuildError(msg) from error
-    return output / str(filename)
+    built = output / str(filename)
+    _refuse_other_version(variant, built)
+    return built
 
 
 @contextlib.contextmanager
@@ -250,8 +337,7 @@ def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None 
     os.environ.setdefault("SOURCE_DATE_EPOCH", str(DEFAULT_EPOCH))
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     if version is not None:
-        # There is no repository in the stage for those who compute the version; it is resolved already.
-        os.environ["SETUPTOOLS_SCM_PRETEND_VERSION"] = os.environ["PDM_BUILD_SCM_VERSION"] = version
+        os.environ.update(dict.fromkeys(_VERSION_VARIABLES, version))
     try:
         with working_directory(folder):
             yield _imported(backend_name(pyproject))
@@ -302,52 +388,99 @@ def _described(pyproject: Mapping[str, Any]) -> str:
     return backend_name(pyproject)
 
 
-def _source_folders(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
-    setuptools = pyproject.get("tool", {}).get("setuptools", {})
-    stated = [str(each) for each in setuptools.get("package-dir", {}).values()]
-    packages = setuptools.get("packages")
-    if isinstance(packages, Mapping):
-        stated += [str(each) for each in packages.get("find", {}).get("where", ())]
-    return tuple(dict.fromkeys((*stated, *_SOURCE_FOLDERS)))
+def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
+    """Path inside the wheel → the one of `sources` (paths in the stage) that it is; empty for what the backend has made.
 
-
-def _origins(wheel: Path, stage: Path, folders: Sequence[str]) -> dict[str, str]:
-    """Path inside the wheel → path in the stage, which is empty for what the backend has made."""
+    Found by content and by the end of the path, so that it does not matter where a backend looks for packages.
+    """
+    named: dict[str, list[str]] = {}
+    for each in sources:
+        named.setdefault(each.rpartition("/")[2], []).append(each)
     found = {}
     with zipfile.ZipFile(wheel) as opened:
         for info in opened.infolist():
-            if info.is_dir() or info.filename.partition("/")[0].endswith((".dist-info", ".data")):
+            inside = info.filename
+            if info.is_dir() or inside.partition("/")[0].endswith((".dist-info", ".data")):
                 continue
-            found[info.filename] = ""
-            for folder in folders:
-                path = f"{folder}/{info.filename}" if folder else info.filename
-                if (stage / path).is_file() and (stage / path).stat().st_size == info.file_size:
-                    found[info.filename] = path
-                    break
+            alike = [
+                each
+                for each in named.get(inside.rpartition("/")[2], ())
+                if _common(inside, each) >= min(2, inside.count("/") + 1) and _holds(stage / each, info)
+            ]
+            found[inside] = min(alike, key=lambda each: (-_common(inside, each), len(each)), default="")
     return found
 
 
+def _common(one: str, other: str) -> int:
+    """How many segments two paths have in common, from the end."""
+    count = 0
+    for left, right in zip(reversed(one.split("/")), reversed(other.split("/")), strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def _holds(path: Path, info: zipfile.ZipInfo) -> bool:
+    return (
+        path.is_file() and path.stat().st_size == info.file_size and zlib.crc32(path.read_bytes()) == info.CRC
+    )
+
+
+def _roots(files: Mapping[str, str]) -> frozenset[str]:
+    """The folders of the stage (with a slash at the end) whose packages get into the wheel under their own names."""
+    return frozenset(
+        path[: len(path) - len(inside)] for inside, path in files.items() if path and path.endswith(inside)
+    )
+
+
+def _unwanted_beside(variant: BuildVariant, plan: Iterable[str], files: Mapping[str, str]) -> Iterator[str]:
+    """Files of the packages that only an sdist would hold, where the variant's patterns leave them out."""
+    tops = {each.partition("/")[0] for each in files}
+    wanted = set(files.values())
+    for path in plan:
+        for root in _roots(files) if path not in wanted else ():
+            inside = path[len(root) :]
+            if not path.startswith(root) or inside.partition("/")[0] not in tops:
+                continue
+            if matches(variant.exclude, inside) or (
+                variant.include and not matches(variant.include, inside, path)
+            ):
+                yield path
+                break
+
+
 def _place_for(inside: str, files: Mapping[str, str]) -> str:
-    """Where a file is put so that it gets to `inside`: beside what goes there already."""
-    top = inside.split("/", 1)[0] + "/"
-    for member, path in files.items():
-        if path and member.startswith(top):
-            return path[: len(path) - len(member)] + inside
-    return inside
+    """Where a file is put so that it gets to `inside`: beside what goes to the same package already."""
+    beside = [
+        each
+        for each, path in files.items()
+        if path.endswith(each) and each.partition("/")[0] == inside.partition("/")[0]
+    ]
+    if not beside:
+        return inside
+    nearest = max(beside, key=lambda each: len(os.path.commonpath((each, inside))))
+    return files[nearest][: len(files[nearest]) - len(nearest)] + inside
 
 
-def _state_package_data(pyproject: dict[str, Any], additions: Mapping[str, str]) -> None:
+def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
+    """Files which setuptools takes because git tracks them, and which git does not know where a layout puts them."""
+    if variant.layout and any(_FILE_FINDER.match(each) for each in build_requires(variant.pyproject)):
+        plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        yield from (path.removeprefix("src/") for path, source in plan.items() if path != source)
+
+
+def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> None:
     """Setuptools takes data files only where it is told to."""
-    for path in additions:
-        parts = path.split("/")
-        parts = parts[1:] if parts[0] in _SOURCE_FOLDERS else parts
-        if len(parts) < 2 or path.endswith(".py"):
+    for inside in insides:
+        package, _, rest = inside.partition("/")
+        if not rest or inside.endswith(".py") or package.endswith(".data"):
             continue
         data = pyproject.setdefault("tool", {}).setdefault("setuptools", {}).setdefault("package-data", {})
-        data.setdefault(parts[0], []).append("/".join(parts[1:]))
+        data.setdefault(package, []).append(glob.escape(rest))
 
 
-def _verify(variant: BuildVariant, wheel: Path, unwanted: frozenset[str]) -> None:
+def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:
     """The backend decides what it takes: see that the variant's wishes hold. Raises `BuildError`."""
     with zipfile.ZipFile(wheel) as opened:
         names = [each for each in opened.namelist() if ".dist-info/" not in each and not each.endswith("/")]
@@ -356,10 +489,15 @@ def _verify(variant: BuildVariant, wheel: Path, unwanted: frozenset[str]) -> Non
     if missing:
         where = key_path(variant, "force-include", missing[0])
         msg = f"{where}: {backend} left {missing[0]!r} out of the wheel of {variant.label}"
-        raise BuildError(
-            msg, hint=f"Configure {backend} so that it packs this path (as package data, or as a package)."
-        )
-    extra = next((each for each in names if each in unwanted or _is_excluded(variant, each)), None)
+        hint = f"Configure {backend} so that it packs this path (as package data, or as a package)."
+        if missing[0].partition("/")[0].endswith(".data"):
+            hint = f"Only {backend} itself can put files there, for example as `scripts` of [project]."
+        raise BuildError(msg, hint=hint)
+    lost = sorted(placed.kept - frozenset(names))
+    if lost:
+        msg = f"{backend} leaves {lost[0]!r} out of the wheel of {variant.label} when the variant's files are added"
+        raise BuildError(msg, hint=f"State all package data of the project in [tool] keys of {backend}.")
+    extra = next((each for each in names if each in placed.unwanted or _is_excluded(variant, each)), None)
     if extra is not None:
         key = "exclude" if matches(variant.exclude, extra) else "include"
         msg = f"{key_path(variant, key)}: {backend} still packs {extra!r} into the wheel of {variant.label}"
@@ -374,24 +512,39 @@ def _is_excluded(variant: BuildVariant, inside: str) -> bool:
     return not forced and matches(variant.exclude, inside)
 
 
-def _make_reproducible(sdist: Path) -> None:
-    """Write the same members without users, times and the moment of compression."""
-    packed = io.BytesIO()
-    with (
-        tarfile.open(sdist, "r:gz") as old,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
-    ):
-        for member in sorted(old.getmembers(), key=lambda each: each.name):
-            content = old.extractfile(member) if member.isreg() else None
-            new.addfile(_anonymous(member), content)
-    with (
-        sdist.open("wb") as file,
-        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=_epoch()) as zipped,
-    ):
-        zipped.write(packed.getvalue())
+def _has_hard_links(sdist: Path) -> bool:
+    with tarfile.open(sdist) as opened:
+        return any(each.islnk() for each in opened)
 
 
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
+    """Write the same members without users, times, the moment of compression and hard links.
+
+    `without` are files of the project that stay out: some backends take files from git's history.
+    """
+    with tempfile.TemporaryFile(dir=sdist.parent) as unpacked:
+        with gzip.open(sdist) as packed:
+            shutil.copyfileobj(packed, unpacked, 1 << 20)
+        unpacked.seek(0)
+        with (
+            tarfile.open(fileobj=unpacked, mode="r:") as old,
+            sdist.open("wb") as file,
+            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=_epoch()) as zipped,
+            tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as new,
+        ):
+            for member in sorted(old.getmembers(), key=lambda each: each.name):
+                if member.name.partition("/")[2] in without:
+                    continue
+                linked = old.getmember(member.linkname) if member.islnk() else member
+                content = old.extractfile(linked) if linked.isreg() else None
+                new.addfile(_anonymous(member, linked), content)
+
+
+def _anonymous(member: tarfile.TarInfo, linked: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member as everybody would write it; a hard link as the file that it is linked to."""
+    if member is not linked:
+        member.type, member.size, member.linkname = linked.type, linked.size, ""
+        member.mode = linked.mode
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mtime = _epoch()

@@ -1,4 +1,4 @@
-"""What of a folder belongs to the project: what git tracks or does not ignore.
+"""Which files of a folder belong to the project: those that git tracks or does not ignore.
 
 Git-ignored files (a `secrets.env` beside the sources) must never get into a distribution, whatever
 the backend does: backends look for the VCS in their own ways, and drop its rules silently when they
@@ -16,30 +16,44 @@ from pathlib import Path, PurePosixPath
 from publish_all._process import Completed, Run, run
 from publish_all.errors import BuildError
 
-# Outside a repository nothing says what is junk: these names are, everywhere.
-_JUNK_FOLDERS = frozenset(
+# Folders that hold the data of version control, or what Python compiled. No file in them is a source.
+_NEVER_SOURCES = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "__pycache__"})
+# Files that a tool puts into each folder that it makes: environments (PEP 405, conda) and caches (bford.info/cachedir).
+_MARKERS = ("pyvenv.cfg", "CACHEDIR.TAG", "conda-meta/history")
+# What tools make in the folder of a project, and nowhere else.
+_TOOL_FOLDERS = frozenset(
     {
-        ".git", ".hg", ".svn", ".bzr", "CVS", ".jj",
-        ".venv", "venv", ".virtualenv", ".tox", ".nox", ".direnv", "node_modules",
-        "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".cache", ".eggs",
-        ".idea", ".vscode",
+        ".tox",
+        ".nox",
+        ".eggs",
+        ".direnv",
+        ".hypothesis",
+        ".cache",
+        ".idea",
+        ".vscode",
+        ".pdm-build",
+        "node_modules",
     }
-)  # fmt: skip
-_JUNK_ROOT_FOLDERS = frozenset({"dist", "build"})
-_JUNK_SUFFIXES = (".pyc", ".pyo", ".egg-info")
+)
+_COMPILED = (".pyc", ".pyo")
+_DISTRIBUTIONS = (".whl", ".tar.gz")
+_OUR_FILES = ("publish-all.json", "publish-all.lock", "publish-all.journal.jsonl")
 
 
 class SourceTree:
     """The files of the project at `root`, as relative paths with slashes.
 
-    `leave_out` names folders which hold output and never sources. Raises `BuildError` when there is a
-    git repository which git does not want to read: going on would ship what it ignores.
+    `leave_out` names folders that hold output: their files are left out. Where such a folder also holds the
+    project, only the distributions in it are. Raises `BuildError` when git cannot read the repository (going
+    on would ship the files that it ignores), and for a file name that is not UTF-8.
     """
 
     def __init__(self, root: Path, *, leave_out: Sequence[Path] = (), run: Run = run) -> None:
         self.root = root.resolve()
-        self._leave_out = tuple(self._relative(path) for path in leave_out)
+        self._leave_out = tuple(path.resolve() for path in leave_out)
         self._run = run
+        self._tracked: set[str] = set()
+        self._nested: dict[str, bool] = {}
 
     @cached_property
     def in_git(self) -> bool:
@@ -50,11 +64,19 @@ class SourceTree:
         if inside.returncode != 0 and "not a git repository (or any" in inside.stderr:
             return False  # without the bracket it is a worktree or submodule whose repository is gone
         if inside.returncode != 0:
-            msg = f"git does not tell what it ignores in {self.root}: {inside.stderr.strip()}"
+            msg = f"git cannot read the repository around {self.root}: {inside.stderr.strip()}"
             raise BuildError(msg, hint=_git_hint(inside.stderr, self.root))
         if inside.stdout.strip() != "true":
             return False
         return self._git("check-ignore", "-q", ".").returncode != 0
+
+    @cached_property
+    def top(self) -> Path:
+        """The root of the repository's working tree; `root` outside of git."""
+        if not self.in_git:
+            return self.root
+        up = self._git("rev-parse", "--show-cdup").stdout.strip()
+        return (self.root / up).resolve()
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -67,10 +89,22 @@ class SourceTree:
         return frozenset(path for path, is_link in self._found.items() if is_link)
 
     @cached_property
+    def tracked(self) -> frozenset[str]:
+        """The files that git tracks, in submodules too; no longer all of `files`, and some of them may be deleted."""
+        _ = self._found
+        return frozenset(self._tracked)
+
+    @cached_property
+    def nested(self) -> Mapping[str, bool]:
+        """Folders that are submodules or repositories of their own → whether they are checked out."""
+        _ = self._found
+        return dict(self._nested)
+
+    @cached_property
     def _found(self) -> dict[str, bool]:
         """Path → whether it is a symbolic link."""
         found = self._listed("") if self.in_git else self._walked("")
-        return {path: is_link for path, is_link in found if not self._is_left_out(path)}
+        return {path: is_link for path, is_link in found if not self._is_output(path)}
 
     @cached_property
     def file_set(self) -> frozenset[str]:
@@ -86,66 +120,89 @@ class SourceTree:
         return tuple(each for each in self.files if each.startswith(path + "/"))
 
     def named(self, path: str) -> tuple[str, ...]:
-        """As `under`, for a path that was asked for by name: if git ignores all of it, all of it is meant."""
+        """All files at or below a path that the configuration names, whether git ignores them or not.
+
+        hatchling's `force-include` does the same.
+        """
         path = normal(path)
-        known = self.under(path)
-        if known:
-            return known
         full = self.root / path
         if full.is_file():
             return (path,)
-        return tuple(sorted(each for each, _ in self._walked(path))) if full.is_dir() else ()
+        return tuple(sorted({*self.under(path), *(each for each, _ in self._walked(path))}))
 
-    def _relative(self, path: Path) -> str:
-        try:
-            return path.resolve().relative_to(self.root).as_posix()
-        except ValueError:
-            return ""
+    def _is_output(self, path: str) -> bool:
+        """Whether a file was written by an earlier build."""
+        full = self.root / path
+        if any(folder in full.parents and not self.root.is_relative_to(folder) for folder in self._leave_out):
+            return True
+        if path in self._tracked:
+            return False
+        if full.parent in self._leave_out and path.endswith((*_DISTRIBUTIONS, *_OUR_FILES)):
+            return True
+        first, _, rest = path.partition("/")
+        if first == "build" and rest.startswith(("lib/", "lib.", "bdist.", "temp.")):
+            return self._has_setuptools_build
+        return any(
+            each.endswith(".egg-info")
+            and (self.root / path[: path.index(each) + len(each)] / "PKG-INFO").is_file()
+            for each in path.split("/")[:-1]
+        )
 
-    def _is_left_out(self, path: str) -> bool:
-        return any(each not in {"", "."} and path.startswith(each + "/") for each in self._leave_out)
+    @cached_property
+    def _has_setuptools_build(self) -> bool:
+        """`build/` is setuptools' own folder, and not a package of that name."""
+        return not (self.root / "build" / "__init__.py").is_file()
 
     def _git(self, *arguments: str, within: str = "") -> Completed:
         try:
             return self._run(
-                ["git", "-c", "core.fsmonitor=false", *arguments],
-                cwd=self.root / within,
-                environment=git_environment(os.environ),
-                timeout=120,
+                ("git", *arguments), cwd=self.root / within, environment=git_environment(os.environ)
             )
         except FileNotFoundError as error:
-            msg = f"{self.root} is in a git repository, but there is no program `git` to tell what it ignores"
+            msg = f"{self.root} is in a git repository, and there is no program `git` that tells what it ignores"
             raise BuildError(msg, hint="Install git, or build from an unpacked sdist.") from error
 
     def _listed(self, within: str) -> Iterator[tuple[str, bool]]:
-        listing = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard", within=within)
+        listing = self._git(
+            "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", within=within
+        )
         if listing.returncode != 0:
             msg = f"git ls-files failed in {self.root / within}: {listing.stderr.strip()}"
             raise BuildError(msg, hint=_git_hint(listing.stderr, self.root))
         prefix = f"{within}/" if within else ""
-        for each in filter(None, listing.stdout.split("\0")):
-            path = prefix + each.rstrip("/")
+        for line in dict.fromkeys(filter(None, listing.stdout.split("\0"))):
+            path = prefix + line[2:].rstrip("/")
+            if "\ufffd" in path:
+                raise _not_utf8(self.root / within, path)
             full = f"{self.root}/{path}"
+            if line[0] != "?":
+                self._tracked.add(path)
             try:
                 mode = os.lstat(full).st_mode  # a Path costs more than the question
             except OSError:  # deleted, and git has not been told yet
                 continue
             if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
                 yield path, stat.S_ISLNK(mode)
-            # A submodule, or a repository of its own.
-            elif stat.S_ISDIR(mode) and Path(full, ".git").exists():
-                yield from self._listed(path)
+            elif stat.S_ISDIR(mode):  # a submodule, or a repository of its own
+                self._tracked.discard(path)
+                self._nested[path] = Path(full, ".git").exists()
+                if self._nested[path]:
+                    yield from self._listed(path)
 
     def _walked(self, within: str) -> Iterator[tuple[str, bool]]:
         for folder, folders, names in os.walk(self.root / within):
             here = Path(folder)
             at_root = here == self.root
-            folders[:] = sorted(name for name in folders if not _is_junk_folder(here / name, at_root=at_root))
+            folders[:] = sorted(name for name in folders if not _is_made(here / name, at_root=at_root))
             links = [name for name in folders if (here / name).is_symlink()]
             for name in (*names, *links):
-                if not name.endswith(_JUNK_SUFFIXES):
-                    path = here / name
-                    yield path.relative_to(self.root).as_posix(), path.is_symlink()
+                if name.endswith(_COMPILED):
+                    continue
+                path = here / name
+                relative = path.relative_to(self.root).as_posix()
+                if not _is_utf8(relative):
+                    raise _not_utf8(here, relative)
+                yield relative, path.is_symlink()
 
 
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -163,11 +220,44 @@ def normal(path: str) -> str:
     return "" if text == "." else text
 
 
-def _is_junk_folder(path: Path, *, at_root: bool) -> bool:
+def _is_made(path: Path, *, at_root: bool) -> bool:
+    """Whether a tool made a folder: by what is in it and where it is, never by a name that a package may have."""
     name = path.name
-    if name in _JUNK_FOLDERS or name.endswith(_JUNK_SUFFIXES):
+    if name in _NEVER_SOURCES or any((path / each).is_file() for each in _MARKERS):
         return True
-    return (at_root and name in _JUNK_ROOT_FOLDERS) or (path / "pyvenv.cfg").is_file()
+    if name.endswith(".egg-info"):
+        return (path / "PKG-INFO").is_file()
+    if name == "CVS":
+        return (path / "Entries").is_file() and (path / "Repository").is_file()
+    if not at_root:
+        return False
+    return name in _TOOL_FOLDERS or (name == "dist" and _holds_distributions(path))
+
+
+def _holds_distributions(folder: Path) -> bool:
+    """Whether a folder holds what builds write, and nothing else."""
+    try:
+        return all(
+            each.name.endswith((*_DISTRIBUTIONS, ".json", ".jsonl", ".lock")) for each in folder.iterdir()
+        )
+    except OSError:
+        return False
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_utf8(folder: Path, path: str) -> BuildError:
+    shown = os.fsencode(path).decode(errors="backslashreplace").replace("\ufffd", "\\x..")
+    return BuildError(
+        f"the name of a file below {folder} is not valid UTF-8: {shown}",
+        hint="Rename the file: wheels and sdists hold names in UTF-8 only.",
+    )
 
 
 def _git_hint(stderr: str, root: Path) -> str:

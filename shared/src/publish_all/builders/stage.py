@@ -1,8 +1,8 @@
-"""Stages: copies of a project in a temporary folder, of just the files that belong to it.
+"""Stages: copies of a project, in the repository around it, in which a backend may write.
 
-Backends which cannot be given a configuration in process are run in a stage, and so are projects
-whose files are to stand elsewhere than they do (`layout`). Small files are copied and large ones
-hard-linked, so that nothing a build does in the stage can change the original.
+A stage looks like the user's own checkout: the same files at the same places, links as links, the folders
+of the repository above the project, and git's data with the same HEAD, tags and changes. Only what a build
+variant changes is different, and git does not count that as a change. What git ignores stays out.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.builders.stage_git import link_repository
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 
-# What hooks rewrite in place (version files) is small. A write through a hard link changes the original.
+# Hooks rewrite small files in place (version files). A write through a hard link changes the original.
 _HARD_LINK_FROM = 1 << 20
+# From this number of files on, threads make copying faster.
+_MANY = 256
 # 2020-02-02, hatchling's date: every stage has the same times, so that backends which record them reproduce.
 DEFAULT_EPOCH = 1580601600
 
@@ -37,6 +42,17 @@ class Stages:
         self._shared: dict[tuple[tuple[tuple[str, str], ...], ...], Path] = {}
         self._count = 0
 
+    @cached_property
+    def _around(self) -> SourceTree:
+        """The whole repository of which the project is a part."""
+        return self.tree if self.tree.top == self.tree.root else SourceTree(self.tree.top)
+
+    @cached_property
+    def _below(self) -> str:
+        """The project's path in the repository, with a slash at its end; empty for the root."""
+        path = self.tree.root.relative_to(self.tree.top).as_posix()
+        return "" if path == "." else f"{path}/"
+
     def shared(
         self, *, layout: Mapping[str, str], additions: Mapping[str, str] | None = None, origin: str = "layout"
     ) -> Path:
@@ -47,36 +63,47 @@ class Stages:
         return self._shared[key]
 
     def fresh(
-        self, *, layout: Mapping[str, str], additions: Mapping[str, str] | None = None, origin: str = "layout"
+        self,
+        *,
+        layout: Mapping[str, str],
+        additions: Mapping[str, str] | None = None,
+        dropped: Iterable[str] = (),
+        changed: Mapping[str, bytes] | None = None,
+        origin: str = "layout",
+        git: bool = False,
     ) -> Path:
-        """A new stage. `origin` is the key path that messages about the layout name."""
+        """A new stage; the path of the project in it.
+
+        `dropped` are files of the stage that are left out, `changed` files with other content. With `git`, git
+        works in the stage as it does in the project, and counts none of these as changes. `origin` is the key
+        path that messages about the layout name.
+        """
         self._count += 1
-        stage = self._folder / str(self._count) / "project"
-        stage.mkdir(parents=True)
+        stage = self._folder / str(self._count) / self.tree.top.name
+        project = stage / self._below
+        project.mkdir(parents=True)
         plan = planned(self.tree, layout=layout, origin=origin)
         for path, source in (additions or {}).items():
             named = self.tree.named(source)
-            plan.update({_join(normal(path), _below(each, normal(source))): each for each in named})
-        for target, source in plan.items():
-            _place(self.tree, source, stage / target)
+            plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
+        for path in dropped:
+            plan.pop(path, None)
+        _place_all(self.tree, plan, project, around=self._around, as_links=not layout)
+        if self._below:
+            outside = {each: each for each in self._around.files if not each.startswith(self._below)}
+            _place_all(self._around, outside, stage, around=self._around, as_links=True)
+        for path, content in (changed or {}).items():
+            _write(project / path, content)
+        if git and self.tree.in_git:
+            same = {path for path, source in plan.items() if path == source} - set(changed or ())
+            other = {each for each in self._around.links if not (stage / each).is_symlink()}
+            for each in self._around.tracked:
+                mine = each.startswith(self._below) and each[len(self._below) :] not in same
+                if mine and os.path.lexists(self.tree.top / each):  # what the user deleted stays deleted
+                    other.add(each)
+            link_repository(self._around, stage, self._folder / str(self._count), other=other)
         _set_folder_times(stage)
-        return stage
-
-
-def link_repository(top: Path, stage: Path) -> None:
-    """Let git in `stage`, a stage of the whole repository at `top`, see that repository's history and index.
-
-    For version sources and file finders that ask git. Nothing is written: whoever runs there has
-    `GIT_OPTIONAL_LOCKS=0`.
-    """
-    marker = top / ".git"
-    if marker.is_dir():
-        folder = marker
-    elif marker.is_file():  # of a worktree or a submodule
-        folder = (top / marker.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
-    else:
-        return
-    (stage / ".git").write_text(f"gitdir: {folder}\n", encoding="utf-8")
+        return project
 
 
 @contextlib.contextmanager
@@ -96,7 +123,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
     A source is looked for in the stage that the layout describes, then in the project. Raises
     `BuildError` for one that is in neither.
     """
-    plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+    plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout")) if variant.layout else {}
     found: dict[str, str] = {}
     for stated, inside in variant.force_include.items():
         source, target = normal(stated), normal(inside)
@@ -107,7 +134,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
         if not files:
             msg = f'{key_path(variant, "force-include", stated)}."{stated}": there is no file or folder {stated} in {tree.root}'
             raise BuildError(msg, hint="If a step before the build makes it, run that first.")
-        found.update({_join(target, _below(each, source)): path for each, path in files.items()})
+        found.update({_join(target, _rest(each, source)): path for each, path in files.items()})
     return found
 
 
@@ -134,10 +161,10 @@ def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, st
             f"git ignores everything in {left}" if exists else f"there is no {left} in {tree.root}"
         )
         raise BuildError(msg, hint="A layout maps a path in the project to its path in the stage.")
-    return {_join(target, _below(each, source)): each for each in files}
+    return {_join(target, _rest(each, source)): each for each in files}
 
 
-def _below(path: str, folder: str) -> str:
+def _rest(path: str, folder: str) -> str:
     return path[len(folder) :].lstrip("/") if folder else path
 
 
@@ -145,27 +172,49 @@ def _join(folder: str, path: str) -> str:
     return PurePosixPath(folder, path).as_posix() if folder else path
 
 
-def _place(tree: SourceTree, source: str, target: Path) -> None:
-    original = tree.root / source
-    if original.is_symlink():
-        _place_linked(tree, original, target)
-    else:
-        _place_file(original, target)
+def _place_all(
+    tree: SourceTree, plan: Mapping[str, str], stage: Path, *, around: SourceTree, as_links: bool
+) -> None:
+    """Put the files of a plan into a stage. `as_links`: links stay links where their target is in the stage of `around`, too."""
+    for folder in sorted({os.path.dirname(path) for path in plan}):  # noqa: PTH120 - a Path costs more than the question
+        (stage / folder).mkdir(parents=True, exist_ok=True)
+    for path, is_checked_out in tree.nested.items():
+        if as_links and not is_checked_out:
+            (stage / path).mkdir(parents=True, exist_ok=True)
+    plain = []
+    for path, source in plan.items():
+        if source in tree.links:
+            _place_link(tree.root / source, stage / path, around=around, as_link=as_links and path == source)
+        else:
+            plain.append((tree.root / source, stage / path))
+    if len(plain) < _MANY:
+        for original, target in plain:
+            _place_file(original, target)
+        return
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda pair: _place_file(*pair), plain, chunksize=64):
+            pass
 
 
-def _place_linked(tree: SourceTree, link: Path, target: Path) -> None:
-    """A link becomes what it points at: it would dangle, or lead out of the stage. Never what git ignores."""
+def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) -> None:
+    """A link, or what it points at where it would dangle or lead out of the repository. Never what git ignores."""
     meant = Path(os.path.realpath(link))
+    pointed = link.readlink()
     if not meant.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(link.readlink())
-    elif not meant.is_relative_to(tree.root):
+        target.unlink(missing_ok=True)
+        target.symlink_to(pointed)
+    elif not meant.is_relative_to(around.root):
         _place_outside(meant, target)
     else:
-        inside = meant.relative_to(tree.root).as_posix()
-        for each in tree.under(inside):
-            if not (tree.root / each).is_symlink():  # a link to a folder that holds the link never ends
-                _place_file(tree.root / each, target / _below(each, inside))
+        inside = normal(meant.relative_to(around.root).as_posix())
+        files = around.under(inside)
+        if as_link and files and not pointed.is_absolute():
+            target.unlink(missing_ok=True)
+            target.symlink_to(pointed)
+            return
+        for each in files:
+            if each not in around.links:  # a link to a folder that holds the link never ends
+                _place_file(around.root / each, target / _rest(each, inside))
 
 
 def _place_outside(meant: Path, target: Path) -> None:
@@ -178,13 +227,21 @@ def _place_outside(meant: Path, target: Path) -> None:
 
 
 def _place_file(original: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
     stat = original.stat()
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     if stat.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
         return
     shutil.copyfile(original, target)
     target.chmod(0o755 if stat.st_mode & 0o100 else 0o644)
+    os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.unlink(missing_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 

@@ -40,6 +40,7 @@ _ZLIB_NG = (
 def main() -> int:
     # Hooks lie in the user's tree, and are not to be compiled there. (Other processes work in stages: they may,
     # and backends that are compiled once start faster for the next variant.)
+    os.umask(0o022)  # sdists hold the modes of the files that backends make
     sys.dont_write_bytecode = True
     incoming, outgoing = _own_pipes()
 

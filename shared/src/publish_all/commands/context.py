@@ -95,7 +95,14 @@ def project_variants(
     With `itself`, the project as a variant of itself and nothing else, whether or not a build makes it.
     """
     from publish_all.variants.resolve import resolve_variants
+    from publish_all.version.source import Origin
 
     version = project_version(config, around=around, listener=listener)
-    found = resolve_variants(config, version=version.text if version else "", only=only, base=itself)
+    found = resolve_variants(
+        config,
+        version=version.text if version else "",
+        from_backend=version is not None and version.origin is Origin.BACKEND,
+        only=only,
+        base=itself,
+    )
     return tuple(each for each in found if each.name is None) if itself else found

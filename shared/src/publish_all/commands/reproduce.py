@@ -11,7 +11,7 @@ from publish_all.builders.builder import Build, BuildRequest, BuildResult
 from publish_all.builders.compare import first_difference
 from publish_all.builders.run import build as run_build
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages, link_repository
+from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, StepStarted
 
@@ -63,16 +63,12 @@ def _problems(
 def _copy(request: BuildRequest, place: Path) -> Path:
     """A stage of the whole repository, or of the project where it is in none; the project's folder in it."""
     root = request.root.resolve()
-    top = next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
-    inside = root.relative_to(top)
     forced = {
-        (inside / source).as_posix(): (inside / source).as_posix()
+        source: source
         for variant in request.variants
         for each in (variant, *map(variant.for_wheel, variant.wheels))
         for source in each.force_include
         if (root / source).exists()
     }
-    tree = SourceTree(top, leave_out=[request.output.resolve()])
-    stage = Stages(tree, place / "copy").fresh(layout={}, additions=forced)
-    link_repository(top, stage)
-    return stage / inside
+    tree = SourceTree(root, leave_out=[request.output.resolve()])
+    return Stages(tree, place / "copy").fresh(layout={}, additions=forced, git=True)

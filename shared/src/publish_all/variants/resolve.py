@@ -48,18 +48,20 @@ def resolve_variants(
     config: ProjectConfig,
     *,
     version: str,
+    from_backend: bool = False,
     only: Sequence[str] = (),
     base: bool = False,
     read: Read = read_toml,
 ) -> tuple[BuildVariant, ...]:
     """The build variants of a project, in the order of the configuration, the project itself first if it is one.
 
-    `version` is the project's, empty if it has none of its own. `only` names those wanted (empty: all);
+    `version` is the project's, empty if it has none of its own; `from_backend`: the build backend told it. `only` names those wanted (empty: all);
     `base` adds the project itself even where the configuration builds variants alone.
     Raises `UsageError` for an unknown name in `only` and `ConfigurationError` for what can't be resolved.
     """
     _check_names(config, only)
-    resolver = _Resolver(config=config, version=version, pyproject=_own_pyproject(config, read), read=read)
+    own = _own_pyproject(config, read)
+    resolver = _Resolver(config=config, version=version, from_backend=from_backend, pyproject=own, read=read)
     wanted = [each for name, each in config.variants.items() if not only or name in only]
     found = [resolver.variant(each) for each in wanted]
     if base or ((config.include_base or not config.variants) and not only):
@@ -87,6 +89,7 @@ class _Origin:
 class _Resolver:
     config: ProjectConfig
     version: str
+    from_backend: bool
     pyproject: Table
     read: Read
 
@@ -101,6 +104,8 @@ class _Resolver:
             project=name,
             version=version,
             pyproject=self._base_pyproject(name, version),
+            dynamic_pyproject=self._dynamic(_without_ours(overlay.copied(self.config.pyproject))),
+            version_from_backend=self.from_backend,
             selection_name=name,
             layout={},
             force_include={},
@@ -116,6 +121,10 @@ class _Resolver:
             return stated  # the backend tells name and version, from where it told us
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
 
+    def _dynamic(self, pyproject: Table) -> Table | None:
+        """The pyproject where it leaves the version to the backend, None where it does not."""
+        return pyproject if overlay.static_version_of(pyproject) is None else None
+
     def _own_name(self) -> str | None:
         root = self.config.root
         return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root)
@@ -130,12 +139,14 @@ class _Resolver:
         selection = origin.selection_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
         version = _with_local(version, own.local_version or defaults.local_version)
-        result = overlay.with_version(overlay.with_name(result, name), version)
+        result = overlay.with_name(result, name)
         return BuildVariant(
             name=own.variant,
             project=name,
             version=version,
-            pyproject=result,
+            pyproject=overlay.with_version(result, version),
+            dynamic_pyproject=self._dynamic(result),
+            version_from_backend=self.from_backend and version == self.version,
             selection_name=selection,
             layout=_paths({**defaults.layout, **own.layout}, f"{where}.layout"),
             include=own.include or defaults.include,

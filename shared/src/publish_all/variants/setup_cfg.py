@@ -49,10 +49,8 @@ _ALWAYS = frozenset({"scripts", "gui-scripts", "entry-points"})
 
 
 def has_metadata_elsewhere(pyproject: Mapping[str, Any]) -> bool:
-    """Whether setuptools builds it, and pyproject.toml has no metadata."""
-    backend = str(table(pyproject, "build-system").get("build-backend", "setuptools"))
-    stated = "project" in pyproject or "poetry" in table(pyproject, "tool")
-    return backend.partition(".")[0] == "setuptools" and not stated
+    """Whether pyproject.toml has no metadata: setuptools, and backends around it such as pbr's, take it from setup.cfg and setup.py."""
+    return "project" not in pyproject and table(pyproject, "tool").keys().isdisjoint({"poetry", "flit"})
 
 
 def with_metadata_elsewhere(pyproject: Mapping[str, Any]) -> Table:

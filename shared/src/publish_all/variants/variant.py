@@ -21,6 +21,8 @@ class BuildVariant:
     selection is found, so that renaming does not change the files. `layout` maps a path in the project
     to its path in the stage (empty: no stage is asked for). `include` and `exclude` are glob patterns
     over paths inside the wheel; `force_include` maps a path in the root (or stage) to one inside the wheel.
+    `dynamic_pyproject` is the same with the version left to the backend, None where it is static;
+    `version_from_backend`: then the backend tells this very version by itself.
     `publish_to` narrows the project's, None for no narrowing. `wheels` are the wheels that are built
     instead of the one which the backend makes (empty: that one); builders get the variant once for
     each of them, as `for_wheel` makes it, and see in `wheel` which one it is.
@@ -32,6 +34,8 @@ class BuildVariant:
     pyproject: Mapping[str, Any]
     selection_name: str
     layout: Mapping[str, str]
+    dynamic_pyproject: Mapping[str, Any] | None = None
+    version_from_backend: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     force_include: Mapping[str, str]

@@ -1,0 +1,98 @@
+"""Runs project code in the user's own tree as long as it writes nothing there.
+
+A stage of a large repository takes longer than most questions to a backend. Most backends only read to tell a
+version; an audit hook (PEP 578) stops those that begin to write, and they are asked in a stage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Audit events of functions that change a file or folder, and which of their arguments are paths.
+_CHANGES = {
+    "os.mkdir": (0,),
+    "os.rmdir": (0,),
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.link": (1,),
+    "os.symlink": (1,),
+    "os.truncate": (0,),
+    "os.chmod": (0,),
+    "os.chown": (0,),
+    "os.utime": (0,),
+    "os.setxattr": (0,),
+    "sqlite3.connect": (0,),
+}
+# Other programs may write anywhere. git does not, with the environment that a worker has.
+_PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class _Writes(BaseException):
+    """Not an `Exception`: project code must not handle it."""
+
+
+class _Guard:
+    """What the audit hook looks at: a hook cannot be taken out again."""
+
+    def __init__(self) -> None:
+        self.folder = ""
+        self.fired = False
+        self._is_installed = False
+
+    def watch(self, folder: Path) -> None:
+        self.folder, self.fired = os.path.realpath(folder), False
+        if not self._is_installed:
+            sys.addaudithook(self)
+            self._is_installed = True
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.folder and self._writes(event, arguments):
+            self.fired = True
+            raise _Writes
+
+    def _writes(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, mode, flags = arguments
+            writing = set(mode) & set("wax+") if isinstance(mode, str) else int(flags or 0) & _WRITING
+            return bool(writing) and self._is_inside(path)
+        if event in _CHANGES:
+            return any(self._is_inside(arguments[each]) for each in _CHANGES[event])
+        if event == "subprocess.Popen":
+            return not _is_git(arguments)
+        return event in _PROGRAMS
+
+    def _is_inside(self, path: Any) -> bool:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return False  # a descriptor, whose file was opened before
+        real = os.path.realpath(os.fsdecode(path))
+        return real == self.folder or real.startswith(self.folder + os.sep)
+
+
+def _is_git(arguments: tuple[Any, ...]) -> bool:
+    command = arguments[1]
+    program = arguments[0] or (command if isinstance(command, str) else command[0])
+    return Path(os.fsdecode(program)).stem.lower() == "git"
+
+
+_GUARD = _Guard()
+
+
+def read_only(folder: Path, action: Callable[[], T]) -> T | None:
+    """What `action` gives, or None where it tried to write below `folder` or to start a program other than git."""
+    _GUARD.watch(folder)
+    try:
+        found = action()
+    except BaseException:
+        if not _GUARD.fired:
+            raise
+        return None
+    finally:
+        _GUARD.folder = ""
+    return None if _GUARD.fired else found

@@ -1,0 +1,71 @@
+"""Lets git work in a stage as it works in the user's own checkout.
+
+A stage gets what `git worktree add` makes, but outside of the repository: a folder with a HEAD and an index
+of its own, whose `commondir` names the repository (gitrepository-layout(5)). Nothing is written to the
+repository, so that a killed build leaves nothing behind in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from publish_all._process import Completed, Run, run
+from publish_all.builders.source_tree import SourceTree, git_environment
+from publish_all.errors import BuildError
+
+
+def link_repository(
+    tree: SourceTree, stage: Path, place: Path, *, other: Collection[str], run: Run = run
+) -> None:
+    """Give `stage`, a copy of the repository `tree`, git's data, and the submodules in it theirs.
+
+    `place` is where the data is put, outside of the stage. `other` are the files that are different or missing
+    in the stage on purpose: git takes them for unchanged. Raises `BuildError` where git fails.
+    """
+    repositories = ["", *(path for path, is_checked_out in tree.nested.items() if is_checked_out)]
+    for number, path in enumerate(repositories):
+        prefix = f"{path}/" if path else ""
+        inner = [each for each in repositories if each != path and each.startswith(prefix)]
+        own = {
+            each.removeprefix(prefix)
+            for each in tree.tracked
+            if each.startswith(prefix) and not any(each.startswith(f"{below}/") for below in inner)
+        }
+        hidden = {each.removeprefix(prefix) for each in other if each.startswith(prefix)} & own
+        _link(tree.root / path, stage / path, place / f"git-{number}", hidden, run)
+
+
+def _link(source: Path, stage: Path, data: Path, other: Collection[str], run: Run) -> None:
+    """One repository, without those in it."""
+    told = _git(run, source, "rev-parse", "--absolute-git-dir", "--git-common-dir").stdout.splitlines()
+    own, common = Path(told[0]), (source / told[1]).resolve()
+    data.mkdir()
+    for name in ("HEAD", "index", *(each.name for each in own.glob("sharedindex.*"))):
+        if (own / name).is_file():
+            shutil.copy2(own / name, data / name)
+    (data / "commondir").write_text(f"{common}\n", encoding="utf-8")
+    (data / "gitdir").write_text(f"{stage / '.git'}\n", encoding="utf-8")
+    (stage / ".git").write_text(f"gitdir: {data}\n", encoding="utf-8")
+    present = [each for each in other if os.path.lexists(stage / each)]
+    missing = [each for each in other if not os.path.lexists(stage / each)]
+    for option, paths in (("--assume-unchanged", present), ("--skip-worktree", missing)):
+        for some in _in_parts(sorted(paths)):
+            _git(run, stage, "update-index", option, "--", *some)
+    # The index knows the user's files by their times. This compares contents once instead of at every question.
+    run(("git", "update-index", "-q", "--refresh"), cwd=stage, environment=git_environment(os.environ))
+
+
+def _in_parts(paths: list[str]) -> list[list[str]]:
+    """So many at once as a command line takes everywhere."""
+    return [paths[start : start + 200] for start in range(0, len(paths), 200)]
+
+
+def _git(run: Run, folder: Path, *arguments: str) -> Completed:
+    done = run(("git", *arguments), cwd=folder, environment=git_environment(os.environ))
+    if done.returncode != 0:
+        msg = f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}"
+        raise BuildError(msg, hint="Run `git status` in the project to see what is wrong.")
+    return done
