@@ -1,14 +1,19 @@
-"""Real projects from PyPI build through us to what their own backend makes of them.
+"""Real projects from PyPI, in git repositories: publish-all builds what their own backend builds in the same checkout.
 
-Each is built plainly, and as a build variant that only changes the name: the files must be the same
-but for the dist-info folder, and METADATA the same but for Name.
+Each project is committed and tagged, in the root of a repository and in a folder of one. It is built by
+`python -m build` and by publish-all, as it is and as a build variant that only has another name: the files
+must have the same members and the same metadata.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import tarfile
 from collections.abc import Mapping
+from email.parser import Parser
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import tomlkit
@@ -16,40 +21,25 @@ from _pytest.mark import ParameterSet
 from harness.corp import download
 from harness.environments import installed
 from harness.process import clean_environment, run
-from harness.projects import members, metadata
+from harness.projects import git, members, metadata
 
-HATCHLING = (
-    "filelock==3.18.0",
-    "httpx==0.28.1",
-    "pygments==2.19.1",
-    "soupsieve==2.6",
-    "starlette==0.46.1",
-    "urllib3==2.3.0",
-)
-POETRY_CORE = (
-    "cleo==2.1.0",
-    "crashtest==0.4.1",
-    "pastel==0.2.1",
-    "poetry-plugin-export==1.9.0",
-    "rich==13.9.4",
-    "tomlkit==0.13.2",
-)
+HATCHLING = ("filelock==3.18.0", "httpx==0.28.1", "pygments==2.19.1", "urllib3==2.3.0", "starlette==0.46.1")
+POETRY_CORE = ("cleo==2.1.0", "crashtest==0.4.1", "pastel==0.2.1", "rich==13.9.4", "tomlkit==0.13.2")
 SETUPTOOLS = (
-    "importlib-metadata==8.5.0",
-    "zipp==3.21.0",
-    "jaraco-classes==3.4.0",
-    "lazy-loader==0.4",
+    "importlib-metadata==8.5.0",  # setuptools-scm
     "networkx==3.4.2",
+    "pluggy==1.5.0",  # setuptools-scm with a version file
+    "typeguard==4.4.1",  # setuptools-scm
     "tabulate==0.9.0",
+    "partd==1.4.2",  # versioneer
+    "zict==3.0.0",
+    "lazy-loader==0.4",
 )
-FLIT_CORE = (
-    "idna==3.10",
-    "installer==0.7.0",
-    "packaging==24.2",
-    "pathspec==0.12.1",
-    "tomli==2.2.1",
-    "typing-extensions==4.12.2",
-)
+PBR = ("stevedore==5.4.0", "fixtures==4.1.0", "oslo-i18n==6.5.0", "testscenarios==0.5.0")
+FLIT_CORE = ("idna==3.10", "installer==0.7.0", "packaging==24.2", "tomli==2.2.1", "typing-extensions==4.12.2")
+PDM_BACKEND = ("unearth==0.17.2", "findpython==0.6.2", "dep-logic==0.4.10", "pbs-installer==2025.1.6")
+UV_BUILD = ("py-key-value-aio==0.5.0", "narwhals==2.29.0")
+MESON_PYTHON = ("meson-python==0.17.1", "contourpy==1.3.1")
 CONFIGURATION = """
 [tool.publish-all]
 include-base = true
@@ -57,46 +47,111 @@ include-base = true
 [tool.publish-all.variants.renamed]
 name = "renamed-for-a-test"
 """
+FOLDER = "packages/core"
+# What tells a version tool that the repository is above the project's folder.
+ROOTS = {
+    r"(?m)^\[tool\.setuptools_scm\]$": '[tool.setuptools_scm]\nroot = "../.."',
+    r"(?m)^\[tool\.setuptools-scm\]$": '[tool.setuptools-scm]\nroot = "../.."',
+    r'(?m)^(\[tool\.hatch(?:\.version)?\]\n(?:version\.)?source = "vcs")$': '[tool.hatch.version.raw-options]\nroot = "../.."\n\\1',
+}
 
 
-def some_and_all(*backends: tuple[str, ...]) -> list[ParameterSet]:
-    """Two projects of each backend always, the rest by `make test-real`."""
-    always = [pytest.param(name) for backend in backends for name in backend[:2]]
-    return always + [
-        pytest.param(name, marks=pytest.mark.real) for backend in backends for name in backend[2:]
-    ]
+def some_and_all() -> list[ParameterSet]:
+    """One project of each backend always, in the root of its repository; the rest by `make test-real`."""
+    found = []
+    for backend in (HATCHLING, POETRY_CORE, SETUPTOOLS, FLIT_CORE, PDM_BACKEND, UV_BUILD, PBR, MESON_PYTHON):
+        for number, requirement in enumerate(backend):
+            for folder in ("", FOLDER):
+                always = number == 0 and not folder and backend is not MESON_PYTHON
+                marks = () if always else (pytest.mark.real,)
+                found.append(
+                    pytest.param(requirement, folder, marks=marks, id=f"{requirement}-{folder or 'root'}")
+                )
+    return found
 
 
-@pytest.mark.parametrize("requirement", some_and_all(HATCHLING, POETRY_CORE, SETUPTOOLS, FLIT_CORE))
-def test_the_project_and_a_renamed_variant_have_the_same_content(requirement: str, tmp_path: Path) -> None:
+class Built(NamedTuple):
+    wheel: Path
+    sdist: Path
+
+
+@pytest.mark.parametrize(("requirement", "folder"), some_and_all())
+def test_the_project_and_a_renamed_variant_are_what_the_backend_makes(
+    requirement: str, folder: str, tmp_path: Path
+) -> None:
     environment = clean_environment(tmp_path / "home")
-    sdist = fetch_sdist(requirement, tmp_path, environment)
-    plain = unpack(sdist, tmp_path / "plain")
-    ours = unpack(sdist, tmp_path / "ours")
-    add_variant(ours)
+    repository = make_repository(requirement, folder, tmp_path, environment)
+    theirs = build_theirs(repository, folder, tmp_path, environment)
 
-    build = [
-        installed("dev", "python"),
-        "-m",
-        "build",
-        "--wheel",
-        "--installer",
-        "uv",
-        "--outdir",
-        tmp_path / "theirs",
-    ]
-    run(build, cwd=plain, environment=environment, check=True, timeout=200)
     publish_all = installed("dev", "publish-all")
-    run([publish_all, "build", "-n"], cwd=ours, environment=environment, check=True, timeout=200)
+    project = repository / folder
+    run(
+        [publish_all, "build", "-n", "-o", tmp_path / "ours"],
+        cwd=project,
+        environment=environment,
+        check=True,
+        timeout=400,
+    )
 
-    (theirs,) = (tmp_path / "theirs").glob("*.whl")
-    (renamed,) = (ours / "dist").glob("renamed_for_a_test-*.whl")
-    (itself,) = (ours / "dist").glob(theirs.name)
-    assert content(itself) == content(theirs)
-    assert metadata(itself).items() == metadata(theirs).items()
-    assert content(renamed) == content(theirs)
-    assert without_name(renamed) == without_name(theirs)
-    assert metadata(renamed)["Name"] == "renamed-for-a-test"
+    itself = Built(tmp_path / "ours" / theirs.wheel.name, tmp_path / "ours" / theirs.sdist.name)
+    renamed = Built(
+        *(next((tmp_path / "ours").glob(f"renamed_for_a_test-*{end}")) for end in (".whl", ".tar.gz"))
+    )
+    assert git(repository, "status", "--porcelain") == ""
+    assert metadata(itself.wheel).items() == metadata(theirs.wheel).items()
+    assert content(itself.wheel) == content(renamed.wheel) == content(theirs.wheel)
+    assert without_name(metadata(renamed.wheel)) == without_name(metadata(theirs.wheel))
+    assert metadata(renamed.wheel)["Name"] == "renamed-for-a-test"
+    assert in_sdist(itself.sdist) == in_sdist(theirs.sdist)
+    assert in_sdist(renamed.sdist) == in_sdist(theirs.sdist)
+    assert pkg_info(itself.sdist).items() == pkg_info(theirs.sdist).items()
+    assert without_name(pkg_info(renamed.sdist)) == without_name(pkg_info(theirs.sdist))
+
+
+def make_repository(requirement: str, folder: str, tmp_path: Path, environment: Mapping[str, str]) -> Path:
+    """The project, committed and tagged with its version; without what only an sdist has."""
+    repository = tmp_path / "repository"
+    project = repository / folder
+    project.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(unpack(fetch_sdist(requirement, tmp_path, environment), tmp_path / "unpacked"), project)
+    for made in (
+        project / "PKG-INFO",
+        *project.rglob("*.egg-info"),
+        project / "AUTHORS",
+        project / "ChangeLog",
+    ):
+        shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+    pyproject = project / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
+    for pattern, replacement in ROOTS.items() if folder else ():
+        text = re.sub(pattern, replacement, text)
+    pyproject.write_text(text + CONFIGURATION, encoding="utf-8")
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "the project")
+    git(repository, "tag", requirement.partition("==")[2])
+    return repository
+
+
+def build_theirs(repository: Path, folder: str, tmp_path: Path, environment: Mapping[str, str]) -> Built:
+    """Each in a clone of its own: what a build leaves behind would get into the next one."""
+    output = tmp_path / "theirs"
+    for kind in ("sdist", "wheel"):
+        clone = tmp_path / kind / "repository"
+        git(tmp_path, "clone", "-q", str(repository), str(clone))
+        build = [
+            installed("dev", "python"),
+            "-m",
+            "build",
+            f"--{kind}",
+            "--installer",
+            "uv",
+            "--outdir",
+            output,
+        ]
+        run(build, cwd=clone / folder, environment=environment, check=True, timeout=400)
+    (wheel,), (sdist,) = output.glob("*.whl"), output.glob("*.tar.gz")
+    return Built(wheel, sdist)
 
 
 def fetch_sdist(requirement: str, folder: Path, environment: Mapping[str, str]) -> Path:
@@ -127,12 +182,6 @@ def unpack(sdist: Path, target: Path) -> Path:
     return root
 
 
-def add_variant(project: Path) -> None:
-    pyproject = project / "pyproject.toml"
-    with pyproject.open("a", encoding="utf-8") as file:
-        file.write(CONFIGURATION)
-
-
 def content(wheel: Path) -> list[str]:
     """The members, with the dist-info folder under one name for all."""
     return sorted(
@@ -141,7 +190,21 @@ def content(wheel: Path) -> list[str]:
     )
 
 
-def without_name(wheel: Path) -> tuple[list[tuple[str, str]], object]:
-    message = metadata(wheel)
+def in_sdist(sdist: Path) -> list[str]:
+    """The files below the sdist's folder, with egg-info under one name for all."""
+    with tarfile.open(sdist) as archive:
+        names = [each.name.partition("/")[2] for each in archive if not each.isdir()]
+    return sorted(re.sub(r"[^/]+\.egg-info/", "egg-info/", name) for name in names)
+
+
+def pkg_info(sdist: Path) -> object:
+    with tarfile.open(sdist) as archive:
+        (name,) = (each for each in archive.getnames() if re.fullmatch(r"[^/]+/PKG-INFO", each))
+        file = archive.extractfile(name)
+        assert file is not None
+        return Parser().parsestr(file.read().decode())
+
+
+def without_name(message: object) -> tuple[list[tuple[str, str]], object]:
     headers = [(key, str(value)) for key, value in message.items() if key != "Name"]
     return headers, message.get_payload()

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -115,8 +116,7 @@ def test_distributions_in_the_root_are_left_out_where_builds_write_there(make_tr
 @pytest.mark.parametrize("git", [True, False])
 def test_a_file_name_that_is_not_utf8_is_an_error_that_names_the_file(make_tree, git):
     root = make_tree({"a.py": ""}, git=git)
-    with open(os.fsencode(root) + b"/caf\xe9.txt", "wb"):
-        pass
+    Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.txt")).touch()
     with pytest.raises(BuildError, match=r"not valid UTF-8: caf\\"):
         _ = SourceTree(root).files
 

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Audit events of functions that change a file or folder, and which of their arguments are paths.
-_CHANGES = {
-    "os.mkdir": (0,),
-    "os.rmdir": (0,),
-    "os.remove": (0,),
-    "os.rename": (0, 1),
-    "os.link": (1,),
-    "os.symlink": (1,),
-    "os.truncate": (0,),
-    "os.chmod": (0,),
-    "os.chown": (0,),
-    "os.utime": (0,),
-    "os.setxattr": (0,),
-    "sqlite3.connect": (0,),
+# Audit events of functions that change a file or folder: where among their arguments paths are, and the
+# descriptor of the folder to which each path is relative (None: there is none).
+_CHANGES: Mapping[str, tuple[tuple[int, int | None], ...]] = {
+    "os.mkdir": ((0, 2),),
+    "os.rmdir": ((0, 1),),
+    "os.remove": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
+    "os.truncate": ((0, None),),
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.utime": ((0, 3),),
+    "os.setxattr": ((0, None),),
+    "sqlite3.connect": ((0, None),),
 }
 # Other programs may write anywhere. git does not, with the environment that a worker has.
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
@@ -63,16 +64,30 @@ class _Guard:
             writing = set(mode) & set("wax+") if isinstance(mode, str) else int(flags or 0) & _WRITING
             return bool(writing) and self._is_inside(path)
         if event in _CHANGES:
-            return any(self._is_inside(arguments[each]) for each in _CHANGES[event])
+            return any(
+                self._is_inside(arguments[path], -1 if folder is None else arguments[folder])
+                for path, folder in _CHANGES[event]
+            )
         if event == "subprocess.Popen":
             return not _is_git(arguments)
         return event in _PROGRAMS
 
-    def _is_inside(self, path: Any) -> bool:
+    def _is_inside(self, path: Any, descriptor: int = -1) -> bool:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return False  # a descriptor, whose file was opened before
-        real = os.path.realpath(os.fsdecode(path))
+        folder = "" if descriptor == -1 else _folder_of(descriptor)
+        if folder is None:
+            return True
+        real = os.path.realpath(os.path.join(folder, os.fsdecode(path)))  # noqa: PTH118 - paths of all kinds
         return real == self.folder or real.startswith(self.folder + os.sep)
+
+
+def _folder_of(descriptor: int) -> str | None:
+    """The path of an open folder; None where the system does not tell it."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
+    except OSError:
+        return None
 
 
 def _is_git(arguments: tuple[Any, ...]) -> bool:

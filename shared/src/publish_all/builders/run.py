@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,16 +67,34 @@ def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str
     variant = _asked(pyproject)
     question = {"ask": "version", "root": root.resolve(), "pyproject": pyproject}
     try:
-        with (
-            _workspace() as workspace,
-            interpreter_for(
-                requirements_of(variant), environment=environment, workspace=workspace, listener=listener
-            ) as interpreter,
-        ):
+        with _workspace() as workspace, contextlib.ExitStack() as stack:
+            requirements = requirements_of(variant)
+            made = partial(interpreter_for, environment=environment, workspace=workspace, listener=listener)
+            interpreter = stack.enter_context(made(requirements))
+            try:
+                return str(_ask(question, interpreter, workspace, listener)["version"])
+            except BuildError:
+                # Most backends need no more than they state to tell a version, and to ask them costs as much again.
+                more = _more_requirements(root, variant, interpreter, workspace, listener)
+                if not more:
+                    raise
+            if not interpreter.add(more):
+                interpreter = stack.enter_context(made((*requirements, *more)))
             return str(_ask(question, interpreter, workspace, listener)["version"])
     except BuildError as error:
         msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
         raise VersionError(msg, hint=error.hint) from error
+
+
+def _more_requirements(
+    root: Path, variant: BuildVariant, interpreter: Interpreter, workspace: Path, listener: Listener
+) -> tuple[str, ...]:
+    """What the backend wants beside what the project states; nothing where it does not tell that either."""
+    request = BuildRequest(root=root.resolve(), output=workspace, variants=(variant,), kinds=("wheel",))
+    question = {"ask": "requires", "request": request, "leave_out": []}
+    with contextlib.suppress(BuildError):
+        return tuple(_ask(question, interpreter, workspace, listener)["requires"])
+    return ()
 
 
 def _build_group(
