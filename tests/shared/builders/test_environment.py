@@ -114,7 +114,8 @@ def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
         scripts, rest = interpreter.environment["PATH"].split(os.pathsep)
         assert (Path(scripts) / Path(sys.executable).name).exists()
         assert (rest, interpreter.environment["GIT_CONFIG_GLOBAL"]) == ("p", "c")
-        assert interpreter.environment.keys() == {"PATH", "GIT_CONFIG_GLOBAL"}
+        assert interpreter.environment["GIT_NO_LAZY_FETCH"] == "1"
+        assert not interpreter.environment.keys() & {"MY_TOKEN", "GIT_DIR"}
     assert events == [EnvironmentChosen(isolated=False, reason="it has backend")]
 
 
@@ -157,7 +158,9 @@ def test_installers_keep_what_indexes_need_and_no_other_secret():
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
         "GIT_DIR": "g",
     }
-    assert environment.for_installers(kept | dropped) == kept
+    given = environment.for_installers(kept | dropped)
+    assert {name: value for name, value in given.items() if not name.startswith("GIT_")} == kept
+    assert not given.keys() & {"GIT_DIR", "GIT_NO_LAZY_FETCH"}
 
 
 def test_installers_run_in_their_environment_and_this_process_gets_its_own_back(monkeypatch):

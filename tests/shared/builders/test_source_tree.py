@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from publish_all._process import Completed, run
-from publish_all.builders.source_tree import SourceTree, git_environment, normal
+from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
 
 FILES = {
@@ -181,16 +181,6 @@ def test_a_repository_without_git_is_an_error(make_tree):
 
     with pytest.raises(BuildError, match="no program `git`"):
         _ = SourceTree(make_tree(FILES), run=missing).files
-
-
-def test_git_is_not_led_elsewhere_by_a_hook():
-    given = {"GIT_DIR": "/elsewhere", "GIT_CONFIG_GLOBAL": "/c", "HOME": "/h"}
-    assert git_environment(given) == {
-        "GIT_CONFIG_GLOBAL": "/c",
-        "HOME": "/h",
-        "LC_ALL": "C",
-        "GIT_OPTIONAL_LOCKS": "0",
-    }
 
 
 @pytest.mark.parametrize(

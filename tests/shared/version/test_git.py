@@ -12,7 +12,7 @@ from publish_all import _process
 from publish_all._process import Completed
 from publish_all.config.parse import parse_project
 from publish_all.errors import VersionError
-from publish_all.version.git import Described, NoRepository, describe, git_environment, user_environment
+from publish_all.version.git import Described, NoRepository, describe
 from publish_all.version.source import resolve_version
 
 
@@ -176,33 +176,6 @@ def test_what_git_says_is_shown_without_control_characters(tmp_path: Path) -> No
     said = describe(tmp_path, prefix="v", environment={}, run=broken)
     assert isinstance(said, NoRepository)
     assert said.reason == "git rev-parse failed (128): fatal:  [31mbad  more"
-
-
-def test_settings_of_the_user_stay_and_those_of_a_hook_go() -> None:
-    environment = {
-        "PATH": "p",
-        "GIT_DIR": "d",
-        "GIT_INDEX_FILE": "i",
-        "GIT_CONFIG_PARAMETERS": "c",
-        "GIT_CONFIG_GLOBAL": "g",
-        "GIT_EXEC_PATH": "e",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-        "GIT_SSH_COMMAND": "ssh",
-        "GIT_AUTHOR_NAME": "a",
-    }
-    kept = set(git_environment(environment)) & set(environment)
-    assert kept == {
-        "PATH",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_EXEC_PATH",
-        "GIT_CONFIG_COUNT",
-        "GIT_CONFIG_KEY_0",
-        "GIT_CONFIG_VALUE_0",
-    }
-    gone = set(environment) - set(user_environment(environment))
-    assert gone == {"GIT_DIR", "GIT_INDEX_FILE", "GIT_CONFIG_PARAMETERS"}
 
 
 def test_a_linked_folder_is_the_folder(tmp_path: Path, git_states: Any) -> None:

@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import publish_all
+from publish_all._git import worker_environment
 from publish_all._process import scrubbed
 from publish_all._values import dataclass
 from publish_all.builders.select import Backend, backend_of, build_requires
@@ -40,16 +41,6 @@ _INTERPRETER_SETTINGS = (
     "PYTHONEXECUTABLE",
     "PYTHONPLATLIBDIR",
 )
-_GIT_SETTINGS_KEPT = frozenset(
-    {
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_SYSTEM",
-        "GIT_CONFIG_NOSYSTEM",
-        "GIT_CEILING_DIRECTORIES",
-        "GIT_EXEC_PATH",
-    }
-)
-
 # What pip and uv are told of indexes by, credentials included.
 _OF_INDEXES = re.compile(r"PIP_.*|UV_(.*_)?INDEX(_.*)?|NETRC", re.IGNORECASE)
 
@@ -241,14 +232,14 @@ def _installer() -> Any:
 
 
 def _here(environment: Mapping[str, str]) -> dict[str, str]:
-    """For this interpreter: as it was started, but for secrets and what git hooks set."""
-    return _without_git(scrubbed(environment))
+    """For this interpreter: as it was started, without secrets, and with git held to what a build may use of it."""
+    return worker_environment(scrubbed(environment))
 
 
 def for_installers(environment: Mapping[str, str]) -> dict[str, str]:
     """For pip and uv, which run what a build requirement's sdist says: without secrets but those of their indexes."""
     of_indexes = {name: value for name, value in environment.items() if _OF_INDEXES.fullmatch(name)}
-    return {**_here(environment), **of_indexes}
+    return {**worker_environment(scrubbed(environment), lazy_fetch=True), **of_indexes}
 
 
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
@@ -265,15 +256,6 @@ def _with_scripts(environment: Mapping[str, str], scripts: str) -> dict[str, str
     """PEP 517: backends find the programs of what they require, without that anyone has activated an environment."""
     path = environment.get("PATH")
     return {**environment, "PATH": os.pathsep.join([scripts, path]) if path else scripts}
-
-
-def _without_git(environment: Mapping[str, str]) -> dict[str, str]:
-    """A git hook sets `GIT_DIR` and others, which would lead git in the worker to another repository."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("GIT_") or name in _GIT_SETTINGS_KEPT
-    }
 
 
 def _ourselves(folder: Path) -> Path:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from publish_all._git import git_environment
 from publish_all._process import Completed, Run, run
 from publish_all.errors import BuildError
 
@@ -203,15 +204,6 @@ class SourceTree:
                 if not _is_utf8(relative):
                     raise _not_utf8(here, relative)
                 yield relative, path.is_symlink()
-
-
-def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for our questions to git: a hook's `GIT_DIR` must not lead elsewhere, messages are English."""
-    kept = {name: value for name, value in environment.items() if not name.startswith("GIT_")}
-    for name in ("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"):
-        if name in environment:
-            kept[name] = environment[name]
-    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 def normal(path: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from publish_all._git import ask_git
 from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
@@ -67,7 +68,9 @@ def from_environment(environment: Mapping[str, str]) -> GitHubProject:
 def from_git(root: Path, *, environment: Mapping[str, str], run: Run = run) -> GitHubProject:
     """What the git remote `origin` says, if it is on GitHub. No git and no such remote are no errors."""
     try:
-        done = run(["git", "remote", "get-url", "origin"], cwd=root, timeout=GIT_SECONDS)
+        done = ask_git(
+            "remote", "get-url", "origin", cwd=root, environment=environment, run=run, timeout=GIT_SECONDS
+        )
     except (OSError, TimeoutError):
         return GitHubProject()
     link = link_of_remote(done.stdout.strip(), environment) if done.returncode == 0 else None

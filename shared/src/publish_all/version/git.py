@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from packaging.version import Version
 
+from publish_all._git import ask_git
 from publish_all._process import Completed, Run
 from publish_all.errors import VersionError
 from publish_all.version.tags import (
@@ -24,39 +25,6 @@ from publish_all.version.tags import (
     tag_version,
 )
 
-# Where the user's or the machine's settings are, and git itself. Everything else of GIT_* says which
-# repository, index or object store a process is to use: a hook's must not lead us to another one.
-_KEPT = (
-    "GIT_EXEC_PATH",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_KEY_",
-    "GIT_CONFIG_VALUE_",
-    "GIT_CEILING_DIRECTORIES",
-)
-_OTHER_REPOSITORY = frozenset(
-    f"GIT_{name}"
-    for name in (
-        "ALTERNATE_OBJECT_DIRECTORIES",
-        "CONFIG",
-        "CONFIG_PARAMETERS",
-        "OBJECT_DIRECTORY",
-        "DIR",
-        "WORK_TREE",
-        "IMPLICIT_WORK_TREE",
-        "GRAFT_FILE",
-        "INDEX_FILE",
-        "NO_REPLACE_OBJECTS",
-        "REPLACE_REF_BASE",
-        "PREFIX",
-        "SHALLOW_FILE",
-        "COMMON_DIR",
-        "NAMESPACE",
-    )
-)
-_TIMEOUT = 60.0
 _PEELED = "^{}"
 _DIGITS = frozenset("0123456789")
 
@@ -110,36 +78,14 @@ def describe(
         )
 
 
-def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for git: without what names another repository, and with messages in English."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if not name.upper().startswith("GIT_") or name.startswith(_KEPT)
-    }
-    return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-
-
-def user_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """For git commands that act for the user: only what names another repository is taken out.
-
-    The names are those of `git rev-parse --local-env-vars`.
-    """
-    return {name: value for name, value in environment.items() if name not in _OTHER_REPOSITORY} | {
-        "LC_ALL": "C",
-        "LANGUAGE": "",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-
-
 class _Git:
     def __init__(self, root: Path, environment: Mapping[str, str], run: Run) -> None:
         self.root = root
-        self._environment = git_environment(environment)
+        self._environment = environment
         self._run = run
 
     def __call__(self, *arguments: str) -> Completed:
-        return self._run(("git", *arguments), cwd=self.root, environment=self._environment, timeout=_TIMEOUT)
+        return ask_git(*arguments, cwd=self.root, environment=self._environment, run=self._run)
 
 
 class _Position(NamedTuple):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from publish_all import _process
-from publish_all._process import Run
+from publish_all._git import ask_git, git_for_user
+from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.findings import Finding
 from publish_all.version.diagnoses import (
@@ -17,7 +18,7 @@ from publish_all.version.diagnoses import (
     TAG_SAYS_OTHERWISE,
     VERSION_DIFFERS,
 )
-from publish_all.version.git import Described, NoRepository, describe, one_line, user_environment
+from publish_all.version.git import Described, NoRepository, describe, one_line
 from publish_all.version.places import Place, find_places
 from publish_all.version.source import ResolvedVersion
 
@@ -90,14 +91,9 @@ def _tag_findings(root: Path, said: Described, resolved: ResolvedVersion) -> Ite
 
 
 def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: Run) -> Iterator[Finding]:
-    def git(*arguments: str) -> tuple[int, str, str]:
+    def git(*arguments: str, using: Callable[..., Completed] = ask_git) -> tuple[int, str, str]:
         try:
-            done = run(
-                ("git", *arguments),
-                cwd=root,
-                environment=user_environment(environment),
-                timeout=_REMOTE_TIMEOUT,
-            )
+            done = using(*arguments, cwd=root, environment=environment, run=run, timeout=_REMOTE_TIMEOUT)
         except (OSError, TimeoutError) as error:
             return 1, "", str(error)
         return done.returncode, done.stdout, done.stderr
@@ -106,7 +102,7 @@ def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: 
     if remote is None:
         return
     name = f"refs/tags/{tag}"
-    failed, listed, said = git("ls-remote", "--tags", remote, name)
+    failed, listed, said = git("ls-remote", "--tags", remote, name, using=git_for_user)
     if failed:
         reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(said)}"
         hint = f"See whether `git ls-remote {remote}` works; a publish goes on without."

@@ -11,12 +11,13 @@ from pathlib import Path
 from packaging.version import Version
 
 from publish_all import _process
+from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
 from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError, VersionError
 from publish_all.version.change import new_contents, parse_version, write_all
-from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line, user_environment
+from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line
 from publish_all.version.places import Contents, Place, find_places
 from publish_all.version.static import project_name
 from publish_all.version.tags import tag_version
@@ -95,13 +96,18 @@ def carry_out(
 
 
 class _Git:
+    """Git for the user, whose commit has the user's hooks; `ask` changes nothing."""
+
     def __init__(self, root: Path, environment: Mapping[str, str], run: Run) -> None:
         self._root = root
-        self._environment = user_environment(environment)
+        self._environment = environment
         self._run = run
 
     def __call__(self, *arguments: str) -> Completed:
-        return self._run(("git", *arguments), cwd=self._root, environment=self._environment)
+        return git_for_user(*arguments, cwd=self._root, environment=self._environment, run=self._run)
+
+    def ask(self, *arguments: str) -> Completed:
+        return ask_git(*arguments, cwd=self._root, environment=self._environment, run=self._run)
 
 
 def _last_release(config: ProjectConfig, environment: Mapping[str, str], run: Run) -> Described | None:
@@ -142,7 +148,7 @@ def _tag(config: ProjectConfig, version: Version, last: Described | None) -> str
 
 
 def _refuse_existing(git: _Git, tag: str, version: Version, prefix: str) -> None:
-    listed = git("show-ref", "--tags").stdout
+    listed = git.ask("show-ref", "--tags").stdout
     names = (line.partition(" refs/tags/")[2] for line in listed.splitlines())
     for name in names:
         if name == tag or tag_version(name, prefix) == version:
@@ -151,6 +157,6 @@ def _refuse_existing(git: _Git, tag: str, version: Version, prefix: str) -> None
 
 
 def _push(git: _Git, tag: str) -> str:
-    remotes = sorted(git("remote").stdout.split(), key=lambda name: (name != "origin", name))
-    branch = git("symbolic-ref", "--short", "--quiet", "HEAD").stdout.strip()
+    remotes = sorted(git.ask("remote").stdout.split(), key=lambda name: (name != "origin", name))
+    branch = git.ask("symbolic-ref", "--short", "--quiet", "HEAD").stdout.strip()
     return " ".join(["git push --atomic", remotes[0] if remotes else "origin", branch or "HEAD", tag])

@@ -32,8 +32,8 @@ def looking(tmp_path):
             hosts.pypirc.parent.mkdir()
             hosts.pypirc.write_text(pypirc)
 
-        def git(command, *, cwd, timeout):
-            assert command == ["git", "remote", "get-url", "origin"]
+        def git(command, *, cwd, environment, timeout):
+            assert command == ("git", "remote", "get-url", "origin")
             return CompletedProcess(command, 0 if remote else 2, remote + "\n", "")
 
         around = Surroundings(environment={}, home=tmp_path, run=git, folders=folders)

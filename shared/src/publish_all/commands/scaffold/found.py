@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from publish_all._git import ask_git
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
@@ -196,7 +197,13 @@ def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str
 
 def _origin(repository: Path, around: Surroundings) -> str:
     try:
-        done = around.run(["git", "remote", "get-url", "origin"], cwd=repository, timeout=GIT_SECONDS)
+        done = ask_git(
+            *("remote", "get-url", "origin"),
+            cwd=repository,
+            environment=around.environment,
+            run=around.run,
+            timeout=GIT_SECONDS,
+        )
     except (OSError, TimeoutError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
