@@ -13,8 +13,7 @@ from hatchling.version.source.plugin.interface import VersionSourceInterface
 
 from publish_all._toml import loads
 from publish_all.errors import PublishAllError
-from publish_all.version.settings import settings_for_build
-from publish_all.version.source import resolve
+from publish_all.version.source import version_for_build
 
 
 class PublishAllVersionSource(VersionSourceInterface):
@@ -26,7 +25,7 @@ class PublishAllVersionSource(VersionSourceInterface):
             root = Path(self.root)
             # hatchling has read this file before us: it is TOML.
             pyproject = loads((root / "pyproject.toml").read_bytes().decode())
-            return {"version": resolve(settings_for_build(pyproject, root), environment=os.environ).text}
+            return {"version": version_for_build(pyproject, root, environment=os.environ)}
         except PublishAllError as error:
             raise _told(error) from error
 

@@ -13,7 +13,7 @@ from publish_all._values import dataclass
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
-from publish_all.events import Listener
+from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
     from publish_all.variants.variant import BuildVariant
@@ -55,11 +55,14 @@ def project_version(
 ) -> ResolvedVersion | None:
     """The one version of the project, or None where only its build variants have one.
 
-    Asks the build backend in a worker process if the project's version is the backend's business, once in
-    a run. Raises `VersionError`.
+    Asks the build backend in a worker process if the project's version is the backend's business, and tells
+    what is surprising about a version, once in a run. Raises `VersionError`.
     """
     if config.root not in around.versions:
-        around.versions[config.root] = _ask_version(config, around=around, listener=listener)
+        found = _ask_version(config, around=around, listener=listener)
+        around.versions[config.root] = found
+        if found is not None and found.note is not None:
+            listener(Note(message=found.note))
     return around.versions[config.root]
 
 

@@ -1,7 +1,8 @@
-"""What git says of the commit that is checked out: three processes at most. The working tree is only read.
+"""What git says of the commit that is checked out: three processes, as a rule. The working tree is only read.
 
 `git describe` finds the nearest tag; the list of tags tells it beforehand which are no versions, and
-afterwards which others stand on the same commit.
+afterwards which others stand on the same commit. More is asked about renamed tags, about tags that lead
+nowhere, and where a tag of a higher version exists.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from publish_all._git import ask_git
 from publish_all._process import Completed, Run
 from publish_all.errors import VersionError
 from publish_all.version.tags import (
+    higher_tags,
     highest,
     is_version,
     prefixes,
@@ -26,6 +28,7 @@ from publish_all.version.tags import (
 )
 
 _PEELED = "^{}"
+_NAMED = 100  # tags on a command line
 _DIGITS = frozenset("0123456789")
 
 
@@ -33,7 +36,8 @@ class Described(NamedTuple):
     """HEAD is `distance` commits after the commit that has the tag `tag`, which says `version`.
 
     `beside` are the other version tags of that commit; `node` is HEAD's full hash. Untracked files do
-    not make a tree dirty.
+    not make a tree dirty. `higher` is a tag of a higher version on a commit before, which is further away: a
+    release branch was merged.
     """
 
     tag: str
@@ -43,6 +47,7 @@ class Described(NamedTuple):
     dirty: bool
     shallow: bool = False
     beside: tuple[str, ...] = ()
+    higher: str | None = None
 
 
 class Untagged(NamedTuple):
@@ -110,9 +115,9 @@ def _position(git: _Git) -> _Position | Untagged | NoRepository:
 
 
 def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagged | NoRepository:
-    listed = git("show-ref", "--tags", "--dereference")
-    if listed.returncode != 0 and listed.stderr.strip():
-        return _failed("show-ref", listed)
+    listed = _listed_tags(git)
+    if isinstance(listed, NoRepository):
+        return listed
     done = git(
         "describe",
         "--tags",
@@ -120,7 +125,7 @@ def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagg
         "--always",
         "--dirty",
         "--abbrev=64",
-        *_selection(listed.stdout, prefix),
+        *_selection(listed, prefix),
     )
     if done.returncode != 0:
         return _failed("describe", done)
@@ -128,9 +133,9 @@ def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagg
     dirty = said.endswith("-dirty")
     found, _, _ = said.removesuffix("-dirty").rpartition("-g")
     nearest, _, distance = found.rpartition("-")
-    if not nearest:
-        return Untagged(node=position.node, dirty=dirty, shallow=position.shallow)
-    together = _tags_beside(listed.stdout, nearest)
+    if nearest and done.stderr.strip():  # the name is perhaps that of a tag which was renamed
+        nearest = _ref_of(git, nearest, int(distance), prefix)
+    together = _tags_beside(listed, nearest) if nearest else []
     tag = highest(together, prefix)
     version = tag_version(tag, prefix) if tag is not None else None
     if tag is None or version is None:
@@ -143,15 +148,59 @@ def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagg
         dirty=dirty,
         shallow=position.shallow,
         beside=tuple(sorted(each for each in together if each != tag and tag_version(each, prefix))),
+        higher=_higher(git, listed, version, prefix),
     )
 
 
-def _selection(listed: str, prefix: str) -> Sequence[str]:
+def _listed_tags(git: _Git) -> Sequence[str] | NoRepository:
+    """Lines of `HASH refs/tags/NAME`, of an annotated tag a second one with its commit and `^{}` after the name.
+
+    `git show-ref` takes a tenth of the time of others, and stops at the first tag that leads nowhere. Then
+    those that lead to HEAD are enough: no other counts.
+    """
+    listed = git("show-ref", "--tags", "--dereference")
+    if listed.returncode != 0 and listed.stderr.strip():
+        listed = git(
+            "for-each-ref",
+            "--merged=HEAD",
+            f"--format=%(objectname) %(refname)%0a%(*objectname) %(refname){_PEELED}",
+            "refs/tags",
+        )
+        if listed.returncode != 0:
+            return _failed("for-each-ref", listed)
+    return [line for line in listed.stdout.splitlines() if not line.startswith(" ")]
+
+
+def _ref_of(git: _Git, said: str, distance: int, prefix: str) -> str:
+    """The tag that `git describe` means: of an annotated tag it says the name at which it was made.
+
+    `git tag NEW OLD; git tag -d OLD` renames a tag, and the old name stays inside of it. Empty if there is none.
+    """
+    listed = git("for-each-ref", "--merged=HEAD", "--format=%(refname:lstrip=2) %(tag)", "refs/tags")
+    names = (line.split(" ", 1) for line in listed.stdout.splitlines())
+    found = [name for name, inside in names if (inside or name) == said and tag_version(name, prefix)]
+    if len(found) == 1:
+        return found[0]
+    counted = ((name, git("rev-list", "--count", f"refs/tags/{name}..HEAD").stdout) for name in found)
+    return next((name for name, count in counted if count.strip() == str(distance)), "")
+
+
+def _higher(git: _Git, listed: Iterable[str], version: Version, prefix: str) -> str | None:
+    """The tag of the highest version that is on HEAD or before it, if that is higher than `version`."""
+    higher = higher_tags((_tag_of(line) for line in listed), version, prefix)
+    if not higher:
+        return None
+    refs = [f"refs/tags/{each}" for each in higher] if len(higher) <= _NAMED else ["refs/tags"]
+    merged = git("for-each-ref", "--merged=HEAD", "--format=%(refname:lstrip=2)", *refs)
+    return highest(higher.intersection(merged.stdout.split()), prefix)
+
+
+def _selection(listed: Iterable[str], prefix: str) -> Sequence[str]:
     """The options by which `git describe` sees just the tags that are versions.
 
     By shape, so that thousands of tags make a short command line; whichever of both lists is shorter.
     """
-    names = [name for name in map(_tag_of, listed.splitlines()) if not name.endswith(_PEELED)]
+    names = [name for name in map(_tag_of, listed) if not name.endswith(_PEELED)]
     # With the head apart: its own digits are literal.
     found = {(head, shape) for head in prefixes(prefix) for shape in shapes_of(_after(head, names))}
     good = sorted(each for each in found if is_version(each[1]))
@@ -164,9 +213,8 @@ def _selection(listed: str, prefix: str) -> Sequence[str]:
     return tuple(f"--match={shape_pattern(head, shape)}" for head, shape in good)
 
 
-def _tags_beside(listed: str, tag: str) -> list[str]:
+def _tags_beside(lines: Sequence[str], tag: str) -> list[str]:
     """All tags, annotated or not, of the commit that `tag` stands on, itself included."""
-    lines = listed.splitlines()
     # The line of the commit comes after that of the annotated tag itself.
     commits = [line.partition(" ")[0] for line in lines if _tag_of(line).removesuffix(_PEELED) == tag]
     commit = f"{commits[-1]} " if commits else " "

@@ -16,8 +16,7 @@ from poetry.core.masonry import api
 from poetry.core.masonry.builders.sdist import SdistBuilder
 
 from publish_all.errors import PublishAllError
-from publish_all.version.settings import settings_for_build
-from publish_all.version.source import resolve
+from publish_all.version.source import version_for_build
 from publish_all.version.static import asks_us, table
 from publish_all.version.toml_text import lacks_version, state_version, with_static_version
 
@@ -39,8 +38,7 @@ def states_version(
     """
     if not lacks_version(values) or _of_poetry(values):
         return
-    settings = settings_for_build(values, root)
-    state_version(values, resolve(settings, environment=environment, run=run).text)
+    state_version(values, version_for_build(values, root, environment=environment, run=run))
 
 
 def _of_poetry(values: Mapping[str, Any]) -> bool:

@@ -68,12 +68,10 @@ class _Versions:
     def _version(self, values: Mapping[str, Any]) -> str:
         root = self.root.absolute()
         if root not in self._known:
-            from publish_all.version.settings import settings_for_build
-            from publish_all.version.source import resolve
+            from publish_all.version.source import version_for_build
 
             try:
-                settings = settings_for_build(values, root)
-                self._known[root] = resolve(settings, environment=self._environment).text
+                self._known[root] = version_for_build(values, root, environment=self._environment)
             except PublishAllError as error:
                 message = f"{error.message}\n{error.hint}" if error.hint else error.message
                 raise self._failure(message) from error

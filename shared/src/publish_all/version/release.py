@@ -148,9 +148,8 @@ def _tag(config: ProjectConfig, version: Version, last: Described | None) -> str
 
 
 def _refuse_existing(git: _Git, tag: str, version: Version, prefix: str) -> None:
-    listed = git.ask("show-ref", "--tags").stdout
-    names = (line.partition(" refs/tags/")[2] for line in listed.splitlines())
-    for name in names:
+    listed = git.ask("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags")
+    for name in listed.stdout.splitlines():
         if name == tag or tag_version(name, prefix) == version:
             msg = f"the tag {name} exists already"
             raise UsageError(msg, hint="Choose a higher version; others may have fetched that tag.")

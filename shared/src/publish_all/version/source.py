@@ -7,16 +7,17 @@ PKG-INFO, `fallback`. Nothing is ever made up: without an answer it is an error.
 from __future__ import annotations
 
 import enum
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
 from publish_all.errors import VersionError
 from publish_all.version.overrides import override, variable_for
-from publish_all.version.settings import Settings, settings_of
+from publish_all.version.settings import Settings, settings_for_build, settings_of
 from publish_all.version.static import (
     backend_asks_us,
     backend_of,
@@ -56,7 +57,8 @@ class ResolvedVersion(NamedTuple):
 
     `explanation` is for people, a line each: tag, distance, changes, file. `tagged`: HEAD has a
     version tag and nothing is changed. `dirty` is known for versions from git only. `tag` and `distance`
-    (commits since it) are None where no tag was involved, `node` is HEAD's full hash.
+    (commits since it) are None where no tag was involved, `node` is HEAD's full hash. `note` is for
+    everybody who builds it: what is surprising about this version.
     """
 
     version: Version
@@ -67,6 +69,7 @@ class ResolvedVersion(NamedTuple):
     tag: str | None = None
     distance: int | None = None
     node: str | None = None
+    note: str | None = None
 
     @property
     def text(self) -> str:
@@ -121,6 +124,19 @@ def resolve(
             return _from_attribute(settings)
         case "git":
             return _from_git(settings, environment=environment, run=run, now=now)
+
+
+def version_for_build(
+    pyproject: Mapping[str, Any], root: Path, *, environment: Mapping[str, str], run: Run | None = None
+) -> str:
+    """The version for a build that asks us, quickly; what is surprising about it goes to standard error.
+
+    Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all]`.
+    """
+    found = resolve(settings_for_build(pyproject, root), environment=environment, run=run)
+    if found.note is not None:
+        sys.stderr.write(f"publish-all: {found.note}\n")
+    return found.text
 
 
 def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
@@ -273,12 +289,19 @@ def _described(
         date=_date(environment, now),
     )
     others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
-    explanation = (
+    explanation: tuple[str, ...] = (
         f"tag: {said.tag}{others}",
         f"distance: {said.distance} commit{'' if said.distance == 1 else 's'}",
         f"commit: {said.node[:NODE_LENGTH]}",
         f"uncommitted changes: {'yes' if said.dirty else 'no'}",
     )
+    note = None
+    if said.higher is not None:
+        explanation += (f"higher version before it: {said.higher}",)
+        note = (
+            f"the version is {version}, counted from the tag {said.tag}, and a commit before has the tag"
+            f" {said.higher}, which is higher: tag this branch with a version after {said.higher} to go on from there"
+        )
     return ResolvedVersion(
         version=version,
         origin=origin,
@@ -288,6 +311,7 @@ def _described(
         tag=said.tag,
         distance=said.distance,
         node=said.node,
+        note=note,
     )
 
 

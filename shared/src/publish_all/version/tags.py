@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from packaging.version import InvalidVersion, Version
 
 _DIGITS = {ord(digit): "0" for digit in "123456789"}
+_NUMBERS = re.compile(r"(?:(\d+)!)?(\d+(?:\.\d+)*)", re.ASCII)
 _GLOB = re.compile(r"([*?\[\\])")
 
 
@@ -36,6 +37,27 @@ def highest(tags: Iterable[str], prefix: str) -> str | None:
     """The tag of the highest version: of rc1 and the final on one commit, the final."""
     versions = {tag: version for tag in tags if (version := tag_version(tag, prefix)) is not None}
     return max(versions, key=lambda tag: (versions[tag], tag)) if versions else None
+
+
+def higher_tags(tags: Iterable[str], version: Version, prefix: str) -> frozenset[str]:
+    """The tags of higher versions. Most of thousands are ruled out by their leading numbers alone."""
+    lowest = (version.epoch, _without_zeros(version.release))
+    found = set()
+    for tag in tags:
+        for head in prefixes(prefix):
+            match = _NUMBERS.match(tag, len(head)) if tag.startswith(head) else None
+            if match and (int(match[1] or 0), _without_zeros(map(int, match[2].split(".")))) >= lowest:
+                found.add(tag)
+    return frozenset(
+        tag for tag in found if (named := tag_version(tag, prefix)) is not None and named > version
+    )
+
+
+def _without_zeros(release: Iterable[int]) -> tuple[int, ...]:
+    numbers = [*release]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def starts(prefix: str) -> tuple[str, ...]:
