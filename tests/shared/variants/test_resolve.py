@@ -8,6 +8,11 @@ from publish_all.variants.resolve import read_toml, resolve_variants
 
 ROOT = Path("project")
 BUILD_SYSTEM = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
+POETRY = {"requires": ["poetry-core"], "build-backend": "poetry.core.masonry.api"}
+DYNAMIC_POETRY = {
+    "requires": ["poetry-core", "poetry-dynamic-versioning"],
+    "build-backend": "poetry_dynamic_versioning.backend",
+}
 BASE = {
     "build-system": BUILD_SYSTEM,
     "project": {"name": "kindling", "version": "1.0", "description": "base", "dependencies": ["delta-spark"]},
@@ -74,13 +79,28 @@ def test_the_default_name_is_made_of_project_and_variant():
 
 
 def test_a_full_pyproject_replaces_ours_and_keeps_its_own_name_and_version():
-    (only,) = resolved(variant(pyproject="own.toml"), read=reading(own=POETRY_FILE))
-    assert only.pyproject == {**POETRY_FILE, "build-system": BUILD_SYSTEM}
+    (only,) = resolved(
+        variant(pyproject="own.toml"),
+        read=reading(own=POETRY_FILE),
+        pyproject={**BASE, "build-system": POETRY},
+    )
+    assert only.pyproject == {**POETRY_FILE, "build-system": POETRY}
     assert (only.project, only.version, only.selection_name) == (
         "kindling-synapse",
         "0.9",
         "kindling-synapse",
     )
+
+
+@pytest.mark.parametrize("own", [{}, {"build-system": DYNAMIC_POETRY}])
+def test_a_placeholder_of_a_full_pyproject_is_not_its_version(own):
+    placeholder = {**POETRY_FILE, **own}
+    (only,) = resolved(
+        variant(pyproject="own.toml"),
+        read=reading(own=placeholder),
+        pyproject={**BASE, "build-system": DYNAMIC_POETRY},
+    )
+    assert (only.version, only.pyproject["tool"]["poetry"]["version"]) == ("1.0", "1.0")
 
 
 def test_the_version_is_written_over_a_full_pyprojects_own_when_it_comes_from_git():

@@ -45,6 +45,66 @@ def test_the_static_version_without_asking_anybody(
     assert not found.tagged
 
 
+POETRY = {"name": "demo", "version": "0.0.0"}
+DYNAMIC_POETRY = {"build-backend": "poetry_dynamic_versioning.backend", "requires": []}
+
+
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        {"tool": {"poetry": POETRY, "poetry-dynamic-versioning": {"enable": True}}},
+        {"project": DYNAMIC, "tool": {"poetry": POETRY}},
+        {"tool": {"poetry": {"name": "demo", "version": "3.1"}}},
+    ],
+)
+def test_a_backend_around_poetry_core_is_asked(pyproject: dict[str, Any], tmp_path: Path) -> None:
+    found = resolve(tmp_path, {**pyproject, "build-system": DYNAMIC_POETRY}, ask_backend=lambda: "1.5.0")
+    assert (found.text, found.origin) == ("1.5.0", Origin.BACKEND)
+
+
+@pytest.mark.parametrize(
+    "backend", ["poetry.core.masonry.api", "poetry.masonry.api", "publish_all.backends.poetry_core"]
+)
+def test_a_version_of_poetry_is_static_with_poetry_core(backend: str, tmp_path: Path) -> None:
+    pyproject = {
+        "tool": {"poetry": POETRY, "ruff": {"line-length": 100}},
+        "build-system": {"build-backend": backend, "requires": []},
+    }
+    assert resolve(tmp_path, pyproject, ask_backend=never).text == "0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "key", "table", "hint"),
+    [
+        ("0.0.0", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "poetry_dynamic_versioning.backend"),
+        ("9.9", "poetry", {"poetry-dynamic-versioning": {"enable": True}}, "poetry_dynamic_versioning.backend"),
+        ("0.0.0", "poetry", {"poetry-version-plugin": {"source": "git-tag"}}, "remove the table"),
+        ("0.0", "project", {"some_versioning": {}}, "remove the table"),
+    ],
+)  # fmt: skip
+def test_a_placeholder_that_the_backend_would_build_is_refused(
+    version: str, key: str, table: dict[str, Any], hint: str, tmp_path: Path
+) -> None:
+    stated = {"name": "demo", "version": version}
+    pyproject = {"tool": table, "build-system": {"build-backend": "poetry.core.masonry.api", "requires": []}}
+    if key == "poetry":
+        pyproject["tool"] = {**table, "poetry": stated}
+    else:
+        pyproject["project"] = stated
+    with pytest.raises(
+        VersionError, match=rf"{key}\.version is {version}, a placeholder: \[tool\."
+    ) as caught:
+        resolve(tmp_path, pyproject, ask_backend=never)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_plugin_that_is_switched_off_makes_no_version(tmp_path: Path) -> None:
+    pyproject = {
+        "tool": {"poetry": {"name": "demo", "version": "1.0"}, "poetry-dynamic-versioning": {"enable": False}}
+    }
+    assert resolve(tmp_path, pyproject, ask_backend=never).text == "1.0"
+
+
 def test_a_static_version_that_is_none_names_its_key(tmp_path: Path) -> None:
     with pytest.raises(VersionError, match=r"pyproject\.toml: project\.version: 'one' is not a PEP 440"):
         resolve(tmp_path, {"project": {"name": "demo", "version": "one"}})

@@ -39,7 +39,6 @@ _BACKENDS = {
     "hatchling.ouroboros": Backend.HATCHLING,
     "poetry.core.masonry.api": Backend.POETRY_CORE,
     "poetry.masonry.api": Backend.POETRY_CORE,
-    "poetry_dynamic_versioning.backend": Backend.POETRY_CORE,
     "publish_all.backends.poetry_core": Backend.POETRY_CORE,
     "setuptools.build_meta": Backend.SETUPTOOLS,
     "setuptools.build_meta:__legacy__": Backend.SETUPTOOLS,

@@ -13,6 +13,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from publish_all import __version__
+from publish_all._build_system import backend_of
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.changes import Change, current, write
@@ -40,7 +41,7 @@ from publish_all.config.repositories import name_problem
 from publish_all.config.suggest import nearest
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
-from publish_all.version.static import asks_us, backend_of, table
+from publish_all.version.static import asks_us, table
 
 WORKFLOW = "publish.yml"
 BESIDE = "publish-all.yml"

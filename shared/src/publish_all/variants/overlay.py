@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from publish_all._build_system import poetry_version_counts
 from publish_all.errors import ConfigurationError
 from publish_all.variants import dependencies
 
@@ -64,8 +65,10 @@ def name_of(pyproject: Mapping[str, Any]) -> str | None:
 
 
 def static_version_of(pyproject: Mapping[str, Any]) -> str | None:
-    """The version which the file states, in either style; None where it is dynamic or missing."""
+    """The version which the file states, in either style; None where it is dynamic, missing, or a placeholder."""
     if "version" in table(pyproject, "project").get("dynamic", ()):
+        return None
+    if is_poetry_style(pyproject) and not poetry_version_counts(pyproject):
         return None
     return _text(pyproject, "version")
 

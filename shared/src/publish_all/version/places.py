@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._build_system import poetry_version_counts
 from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
@@ -109,12 +110,13 @@ def _places_in(config: ProjectConfig, path: Path, pattern: str | None) -> Iterat
 def _toml_places(config: ProjectConfig, path: Path) -> Iterator[Place]:
     text = _read(path).decode(_ENCODING, "surrogateescape")
     name = relative(path, config.root)
-    dynamic = is_dynamic(parse(text, name))
+    values = parse(text, name)
+    placeholder = is_dynamic(values) or not poetry_version_counts(values)
     for key in TOML_KEYS:
-        if dynamic and key[0] == "tool":
-            continue  # a placeholder, which Poetry asks for beside `dynamic`
+        if placeholder and key[0] == "tool":
+            continue  # Poetry asks for one beside `dynamic`
         if (span := find_string(text, key, where=name)) is not None:
-            said = _value(parse(text, name), key)
+            said = _value(values, key)
             yield Place(path=name, line=span.line, says=said, key=".".join(key), file=path, entry=path)
 
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all.errors import VersionError
 from publish_all.version.overrides import override, variable_for
 from publish_all.version.settings import Settings, settings_for_build, settings_of
 from publish_all.version.static import (
     backend_asks_us,
-    backend_of,
     is_dynamic,
+    maker_of_placeholder,
     project_name,
     static_version,
     table,
@@ -143,6 +144,7 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
     written = static_version(settings.pyproject)
     if written is not None:
         text, key = written
+        _refuse_placeholder(settings, text, key)
         version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(
             version=version, origin=Origin.PROJECT, explanation=(f"file: pyproject.toml, {key}",)
@@ -166,13 +168,27 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
     return ResolvedVersion(version=version, origin=Origin.BACKEND, explanation=(f"build backend: {backend}",))
 
 
+def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
+    maker = maker_of_placeholder(settings.pyproject, text)
+    if maker is not None:
+        backend = backend_of(settings.pyproject)
+        msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
+        hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
+        if maker == "tool.poetry-dynamic-versioning":
+            hint = (
+                'Set build-system.build-backend to "poetry_dynamic_versioning.backend" and require'
+                ' poetry-dynamic-versioning there, or set tool.publish-all.version.source to "git".'
+            )
+        raise VersionError(msg, hint=hint)
+
+
 def _may_have_version(settings: Settings) -> bool:
-    """Whether the build backend may know it: `dynamic`, or a project that setuptools reads elsewhere."""
-    if is_dynamic(settings.pyproject):
-        return True
-    if table(settings.pyproject, "project") or not backend_of(settings.pyproject).startswith("setuptools"):
-        return False
-    return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
+    """Whether the build backend may know it: `[project]` leaves it open, or the metadata is in the backend's own place."""
+    if table(settings.pyproject, "project"):
+        return is_dynamic(settings.pyproject)
+    if backend_of(settings.pyproject).startswith("setuptools"):
+        return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
+    return bool(table(settings.pyproject, "tool", "poetry")) and not poetry_version_counts(settings.pyproject)
 
 
 def _from_attribute(settings: Settings) -> ResolvedVersion:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from publish_all._build_system import backend_of, poetry_version_counts
+
 OURS = "publish-all"
 _BACKENDS = "publish_all.backends"
 
@@ -27,11 +29,15 @@ def project_name(pyproject: Mapping[str, Any]) -> str | None:
 def static_version(pyproject: Mapping[str, Any]) -> tuple[str, str] | None:
     """The version that is written down, and its key path. A placeholder beside `dynamic` is not one.
 
-    With `[project]` and "version" in its `dynamic`, Poetry takes `[tool.poetry].version`.
+    With `[project]` and "version" in its `dynamic`, poetry-core takes `[tool.poetry].version`; for other
+    backends it is no version.
     """
     for key, each in (
         ("project.version", table(pyproject, "project")),
-        ("tool.poetry.version", table(pyproject, "tool", "poetry")),
+        (
+            "tool.poetry.version",
+            table(pyproject, "tool", "poetry") if poetry_version_counts(pyproject) else {},
+        ),
     ):
         if isinstance(version := each.get("version"), str) and version:
             return version, key
@@ -43,10 +49,18 @@ def is_dynamic(pyproject: Mapping[str, Any]) -> bool:
     return "version" in (table(pyproject, "project").get("dynamic") or ())
 
 
-def backend_of(pyproject: Mapping[str, Any]) -> str:
-    """The build backend; setuptools by default (PEP 517)."""
-    backend = table(pyproject, "build-system").get("build-backend")
-    return backend if isinstance(backend, str) else "setuptools.build_meta:__legacy__"
+def maker_of_placeholder(pyproject: Mapping[str, Any], text: str) -> str | None:
+    """The key path of the table by which a plugin makes the version, where `text` is written as a placeholder only.
+
+    A plugin of Poetry itself works in `poetry build`, and no build backend knows of it. 0.0.0 is what such
+    plugins ask for; poetry-dynamic-versioning says for itself whether it is switched on.
+    """
+    if table(pyproject, "tool", "poetry-dynamic-versioning").get("enable") is True:
+        return "tool.poetry-dynamic-versioning"
+    if text.strip() not in {"0", "0.0", "0.0.0"}:
+        return None
+    makers = (key for key, value in table(pyproject, "tool").items() if isinstance(value, Mapping))
+    return next((f"tool.{key}" for key in makers if "version" in key), None)
 
 
 def backend_asks_us(pyproject: Mapping[str, Any]) -> bool:
