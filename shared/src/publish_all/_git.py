@@ -101,6 +101,14 @@ def git_for_user(
     return run(("git", *arguments), cwd=cwd, environment=user_environment(environment), timeout=timeout)
 
 
+def git_in_copy(
+    *arguments: str, cwd: Path, environment: Mapping[str, str], run: Run = _process.run
+) -> Completed:
+    """Let git work in a temporary copy of ours, as it does for questions; it may read repositories on this machine."""
+    allowed = {**git_environment(environment), "GIT_ALLOW_PROTOCOL": "file"}
+    return run(("git", *arguments), cwd=cwd, environment=allowed, timeout=None)
+
+
 def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """For our questions: nothing but what git needs, so no credential, and no other repository."""
     kept = {

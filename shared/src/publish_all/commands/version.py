@@ -8,13 +8,15 @@ from pathlib import Path
 
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, open_project, project_version
+from publish_all.commands.version_trial import try_version
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding
-from publish_all.version.change import parse_version, refuse_unsettable, set_version, write_places
+from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
 from publish_all.version.guard import comparable, version_differences
-from publish_all.version.places import Place, find_places
+from publish_all.version.place import Place
+from publish_all.version.places import find_places
 from publish_all.version.release import ReleasePlan, carry_out, plan_release
 from publish_all.version.source import NoProjectVersion, ResolvedVersion
 
@@ -68,7 +70,7 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     _refuse_several(options)
     config = open_project(options.directory)
     if options.release is not None and config.version.source is VersionSource.GIT:
-        return _release(config, None, options.release, options)
+        return _release(config, None, options.release, options, listener)
     now = project_version(config, around=options.around, listener=listener)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
@@ -78,9 +80,9 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     if options.sync:
         return _sync(config, now, options)
     if options.set_to is not None:
-        return _set(config, now, options.set_to, options)
+        return _set(config, now, options.set_to, options, listener)
     if options.release is not None:
-        return _release(config, now, options.release, options)
+        return _release(config, now, options.release, options, listener)
     return VersionResult(version=now, text=now.text)
 
 
@@ -115,35 +117,37 @@ def _sync(config: ProjectConfig, now: ResolvedVersion, options: VersionOptions) 
         raise UsageError(
             msg, hint="publish-all version --release VERSION writes, commits and tags in one step."
         )
-    places = find_places(config)
-    changed = _write(config, places, now.text, options)
-    return VersionResult(version=now, text=now.text, places=places, compared=True, changed=changed)
+    changed, contents = planned(config, now.version)
+    if not options.dry_run:
+        write_all(contents)
+    return VersionResult(
+        version=now, text=now.text, places=find_places(config), compared=True, changed=changed
+    )
 
 
-def _set(config: ProjectConfig, now: ResolvedVersion, text: str, options: VersionOptions) -> VersionResult:
+def _set(
+    config: ProjectConfig, now: ResolvedVersion, text: str, options: VersionOptions, listener: Listener
+) -> VersionResult:
     wanted = parse_version(text)
     refuse_unsettable(config, wanted)
-    if options.dry_run:
-        changed = _write(config, find_places(config), str(wanted), options)
-    else:
-        changed = set_version(config, text)
+    changed, contents = planned(config, wanted)
+    try_version(config, wanted, contents, around=options.around, listener=listener)
+    if not options.dry_run:
+        write_all(contents)
     return VersionResult(version=now, text=str(wanted), changed=changed)
 
 
-def _write(
-    config: ProjectConfig, places: tuple[Place, ...], text: str, options: VersionOptions
-) -> tuple[Place, ...]:
-    if options.dry_run:
-        return tuple(each for each in places if each.says != text)
-    return write_places(config, places, parse_version(text))
-
-
 def _release(
-    config: ProjectConfig, now: ResolvedVersion | None, text: str, options: VersionOptions
+    config: ProjectConfig,
+    now: ResolvedVersion | None,
+    text: str,
+    options: VersionOptions,
+    listener: Listener,
 ) -> VersionResult:
     around = options.around
     current = now.version if now is not None else None
     plan = plan_release(config, text, current=current, environment=around.environment, run=around.run)
+    try_version(config, plan.version, plan.contents, tag=plan.tag, around=around, listener=listener)
     go = not options.dry_run and options.confirm(plan)
     if go:
         carry_out(config, plan, environment=around.environment, run=around.run)

@@ -6,7 +6,7 @@ What is there must come down to literals, here or in a module that it is importe
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -60,40 +60,67 @@ class _Value(NamedTuple):
     spot: Spot | None
 
 
-def read_attribute(path: Path, *, own_name: str | None = None, read: Read = Path.read_bytes) -> Attribute:
+def read_attribute(
+    path: Path, *, name: str = NAME, own_name: str | None = None, read: Read = Path.read_bytes
+) -> Attribute:
     """The version that `path` says. `own_name` is the project's, to know a circle through installed metadata.
 
     Raises `VersionError` with file and line for anything that is not literal, and for no PEP 440 version.
     """
-    reader = _Reader(own_name, read)
-    value = reader.value_of(read_source(path, read), NAME)
-    text = _text(value)
+    return _version(_Reader(name, own_name, read).value_of(read_source(path, read), name), name)
+
+
+def read_expression(
+    path: Path,
+    find: Callable[[ast.Module], ast.expr | None],
+    *,
+    name: str,
+    own_name: str | None = None,
+    read: Read = Path.read_bytes,
+) -> Attribute | None:
+    """The version that an expression of the file comes down to, which messages call `name`; None if there is none.
+
+    Raises as `read_attribute` does.
+    """
+    file = read_source(path, read)
+    node = find(file.tree)
+    return None if node is None else _version(_Reader(name, own_name, read).value_at(file, node), name)
+
+
+def _version(value: _Value, name: str) -> Attribute:
+    text = _text(value, name)
     try:
         version = Version(text)
     except InvalidVersion as error:
-        msg = f"{value.file.path}:{value.node.lineno}: {NAME} is {text!r}, which is not a PEP 440 version"
+        msg = f"{value.file.path}:{value.node.lineno}: {name} is {text!r}, which is not a PEP 440 version"
         raise VersionError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
     return Attribute(
         version=version, text=text, path=value.file.path, line=value.node.lineno, spot=value.spot
     )
 
 
-def _text(value: _Value) -> str:
+def _text(value: _Value, name: str) -> str:
     match value.plain:
         case str():
             return value.plain
         case tuple() if value.plain and all(isinstance(each, str | int) for each in value.plain):
             return ".".join(str(each) for each in value.plain)
         case _:
-            raise _failure(value.file, value.node, f"{NAME} is not a string")
+            raise _failure(value.file, value.node, f"{name} is not a string")
 
 
 class _Reader:
-    def __init__(self, own_name: str | None, read: Read) -> None:
+    def __init__(self, name: str, own_name: str | None, read: Read) -> None:
+        self._name = name
         self._own_name = own_name
         self._read = read
         self._under_way: list[_Step] = []
         self._here: Position | None = None
+
+    def value_at(self, file: SourceFile, node: ast.expr) -> _Value:
+        """The value of an expression, where it stands."""
+        self._here = (node.lineno, node.col_offset)
+        return self._evaluate(file, node)
 
     def value_of(self, file: SourceFile, name: str, before: Position | None = None) -> _Value:
         """The value at the end of the file, or at a position in it."""
@@ -184,7 +211,7 @@ class _Reader:
                 return self._sum(file, node)
             case ast.Subscript():
                 return self._subscript(file, node)
-        raise _failure(file, node, f"{NAME} is not a literal")
+        raise _failure(file, node, f"{self._name} is not a literal")
 
     def _items(self, file: SourceFile, node: ast.Tuple | ast.List) -> tuple[_Plain, ...]:
         found: list[_Plain] = []
@@ -230,7 +257,7 @@ class _Reader:
                 return _Value(plain=plain[index], file=file, node=node, spot=None)
             except (ValueError, TypeError, IndexError):
                 pass
-        raise _failure(file, node, f"{NAME} is not a literal")
+        raise _failure(file, node, f"{self._name} is not a literal")
 
     def _member(self, file: SourceFile, node: ast.Attribute) -> _Value:
         """`module.name`, of a module that a plain import has bound."""
@@ -268,7 +295,7 @@ class _Reader:
                 if isinstance(value.plain, str):
                     return value
         self._refuse_metadata(file, node)
-        raise _failure(file, node, f"{NAME} is the result of a call, {_short(node)}, not a literal")
+        raise _failure(file, node, f"{self._name} is the result of a call, {_short(node)}, not a literal")
 
     def _join(self, file: SourceFile, node: ast.Call, separator: str, argument: ast.expr) -> _Value:
         value = self._evaluate(file, _iterated(argument))
@@ -301,7 +328,7 @@ class _Reader:
         return _failure(
             file,
             node,
-            f"circular: {NAME} asks the installed metadata for the version, which is made from {NAME}",
+            f"circular: {self._name} asks the installed metadata for the version, which is made from {self._name}",
         )
 
 

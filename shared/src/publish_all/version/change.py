@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._build_system import backend_of
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import UsageError, VersionError
-from publish_all.version.places import Contents, Place, find_places, write_into
+from publish_all.version.place import Contents, Place
+from publish_all.version.places import find_places, read_place, source_places, unwritable
 
 
 def parse_version(text: str) -> Version:
@@ -28,7 +30,9 @@ def set_version(config: ProjectConfig, text: str) -> tuple[Place, ...]:
     """Write the version into the source and all places. Gives the places that changed."""
     version = parse_version(text)
     refuse_unsettable(config, version)
-    return write_places(config, find_places(config), version)
+    changed, contents = planned(config, version)
+    write_all(contents)
+    return changed
 
 
 def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
@@ -37,25 +41,37 @@ def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
         msg = "the version comes from git tags: there is nothing to set"
         hint = f"Tag it: publish-all version --release {version}, or git tag {config.version.tag_prefix}{version}."
         raise UsageError(msg, hint=hint)
-    if config.version.source is VersionSource.PROJECT and not any(
-        each.path == "pyproject.toml" for each in find_places(config)
-    ):
-        msg = "the version is not written in pyproject.toml: the build backend knows it"
-        raise UsageError(msg, hint="Set it there, or let tool.publish-all.version.source say where it is.")
+    if not source_places(config):
+        reasons = unwritable(config)
+        msg = f"the version is not written where it can be set: the build backend {backend_of(config.pyproject)} knows it"
+        if reasons:
+            msg += f" ({'; '.join(reasons)})"
+        hint = (
+            f"If it comes from a tag: publish-all version --release {version}. Otherwise write it in [project],"
+            " or let tool.publish-all.version.source say where it is."
+        )
+        raise UsageError(msg, hint=hint)
 
 
-def write_places(config: ProjectConfig, places: Iterable[Place], version: Version) -> tuple[Place, ...]:
-    """Write the version into those places that say another, in all their files or in none."""
-    different = tuple(each for each in places if each.says != str(version))
-    write_all(new_contents(config, different, version))
-    return different
+def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...], Contents]:
+    """The places that do not say just this version, and what their files hold when they do.
 
-
-def new_contents(config: ProjectConfig, places: Iterable[Place], version: Version) -> Contents:
+    Nothing is written. Raises `VersionError` for a place that can't say it, and where another place would still
+    say another version.
+    """
+    different = tuple(each for each in find_places(config) if not each.says_just(version))
     contents: Contents = {}
-    for place in places:
-        write_into(contents, place, config, version)
-    return contents
+
+    def read(path: Path) -> bytes:
+        return contents[path] if path in contents else read_place(path)
+
+    for place in different:
+        contents[place.file] = place.write(read, place.spelt(version))
+    for place in find_places(config, read=read):
+        if not place.agrees(version):
+            msg = f"{place.where}: it would still say {place.says} when {version} is written into all places"
+            raise VersionError(msg, hint="Change it by hand, so that it comes from one literal.")
+    return different, contents
 
 
 def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:

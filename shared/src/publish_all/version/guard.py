@@ -19,7 +19,8 @@ from publish_all.version.diagnoses import (
     VERSION_DIFFERS,
 )
 from publish_all.version.git import Described, NoRepository, describe, one_line
-from publish_all.version.places import Place, find_places
+from publish_all.version.place import Place
+from publish_all.version.places import find_places
 from publish_all.version.source import ResolvedVersion
 
 _REMOTE_TIMEOUT = 20.0

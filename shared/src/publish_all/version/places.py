@@ -1,91 +1,90 @@
 """The places in a project that say its version: the source, and those that `sync` names.
 
-A TOML file says it in `[project]` or `[tool.poetry]`, a Python file in `__version__`, any other text
-where its pattern fits.
+A TOML file says it in `[project]` or `[tool.poetry]`, a Cargo.toml in its package, a package.json in `version`, a
+Python file in `__version__`, any other text where its pattern fits.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import poetry_version_counts
-from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.attribute import Attribute, read_attribute
-from publish_all.version.rewrite import rewritten
+from publish_all.version.backend_places import Unwritable, backend_places
+from publish_all.version.place import (
+    Files,
+    Place,
+    attribute_place,
+    cargo_places,
+    key_places,
+    npm_places,
+    relative,
+    text_places,
+)
 from publish_all.version.source import attribute_path
-from publish_all.version.static import is_dynamic, project_name
-from publish_all.version.toml_text import find_string, parse, with_string
+from publish_all.version.source_file import Read
+from publish_all.version.static import backend_asks_us, is_dynamic, project_name
+from publish_all.version.toml_text import parse
 
 TOML_KEYS = (("project", "version"), ("tool", "poetry", "version"))
 _VALUE = r"(?P<version>[0-9A-Za-z][0-9A-Za-z.!+_-]*)"
-_ENCODING = "utf-8"
-
-Contents: TypeAlias = "dict[Path, bytes]"
-"""The files that are to change, as they will be."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """One place that says a version.
+def read_place(path: Path) -> bytes:
+    """What a file holds that is said to hold the version. Raises `VersionError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror or error}"
+        raise VersionError(msg, hint="tool.publish-all.version names it.") from error
 
-    `path` (relative to the project) and `line` (from 1) are where it is written, in `file`; `entry` is
-    the file that was named, from which imports may have led there.
+
+def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
+    """All places, the source's own first. Raises `VersionError` for a place that says no version at all.
+
+    `read` gives the contents of a file, by default those on disk.
     """
-
-    path: str
-    line: int
-    says: str
-    key: str
-    file: Path
-    entry: Path
-    pattern: str | None = None
-
-    @property
-    def where(self) -> str:
-        return f"{self.path}:{self.line}"
-
-    def agrees(self, version: Version) -> bool:
-        """Whether it says this version, if perhaps in another spelling."""
-        try:
-            return Version(self.says) == version
-        except InvalidVersion:
-            return False
-
-
-def find_places(config: ProjectConfig) -> tuple[Place, ...]:
-    """All places, the source's own first. Raises `VersionError` for a place that says no version at all."""
-    found = [*_source_places(config)]
+    found = [*source_places(config, read=read)]
     for entry in config.version.sync:
-        found += _entry_places(config, entry)
+        found += _entry_places(config, entry, read)
     unique = {(each.file, each.line, each.key, each.says): each for each in found}
     return tuple(unique.values())
 
 
-def _source_places(config: ProjectConfig) -> Iterator[Place]:
+def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
+    """The places which the version comes from; none where that is a tag, or nothing that can be written."""
     match config.version.source:
         case VersionSource.ATTRIBUTE:
-            yield from _python_places(config, attribute_path(config.root, config.version.path))
+            return (_python_place(config, attribute_path(config.root, config.version.path), read),)
         case VersionSource.PROJECT:
-            yield from _toml_places(config, config.root / "pyproject.toml")
+            stated = tuple(_toml_places(config, config.root / "pyproject.toml", read))
+            return stated or tuple(each for each in _of_backend(config, read) if isinstance(each, Place))
         case VersionSource.GIT:
-            return
+            return ()
 
 
-def _entry_places(config: ProjectConfig, entry: SyncPlace) -> list[Place]:
+def unwritable(config: ProjectConfig) -> tuple[str, ...]:
+    """Why places cannot be written that the build backend reads the version from."""
+    return tuple(each.reason for each in _of_backend(config, read_place) if isinstance(each, Unwritable))
+
+
+def _of_backend(config: ProjectConfig, read: Read) -> Iterator[Place | Unwritable]:
+    if not backend_asks_us(config.pyproject):
+        yield from backend_places(config.root, config.pyproject, read)
+
+
+def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[Place]:
     is_glob = any(character in entry.path for character in "*?[")
     paths = sorted(config.root.glob(entry.path)) if is_glob else [config.root / entry.path]
     paths = [path for path in paths if not is_glob or path.is_file()]
     if not paths:
         msg = f"tool.publish-all.version.sync: no file is like {entry.path}"
         raise VersionError(msg, hint="Correct the path, or take it out.")
-    places = [place for path in paths for place in _places_in(config, path, entry.pattern)]
+    places = [place for path in paths for place in _places_in(config, path, entry.pattern, read)]
     own = config.root / "pyproject.toml"
     if not places and not (paths == [own] and is_dynamic(config.pyproject)):
         msg = f"{entry.path}: no version is written there"
@@ -95,63 +94,54 @@ def _entry_places(config: ProjectConfig, entry: SyncPlace) -> list[Place]:
     return places
 
 
-def _places_in(config: ProjectConfig, path: Path, pattern: str | None) -> Iterator[Place]:
+def _places_in(config: ProjectConfig, path: Path, pattern: str | None, read: Read) -> Iterator[Place]:
+    files = Files(config.root, read)
     if pattern is not None:
-        yield from _text_places(config, path, pattern)
+        yield from _pattern_places(files, path, pattern)
+    elif path.name == "Cargo.toml":
+        yield from cargo_places(files, path)
+    elif path.name == "package.json":
+        yield from npm_places(files, path)
     elif path.suffix == ".toml":
-        yield from _toml_places(config, path)
+        yield from _toml_places(config, path, read)
     elif path.suffix in {".py", ".pyi"}:
-        yield from _python_places(config, path)
+        yield _python_place(config, path, read)
     else:
         msg = f"tool.publish-all.version.sync: {relative(path, config.root)} needs a pattern"
         raise VersionError(msg, hint='Write { path = "…", pattern = "Version: {version}" }.')
 
 
-def _toml_places(config: ProjectConfig, path: Path) -> Iterator[Place]:
-    text = _read(path).decode(_ENCODING, "surrogateescape")
-    name = relative(path, config.root)
-    values = parse(text, name)
+def _toml_places(config: ProjectConfig, path: Path, read: Read) -> Iterator[Place]:
+    files = Files(config.root, read)
+    values = parse(files.text(path), files.name(path))
+    # Poetry asks for a placeholder beside `dynamic`.
     placeholder = is_dynamic(values) or not poetry_version_counts(values)
-    for key in TOML_KEYS:
-        if placeholder and key[0] == "tool":
-            continue  # Poetry asks for one beside `dynamic`
-        if (span := find_string(text, key, where=name)) is not None:
-            said = _value(values, key)
-            yield Place(path=name, line=span.line, says=said, key=".".join(key), file=path, entry=path)
+    return key_places(files, path, TOML_KEYS[:1] if placeholder else TOML_KEYS)
 
 
-def _value(values: Mapping[str, object], key: tuple[str, ...]) -> str:
-    found: object = values
-    for each in key:
-        found = found[each] if isinstance(found, Mapping) else ""
-    return str(found)
+def _python_place(config: ProjectConfig, path: Path, read: Read) -> Place:
+    def ask(read: Read) -> Attribute:
+        return read_attribute(path, own_name=project_name(config.pyproject), read=read)
+
+    return attribute_place(Files(config.root, read), ask)
 
 
-def _python_places(config: ProjectConfig, path: Path) -> Iterator[Place]:
-    found = _attribute(config, path)
-    yield Place(
-        path=relative(found.path, config.root),
-        line=found.line,
-        says=found.text.strip(),
-        key="__version__",
-        file=found.path,
-        entry=path,
-    )
+def _pattern_places(files: Files, path: Path, pattern: str) -> Iterator[Place]:
+    """Raises `VersionError` where the pattern fits several versions: one of them is not the project's."""
+    expression = _pattern(pattern)
 
+    def find(text: str) -> Sequence[tuple[int, int]]:
+        return [match.span("version") for match in expression.finditer(text)]
 
-def _text_places(config: ProjectConfig, path: Path, pattern: str) -> Iterator[Place]:
-    text = _read(path).decode(_ENCODING, "surrogateescape")
-    for match in _pattern(pattern).finditer(text):
-        line = text.count("\n", 0, match.start("version")) + 1
-        yield Place(
-            path=relative(path, config.root),
-            line=line,
-            says=match["version"],
-            key=pattern,
-            file=path,
-            entry=path,
-            pattern=pattern,
-        )
+    found = tuple(text_places(files, path, find, key=pattern))
+    if len({each.says for each in found}) > 1:
+        lines = ", ".join(f"{each.says} in line {each.line}" for each in found)
+        msg = f"{files.name(path)}: the pattern {pattern!r} fits several versions: {lines}"
+        hint = "Write more of the line into the pattern, so that it fits only the project's version."
+        if path.name in {"Cargo.toml", "package.json"}:
+            hint = f'Take the pattern out: sync = ["{files.name(path)}"] knows where its version is.'
+        raise VersionError(msg, hint=hint)
+    return iter(found)
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
@@ -162,46 +152,3 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     start = r"(?<![\w.])" if pattern[:1].isalnum() else ""
     end = r"(?![\w.+!-])" if not after else r"(?!\w)" if pattern[-1].isalnum() else ""
     return re.compile(start + before + _VALUE + after + end)
-
-
-def write_into(contents: Contents, place: Place, config: ProjectConfig, version: Version) -> None:
-    """Put the version into `contents[place.file]`, in memory. Raises `VersionError`."""
-
-    def read(path: Path) -> bytes:
-        return contents[path] if path in contents else _read(path)
-
-    if place.key == "__version__":
-        name = project_name(config.pyproject)
-        found = read_attribute(place.entry, own_name=name, read=read)
-        contents[place.file] = rewritten(place.entry, found, version, own_name=name, read=read)
-        return
-    text = read(place.file).decode(_ENCODING, "surrogateescape")
-    if place.pattern is None:
-        text = with_string(text, tuple(place.key.split(".")), str(version), where=place.path)
-    else:
-        text = _substituted(text, place.pattern, str(version))
-    contents[place.file] = text.encode(_ENCODING, "surrogateescape")
-
-
-def _substituted(text: str, pattern: str, version: str) -> str:
-    def replace(match: re.Match[str]) -> str:
-        start, end = match.span("version")
-        return text[match.start() : start] + version + text[end : match.end()]
-
-    return _pattern(pattern).sub(replace, text)
-
-
-def _attribute(config: ProjectConfig, path: Path) -> Attribute:
-    return read_attribute(path, own_name=project_name(config.pyproject), read=_read)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: can't be read: {error.strerror or error}"
-        raise VersionError(msg, hint="tool.publish-all.version names it.") from error
-
-
-def relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -16,9 +16,9 @@ from publish_all._process import Completed, Run
 from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError, VersionError
-from publish_all.version.change import new_contents, parse_version, write_all
+from publish_all.version.change import parse_version, planned, write_all
 from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line
-from publish_all.version.places import Contents, Place, find_places
+from publish_all.version.place import Contents, Place
 from publish_all.version.static import project_name
 from publish_all.version.tags import tag_version
 
@@ -62,7 +62,7 @@ def plan_release(
     _refuse_not_higher(version, last, current)
     tag = _tag(config, version, last)
     _refuse_existing(git, tag, version, config.version.tag_prefix)
-    changes = tuple(each for each in find_places(config) if each.says != str(version))
+    changes, contents = planned(config, version)
     return ReleasePlan(
         version=version,
         tag=tag,
@@ -71,7 +71,7 @@ def plan_release(
         commit_message=f"Release {version}",
         tag_message=f"{project_name(config.pyproject) or config.root.name} {version}",
         push=_push(git, tag),
-        contents=new_contents(config, changes, version),
+        contents=contents,
     )
 
 

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from packaging.version import Version
 
 from publish_all.errors import VersionError
-from publish_all.version.attribute import Attribute, Spot, read_attribute
+from publish_all.version.attribute import Attribute, Spot
 from publish_all.version.source_file import Read
 
 _LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
 
 
 def rewritten(
-    source: Path,
     found: Attribute,
     version: Version,
     *,
-    own_name: str | None = None,
+    again: Callable[[Read], Attribute],
     read: Read = Path.read_bytes,
 ) -> bytes:
-    """The bytes of `found.path` with the new version. `found` is what `read_attribute(source)` gave.
+    """The bytes of `found.path` with the new version. `again` reads the attribute as it was read for `found`.
 
     Raises `VersionError` where the version is not one literal, or cannot be written as it is.
     """
@@ -39,9 +38,9 @@ def rewritten(
     def read_changed(path: Path) -> bytes:
         return data if path == found.path else read(path)
 
-    again = read_attribute(source, own_name=own_name, read=read_changed)
-    if str(again.version) != str(version):
-        msg = f"{found.path}:{found.line}: {version} can't be written there: it would read {again.text!r}"
+    changed = again(read_changed)
+    if str(changed.version) != str(version):
+        msg = f"{found.path}:{found.line}: {version} can't be written there: it would read {changed.text!r}"
         raise VersionError(msg, hint="Change it by hand.")
     return data
 

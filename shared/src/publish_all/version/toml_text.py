@@ -1,4 +1,4 @@
-"""Edits of one value in the text of a TOML file; every other character stays.
+"""Edits of one value in the text of a TOML file, or a JSON file; every other character stays.
 
 Candidates are found by their looks, and one counts only if a parser then reads just the change
 that was meant. So a look-alike in a comment, in a string or in another table is never edited.
@@ -7,9 +7,10 @@ that was meant. So a look-alike in a comment, in a string or in another table is
 from __future__ import annotations
 
 import copy
+import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all._values import dataclass
@@ -18,7 +19,29 @@ from publish_all.version.static import table
 
 _STRING = r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
 _PROBE = "0+publish.all.probe"
+_BOM = "\ufeff"
 _ENDS = 10  # comments inside an array may hold closing brackets, but hardly more of them
+
+
+class Syntax(NamedTuple):
+    """A language: its parser, what stands between a key and its value, and what a string looks like."""
+
+    name: str
+    loads: Callable[[str], Any]
+    between: str
+    string: str
+
+
+def _loads_toml(text: str) -> Any:
+    return loads(text, parse_float=str)  # NaN is not equal to itself
+
+
+def _loads_json(text: str) -> Any:
+    return json.loads(text.removeprefix(_BOM), parse_float=str, parse_constant=str)
+
+
+TOML = Syntax("TOML", _loads_toml, r"[ \t]*=[ \t]*", _STRING)
+JSON = Syntax("JSON", _loads_json, r"\s*:\s*", r'"(?:[^"\\\n]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +53,49 @@ class Span:
     line: int
 
 
-def parse(text: str, where: str) -> dict[str, Any]:
-    """The values, with numbers as strings: equal texts are equal values then (NaN is not equal to itself)."""
+def parse(text: str, where: str, *, syntax: Syntax = TOML) -> dict[str, Any]:
+    """The values, with numbers as strings: equal texts are equal values then. Raises `VersionError`."""
     try:
-        return loads(text, parse_float=str)
-    except TOMLDecodeError as error:
-        msg = f"{where}: is not TOML: {error}"
+        found = syntax.loads(text)
+    except (TOMLDecodeError, ValueError, RecursionError) as error:
+        msg = f"{where}: is not {syntax.name}: {error}"
         raise VersionError(msg) from error
+    return found if isinstance(found, dict) else {}
 
 
-def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.toml") -> Span | None:
+def find_string(
+    text: str, path: tuple[str, ...], *, where: str = "pyproject.toml", syntax: Syntax = TOML
+) -> Span | None:
     """Where the string at a key path stands; None when there is none. Raises `VersionError`."""
-    values = parse(text, where)
+    values = parse(text, where, syntax=syntax)
     stated = table(values, *path[:-1]).get(path[-1])
     if not isinstance(stated, str):
         return None
     expected = _with_value(values, path, _PROBE)
-    for span in _candidates(text, path[-1], stated):
-        if _reads(text[: span.start] + f'"{_PROBE}"' + text[span.end :]) == expected:
+    for span in _candidates(text, path[-1], stated, syntax):
+        if _reads(text[: span.start] + f'"{_PROBE}"' + text[span.end :], syntax) == expected:
             return span
     msg = f"{where}: it can't be told where {'.'.join(path)} is written"
     raise VersionError(msg, hint=f'Write it on a line of its own: {path[-1]} = "{stated}".')
 
 
-def with_string(text: str, path: tuple[str, ...], value: str, *, where: str = "pyproject.toml") -> str:
+def with_string(
+    text: str,
+    path: tuple[str, ...],
+    value: str,
+    *,
+    where: str = "pyproject.toml",
+    syntax: Syntax = TOML,
+) -> str:
     """The text with another string at the key path, in the same quotes. Raises `VersionError` if there is none."""
-    span = find_string(text, path, where=where)
+    span = find_string(text, path, where=where, syntax=syntax)
     if span is None:
         msg = f"{where}: there is no {'.'.join(path)}"
         raise VersionError(msg)
     literal = text[span.start : span.end]
     quotes = literal[:3] if literal[:3] in {'"""', "'''"} else literal[:1]
     changed = text[: span.start] + quotes + value + quotes + text[span.end :]
-    if _reads(changed) != _with_value(parse(text, where), path, value):
+    if _reads(changed, syntax) != _with_value(parse(text, where, syntax=syntax), path, value):
         msg = f"{where}: {value!r} can't be written as {'.'.join(path)}"
         raise VersionError(msg)
     return changed
@@ -132,8 +165,10 @@ def _static_texts(text: str, values: Mapping[str, Any], version: str) -> Iterato
                 yield head + rest
 
 
-def _candidates(text: str, key: str, stated: str) -> Iterator[Span]:
-    pattern = re.compile(rf"""["']?{re.escape(key)}["']?[ \t]*=[ \t]*(?P<value>{_STRING})""", re.DOTALL)
+def _candidates(text: str, key: str, stated: str, syntax: Syntax) -> Iterator[Span]:
+    pattern = re.compile(
+        rf"""["']?{re.escape(key)}["']?{syntax.between}(?P<value>{syntax.string})""", re.DOTALL
+    )
     position = 0
     while (match := pattern.search(text, position)) is not None:
         position = match.start("value")
@@ -142,10 +177,10 @@ def _candidates(text: str, key: str, stated: str) -> Iterator[Span]:
             yield Span(*match.span("value"), line=text.count("\n", 0, match.start("value")) + 1)
 
 
-def _reads(text: str) -> dict[str, Any] | None:
+def _reads(text: str, syntax: Syntax = TOML) -> Any:
     try:
-        return loads(text, parse_float=str)
-    except TOMLDecodeError:
+        return syntax.loads(text)
+    except (TOMLDecodeError, ValueError, RecursionError):
         return None
 
 
