@@ -90,10 +90,14 @@ def make_sdist(tmp_path: Path) -> MakeSdist:
         metadata: str = METADATA,
         files: Mapping[str, bytes] | None = None,
         links: Mapping[str, str] | None = None,
+        hard: Mapping[str, str] | None = None,
         kinds: Mapping[str, bytes] | None = None,
         top: str | None = None,
     ) -> Distribution:
-        """`files` are inside of the top-level folder unless they begin with `/` (then: as the rest says)."""
+        """`files` are inside of the top-level folder unless they begin with `/` (then: as the rest says).
+
+        `links` are symbolic; `hard` ones lead to a member by its whole name.
+        """
         stem = stem_of(metadata)
         top = stem if top is None else top
         path = tmp_path / f"{stem}.tar.gz"
@@ -105,6 +109,10 @@ def make_sdist(tmp_path: Path) -> MakeSdist:
             for name, target in (links or {}).items():
                 member = tarfile.TarInfo(f"{top}/{name}")
                 member.type, member.linkname = tarfile.SYMTYPE, target
+                opened.addfile(member)
+            for name, target in (hard or {}).items():
+                member = tarfile.TarInfo(f"{top}/{name}")
+                member.type, member.linkname = tarfile.LNKTYPE, target
                 opened.addfile(member)
             for name, kind in (kinds or {}).items():
                 member = tarfile.TarInfo(f"{top}/{name}")

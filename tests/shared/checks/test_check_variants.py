@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.variants import check_variants
+from publish_all.checks.variants import check_selection, check_variants
 from publish_all.variants.tag import PlatformWheel
 from publish_all.variants.variant import BuildVariant
 
@@ -129,3 +129,81 @@ def test_other_dependencies_of_poetry_are_no_other_rules(found):
         variant("a", pyproject=base), FILES, variant("b", pyproject=tool), {**FILES, "demo/z.py": b""}
     )
     assert [slug for slug, _ in messages] == ["variant-differs-elsewhere"]
+
+
+@pytest.fixture
+def leaked(make_wheel, make_sdist, metadata):
+    """The files of an sdist that the variant leaves out, from the message; empty if nothing is said."""
+
+    def leaked(stated, wheel, sdist):
+        one = variant("lite", **stated)
+        text = metadata.replace("Name: demo", "Name: demo-lite")
+        wheels = [make_wheel(metadata=text, files=wheel)] if wheel else []
+        files = dict.fromkeys(sdist, b"x")
+        found = list(check_selection(one, make_sdist(metadata=text, files=files), wheels))
+        assert {each.code for each in found} <= {"PA264"}
+        return found[0].message.partition("holds ")[2].partition(", which")[0] if found else ""
+
+    return leaked
+
+
+@pytest.mark.parametrize("root", ["", "src/", "packages/core/"])
+@pytest.mark.parametrize(
+    "pattern", ["demo/internal/**", "demo/internal", "/demo/internal/", "internal", "**/p*.py"]
+)
+def test_what_is_left_out_of_the_wheel_is_not_in_the_sdist(leaked, root, pattern):
+    wheel = {"demo/__init__.py": b"", "demo/a.py": b""}
+    held = [
+        f"{root}demo/__init__.py",
+        f"{root}demo/a.py",
+        "tests/demo/internal/price.py",
+        "docs/internal/p.md",
+    ]
+    stated = {"exclude": (pattern,)}
+    assert leaked(stated, wheel, held) == ""
+    assert leaked(stated, wheel, [*held, f"{root}demo/internal/price.py"]) == f"{root}demo/internal/price.py"
+
+
+def test_a_pattern_may_be_a_path_of_the_tree(leaked):
+    held = ["src/demo/__init__.py", "src/demo/b.py"]
+    assert leaked({"exclude": ("src/demo/b.py",)}, {"demo/__init__.py": b""}, held) == "src/demo/b.py"
+
+
+def test_a_package_that_is_left_out_as_a_whole(leaked):
+    held = ["src/demo/__init__.py", "src/pricing/model.py", "setup.py"]
+    assert leaked({"exclude": ("pricing/**",)}, {"demo/__init__.py": b""}, held) == "src/pricing/model.py"
+
+
+def test_without_a_wheel_the_usual_source_roots_are_looked_at(leaked):
+    stated = {"exclude": ("demo/internal/**",)}
+    assert leaked(stated, None, ["src/demo/internal/a.py", "demo/b.py"]) == "src/demo/internal/a.py"
+    assert leaked(stated, None, ["demo/internal/a.py"]) == "demo/internal/a.py"
+
+
+def test_include_leaves_the_other_modules_out(leaked):
+    stated = {"include": ("demo/__init__.py", "demo/core/**")}
+    wheel = {"demo/__init__.py": b"", "demo/core/a.py": b""}
+    held = ["src/demo/__init__.py", "src/demo/core/a.py", "setup.py", "tests/test_a.py", "src/demo/notes.txt"]
+    assert leaked(stated, wheel, held) == ""
+    assert leaked(stated, wheel, [*held, "src/demo/b.py"]) == "src/demo/b.py"
+
+
+def test_patterns_for_files_of_the_package_do_not_mean_those_beside_it(leaked):
+    held = ["src/demo/__init__.py", "README.md", "tests/test_a.py", "docs/index.md"]
+    assert leaked({"exclude": ("*.md", "test_*.py", "**/docs/**")}, {"demo/__init__.py": b""}, held) == ""
+
+
+def test_what_is_forced_into_the_wheel_may_be_in_the_sdist(leaked):
+    stated = {
+        "exclude": ("demo/conf/**",),
+        "force_include": {"conf": "demo/conf", "src/demo/x.toml": "demo/y"},
+    }
+    wheel = {"demo/__init__.py": b"", "demo/conf/a.toml": b""}
+    held = ["src/demo/__init__.py", "conf/a.toml", "src/demo/conf/a.toml", "src/demo/x.toml"]
+    assert leaked(stated, wheel, held) == ""
+
+
+def test_tells_how_many_files_there_are(leaked):
+    held = ["demo/__init__.py", *(f"demo/internal/{name}.py" for name in "abcde")]
+    found = leaked({"exclude": ("demo/internal/**",)}, {"demo/__init__.py": b""}, held)
+    assert found == "demo/internal/a.py, demo/internal/b.py, demo/internal/c.py and 2 more"

@@ -10,6 +10,7 @@ from publish_all.checks.audience import Audience
 from publish_all.checks.check import check_all
 from publish_all.checks.together import check_together
 from publish_all.distributions.distribution import Distribution
+from publish_all.findings import Severity
 
 METADATA = """\
 Metadata-Version: 2.1
@@ -123,6 +124,89 @@ def test_finds_direct_references(make_wheel: MakeWheel) -> None:
     assert codes(wheel) == ["direct-dependency"]
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "file:///home/me/work/core",
+        "file://localhost/home/me/core",
+        "file:../core",
+        "FILE:///C:/work/core-2.0-py3-none-any.whl",
+        "../core",
+        "/srv/core",
+        "libs/core",
+        "C:\\work\\core",
+        "c:/work/core",
+        "git+file:///home/me/core.git",
+        "git+../core",
+        "{root:uri}/../core",
+        "file:///${PROJECT_ROOT}/core",
+    ],
+)
+@pytest.mark.parametrize("audience", [PUBLIC, PRIVATE])
+def test_finds_dependencies_that_are_paths_for_every_destination(
+    make_wheel: MakeWheel, reference: str, audience: Audience
+) -> None:
+    text = METADATA.replace("Summary", f"Requires-Dist: core @ {reference}\nSummary")
+    (finding,) = check_all([make_wheel(metadata=text)], audience)[0].findings
+    assert finding.slug == "path-dependency"
+    assert repr(f"core @ {reference}") in finding.message
+
+
+def test_a_path_in_an_extra_and_in_an_sdist_is_one_too(make_sdist: MakeWheel) -> None:
+    extra = "Provides-Extra: all\nRequires-Dist: core @ file:///srv/core ; extra == 'all'\nSummary"
+    assert codes(make_sdist(metadata=METADATA.replace("Summary", extra)), PRIVATE) == ["path-dependency"]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://files.example/core-2.0-py3-none-any.whl",
+        "git+https://git.example/core.git@v2#subdirectory=file",
+        "git+ssh://git@git.example/core.git",
+        "git+git@git.example:team/core.git",
+        "svn+svn://svn.example/core",
+    ],
+)
+def test_references_to_a_server_are_for_private_indexes(make_wheel: MakeWheel, reference: str) -> None:
+    wheel = make_wheel(metadata=METADATA.replace("Summary", f"Requires-Dist: core @ {reference}\nSummary"))
+    assert codes(wheel) == ["direct-dependency"]
+    assert codes(wheel, PRIVATE) == []
+
+
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (POINTER, ["lfs-pointer"]),
+        (POINTER.replace(b"\n", b"\r\n"), ["lfs-pointer"]),
+        (POINTER.replace(b"git-lfs.github.com", b"hawser.github.com"), ["lfs-pointer"]),
+        (POINTER.replace(b"oid", b"ext-0-foo sha256:" + b"a" * 64 + b"\noid"), ["lfs-pointer"]),
+        (b"# a pointer begins with:\n" + POINTER, []),
+        (POINTER.split(b"\n")[0] + b"\nis how pointers begin\n", []),
+        (POINTER + b"x" * 1024, []),
+    ],
+)
+def test_finds_pointers_of_git_lfs(
+    make_wheel: MakeWheel, make_sdist: MakeWheel, content: bytes, expected: list[str]
+) -> None:
+    assert codes(make_wheel(files={"demo/__init__.py": b"", "demo/model.npz": content})) == expected
+    assert codes(make_sdist(files={"demo/model.npz": content})) == expected
+
+
+def test_tells_of_many_pointers_at_once(make_wheel: MakeWheel) -> None:
+    files = {
+        "demo/__init__.py": b"",
+        **{f"demo/{number}.bin": POINTER + b"\n" * number for number in range(5)},
+    }
+    (finding,) = check_all([make_wheel(files=files)], PRIVATE)[0].findings
+    assert finding.message.endswith("demo/0.bin, demo/1.bin, demo/2.bin and 2 more")
+
+
 def test_finds_a_readme_that_does_not_render(make_wheel: MakeWheel) -> None:
     rst = METADATA.replace("text/markdown", "text/x-rst").replace("# Demo", "Title\n==\n\n.. nosuch::\n\n`a")
     assert codes(make_wheel(metadata=rst)) == ["readme-does-not-render"]
@@ -131,6 +215,35 @@ def test_finds_a_readme_that_does_not_render(make_wheel: MakeWheel) -> None:
 def test_finds_invalid_metadata(make_wheel: MakeWheel) -> None:
     broken = METADATA.replace("Summary: A demo", "Requires-Python: three\nSummary: A demo")
     assert codes(make_wheel(metadata=broken)) == ["invalid-metadata"]
+
+
+def test_a_metadata_version_that_is_newer_than_packaging_is_a_note(make_wheel: MakeWheel) -> None:
+    text = METADATA.replace("2.1", "2.99").replace("Summary", "Field-Of-Tomorrow: yes\nSummary")
+    (finding,) = check_all([make_wheel(metadata=text)], PUBLIC)[0].findings
+    assert (finding.code, finding.severity) == ("PA265", Severity.NOTE)
+    assert "2.99" in finding.message
+
+
+def test_a_newer_metadata_version_hides_nothing_else(make_wheel: MakeWheel) -> None:
+    text = METADATA.replace("2.1", "2.99").replace("Summary", "Requires-Python: three\nSummary")
+    assert sorted(codes(make_wheel(metadata=text))) == ["invalid-metadata", "newer-metadata"]
+
+
+@pytest.mark.parametrize("version", ["3.0", "2.0.1", "1.9", "two"])
+def test_other_metadata_versions_are_invalid(make_wheel: MakeWheel, version: str) -> None:
+    """A greater major version must be refused, says the specification."""
+    assert codes(make_wheel(metadata=METADATA.replace("2.1", version))) == ["invalid-metadata"]
+
+
+def test_an_unknown_field_in_a_version_that_is_known_is_invalid(make_wheel: MakeWheel) -> None:
+    text = METADATA.replace("Summary", "Field-Of-Tomorrow: yes\nSummary")
+    assert codes(make_wheel(metadata=text)) == ["invalid-metadata"]
+
+
+def test_knows_the_metadata_version_of_hatchling(make_wheel: MakeWheel) -> None:
+    """hatchling 1.32 writes 2.5, which `packaging` knows from 26.0 on."""
+    text = METADATA.replace("2.1", "2.5").replace("Summary", "Import-Name: demo\nSummary")
+    assert codes(make_wheel(metadata=text)) == []
 
 
 def test_finds_a_long_summary(make_wheel: MakeWheel) -> None:

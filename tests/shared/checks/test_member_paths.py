@@ -65,6 +65,32 @@ def test_links_of_an_sdist_are_judged_by_where_they_lead(make_sdist, target, exp
     assert found == [expected]
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("demo-1.0/demo.py", "hard-link-in-sdist"),
+        ("demo-1.0/sub/../demo.py", "hard-link-in-sdist"),
+        ("demo.py", "unsafe-link"),
+        ("demo-1.0/later.py", "unsafe-link"),
+        ("../demo.py", "unsafe-link"),
+        ("/etc/passwd", "unsafe-link"),
+    ],
+)
+def test_a_hard_link_leads_to_an_earlier_member(make_sdist, target, expected):
+    links = {"sub/hard.py": target, "later.py": "demo-1.0/demo.py"}
+    first, second = check_all([make_sdist(files={"demo.py": b"x"}, hard=links)], Audience())[0].findings
+    assert (first.slug, second.slug) == (expected, "hard-link-in-sdist")
+    assert "sub/hard.py is a hard link to" in first.message
+
+
+def test_a_symbolic_link_that_leads_nowhere_by_way_of_the_top_is_refused(make_sdist):
+    """Only hard links are relative to the top of the archive."""
+    assert slugs(make_sdist(files={"a.py": b""}, links={"sub/x.py": "../../demo-1.0"})) == ["link-in-sdist"]
+    assert slugs(make_sdist(files={"a.py": b""}, links={"sub/deep/x.py": "../../../demo-1"})) == [
+        "unsafe-link"
+    ]
+
+
 def test_a_wheel_has_no_links_at_all(make_wheel):
     assert "unsafe-link" in slugs(make_wheel(links={"demo/link.py": "__init__.py"}))
 

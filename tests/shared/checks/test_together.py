@@ -13,6 +13,26 @@ def slugs(*distributions):
     return [each.slug for each in check_together(distributions)]
 
 
+def build_system(backend, more=""):
+    return f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\n{more}'.encode()
+
+
+FLIT = build_system("flit_core.buildapi")
+MODULES = {"demo/__init__.py": b"", "demo/a.py": b"a = 1\n", "demo/sub/b.py": b"b = 1\n"}
+
+
+@pytest.fixture
+def lacking(make_wheel, make_sdist):
+    """The modules that an sdist lacks, from the message; empty if nothing is said."""
+
+    def lacking(wheel, sdist, *, sources=()):
+        files = [make_wheel(files=wheel), make_sdist(files=sdist)]
+        found = [each for each in check_together(files, sources=lambda: sources) if each.code == "PA261"]
+        return found[0].message.partition(": ")[2] if found else ""
+
+    return lacking
+
+
 def test_files_of_a_release_that_state_the_same_are_fine(make_wheel, make_sdist, metadata):
     text = metadata.replace("Summary: A demo", NEEDS)
     spaced = text.replace("attrs>=23", "attrs >= 23")
@@ -46,3 +66,75 @@ def test_other_releases_may_state_anything(make_wheel, metadata):
         metadata=text.replace("Version: 1.0", "Version: 1.1").replace(">=23", ">=24"), files={"b.py": b""}
     )
     assert slugs(one, other) == []
+
+
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        FLIT,
+        build_system("uv_build"),
+        build_system("hatchling.build", "[tool.hatch.build.targets.sdist]\ninclude = ['hooks.md']\n"),
+        build_system("poetry.core.masonry.api", "[tool.poetry]\nname = 'demo'\n"),
+    ],
+)
+def test_an_sdist_without_a_module_that_no_build_can_make(lacking, pyproject):
+    held = {"pyproject.toml": pyproject, "src/demo/__init__.py": b"", "src/demo/sub/b.py": b"b = 1\n"}
+    assert lacking(MODULES, held) == "demo/a.py"
+    assert lacking(MODULES, {**held, "src/demo/a.py": b"a = 1\n"}) == ""
+
+
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        build_system("setuptools.build_meta"),
+        build_system("mesonpy"),
+        build_system("backend", "backend-path = ['.']\n"),
+        build_system("hatchling.build", "[tool.hatch.build.hooks.vcs]\nversion-file = 'demo/_v.py'\n"),
+        build_system("hatchling.build", "[tool.hatch.build.targets.wheel.hooks.custom]\n"),
+        build_system("poetry.core.masonry.api", "[tool.poetry.build]\nscript = 'build.py'\n"),
+        b"not TOML",
+        b"\xff",
+        b"tool = 3",
+    ],
+)
+def test_a_build_that_runs_code_may_make_modules_that_are_no_source(lacking, pyproject):
+    held = {"pyproject.toml": pyproject, "src/demo/__init__.py": b"", "src/demo/a.py": b"a = 2\n"}
+    assert lacking(MODULES, held) == ""
+    assert lacking(MODULES, held, sources=["README.md", "packages/demo/sub/b.py", "b.py"]) == "demo/sub/b.py"
+
+
+def test_modules_in_another_folder_of_the_sdist_are_there(lacking):
+    """`package_dir = {"demo": "lib"}` of setuptools, and `force-include`."""
+    moved = {f"lib/{name.removeprefix('demo/')}": data for name, data in MODULES.items()}
+    assert lacking(MODULES, {"pyproject.toml": FLIT, **moved}) == ""
+    renamed = {
+        "pyproject.toml": FLIT,
+        "src/demo/__init__.py": b"",
+        "conf/x.py": b"a = 1\n",
+        "y.py": b"b = 1\n",
+    }
+    assert lacking(MODULES, renamed) == ""
+
+
+def test_an_empty_module_is_not_any_other_empty_file(lacking):
+    wheel = {"demo/__init__.py": b"", "demo/empty.py": b""}
+    assert lacking(wheel, {"pyproject.toml": FLIT, "demo/__init__.py": b""}) == "demo/empty.py"
+
+
+def test_only_modules_count_and_those_beside_the_packages_too(lacking):
+    wheel = {
+        "demo/__init__.py": b"",
+        "demo/native.so": b"x",
+        "demo/data.txt": b"x",
+        "demo-1.0.data/scripts/run.py": b"x",
+        "demo-1.0.data/purelib/pure.py": b"p = 1\n",
+    }
+    held = {"pyproject.toml": FLIT, "demo/__init__.py": b""}
+    assert lacking(wheel, held) == "pure.py"
+
+
+def test_an_sdist_alone_and_one_of_another_release_lack_nothing(make_wheel, make_sdist, metadata):
+    sdist = make_sdist(files={"pyproject.toml": FLIT})
+    wheel = make_wheel(metadata=metadata.replace("Version: 1.0", "Version: 1.1"))
+    assert slugs(sdist) == []
+    assert slugs(sdist, wheel) == []

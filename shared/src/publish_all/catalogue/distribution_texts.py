@@ -250,6 +250,46 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_PYTHON,
             test="tests/shared/checks/test_contents.py",
         ),
+        "PA260": Text(
+            means="A dependency of the project or of one of its extras is a path or a `file:` URL.",
+            next_step="Depend on a release by name and version, and publish that one, too. Where a tool resolves "
+            "a path for development, state it there: `[tool.uv.sources]`, or a dependency group of Poetry.",
+            source="PEP 508; https://github.com/python-poetry/poetry/issues/5495",
+            test=_CHECKS,
+        ),
+        "PA261": Text(
+            means="A wheel has Python modules that are not in the sdist of the same release, and a build of the sdist "
+            "cannot make them.",
+            next_step="Include them in the sdist in the build backend's configuration. `publish-all check --rebuild` "
+            "builds the sdist and compares all files.",
+            source="PEP 517: the sdist is what a wheel is built from",
+            test="tests/shared/checks/test_together.py",
+        ),
+        "PA262": Text(
+            means="The working tree was checked out without Git LFS, and the pointers were packed in place of the files.",
+            next_step="Run `git lfs pull`, and build again. In GitHub Actions, set `lfs: true` for actions/checkout.",
+            source="https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md",
+            test=_CHECKS,
+        ),
+        "PA263": Text(
+            means="An sdist stores a file as a hard link to another one: two files of the tree were one on disk.",
+            next_step="Replace one of them by a copy, and build again.",
+            source="https://github.com/pypa/pip/issues/12781, https://github.com/astral-sh/uv/pull/11221",
+            test="tests/shared/checks/test_member_paths.py",
+        ),
+        "PA264": Text(
+            means="The sdist of a build variant holds files which `include` or `exclude` of the variant leaves out.",
+            next_step="Exclude them from the sdist in the build backend's configuration, or set `sdist = false` for "
+            "the variant.",
+            source="the configuration of build variants (docs/how-to/variants.md)",
+            test="tests/shared/checks/test_check_variants.py",
+        ),
+        "PA265": Text(
+            means="The build backend writes a metadata version that the installed `packaging` does not know yet.",
+            next_step="Upgrade packaging in the environment of publish-all. A publish goes on without.",
+            source=_METADATA,
+            test=_CHECKS,
+        ),
         "PA230": Text(
             means="A file of `version.sync`, or another place in which the version is written, says another one.",
             next_step="`publish-all version --sync` writes the version into all places.",

@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     metadata.check_metadata,
     metadata.check_readme,
     metadata.check_classifiers,
+    metadata.check_path_dependencies,
     metadata.check_for_public_indexes,
 )
 

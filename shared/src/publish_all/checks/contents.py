@@ -15,7 +15,7 @@ from publish_all.checks.diagnoses import (
     SAME_CONTENT,
     SEVERAL_TOP_LEVELS,
 )
-from publish_all.checks.members import Member
+from publish_all.checks.members import Member, installed_path
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Diagnosis, Finding
 
@@ -44,26 +44,14 @@ def check_contents(distribution: Distribution, members: Sequence[Member]) -> Ite
             hint="See which packages the build backend is told to include.",
         )
         return
-    library = [each for each in map(_installed, members) if each is not None]
+    library = [
+        replace(each, name=path) for each in members if (path := installed_path(each.name)) is not None
+    ]
     names = [each.name for each in library]
     yield from _bytecode(distribution, [each.name for each in members])
     yield from _top(distribution, names)
     yield from _unimportable(distribution, names)
     yield from _alike(distribution, library)
-
-
-def _installed(member: Member) -> Member | None:
-    """A member under the name by which it lies in site-packages; None for what does not go there.
-
-    https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
-    """
-    first, _, rest = member.name.partition("/")
-    if first.endswith(".dist-info") and rest:
-        return None
-    if not first.endswith(".data") or not rest:
-        return member
-    scheme, _, inside = rest.partition("/")
-    return replace(member, name=inside) if scheme in {"purelib", "platlib"} and inside else None
 
 
 def _bytecode(distribution: Distribution, names: Sequence[str]) -> Iterator[Finding]:

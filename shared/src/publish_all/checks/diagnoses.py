@@ -232,3 +232,39 @@ SEVERAL_TOP_LEVELS = Diagnosis(
     Severity.NOTE,
     "A project that installs several top-level names takes each of them from all other projects.",
 )
+PATH_DEPENDENCY = Diagnosis(
+    "PA260",
+    "path-dependency",
+    Severity.ERROR,
+    "The path exists on the machine that built the file. Everywhere else installers fail, and the path is public.",
+)
+SDIST_LACKS_MODULES = Diagnosis(
+    "PA261",
+    "sdist-lacks-modules",
+    Severity.ERROR,
+    "An installation from the sdist, as Linux distributions do it, fails or lacks these modules.",
+)
+LFS_POINTER = Diagnosis(
+    "PA262",
+    "lfs-pointer",
+    Severity.ERROR,
+    "A Git LFS pointer is a text of about 130 bytes that names the file. Users get it in place of the file.",
+)
+HARD_LINK_IN_SDIST = Diagnosis(
+    "PA263",
+    "hard-link-in-sdist",
+    Severity.WARNING,
+    "Some releases of pip (24.1) and uv (0.5.27) cannot unpack hard links, so the sdist does not install there.",
+)
+EXCLUDED_IN_SDIST = Diagnosis(
+    "PA264",
+    "excluded-in-sdist",
+    Severity.ERROR,
+    "Everybody who can download the sdist reads the code that the build variant excludes.",
+)
+NEWER_METADATA = Diagnosis(
+    "PA265",
+    "newer-metadata",
+    Severity.NOTE,
+    "Fields that a newer metadata version defines are not checked.",
+)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from publish_all._values import dataclass
@@ -21,12 +22,15 @@ NOTEBOOK_LIMIT = 16 << 20
 class Member:
     """One member that is not a folder. `link` is where a link leads, `special` says a device or pipe.
 
+    The `link` of a `hard` link is the name of an earlier member; that of a symbolic one is relative to its folder.
+
     `fingerprint` is the same for members with the same bytes, None where it is not to be had cheaply.
     """
 
     name: str
     size: int
     link: str | None = None
+    hard: bool = False
     special: bool = False
     fingerprint: tuple[int, int] | None = None
 
@@ -40,6 +44,53 @@ def read_members(distribution: Distribution) -> Iterator[tuple[Member, bytes | N
         yield from _of_wheel(distribution.path)
     else:
         yield from _of_sdist(distribution.path)
+
+
+def installed_paths(wheel: Distribution) -> Mapping[str, tuple[int, int]]:
+    """Path in site-packages → fingerprint, for each file that the wheel puts there; empty if it can't be read."""
+    try:
+        with zipfile.ZipFile(wheel.path) as opened:
+            return {
+                path: (each.file_size, each.CRC)
+                for each in opened.infolist()
+                if not each.is_dir() and (path := installed_path(each.filename)) is not None
+            }
+    except (OSError, zipfile.BadZipFile):
+        return {}
+
+
+def installed_path(name: str) -> str | None:
+    """The path in site-packages of a wheel's member; None for one that goes elsewhere.
+
+    https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
+    """
+    first, _, rest = name.partition("/")
+    if first.endswith(".dist-info") and rest:
+        return None
+    if not first.endswith(".data") or not rest:
+        return name
+    scheme, _, inside = rest.partition("/")
+    return inside if scheme in {"purelib", "platlib"} and inside else None
+
+
+def sdist_files(
+    sdist: Distribution, *, read: Callable[[str], bool] = lambda _: False
+) -> Mapping[str, bytes | None]:
+    """Path below the sdist's folder → content of the files that `read` wants, None for others.
+
+    Links are in it without content. Empty if the sdist can't be read.
+    """
+    try:
+        with tarfile.open(sdist.path) as opened:
+            return {
+                path: file.read()
+                if each.isreg() and read(path) and (file := opened.extractfile(each))
+                else None
+                for each in opened
+                if not each.isdir() and (path := each.name.removeprefix("./").partition("/")[2])
+            }
+    except (OSError, tarfile.TarError, EOFError, zlib.error):
+        return {}
 
 
 def _of_wheel(path: Path) -> Iterator[tuple[Member, bytes | None]]:
@@ -69,6 +120,7 @@ def _of_sdist(path: Path) -> Iterator[tuple[Member, bytes | None]]:
                 name=each.name,
                 size=each.size,
                 link=each.linkname if linked else None,
+                hard=each.islnk(),
                 special=not linked and not each.isreg(),
             )
             yield member, file.read() if file is not None else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from email.message import Message
 from functools import lru_cache
 
+import packaging
 from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -17,7 +19,9 @@ from publish_all.checks.diagnoses import (
     FILENAME_NOT_NORMALISED,
     INVALID_METADATA,
     LOCAL_VERSION,
+    NEWER_METADATA,
     NO_README,
+    PATH_DEPENDENCY,
     PRIVATE_PROJECT,
     README_DOES_NOT_RENDER,
     SUMMARY_TOO_LONG,
@@ -35,16 +39,41 @@ _PRIVATE_CLASSIFIER = "Private :: "
 
 
 def check_metadata(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
-    """The headers follow the core metadata specification, by `packaging`'s own validation."""
+    """The headers follow the core metadata specification, by `packaging`'s own validation.
+
+    A version that `packaging` does not know yet is a note: the specification asks tools to accept newer minor
+    versions (https://packaging.python.org/specifications/core-metadata/#metadata-version).
+    """
     del audience
+    newer = False
     try:
         Metadata.from_email(distribution.core_metadata, validate=True)
     except ExceptionGroup as group:
+        newer = any(_is_newer_version(distribution, error) for error in group.exceptions)
         for error in group.exceptions:
-            if not _is_early_licence_file(distribution, error):
+            of_newer = newer and (_is_newer_version(distribution, error) or _is_unknown_field(error))
+            if not of_newer and not _is_early_licence_file(distribution, error):
                 yield _invalid(distribution, error)
     except InvalidMetadata as error:
         yield _invalid(distribution, error)
+    if newer:
+        yield NEWER_METADATA.found(
+            f"metadata version {distribution.header('Metadata-Version')} is newer than the installed packaging "
+            f"{packaging.__version__} knows",
+            where=distribution.filename,
+            hint="Upgrade packaging in the environment of publish-all to check all fields.",
+        )
+
+
+def _is_newer_version(distribution: Distribution, error: Exception) -> bool:
+    """Whether this is the error about a version 2.N. `packaging` knows all from 2.1 up to its newest."""
+    stated = distribution.header("Metadata-Version") or ""
+    about_version = isinstance(error, InvalidMetadata) and error.field == "metadata-version"
+    return about_version and re.fullmatch(r"2\.[1-9]\d*", stated.strip()) is not None
+
+
+def _is_unknown_field(error: Exception) -> bool:
+    return "unrecognized field" in str(error)
 
 
 def _is_early_licence_file(distribution: Distribution, error: Exception) -> bool:
@@ -175,13 +204,45 @@ def _names_and_labels(distribution: Distribution, audience: Audience) -> Iterato
             )
 
 
-def _direct_dependencies(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+def check_path_dependencies(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    """No requirement is a path on the machine that built the file, wherever it goes.
+
+    Poetry writes a path dependency as `core @ file:///home/me/core` (https://github.com/python-poetry/poetry/issues/5495),
+    older ones as `core @ ../core`; Hatch resolves `{root:uri}` to such a URL.
+    """
+    del audience
+    for text, url in _references(distribution):
+        if _is_path(url):
+            yield PATH_DEPENDENCY.found(
+                f"the dependency {text!r} is a path on the machine that built the file",
+                where=distribution.filename,
+                hint="Depend on a release by name and version, such as `name>=1.0`. A build variant replaces "
+                "a dependency of the project with `extend-dependencies`.",
+            )
+
+
+_PATH = re.compile(r"(?:file:|[./\\~$%{]|[a-z]:[/\\]|[^:]*$)", re.IGNORECASE)
+"""A `file:` URL, a relative or absolute path, one that begins with a variable or a drive, or a text without a scheme."""
+
+
+def _is_path(url: str) -> bool:
+    return _PATH.match(re.sub(r"^(?:git|hg|svn|bzr)\+", "", url.strip())) is not None
+
+
+def _references(distribution: Distribution) -> Iterator[tuple[str, str]]:
+    """Each requirement that is a direct reference, with its URL. The metadata check finds those that are invalid."""
     for text in distribution.metadata.get("Requires-Dist", ()):
         try:
             url = Requirement(text).url
         except InvalidRequirement:
-            continue  # the metadata check says so
+            continue
         if url is not None:
+            yield text, url
+
+
+def _direct_dependencies(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+    for text, url in _references(distribution):
+        if not _is_path(url):
             yield DIRECT_DEPENDENCY.found(
                 f"{audience.names} will refuse the direct reference {text!r}",
                 where=distribution.filename,

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from publish_all.checks.diagnoses import (
     FORBIDDEN_FILE,
+    HARD_LINK_IN_SDIST,
     LINK_IN_SDIST,
     PATHS_COLLIDE,
     SDIST_LAYOUT,
@@ -74,11 +75,20 @@ def _unsafe(distribution: Distribution, members: Sequence[Member]) -> Iterator[F
 
 
 def _links(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:
-    """Links and what is no file at all; a link inside of an sdist is only unwise."""
+    """Links, devices and pipes. A link to another file of the sdist is only a warning."""
+    earlier: set[str] = set()
     for each in members:
         if each.special:
             yield UNSAFE_LINK.found(
                 f"{each.name} is a device or pipe", where=distribution.filename, hint="Leave it out."
+            )
+        elif each.hard and each.link is not None:
+            there = posixpath.normpath(each.link) in earlier
+            yield (HARD_LINK_IN_SDIST if there else UNSAFE_LINK).found(
+                f"{each.name} is a hard link to {each.link!r}"
+                + ("" if there else ", which is not an earlier file of the sdist"),
+                where=distribution.filename,
+                hint="Replace one of the two files by a copy of it, and build again.",
             )
         elif each.link is not None:
             inside = distribution.kind is DistributionKind.SDIST and _stays(each.name, each.link)
@@ -87,18 +97,14 @@ def _links(distribution: Distribution, members: Sequence[Member]) -> Iterator[Fi
                 where=distribution.filename,
                 hint="Put the file itself there, or leave the link out of the distribution.",
             )
+        earlier.add(posixpath.normpath(each.name))
 
 
 def _stays(name: str, link: str) -> bool:
-    """Whether a link in an sdist leads to something in its top-level folder.
-
-    Symbolic links are relative to their own folder; hard links to the top of the archive.
-    """
+    """Whether a symbolic link in an sdist, which is relative to its folder, leads to something in the top-level one."""
     top = name.split("/", 1)[0]
-    if link.startswith("/"):
-        return False
-    targets = (posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), posixpath.normpath(link))
-    return any(target == top or target.startswith(top + "/") for target in targets)
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
+    return not link.startswith("/") and (target == top or target.startswith(top + "/"))
 
 
 def _colliding(distribution: Distribution, members: Sequence[Member]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Check that build variants differ where their configuration says so, and nowhere else.
+"""Check that build variants differ where their configuration says so, and nowhere else, in wheels and in sdists.
 
 Their wheels come from one tree. So a file that is in one and not in the other must be named by an
 `include`, `exclude` or `force-include`, and one that is in both is the same unless `force-include` puts
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from publish_all._values import dataclass
 from publish_all.builders.select import matches
-from publish_all.checks.diagnoses import VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
+from publish_all.checks.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
+from publish_all.checks.members import installed_paths, sdist_files
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant
@@ -47,6 +49,77 @@ def check_variants(
             )
         elif _comparable(one.variant, other.variant):
             yield from _elsewhere(one, other)
+
+
+def check_selection(
+    variant: BuildVariant, sdist: Distribution, wheels: Sequence[Distribution]
+) -> Iterator[Finding]:
+    """No file that the variant leaves out of its wheels is in its sdist.
+
+    `wheels` are those of the same variant: where their files are in the sdist shows which folders of it are
+    source roots, so that `package/internal/**` names `src/package/internal/`, and not `tests/package/internal/`.
+    """
+    if not (variant.include or variant.exclude):
+        return
+    held = sdist_files(sdist)
+    installed = {path for wheel in wheels for path in installed_paths(wheel)}
+    packages = {path.split("/", 1)[0] for path in installed}
+    found = set()
+    for root in _source_roots(held, installed):
+        for path in held:
+            inside = path.removeprefix(root)
+            if path.startswith(root) and inside not in installed and not _is_forced(variant, path, inside):
+                within = inside.split("/", 1)[0] in packages
+                if _is_left_out(variant, path, inside, within_package=within):
+                    found.add(path)
+    if found:
+        first = sorted(found)[:_SHOWN]
+        shown = ", ".join(first) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        yield EXCLUDED_IN_SDIST.found(
+            f"the sdist of {variant.label} holds {shown}, which `include` or `exclude` of the variant leaves out",
+            where=sdist.filename,
+            hint="Exclude it from the sdist in the build backend's own configuration, or build wheels alone "
+            "with `sdist = false`.",
+        )
+
+
+def _source_roots(held: Collection[str], installed: Collection[str]) -> tuple[str, ...]:
+    """The folders of an sdist that installed paths are relative to, with a slash at the end; the root is empty.
+
+    For each top-level name it is the folder which has most of the files. Without a wheel: the usual two.
+    """
+    if not installed:
+        return ("", "src/")
+    counts: dict[str, Counter[str]] = {}
+    for path in held:
+        parts = path.split("/")
+        for start in range(len(parts)):
+            if "/".join(parts[start:]) in installed:
+                counts.setdefault(parts[start], Counter())["".join(f"{each}/" for each in parts[:start])] += 1
+    return tuple({max(each, key=lambda root: (each[root], -len(root))) for each in counts.values()})
+
+
+def _is_left_out(variant: BuildVariant, path: str, inside: str, *, within_package: bool) -> bool:
+    """Whether the variant leaves a file out.
+
+    Beside the packages of the wheel there are tests and documents, which `*.md` or an `include` does not mean:
+    there, only a pattern counts that names the folder.
+    """
+    if within_package:
+        not_included = bool(variant.include) and not matches(variant.include, inside, path)
+        return matches(variant.exclude, inside, path) or (not_included and inside.endswith(".py"))
+    tops = (path.split("/", 1)[0], inside.split("/", 1)[0])
+    naming = [
+        each
+        for each in variant.exclude
+        if "/" in each.strip("/") and each.strip("/").split("/", 1)[0] in tops
+    ]
+    return matches(naming, inside, path)
+
+
+def _is_forced(variant: BuildVariant, path: str, inside: str) -> bool:
+    sources = (each.strip("/") for each in variant.force_include)
+    return _forced(variant, inside) or any(path == each or path.startswith(f"{each}/") for each in sources)
 
 
 def _wheels(distributions: Sequence[Distribution], variants: Sequence[BuildVariant]) -> Iterator[_Wheel]:

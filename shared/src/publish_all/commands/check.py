@@ -7,11 +7,15 @@ from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from publish_all._values import dataclass
+from publish_all.builders.source_tree import SourceTree
 from publish_all.checks.audience import Audience
 from publish_all.checks.check import Checked, check_all
 from publish_all.checks.together import check_together
-from publish_all.checks.variants import check_variants
+from publish_all.checks.variants import check_selection, check_variants
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, project_of_files, project_variants
 from publish_all.commands.gather import Gathered, built_files, manifest_files, named_files, usable_manifest
@@ -19,14 +23,15 @@ from publish_all.commands.rebuild import rebuild
 from publish_all.config.builtin import canonical
 from publish_all.config.known import known_repositories
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import Distribution
-from publish_all.errors import CheckError, UsageError
+from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count
 from publish_all.repositories.repository import Capabilities
 from publish_all.repositories.select import capabilities_of
 from publish_all.results import CheckedSubject, CheckSummary
+from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
 
 
@@ -90,7 +95,8 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     with TemporaryDirectory(prefix="publish-all-check-") as folder:
         gathered = _gather(config, options, Path(folder), listener)
         listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
-        result = run_checks(gathered.distributions, _audiences(config, to, gathered.variants))
+        audiences = _audiences(config, to, gathered.variants)
+        result = run_checks(gathered.distributions, audiences, config=config)
         together = (*result.together, *_compared(gathered, options, listener))
         result = replace(result, together=together)
     for finding in result.findings:
@@ -158,8 +164,54 @@ def audience(config: ProjectConfig | None, to: Mapping[str, Capabilities]) -> Au
 
 
 def run_checks(
-    distributions: Sequence[Distribution], audience_of: Callable[[Distribution], Audience]
+    distributions: Sequence[Distribution],
+    audience_of: Callable[[Distribution], Audience],
+    *,
+    config: ProjectConfig | None = None,
 ) -> CheckResult:
-    """All checks of all files, each for those whom it is for."""
+    """All checks of all files, each for its audience. `config` is that of the project in whose folder it runs."""
     checked = (each for one in distributions for each in check_all([one], audience_of(one)))
-    return CheckResult(checked=tuple(checked), together=tuple(check_together(distributions)))
+    together = (
+        *check_together(distributions, sources=lambda: _source_files(config)),
+        *_selections(config, distributions),
+    )
+    return CheckResult(checked=tuple(checked), together=together)
+
+
+def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
+    """What git tracks or does not ignore in the project; nothing where git does not answer."""
+    try:
+        return SourceTree(config.root).files if config is not None else ()
+    except BuildError:
+        return ()
+
+
+def _selections(config: ProjectConfig | None, distributions: Sequence[Distribution]) -> Iterator[Finding]:
+    """Compare each sdist with `include` and `exclude` of its build variant. Files that were named have one, too."""
+    if config is None or not any(
+        each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
+    ):
+        return
+    for sdist in distributions:
+        if sdist.kind is not DistributionKind.SDIST:
+            continue
+        variant = _variant_of(sdist, config)
+        if variant is not None:
+            release = (sdist.project, sdist.version)
+            wheels = [
+                each
+                for each in distributions
+                if each.kind is DistributionKind.WHEEL and (each.project, each.version) == release
+            ]
+            yield from check_selection(variant, sdist, wheels)
+
+
+def _variant_of(sdist: Distribution, config: ProjectConfig) -> BuildVariant | None:
+    """The build variant that an sdist is of, by its name and version; None for any other project's."""
+    try:
+        variants = resolve_variants(config, version=sdist.version.public)
+    except PublishAllError:
+        return None
+    named = [each for each in variants if canonicalize_name(each.project) == sdist.project]
+    same = [each for each in named if Version(each.version) == sdist.version]
+    return next(iter(same or named), None)

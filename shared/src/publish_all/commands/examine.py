@@ -56,7 +56,7 @@ def check_planned(config: ProjectConfig | None, planned: Plan) -> CheckResult:
         for step in each.steps:
             there = to.setdefault(step.distribution.filename, {})
             there[each.repository.name] = each.repository.capabilities
-    return run_checks(planned_files(planned), lambda file: audience(config, to[file.filename]))
+    return run_checks(planned_files(planned), lambda file: audience(config, to[file.filename]), config=config)
 
 
 def version_findings(
