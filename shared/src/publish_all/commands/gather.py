@@ -25,6 +25,7 @@ from packaging.utils import (
 from publish_all._values import dataclass
 from publish_all.attestations.beside import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.builders.builder import BuildRequest
+from publish_all.builders.manifest import FILENAME as MANIFEST_NAME
 from publish_all.builders.manifest import (
     Manifest,
     check_manifest,
@@ -42,7 +43,11 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, ignore
+from publish_all.upload.journal import JOURNAL_NAME
+from publish_all.upload.lock import LOCK_NAME
 from publish_all.variants.variant import BuildVariant
+
+_OUR_FILES = frozenset({MANIFEST_NAME, JOURNAL_NAME, LOCK_NAME})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +62,17 @@ def named_files(paths: Sequence[Path], *, digest: Digest = digests_of) -> Gather
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
     that are no distributions.
 
-    Attestations, which `dist/*` names too, go along with the files that they are for.
+    `dist/*` also names attestations, which go along with the files that they are for, and our own manifest,
+    journal and lock, which are skipped.
     """
     for path in paths:
         if not path.is_file():
             msg = f"there is no file {path}"
             raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
-    files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX]
+    files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX and path.name not in _OUR_FILES]
+    if not files:
+        msg = f"{', '.join(path.name for path in paths)}: no wheel or sdist"
+        raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
     found: list[Distribution] = []
     broken: list[DistributionError] = []
     for path in files:

@@ -1,0 +1,41 @@
+"""Which files a command is about, when they are named."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+
+from publish_all.builders.manifest import FILENAME
+from publish_all.commands.gather import named_files
+from publish_all.errors import UsageError
+from publish_all.upload.journal import JOURNAL_NAME
+from publish_all.upload.lock import LOCK_NAME
+
+WHEEL = "demo-1.0-py3-none-any.whl"
+OURS = (FILENAME, JOURNAL_NAME, LOCK_NAME)
+
+
+@pytest.fixture
+def dist(tmp_path):
+    with zipfile.ZipFile(tmp_path / WHEEL, "w") as opened:
+        opened.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
+    for name in OURS:
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    return tmp_path
+
+
+def test_what_a_pattern_names_of_ours_is_skipped(dist):
+    found = named_files(sorted(dist.iterdir())).distributions
+    assert [each.filename for each in found] == [WHEEL]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_file_of_ours_alone_is_nothing_to_publish(dist, name):
+    with pytest.raises(UsageError, match=f"{name}: no wheel or sdist"):
+        named_files([dist / name])
+
+
+def test_a_file_that_does_not_exist_is_told_even_if_it_has_a_name_of_ours(dist):
+    with pytest.raises(UsageError, match="there is no file"):
+        named_files([dist / WHEEL, dist / "other" / FILENAME])
