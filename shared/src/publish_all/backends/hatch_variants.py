@@ -25,6 +25,7 @@ from publish_all.builders.builder import BuildResult, BuiltFile
 from publish_all.builders.described import described
 from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
 from publish_all.builders.hatchling_members import STEP
+from publish_all.builders.lowest_versions import refuse_old_backend
 from publish_all.builders.manifest import FILENAME as MANIFEST
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.member_store import MemberStore
@@ -98,6 +99,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app, store=store)
         built: list[BuiltFile] = []
         for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
+            refuse_old_backend(variant)
             begun = time.monotonic()
             path = builder.run(variant, kind, output, options)
             if path is not None:

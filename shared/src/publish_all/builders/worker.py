@@ -23,6 +23,7 @@ from publish_all.builders import wire
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.deflate import is_zlib_ng
 from publish_all.builders.described import described
+from publish_all.builders.lowest_versions import refuse_old_backend
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_of
@@ -187,6 +188,7 @@ class _Builders:
 
     def of(self, variant: BuildVariant) -> Builder:
         backend = backend_of(variant.pyproject)
+        refuse_old_backend(variant)
         if backend not in self._made:
             self._made[backend] = self._make(backend)
         return self._made[backend]
