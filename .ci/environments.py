@@ -4,6 +4,7 @@
 
 `dev` is `.venv`; the others stand under `.cache/environments`. Each is made from
 `requirements-NAME.txt` here, held to `locks/NAME.txt` where there is one, with uv (pip where uv fails).
+The locks of `…-lowest` hold the lowest versions of what is required there and by our distributions.
 `wheelhouse` is `.cache/wheelhouse`: wheels of our three distributions for isolated builds to find.
 A stamp in each holds a hash of all that it was made from. `--lock` writes the locks anew.
 """
@@ -32,8 +33,9 @@ ENVIRONMENTS = (
     "poetry-newest",
     "hatch-newest",
     "builds",
+    "builds-lowest",
 )
-LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest")
+LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest", "builds-lowest")
 STAMP = ".made-from"
 
 
@@ -143,6 +145,7 @@ def write_locks() -> None:
         ]
         command += ["--python-version", "3.10", "--no-emit-package", "publish-all"]
         command += ["--no-emit-package", "poetry-publish-all", "--no-emit-package", "hatch-publish-all"]
+        command += ["--resolution", "lowest-direct"] if name.endswith("-lowest") else []
         run([*command, str(CI / f"requirements-{name}.txt"), "-o", str(lock)])
         say(f"wrote {lock.relative_to(ROOT)}")
 
