@@ -201,3 +201,12 @@ def test_git_explains_itself(tmp_path: Path, git_states: Any) -> None:
     )
     assert (found.tag, found.distance, found.tagged, found.dirty) == ("v1.2.3", 1, False, False)
     assert found.node == git_states.commits["c5"]
+
+
+def test_the_default_of_setuptools_is_not_taken_for_a_version(tmp_path):
+    (tmp_path / "setup.py").write_text("import setuptools\nsetuptools.setup(pbr=True)\n")
+    config = ProjectConfig(root=tmp_path, pyproject={})
+    with pytest.raises(VersionError, match=r"found no version, and would build 0\.0\.0"):
+        resolve_version(config, environment={}, ask_backend=lambda: "0.0.0")
+    (tmp_path / "setup.py").write_text("import setuptools\nsetuptools.setup(version='0.0.0')\n")
+    assert resolve_version(config, environment={}, ask_backend=lambda: "0.0.0").text == "0.0.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from publish_all._git import ask_git, git_for_user
 from publish_all._process import piped
 from publish_all.builders import wire
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
@@ -35,6 +37,7 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
     The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
     """
     listener = _counting(listener, files=sum(1 for _ in distributions_of(request.variants, request.kinds)))
+    _fetch_missing(request.root, environment)
     with _output_folder(request.output) as fresh, _workspace() as workspace:
         files: list[BuiltFile] = []
         for number, variants in enumerate(_by_requirements(request)):
@@ -64,6 +67,7 @@ def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str
     """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us."""
     pyproject = read_toml(root / "pyproject.toml")
     _refuse_circle(root, pyproject)
+    _fetch_missing(root, environment)
     variant = _asked(pyproject)
     question = {"ask": "version", "root": root.resolve(), "pyproject": pyproject}
     try:
@@ -71,30 +75,48 @@ def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str
             requirements = requirements_of(variant)
             made = partial(interpreter_for, environment=environment, workspace=workspace, listener=listener)
             interpreter = stack.enter_context(made(requirements))
-            try:
-                return str(_ask(question, interpreter, workspace, listener)["version"])
-            except BuildError:
-                # Most backends need no more than they state to tell a version, and to ask them costs as much again.
+            if _wants_more(root, pyproject):
                 more = _more_requirements(root, variant, interpreter, workspace, listener)
-                if not more:
-                    raise
-            if not interpreter.add(more):
-                interpreter = stack.enter_context(made((*requirements, *more)))
+                if more and not interpreter.add(more):
+                    interpreter = stack.enter_context(made((*requirements, *more)))
             return str(_ask(question, interpreter, workspace, listener)["version"])
     except BuildError as error:
         msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
         raise VersionError(msg, hint=error.hint) from error
 
 
+def _fetch_missing(root: Path, environment: Mapping[str, str]) -> None:
+    """Fetch the files of HEAD that a partial clone lacks, while git may use the user's credentials: project code may not.
+
+    Where that fails, git says what it lacks to the backend that asks for it.
+    """
+    with contextlib.suppress(
+        OSError, TimeoutError
+    ):  # without git, or a repository that the build itself tells of
+        promised = ask_git(
+            "config", "--get-regexp", r"^remote\..*\.promisor$", cwd=root, environment=environment
+        )
+        if promised.returncode == 0:
+            git_for_user("archive", "--output", os.devnull, "HEAD", cwd=root, environment=environment)
+
+
+def _wants_more(root: Path, pyproject: Mapping[str, Any]) -> bool:
+    """Whether the backend's hook may name more requirements (PEP 517): asking setuptools costs as much as the version.
+
+    It names what `setup_requires` states, in setup.py or setup.cfg.
+    """
+    if backend_of(pyproject) is not Backend.SETUPTOOLS:
+        return backend_of(pyproject) not in _STATIC
+    return any((root / name).is_file() for name in ("setup.py", "setup.cfg"))
+
+
 def _more_requirements(
     root: Path, variant: BuildVariant, interpreter: Interpreter, workspace: Path, listener: Listener
 ) -> tuple[str, ...]:
-    """What the backend wants beside what the project states; nothing where it does not tell that either."""
+    """What the backend wants beside what the project states."""
     request = BuildRequest(root=root.resolve(), output=workspace, variants=(variant,), kinds=("wheel",))
     question = {"ask": "requires", "request": request, "leave_out": []}
-    with contextlib.suppress(BuildError):
-        return tuple(_ask(question, interpreter, workspace, listener)["requires"])
-    return ()
+    return tuple(_ask(question, interpreter, workspace, listener)["requires"])
 
 
 def _build_group(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from publish_all._git import git_environment
+from publish_all._git import ask_git
 from publish_all._process import Completed, Run, run
 from publish_all.errors import BuildError
 
@@ -156,9 +156,7 @@ class SourceTree:
 
     def _git(self, *arguments: str, within: str = "") -> Completed:
         try:
-            return self._run(
-                ("git", *arguments), cwd=self.root / within, environment=git_environment(os.environ)
-            )
+            return ask_git(*arguments, cwd=self.root / within, environment=os.environ, run=self._run)
         except FileNotFoundError as error:
             msg = f"{self.root} is in a git repository, and there is no program `git` that tells what it ignores"
             raise BuildError(msg, hint="Install git, or build from an unpacked sdist.") from error

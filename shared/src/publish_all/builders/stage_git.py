@@ -12,9 +12,12 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from publish_all._git import ask_git
 from publish_all._process import Completed, Run, run
-from publish_all.builders.source_tree import SourceTree, git_environment
+from publish_all.builders.source_tree import SourceTree
 from publish_all.errors import BuildError
+
+_LONG = 600.0  # seconds, for repositories of very many files
 
 
 def link_repository(
@@ -55,7 +58,7 @@ def _link(source: Path, stage: Path, data: Path, other: Collection[str], run: Ru
         for some in _in_parts(sorted(paths)):
             _git(run, stage, "update-index", option, "--", *some)
     # The index knows the user's files by their times. This compares contents once instead of at every question.
-    run(("git", "update-index", "-q", "--refresh"), cwd=stage, environment=git_environment(os.environ))
+    ask_git("update-index", "-q", "--refresh", cwd=stage, environment=os.environ, run=run, timeout=_LONG)
 
 
 def _in_parts(paths: list[str]) -> list[list[str]]:
@@ -64,7 +67,7 @@ def _in_parts(paths: list[str]) -> list[list[str]]:
 
 
 def _git(run: Run, folder: Path, *arguments: str) -> Completed:
-    done = run(("git", *arguments), cwd=folder, environment=git_environment(os.environ))
+    done = ask_git(*arguments, cwd=folder, environment=os.environ, run=run, timeout=_LONG)
     if done.returncode != 0:
         msg = f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}"
         raise BuildError(msg, hint="Run `git status` in the project to see what is wrong.")

@@ -165,7 +165,21 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
         msg = f"{settings.file}: the version is known to the build backend only ({backend})"
         raise VersionError(msg)
     version = _parsed(ask_backend(), f"the build backend {backend}")
+    _refuse_default(settings, version, backend)
     return ResolvedVersion(version=version, origin=Origin.BACKEND, explanation=(f"build backend: {backend}",))
+
+
+def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
+    """Setuptools says 0.0.0 where it finds no version at all, as when the tool that computes it is not installed."""
+    if str(version) != "0.0.0" or table(settings.pyproject, "project"):
+        return
+    files = [settings.root / name for name in ("setup.py", "setup.cfg")]
+    stated = [each.read_text(encoding="utf-8", errors="replace") for each in files if each.is_file()]
+    if not any("version" in each for each in stated):
+        msg = f"{settings.root}: the build backend {backend} found no version, and would build 0.0.0"
+        raise VersionError(
+            msg, hint="State the version, or add the tool that computes it to [build-system] requires."
+        )
 
 
 def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
@@ -186,9 +200,11 @@ def _may_have_version(settings: Settings) -> bool:
     """Whether the build backend may know it: `[project]` leaves it open, or the metadata is in the backend's own place."""
     if table(settings.pyproject, "project"):
         return is_dynamic(settings.pyproject)
-    if backend_of(settings.pyproject).startswith("setuptools"):
-        return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
-    return bool(table(settings.pyproject, "tool", "poetry")) and not poetry_version_counts(settings.pyproject)
+    if table(settings.pyproject, "tool", "poetry"):
+        return not poetry_version_counts(settings.pyproject)
+    if table(settings.pyproject, "tool", "flit", "metadata"):
+        return True
+    return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
 
 
 def _from_attribute(settings: Settings) -> ResolvedVersion:
