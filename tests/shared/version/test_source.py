@@ -120,6 +120,14 @@ def test_the_build_backend_is_asked(tmp_path: Path) -> None:
 def test_a_project_of_setuptools_alone_is_asked(tmp_path: Path) -> None:
     (tmp_path / "setup.py").touch()
     assert resolve(tmp_path, {}, ask_backend=lambda: "1.0").text == "1.0"
+    around = {"build-system": {"build-backend": "pbr.build", "requires": ["pbr"]}}
+    assert resolve(tmp_path, around, ask_backend=lambda: "2.0").text == "2.0"
+    (tmp_path / "setup.py").unlink()
+    (tmp_path / "setup.cfg").write_text("[metadata]\nname = demo\n")
+    assert resolve(tmp_path, around, ask_backend=lambda: "2.0").text == "2.0"
+    (tmp_path / "setup.cfg").write_text("[flake8]\n")
+    with pytest.raises(NoProjectVersion):
+        resolve(tmp_path, around, ask_backend=never)
 
 
 def test_an_answer_of_the_build_backend_that_is_none(tmp_path: Path) -> None:
@@ -205,7 +213,7 @@ def test_git_explains_itself(tmp_path: Path, git_states: Any) -> None:
 
 def test_the_default_of_setuptools_is_not_taken_for_a_version(tmp_path):
     (tmp_path / "setup.py").write_text("import setuptools\nsetuptools.setup(pbr=True)\n")
-    config = ProjectConfig(root=tmp_path, pyproject={})
+    config = parse_project({}, root=tmp_path)
     with pytest.raises(VersionError, match=r"found no version, and would build 0\.0\.0"):
         resolve_version(config, environment={}, ask_backend=lambda: "0.0.0")
     (tmp_path / "setup.py").write_text("import setuptools\nsetuptools.setup(version='0.0.0')\n")

@@ -22,7 +22,7 @@ from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import PublishAllError, VersionError
 from publish_all.events import Listener, StepStarted
 from publish_all.version.place import Contents
-from publish_all.version.places import find_places, unwritable
+from publish_all.version.places import find_places, source_places, unwritable
 from publish_all.version.source import resolve_version
 from publish_all.version.static import backend_asks_us, static_version
 
@@ -47,16 +47,14 @@ def try_version(
 
     `contents` are the files as they are to be written; with `tag`, they are committed and the commit is tagged.
     """
-    asks_backend = _has_backend_of_its_own(config)
-    if not asks_backend and config.version.source is not VersionSource.GIT:
-        return  # `planned` has read the source out of what is to be written
+    if not _has_backend_of_its_own(config):
+        return  # `planned` has read the source out of what is to be written, or a clean tag is the source
     environment = {
         name: value for name, value in around.environment.items() if not _OVERRIDES.fullmatch(name)
     }
     git = _Git(environment, around)
-    if asks_backend:
-        detail = f"ask {backend_of(config.pyproject)} for the version after the change to {version}"
-        listener(StepStarted(step="version", detail=detail))
+    detail = f"ask {backend_of(config.pyproject)} what it would say after a change to {version}"
+    listener(StepStarted(step="version", detail=detail))
     with tempfile.TemporaryDirectory(prefix="publish-all-") as folder:
         root = _copied(config.root, Path(folder).resolve() / "checkout", contents, git)
         if tag is not None:
@@ -110,6 +108,11 @@ def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError
         "Write the version as a literal where the build backend reads it, or let"
         " tool.publish-all.version.source say where it is, and the backend ask publish-all."
     )
+    if not source_places(config) and not reasons:
+        hint = (
+            "If the version comes from a tag, state what tags begin with in tool.publish-all.version.tag-prefix."
+            f" Otherwise: {hint[0].lower()}{hint[1:]}"
+        )
     return VersionError(msg, hint=hint)
 
 

@@ -202,9 +202,17 @@ def _may_have_version(settings: Settings) -> bool:
         return is_dynamic(settings.pyproject)
     if table(settings.pyproject, "tool", "poetry"):
         return not poetry_version_counts(settings.pyproject)
-    if table(settings.pyproject, "tool", "flit", "metadata"):
+    return bool(table(settings.pyproject, "tool", "flit", "metadata")) or _has_setup(settings.root)
+
+
+def _has_setup(root: Path) -> bool:
+    """Whether setuptools, or a backend around it (pbr.build), finds metadata; setup.cfg may be there for other tools alone."""
+    if (root / "setup.py").is_file():
         return True
-    return any((settings.root / name).is_file() for name in ("setup.py", "setup.cfg"))
+    try:
+        return "[metadata]" in (root / "setup.cfg").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _from_attribute(settings: Settings) -> ResolvedVersion:
