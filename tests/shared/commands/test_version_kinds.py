@@ -26,8 +26,9 @@ ENVIRONMENT = {
 DYNAMIC = '[project]\nname = "demo"\ndynamic = ["version"]\n'
 STATIC = '[project]\nname = "demo"\nversion = "0.1.0"\n'
 ASK = """\
-import importlib, os, sys, tempfile, tomllib
-stated = tomllib.load(open("pyproject.toml", "rb")).get("build-system", {})
+import importlib, os, sys, tempfile
+from publish_all._toml import loads
+stated = loads(open("pyproject.toml").read()).get("build-system", {})
 sys.path[:0] = [os.path.join(os.getcwd(), each) for each in stated.get("backend-path", ())]
 module, _, attribute = stated.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
 backend = importlib.import_module(module)

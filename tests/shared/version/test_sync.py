@@ -136,6 +136,70 @@ def test_writes_a_text_where_the_pattern_fits(
     assert (tmp_path / "file").read_bytes() == after
 
 
+OTHERS = {
+    "a crate and its dependencies": (
+        "Cargo.toml",
+        '[package]\r\nname = "x" # version = "1.2.3"\r\nversion = "1.2.3" # ours\r\n[dependencies]\r\na = { version = "1.2.3" }\r\n[dependencies.b]\r\nversion = "1.2.3"\r\n',
+        '[package]\r\nname = "x" # version = "1.2.3"\r\nversion = "1.3.0-rc.1" # ours\r\n[dependencies]\r\na = { version = "1.2.3" }\r\n[dependencies.b]\r\nversion = "1.2.3"\r\n',
+    ),
+    "a workspace": (
+        "rust/Cargo.toml",
+        'workspace.members = ["a"]\nworkspace.dependencies = { a = "1.2.3" }\nworkspace.package.version = \'1.2.3\'\n',
+        'workspace.members = ["a"]\nworkspace.dependencies = { a = "1.2.3" }\nworkspace.package.version = \'1.3.0-rc.1\'\n',
+    ),
+    "an indented package": (
+        "package.json",
+        '\ufeff{\n\t"volta": { "version": "1.2.3" },\n\t"version" : "1.2.3",\n\t"x": "\\"version\\": \\"1.2.3\\"", "n": 1.50}',
+        '\ufeff{\n\t"volta": { "version": "1.2.3" },\n\t"version" : "1.3.0-rc.1",\n\t"x": "\\"version\\": \\"1.2.3\\"", "n": 1.50}',
+    ),
+    "a package on one line": (
+        "js/package.json",
+        '{"dependencies":{"a":"1.2.3","version":"1.2.3"},"version":"1.2.3"}',
+        '{"dependencies":{"a":"1.2.3","version":"1.2.3"},"version":"1.3.0-rc.1"}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "before", "after"), OTHERS.values(), ids=OTHERS)
+def test_files_of_other_ecosystems_are_known_by_name(
+    name: str, before: str, after: str, tmp_path: Path
+) -> None:
+    config = project(tmp_path, f'["{name}"]', {name: before.encode()})
+    set_version(config, "1.3.0rc1")
+    assert (tmp_path / name).read_bytes() == after.encode()
+    assert said(config)[1].endswith(" 1.3.0-rc.1")
+    assert planned(config, Version("1.3.0rc1")) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("Cargo.toml", b"[package]\nversion.workspace = true\n", "no version is written there"),
+        ("Cargo.toml", b'[dependencies.x]\nversion = "1"\n', "no version is written there"),
+        ("package.json", b'{"engines": {"version": "1"}}', "no version is written there"),
+        ("package.json", b'["version"]', "no version is written there"),
+        ("package.json", b'{"version": "1",}', "package.json: is not JSON"),
+    ],
+)
+def test_a_file_without_a_version_of_its_own(name: str, data: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(VersionError, match=message):
+        find_places(project(tmp_path, f'["{name}"]', {name: data}))
+
+
+@pytest.mark.parametrize("name", ["Cargo.toml", "notes.txt"])
+def test_a_pattern_that_fits_several_versions_is_refused(name: str, tmp_path: Path) -> None:
+    data = b'version = "1.2.3"\nserde = { version = "1.0" }\n'
+    config = project(
+        tmp_path, f"[{{ path = '{name}', pattern = 'version = \"{{version}}\"' }}]", {name: data}
+    )
+    with pytest.raises(
+        VersionError, match=r"fits several versions: 1\.2\.3 in line 1, 1\.0 in line 2"
+    ) as caught:
+        set_version(config, "1.3.0")
+    assert ("knows where its version is" in str(caught.value.hint)) == (name == "Cargo.toml")
+    assert (tmp_path / name).read_bytes() == data
+
+
 def test_set_writes_every_place_and_nothing_else(tmp_path: Path) -> None:
     files = {
         "a.py": b"# -*- coding: latin-1 -*-\r\nx = \"\xe9\"\r\n__version__ = '1.2.3'\r\n",
