@@ -17,7 +17,7 @@ def variant(name, **stated):
     return BuildVariant(
         name=name,
         project=f"demo-{name}",
-        version="1.0",
+        version=stated.pop("version", "1.0"),
         pyproject=stated.pop("pyproject", {"project": {"name": f"demo-{name}"}}),
         selection_name="demo",
         layout=stated.pop("layout", {}),
@@ -207,3 +207,38 @@ def test_tells_how_many_files_there_are(leaked):
     held = ["demo/__init__.py", *(f"demo/internal/{name}.py" for name in "abcde")]
     found = leaked({"exclude": ("demo/internal/**",)}, {"demo/__init__.py": b""}, held)
     assert found == "demo/internal/a.py, demo/internal/b.py, demo/internal/c.py and 2 more"
+def stating(version, numbers, more=""):
+    return {
+        **FILES,
+        "demo/_version.py": f"version = '{version}'\nversion_tuple = ({numbers})\n{more}".encode(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("1.0", "1, 0"), ("1.0+cu12", "1, 0, 'cu12'")),
+        (("1.0+cu118", '1, 0, "cu118"'), ("1.0+cu12", '1, 0, "cu12"')),
+        (("1.0", "1, 0"), ("1.0+cu12.g123", "1, 0, 'cu12', 'g123'")),
+        (("1.0", "1, 0"), ("1.0+cu12.g123", "1, 0, 'cu12.g123'")),
+    ],
+)
+def test_a_version_file_may_state_the_local_version(found, one, other):
+    first, second = variant("a", version=one[0]), variant("b", version=other[0])
+    assert found(first, stating(*one), second, stating(*other)) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "other"),
+    [
+        ("1.0+cu12", ("1.1+cu12", "1, 1, 'cu12'")),
+        ("1.0+cu12", ("1.0+cu12", "1, 0, 'cu12'", "backend = 'cuda'")),
+        ("1.0+cu12", ("1.0+cu128", "1, 0")),
+        ("1.0", ("1.0+cu12", "1, 0, 'cu12'")),
+    ],
+)
+def test_other_differences_of_a_version_file_are_told(found, version, other):
+    first, second = variant("a"), variant("b", version=version)
+    ((slug, message),) = found(first, stating("1.0", "1, 0"), second, stating(*other))
+    assert slug == "variant-differs-elsewhere"
+    assert "different contents of demo/_version.py" in message

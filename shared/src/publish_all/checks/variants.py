@@ -9,10 +9,13 @@ what these do only the backend knows.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
+
+from packaging.version import Version
 
 from publish_all._values import dataclass
 from publish_all.builders.select import matches
@@ -24,6 +27,7 @@ from publish_all.variants.variant import BuildVariant
 
 _NAMES = ("Name", "Version")
 _SHOWN = 3
+_VERSION_FILE = 1 << 20  # bytes; files that state a version are far smaller
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,10 +196,36 @@ def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
         if one.files[name] != other.files[name]
         and not _forced(one.variant, name)
         and not _forced(other.variant, name)
+        and not _same_but_for_local_version(one, other, name)
     ]
     yield from _finding(
         one, changed, f"{one.variant.label} and {other.variant.label} have different contents of {{}}"
     )
+
+
+def _same_but_for_local_version(one: _Wheel, other: _Wheel, name: str) -> bool:
+    """Whether the file is one that states the version, as build hooks write it, and nothing else in it differs."""
+    locals_ = [Version(each.variant.version).local for each in (one, other)]
+    if locals_[0] == locals_[1] or max(each.files[name][0] for each in (one, other)) > _VERSION_FILE:
+        return False
+    texts = [
+        _without_local(_content(each, name), local) for each, local in zip((one, other), locals_, strict=True)
+    ]
+    return texts[0] == texts[1]
+
+
+def _content(wheel: _Wheel, name: str) -> str:
+    with zipfile.ZipFile(wheel.distribution.path) as opened:
+        found = next(each for each in opened.namelist() if _without_name(each) == name)
+        return opened.read(found).decode(errors="surrogateescape")
+
+
+def _without_local(text: str, local: str | None) -> str:
+    """Without `+cu12` after a version, and without the elements that it is in a tuple: `(1, 2, 3, 'cu12')`."""
+    if local is None:
+        return text
+    parts = "|".join(re.escape(each) for each in (local, *local.split(".")))
+    return re.sub(rf"""\+{re.escape(local)}(?![\w.])|, *(['"])(?:{parts})\1""", "", text)
 
 
 def _forced(variant: BuildVariant, name: str) -> bool:
