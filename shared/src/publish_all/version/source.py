@@ -326,7 +326,7 @@ def _described(
         scheme=settings.scheme,
         local=settings.local,
         node=said.node,
-        date=_date(environment, now),
+        date=_date(environment, now) if said.dirty and settings.local == "node-and-date" else "",
     )
     others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
     explanation: tuple[str, ...] = (
