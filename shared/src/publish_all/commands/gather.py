@@ -40,6 +40,7 @@ from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.digests import Digest, DistributionError, digests_of
 from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.metadata import parse_metadata
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, ignore
@@ -209,45 +210,75 @@ def _same_content(path: Path, fresh: Path, root: Path) -> bool:
     """Whether a host's file and ours, built from the same sources, hold the same.
 
     Archives may differ in order and times. An sdist of the host holds pyproject.toml as it is in the
-    project, ours the resolved one.
+    project, ours the resolved one. The host may have built with another version of the backend, whose
+    metadata has another version; then what both state must be the same.
     """
     if not fresh.is_file():
         return False
-    if path.suffix == ".whl":
-        return _wheel_members(path) == _wheel_members(fresh)
-    theirs, ours = _sdist_members(path), _sdist_members(fresh)
-    project = hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
-    resolved = ours.pop("pyproject.toml", None)
-    return theirs.pop("pyproject.toml", None) in (project, resolved) and theirs == ours
+    read = _wheel_members if path.suffix == ".whl" else _sdist_members
+    theirs, ours = read(path), read(fresh)
+    their_metadata, our_metadata = theirs.pop(_METADATA, b""), ours.pop(_METADATA, b"")
+    if path.suffix != ".whl":
+        project = hashlib.sha256((root / "pyproject.toml").read_bytes()).digest()
+        resolved = ours.pop("pyproject.toml", None)
+        if theirs.pop("pyproject.toml", None) not in (project, resolved):
+            return False
+    return theirs == ours and _same_metadata(their_metadata, our_metadata)
 
 
-def _wheel_members(path: Path) -> dict[str, tuple[int, int]]:
+_METADATA = "METADATA or PKG-INFO"
+_DECIDING = ("Requires-Dist", "Requires-Python", "Provides-Extra")
+
+
+def _same_metadata(one: bytes, other: bytes) -> bool:
+    if one == other:
+        return True
+    first, second = parse_metadata(one), parse_metadata(other)
+    same_version = first.headers.get("Metadata-Version") == second.headers.get("Metadata-Version")
+    if same_version or first.description != second.description:
+        return False
+    both = {*(first.headers.keys() & second.headers.keys()), *_DECIDING} - {"Metadata-Version"}
+    return all(first.headers.get(name) == second.headers.get(name) for name in both)
+
+
+def _wheel_members(path: Path) -> dict[str, bytes]:
+    """What tells the content of each member, but for RECORD; of WHEEL, all that is not the name of the backend."""
+    found: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(path) as opened:
-            return {
-                each.filename: (each.CRC, each.file_size)
-                for each in opened.infolist()
-                if not each.filename.endswith(".dist-info/RECORD")
-            }
+            for each in opened.infolist():
+                folder, _, name = each.filename.rpartition("/")
+                if not folder.endswith(".dist-info") or name not in {"METADATA", "RECORD", "WHEEL"}:
+                    found[each.filename] = b"%d %d" % (each.CRC, each.file_size)
+                elif name == "METADATA":
+                    found[_METADATA] = opened.read(each)
+                elif name == "WHEEL":
+                    lines = opened.read(each).splitlines()
+                    found[each.filename] = b"\n".join(x for x in lines if not x.startswith(b"Generator:"))
     except zipfile.BadZipFile:
         return {}
+    return found
 
 
-def _sdist_members(path: Path) -> dict[str, str]:
-    """The sha256 of each file, by its path below the sdist's one folder."""
+def _sdist_members(path: Path) -> dict[str, bytes]:
+    """The sha256 of each file, by its path below the sdist's one folder, and the content of PKG-INFO."""
+    found: dict[str, bytes] = {}
     try:
         with tarfile.open(path) as opened:
-            return {
-                each.name.partition("/")[2]: _sha256(content)
-                for each in opened
-                if (content := opened.extractfile(each)) is not None
-            }
+            for each in opened:
+                name = each.name.partition("/")[2]
+                content = opened.extractfile(each)
+                if content is not None:
+                    found[_METADATA if name == "PKG-INFO" else name] = (
+                        content.read() if name == "PKG-INFO" else _sha256(content)
+                    )
     except (tarfile.TarError, EOFError, OSError):
         return {}
+    return found
 
 
-def _sha256(content: IO[bytes]) -> str:
+def _sha256(content: IO[bytes]) -> bytes:
     hasher = hashlib.sha256()
     while chunk := content.read(1 << 20):
         hasher.update(chunk)
-    return hasher.hexdigest()
+    return hasher.digest()
