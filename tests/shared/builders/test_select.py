@@ -91,6 +91,20 @@ def test_pins_the_module_of_other_backends(make_tree, make_variant, backend, too
 
 
 @pytest.mark.parametrize(
+    ("backend", "tool"),
+    [
+        ("flit_core.buildapi", {"flit": {"module": {"name": "My_demo-stubs"}}}),
+        ("uv_build", {"uv": {"build-backend": {"module-name": "my_demo-stubs"}}}),
+        ("poetry.core.masonry.api", {}),  # which looks for my_demo_stubs
+    ],
+)
+def test_pins_the_folder_of_a_stub_only_package(make_tree, make_variant, backend, tool):
+    root = make_tree({"src/my_demo-stubs/__init__.pyi": ""}, git=False)
+    result = pinned(make_variant(using(backend), selection_name="My-demo-stubs"), root)
+    assert result.get("tool", {}) == tool
+
+
+@pytest.mark.parametrize(
     ("pattern", "yes", "no"),
     [
         ("demo/db/**", ["demo/db/a.py", "demo/db/x/y"], ["demo/dbx", "x/demo/db/a.py"]),
@@ -104,6 +118,19 @@ def test_pins_the_module_of_other_backends(make_tree, make_variant, backend, too
         ("demo/[!ab].py", ["demo/c.py"], ["demo/a.py"]),
         ("demo/a+(b).py", ["demo/a+(b).py"], ["demo/aab.py"]),
         ("tests", ["demo/tests/a.py"], ["demo/mytests/a.py"]),
+        (r"demo/\[slug\].js", ["demo/[slug].js"], ["demo/s.js", "demo/\\[slug\\].js"]),
+        (r"demo/\[slug].js", ["demo/[slug].js"], ["demo/s.js"]),
+        (r"demo/\*.js", ["demo/*.js"], ["demo/a.js"]),
+        (r"demo/a\b", ["demo/ab"], ["demo/a/b"]),
+        (r"demo/a\\b", ["demo/a\\b"], ["demo/ab", "demo/a/b"]),
+        (r"\#a", ["#a"], ["a"]),
+        (r"demo/[\]a].py", ["demo/].py", "demo/a.py"], ["demo/\\.py"]),
+        ("demo/[]a].py", ["demo/].py", "demo/a.py"], ["demo/b.py"]),
+        ("demo/[^ab].py", ["demo/c.py"], ["demo/a.py"]),
+        ("demo/[a-c-].py", ["demo/b.py", "demo/-.py"], ["demo/d.py"]),
+        ("demo/[c-a].py", [], ["demo/b.py"]),
+        ("demo[!x]a.py", ["demo-a.py"], ["demo/a.py"]),
+        ("demo/[a.py", ["demo/[a.py"], ["demo/a.py"]),
     ],
 )
 def test_patterns_are_those_of_gitignore(pattern, yes, no):
@@ -135,6 +162,12 @@ def test_a_pattern_that_matches_nothing_is_named_with_its_key_path(make_variant,
         narrowed(make_variant({}, **{key: ("demo/dv/**",)}), WHEEL)
 
 
+def test_a_path_of_windows_that_matches_nothing_is_told_what_to_write(make_variant):
+    with pytest.raises(BuildError, match=r"exclude: 'demo\\db\\a\.py' matches no file") as caught:
+        narrowed(make_variant({}, exclude=(r"demo\db\a.py",)), WHEEL)
+    assert "Write `/` between folders" in caught.value.hint
+
+
 def test_leaving_nothing_is_an_error(make_variant):
     with pytest.raises(BuildError, match="no file of x is left"):
         narrowed(make_variant({}, exclude=("demo",)), WHEEL)
@@ -145,8 +178,10 @@ def test_tells_which_forced_files_are_missing(make_variant):
     assert missing_forced(variant, ["demo/a/x", "demo/c.py"]) == ("demo/b.py", "demo/c")
 
 
-SEGMENT = st.sampled_from(["a", "b", "ab", "a*", "*", "?", "**", "[ab]", "a.py", "*.py"])
-NAME = st.sampled_from(["a", "b", "ab", "abc", "a.py", "b.py"])
+SEGMENT = st.sampled_from(
+    ["a", "b", "ab", "a*", "*", "?", "**", "[ab]", "[!a]", r"\[a]", r"\*", r"\a", "a.py", "*.py"]
+)
+NAME = st.sampled_from(["a", "b", "ab", "abc", "[a]", "*", "a.py", "b.py"])
 
 
 @given(

@@ -89,9 +89,11 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
     if backend is Backend.POETRY_CORE:
         _pin_poetry(pyproject, module, root)
     elif backend is Backend.FLIT:
-        _setdefault(pyproject, ("tool", "flit", "module"), "name", variant.selection_name.replace("-", "_"))
+        name = _keeping_stubs(variant.selection_name, lambda text: text.replace("-", "_"))
+        _setdefault(pyproject, ("tool", "flit", "module"), "name", name)
     elif backend is Backend.UV:
-        _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", module)
+        name = _keeping_stubs(canonicalize_name(variant.selection_name), module_name)
+        _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", name)
     elif backend is Backend.SCIKIT_BUILD:
         _pin_scikit_build(pyproject, module, root)
     return pyproject
@@ -117,6 +119,15 @@ def poetry_default_package(module: str, exists: Callable[[str], bool]) -> dict[s
 def module_name(selection_name: str) -> str:
     """The import name that backends derive from a distribution's name."""
     return canonicalize_name(selection_name).replace("-", "_")
+
+
+def _keeping_stubs(name: str, rule: Callable[[str], str]) -> str:
+    """The module of a project's name by a backend's rule, where the backend keeps the end of stub-only packages.
+
+    Their folder is called `foo-stubs` (PEP 561). flit and uv find it by the name, hatchling and poetry-core do not.
+    """
+    stub = name.removesuffix("-stubs")
+    return rule(name) if stub == name else f"{rule(stub)}-stubs"
 
 
 def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> None:
@@ -201,45 +212,61 @@ def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files
     for pattern in patterns:
         expression = _compiled(pattern)
         if not any(expression.match(inside) or expression.match(path) for inside, path in files.items()):
-            msg = f"{key_path(variant, key, pattern)}: {pattern!r} matches no file of {variant.label}"
-            raise BuildError(
-                msg,
-                hint="Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`.",
-            )
+            msg = f"{key_path(variant, key, pattern)}: '{pattern}' matches no file of {variant.label}"
+            hint = "Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`."
+            if "\\" in pattern:
+                hint += " Write `/` between folders: a backslash makes the next character mean itself."
+            raise BuildError(msg, hint=hint)
+
+
+# One piece of a pattern: an escaped character, stars, a question mark, a set, or a character that means itself.
+_PIECE = re.compile(
+    r"\\(?P<escaped>.)|(?P<stars>\*+)|(?P<any>\?)|\[(?P<negated>[!^]?)(?P<set>\]?(?:\\.|[^\]\\])*)\]|(?P<plain>.)",
+    re.DOTALL,
+)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """A gitignore pattern without negation (gitignore(5), PATTERN FORMAT)."""
-    text = pattern.replace("\\", "/").rstrip("/")
+    """A gitignore pattern without negation (gitignore(5), PATTERN FORMAT).
+
+    A backslash makes the next character mean itself, on Windows too: folders are parted by `/` everywhere.
+    """
+    text = pattern.rstrip("/")
     anchored = "/" in text
     text = text.lstrip("/")
-    parts = [_part(part) for part in text.split("/")]
+    parts = text.split("/")
     expression = ""
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
-        if part is None:
+        if part == "**":
             expression += ".+" if last else "(?:.+/)?"
         else:
-            expression += part + ("" if last else "/")
+            expression += "".join(map(_piece, _PIECE.finditer(part))) + ("" if last else "/")
     start = "" if anchored else "(?:.*/)?"
     return re.compile(f"{start}{expression}(?:/.*)?\\Z", re.DOTALL)
 
 
-def _part(part: str) -> str | None:
-    """One segment as a regular expression; None for `**`."""
-    if part == "**":
-        return None
-    pieces = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part)
-    return "".join(_piece(piece) for piece in pieces)
-
-
-def _piece(piece: str) -> str:
-    if piece.startswith("*"):
+def _piece(found: re.Match[str]) -> str:
+    if found["stars"]:
         return "[^/]*"
-    if piece == "?":
+    if found["any"]:
         return "[^/]"
-    if piece.startswith("[") and piece.endswith("]"):
-        inner = piece[1:-1].replace("\\", "\\\\")
-        return "[^" + inner[1:] + "]" if inner.startswith("!") else f"[{inner}]"
-    return re.escape(piece)
+    if found["set"] is not None:
+        return _set(found["set"], negated=bool(found["negated"]))
+    return re.escape(found["escaped"] or found["plain"])
+
+
+def _set(content: str, *, negated: bool) -> str:
+    """A set such as `[a-z_]`. A hyphen between two characters makes a range; no set matches a slash."""
+    pieces = re.findall(r"\\?.", content, re.DOTALL)
+    inner = "".join(
+        "-" if piece == "-" and 0 < index < len(pieces) - 1 else re.escape(piece[-1])
+        for index, piece in enumerate(pieces)
+    )
+    expression = f"(?!/)[{'^' if negated else ''}{inner}]"
+    try:
+        re.compile(expression)
+    except re.error:  # a range from a later to an earlier character: it holds nothing
+        return "(?!)"
+    return expression
