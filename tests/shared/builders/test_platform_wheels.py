@@ -115,12 +115,17 @@ def test_a_variant_of_which_nothing_is_present_is_left_out_with_its_sdist(native
     assert [each.name for each in found] == ["x"]
 
 
-def test_an_empty_folder_is_as_good_as_none(make_variant, root):
-    (root / "prebuilt" / "mac" / "deep").mkdir(parents=True)
+@pytest.mark.parametrize("placeholder", [None, ".gitkeep", ".gitignore", "__init__.py", "__pycache__/x.pyc"])
+def test_a_folder_without_files_or_with_a_placeholder_is_as_good_as_none(make_variant, root, placeholder):
+    folder = root / "prebuilt" / "mac" / "deep"
+    folder.mkdir(parents=True)
+    if placeholder is not None:
+        (folder / placeholder).parent.mkdir(exist_ok=True)
+        (folder / placeholder).write_text("" if placeholder == "__init__.py" else "*\n")
     of = make_variant({}, wheels=(wheel(MAC, mac=1),))
-    with pytest.raises(BuildError):
+    with pytest.raises(BuildError, match="there is no file in prebuilt/mac"):
         with_present_files([of], root, allow_missing=False, listener=ignore)
-    (root / "prebuilt" / "mac" / "deep" / "tool").write_text("")
+    (folder / "tool").write_text("#!/bin/sh\n")
     assert with_present_files([of], root, allow_missing=False, listener=ignore) == (of,)
 
 

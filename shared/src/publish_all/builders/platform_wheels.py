@@ -103,7 +103,7 @@ def _missing(variant: BuildVariant, wheel: PlatformWheel, root: Path) -> Iterato
         if not any(_holds_files(root / each) for each in _places(variant, normal(source))):
             yield (
                 f'the wheel {wheel.tag} of {variant.label}: {wheel.where}.force-include."{source}": '
-                f"there is no file {source} in {root}"
+                f"there is no file {'in ' if (root / source).is_dir() else ''}{source} in {root}"
             )
 
 
@@ -117,4 +117,11 @@ def _places(variant: BuildVariant, source: str) -> Iterator[str]:
 
 
 def _holds_files(path: Path) -> bool:
-    return path.is_file() or any(each.is_file() for each in path.rglob("*"))
+    """Whether there is a file to ship: this one, or one in this folder beside hidden and empty ones.
+
+    Those (`.gitkeep`, `.gitignore`, an empty `__init__.py`) keep a folder in git until a build puts its files there.
+    """
+    if path.is_file():
+        return True
+    files = (each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts)
+    return any(not each.name.startswith(".") and each.stat().st_size for each in files)
