@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ FOREIGN = (
 for _name in [name for name in os.environ if name.startswith((*FOREIGN, "UV_PUBLISH_"))]:
     del os.environ[_name]
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+# What is remembered of checkouts is forgotten with the tests.
+_STATE = tempfile.TemporaryDirectory(prefix="publish-all-tests-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 
 def pytest_configure(config: pytest.Config) -> None:

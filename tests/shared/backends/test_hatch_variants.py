@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import sys
 import zipfile
 from pathlib import Path
@@ -81,9 +80,8 @@ def run_target(root: Path, *names: str, **options: Any) -> list[Path]:
     return [Path(each) for each in VariantsBuilder(str(root)).build(versions=list(names), **options)]
 
 
-def listed(output: Path) -> dict[str, str | None]:
-    manifest = json.loads((output / "publish-all.json").read_text(encoding="utf-8"))
-    return {each["filename"]: each["variant"] for each in manifest["distributions"]}
+def distributions(output: Path) -> set[str]:
+    return {each.name for each in output.iterdir() if each.name != "hooks.log"}
 
 
 def hooks(output: Path) -> list[str]:
@@ -106,12 +104,11 @@ def test_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_builds_yields_and_lists_all_files_of_all_variants(project: Path) -> None:
+def test_builds_and_yields_all_files_of_all_variants_and_leaves_no_other_file(project: Path) -> None:
     built = run_target(project)
     assert {each.name for each in built} == ALL
     assert all(each.parent == project / "dist" and each.is_file() for each in built)
-    assert set(listed(project / "dist")) == ALL
-    assert listed(project / "dist")["demo_lite-1.2.3.tar.gz"] == "lite"
+    assert distributions(project / "dist") == ALL
     with zipfile.ZipFile(project / "dist" / "demo_lite-1.2.3-py3-none-any.whl") as wheel:
         assert "demo/db/__init__.py" not in wheel.namelist()
 
@@ -127,18 +124,23 @@ def test_hooks_run_once_for_each_file(project: Path) -> None:
     assert hooks(project / "dist") == expected
 
 
-def test_a_named_variant_keeps_the_others_in_the_manifest(project: Path) -> None:
+def test_a_named_variant_leaves_the_files_of_the_others(project: Path) -> None:
     run_target(project)
     built = run_target(project, "lite")
     assert {each.name for each in built} == {each for each in ALL if "lite" in each}
-    assert set(listed(project / "dist")) == ALL
+    assert distributions(project / "dist") == ALL
 
 
-def test_a_changed_file_of_another_variant_leaves_the_manifest(project: Path) -> None:
-    run_target(project)
-    (project / "dist" / "demo_full-1.2.3.tar.gz").write_bytes(b"other")
-    run_target(project, "lite")
-    assert set(listed(project / "dist")) == ALL - {"demo_full-1.2.3.tar.gz"}
+def test_a_configured_folder_outside_of_the_project_is_refused(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = PYPROJECT + '\n[tool.publish-all]\ndist-dir = "../elsewhere"\n'
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        run_target(project)
+    assert caught.value.code == 2
+    assert "tool.publish-all.dist-dir" in "".join(capfd.readouterr())
+    assert not (project.parent / "elsewhere").exists()
 
 
 def test_goes_where_the_command_line_the_variable_or_the_configuration_says(
@@ -157,17 +159,13 @@ def test_goes_where_the_command_line_the_variable_or_the_configuration_says(
     }
 
 
-def test_clean_removes_what_the_manifest_lists_and_no_other_file(project: Path) -> None:
+def test_clean_removes_the_files_of_the_variants_and_no_other_file(project: Path) -> None:
     run_target(project)
     dist = project / "dist"
-    for other in ("demo_lite-9.9.9.tar.gz", "foreign-1.0-py3-none-any.whl"):
+    for other in ("demo_lite-1.2.2.tar.gz", "demo-1.2.3.tar.gz", "foreign-1.0-py3-none-any.whl", "notes.txt"):
         (dist / other).write_bytes(b"x")
     assert run_target(project, clean_only=True) == []
-    assert {each.name for each in dist.iterdir()} == {
-        "demo_lite-9.9.9.tar.gz",
-        "foreign-1.0-py3-none-any.whl",
-        "hooks.log",
-    }
+    assert distributions(dist) == {"demo-1.2.3.tar.gz", "foreign-1.0-py3-none-any.whl", "notes.txt"}
     assert hooks(dist)[-4:] == [
         f"clean {kind} demo-{name}" for name in ("lite", "full") for kind in ("sdist", "wheel")
     ]
@@ -176,8 +174,7 @@ def test_clean_removes_what_the_manifest_lists_and_no_other_file(project: Path) 
 def test_clean_of_a_named_variant_leaves_the_others(project: Path) -> None:
     run_target(project)
     run_target(project, "lite", clean_only=True)
-    left = {each.name for each in (project / "dist").iterdir()}
-    assert left == {*(each for each in ALL if "full" in each), "publish-all.json", "hooks.log"}
+    assert distributions(project / "dist") == {each for each in ALL if "full" in each}
 
 
 def test_clean_of_nothing_is_nothing(project: Path) -> None:
@@ -188,7 +185,7 @@ def test_hooks_only_builds_nothing_and_removes_nothing(project: Path) -> None:
     run_target(project)
     (project / "dist" / "hooks.log").unlink()
     assert run_target(project, hooks_only=True, clean=True) == []
-    assert set(listed(project / "dist")) == ALL
+    assert distributions(project / "dist") == ALL
     assert (
         next(line for line in hooks(project / "dist") if "initialize" in line) == "initialize sdist demo-lite"
     )
@@ -262,4 +259,4 @@ def test_builds_the_platform_wheels_of_a_variant_and_no_sdist(project: Path) -> 
     assert [each.name for each in run_target(project, "full")] == [
         f"demo_full-1.2.3-{each}.whl" for each in tags
     ]
-    assert set(listed(project / "dist")) == {f"demo_full-1.2.3-{each}.whl" for each in tags}
+    assert distributions(project / "dist") == {f"demo_full-1.2.3-{each}.whl" for each in tags}

@@ -4,7 +4,6 @@ import pytest
 
 from publish_all.builders.builder import BuildResult, BuiltFile
 from publish_all.builders.manifest import (
-    FILENAME,
     check_manifest,
     is_of,
     lacking_wheels,
@@ -34,8 +33,13 @@ def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel", *,
     )
 
 
-def write(output, *files, project="demo", variants=()):
-    return write_manifest(output, project=project, result=BuildResult(files=files), variants=variants)
+def write(output, *files, project="demo", variants=(), at=None):
+    path = at or place(output)
+    return write_manifest(path, output, project=project, result=BuildResult(files=files), variants=variants)
+
+
+def place(output):
+    return output / "state" / "manifest.json"
 
 
 def names(manifest):
@@ -44,9 +48,9 @@ def names(manifest):
 
 def test_is_read_as_it_was_written(tmp_path):
     written = write(tmp_path, built(tmp_path), built(tmp_path, kind="sdist"))
-    assert read_manifest(tmp_path) == written
-    content = json.loads((tmp_path / FILENAME).read_text(encoding="utf-8"))
-    assert (content["schema"], content["project"]) == (1, "demo")
+    assert read_manifest(place(tmp_path)) == written
+    content = json.loads(place(tmp_path).read_text(encoding="utf-8"))
+    assert (content["schema"], content["project"], content["folder"]) == (1, "demo", "..")
     assert content["distributions"][0] == {
         "variant": "x",
         "name": "demo-x",
@@ -58,11 +62,44 @@ def test_is_read_as_it_was_written(tmp_path):
         "sha256": written.entries[0].sha256,
         "builder": "hatchling 1",
     }
-    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".tmp"] == []
+    assert [each.name for each in place(tmp_path).parent.iterdir()] == ["manifest.json"]
 
 
-def test_there_is_none_in_another_folder(tmp_path):
-    assert read_manifest(tmp_path) is None
+def test_it_goes_to_another_place_together_with_the_files(tmp_path):
+    job = tmp_path / "job" / "dist"
+    job.mkdir(parents=True)
+    write(job, built(job), at=tmp_path / "job" / "m.json")
+    (tmp_path / "job").rename(tmp_path / "other")
+    manifest = read_manifest(tmp_path / "other" / "m.json")
+    assert manifest.folder == tmp_path / "other" / "dist"
+    assert check_manifest(manifest) == ()
+
+
+def test_one_of_before_lies_beside_the_files(tmp_path):
+    path = tmp_path / "publish-all.json"
+    path.write_text('{"schema": 1, "project": "demo", "distributions": []}', encoding="utf-8")
+    assert read_manifest(path).folder == tmp_path
+
+
+def test_files_of_another_folder_are_not_kept(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for each in (first, second):
+        each.mkdir()
+    write(first, built(first, "a"), at=tmp_path / "m.json")
+    assert names(write(second, built(second, "b"), at=tmp_path / "m.json")) == ["demo_b-1.0-py3-none-any.whl"]
+
+
+def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):
+    kept = tmp_path / "precious.txt"
+    kept.write_text("precious")
+    (tmp_path / "m.json").symlink_to(kept)
+    write(tmp_path, built(tmp_path), at=tmp_path / "m.json")
+    assert kept.read_text() == "precious"
+    assert not (tmp_path / "m.json").is_symlink()
+
+
+def test_there_is_none_where_there_is_no_file(tmp_path):
+    assert read_manifest(place(tmp_path)) is None
 
 
 def test_variants_built_one_after_the_other_stay_listed(tmp_path):
@@ -111,7 +148,7 @@ def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
     manifest = write(tmp_path, *files)
     (tmp_path / files[0].filename).unlink()
     (tmp_path / files[1].filename).write_bytes(b"whees")
-    assert [(each.filename, each.problem) for each in check_manifest(manifest, tmp_path)] == [
+    assert [(each.filename, each.problem) for each in check_manifest(manifest)] == [
         (files[0].filename, "is not there any more"),
         (files[1].filename, "has changed since it was built"),
     ]
@@ -128,19 +165,20 @@ def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
     ],
 )
 def test_one_that_is_not_to_be_understood_is_an_error_that_names_it(tmp_path, content, why):
-    (tmp_path / FILENAME).write_text(content, encoding="utf-8")
+    place(tmp_path).parent.mkdir()
+    place(tmp_path).write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=why) as caught:
-        read_manifest(tmp_path)
-    assert str(tmp_path / FILENAME) in caught.value.message
+        read_manifest(place(tmp_path))
+    assert str(place(tmp_path)) in caught.value.message
     assert write(tmp_path, built(tmp_path)).entries
 
 
 def test_a_filename_that_leads_elsewhere_is_refused(tmp_path):
     write(tmp_path, built(tmp_path))
-    path = tmp_path / FILENAME
+    path = place(tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace("demo_x-1.0", "../demo_x-1.0"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match="without folders"):
-        read_manifest(tmp_path)
+        read_manifest(place(tmp_path))
 
 
 LINUX, MAC = "py3-none-manylinux_2_28_x86_64", "1-py3-none-macosx_11_0_arm64"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from upload_fakes.repository import distribution
 
 from publish_all.upload.journal import (
     JOURNAL_NAME,
+    Journal,
+    JournalEntry,
     JournalError,
     JournalState,
     discard_journal,
@@ -25,7 +28,7 @@ URL = "https://pypi.example/legacy/"
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "dist" / JOURNAL_NAME
+    return tmp_path / "state" / JOURNAL_NAME
 
 
 def write(path, *records):
@@ -206,3 +209,80 @@ def test_records_survive_a_kill(path):
         child.send_signal(signal.SIGKILL)
     entries = read_journal(path).entries
     assert {str(each) for each in told} <= {sha256 for sha256, _ in entries}
+
+
+@pytest.mark.parametrize("at", [1_700_000_061.0, 4e9, float("inf"), float("nan")])
+def test_times_from_the_future_do_not_count(path, at):
+    now = 1_700_000_000.0
+    write(path, (JournalState.STARTED, ONE))
+    with open_journal(path, wall=lambda: at) as journal:
+        journal.append(
+            [
+                JournalEntry(
+                    at=at,
+                    state=JournalState.PUBLISHED,
+                    sha256=ONE.digests.sha256,
+                    url=URL,
+                    repository="pypi",
+                    filename=ONE.filename,
+                )
+            ]
+        )
+    (entry,) = read_journal(path, now=now).entries.values()
+    assert entry.state is JournalState.STARTED
+
+
+def test_a_clock_that_was_set_back_a_little_forgets_nothing(path):
+    write(path, (JournalState.STARTED, ONE))
+    assert len(read_journal(path, now=1_700_000_000.0 - 59).entries) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+def test_a_link_is_neither_read_nor_written_through(path, tmp_path):
+    target = tmp_path / "elsewhere"
+    write(target, (JournalState.STARTED, ONE))
+    before = target.read_bytes()
+    path.parent.mkdir()
+    path.symlink_to(target)
+    with pytest.raises(JournalError, match="cannot be read"):
+        read_journal(path)
+    journal = Journal(path, history=read_journal(tmp_path / "none"))
+    with pytest.raises(OSError, match=r".+"):
+        journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+    assert target.read_bytes() == before
+
+
+def test_one_line_of_somebody_else_is_not_cut_off(path):
+    path.parent.mkdir()
+    path.write_text("PRIVATE KEY")
+    with pytest.raises(JournalError, match="is not a journal"), open_journal(path):
+        pytest.fail("it was taken for half a header")
+    assert path.read_text() == "PRIVATE KEY"
+
+
+def test_what_a_full_disk_did_not_take_is_cut_off(path, monkeypatch):
+    real = io.FileIO.write
+
+    class HalfFull(io.FileIO):
+        full = False
+
+        def write(self, data):
+            return real(self, data[: len(data) // 2]) if HalfFull.full else real(self, data)
+
+    monkeypatch.setattr("publish_all.upload.journal.io.FileIO", HalfFull)
+    with open_journal(path) as journal:
+        journal.record(JournalState.STARTED, [ONE], repository="pypi", url=URL)
+        whole = path.read_bytes()
+        HalfFull.full = True
+        with pytest.raises(OSError, match="space"):
+            journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+        HalfFull.full = False
+        assert path.read_bytes() == whole
+        journal.record(JournalState.STARTED, [TWO], repository="pypi", url=URL)
+    assert states(path) == {ONE.filename: JournalState.STARTED, TWO.filename: JournalState.STARTED}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other modes")
+def test_only_its_owner_may_read_it(path):
+    write(path, (JournalState.STARTED, ONE))
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -21,7 +21,7 @@ with lock(Path(sys.argv[1])):
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "dist" / LOCK_NAME
+    return tmp_path / "state" / LOCK_NAME
 
 
 @pytest.fixture
@@ -49,7 +49,31 @@ def test_a_file_system_without_locks_is_not_taken_for_another_run(path, monkeypa
     with pytest.raises(CannotLockError, match="No locks available") as caught, lock(path):
         pytest.fail("there is no lock")
     assert str(path) in caught.value.message
-    assert "dist-dir" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["PRIVATE KEY\nline\n", "1234 and more"])
+def test_a_file_that_is_not_ours_keeps_its_content(path, content):
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(CannotLockError, match="not a lock file"), lock(path):
+        pytest.fail("somebody's file was locked")
+    assert path.read_text() == content
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+def test_a_link_is_not_followed(path, tmp_path):
+    target = tmp_path / "empty"
+    target.touch()
+    path.parent.mkdir()
+    path.symlink_to(target)
+    with pytest.raises(CannotLockError), lock(path):
+        pytest.fail("the target of the link was locked")
+
+
+def test_a_folder_that_cannot_be_made_is_no_lock(path):
+    path.parent.write_text("a file")
+    with pytest.raises(CannotLockError), lock(path):
+        pytest.fail("there is no lock")
 
 
 def test_lock_dies_with_its_process(path, holder):

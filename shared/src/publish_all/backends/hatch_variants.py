@@ -8,7 +8,6 @@ hatchling's builder of its kind, which runs its hooks with the data that they kn
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,15 +19,19 @@ from hatchling.builders.plugin.interface import BuilderInterface
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from hatchling.plugin.manager import PluginManager
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
-from publish_all.builders.builder import BuildResult, BuiltFile
-from publish_all.builders.described import described
 from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
 from publish_all.builders.hatchling_members import STEP
 from publish_all.builders.lowest_versions import refuse_old_backend
-from publish_all.builders.manifest import FILENAME as MANIFEST
-from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.member_store import MemberStore
+from publish_all.builders.output import output_folder
 from publish_all.builders.platform_wheels import distributions_of, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.config.load import load_project
@@ -70,7 +73,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         clean_hooks_after: bool | None = None,
         clean_only: bool | None = False,
     ) -> Generator[str, None, None]:
-        """Build, yield the path of each file as it is done, and write the manifest.
+        """Build, and yield the path of each file as it is done.
 
         What is wrong ends hatchling with our exit code and without a traceback.
         """
@@ -94,22 +97,14 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
             wanted = with_present_files(variants, config.root, allow_missing=False, listener=ignore)
         output = _output(config, directory)
         if options.clean and not options.hooks_only:
-            _clean(output, names)
+            _clean(output, variants)
         store = MemberStore(config.root, step=STEP, compression=config.compression)
         builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app, store=store)
-        built: list[BuiltFile] = []
         for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
             refuse_old_backend(variant)
-            begun = time.monotonic()
             path = builder.run(variant, kind, output, options)
             if path is not None:
-                seconds = time.monotonic() - begun
-                built.append(described(path, variant, kind, builder=builder.name, seconds=seconds))
                 yield str(path)
-        if built:
-            project = str(config.pyproject["project"]["name"])
-            result = BuildResult(files=tuple(built))
-            write_manifest(output, project=project, result=result, variants=variants)
 
     def _variants(self, config: ProjectConfig, names: Sequence[str]) -> tuple[BuildVariant, ...]:
         variants = resolve_variants(config, version=_version(config), only=names)
@@ -120,8 +115,8 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         return variants
 
     def clean(self, directory: str, versions: list[str]) -> None:
-        """Remove what the manifest lists, and no other file. `versions` are build variants, empty for all."""
-        _clean(Path(directory), versions)
+        """Remove the wheels and sdists of build variants, of any version. `versions` are their names, empty for all."""
+        _clean(Path(directory), self._variants(load_project(Path(self.root)), versions))
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
         """Nothing: hatchling's own `build`, which is not used here, would look up in it what to call."""
@@ -145,17 +140,25 @@ def _version(config: ProjectConfig) -> str:
 
 def _output(config: ProjectConfig, directory: str | None) -> Path:
     """The folder of the command line, else of Hatch's variable, else the one in which `publish` looks."""
-    return config.root / (directory or os.environ.get(BuildEnvVars.LOCATION) or config.dist_dir)
+    stated = directory or os.environ.get(BuildEnvVars.LOCATION)
+    return config.root / stated if stated else output_folder(config)
 
 
-def _clean(output: Path, names: Sequence[str]) -> None:
-    """Remove the files of these variants (none: of all, and the manifest) which the manifest lists."""
-    manifest = read_manifest(output)
-    for entry in manifest.entries if manifest is not None else ():
-        if not names or entry.variant in names:
-            (output / entry.filename).unlink(missing_ok=True)
-    if not names:
-        (output / MANIFEST).unlink(missing_ok=True)
+def _clean(output: Path, variants: Sequence[BuildVariant]) -> None:
+    names = {canonicalize_name(each.project) for each in variants}
+    for path in list(output.iterdir()) if output.is_dir() else ():
+        if _project_of(path.name) in names:
+            path.unlink()
+
+
+def _project_of(filename: str) -> str | None:
+    """Whose wheel or sdist a file is, by its name; None for any other file."""
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[0]
+        return parse_sdist_filename(filename)[0]
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
 
 
 def _text(error: PublishAllError) -> str:

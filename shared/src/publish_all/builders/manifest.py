@@ -1,6 +1,7 @@
-"""The build manifest `publish-all.json` in the output folder: which files there are ours, and their hashes.
+"""The build manifest: which files of a folder we built, and their hashes.
 
-`publish` uploads what it lists and never whatever else lies in the folder.
+It is kept in the user's state folder, outside of the checkout, so that nothing which a repository holds is
+taken for our own memory. `build --manifest FILE` writes one for another job.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from publish_all.errors import ConfigurationError
 from publish_all.variants.tag import WheelTag
 from publish_all.variants.variant import BuildVariant
 
-FILENAME = "publish-all.json"
 SCHEMA = 1
 
 
@@ -41,9 +41,10 @@ class ManifestEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What lies in an output folder, built from one project."""
+    """What was built from one project into `folder`, which is an absolute path."""
 
     project: str
+    folder: Path
     entries: tuple[ManifestEntry, ...]
 
 
@@ -56,36 +57,40 @@ class ManifestProblem:
 
 
 def write_manifest(
-    output: Path, *, project: str, result: BuildResult, variants: Sequence[BuildVariant] = ()
+    path: Path, output: Path, *, project: str, result: BuildResult, variants: Sequence[BuildVariant] = ()
 ) -> Manifest:
-    """Write what was just built, atomically.
+    """Write to the file `path` what was just built into `output`, atomically.
 
-    Files of other variants that an earlier build of the same versions left, unchanged, stay listed:
+    Files of other variants that an earlier build of the same versions left there, unchanged, stay listed:
     `--variant` builds one after the other, and `--wheel-tag` one wheel after the other of those which
     `variants` state.
     """
+    folder = output.resolve()
     new = tuple(_entry(each) for each in map(asdict, result.files))
-    kept = (each for each in _still_valid(output, project, new) if is_of(each, variants, others=True))
-    manifest = Manifest(project=project, entries=(*kept, *new))
-    _write(output / FILENAME, json.dumps(_to_json(manifest), indent=2, ensure_ascii=False) + "\n")
+    kept = (each for each in _still_valid(path, folder, project, new) if is_of(each, variants, others=True))
+    manifest = Manifest(project=project, folder=folder, entries=(*kept, *new))
+    _write(path, json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n")
     return manifest
 
 
-def read_manifest(output: Path) -> Manifest | None:
-    """The folder's manifest, None where there is none. Raises `ConfigurationError` for one that is not to be understood."""
-    path = output / FILENAME
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest in the file `path`, None where there is no such file.
+
+    Raises `ConfigurationError` for a file that is not a manifest.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise _unreadable(path, f"it cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise _unreadable(path, f"it is not of schema {SCHEMA}")
     try:
         entries = tuple(_entry(each) for each in content["distributions"])
-        return Manifest(project=str(content["project"]), entries=entries)
-    except (KeyError, TypeError) as error:
+        folder = path.resolve().parent / str(content.get("folder", "."))
+        return Manifest(project=str(content["project"]), folder=folder.resolve(), entries=entries)
+    except (KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, f"it lacks {error}") from error
 
 
@@ -119,11 +124,11 @@ def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tupl
     return tuple(found)
 
 
-def check_manifest(manifest: Manifest, output: Path) -> tuple[ManifestProblem, ...]:
+def check_manifest(manifest: Manifest) -> tuple[ManifestProblem, ...]:
     """The files that are missing, or have other bytes than were built."""
     found = []
     for entry in manifest.entries:
-        problem = _problem(entry, output / entry.filename)
+        problem = _problem(entry, manifest.folder / entry.filename)
         if problem:
             found.append(ManifestProblem(filename=entry.filename, problem=problem))
     return tuple(found)
@@ -137,12 +142,14 @@ def _problem(entry: ManifestEntry, path: Path) -> str | None:
     return None
 
 
-def _still_valid(output: Path, project: str, new: tuple[ManifestEntry, ...]) -> tuple[ManifestEntry, ...]:
+def _still_valid(
+    path: Path, folder: Path, project: str, new: tuple[ManifestEntry, ...]
+) -> tuple[ManifestEntry, ...]:
     try:
-        before = read_manifest(output)
+        before = read_manifest(path)
     except ConfigurationError:  # a broken one is replaced
         return ()
-    if before is None or before.project != project:
+    if before is None or before.project != project or before.folder != folder:
         return ()
     filenames, variants = (
         {each.filename for each in new},
@@ -154,7 +161,7 @@ def _still_valid(output: Path, project: str, new: tuple[ManifestEntry, ...]) -> 
         if each.filename not in filenames
         and (each.variant, each.kind, each.tag) not in variants
         and _is_of_release(each, new)
-        and _problem(each, output / each.filename) is None
+        and _problem(each, folder / each.filename) is None
     )
 
 
@@ -182,10 +189,16 @@ def _entry(plain: Mapping[str, Any]) -> ManifestEntry:
     return ManifestEntry(**values)  # type: ignore[arg-type]  # the keys are checked above, the values written by us
 
 
-def _to_json(manifest: Manifest) -> dict[str, Any]:
+def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """The folder is stated as seen from the manifest, so that both can go to another place together."""
+    try:
+        folder = Path(os.path.relpath(manifest.folder, path.resolve().parent))
+    except ValueError:  # another drive of Windows
+        folder = manifest.folder
     return {
         "schema": SCHEMA,
         "project": manifest.project,
+        "folder": folder.as_posix(),
         "distributions": [asdict(each) for each in manifest.entries],
     }
 
@@ -212,4 +225,6 @@ def _sha256(path: Path) -> str:
 
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(f"{path}: {why}", hint="Delete it and build again.")
+    return ConfigurationError(
+        f"{path}: {why}", hint="Name a file that `publish-all build --manifest FILE` wrote, or build again."
+    )

@@ -30,17 +30,25 @@ class BuildCommand(UseCaseCommand):
         option("kind", "f", "Only this kind of distribution: wheel or sdist.", flag=False, multiple=True),
         option("reproduce", None, "Build twice, in different folders, and compare the bytes."),
         option("output", "o", "The folder to build into (default: `dist-dir`).", flag=False),
+        option(
+            "manifest",
+            None,
+            "Also list the files in this file, for `publish --manifest` in another job.",
+            flag=False,
+        ),
         format_option(),
     ]
     help = """\
-Builds every build variant of the project with its own build backend, and lists what was
-built in publish-all.json beside the files. The working tree is not written to.
+Builds every build variant of the project with its own build backend. The output folder gets the
+wheels and sdists, and nothing else is written to the working tree. To publish the files in another
+job, write a manifest and hand it over together with the output folder.
 
 Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} --variant synapse -f wheel</c1>
   <c1>{command_full_name} --wheel-tag py3-none-win_amd64</c1>
   <c1>{command_full_name} --reproduce</c1>
+  <c1>{command_full_name} --manifest publish-all-manifest.json</c1>
 """
     exit_codes = (0, 1, 2)
     variables = BUILD_VARIABLES
@@ -55,6 +63,7 @@ Examples:
             wheel_tags=self.texts("wheel-tag"),
             allow_missing=bool(self.option("allow-missing")),
             reproduce=bool(self.option("reproduce")),
+            manifest=self.path("manifest"),
         )
         reporter.show(build(options, listener=reporter.listener).summary)
         return 0

@@ -32,7 +32,7 @@ class CheckCommand(UseCaseCommand):
         ),
         variant_option(),
         allow_missing_option(),
-        option("no-build", None, "Check what was built before (the manifest's files).", flag=True),
+        option("no-build", None, "Check what was built before.", flag=True),
         option(
             "rebuild",
             None,

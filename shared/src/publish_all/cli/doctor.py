@@ -20,7 +20,7 @@ class DoctorCommand(ConnectingCommand):
         *repository_options("Look at"),
         variant_option(),
         option("offline", None, "Ask no repository and no git remote.", flag=True),
-        option("no-build", None, "Look at what was built before (the manifest's files).", flag=True),
+        option("no-build", None, "Look at what was built before.", flag=True),
         allow_missing_option(),
         option(
             "allow-dirty",

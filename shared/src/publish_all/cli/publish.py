@@ -36,7 +36,8 @@ class PublishCommand(ConnectingCommand):
         variant_option(),
         option("dry-run", None, "Show what would be done; preflight for real, upload nothing.", flag=True),
         option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
-        option("no-build", None, "Publish what was built before (the manifest's files).", flag=True),
+        option("no-build", None, "Publish what was built before.", flag=True),
+        option("manifest", None, "Publish what this file lists, which `build --manifest` wrote.", flag=False),
         allow_missing_option(),
         option(
             "allow-dirty", None, "Publish to PyPI with uncommitted changes in the working tree.", flag=True
@@ -71,6 +72,10 @@ Builds every build variant, checks the files, asks each repository whether they 
 and only then uploads them. A file that is already there with the same bytes is skipped. A run
 that was interrupted is finished by running it again.
 
+With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
+files in `dist-dir` that have the name and version of the project or its build variants and that git
+does not track; they are listed before the upload.
+
 Examples:
   <c1>{command_full_name} -r testpypi</c1>
   <c1>{command_full_name} -r corp --variant synapse</c1>
@@ -78,6 +83,7 @@ Examples:
   <c1>{command_full_name} --rehearse</c1>
   <c1>{command_full_name} --from testpypi -r pypi demo==1.0</c1>
   <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
+  <c1>{command_full_name} -r pypi --manifest publish-all-manifest.json</c1>
 """
     exit_codes = (0, 1, 2, 3, 4, 5, 6)
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
@@ -93,10 +99,14 @@ Examples:
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
-        source = self.text("from")
+        source, manifest = self.text("from"), self.path("manifest")
+        if manifest is not None and (source is not None or self._names()):
+            msg = "--manifest says which files to publish, so neither files nor --from go with it"
+            raise UsageError(msg, hint="Leave one of them out.")
         return PublishOptions(
             directory=self.directory,
             files=() if source is not None else self._files(),
+            manifest=manifest,
             source=source,
             releases=self._names() if source is not None else (),
             rehearse=bool(self.option("rehearse")),

@@ -1,8 +1,9 @@
-"""Build all build variants of a project, and write down what was built."""
+"""Build all build variants of a project, and write down what was built where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from packaging.version import Version
 
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
-from publish_all.builders.manifest import Manifest, write_manifest
+from publish_all.builders.manifest import read_manifest, write_manifest
+from publish_all.builders.output import output_folder
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
 from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
+from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
@@ -31,7 +34,8 @@ class BuildOptions:
     `variants` names those to build (empty: all), `itself` asks for the project and none of them;
     `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`. `wheel_tags` asks for the platform
     wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
-    there are left out. `reproduce` builds a second time elsewhere and compares.
+    there are left out. `reproduce` builds a second time elsewhere and compares. `manifest` is a file to
+    list what was built in, for another job.
     """
 
     directory: Path
@@ -42,18 +46,18 @@ class BuildOptions:
     wheel_tags: tuple[str, ...] = ()
     allow_missing: bool = False
     reproduce: bool = False
+    manifest: Path | None = None
     around: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildReport:
-    """What was built, into which folder; the manifest lists all that is valid there now."""
+    """What was built, into which folder."""
 
     config: ProjectConfig
     variants: tuple[BuildVariant, ...]
     output: Path
     result: BuildResult
-    manifest: Manifest
 
     @property
     def summary(self) -> BuildSummary:
@@ -76,14 +80,24 @@ class BuildReport:
 
 
 def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
-    """Build and write the manifest. Raises `PublishAllError` of the branch that fits."""
+    """Build and write down what was built. Raises `PublishAllError` of the branch that fits.
+
+    `options.manifest` is not overwritten if it is a file of another kind.
+    """
     _check_kinds(options.kinds)
     config = open_project(options.directory)
-    return build_project(config, options, listener=listener)
+    if options.manifest is not None:
+        read_manifest(options.manifest)
+    return build_project(config, options, listener=listener, remembered=True)
 
 
-def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Listener) -> BuildReport:
-    """As `build`, for a project whose configuration is loaded."""
+def build_project(
+    config: ProjectConfig, options: BuildOptions, *, listener: Listener, remembered: bool
+) -> BuildReport:
+    """As `build`, for a project whose configuration is loaded.
+
+    `remembered` False is for output that is gone when the command ends: it is not written down.
+    """
     from publish_all.builders.run import build as run_build  # files that are named are not built
 
     variants = project_variants(
@@ -91,7 +105,7 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
     )
     _tell_other_versions(config, variants, options, listener)
     wanted = _wanted(config, variants, options, listener)
-    output = options.output or config.root / config.dist_dir
+    output = options.output or output_folder(config)
     listener(StepStarted(step="build", detail=_summary(wanted)))
     request = BuildRequest(
         root=config.root,
@@ -102,14 +116,29 @@ def build_project(config: ProjectConfig, options: BuildOptions, *, listener: Lis
         compression=config.compression,
     )
     result = run_build(request, listener=listener, environment=options.around.environment)
-    manifest = write_manifest(
-        output, project=project_name(config, variants), result=result, variants=variants
-    )
+    report = BuildReport(config=config, variants=variants, output=output, result=result)
+    if remembered:
+        _remember(report, options)
     if options.reproduce:
         from publish_all.commands.reproduce import reproduce
 
         reproduce(request, result, listener=listener, environment=options.around.environment)
-    return BuildReport(config=config, variants=variants, output=output, result=result, manifest=manifest)
+    return report
+
+
+def _remember(report: BuildReport, options: BuildOptions) -> None:
+    """Write down what was built: in the state of the checkout, if there is one, and where the user said."""
+    path = state_of(report.config, options.around, make=True).manifest(report.output)
+    if path is not None:
+        with suppress(OSError):  # files are found by their names, too
+            _write(report, path)
+    if options.manifest is not None:
+        _write(report, options.manifest)
+
+
+def _write(report: BuildReport, path: Path) -> None:
+    name = project_name(report.config, report.variants)
+    write_manifest(path, report.output, project=name, result=report.result, variants=report.variants)
 
 
 def _tell_other_versions(

@@ -1,4 +1,4 @@
-"""Check distributions offline: files that are named, a fresh build, or what the manifest lists."""
+"""Check distributions offline: files that are named, a fresh build, or what was built before."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
+from publish_all.builders.output import output_folder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.checks.audience import Audience
 from publish_all.checks.check import Checked, check_all
 from publish_all.checks.together import check_together
 from publish_all.checks.variants import check_selection, check_variants
 from publish_all.commands.build import BuildOptions
-from publish_all.commands.context import Surroundings, project_of_files, project_variants
-from publish_all.commands.gather import Gathered, built_files, manifest_files, named_files, usable_manifest
+from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.found_files import BuiltBefore, files_built_before
+from publish_all.commands.gather import Gathered, built_files, named_files
 from publish_all.commands.rebuild import rebuild
 from publish_all.config.builtin import canonical
 from publish_all.config.known import known_repositories
@@ -115,7 +117,7 @@ def _gather(
     config: ProjectConfig | None, options: CheckOptions, folder: Path, listener: Listener
 ) -> Gathered:
     if options.files or config is None:
-        return named_files(options.files)
+        return named_files(options.files, listener=listener)
     if options.build:
         build = BuildOptions(
             directory=options.directory,
@@ -125,13 +127,14 @@ def _gather(
             around=options.around,
         )
         return built_files(config, build, listener=listener)
-    output = config.root / config.dist_dir
-    variants = project_variants(config, options.variants, around=options.around, listener=listener)
-    manifest = usable_manifest(output, variants)
-    if manifest is None:
-        msg = f"nothing is built in the present version: see {output}"
-        raise UsageError(msg, hint="Leave --no-build out, or build first.")
-    return manifest_files(output, manifest, variants, allow_missing=options.allow_missing)
+    wanted = BuiltBefore(
+        config=config,
+        output=output_folder(config),
+        variants=options.variants,
+        allow_missing=options.allow_missing,
+        around=options.around,
+    )
+    return files_built_before(wanted, listener=listener)
 
 
 def goes_to(variant: BuildVariant, repository: str) -> bool:

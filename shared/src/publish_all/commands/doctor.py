@@ -13,25 +13,28 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from publish_all._values import dataclass
+from publish_all.builders.output import output_folder
 from publish_all.catalogue.catalogue import why
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.coded import findings_of
-from publish_all.commands.context import Surroundings, project_of_files, project_variants, project_version
+from publish_all.commands.context import Surroundings, project_of_files, project_version
 from publish_all.commands.destinations import ConnectionOptions, make_repositories, open_connection
 from publish_all.commands.doctor_destination import Answer, Destination, examine_destination
 from publish_all.commands.doctor_project import configuration_facts, surroundings_findings, version_facts
 from publish_all.commands.examine import check_planned, destinations_of, version_findings
+from publish_all.commands.found_files import BuiltBefore, files_built_before
 from publish_all.commands.gather import Gathered, built_files, manifest_files, usable_manifest
+from publish_all.commands.state import state_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryKind
 from publish_all.config.workflows import Workflows, read_workflows, repository_root
-from publish_all.errors import CheckError, PublishAllError, UsageError
+from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count, size
 from publish_all.repositories.repository import Repository
 from publish_all.results import Advice, DoctorReport, Examined, Fact
-from publish_all.upload.journal import JOURNAL_NAME, History, Journal, read_journal
+from publish_all.upload.journal import History, Journal, read_journal
 from publish_all.upload.plan import Plan, plan
 from publish_all.upload.preflight import Preflight, describe, preflight
 
@@ -214,8 +217,9 @@ class _Doctor:
 
     def _journal(self, config: ProjectConfig) -> Journal:
         """What earlier runs wrote; nothing is added to it."""
+        path = state_of(config, self._options.around).journal
         try:
-            history = read_journal(config.root / config.dist_dir / JOURNAL_NAME)
+            history = read_journal(path) if path is not None else History(entries={})
         except PublishAllError as error:
             self._fails(self._project, error)
             history = History(entries={})
@@ -242,20 +246,20 @@ class _Doctor:
     def _built_before(self, config: ProjectConfig, journal: Journal, listener: Listener) -> Gathered | None:
         if self._options.build and journal.history.complete:
             return None
-        output = config.root / config.dist_dir
-        variants = project_variants(
-            config, self._options.variants, around=self._options.around, listener=listener
+        wanted = BuiltBefore(
+            config=config,
+            output=output_folder(config),
+            variants=self._options.variants,
+            allow_missing=self._options.allow_missing,
+            around=self._options.around,
         )
-        manifest = usable_manifest(output, variants)
-        if manifest is None and not self._options.build:
-            msg = f"nothing is built in the present version: see {output}"
-            raise UsageError(msg, hint="Leave --no-build out, or build first.")
-        resumed = manifest is not None and journal.history.unfinished(
-            each.sha256 for each in manifest.entries
-        )
-        if manifest is None or (self._options.build and not resumed):
+        if not self._options.build:
+            return files_built_before(wanted, listener=listener)
+        variants = wanted.resolved(listener)
+        manifest = usable_manifest(state_of(config, self._options.around).manifest(wanted.output), variants)
+        if manifest is None or not journal.history.unfinished(each.sha256 for each in manifest.entries):
             return None
-        return manifest_files(output, manifest, variants, allow_missing=self._options.allow_missing)
+        return manifest_files(manifest, variants, allow_missing=self._options.allow_missing)
 
     def _build(self, folder: Path) -> BuildOptions:
         return BuildOptions(

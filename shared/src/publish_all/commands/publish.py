@@ -20,6 +20,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all._values import dataclass
+from publish_all.builders.output import output_folder
 from publish_all.commands.coded import coded
 from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
@@ -47,7 +48,8 @@ class PublishOptions:
     """What to publish and how.
 
     `files` are published as they are, instead of the project; `variants` names some of the build
-    variants, `itself` asks for the project and none of them; `build` False takes what was built before; with
+    variants, `itself` asks for the project and none of them; `build` False takes what was built before, which is
+    what the file `manifest` lists where one is named; with
     `allow_missing`, platform wheels whose files are not there are left out; `fresh` forgets an unfinished run; `output`
     is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
     of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
@@ -64,6 +66,7 @@ class PublishOptions:
     dry_run: bool = False
     skip_existing: bool = False
     build: bool = True
+    manifest: Path | None = None
     allow_missing: bool = False
     allow_dirty: bool = False
     fresh: bool = False
@@ -83,8 +86,8 @@ class PublishOptions:
         return self.connection.around
 
     def folder(self, config: ProjectConfig) -> Path:
-        """Where the project's files are built, and its journal is kept."""
-        return self.output or config.root / config.dist_dir
+        """Where the project's files are built."""
+        return self.output or output_folder(config)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +112,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
     afterwards is in the report.
     """
-    config = project_of_files(options.directory, optional=bool(options.files or options.releases))
+    named = bool(options.files or options.releases or options.manifest)
+    config = project_of_files(options.directory, optional=named)
     repositories = choose_destinations(
         config, options.connection, listener=listener, receipt=_receipt(options)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,31 +17,28 @@ from publish_all.commands.examine import (
     planned_files,
     version_findings,
 )
+from publish_all.commands.found_files import BuiltBefore, files_built_before
 from publish_all.commands.gather import (
     Gathered,
     built_files,
-    host_built_files,
+    listed_files,
     manifest_files,
     named_files,
+    note_old_files,
     usable_manifest,
 )
 from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult, connect_ahead
+from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.digests import LateDigests
-from publish_all.errors import CheckError, PublishAllError, UsageError
+from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Severity
 from publish_all.repositories.repository import Repository
 from publish_all.results import RepositoryReport
 from publish_all.upload.execute import execute
-from publish_all.upload.journal import (
-    JOURNAL_NAME,
-    Journal,
-    discard_journal,
-    known_public,
-    open_journal,
-)
-from publish_all.upload.lock import LOCK_NAME, lock
+from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
+from publish_all.upload.lock import CannotLockError, lock
 from publish_all.upload.plan import Destination, Plan, plan
 from publish_all.upload.preflight import Preflight, describe, preflight
 from publish_all.upload.verify import VerifyOptions
@@ -61,11 +58,11 @@ def publish_files(
 ) -> PublishResult:
     """As `publish`, to these repositories, after a rehearsal at the one that is given."""
     with (
-        _locked(config, options),
-        _journal(config, options, listener) as journal,
+        _locked(_state(config, options, listener), options, listener) as state,
+        _journal(state, options, listener) as journal,
         TemporaryDirectory(prefix="publish-all-") as folder,
     ):
-        gathered = _gather(config, options, journal, Path(folder), listener)
+        gathered = _gather(config, options, journal, state, Path(folder), listener)
         destinations = destinations_of(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         if not (options.files or (config and config.before_publish)):  # which may take minutes
@@ -88,18 +85,42 @@ def _after_rehearsal(rehearsal: Repository | None, destinations: Sequence[Destin
     return [Destination(repository=rehearsal), *rest]
 
 
+def _state(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> CheckoutState | None:
+    """Where the journal is kept; None without a project, and where there is no folder for it, which is said."""
+    if config is None:
+        return None
+    state = state_of(config, options.around, make=not options.dry_run)
+    if state.problem is not None:
+        listener(
+            Note(
+                message=f"publishing without a journal: {state.problem}. If this run stops half-way, the next one "
+                "asks the repositories what they have"
+            )
+        )
+        return None
+    return state
+
+
 @contextmanager
-def _locked(config: ProjectConfig | None, options: PublishOptions) -> Iterator[None]:
-    if config is None or options.dry_run:
-        yield
+def _locked(
+    state: CheckoutState | None, options: PublishOptions, listener: Listener
+) -> Iterator[CheckoutState | None]:
+    """Hold the lock of the checkout. Without one no journal can be kept, since two runs might write to it."""
+    if state is None or state.lock is None or options.dry_run:
+        yield state
         return
-    with lock(options.folder(config) / LOCK_NAME):
-        yield
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock(state.lock))
+        except CannotLockError as error:
+            listener(Note(message=f"publishing without a journal: {error.message}"))
+            state = None
+        yield state
 
 
 @contextmanager
-def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
-    path = options.folder(config) / JOURNAL_NAME if config is not None else None
+def _journal(state: CheckoutState | None, options: PublishOptions, listener: Listener) -> Iterator[Journal]:
+    path = state.journal if state is not None else None
     if path is not None and options.fresh:
         # A dry run goes without the journal, too, and leaves it where it is.
         public = known_public(path) if options.dry_run else discard_journal(path)
@@ -113,7 +134,12 @@ def _journal(config: ProjectConfig | None, options: PublishOptions, listener: Li
 
 
 def _gather(
-    config: ProjectConfig | None, options: PublishOptions, journal: Journal, folder: Path, listener: Listener
+    config: ProjectConfig | None,
+    options: PublishOptions,
+    journal: Journal,
+    state: CheckoutState | None,
+    folder: Path,
+    listener: Listener,
 ) -> Gathered:
     """The files: those of another repository; those named; of a run that was not finished; built now or before."""
     if options.source is not None:
@@ -128,27 +154,35 @@ def _gather(
             listener=listener,
         )
     digest = LateDigests()  # the index can be asked meanwhile
+    if options.manifest is not None:
+        variants = _variants(config, options, listener) if config is not None else None
+        return listed_files(options.manifest, variants, allow_missing=options.allow_missing, digest=digest)
     if options.files or config is None:
-        return named_files(options.files, digest=digest)
+        return named_files(options.files, listener=listener, digest=digest)
     output = options.folder(config)
+    if output.is_dir():
+        note_old_files(sorted(output.iterdir()), listener)
     if not options.build:
+        return files_built_before(
+            BuiltBefore(
+                config=config,
+                output=output,
+                variants=options.variants,
+                itself=options.itself,
+                allow_missing=options.allow_missing,
+                around=options.around,
+            ),
+            listener=listener,
+            digest=digest,
+        )
+    if state is not None and not options.fresh and not journal.history.complete:
         variants = _variants(config, options, listener)
-        manifest = usable_manifest(output, variants)
-        if manifest is not None:
-            return manifest_files(
-                output, manifest, variants, allow_missing=options.allow_missing, digest=digest
-            )
-        return _host_built(config, options, listener)
-    if not options.fresh and not journal.history.complete:
-        variants = _variants(config, options, listener)
-        manifest = usable_manifest(output, variants)
+        manifest = usable_manifest(state.manifest(output), variants)
         if manifest is not None and _is_resumable(manifest, variants, options, journal):
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
-            return manifest_files(
-                output, manifest, variants, allow_missing=options.allow_missing, digest=digest
-            )
+            return manifest_files(manifest, variants, allow_missing=options.allow_missing, digest=digest)
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
@@ -157,7 +191,7 @@ def _gather(
         allow_missing=options.allow_missing,
         around=options.around,
     )
-    return built_files(config, build, listener=listener, digest=digest)
+    return built_files(config, build, listener=listener, remembered=True, digest=digest)
 
 
 def _is_resumable(
@@ -170,17 +204,6 @@ def _is_resumable(
 def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener) -> tuple[BuildVariant, ...]:
     return project_variants(
         config, options.variants, itself=options.itself, around=options.around, listener=listener
-    )
-
-
-def _host_built(config: ProjectConfig, options: PublishOptions, listener: Listener) -> Gathered:
-    """What `poetry build` or `hatch build` left: the project itself, never a variant."""
-    if options.variants:
-        msg = f"nothing is built of {', '.join(options.variants)} in its present version"
-        raise UsageError(msg, hint="Build the variants first, or leave --no-build out.")
-    (base,) = project_variants(config, (), itself=True, around=options.around, listener=listener)
-    return host_built_files(
-        config, base, output=options.folder(config), around=options.around, listener=listener
     )
 
 

@@ -22,16 +22,20 @@ class HostFolders:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folders:
-    """The user's own `config.toml`, the folder of the user's data, and the tools' files."""
+    """The user's own `config.toml`, the folders of the user's data and of our state, and the tools' files.
+
+    `state` is None where nothing is to be remembered.
+    """
 
     config: Path
     data: Path
     hosts: HostFolders
+    state: Path | None = None
 
 
 def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
     """The places of this system, or those that the tools' own variables name."""
-    from platformdirs import user_config_path, user_data_path
+    from platformdirs import user_config_path, user_data_path, user_state_path
 
     def stated(variable: str, default: Path) -> Path:
         return Path(environment[variable]).expanduser() if environment.get(variable) else default
@@ -43,6 +47,7 @@ def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
     return Folders(
         config=user_config_path("publish-all", appauthor=False) / "config.toml",
         data=user_data_path("publish-all", appauthor=False),
+        state=user_state_path("publish-all", appauthor=False),
         hosts=HostFolders(
             poetry=stated("POETRY_CONFIG_DIR", poetry) / "config.toml",
             hatch=stated("HATCH_CONFIG", user_config_path("hatch", appauthor=False) / "config.toml"),

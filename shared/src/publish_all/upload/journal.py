@@ -1,30 +1,35 @@
 """The journal of a publish: what was sent where, so that a run that died can be run again.
 
-`publish-all.journal.jsonl` beside the files: a header line, then one record per change of state, keyed
-by the file's sha256 and the repository's URL. It is only appended to; each record is on disk (fsync)
-before the run goes on. No secrets. It is a hint about the past, not the truth about the repository:
-whoever resumes asks the repository, too.
+A file in the user's state folder, one for each checkout: a header line, then one record per change of
+state, keyed by the file's sha256 and the repository's URL. It is only appended to; each record is on disk
+(fsync) before the run goes on. No secrets. It is a hint about the past, not the truth about the
+repository: a run that resumes asks the repository, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import enum
+import errno
+import io
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from publish_all._own_files import open_own, read_own
 from publish_all._urls import without_userinfo
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
 
-JOURNAL_NAME = "publish-all.journal.jsonl"
+JOURNAL_NAME = "journal.jsonl"
 SCHEMA = 1
 _HEADER = {"journal": "publish-all", "schema": SCHEMA}
+_SKEW = 60.0
+"""Seconds by which the clock may have been set back since a record was written."""
 
 
 class JournalState(enum.Enum):
@@ -99,27 +104,36 @@ class History:
         return tuple(entry for entry in self.entries.values() if entry.state.maybe_public)
 
 
-def read_journal(path: Path) -> History:
+def read_journal(path: Path, *, now: float | None = None) -> History:
     """Read a journal; an absent one is empty. Raises `JournalError` where it is damaged.
 
-    A damaged last line is what a killed run leaves, and is passed over.
+    A damaged last line is what a killed run leaves, and is passed over. Records of a time after `now`
+    (Unix time; None: asked of the clock) do not count: no run of ours wrote them then.
     """
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        data = read_own(path)
+    except (FileNotFoundError, NotADirectoryError):
         return History(entries={})
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}"
+        raise JournalError(msg, hint="Move it away; publish-all keeps its journal there.") from error
+    latest = (time.time() if now is None else now) + _SKEW
     lines = data.splitlines(keepends=True)
     entries: dict[tuple[str, str], JournalEntry] = {}
     length = 0
     for number, line in enumerate(lines, start=1):
         try:
-            _read_line(line, number=number, path=path, entries=entries)
+            entry = _read_line(line, number=number, path=path)
         except ValueError as error:
-            if number == len(lines):
+            if number == len(lines) and (number > 1 or _line(_HEADER).startswith(line)):
                 break
+            if number == 1:
+                raise _foreign(path) from error
             msg = f"{path}: line {number} is not a journal record ({error})"
             raise JournalError(msg, hint=_DAMAGED_HINT) from error
         length += len(line)
+        if entry is not None and entry.at <= latest:
+            entries[entry.key] = entry
     return History(entries=entries, length=length)
 
 
@@ -129,7 +143,8 @@ _DAMAGED_HINT = (
 )
 
 
-def _read_line(line: bytes, *, number: int, path: Path, entries: dict[tuple[str, str], JournalEntry]) -> None:
+def _read_line(line: bytes, *, number: int, path: Path) -> JournalEntry | None:
+    """The entry of a line; None for the header."""
     if not line.endswith(b"\n"):
         msg = "it ends in the middle"
         raise ValueError(msg)
@@ -139,9 +154,8 @@ def _read_line(line: bytes, *, number: int, path: Path, entries: dict[tuple[str,
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that can be wrong with a line
     if number == 1:
         _check_header(record, path)
-        return
-    entry = _entry(record)
-    entries[entry.key] = entry
+        return None
+    return _entry(record)
 
 
 def _check_header(record: Mapping[str, Any], path: Path) -> None:
@@ -152,8 +166,12 @@ def _check_header(record: Mapping[str, Any], path: Path) -> None:
             f"{path} was written by another publish-all (schema {record.get('schema')}, known here: {SCHEMA})"
         )
         raise JournalError(msg, hint="Go on with the version that wrote it, or start over with --fresh.")
+    raise _foreign(path)
+
+
+def _foreign(path: Path) -> JournalError:
     msg = f"{path} is not a journal of publish-all"
-    raise JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
+    return JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
 
 
 def _entry(record: Mapping[str, Any]) -> JournalEntry:
@@ -182,7 +200,7 @@ class Journal:
         self._length = history.length
         self._entries = dict(history.entries)
         self._wall = wall
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
 
     @property
     def history(self) -> History:
@@ -216,17 +234,24 @@ class Journal:
     def _write(self, path: Path, records: list[dict[str, Any]]) -> None:
         if self._file is None:
             self._file = _open_for_append(path, self._length)
-            if self._length == 0:
-                records = [_HEADER, *records]
-        self._file.write(b"".join(_line(each) for each in records))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        if self._length == 0:
+            records = [_HEADER, *records]
+        data = b"".join(map(_line, records))
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(self._file.fileno())
+        except OSError:
+            # The next record must not stand behind half of this one.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._length)
+            raise
+        self._length += len(data)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-            self._length = self._path.stat().st_size if self._path is not None else 0
 
 
 @contextlib.contextmanager
@@ -235,7 +260,7 @@ def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) ->
 
     None keeps it in memory only. Raises `JournalError`.
     """
-    history = read_journal(path) if path is not None else History(entries={})
+    history = read_journal(path, now=wall()) if path is not None else History(entries={})
     journal = Journal(path, history=history, wall=wall)
     try:
         yield journal
@@ -261,7 +286,11 @@ def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
 def _rescued(path: Path) -> History:
     """Every record that can still be read."""
     entries: dict[tuple[str, str], JournalEntry] = {}
-    for line in path.read_bytes().splitlines():
+    try:
+        lines = read_own(path).splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
         with contextlib.suppress(ValueError):
             entry = _entry(json.loads(line))
             entries[entry.key] = entry
@@ -283,11 +312,12 @@ def _line(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=True).encode() + b"\n"
 
 
-def _open_for_append(path: Path, length: int) -> BinaryIO:
+def _open_for_append(path: Path, length: int) -> io.FileIO:
     """Open after the last whole line; what a killed run left half-written behind it is cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     created = not path.exists()
-    opened = path.open("ab")
+    # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
+    opened = io.FileIO(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     if opened.tell() != length:
         opened.truncate(length)
     if created and os.name == "posix":

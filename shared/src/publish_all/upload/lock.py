@@ -1,4 +1,4 @@
-"""One publish at a time per project: a lock that the operating system drops when its process dies.
+"""One publish at a time per checkout: a lock that the operating system drops when its process dies.
 
 By hand, and not by the library `filelock`, whose import alone takes a tenth of the time that a publish
 has until its first byte.
@@ -12,9 +12,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from publish_all._own_files import open_own
 from publish_all.errors import PublishAllError
 
-LOCK_NAME = "publish-all.lock"
+LOCK_NAME = "lock"
 
 
 class AlreadyRunningError(PublishAllError):
@@ -22,35 +23,44 @@ class AlreadyRunningError(PublishAllError):
 
 
 class CannotLockError(PublishAllError):
-    """The file system does not lock files, as some network file systems do not."""
+    """There can be no lock: the file system has none, as some network file systems, or the file is not ours."""
 
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold the lock for as long as the context lasts. Raises `AlreadyRunningError`, which names the holder.
 
-    Raises `CannotLockError` where the file system knows no locks.
+    Raises `CannotLockError` where the file system has no locks, and where `path` is a link, or holds
+    anything but what we write there.
 
     The file stays: to delete it would let two others each lock a file of this name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise _cannot_lock(path, error.strerror or str(error)) from error
     try:
         try:
             locked = _try_lock(descriptor)
         except OSError as error:
-            msg = f"{path} can't be locked, so that two publishes at once could not be told: {error.strerror}"
-            raise CannotLockError(
-                msg, hint="Set `dist-dir` to a folder on a disk that knows locks."
-            ) from error
+            raise _cannot_lock(path, error.strerror or str(error)) from error
         if not locked:
             raise _already_running(path)
+        held_before = os.read(descriptor, 64).strip()
+        if held_before and not held_before.isdigit():
+            raise _cannot_lock(path, "it is not a lock file of publish-all")
+        os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _cannot_lock(path: Path, why: str) -> CannotLockError:
+    return CannotLockError(f"cannot lock {path}: {why}")
 
 
 def _already_running(path: Path) -> AlreadyRunningError:
