@@ -12,7 +12,7 @@ from pathlib import Path
 from chaos_proxy import ChaosProxy
 from harness.corp import corp_credentials, download, listed
 from harness.environments import installed
-from harness.process import Result, run
+from harness.process import Result, journal_of, run
 from harness.servers import Server
 from made_files import make_release
 
@@ -44,7 +44,7 @@ class ChaosProject:
 
     @property
     def journal(self) -> Path:
-        return self.folder / "dist" / "publish-all.journal.jsonl"
+        return journal_of(self.folder, self.environment)
 
     def publish(self, *, timeout: float = 280) -> Result:
         return run(self.command, cwd=self.folder, environment=self.environment, timeout=timeout)

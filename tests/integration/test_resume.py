@@ -14,7 +14,7 @@ import pytest
 from chaos_proxy import ChaosProxy, chaos_proxy
 from harness.corp import corp_credentials, download, listed
 from harness.environments import installed
-from harness.process import Result, run
+from harness.process import Result, journal_of, run
 from harness.servers import Server
 
 PYPROJECT = """\
@@ -91,7 +91,7 @@ def test_project_whose_rebuild_gives_other_bytes_is_finished(killed: Killed, pyp
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
 def test_what_a_damaged_journal_advises_finishes_the_run(killed: Killed, pypiserver: Server) -> None:
-    journal = killed.project / "dist" / "publish-all.journal.jsonl"
+    journal = journal_of(killed.project, killed.environment)
     header, *records = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([header, b"nonsense\n", *records]))
     damaged = journal.read_bytes()

@@ -26,6 +26,7 @@ from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import DoctorOptions, doctor
 from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.state import state_of
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
@@ -264,9 +265,15 @@ class World:
                 "builder": "tests",
             }
         )
-        manifest = {"schema": 1, "project": NAME, "distributions": self.entries}
-        (self.dist / "publish-all.json").write_text(json.dumps(manifest))
         return path
+
+    def _remember(self, around: Surroundings) -> None:
+        """Let publish-all think that it built the files."""
+        path = state_of(self.root, around, make=True).manifest(self.dist)
+        assert path is not None
+        folder = str(self.dist.resolve())
+        manifest = {"schema": 1, "project": NAME, "folder": folder, "distributions": self.entries}
+        path.write_text(json.dumps(manifest))
 
     def variants(self, *names: str) -> None:
         """Files of build variants in place of the project's own."""
@@ -326,6 +333,7 @@ class World:
         folders = Folders(
             config=self.home / "config.toml",
             data=self.home / "data",
+            state=self.home / "state",
             hosts=HostFolders(
                 poetry=self.home / "poetry.toml",
                 hatch=self.home / "hatch.toml",
@@ -335,6 +343,7 @@ class World:
             ),
         )
         around = Surroundings(environment=dict(self.environment), home=self.home, folders=folders)
+        self._remember(around)
         return ConnectionOptions(
             repositories=self.repositories,
             ca_cert=self.net.ca if self.trusts else None,

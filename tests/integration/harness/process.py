@@ -77,6 +77,13 @@ def run(
     return result
 
 
+def journal_of(project: Path, environment: Mapping[str, str]) -> Path:
+    """The journal that publish-all keeps of this checkout."""
+    folders = Path(environment["XDG_STATE_HOME"], "publish-all", "checkouts")
+    (found,) = folders.glob(f"{project.name}-*/journal.jsonl")
+    return found
+
+
 def clean_environment(home: Path, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for hosts and clients: a home of its own, no credentials, no keyring, our wheels to be found.
 

@@ -9,20 +9,18 @@ import pytest
 from publish_all.commands.context import Surroundings
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.folders import usual_folders
-from publish_all.config.load import load_project
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has other links and rights")
 
 
 def checkout(root: Path) -> Path:
     root.mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n', encoding="utf-8")
     return root
 
 
 def of(root: Path, state: Path | None, *, make: bool = True) -> CheckoutState:
     folders = replace(usual_folders(environment={}, home=root), state=state)
-    return state_of(load_project(root), Surroundings(environment={}, home=root, folders=folders), make=make)
+    return state_of(root, Surroundings(environment={}, home=root, folders=folders), make=make)
 
 
 def test_lies_outside_of_the_checkout_and_is_the_users_own(tmp_path: Path) -> None:
@@ -32,7 +30,7 @@ def test_lies_outside_of_the_checkout_and_is_the_users_own(tmp_path: Path) -> No
     assert state.journal is not None
     assert state.journal.is_relative_to(tmp_path / "state")
     assert state.folder.name.startswith("demo-")
-    assert sorted(each.name for each in root.iterdir()) == ["pyproject.toml"]
+    assert list(root.iterdir()) == []
     if os.name == "posix":
         assert state.folder.stat().st_mode & 0o777 == 0o700
         assert state.folder.parent.stat().st_mode & 0o777 == 0o700

@@ -128,7 +128,7 @@ def build_project(
 
 def _remember(report: BuildReport, options: BuildOptions) -> None:
     """Write down what was built: in the state of the checkout, if there is one, and where the user said."""
-    path = state_of(report.config, options.around, make=True).manifest(report.output)
+    path = state_of(report.config.root, options.around, make=True).manifest(report.output)
     if path is not None:
         with suppress(OSError):  # files are found by their names, too
             _write(report, path)

@@ -217,7 +217,7 @@ class _Doctor:
 
     def _journal(self, config: ProjectConfig) -> Journal:
         """What earlier runs wrote; nothing is added to it."""
-        path = state_of(config, self._options.around).journal
+        path = state_of(config.root, self._options.around).journal
         try:
             history = read_journal(path) if path is not None else History(entries={})
         except PublishAllError as error:
@@ -256,7 +256,9 @@ class _Doctor:
         if not self._options.build:
             return files_built_before(wanted, listener=listener)
         variants = wanted.resolved(listener)
-        manifest = usable_manifest(state_of(config, self._options.around).manifest(wanted.output), variants)
+        manifest = usable_manifest(
+            state_of(config.root, self._options.around).manifest(wanted.output), variants
+        )
         if manifest is None or not journal.history.unfinished(each.sha256 for each in manifest.entries):
             return None
         return manifest_files(manifest, variants, allow_missing=self._options.allow_missing)

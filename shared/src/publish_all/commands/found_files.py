@@ -65,7 +65,7 @@ def files_built_before(
     that are not as they were built.
     """
     variants = wanted.resolved(listener)
-    manifest = usable_manifest(state_of(wanted.config, wanted.around).manifest(wanted.output), variants)
+    manifest = usable_manifest(state_of(wanted.config.root, wanted.around).manifest(wanted.output), variants)
     if manifest is not None:
         return manifest_files(manifest, variants, allow_missing=wanted.allow_missing, digest=digest)
     return _found(wanted, _untracked(wanted, listener), variants, listener, digest)

@@ -89,7 +89,7 @@ def _state(config: ProjectConfig | None, options: PublishOptions, listener: List
     """Where the journal is kept; None without a project, and where there is no folder for it, which is said."""
     if config is None:
         return None
-    state = state_of(config, options.around, make=not options.dry_run)
+    state = state_of(config.root, options.around, make=not options.dry_run)
     if state.problem is not None:
         listener(
             Note(

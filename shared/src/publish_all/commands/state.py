@@ -13,7 +13,6 @@ from pathlib import Path
 
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
-from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import repository_root
 from publish_all.upload.journal import JOURNAL_NAME
 from publish_all.upload.lock import LOCK_NAME
@@ -41,14 +40,14 @@ class CheckoutState:
         return self.folder / f"manifest-{_key(output)}.json" if self.problem is None else None
 
 
-def state_of(config: ProjectConfig, around: Surroundings, *, make: bool = False) -> CheckoutState:
-    """The state of the checkout that the project is in. With `make`, the folder is made where it is missing."""
-    name = re.sub(r"[^A-Za-z0-9.-]+", "_", config.root.resolve().name)[:40]
+def state_of(root: Path, around: Surroundings, *, make: bool = False) -> CheckoutState:
+    """The state of the checkout of the project at `root`. With `make`, the folder is made where it is missing."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", root.resolve().name)[:40]
     state = around.places().state
     if state is None:
         return CheckoutState(folder=Path(), problem="this user has no home directory")
-    folder = state / "checkouts" / f"{name}-{_key(config.root)}"
-    return CheckoutState(folder=folder, problem=_problem(state, folder, config.root, make=make))
+    folder = state / "checkouts" / f"{name}-{_key(root)}"
+    return CheckoutState(folder=folder, problem=_problem(state, folder, root, make=make))
 
 
 def _key(path: Path) -> str:
