@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
 from itertools import count
 from pathlib import Path
@@ -13,6 +15,7 @@ from publish_all._values import dataclass
 from publish_all.commands.coded import findings_of
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
+from publish_all.credentials.source import Purpose
 from publish_all.errors import (
     ConflictError,
     PartialPublishError,
@@ -24,10 +27,23 @@ from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_layout import (
+    CORE_METADATA,
+    MANIFEST_TYPE,
+    SIZE,
+    TITLE,
+    Entry,
+    LayoutError,
+    parse_manifest,
+)
+from publish_all.repositories.oci_names import SDIST, architecture_of, filename_of, tag_of
 from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
+from publish_all.repositories.oci_registry import Manifest, NotModified
 from publish_all.repositories.repository import ReleaseOutcome
 from publish_all.upload.clock import Clock
 from publish_all.upload.transfer import RetryPolicy
+
+THREADS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +61,17 @@ class FinalizeOptions:
 def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[PushedRelease, ...]:
     """List all files of the receipts; what is listed already stays. The releases that are listed now.
 
-    Nothing is written if any file is there with other bytes. Raises `ConflictError`, `UsageError` for
-    receipts of another repository, `PartialPublishError` if some releases are listed and others not.
+    A receipt comes from another job, so what it says of a file must be what the manifest behind its digest
+    says. Nothing is written if any file is there with other bytes. Raises `ConflictError`, `UsageError` for
+    receipts of another repository or with other facts, `PartialPublishError` if some releases are listed
+    and others not.
     """
     releases = joined(release for path in options.receipts for release in read_receipt(path))
     repository = open_registry(
         project_around(options.directory), _connection(options, releases), listener=listener
     )
     _check_urls(repository, releases)
+    _check_files(repository, releases)
     _check_conflicts(repository, releases)
     listener(
         StepStarted(
@@ -86,6 +105,60 @@ def _check_urls(repository: OciRepository, releases: Sequence[PushedRelease]) ->
         msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
         finding = known.RECEIPT_UNUSABLE.found(msg, where=repository.name)
         raise UsageError(msg, hint="Name that repository with -r, with the same owner.", findings=(finding,))
+
+
+def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
+    """Each file must be in the registry as its receipt says, and be one of the release that lists it."""
+    for release in releases:
+        login = repository.login(release.project, Purpose.UPLOAD)
+        package = repository.registry.package(repository.place.repository(release.project), login=login)
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            found = list(pool.map(package.manifest, (each.digest for each in release.entries)))
+        for entry, manifest in zip(release.entries, found, strict=True):
+            wrong = _wrong(release, entry, manifest)
+            if wrong is not None:
+                msg = f"the receipts list {entry.annotation(TITLE) or entry.digest} of {release}, but {wrong}"
+                finding = known.RECEIPT_UNUSABLE.found(msg, where=package.asked.where)
+                raise UsageError(msg, hint="Run the job that wrote this receipt again.", findings=(finding,))
+
+
+def _wrong(release: PushedRelease, entry: Entry, found: Manifest | NotModified | None) -> str | None:
+    """What a receipt says of a file that its manifest does not say; None where both agree."""
+    if not isinstance(found, Manifest):
+        return f"the registry does not have its manifest {entry.digest}"
+    try:
+        manifest = parse_manifest(found.content)
+        title = json.loads(found.content)["layers"][0]["annotations"][TITLE]
+    except (LayoutError, LookupError, TypeError):
+        return f"{entry.digest} is not the manifest of a file"
+    name = str(title)
+    if filename_of(release.project, tag_of(release.version), _rest(name), name) != name:
+        return f"{entry.digest} is the manifest of {name}, which is no file of it"
+    facts = {
+        "name": (entry.annotation(TITLE), name),
+        "platform": (entry.architecture, _rest(name)),
+        "sha256": (entry.sha256, manifest.layer.digest.removeprefix("sha256:")),
+        "size": (entry.annotation(SIZE), str(manifest.layer.size)),
+        "digest of its metadata": (
+            entry.annotation(CORE_METADATA),
+            manifest.metadata.digest if manifest.metadata is not None else None,
+        ),
+        "size of the manifest": (entry.descriptor.get("size"), len(found.content)),
+        "type of the manifest": (entry.descriptor.get("mediaType"), MANIFEST_TYPE),
+    }
+    return next(
+        (
+            f"the {what} is {stated} there, and its manifest says {real}"
+            for what, (stated, real) in facts.items()
+            if stated != real
+        ),
+        None,
+    )
+
+
+def _rest(filename: str) -> str:
+    """What tells a file from the others of its release; empty for what is no distribution's name."""
+    return architecture_of(filename) if filename.endswith(SDIST) or filename.count("-") > 1 else ""
 
 
 def _check_conflicts(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
