@@ -9,23 +9,23 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
 from publish_all._urls import origin, without_userinfo
 from publish_all._values import dataclass
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
+from publish_all.commands.names import distribution_names
 from publish_all.commands.registries import project_around
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
 from publish_all.credentials.source import Credentials, Purpose
-from publish_all.errors import ConfigurationError, UsageError
+from publish_all.errors import UsageError
 from publish_all.events import Listener
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.select import make_repository
-from publish_all.variants.resolve import resolve_variants
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -162,13 +162,7 @@ def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
     """
     if config is None or "publish-all" not in config.pyproject.get("tool", {}):
         return ()
-    # Names do not depend on the version, which may take a build backend to tell.
-    try:
-        variants = resolve_variants(config, version="0", base=True)
-    except ConfigurationError:
-        # Without a name of its own the project has those of its variants only.
-        variants = resolve_variants(config, version="0")
-    return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
+    return distribution_names(config)
 
 
 def _servable(chosen: Sequence[RepositoryConfig], options: IndexOptions) -> tuple[RepositoryConfig, ...]:

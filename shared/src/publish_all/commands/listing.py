@@ -9,6 +9,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.names import distribution_names
 from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
@@ -47,15 +48,29 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
     reader = repository.reader()
     releases: list[PackageRelease] = []
     absent: list[NormalizedName] = []
+    unbuilt = _unbuilt(options, config)
     for project in _projects(options, config, repository, reader):
         login = repository.login(project, Purpose.READ)
-        tags = reader.tags(project, login)
+        try:
+            tags = reader.tags(project, login)
+        except RefusedError as error:
+            if project in unbuilt and not error.retryable:
+                continue  # nothing says that it is there
+            raise
         if tags.foreign:
             listener(Found(finding=_foreign(repository, project, tags.foreign)))
-        if not tags.versions:
+        if not tags.versions and project not in unbuilt:
             absent.append(project)
         releases += reader.releases(project, login, tags=tags.versions)
     return ListResult(releases=tuple(releases), absent=tuple(absent))
+
+
+def _unbuilt(options: ListOptions, config: ProjectConfig | None) -> set[NormalizedName]:
+    """The project's own name where our builds make its variants alone; the host's may still make it."""
+    if options.names or config is None:
+        return set()
+    built = resolve_variants(config, version="0")
+    return set(distribution_names(config)) - {canonicalize_name(each.project) for each in built}
 
 
 def _projects(
@@ -64,9 +79,7 @@ def _projects(
     if options.names:
         return tuple(_name(each) for each in options.names)
     if config is not None:
-        # Names do not depend on the version, which may take a build backend to tell.
-        variants = resolve_variants(config, version="0")
-        return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
+        return distribution_names(config)
     try:
         return reader.projects(repository.login(None, Purpose.READ))
     except RefusedError as error:

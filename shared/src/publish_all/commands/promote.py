@@ -15,8 +15,11 @@ from publish_all.commands.destinations import ConnectionOptions, choose_destinat
 from publish_all.commands.gather import Gathered
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.read import read_distribution
-from publish_all.errors import UsageError
+from publish_all.errors import ConfigurationError, RepositoryError, UsageError
 from publish_all.events import Listener, StepStarted
+from publish_all.repositories.diagnoses import RELEASE_NOT_THERE
+
+_Release = tuple[NormalizedName, Version]
 
 
 def promoted_files(
@@ -30,6 +33,7 @@ def promoted_files(
 ) -> Gathered:
     """Fetch releases (`NAME==VERSION`; none: the project's, in its present version) from `source` into `folder`.
 
+    The project's are those of its build variants, and its own if `source` has it: the host's `publish` sends it.
     Each file is checked against the hash that the source's index states. Raises `RepositoryError`, and
     `UsageError` for what is not a release.
     """
@@ -37,12 +41,24 @@ def promoted_files(
     reading = replace(connection, repositories=(source,), repository_url=None, username=None, password=None)
     (repository,) = choose_destinations(config, reading, listener=listener)
     wanted = [_parse(each) for each in releases] or _of_project(config, connection, listener)
+    own = None if releases or config is None else _own(config, connection, wanted, listener)
     listener(StepStarted(step="fetch", detail=f"{repository.name}: {', '.join(map(_shown, wanted))}"))
-    paths = [path for project, version in wanted for path in repository.fetch(project, version, folder)]
+    paths: list[Path] = []
+    absent: list[RepositoryError] = []
+    for release in (*wanted, *([own] if own is not None else [])):
+        try:
+            paths += repository.fetch(*release, folder)
+        except RepositoryError as error:
+            if not any(each.code == RELEASE_NOT_THERE.code for each in error.findings):
+                raise
+            absent += [error] if release != own else []
+    # Where the host alone publishes, the source has the project and no variant.
+    if absent and (len(absent) < len(wanted) or not paths):
+        raise absent[0]
     return Gathered(distributions=tuple(read_distribution(path) for path in sorted(paths)))
 
 
-def _parse(text: str) -> tuple[NormalizedName, Version]:
+def _parse(text: str) -> _Release:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -61,7 +77,7 @@ def _parse(text: str) -> tuple[NormalizedName, Version]:
 
 def _of_project(
     config: ProjectConfig | None, connection: ConnectionOptions, listener: Listener
-) -> list[tuple[NormalizedName, Version]]:
+) -> list[_Release]:
     if config is None:
         msg = "--from needs to know what to fetch"
         raise UsageError(msg, hint="Name releases as NAME==VERSION.")
@@ -69,5 +85,17 @@ def _of_project(
     return [(canonicalize_name(each.project), Version(each.version)) for each in variants]
 
 
-def _shown(release: tuple[NormalizedName, Version]) -> str:
+def _own(
+    config: ProjectConfig, connection: ConnectionOptions, built: Sequence[_Release], listener: Listener
+) -> _Release | None:
+    """The project itself, where a build of ours leaves it out; None where it has no name, or is among the others."""
+    try:
+        (base,) = project_variants(config, (), itself=True, around=connection.around, listener=listener)
+    except ConfigurationError:
+        return None
+    release = (canonicalize_name(base.project), Version(base.version))
+    return release if release not in built else None
+
+
+def _shown(release: _Release) -> str:
     return f"{release[0]}=={release[1]}"
