@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from publish_all.cli.command import error_text
 from publish_all.cli.publish import PublishCommand as OurPublish
 from publish_all.commands.host import HostRepository, connection_of_host, repository_for_host
 from publish_all.commands.publish import PublishOptions
@@ -43,7 +44,7 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
         return None  # Poetry says in its own words that it does not know the name
     except PublishAllError as error:
         event.disable_command()
-        event.io.write_error_line(f"<error>{error.message}</error>")
+        event.io.write_error_line(f"<error>{error_text(error)}</error>")
         return FAILED
     if not found.spoken:
         event.disable_command()

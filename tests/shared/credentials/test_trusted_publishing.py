@@ -12,7 +12,7 @@ from publish_all.config.model import RepositoryKind
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.source import CredentialKind, Purpose
-from publish_all.credentials.trusted_publishing import TrustedPublishingSource
+from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_in_github
 from publish_all.errors import CredentialError
 
 NOW = 1_800_000_000.0
@@ -202,6 +202,11 @@ def test_a_jwt_that_the_service_gives_only_once_serves_all_projects(world, reque
     assert "jobs of their own" in caught.value.hint
 
 
+def test_each_line_of_a_secret_is_masked_in_github(capsys):
+    mask_in_github("one\n::error::two")
+    assert capsys.readouterr().err == "::add-mask::one\n::add-mask::::error::two\n"
+
+
 def test_secrets_are_masked(world, request_of):
     world.source().find(request_of())
     assert world.masked == [world.index.tokens[0], "pypi-canary-minted"]
@@ -228,6 +233,9 @@ def test_an_expiry_beyond_belief_is_replaced(expires, world, request_of):
         (Answer(404, "<html>"), "PA326", "404"),
         (Answer(200, {"success": True}), "PA326", "without a token"),
         (Answer(200, "[]"), "PA326", "without a token"),
+        (minted("pypi-a\n::set-output name=x::canary"), "PA326", "control characters"),
+        (minted("pypi-canary\x1b[31m"), "PA326", "control characters"),
+        (minted("pypi-canary\u202e"), "PA326", "control characters"),
     ],
 )
 def test_each_refusal_is_explained(answer, code, words, world, request_of):

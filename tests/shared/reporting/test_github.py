@@ -7,7 +7,7 @@ import pytest
 from reporting_samples import samples
 
 from publish_all.events import Found
-from publish_all.reporting.github import GitHubReporter, command
+from publish_all.reporting.github import GitHubReporter
 from publish_all.results import FileStatus, PublishReport
 
 
@@ -25,12 +25,6 @@ def test_findings_become_annotations_once(summary):
         "::error title=PA449 upload-refused::corp refuses the file:%0A"
         "the description is too long [31m, 100%25 sure%0Acorp%0AShorten it.\n"
     )
-
-
-def test_text_can_not_start_a_command_of_its_own():
-    line = command("error", "a: b, c", "first\r\n::set-output name=x::y\n::stop-commands::z")
-    assert line.count("\n") == 0
-    assert line.startswith("::error title=a%3A b%2C c::first %0A::set-output")
 
 
 def test_error_is_annotated_with_its_findings(summary):

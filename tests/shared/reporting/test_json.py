@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from reporting_samples import samples
 
+from publish_all.errors import ConfigurationError
 from publish_all.events import Event
 from publish_all.reporting.json import JsonReporter
 
@@ -71,3 +72,11 @@ def test_every_event_is_documented():
         keys = ", ".join(f"`{each.name}`" for each in dataclasses.fields(kind))
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
         assert re.sub(r" \(.*?\)", "", row) == f"| `{name}` | {keys} |"
+
+
+def test_no_string_is_a_command_for_github_actions():
+    message = "##[add-mask]e\n::error::x"
+    out, err = report(error=ConfigurationError(message, hint="##[group]x"), run=())
+    assert json.loads(out)["error"]["message"] == message
+    assert "##[" not in out + err
+    assert not any(line.lstrip().startswith("::") for line in (out + err).splitlines())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from reporting_samples import samples
@@ -99,3 +100,13 @@ def test_error_is_shown_with_its_hint_even_when_quiet():
     assert (
         streams.err.getvalue() == "error: pyproject.toml: what\n  of it\n  hint: Write it\n        like so\n"
     )
+
+
+def test_text_of_others_is_no_command_for_github_actions():
+    streams = Streams()
+    finding = replace(samples.REFUSED, message="sorry\n::set-output name=a::b\n and ##[add-mask]e\u202e")
+    streams.reporter.listener(Found(finding=finding))
+    said = streams.err.getvalue()
+    assert ": :set-output" in said
+    assert "# #[add-mask]e\\u202e" in said
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in said.splitlines())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.reporting.words import count, duration, size
+from publish_all.reporting.words import clean, count, duration, shown, size
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,14 @@ def test_counts():
         "3 files",
         "2 things are",
     ]
+
+
+def test_what_changes_the_order_of_text_is_shown_escaped():
+    assert clean("a\u202eb\u2066c\u2028d\u200fe\u061cf") == r"a\u202eb\u2066c\u2028d\u200fe\u061cf"
+    assert clean("\x1b[31mred\x07\x9b") == " [31mred  "
+    assert clean("half of a pair \udcff") == r"half of a pair \udcff"
+    assert clean("zażółć 日本語 👩‍💻\nnext") == "zażółć 日本語 👩‍💻\nnext"
+
+
+def test_what_is_shown_is_no_command_of_a_runner():
+    assert shown("\x1b::error::x\n::group::y ##[add-mask]z") == " : :error::x\n: :group::y # #[add-mask]z"

@@ -21,6 +21,7 @@ from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.completions import CompletionsCommand
 from publish_all.cli.help import CommandsCommand, HelpCommand, no_command
 from publish_all.cli.registry import COMMANDS, load
+from publish_all.reporting.words import shown
 
 
 class PublishAllApplication(Application):
@@ -67,7 +68,7 @@ class PublishAllApplication(Application):
         try:
             return super()._run(io)
         except CleoError as error:
-            io.write_error_line(f"<error>error:</error> {Formatter.escape(_message(error, io))}")
+            io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(_message(error, io)))}")
             io.write_error_line("  hint: `publish-all commands` shows the commands")
             return USAGE
 

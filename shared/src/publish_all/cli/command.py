@@ -17,6 +17,8 @@ from cleo.commands.command import Command
 from cleo.exceptions import CleoError, CleoNoSuchOptionError
 from cleo.formatters.formatter import Formatter
 from cleo.io.io import IO
+from cleo.io.outputs.buffered_output import BufferedOutput
+from cleo.io.outputs.output import Type as OutputType
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
 
@@ -24,6 +26,7 @@ from publish_all.cli.manual import page_of
 from publish_all.config.suggest import nearest
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.reporting.reporter import Reporter, make_reporter
+from publish_all.reporting.words import shown
 
 USAGE = 2
 FORMATS = ("text", "json")
@@ -46,7 +49,7 @@ class UseCaseCommand(Command, ABC):
         try:
             return super().run(io)
         except CleoError as error:
-            message = Formatter.escape(f"{error}{self._meant(error)}")
+            message = Formatter.escape(shown(f"{error}{self._meant(error)}"))
             io.write_error_line(f"<error>error:</error> {message}")
             io.write_error_line(f"  hint: see `{self.called_as} --help`")
             return USAGE
@@ -84,7 +87,9 @@ class UseCaseCommand(Command, ABC):
         if self.io.is_debug():
             from cleo.ui.exception_trace import ExceptionTrace
 
-            ExceptionTrace(error).render(self.io.error_output)
+            trace = BufferedOutput(self.io.error_output.verbosity)
+            ExceptionTrace(error).render(trace)
+            self.io.write_error(shown(trace.fetch()), type=OutputType.RAW)
         error.findings = findings_of(error)
         reporter.error(error)
         return error.exit_code
@@ -196,6 +201,11 @@ class UseCaseCommand(Command, ABC):
         if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
             raise _no_number(name, value, f"It is a whole number from {least} to {most}.")
         return int(value)
+
+
+def error_text(error: PublishAllError) -> str:
+    """The message of an error for a line that cleo formats, as in a command of a host."""
+    return Formatter.escape(shown(error.message))
 
 
 def _no_number(name: str, value: str, hint: str) -> UsageError:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from publish_all._actions import masks
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
 from publish_all.config.model import RepositoryKind
@@ -266,6 +267,14 @@ class TrustedPublishingSource:
                     where=f"{base_of(request.url)}/_/oidc/mint-token",
                 )
             )
+        if not minted.isprintable():
+            raise refused(
+                diagnoses.MINT_REFUSED.found(
+                    f"{request.repository} gave a token that holds control characters, so it is not used.",
+                    where=f"{base_of(request.url)}/_/oidc/mint-token",
+                    hint="Tell those who run the index.",
+                )
+            )
         self._mask(minted)
         now = self._clock()
         credential = self._credential(request, Secret(minted), expires=_believable(expires, now))
@@ -302,5 +311,6 @@ def _audience_by_name(request: CredentialRequest) -> str:
 
 
 def mask_in_github(secret: str) -> None:
-    """https://docs.github.com/actions/reference/workflow-commands#masking-a-value-in-a-log: read from either output."""
-    print(f"::add-mask::{secret}", file=sys.stderr, flush=True)  # noqa: T201 - a command to the CI service, which reads it here
+    """The runner reads commands from either output."""
+    for line in masks(secret):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command to the CI service, which reads it here

@@ -128,7 +128,7 @@ class ConsoleReporter:
 
     def _print(self, console: Console, lines: Iterable[str], styles: Mapping[str, str] | None = None) -> None:
         for line in lines:
-            console.print(styled(line, styles or {}), soft_wrap=True)
+            console.print(styled(clean(line), styles or {}), soft_wrap=True)
 
     def _draw(self) -> RenderableType:
         with self._lock:

@@ -1,7 +1,4 @@
-"""GitHub Actions: annotations on the run, and a job summary.
-
-https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
-"""
+"""GitHub Actions: annotations on the run, and a job summary."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from publish_all._actions import command
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding, Severity
@@ -45,13 +43,13 @@ class GitHubReporter:
         except OSError as error:
             # What was published is published: that ends as it does without a summary.
             text = f"the job summary could not be written: {error.strerror or error}"
-            self._err.write(command("warning", "publish-all", text) + "\n")
+            self._err.write(command("warning", clean(text), title="publish-all") + "\n")
 
     def error(self, error: PublishAllError) -> None:
         for each in error.findings:
             self._annotate(each)
         text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
-        self._err.write(command("error", "publish-all", text) + "\n")
+        self._err.write(command("error", clean(text), title="publish-all") + "\n")
         self._err.flush()
 
     def __enter__(self) -> object:
@@ -68,19 +66,8 @@ class GitHubReporter:
             return
         self._shown.add(finding)
         text = "\n".join(each for each in (finding.message, finding.where, finding.hint) if each)
-        self._err.write(command(name, f"{finding.code} {finding.slug}", text) + "\n")
+        self._err.write(command(name, clean(text), title=f"{finding.code} {finding.slug}") + "\n")
         self._err.flush()
-
-
-def command(name: str, title: str, text: str) -> str:
-    """A workflow command. Its text cannot end it or start another one: line ends and `%` are escaped."""
-    data = _escape(clean(text))
-    properties = _escape(clean(title)).replace(":", "%3A").replace(",", "%2C")
-    return f"::{name} title={properties}::{data}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def summary_lines(report: PublishReport) -> Iterator[str]:
@@ -106,7 +93,7 @@ def _table(report: RepositoryReport) -> Iterator[str]:
         name = _text(f"{release.project} {release.version}")
         linked = f"[{name}]({release.page})" if release.page else name
         for file in release.files:
-            yield f"| {linked} | `{file.filename}` | {size(file.size)} | {file_state(file)} |"
+            yield f"| {linked} | `{clean(file.filename)}` | {size(file.size)} | {file_state(file)} |"
 
 
 def _reasons(report: RepositoryReport) -> Iterator[str]:

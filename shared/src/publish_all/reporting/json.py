@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
-from publish_all.reporting.words import error_lines
+from publish_all.reporting.words import error_lines, shown
 from publish_all.results import (
     BuildSummary,
     CheckSummary,
@@ -69,7 +69,7 @@ class JsonReporter:
             }
         )
         for line in error_lines(error):
-            self._err.write(line + "\n")
+            self._err.write(shown(line) + "\n")
 
     def __enter__(self) -> object:
         return self
@@ -87,7 +87,9 @@ class JsonReporter:
 
     def _write(self, value: Mapping[str, Any]) -> None:
         # One line each where lines are what is read; else for people, too.
-        self._out.write(json.dumps(value, indent=None if self._events else 2) + "\n")
+        text = json.dumps(value, indent=None if self._events else 2)
+        # The same for JSON, and no command for the runner of GitHub Actions (see `_actions`).
+        self._out.write(text.replace("##[", "#\\u0023[") + "\n")
         self._out.flush()
 
 

@@ -11,7 +11,7 @@ from publish_all.events import Event, Found
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import closing_lines, event_line
 from publish_all.reporting.tables import result_lines
-from publish_all.reporting.words import closing_error_lines, finding_lines
+from publish_all.reporting.words import closing_error_lines, finding_lines, shown
 from publish_all.results import Result
 
 
@@ -57,5 +57,5 @@ class PlainReporter:
         self._write(self._err, finding_lines(finding))
 
     def _write(self, stream: TextIO, lines: Iterable[str]) -> None:
-        stream.writelines(line + "\n" for line in lines)
+        stream.writelines(shown(line) + "\n" for line in lines)
         stream.flush()

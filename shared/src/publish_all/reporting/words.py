@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from publish_all._actions import harmless
 from publish_all.errors import PublishAllError
 from publish_all.findings import Finding, Severity
 
 # C0 and C1 controls but newline: what a server sends must not move a cursor or colour a terminal.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+# What changes the order of the text around it (https://www.unicode.org/reports/tr9/), ends a line for some
+# programs, or cannot be written at all.
+_INVISIBLE = re.compile(r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LABELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
@@ -40,8 +44,13 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def clean(text: str) -> str:
-    """Text without control characters other than newline."""
-    return _CONTROL.sub(" ", text)
+    """Text without control characters other than newline; those that change the order of text are escaped."""
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _CONTROL.sub(" ", text))
+
+
+def shown(text: str) -> str:
+    """Text of any origin as it may stand on a terminal or in a log, that of GitHub Actions included."""
+    return harmless(clean(text))
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

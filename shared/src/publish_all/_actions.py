@@ -1,0 +1,39 @@
+"""The log of GitHub Actions: the runner takes commands out of it, so that nobody but us may write any.
+
+The runner reads `::name ::value` at the start of a line, also after spaces, and `##[name]value` anywhere in
+one (ActionCommand.cs of https://github.com/actions/runner, `TryParseV2` and `TryParse`).
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_AT_START = re.compile(r"(^|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])(\s*):(?=:)")
+
+
+def harmless(text: str) -> str:
+    """Text of others with nothing in it that the runner takes for a command."""
+    return _AT_START.sub(r"\1\2: ", text).replace("##[", "# #[")
+
+
+def command(name: str, text: str, **properties: str) -> str:
+    """A command as a line. Neither `text` nor a property can end it or start another one."""
+    stated = ",".join(f"{key}={_property(each)}" for key, each in properties.items())
+    return f"::{name} {stated}::{_data(text)}" if stated else f"::{name}::{_data(text)}"
+
+
+def masks(secret: str) -> Iterator[str]:
+    """The commands that keep a secret out of the log: the runner looks for it line by line."""
+    for line in dict.fromkeys(each.strip() for each in secret.splitlines()):
+        if line:
+            yield command("add-mask", line)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
