@@ -140,6 +140,7 @@ def test_only_what_builds_needs_the_tags():
     lines = "uses: actions/checkout@v4\n      - {run: COMMAND, env: {PUBLISH_ALL_PYPI_TOKEN: x}}"
     assert codes(lines.replace("COMMAND", "publish-all publish")) == ["PA237"]
     assert codes(lines.replace("COMMAND", "publish-all publish --no-build")) == []
+    assert codes(lines.replace("COMMAND", "publish-all publish --manifest m.json")) == []
     deep = lines.replace("@v4", "@v4\n        with: {fetch-depth: 0}")
     assert codes(deep.replace("COMMAND", "publish-all publish")) == []
 

@@ -95,7 +95,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "PA214": Text(
             means="The file has another sha256 than the manifest says, or is gone.",
             next_step="Build again, or name the file on the command line if it is meant to be published as it is.",
-            source="the manifest dist/publish-all.json",
+            source="the manifest that the build wrote",
         ),
         "PA215": Text(
             means="The distribution has no description.",

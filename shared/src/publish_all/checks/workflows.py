@@ -117,7 +117,8 @@ def _publishes(step: Step) -> bool:
 def _builds(step: Step) -> bool:
     """publish-all and `poetry publish-all` build what they publish, unless they are told not to."""
     text = _commands(step)
-    return (_OWN.search(text) is not None and "--no-build" not in text) or _BUILDS.search(text) is not None
+    told = "--no-build" in text or "--manifest" in text
+    return (_OWN.search(text) is not None and not told) or _BUILDS.search(text) is not None
 
 
 def _commands(step: Step) -> str:

@@ -131,18 +131,23 @@ def test_a_later_destination_waits_for_the_earlier_ones():
 
 def test_builds_once_or_in_each_job():
     split, unsplit = jobs_of(PIPELINE), jobs_of(replace(PIPELINE, split=False))
-    assert "--no-build" in commands_of(split["pypi"])[0]
+    assert "build --manifest publish-all-manifest.json" in commands_of(split["build"])[0]
+    assert commands_of(split["pypi"])[0].endswith(" --manifest publish-all-manifest.json")
     assert "build" not in unsplit
-    assert "--no-build" not in commands_of(unsplit["pypi"])[0]
+    assert "--manifest" not in commands_of(unsplit["pypi"])[0]
     assert unsplit["testpypi"].needs == ("test",)
 
 
 def test_a_project_in_a_subfolder_is_named_everywhere():
     jobs = jobs_of(replace(PIPELINE, subfolder="my code"))
-    assert commands_of(jobs["build"]) == ["uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code' build"]
+    assert commands_of(jobs["build"]) == [
+        "uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code' build --manifest publish-all-manifest.json"
+    ]
     assert jobs["test"].steps[-1].working_directory == "my code"
-    assert jobs["build"].steps[-1].inputs["path"] == "my code/dist/"
-    assert jobs["corp"].steps[2].inputs["path"] == "my code/dist/"
+    kept = jobs["build"].steps[-1].inputs["path"].splitlines()
+    # The artifact is rooted in the folder that both have in common, which is that of the repository.
+    assert kept == ["my code/dist/", "publish-all-manifest.json"]
+    assert jobs["corp"].steps[2].inputs["path"] == "."
 
 
 def test_tokens_come_from_the_secrets_of_the_environment():

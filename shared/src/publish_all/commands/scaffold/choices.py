@@ -92,6 +92,10 @@ class Product:
         return narrowed is None or repository in narrowed or (repository == "testpypi" and "pypi" in narrowed)
 
 
+MANIFEST = "publish-all-manifest.json"
+"""What the job that builds hands to those that publish, beside the files: which they are, and their hashes."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pipeline:
     """What a CI service is to do at a release.
@@ -113,6 +117,11 @@ class Pipeline:
     separate: bool = False
     requirement: str = "publish-all[cli]"
     dist_dir: str = "dist"
+
+    @property
+    def folder(self) -> str:
+        """Where the files are built, as seen from the repository's root."""
+        return f"{self.subfolder}/{self.dist_dir}" if self.subfolder else self.dist_dir
 
     @property
     def destinations(self) -> tuple[str, ...]:

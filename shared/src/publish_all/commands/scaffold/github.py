@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from publish_all.commands.scaffold.actions import CHECKOUT, DOWNLOAD_ARTIFACT, SETUP_UV, UPLOAD_ARTIFACT
 from publish_all.commands.scaffold.choices import (
+    MANIFEST,
     PUBLIC,
     Pipeline,
     Product,
@@ -114,7 +115,6 @@ def _test_job(pipeline: Pipeline) -> str:
 
 
 def _build_job(pipeline: Pipeline, needs: tuple[str, ...]) -> str:
-    folder = f"{pipeline.subfolder}/{pipeline.dist_dir}" if pipeline.subfolder else pipeline.dist_dir
     return _job(
         "build",
         name="Build",
@@ -123,8 +123,8 @@ def _build_job(pipeline: Pipeline, needs: tuple[str, ...]) -> str:
         steps=[
             _checkout(),
             _UV,
-            f"- name: Build\n  run:{indented_block([_ours('build', pipeline)], 2)}",
-            _keep(folder),
+            f"- name: Build\n  run:{indented_block([_ours(f'build --manifest {MANIFEST}', pipeline)], 2)}",
+            _keep(pipeline.folder),
         ],
     )
 
@@ -135,7 +135,9 @@ def _keep(folder: str) -> str:
   uses: {UPLOAD_ARTIFACT.pinned}
   with:
     name: dist
-    path: {scalar(folder + "/")}
+    path: |
+      {folder}/
+      {MANIFEST}
     if-no-files-found: error"""
 
 
@@ -178,7 +180,7 @@ def _publish_job(
         steps=[
             _checkout(),
             _UV,
-            *([_fetch(pipeline)] if pipeline.split else []),
+            *([_FETCH] if pipeline.split else []),
             _publish(repository, pipeline, itself, matrix),
         ],
     )
@@ -248,14 +250,12 @@ _UV = f"""\
     enable-cache: false # what other jobs wrote has no place in a release"""
 
 
-def _fetch(pipeline: Pipeline) -> str:
-    folder = f"{pipeline.subfolder}/{pipeline.dist_dir}" if pipeline.subfolder else pipeline.dist_dir
-    return f"""\
-- name: Get the files that were built
+_FETCH = f"""\
+- name: Get the files that were built, and their manifest
   uses: {DOWNLOAD_ARTIFACT.pinned}
   with:
     name: dist
-    path: {scalar(folder + "/")}"""
+    path: ."""
 
 
 def _publish(repository: str, pipeline: Pipeline, itself: Product | None, matrix: tuple[Product, ...]) -> str:
@@ -272,15 +272,14 @@ def _publish(repository: str, pipeline: Pipeline, itself: Product | None, matrix
         lines = [] if pipeline.split else [_ours("build", pipeline)]
         lines.append(_ours(f"{command} {_files_of(itself, pipeline)}", pipeline))
     else:
-        lines = [_ours(command + (" --no-build" if pipeline.split else ""), pipeline)]
+        lines = [_ours(command + (f" --manifest {MANIFEST}" if pipeline.split else ""), pipeline)]
     env = indented("\n".join(environment), 4)
     return f"- name: Publish\n  run:{indented_block(lines, 2)}\n  env:\n{env}"
 
 
 def _files_of(product: Product, pipeline: Pipeline) -> str:
     """The files of one project: in a filename a version follows the first hyphen."""
-    folder = f"{pipeline.subfolder}/{pipeline.dist_dir}" if pipeline.subfolder else pipeline.dist_dir
-    return f"{shlex.quote(folder)}/{product.project.replace('-', '_')}-[0-9]*"
+    return f"{shlex.quote(pipeline.folder)}/{product.project.replace('-', '_')}-[0-9]*"
 
 
 def _token(repository: str) -> str:

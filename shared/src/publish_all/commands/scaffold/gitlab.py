@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from publish_all.commands.scaffold.choices import PUBLIC, Pipeline, Product, tag_prefixes, variable
+from publish_all.commands.scaffold.choices import MANIFEST, PUBLIC, Pipeline, Product, tag_prefixes, variable
 from publish_all.commands.scaffold.github import EVERYTHING, MARK
 from publish_all.commands.scaffold.yaml_text import flow, indented, scalar
 
@@ -75,8 +75,9 @@ def _jobs(pipeline: Pipeline) -> Iterator[str]:
         folder = [f"cd {shlex.quote(pipeline.subfolder)}"] if pipeline.subfolder else []
         yield _job("test", "test", [_rules(None, pipeline), _script([*folder, *pipeline.tests])])
     if pipeline.split:
-        paths = f"artifacts:\n  paths: {flow([_folder(pipeline) + '/'])}"
-        lines = [_rules(None, pipeline), _script([_ours("build", pipeline)]), paths]
+        paths = f"artifacts:\n  paths: {flow([pipeline.folder + '/', MANIFEST])}"
+        script = _script([_ours(f"build --manifest {MANIFEST}", pipeline)])
+        lines = [_rules(None, pipeline), script, paths]
         yield _job("build", "build", lines)
     before: list[str] = []
     for repository in pipeline.destinations:
@@ -193,19 +194,15 @@ def _commands(
     if matrix:
         command += ' --variant "$VARIANT"'
     if itself is not None:
-        files = f"{shlex.quote(_folder(pipeline))}/{itself.project.replace('-', '_')}-[0-9]*"
+        files = f"{shlex.quote(pipeline.folder)}/{itself.project.replace('-', '_')}-[0-9]*"
         build = [] if pipeline.split else [_ours("build", pipeline)]
         return [*build, _ours(f"{command} {files}", pipeline)]
-    return [_ours(command + (" --no-build" if pipeline.split else ""), pipeline)]
+    return [_ours(command + (f" --manifest {MANIFEST}" if pipeline.split else ""), pipeline)]
 
 
 def _ours(command: str, pipeline: Pipeline) -> str:
     folder = f" -C {shlex.quote(pipeline.subfolder)}" if pipeline.subfolder else ""
     return f'uvx --from "$PUBLISH_ALL" publish-all{folder} {command}'
-
-
-def _folder(pipeline: Pipeline) -> str:
-    return f"{pipeline.subfolder}/{pipeline.dist_dir}" if pipeline.subfolder else pipeline.dist_dir
 
 
 def _script(commands: list[str]) -> str:
