@@ -55,6 +55,7 @@ _OF_OPTIONS: Mapping[str, Value] = MappingProxyType(
         "private": Value(word="PATTERN"),
         "project": Value(word="NAME"),
         "receipt": Value(word="FILE", offer=Offer.FILE),
+        "manifest": Value(word="FILE", offer=Offer.FILE),
         "register": Value(word="TOOL", choices=("poetry", "hatch", "uv", "pip", "pypirc")),
         "release": Value(word="VERSION"),
         "repository": Value(word="NAME", offer=Offer.REPOSITORY),

@@ -84,7 +84,12 @@ _PROJECT = Section(
             "list of names",
             "the repositories, in this order: a later one starts when the earlier is complete and verified",
         ),
-        _key(ProjectConfig, "dist-dir", "path", "where wheels and sdists are written; inside of the repository or workspace"),
+        _key(
+            ProjectConfig,
+            "dist-dir",
+            "path",
+            "where wheels and sdists are written; inside of the repository or workspace",
+        ),
         _key(
             ProjectConfig, "include-base", "boolean", "with variants: whether the project itself is built too"
         ),
