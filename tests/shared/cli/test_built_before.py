@@ -218,6 +218,12 @@ def test_what_an_older_version_left_in_dist_is_no_distribution(make, built_elsew
     assert set(checkout.published()) == BOTH
 
 
+def test_they_alone_are_nothing_to_publish(make, tmp_path: Path) -> None:
+    (tmp_path / "publish-all.json").write_text("{}")
+    ended = make()("publish", str(tmp_path / "publish-all.json"), code=2)
+    assert "publish-all.json: no wheel or sdist" in ended.err
+
+
 def test_nothing_of_ours_is_in_the_checkout(make) -> None:
     checkout = make()
     checkout("publish")

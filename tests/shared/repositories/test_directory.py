@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -212,6 +213,16 @@ def test_another_writer_is_waited_for_and_then_reported(make, root: Path, wheel,
     assert (outcome.complete, outcome.retryable, outcome.findings[0].code) == (False, True, "PA461")
     assert repository.upload(wheel).status is UploadStatus.UPLOADED
     assert not [each for each in files_of(root) if each.endswith(".part")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+def test_a_lock_that_is_a_link_is_not_followed(make, root: Path, tmp_path: Path, wheel):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    root.mkdir()
+    (root / ".publish-all.lock").symlink_to(precious)
+    assert make().upload(wheel).status is UploadStatus.REFUSED
+    assert precious.read_text() == "precious"
 
 
 def test_many_threads_write_one_index(make, root: Path, make_distribution, release_of):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -59,9 +60,37 @@ def test_a_receipt_says_what_was_pushed(tmp_path):
 
 def test_an_older_receipt_is_not_taken_for_a_new_one(tmp_path):
     path = tmp_path / "receipt.json"
-    path.write_text("old")
+    path.write_bytes(render_receipt([pushed(entry("x"))]))
     ReceiptFile(path).start()
     assert not path.exists()
+    path.touch()  # as mktemp makes it
+    ReceiptFile(path).start()
+    assert not path.exists()
+
+
+def test_another_file_is_not_overwritten_by_a_receipt(tmp_path):
+    path = tmp_path / "pyproject.toml"
+    path.write_text("[project]\n")
+    with pytest.raises(UsageError, match="is not a receipt"):
+        ReceiptFile(path).start()
+    assert path.read_text() == "[project]\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
+def test_no_link_is_written_through(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for name in (".receipt.json.part", "receipt.json"):
+        (tmp_path / name).symlink_to(precious)
+    receipt = ReceiptFile(tmp_path / "receipt.json")
+    with pytest.raises(UsageError):
+        receipt.start()
+    (tmp_path / "receipt.json").unlink()
+    receipt.start()
+    (tmp_path / "receipt.json").symlink_to(precious)
+    receipt.add(pushed(entry("x")))
+    assert precious.read_text() == "precious"
+    assert len(read_receipt(tmp_path / "receipt.json")) == 1
 
 
 def test_parts_are_joined_and_files_of_a_job_that_ran_twice_count_once():

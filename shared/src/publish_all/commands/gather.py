@@ -59,6 +59,9 @@ def named_files(
             raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
     note_old_files(paths, listener)
     files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX and path.name not in _OLD_NAMES]
+    if paths and not files:
+        msg = f"{', '.join(path.name for path in paths)}: no wheel or sdist"
+        raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
     found: list[Distribution] = []
     broken: list[DistributionError] = []
     for path in files:

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all._own_files import open_own
 from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.distributions.read import read_distribution
@@ -281,6 +282,8 @@ class DirectoryRepository:
     def _locked(self) -> Iterator[None]:
         """Keep other writers out, of this process and others; the lock ends with its process."""
         self._root.mkdir(parents=True, exist_ok=True)
+        # The library empties the file, and older ones follow a link to another one.
+        os.close(open_own(self._root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
         with FileLock(self._root / _LOCK_NAME, timeout=self._lock_timeout):
             yield
 

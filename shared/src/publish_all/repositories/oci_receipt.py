@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
@@ -53,9 +55,14 @@ class ReceiptFile:
         return self._path
 
     def start(self) -> None:
-        """Remove what an earlier run has left, so that it can't be taken for this one's. Raises `UsageError`."""
+        """Remove what an earlier run has left, so that it can't be taken for this one's.
+
+        Raises `UsageError`, also for a file that is neither empty nor a receipt, which stays.
+        """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.is_file() and self._path.stat().st_size:
+                read_receipt(self._path)
             self._path.unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(self._path, error) from error
@@ -63,12 +70,22 @@ class ReceiptFile:
     def add(self, release: PushedRelease) -> None:
         with self._lock:
             self._releases[release.url, str(release)] = release
-            part = self._path.with_name(f".{self._path.name}.part")
             try:
-                part.write_bytes(render_receipt(self._releases.values()))
-                part.replace(self._path)
+                self._write(render_receipt(self._releases.values()))
             except OSError as error:
                 raise _unwritable(self._path, error) from error
+
+    def _write(self, content: bytes) -> None:
+        """Through a file of a new name: one that is there could be a link to somewhere else."""
+        handle, part = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(part).chmod(0o644)
+            Path(part).replace(self._path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
 
 
 def render_receipt(releases: Iterable[PushedRelease]) -> bytes:
