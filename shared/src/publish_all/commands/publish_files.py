@@ -17,7 +17,6 @@ from publish_all.commands.examine import (
     planned_files,
     version_findings,
 )
-from publish_all.commands.found_files import BuiltBefore, files_built_before
 from publish_all.commands.gather import (
     Gathered,
     built_files,
@@ -163,6 +162,8 @@ def _gather(
     if output.is_dir():
         note_old_files(sorted(output.iterdir()), listener)
     if not options.build:
+        from publish_all.commands.found_files import BuiltBefore, files_built_before
+
         return files_built_before(
             BuiltBefore(
                 config=config,
