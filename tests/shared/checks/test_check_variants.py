@@ -207,6 +207,8 @@ def test_tells_how_many_files_there_are(leaked):
     held = ["demo/__init__.py", *(f"demo/internal/{name}.py" for name in "abcde")]
     found = leaked({"exclude": ("demo/internal/**",)}, {"demo/__init__.py": b""}, held)
     assert found == "demo/internal/a.py, demo/internal/b.py, demo/internal/c.py and 2 more"
+
+
 def stating(version, numbers, more=""):
     return {
         **FILES,

@@ -26,7 +26,7 @@ from publish_all.config.builtin import canonical
 from publish_all.config.known import known_repositories
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution, DistributionKind
-from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
+from publish_all.errors import BuildError, CheckError, PublishAllError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count

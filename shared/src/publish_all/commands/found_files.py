@@ -21,6 +21,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from publish_all._git import ask_git
 from publish_all._values import dataclass
 from publish_all.builders.manifest import Manifest, ManifestEntry, is_of, lacking_wheels
 from publish_all.commands.context import Surroundings, project_variants
@@ -34,9 +35,7 @@ from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.variants.tag import WheelTag
 from publish_all.variants.variant import BuildVariant
-from publish_all.version.git import git_environment, one_line
-
-_GIT_SECONDS = 60.0
+from publish_all.version.git import one_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,12 +155,7 @@ def _tracked(folder: Path, around: Surroundings) -> frozenset[str]:
     if not (repository_root(real) / ".git").exists():
         return frozenset()
     try:
-        done = around.run(
-            ("git", "ls-files", "-z"),
-            cwd=real,
-            environment=git_environment(around.environment),
-            timeout=_GIT_SECONDS,
-        )
+        done = ask_git("ls-files", "-z", cwd=real, environment=around.environment, run=around.run)
         why = one_line(done.stderr) if done.returncode else None
     except (OSError, TimeoutError) as error:
         why = str(error)
