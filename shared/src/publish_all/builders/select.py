@@ -86,7 +86,7 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
         return pyproject
     backend = backend_of(pyproject)
     module = module_name(variant.selection_name)
-    if backend is Backend.POETRY_CORE:
+    if backend is Backend.POETRY_CORE or _table(pyproject, "tool", "poetry"):  # or one around poetry-core
         _pin_poetry(pyproject, module, root)
     elif backend is Backend.FLIT:
         name = _keeping_stubs(variant.selection_name, lambda text: text.replace("-", "_"))
