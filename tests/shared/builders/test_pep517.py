@@ -1,5 +1,4 @@
 import os
-import sys
 import sysconfig
 import tarfile
 import zipfile
@@ -7,7 +6,6 @@ import zipfile
 import pytest
 
 from publish_all._process import run
-from publish_all.builders import pep517
 from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -399,16 +397,32 @@ def test_a_variant_of_a_project_in_setup_cfg_keeps_its_metadata(make_tree, tmp_p
     assert "Requires-Dist: attrs>=23" in metadata[1]
 
 
-def test_a_backend_keeps_the_libraries_that_it_brings_for_the_next_build(tmp_path, monkeypatch):
-    """setuptools appends its `_vendor` folder when it is imported, and never again."""
-    vendor, stage, home = tmp_path / "vendor", tmp_path / "stage", tmp_path / "home"
-    for each in (vendor, stage, home):
-        each.mkdir()
-    (home / "bringing_backend.py").write_text(
-        f"import os, sys\nsys.path.append({str(vendor)!r})\nsys.path.insert(0, os.getcwd())\n"
+def test_each_file_is_built_in_a_process_of_its_own(make_tree, tmp_path, make_variant):
+    """Backends keep what they know of a project, as poetry-dynamic-versioning keeps its version."""
+    counting = (
+        IN_TREE["backend/own.py"]
+        .replace("class Hooks:", "count = []\nclass Hooks:")
+        .replace(
+            "    def build_wheel(",
+            "    def build_sdist(self, folder, config_settings=None): return self.build_wheel(folder)\n    def build_wheel(",
+        )
+        .replace(
+            "        import zipfile\n", "        import zipfile; count.append(1); assert len(count) == 1\n"
+        )
     )
-    monkeypatch.setattr(sys, "path", [*sys.path, str(home)])
-    before = list(sys.path)
-    with pep517._backend(stage, {"build-system": {"build-backend": "bringing_backend"}}):
-        assert str(stage) in sys.path
-    assert sys.path == [*before, str(vendor)]
+    stages = Stages(SourceTree(make_tree({"backend/own.py": counting})), tmp_path / "stages")
+    builder = Pep517Builder(stages=stages)
+    for _ in range(2):
+        builder.build(make_variant(IN_TREE_CONFIG), "wheel", tmp_path)
+
+
+def test_the_output_of_a_backend_that_dies_is_told(make_tree, tmp_path, make_variant):
+    dying = IN_TREE["backend/own.py"].replace("import zipfile\n", "print('out of memory'); os._exit(9)\n")
+    stages = Stages(SourceTree(make_tree({"backend/own.py": dying})), tmp_path / "stages")
+    with pytest.raises(BuildError, match=r"(?s)cannot build the wheel of x: .*exit code 9"):
+        Pep517Builder(stages=stages).build(make_variant(IN_TREE_CONFIG), "wheel", tmp_path)
+
+
+def test_setuptools_is_not_told_of_a_package_that_is_left_out_as_a_whole(build, make_variant):
+    stated = config("setuptools", setuptools={"packages": ["demo", "demo.db"], "package-dir": {"": "src"}})
+    assert members(build(make_variant(stated, exclude=("demo/db/**",)))) == ["demo/__init__.py"]

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import traceback
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,9 @@ from publish_all.builders.select import (
 )
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned, working_directory
+from publish_all.builders.worker_client import ask_worker
 from publish_all.errors import BuildError, PublishAllError
+from publish_all.events import ignore
 from publish_all.variants.setup_cfg import fields_in
 from publish_all.variants.variant import BuildVariant
 
@@ -249,6 +252,7 @@ class _Stage:
         if metadata_elsewhere and _has_metadata_elsewhere(variant, stages.tree):
             del pyproject["project"]
         if backend_of(pyproject) is Backend.SETUPTOOLS:
+            _drop_empty_packages(pyproject, placed)
             _state_package_data(pyproject, (*placed.forced, *_moved_data(variant, stages.tree)))
         changed = {}
         if not _is_the_projects_own(pyproject, variant, stages.tree):
@@ -314,17 +318,48 @@ def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
 
 
 def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, version: str | None) -> Path:
-    try:
-        with _backend(stage.folder, stage.pyproject, version=version) as hooks:
-            filename = getattr(hooks, f"build_{kind}")(str(output))
-    except PublishAllError:
-        raise
-    except (Exception, SystemExit) as error:  # setup.py may do anything, exit included
-        msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {type(error).__name__}: {error}"
-        raise BuildError(msg) from error
-    built = output / str(filename)
+    """What the backend builds, in a process of its own: backends keep state, of versions for example (PEP 517)."""
+    question = {
+        "ask": "hook",
+        "folder": stage.folder,
+        "pyproject": stage.pyproject,
+        "hook": f"build_{kind}",
+        "output": str(output),
+        "version": version,
+    }
+    with tempfile.TemporaryDirectory(prefix="publish-all-hook-") as workspace:
+        try:
+            answer = ask_worker(
+                question,
+                executable=sys.executable,
+                environment=os.environ,
+                workspace=Path(workspace),
+                listener=ignore,
+            )
+        except BuildError as error:
+            msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {error.message}"
+            raise BuildError(msg, hint=error.hint) from error
+    built = output / str(answer["result"])
     _refuse_other_version(variant, built)
     return built
+
+
+def call_hook(
+    folder: Path, pyproject: Mapping[str, Any], hook: str, *arguments: str, version: str | None = None
+) -> str:
+    """What a hook of the backend gives, called in this process. `version` is told to tools that compute one.
+
+    Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
+    """
+    try:
+        with _backend(folder, pyproject, version=version) as hooks:
+            return str(getattr(hooks, hook)(*arguments))
+    except PublishAllError:
+        raise
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        msg = f"{type(error).__name__}: {error}"
+        raise BuildError(msg) from error
 
 
 @contextlib.contextmanager
@@ -332,7 +367,7 @@ def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None 
     """The backend's object with the hooks, with the project's folder as the current one (PEP 517)."""
     build_system = pyproject.get("build-system", {})
     in_tree = [str(folder / each) for each in build_system.get("backend-path", ())]
-    before, environment, arguments = list(sys.path), dict(os.environ), list(sys.argv)
+    environment, arguments = dict(os.environ), list(sys.argv)
     sys.path[:0] = in_tree
     os.environ.setdefault("SOURCE_DATE_EPOCH", str(DEFAULT_EPOCH))
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
@@ -342,17 +377,10 @@ def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None 
         with working_directory(folder):
             yield _imported(backend_name(pyproject))
     finally:
-        sys.path[:], sys.argv[:] = _without_folder(before, folder), arguments
+        # What a backend has added to the path stays: setuptools finds its own libraries so, once.
+        sys.path[:], sys.argv[:] = [each for each in sys.path if each not in in_tree], arguments
         os.environ.clear()
         os.environ.update(environment)
-        _forget_modules_in(in_tree)
-
-
-def _without_folder(before: Sequence[str], folder: Path) -> list[str]:
-    """The path as it was, and what the backend has added for good: setuptools finds its own libraries so, once."""
-    new = (each for each in sys.path if each and each not in before)
-    added = [each for each in new if not Path(each).is_relative_to(folder)]
-    return [*before, *added]
 
 
 def _imported(name: str) -> Any:
@@ -366,14 +394,6 @@ def _imported(name: str) -> Any:
         hint = "Is it in [build-system] requires, and is build-backend right?"
         raise BuildError(msg, hint=hint) from error
     return found
-
-
-def _forget_modules_in(folders: Sequence[str]) -> None:
-    """An in-tree backend is imported anew from the next stage."""
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file and any(Path(file).is_relative_to(folder) for folder in folders):
-            del sys.modules[name]
 
 
 def _described(pyproject: Mapping[str, Any]) -> str:
@@ -468,6 +488,21 @@ def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
     if variant.layout and any(_FILE_FINDER.match(each) for each in build_requires(variant.pyproject)):
         plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
         yield from (path.removeprefix("src/") for path, source in plan.items() if path != source)
+
+
+def _drop_empty_packages(pyproject: dict[str, Any], placed: _Placed) -> None:
+    """Setuptools refuses a package that it is told of and whose folder is gone, with all that the variant leaves out."""
+    packages = pyproject.get("tool", {}).get("setuptools", {}).get("packages")
+    if isinstance(packages, list) and placed.unwanted:
+        files = (*placed.kept, *placed.forced)
+        folders = {each: each.replace(".", "/") + "/" for each in packages}
+        gone = {
+            each
+            for each, folder in folders.items()
+            if any(path.startswith(folder) for path in placed.unwanted)
+            and not any(path.startswith(folder) for path in files)
+        }
+        pyproject["tool"]["setuptools"]["packages"] = [each for each in packages if each not in gone]
 
 
 def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> None:

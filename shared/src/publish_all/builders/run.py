@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,20 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._git import ask_git, git_for_user
-from publish_all._process import piped
 from publish_all.builders import wire
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
+from publish_all.builders.worker_client import ask_worker
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import BuildStarted, Event, Listener
 from publish_all.variants.resolve import read_toml
 from publish_all.variants.variant import BuildVariant
-
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-_LOG_LINES = 40
 
 
 def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]) -> BuildResult:
@@ -167,49 +163,13 @@ def _interpreter(
 def _ask(
     question: Mapping[str, Any], interpreter: Interpreter, workspace: Path, listener: Listener
 ) -> Mapping[str, Any]:
-    """One question to a new worker, and its answer. Raises what the worker reports."""
-    log = workspace / "log"
-    empty = (
-        workspace / "empty"
-    )  # python -m puts the current folder on the path, where the project's modules would hide ours
-    empty.mkdir(exist_ok=True)
-    with piped(
-        [interpreter.executable, "-m", "publish_all.builders.worker"],
-        cwd=empty,
+    return ask_worker(
+        question,
+        executable=interpreter.executable,
         environment=interpreter.environment,
-        errors=log,
-    ) as worker:
-        worker.say(wire.dumps({"workspace": workspace / "work", **question}))
-        for line in worker.lines():
-            message = wire.loads(line)
-            if "event" in message:
-                listener(wire.event_from(message))
-            elif "error" in message:
-                raise _with_log(message, log)
-            else:
-                answer: Mapping[str, Any] = message["answer"]
-                return answer
-        code = worker.end(within=5)
-    raise BuildError(f"the build worker ended with exit code {code} and no answer{_said(log)}")
-
-
-def _with_log(message: Mapping[str, Any], log: Path) -> Exception:
-    error = wire.error_from(message)
-    if isinstance(error, BuildError):
-        return BuildError(error.message + _said(log), hint=error.hint)
-    return error
-
-
-def _said(log: Path) -> str:
-    """The end of what the backend printed, to go after a message."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    lines = [line for line in _CONTROL.sub("", text.replace("\r\n", "\n")).split("\n") if line.strip()]
-    if not lines:
-        return ""
-    return "\nThe backend printed:\n" + "\n".join(f"    {line}" for line in lines[-_LOG_LINES:])
+        workspace=workspace,
+        listener=listener,
+    )
 
 
 def _needed(variant: BuildVariant, compression: Compression) -> tuple[str, ...]:

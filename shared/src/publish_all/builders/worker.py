@@ -114,10 +114,19 @@ def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Lis
     return {"requires": extra_requires(request.variants[0], request.kinds, stages)}
 
 
+def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
+    from publish_all.builders.pep517 import call_hook
+
+    del workspace, listener
+    folder, pyproject, version = Path(question["folder"]), question["pyproject"], question["version"]
+    return {"result": call_hook(folder, pyproject, question["hook"], question["output"], version=version)}
+
+
 _ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Mapping[str, Any]]] = {
     "build": _answer_build,
     "version": _answer_version,
     "requires": _answer_requires,
+    "hook": _answer_hook,
 }
 
 
