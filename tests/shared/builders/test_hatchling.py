@@ -150,6 +150,7 @@ def test_writes_what_hatchling_alone_writes_for_the_project_itself(project: Path
 def test_writes_what_hatchling_alone_writes_where_the_file_says_the_same(
     project: Path, tmp_path: Path
 ) -> None:
+    (project / "notebooks/secrets.env").unlink()  # ignored by git, and so not in the clone
     wanted = variant(project, exclude=("demo/db/**",), force_include={"notebooks": "demo/notebooks"})
     sdist, wheel = build_both(project, wanted, tmp_path / "out")
     tree = unpacked(sdist, tmp_path / "unpacked")
@@ -191,7 +192,7 @@ def test_the_other_wheels_in_the_folder_stay(
 
 def test_what_git_ignores_is_not_shipped_and_the_tree_stays_clean(project: Path, tmp_path: Path) -> None:
     before = git(project, "status", "--porcelain", "--ignored")
-    wanted = variant(project, force_include={"notebooks": "demo/notebooks"})
+    wanted = variant(project, force_include={"notebooks/one.ipynb": "demo/one.ipynb"})
     sdist, wheel = build_both(project, wanted, tmp_path / "out")
     for junk in ("secrets.env", "private.py", "tool"):
         assert not [name for name in inside(wheel) | members(sdist) if name.endswith(junk)]
@@ -302,6 +303,226 @@ def test_force_include_ships_what_was_named_even_if_git_ignores_it(project: Path
     assert_rebuilds(sdist, wheel, tmp_path)
 
 
+@pytest.mark.parametrize("of_the_variant", [True, False])
+def test_force_include_of_a_folder_ships_all_of_it(
+    project: Path, tmp_path: Path, *, of_the_variant: bool
+) -> None:
+    write(project, {"prebuilt/.gitignore": "*\n!.gitignore\n"})
+    git(project, "add", "-A")
+    write(project, {"prebuilt/tool": "binary\n", "prebuilt/venv/a.env": "x\n"})
+    write(project, {"prebuilt/__pycache__/a.pyc": "x\n"})
+    forced = {"prebuilt": "demo/_bin"}
+    hatch = {} if of_the_variant else {"build": {"targets": {"wheel": {"force-include": forced}}}}
+    wanted = variant(project, hatch=hatch, force_include=forced if of_the_variant else {})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert {name for name in inside(wheel) if name.startswith("demo/_bin/")} == {
+        "demo/_bin/.gitignore",
+        "demo/_bin/tool",
+        "demo/_bin/venv/a.env",
+    }
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_a_forced_folder_does_not_bring_the_output_in_it(project: Path) -> None:
+    output = project / "made" / "out"
+    wanted = variant(project, force_include={"made": "demo/made"})
+    build_both(project, wanted, output)
+    sdist, wheel = build_both(project, wanted, output)
+    assert "demo/made/tool" in inside(wheel)
+    assert not [name for name in inside(wheel) | members(sdist) if "made/out" in name]
+
+
+def test_what_the_variant_excludes_is_not_in_its_sdist(project: Path, tmp_path: Path) -> None:
+    (project / "src").mkdir()
+    (project / "demo").rename(project / "src" / "demo")
+    beside = {"src/demo/db/fast.pyx": "", "db/schema.sql": "", "tests/db/test_a.py": ""}
+    write(project, {**beside, "src/demo/db/made.env": ""})
+    wheel_table = {"exclude": ["*.pyx"], "artifacts": ["made.env"]}
+    sdist_table = {"artifacts": ["*.env"], "force-include": {"src/demo": "copy"}}
+    hatch = {"build": {"targets": {"wheel": wheel_table, "sdist": sdist_table}}}
+    wanted = variant(project, exclude=("demo/db/**",), hatch=hatch)
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert not [name for name in inside(wheel) if "/db/" in name]
+    assert {name for name in members(sdist) if "db/" in name} == {"db/schema.sql", "tests/db/test_a.py"}
+    assert {"copy/core.py", "README.md", "notebooks/one.ipynb"} <= members(sdist)
+
+
+def test_an_included_subset_is_the_subset_of_the_sdist_too(project: Path, tmp_path: Path) -> None:
+    sdist, wheel = build_both(project, variant(project, include=("demo/*.py",)), tmp_path / "out")
+    assert {name for name in members(sdist) if name.startswith("demo/")} == inside(wheel)
+    assert "notebooks/one.ipynb" in members(sdist)
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_a_file_that_is_replaced_is_not_in_the_sdist(project: Path, tmp_path: Path) -> None:
+    write(project, {"stubs/core.py": "x = 0\n"})
+    wanted = variant(project, force_include={"stubs/core.py": "demo/core.py"})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert "demo/core.py" not in members(sdist)
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_the_sdist_keeps_the_files_that_it_is_built_with(project: Path, tmp_path: Path) -> None:
+    write(project, {"demo/about.md": "# demo\n", "demo/hook.py": HOOK})
+    text = PYPROJECT.replace('"README.md"', '"demo/about.md"')
+    write(project, {"pyproject.toml": text})
+    hatch = {"build": {"hooks": {"custom": {"path": "demo/hook.py"}}}}
+    wanted = variant(project, exclude=("about.md", "hook.py"), hatch=hatch)
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert {"demo/about.md", "demo/hook.py"} <= members(sdist)
+    assert not {"demo/about.md", "demo/hook.py"} & inside(wheel)
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_modules_that_are_named_one_by_one_are_excluded(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "project", {"pyproject.toml": PYPROJECT, "README.md": "", "demo.py": "", "b.py": ""}
+    )
+    write(root, {"stub.py": "x = 0\n"})
+    hatch = {"build": {"only-include": ["demo.py", "b.py"]}}
+    sdist, wheel = build_both(root, variant(root, exclude=("b.py",), hatch=hatch), tmp_path / "out")
+    assert inside(wheel) == {"demo.py"}
+    assert "b.py" not in members(sdist)
+    wanted = variant(
+        root, "all", force_include={"stub.py": "demo.py"}, hatch={"version": {"path": "demo.py"}}
+    )
+    sdist, wheel = build_both(root, wanted, tmp_path / "out")
+    with zipfile.ZipFile(wheel) as opened:
+        assert opened.read("demo.py") == b"x = 0\n"
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_what_a_hook_makes_is_excluded_too(project: Path, tmp_path: Path) -> None:
+    hook = HOOK.replace(
+        "        Path(self.root",
+        """        Path(self.root, "demo", "db", "fast.so").write_text("")
+        build_data["artifacts"] += ["*.so"]
+        if self.target_name == "wheel":
+            build_data["force_include"]["README.md"] = "demo/db/README.md"
+        Path(self.root""",
+        1,
+    )
+    write(project, {"hatch_build.py": hook, ".gitignore": FILES[".gitignore"] + "*.so\n"})
+    wanted = variant(project, exclude=("demo/db/**",), hatch={"build": {"hooks": {"custom": {}}}})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert "demo/generated.py" in inside(wheel)
+    assert not [name for name in inside(wheel) | members(sdist) if name.startswith("demo/db/")]
+
+
+DATA = {"share/a/x.cfg": "x\n", "share/a/private.cfg": "y\n", "share/y.cfg": "z\n"}
+
+
+def test_shared_data_and_metadata_are_there_wherever_they_go(project: Path, tmp_path: Path) -> None:
+    write(project, DATA)
+    git(project, "add", "-A")
+    target = {"packages": ["demo"], "shared-data": {"share": "etc/demo"}, "extra-metadata": {"share": "more"}}
+    hatch = {"build": {"targets": {"wheel": target}}}
+    expected = {"a/x.cfg", "a/private.cfg", "y.cfg"}
+    for number, exclude in enumerate(((), ("share/a/private.cfg",))):
+        wanted = variant(project, hatch=hatch, exclude=exclude)
+        sdist, wheel = build_both(project, wanted, tmp_path / str(number))
+        with zipfile.ZipFile(wheel) as opened:
+            names = opened.namelist()
+        for place in (".data/data/etc/demo/", ".dist-info/extra_metadata/more/"):
+            found = {name.partition(place)[2] for name in names if place in name}
+            assert found == expected - {each.removeprefix("share/") for each in exclude}
+        assert ("share/a/private.cfg" in members(sdist)) is not exclude
+        assert_rebuilds(sdist, wheel, tmp_path / str(number))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"packages": ["demo", "gone"]}, r"targets\.wheel\.packages: there is no file or folder gone in "),
+        (
+            {"only-include": ["demo", "gone.py"]},
+            r"targets\.wheel\.only-include: there is no file or folder gone\.py in ",
+        ),
+        (
+            {"packages": ["demo", "made"]},
+            r"targets\.wheel\.packages: git or hatchling ignores every file of made",
+        ),
+        ({"packages": ["demo", "empty"]}, r"targets\.wheel\.packages: there is no file in empty"),
+        ({"shared-data": {"gone": "x"}}, r"targets\.wheel\.shared-data: there is no file or folder gone in "),
+        (
+            {"force-include": {"gone": "x"}},
+            r"targets\.wheel\.force-include: there is no file or folder gone in ",
+        ),
+        ({"force-include": {"empty": "x"}}, r"targets\.wheel\.force-include: there is no file in empty"),
+        ({"shared-data": {"empty": "x"}}, r"targets\.wheel\.shared-data: there is no file in empty"),
+    ],
+)
+def test_a_path_that_gives_nothing_is_an_error(
+    project: Path, tmp_path: Path, table: dict[str, Any], message: str
+) -> None:
+    (project / "empty").mkdir()
+    wanted = variant(project, hatch={"build": {"targets": {"wheel": table}}})
+    with pytest.raises(BuildError, match=message) as caught:
+        HatchlingBuilder(project).build(wanted, "wheel", tmp_path / "out")
+    assert caught.value.hint is not None
+
+
+def test_packages_of_which_the_variant_leaves_nothing_are_no_error(project: Path, tmp_path: Path) -> None:
+    write(project, {"other/__init__.py": "", "other.py": ""})
+    hatch = {"build": {"targets": {"wheel": {"packages": ["demo", "other"]}}}}
+    wanted = variant(project, exclude=("other/**",), hatch=hatch)
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert not [name for name in inside(wheel) if name.startswith("other")]
+    assert "other/__init__.py" not in members(sdist)
+
+
+def test_a_pattern_that_matches_nothing_is_told_once(project: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    builder = HatchlingBuilder(project, listener=lambda event: notes.append(getattr(event, "message", "")))
+    build = {
+        "artifacts": ["*.so", "!x"],
+        "targets": {"wheel": {"packages": ["demo"], "include": ["notebooks"]}},
+    }
+    for name in ("lite", "full"):
+        wanted = variant(project, name, hatch={"build": build})
+        builder.build(wanted, "wheel", tmp_path / "out")
+        builder.build(wanted, "sdist", tmp_path / "out")
+    assert notes == [
+        "tool.hatch.build.targets.wheel.include: 'notebooks' has no effect, because `packages` says what to ship",
+        "tool.hatch.build.artifacts: '*.so' matches no file that can be shipped",
+    ]
+
+
+def test_folders_are_not_junk_by_their_name(tmp_path: Path) -> None:
+    names = {
+        f"demo/{each}/__init__.py": "" for each in ("venv", "node_modules", "build", "CVS", "env", "dist")
+    }
+    for in_git in (True, False):
+        root = write(tmp_path / str(in_git), {**FILES, ".gitignore": "", **names})
+        if in_git:
+            git(root, "init", "-q")
+        sdist, wheel = build_both(root, variant(root), root.parent / f"out-{in_git}")
+        assert set(names) <= inside(wheel)
+        assert set(names) <= members(sdist)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("kind", ["sdist", "wheel"])
+def test_a_name_that_is_not_utf8_is_an_error_that_shows_it(tmp_path: Path, kind: str) -> None:
+    root = write(tmp_path / "project", FILES)
+    Path(os.fsdecode(os.fsencode(root) + b"/demo/a\xff.txt")).write_text("x")
+    with pytest.raises(BuildError, match=r"not valid UTF-8: demo/a\\xff\.txt"):
+        HatchlingBuilder(root).build(variant(root), kind, tmp_path / "out")
+
+
+@pytest.mark.parametrize("in_git", [True, False])
+def test_builds_into_the_project_itself(tmp_path: Path, *, in_git: bool) -> None:
+    root = write(tmp_path / "project", FILES)
+    if in_git:
+        git(root, "init", "-q")
+    for _ in range(2):
+        builder = HatchlingBuilder(root, leave_out=(root,))
+        sdist = builder.build(variant(root), "sdist", root)
+        builder.build(variant(root), "wheel", root)
+    assert not [name for name in members(sdist) if name.endswith((".whl", ".tar.gz"))]
+    assert {"README.md", "demo/core.py", "pyproject.toml"} <= members(sdist)
+
+
 def test_force_include_replaces_a_file(project: Path, tmp_path: Path) -> None:
     write(project, {"variants/core.py": "x = 2\n"})
     wanted = variant(project, force_include={"variants/core.py": "demo/core.py"})
@@ -322,8 +543,10 @@ def test_force_include_lands_where_it_says_in_spite_of_sources(project: Path, tm
     assert_rebuilds(sdist, wheel, tmp_path)
 
 
-def test_force_include_of_nothing_names_the_key(project: Path, tmp_path: Path) -> None:
-    wanted = variant(project, force_include={"build/tool": "demo/tool"})
+@pytest.mark.parametrize("source", ["build/tool", "empty"])
+def test_force_include_of_nothing_names_the_key(project: Path, tmp_path: Path, source: str) -> None:
+    (project / "empty").mkdir()
+    wanted = variant(project, force_include={source: "demo/tool"})
     with pytest.raises(ConfigurationError, match=r"tool\.publish-all\.variants\.lite\.force-include"):
         build_both(project, wanted, tmp_path / "out")
 

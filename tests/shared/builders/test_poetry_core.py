@@ -1,5 +1,7 @@
+import os
 import shutil
 import tarfile
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -47,10 +49,13 @@ class Project:
     """A project, its builder, and what vanilla poetry-core makes of the same."""
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.root, self.folder = root, folder
+        self.root, self.folder, self.notes = root, folder, []
         tree = SourceTree(root)
         self.builder = PoetryCoreBuilder(
-            tree=tree, stages=Stages(tree, folder / "stages"), workspace=folder / "work"
+            tree=tree,
+            stages=Stages(tree, folder / "stages"),
+            workspace=folder / "work",
+            listener=lambda event: self.notes.append(event.message),
         )
         self.output = folder / "output"
         self.output.mkdir()
@@ -153,10 +158,17 @@ def test_exclude_and_force_include_hold_in_wheel_and_sdist(project, make_variant
         force_include={"notebooks": "demo/notebooks", "README.md": "extra/readme.md"},
     )
     sdist, wheel = project.build(variant, "sdist"), project.build(variant)
-    expected = ["demo/__init__.py", "demo/data.json", "demo/notebooks/one.ipynb", "extra/readme.md"]
+    expected = [
+        "demo/__init__.py",
+        "demo/data.json",
+        "demo/notebooks/left.env",  # ignored by git, and named with its folder
+        "demo/notebooks/one.ipynb",
+        "extra/readme.md",
+    ]
     assert members(wheel) == expected
     assert set(expected) <= set(members(sdist))
-    assert not any(each.startswith("demo/db/") or each.endswith(".env") for each in members(sdist))
+    assert not any(each.startswith("demo/db/") for each in members(sdist))
+    assert not {"demo/plain.env", "demo/ü.env"} & set(members(sdist))
     assert project.rebuilt(sdist).read_bytes() == wheel.read_bytes()
 
 
@@ -175,6 +187,110 @@ def test_force_include_goes_into_packages_that_lie_elsewhere(make_tree, tmp_path
 def test_include_narrows(project, make_variant):
     wheel = project.build(make_variant(config(), include=("demo/*.py", "demo/db/a.py")))
     assert members(wheel) == ["demo/__init__.py", "demo/db/a.py"]
+
+
+def test_what_the_variant_excludes_is_not_in_its_sdist(make_tree, tmp_path, make_variant):
+    files = {"src/demo/db/fast.pyx": "", "tests/db/test_a.py": "", "db/schema.sql": ""}
+    moved = {f"src/{path}" if path.startswith("demo/") else path: text for path, text in FILES.items()}
+    project = Project(make_tree({**moved, **files}), tmp_path)
+    packages = [
+        {"include": "demo", "from": "src", "format": "wheel"},
+        {"include": "src/demo", "format": "sdist"},
+    ]
+    include = [{"path": path, "format": "sdist"} for path in ("tests", "db/*.sql", "src/demo/db/fast.pyx")]
+    variant = make_variant(config(packages=packages, include=include), exclude=("demo/db/**",))
+    sdist, wheel = project.build(variant, "sdist"), project.build(variant)
+    assert members(wheel) == ["demo/__init__.py", "demo/data.json"]
+    assert [each for each in members(sdist) if "db/" in each] == ["db/schema.sql", "tests/db/test_a.py"]
+
+
+def test_the_sdist_keeps_what_it_is_built_with(make_tree, tmp_path, make_variant):
+    files = {"demo/build.py": "", "demo/about.md": "# Demo\n"}
+    project = Project(make_tree({**FILES, **files}), tmp_path)
+    build = {"script": "demo/build.py", "generate-setup-file": False}
+    variant = make_variant(config(build=build, readme="demo/about.md"), exclude=("build.py", "about.md"))
+    assert set(files) <= set(members(project.build(variant, "sdist")))
+    assert not set(files) & set(members(project.build(variant)))
+
+
+def test_files_with_brackets_are_forced_and_excluded_by_their_names(make_tree, tmp_path, make_variant):
+    files = {"web/[id].html": "", "web/i.html": "", "demo/[slug].js": "", "demo/s.js": ""}
+    project = Project(make_tree({**FILES, **files}), tmp_path)
+    forced = {"web": "site", "web/[id].html": "demo/[id].html"}
+    variant = make_variant(config(), exclude=("demo/\\[slug\\].js", "demo/db"), force_include=forced)
+    sdist, wheel = project.build(variant, "sdist"), project.build(variant)
+    assert members(wheel) == [
+        "demo/[id].html",
+        "demo/__init__.py",
+        "demo/data.json",
+        "demo/s.js",
+        "site/[id].html",
+        "site/i.html",
+    ]
+    assert project.rebuilt(sdist).read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            {"packages": [{"include": "demo"}, {"include": "made"}]},
+            r"packages: .* every file of made, so nothing",
+        ),
+        ({"include": ["gone/data.json"]}, "include: there is no file or folder gone/data.json in "),
+        ({"include": [{"path": "empty", "format": "sdist"}]}, "include: there is no file in empty in "),
+    ],
+)
+def test_a_path_that_gives_nothing_is_an_error(make_tree, tmp_path, make_variant, table, message):
+    project = Project(make_tree({**FILES, ".gitignore": "/made/\n", "made/__init__.py": ""}), tmp_path)
+    (project.root / "empty").mkdir()
+    with pytest.raises(BuildError, match=rf"^tool\.poetry\.{message}") as caught:
+        project.build(make_variant(config(**table)), "sdist")
+    assert caught.value.hint is not None
+
+
+def test_a_pattern_that_matches_nothing_is_told_once(project, make_variant):
+    variant = make_variant(config(include=[{"path": "demo/*.so", "format": ["sdist", "wheel"]}]))
+    project.build(variant, "sdist")
+    project.build(variant)
+    assert project.notes == ["tool.poetry.include: 'demo/*.so' matches no file"]
+
+
+def test_an_included_folder_that_git_ignores_is_there(make_tree, tmp_path, make_variant):
+    project = Project(make_tree({**FILES, ".gitignore": "libs/\n", "demo/libs/deep/a.txt": ""}), tmp_path)
+    include = [{"path": "demo/libs", "format": ["sdist", "wheel"]}]
+    variant = make_variant(config(include=include))
+    assert "demo/libs/deep/a.txt" in members(project.build(variant))
+    assert "demo/libs/deep/a.txt" in members(project.build(variant, "sdist"))
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_folders_are_not_junk_by_their_name(make_tree, tmp_path, make_variant, git):
+    names = {f"demo/{each}/__init__.py" for each in ("venv", "node_modules", "build", "CVS", "env", "dist")}
+    project = Project(make_tree({**FILES, ".gitignore": "", **dict.fromkeys(names, "")}, git=git), tmp_path)
+    assert names <= set(members(project.build(make_variant(config()))))
+    assert names <= set(members(project.build(make_variant(config()), "sdist")))
+    staged = make_variant(config(), force_include={"README.md": "demo/readme.md"})
+    assert names <= set(members(project.build(staged)))
+
+
+def test_a_name_that_git_composes_otherwise_is_not_lost(make_tree, tmp_path, make_variant, monkeypatch):
+    """As on macOS, where the file system gives names in decomposed form, and git composes them."""
+    decomposed = unicodedata.normalize("NFD", "demo/é.json")
+    project = Project(make_tree({**FILES, decomposed: ""}), tmp_path)
+    composed = tuple(unicodedata.normalize("NFC", each) for each in project.builder._tree.files)
+    monkeypatch.setattr(project.builder._tree, "files", composed)
+    monkeypatch.setattr(project.builder._tree, "file_set", frozenset(composed))
+    assert decomposed in members(project.build(make_variant(config())))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("kind", ["sdist", "wheel"])
+def test_a_name_that_is_not_utf8_is_an_error_that_shows_it(make_tree, tmp_path, make_variant, kind):
+    project = Project(make_tree(FILES, git=False), tmp_path)
+    Path(os.fsdecode(os.fsencode(project.root) + b"/demo/a\xff.txt")).write_text("x")
+    with pytest.raises(BuildError, match=r"not valid UTF-8: .*/demo/a\\xff\.txt"):
+        project.build(make_variant(config()), kind)
 
 
 def test_a_package_of_which_nothing_is_left_is_not_in_the_sdist_either(make_tree, tmp_path, make_variant):

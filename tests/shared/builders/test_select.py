@@ -8,6 +8,7 @@ from publish_all.builders.select import (
     backend_name,
     backend_of,
     build_requires,
+    excluded_beside,
     matches,
     missing_forced,
     narrowed,
@@ -166,6 +167,12 @@ def test_a_path_of_windows_that_matches_nothing_is_told_what_to_write(make_varia
     with pytest.raises(BuildError, match=r"exclude: 'demo\\db\\a\.py' matches no file") as caught:
         narrowed(make_variant({}, exclude=(r"demo\db\a.py",)), WHEEL)
     assert "Write `/` between folders" in caught.value.hint
+
+
+def test_the_sdist_alone_has_sources_beside_excluded_modules(make_variant):
+    sources = {path: path.removeprefix("src/") for path in ("src/demo/db/a.pyx", "db/b.sql", "docs/db/c.md")}
+    excluded = excluded_beside(make_variant({}, exclude=("db",)), sources, WHEEL)
+    assert excluded == {"src/demo/db/a.pyx"}
 
 
 def test_leaving_nothing_is_an_error(make_variant):

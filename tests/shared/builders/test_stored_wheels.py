@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from publish_all.builders import hatchling_members, poetry_core_members, stitched_tar
+from publish_all.builders import hatchling_adapter, poetry_core_adapter, stitched_tar
 from publish_all.builders.builder import Builder
 from publish_all.builders.hatchling import HatchlingBuilder
 from publish_all.builders.member_store import MemberStore
@@ -69,7 +69,7 @@ def builder(backend: str, root: Path, workspace: Path, store: MemberStore | None
 
 
 def store_for(backend: str, root: Path, **more: Any) -> MemberStore:
-    return MemberStore(root, step=hatchling_members.STEP if backend == "hatchling" else None, **more)
+    return MemberStore(root, step=hatchling_adapter.STEP if backend == "hatchling" else None, **more)
 
 
 def hashes(backend: str, root: Path, folder: Path, store: MemberStore | None) -> dict[str, str]:
@@ -245,16 +245,16 @@ def test_the_trial_sees_a_difference(tmp_path: Path) -> None:
         def deflated(self, path: str | Path) -> Any:
             return super().deflated(__file__ if str(path).endswith("large.py") else path)
 
-    assert not hatchling_members.usable(Wrong(tmp_path, step=None))
-    assert hatchling_members.usable(MemberStore(tmp_path, step=None))
+    assert not hatchling_adapter.usable(Wrong(tmp_path, step=None))
+    assert hatchling_adapter.usable(MemberStore(tmp_path, step=None))
 
 
 def test_the_trial_tries_headers_that_are_made_like_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert hatchling_members.sdists_usable(MemberStore(tmp_path, step=None))
+    assert hatchling_adapter.sdists_usable(MemberStore(tmp_path, step=None))
     monkeypatch.setattr(stitched_tar._Pattern, "header", lambda self, info: bytes(512))
-    assert not hatchling_members.sdists_usable(MemberStore(tmp_path, step=None))
+    assert not hatchling_adapter.sdists_usable(MemberStore(tmp_path, step=None))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -280,7 +280,7 @@ def test_the_trial_of_poetry_core_takes_no_for_an_answer(tmp_path: Path) -> None
     def make() -> Any:
         raise TypeError("another signature")
 
-    assert not poetry_core_members.usable(make, MemberStore(tmp_path, step=None))
+    assert not poetry_core_adapter.usable(make, MemberStore(tmp_path, step=None))
 
 
 def sdists(backend: str, root: Path, folder: Path, store: MemberStore | None) -> list[bytes]:

@@ -12,12 +12,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hatchling.builders.config import BuilderConfig, env_var_enabled
-from hatchling.builders.constants import BuildEnvVars
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
-from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
 from hatchling.plugin.manager import PluginManager
 from packaging.utils import (
     InvalidSdistFilename,
@@ -27,8 +25,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from publish_all.builders.hatchling import HatchlingBuilder, HookOptions, dynamic_version
-from publish_all.builders.hatchling_members import STEP
+from publish_all.builders.backend_contract import unknown_version
 from publish_all.builders.lowest_versions import refuse_old_backend
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.output import output_folder
@@ -36,20 +33,27 @@ from publish_all.builders.platform_wheels import distributions_of, with_present_
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import ConfigurationError, PublishAllError
-from publish_all.events import ignore
+from publish_all.errors import BuildError, ConfigurationError, PublishAllError
+from publish_all.events import Event, Note, ignore
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.source import resolve_version
+
+if TYPE_CHECKING:
+    from publish_all.builders.hatchling import HatchlingBuilder, HookOptions
+
+# https://hatch.pypa.io/latest/config/build/#environment-variables
+_CLEAN, _HOOKS_ONLY, _LOCATION = "HATCH_BUILD_CLEAN", "HATCH_BUILD_HOOKS_ONLY", "HATCH_BUILD_LOCATION"
 
 
 class VariantsConfig(BuilderConfig):
     @cached_property
     def dependencies(self) -> list[str]:
         """What the files' own targets require too: Hatch asks this target alone before it builds."""
+        plugins, metadata, app = self.builder.plugin_manager, self.builder.metadata, self.builder.app
         of_kinds = (
-            kind(self.root, self.builder.plugin_manager, metadata=self.builder.metadata, app=self.builder.app)
-            for kind in (SdistBuilder, WheelBuilder)
+            plugins.builder.get(kind)(self.root, plugins, metadata=metadata, app=app)
+            for kind in ("sdist", "wheel")
         )
         listed = (
             *super().dependencies,
@@ -77,13 +81,16 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 
         What is wrong ends hatchling with our exit code and without a traceback.
         """
-        options = HookOptions(
-            hooks_only=_or_variable(hooks_only, BuildEnvVars.HOOKS_ONLY),
-            clean=_or_variable(clean, BuildEnvVars.CLEAN) or bool(clean_only),
-            clean_hooks_after=clean_hooks_after,
-            clean_only=bool(clean_only),
-        )
         try:
+            _refuse_unknown_version()
+            from publish_all.builders.hatchling import HookOptions
+
+            options = HookOptions(
+                hooks_only=_or_variable(hooks_only, _HOOKS_ONLY),
+                clean=_or_variable(clean, _CLEAN) or bool(clean_only),
+                clean_hooks_after=clean_hooks_after,
+                clean_only=bool(clean_only),
+            )
             yield from self._build(directory, tuple(versions or ()), options)
         except PublishAllError as error:
             self.app.abort(_text(error), code=error.exit_code)
@@ -98,13 +105,29 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         output = _output(config, directory)
         if options.clean and not options.hooks_only:
             _clean(output, variants)
-        store = MemberStore(config.root, step=STEP, compression=config.compression)
-        builder = HatchlingBuilder(config.root, plugin_manager=self.plugin_manager, app=self.app, store=store)
+        builder = self._builder(config, output)
         for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
             refuse_old_backend(variant)
             path = builder.run(variant, kind, output, options)
             if path is not None:
                 yield str(path)
+
+    def _builder(self, config: ProjectConfig, output: Path) -> HatchlingBuilder:
+        from publish_all.builders.hatchling import HatchlingBuilder
+        from publish_all.builders.hatchling_adapter import STEP
+
+        return HatchlingBuilder(
+            config.root,
+            leave_out=(output,),
+            plugin_manager=self.plugin_manager,
+            app=self.app,
+            store=MemberStore(config.root, step=STEP, compression=config.compression),
+            listener=self._tell,
+        )
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.app.display_warning(event.message)
 
     def _variants(self, config: ProjectConfig, names: Sequence[str]) -> tuple[BuildVariant, ...]:
         variants = resolve_variants(config, version=_version(config), only=names)
@@ -127,12 +150,21 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         return VariantsConfig
 
 
+def _refuse_unknown_version() -> None:
+    why = unknown_version(Backend.HATCHLING)
+    if why is not None:
+        msg = f"the target `variants` builds in process, and cannot with this hatchling: {why}"
+        raise BuildError(msg, hint="Build with `publish-all build`.")
+
+
 def _or_variable(stated: bool | None, variable: str) -> bool:
-    return env_var_enabled(variable) if stated is None else stated
+    return os.environ.get(variable) in {"1", "true"} if stated is None else stated
 
 
 def _version(config: ProjectConfig) -> str:
     """The project's version from where `[tool.publish-all.version]` says, as in every build of ours."""
+    from publish_all.builders.hatchling import dynamic_version
+
     return resolve_version(
         config, environment=os.environ, ask_backend=lambda: dynamic_version(config.root)
     ).text
@@ -140,7 +172,7 @@ def _version(config: ProjectConfig) -> str:
 
 def _output(config: ProjectConfig, directory: str | None) -> Path:
     """The folder of the command line, else of Hatch's variable, else the one in which `publish` looks."""
-    stated = directory or os.environ.get(BuildEnvVars.LOCATION)
+    stated = directory or os.environ.get(_LOCATION)
     return config.root / stated if stated else output_folder(config)
 
 

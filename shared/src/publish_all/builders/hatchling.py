@@ -11,35 +11,35 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from hatchling.__about__ import __version__
-from hatchling.metadata.core import ProjectMetadata
-from hatchling.plugin.manager import PluginManager
-
 from publish_all._toml import loads
 from publish_all._values import dataclass
-from publish_all.builders.hatchling_classes import (
+from publish_all.builders.hatchling_adapter import (
     PROJECT_FILE,
     OverlaidMetadata,
     OverlaidSdistBuilder,
     OverlaidWheelBuilder,
-    Shipped,
+    PluginManager,
+    ProjectMetadata,
     Table,
+    __version__,
     has_hooks,
+    sdists_usable,
+    usable,
 )
-from publish_all.builders.hatchling_members import sdists_usable, usable
 from publish_all.builders.hatchling_overlay import overlaid, plain
 from publish_all.builders.member_store import MemberStore
-from publish_all.builders.select import key_path
+from publish_all.builders.select import Shipped, key_path
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError, VersionError
+from publish_all.events import Listener, Note, ignore
 from publish_all.variants.variant import BuildVariant
 
 
 class MakeTree(Protocol):
     """Tells what of a folder belongs to the project."""
 
-    def __call__(self, root: Path, /) -> SourceTree: ...
+    def __call__(self, root: Path, /, *, leave_out: Sequence[Path]) -> SourceTree: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,8 @@ class HatchlingBuilder:
 
     `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
     build hooks speak to, hatchling's own by default. `store` deflates for all variants; without it, and
-    where this hatchling can't take from it, hatchling deflates for each.
+    where this hatchling can't take from it, hatchling deflates for each. `listener` hears of patterns that
+    match nothing.
     """
 
     def __init__(
@@ -75,15 +76,18 @@ class HatchlingBuilder:
         app: Any = None,
         make_tree: MakeTree = SourceTree,
         store: MemberStore | None = None,
+        listener: Listener = ignore,
     ) -> None:
         self._root = root.resolve()
         self._leave_out = tuple(leave_out)
         self._plugin_manager = plugin_manager or PluginManager()
         self._app = app
         self._make_tree = make_tree
-        self._tree = make_tree(self._root)
+        self._tree = make_tree(self._root, leave_out=self._leave_out)
         self._prepared: tuple[BuildVariant, Path, Table] | None = None
         self._files = store
+        self._listener = listener
+        self._told: set[str] = set()
         self._store = store if store is not None and usable(store) else None
 
     @property
@@ -122,7 +126,7 @@ class HatchlingBuilder:
         metadata = self._metadata(tree, variant, left_out)
         # Hooks make files, so what there is to ship is asked anew once they have run.
         hooks = has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
-        fresh = self._make_tree(tree.root) if hooks else tree
+        fresh = self._make_tree(tree.root, leave_out=left_out) if hooks else tree
         if hooks and self._files is not None:
             self._files.forget()
         shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
@@ -171,7 +175,15 @@ class HatchlingBuilder:
                 made.project_file = Path(folder, PROJECT_FILE)
                 made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
         made.shipped = shipped
+        made.exclude = variant.exclude
+        made.tell = self._tell
         return made
+
+    def _tell(self, message: str) -> None:
+        """A note, once for all files."""
+        if message not in self._told:
+            self._told.add(message)
+            self._listener(Note(message=message))
 
     def _configuration(self, tree: SourceTree, variant: BuildVariant, left_out: Sequence[Path]) -> Table:
         """The overlaid configuration, kept for the variant's next file."""
@@ -198,7 +210,7 @@ class HatchlingBuilder:
             stages = Stages(self._tree, Path(folder))
             origin = key_path(variant, "layout")
             stage = stages.fresh(layout=variant.layout, additions=additions, origin=origin)
-            yield self._make_tree(stage)
+            yield self._make_tree(stage, leave_out=())
 
 
 def dynamic_version(root: Path) -> str:

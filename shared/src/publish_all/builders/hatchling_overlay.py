@@ -12,22 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hatchling.builders.plugin.interface import IncludedFile
-from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
-
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all._values import dataclass
-from publish_all.builders.hatchling_classes import (
+from publish_all.builders.hatchling_adapter import (
     HATCH_FILE,
+    IncludedFile,
     OverlaidMetadata,
+    OverlaidSdistBuilder,
     OverlaidWheelBuilder,
-    Shipped,
     Table,
     has_hooks,
     hatch_table,
 )
-from publish_all.builders.select import key_path, narrowed
+from publish_all.builders.select import Shipped, excluded_beside, key_path, matches, narrowed
 from publish_all.builders.source_tree import SourceTree
 from publish_all.errors import BuildError, ConfigurationError
 from publish_all.variants.variant import BuildVariant
@@ -122,23 +119,71 @@ def _wheel_lister(root: Path, config: Table, variant: BuildVariant) -> OverlaidW
     return OverlaidWheelBuilder(str(root), config=least, metadata=metadata)
 
 
+def _sdist_lister(root: Path, config: Table) -> OverlaidSdistBuilder:
+    least, metadata = _least(root, config, "sdist")
+    return OverlaidSdistBuilder(str(root), config=least, metadata=metadata)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Listed:
-    """A file that hatchling would ship: where it is (relative to the root), and where it goes."""
+    """A file that hatchling would ship: where it is (relative to the root), and where it goes.
+
+    `target` is what hatchling makes of the place in the configuration, and `inside` the path in the wheel or sdist.
+    """
 
     path: str
+    target: str
     inside: str
 
 
-def _listed(files: Iterable[IncludedFile], root: Path) -> tuple[_Listed, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Listing:
+    """The files of one target: those that are selected, and those of the tables that map a source to a target.
+
+    `mapped` holds, by the table's key and the source as it is stated, the source's files.
+    """
+
+    selected: tuple[_Listed, ...]
+    mapped: Mapping[str, Mapping[str, tuple[_Listed, ...]]]
+
+    @property
+    def all(self) -> tuple[_Listed, ...]:
+        tables = self.mapped.values()
+        return (*self.selected, *(each for table in tables for files in table.values() for each in files))
+
+
+# The tables of a wheel beside `force-include`, and where in the wheel their files go.
+_DATA = {
+    "shared-data": ".data/data/",
+    "shared-scripts": ".data/scripts/",
+    "extra-metadata": ".dist-info/extra_metadata/",
+}
+
+
+def _listed(files: Iterable[IncludedFile], root: Path, place: str = "") -> tuple[_Listed, ...]:
     return tuple(
-        _Listed(path=_posix(os.path.relpath(each.path, root)), inside=_posix(each.distribution_path))
+        _Listed(path=_posix(os.path.relpath(each.path, root)), target=target, inside=place + target)
         for each in files
+        for target in (_posix(each.distribution_path),)
     )
 
 
 def _posix(path: str) -> str:
     return path.replace(os.sep, "/")
+
+
+def _native(path: str) -> str:
+    """A target as hatchling's `normalize_relative_path` writes it."""
+    return os.path.normpath(path).strip(os.sep)
+
+
+def _strings(value: Any) -> Iterable[str]:
+    """All strings in a table of the configuration."""
+    if isinstance(value, str):
+        yield os.path.normpath(value).replace(os.sep, "/")
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
 
 
 class _Selection:
@@ -148,80 +193,147 @@ class _Selection:
         self._tree = tree
         self._config = config
         self._variant = variant
-        self._lister = _wheel_lister(tree.root, config, variant)
-        self._lister.shipped = shipped
+        self._wheel = _wheel_lister(tree.root, config, variant)
+        self._sdist = _sdist_lister(tree.root, config)
+        self._wheel.shipped = self._sdist.shipped = shipped
 
     def write(self) -> None:
         """Change the configuration so that hatchling ships what the variant says."""
         added = dict(self._additions())
-        selected, forced = self._list()
-        everything = (*selected, *(each for files in forced.values() for each in files))
-        replaced = {inside for source, target in added.items() for inside in self._insides(source, target)}
-        kept = narrowed(self._variant, {each.inside: each.path for each in everything}) - replaced
-        self._exclude(selected, kept)
-        self._force(forced, kept, added)
+        sources = {
+            path: target + path[len(source) :]
+            for source, target in added.items()
+            for path in self._tree.named(source)
+        }
+        wheel = self._listing("wheel", self._wheel)
+        kept = self._kept(wheel) - set(sources.values())
+        gone = {each.path for each in wheel.all if each.inside not in kept}
+        gone -= {each.path for each in wheel.all if each.inside in kept} | set(sources)
+        self._narrow("wheel", self._wheel, wheel, {each for each in wheel.all if each.inside not in kept})
+        if self._variant.sdist and self._variant.wheel is None:
+            sdist = self._listing("sdist", self._sdist)
+            self._narrow("sdist", self._sdist, sdist, self._gone_from_sdist(sdist, wheel, gone))
+        if added:
+            forced = dict(_stated(self._config, "wheel", "force-include") or {})
+            forced |= {source: _before_sources(inside, self._wheel) for source, inside in added.items()}
+            _target(self._config, "wheel")["force-include"] = forced
 
     def _additions(self) -> Iterable[tuple[str, str]]:
         """The variant's `force_include`: source relative to the root, path inside the wheel."""
         root = self._tree.root
         for source, inside in self._variant.force_include.items():
             path = Path(os.path.normpath(root / source))
-            if not path.exists():
+            if not path.is_file() and not self._tree.named(source):
                 where = key_path(self._variant, "force-include", source)
-                msg = f"{where}: there is no file or folder {source!r} in {root}"
+                what = "file in" if path.exists() else "file or folder"
+                msg = f"{where}: there is no {what} {source!r} in {root}"
                 raise ConfigurationError(msg, hint="If a step before the build makes it, run that first.")
             yield path.relative_to(root).as_posix(), str(PurePosixPath(inside))
 
-    def _insides(self, source: str, target: str) -> Iterable[str]:
-        for path in self._tree.named(source):
-            yield target + path.removeprefix(source)
-
-    def _list(self) -> tuple[tuple[_Listed, ...], Mapping[str, tuple[_Listed, ...]]]:
-        """What the wheel holds without the patterns: selected files, and by force (source → its files)."""
-        config, root = self._lister.config, self._tree.root
-        data = self._lister.get_default_build_data()
-        self._lister.set_build_data_defaults(data)
+    def _listing(self, target: str, lister: OverlaidWheelBuilder | OverlaidSdistBuilder) -> _Listing:
+        """What a target holds without the patterns of the variant."""
+        root, config = self._tree.root, lister.config
+        data = lister.get_default_build_data()
+        lister.set_build_data_defaults(data)
+        stated = {"force-include": _stated(self._config, target, "force-include") or {}}
+        if target == "wheel":
+            stated |= {key: hatch_table(self._config, "build", "targets", target, key) for key in _DATA}
         with config.set_build_data(data):
-            selected = _listed(self._lister.recurse_selected_project_files(), root)
-            forced = {
-                source: _listed(self._lister.recurse_forced_files({source: target}), root)
-                for source, target in config.force_include.items()
-            }
-        return selected, forced
+            mapped = {}
+            for key, table in stated.items():
+                recurse = lister.recurse_explicit_files if key in _DATA else lister.recurse_forced_files
+                place = f"{self._variant.project}-{self._variant.version}{_DATA[key]}" if key in _DATA else ""
+                mapped[key] = {
+                    source: _listed(recurse({_absolute(source, root): _native(path)}), root, place)
+                    for source, path in table.items()
+                }
+            return _Listing(selected=_listed(lister.recurse_selected_project_files(), root), mapped=mapped)
 
-    def _exclude(self, selected: Sequence[_Listed], kept: frozenset[str]) -> None:
-        away = [each.path for each in selected if each.inside not in kept]
+    def _kept(self, wheel: _Listing) -> frozenset[str]:
+        """Paths inside the wheel. `include` says nothing of the files that are installed outside of packages."""
+        data = [each for key in _DATA for files in wheel.mapped[key].values() for each in files]
+        kept = narrowed(self._variant, {each.inside: each.path for each in wheel.all})
+        return kept | {
+            each.inside for each in data if not matches(self._variant.exclude, each.inside, each.path)
+        }
+
+    def _gone_from_sdist(self, sdist: _Listing, wheel: _Listing, gone: set[str]) -> set[_Listed]:
+        """The files of the sdist that the variant's selection leaves out: those which it drops from the wheel, and
+        what is in the folders of the wheel's packages for the sdist alone, if `exclude` matches it there.
+
+        What a build hook is told the path of stays: the sdist must build.
+        """
+        targets = (("targets", "wheel"), ("targets", "sdist"), ())
+        hooks = [hatch_table(self._config, "build", *target, "hooks") for target in targets]
+        needed = set(_strings([*hooks, hatch_table(self._config, "metadata", "hooks")]))
+        in_wheel = {each.path for each in wheel.all}
+        others = {
+            each.path: _posix(self._wheel.config.get_distribution_path(_native(each.path)))
+            for each in sdist.all
+            if each.path not in in_wheel
+        }
+        gone = gone | excluded_beside(self._variant, others, (each.inside for each in wheel.selected))
+        return {each for each in sdist.all if each.path in gone - needed}
+
+    def _narrow(
+        self,
+        target: str,
+        lister: OverlaidWheelBuilder | OverlaidSdistBuilder,
+        listing: _Listing,
+        away: set[_Listed],
+    ) -> None:
+        """Leave these files out of a target."""
         if not away:
             return
-        staying = [each.path for each in selected if each.inside in kept]
-        wheel = _target(self._config, "wheel")
-        wheel["exclude"] = [*(_stated(self._config, "wheel", "exclude") or ()), *_patterns(away, staying)]
-        artifacts = self._lister.config.artifact_spec
-        if artifacts is not None:
-            # An artifact is shipped even where it is excluded, so it must not be one.
-            negated = [f"!{_exact(each)}" for each in away if artifacts.match_file(each)]
-            wheel["artifacts"] = [*_stated(self._config, "wheel", "artifacts"), *negated]
+        table = _target(self._config, target)
+        # Files of a table of which not all stay, too: hatchling would select them where they are.
+        staying = {each.path for each in listing.all if each not in away}
+        paths = sorted({each.path for each in away if not each.path.startswith("../")} - staying)
+        if paths:
+            table["exclude"] = [*(_stated(self._config, target, "exclude") or ()), *_patterns(paths, staying)]
+            self._name_no_more(target, lister, paths)
+        for key, files_of in listing.mapped.items():
+            if any(each in away for files in files_of.values() for each in files):
+                stated = _stated(self._config, target, key)
+                table[key] = dict(_mapped_anew(stated, files_of, away, lister))
 
-    def _force(
-        self, forced: Mapping[str, Sequence[_Listed]], kept: frozenset[str], added: Mapping[str, str]
+    def _name_no_more(
+        self, target: str, lister: OverlaidWheelBuilder | OverlaidSdistBuilder, paths: Sequence[str]
     ) -> None:
-        stated: Mapping[str, str] = _stated(self._config, "wheel", "force-include") or {}
-        result: dict[str, str] = {}
-        for source, target in stated.items():
-            files = forced[_absolute(source, self._tree.root)]
-            if all(each.inside in kept for each in files):
-                result[source] = target
-            else:
-                result |= {each.path: self._before(each.inside) for each in files if each.inside in kept}
-        result |= {source: self._before(inside) for source, inside in added.items()}
-        if result != stated:
-            _target(self._config, "wheel")["force-include"] = result
+        """Take them out of what hatchling ships even if it is excluded: artifacts, and files that are named one by one."""
+        table = _target(self._config, target)
+        artifacts = lister.config.artifact_spec
+        if artifacts is not None:
+            negated = [f"!{_exact(each)}" for each in paths if artifacts.match_file(each)]
+            table["artifacts"] = [*_stated(self._config, target, "artifacts"), *negated]
+        for key in ("only-include", "packages"):
+            stated = _stated(self._config, target, key) or ()
+            left = [each for each in stated if _posix(os.path.normpath(each)).strip("/") not in paths]
+            if len(left) < len(stated):
+                table[key] = left
+                if not left:  # or hatchling would select by the name
+                    table["include"] = exact = [_exact(each) for each in paths]
+                    table["exclude"] = list(dict.fromkeys((*table["exclude"], *exact)))
 
-    def _before(self, inside: str) -> str:
-        return _before_sources(inside, self._lister)
+
+def _mapped_anew(
+    stated: Mapping[str, str],
+    files_of: Mapping[str, Sequence[_Listed]],
+    away: set[_Listed],
+    lister: OverlaidWheelBuilder | OverlaidSdistBuilder,
+) -> Iterable[tuple[str, str]]:
+    """The entries of a table that maps sources to targets, file by file where not all files of a source stay."""
+    for source, target in stated.items():
+        files = files_of[source]
+        if not any(each in away for each in files):
+            yield source, target
+            continue
+        for each in files:
+            if each not in away:
+                yield each.path, _before_sources(each.target, lister)
 
 
-def _patterns(away: Sequence[str], staying: Sequence[str]) -> list[str]:
+def _patterns(away: Iterable[str], staying: Iterable[str]) -> list[str]:
     """As few patterns as name just the files that go: a whole folder where nothing of it stays."""
     needed = {str(folder) for path in staying for folder in PurePosixPath(path).parents}
     patterns: dict[str, None] = {}
@@ -238,7 +350,7 @@ def _exact(path: str) -> str:
     return "/" + (f"{escaped[:-1]}\\ " if escaped.endswith(" ") else escaped)
 
 
-def _before_sources(inside: str, builder: WheelBuilder | SdistBuilder) -> str:
+def _before_sources(inside: str, builder: OverlaidWheelBuilder | OverlaidSdistBuilder) -> str:
     """The target which hatchling, applying `sources` to it as to all paths, turns into this path."""
     candidates = [inside]
     for source, replacement in builder.config.sources.items():
@@ -266,8 +378,7 @@ def _carry_forced_sources(root: Path, config: Table) -> None:
     if own is None:
         shared = hatch_table(config, "build").get("force-include", {})
         own = {source: target for source, target in shared.items() if source not in carried}
-    least, metadata = _least(root, config, "sdist")
-    lister = SdistBuilder(str(root), config=least, metadata=metadata)
+    lister = _sdist_lister(root, config)
     paths = {each: Path(_absolute(each, root)).relative_to(root).as_posix() for each in carried}
     _target(config, "sdist")["force-include"] = {
         **own,

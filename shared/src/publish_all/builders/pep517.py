@@ -260,7 +260,8 @@ class _Stage:
         folder = stages.fresh(
             layout=variant.layout,
             additions=placed.additions,
-            dropped=placed.dropped,
+            # It is folded into pyproject.toml, whose tables it would replace.
+            dropped=(*placed.dropped, *(["hatch.toml"] if changed else ())),
             changed=changed,
             origin=origin,
             git=True,

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import copy
 import enum
+import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
 from publish_all.variants.tag import PlatformWheel
 from publish_all.variants.variant import BuildVariant
@@ -79,7 +82,6 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
 
     `root` is where the build will find the files: the project or its stage. Left as it is where the
     name is the base's, where the selection is stated, and for backends that don't go by the name.
-    Hatchling's selection is its builder's business.
     """
     pyproject = copy.deepcopy(dict(variant.pyproject))
     if not is_renamed(variant):
@@ -96,7 +98,25 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
         _setdefault(pyproject, ("tool", "uv", "build-backend"), "module-name", name)
     elif backend is Backend.SCIKIT_BUILD:
         _pin_scikit_build(pyproject, module, root)
+    elif backend is Backend.HATCHLING:
+        _pin_hatchling(pyproject, module, root)
     return pyproject
+
+
+def _pin_hatchling(pyproject: dict[str, Any], module: str, root: Path) -> None:
+    """Where hatchling looks (https://hatch.pypa.io/latest/plugins/builder/wheel/#default-file-selection), unless files are stated."""
+    build = _table(pyproject, "tool", "hatch", "build")
+    wheel = _table(build, "targets", "wheel")
+    if any(key in table for table in (build, wheel) for key in ("include", "packages", "only-include")):
+        return
+    for key, path, file in (
+        ("packages", module, f"{module}/__init__.py"),
+        ("packages", f"src/{module}", f"src/{module}/__init__.py"),
+        ("only-include", f"{module}.py", f"{module}.py"),
+    ):
+        if (root / file).is_file():
+            _setdefault(pyproject, ("tool", "hatch", "build", "targets", "wheel"), key, [path])
+            return
 
 
 def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
@@ -154,6 +174,104 @@ def _table(pyproject: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+class Shipped:
+    """What a builder that works in the project itself may ship: what git does not ignore, and no output.
+
+    `leave_out` names folders that hold output. `forced` names files and folders (relative to the root) which a
+    variant includes by force: all of them is shipped, ignored by git or not.
+    """
+
+    def __init__(
+        self, tree: SourceTree, *, leave_out: Iterable[Path] = (), forced: Iterable[str] = ()
+    ) -> None:
+        self.tree = tree
+        folders = [each.resolve() for each in leave_out]
+        self._output = tuple(f"{each}/" for each in (_below(each, tree.root) for each in folders) if each)
+        self._holds_output = tree.root in folders
+        self._forced = frozenset(forced)
+        self._named_files: dict[str, frozenset[str]] = {}
+
+    def allows(self, path: str, *, ignore_vcs: bool = False) -> bool:
+        """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` ships what git ignores, too."""
+        path = _composed(path)
+        if path.startswith(self._output):
+            return False
+        if ignore_vcs or not self.tree.in_git:
+            return not self._holds_output or "/" in path or path in self._known
+        is_link = self._known.get(path)
+        if is_link is not None:
+            return not is_link or self._allows_target(self.tree.root / path)
+        # hatchling follows links to folders, where git lists the link alone.
+        listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
+        return listed and self._allows_target(self.tree.root / path)
+
+    def allows_forced(self, source: str, path: str) -> bool:
+        """The same for a file at or below `source`, both absolute, which is included by force."""
+        below, inside = _below(Path(source), self.tree.root), _relative(path, self.tree.root)
+        if inside is not None and inside.startswith(self._output):
+            return False
+        if below is None or inside is None or below not in self._forced:
+            return True
+        named = self._named(below)
+        return inside in named or any(str(each) in named for each in PurePosixPath(inside).parents)
+
+    def holds(self, path: str) -> bool:
+        """Whether any file at or below a path, relative to the root, belongs to the project."""
+        path = _composed(path)
+        return path in self._known or any(each.startswith(f"{path}/") for each in self._known)
+
+    def _allows_target(self, link: Path) -> bool:
+        """A link that leads out of the project is followed; one into the project must not lead to what git ignores."""
+        target = _relative(str(link.resolve()), self.tree.root)
+        return target is None or _composed(target) in self._known
+
+    def _named(self, path: str) -> frozenset[str]:
+        if path not in self._named_files:
+            self._named_files[path] = frozenset(self.tree.named(path))
+        return self._named_files[path]
+
+    @cached_property
+    def _known(self) -> dict[str, bool]:
+        """Path → whether it is a symbolic link."""
+        links = self.tree.links
+        return {_composed(path): path in links for path in self.tree.files}
+
+
+def _composed(path: str) -> str:
+    """macOS: git gives names in composed form, the file system need not."""
+    path = path.replace(os.sep, "/")
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
+def _below(path: Path, root: Path) -> str | None:
+    """The resolved path below the root; None for one that is elsewhere, and for the root itself."""
+    return normal(_relative(str(path.resolve()), root) or "") or None
+
+
+def _relative(path: str, root: Path) -> str | None:
+    """The path below the root, with slashes; None for one that is elsewhere."""
+    try:
+        relative = os.path.relpath(path, root).replace(os.sep, "/")
+    except ValueError:  # on another drive of Windows
+        return None
+    return None if relative.startswith("../") or relative == ".." else relative
+
+
+def refuse_undecodable(paths: Iterable[str], root: Path) -> None:
+    """Raise `BuildError` for a file whose name is not UTF-8, the one encoding of names in wheels and sdists."""
+    for path in paths:
+        if path.isascii():
+            continue
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(path).decode(errors="backslashreplace")
+            msg = f"the name of a file in {root} is not valid UTF-8: {shown}"
+            raise BuildError(
+                msg, hint="Rename the file: wheels and sdists hold names in UTF-8 only."
+            ) from error
+
+
 def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
     """Which of a wheel's files the variant's `include` and `exclude` keep.
 
@@ -173,6 +291,22 @@ def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
         msg = f"{key_path(variant, 'exclude')}: no file of {variant.label} is left"
         raise BuildError(msg, hint="Narrow `exclude`, or widen `include`.")
     return kept
+
+
+def excluded_beside(
+    variant: BuildVariant, sources: Mapping[str, str], wheel: Iterable[str]
+) -> frozenset[str]:
+    """Which files that only the sdist holds the variant's `exclude` leaves out: sources beside excluded modules.
+
+    `sources` maps the path in the project to the one that the file would have inside the wheel; `wheel` are the paths
+    in it. Only the folders of the wheel's packages are looked at: `tests` or `*.md` does not mean what is beside them.
+    """
+    packages = {each.split("/")[0] for each in wheel if "/" in each}
+    return frozenset(
+        path
+        for path, inside in sources.items()
+        if inside.split("/")[0] in packages and matches(variant.exclude, inside, path)
+    )
 
 
 def key_path(variant: BuildVariant, key: str, item: str | None = None) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from publish_all.builders import wire
+from publish_all.builders.backend_contract import CONTRACTS, unknown_version
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.deflate import is_zlib_ng
 from publish_all.builders.described import described
@@ -145,7 +146,7 @@ def build_all(
     _set_epoch(request.source_date_epoch)
     if is_zlib_ng():
         listener(Note(message=_ZLIB_NG))
-    builders = _Builders(request, leave_out, workspace)
+    builders = _Builders(request, leave_out, workspace, listener)
     found: list[Future[BuiltFile]] = []
     with ThreadPoolExecutor(1) as pool:  # the next build goes on while a file is hashed
         for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
@@ -183,7 +184,10 @@ def _set_epoch(epoch: int | None) -> None:
 class _Builders:
     """One builder per backend, made when first needed: what it reads of the project serves all variants."""
 
-    def __init__(self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path) -> None:
+    def __init__(
+        self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path, listener: Listener
+    ) -> None:
+        self._listener = listener
         self._compression = request.compression
         self._leave_out = leave_out
         self._workspace = workspace
@@ -208,25 +212,38 @@ class _Builders:
         return None if store is None else store.reused()
 
     def _make(self, backend: Backend) -> Builder:
+        if self._is_staged(backend):
+            from publish_all.builders.pep517 import Pep517Builder
+
+            return Pep517Builder(stages=self._stages)
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
-            from publish_all.builders.hatchling_members import STEP
+            from publish_all.builders.hatchling_adapter import STEP
 
             return HatchlingBuilder(
-                self._tree.root, leave_out=self._leave_out, store=self._store(backend, STEP)
+                self._tree.root,
+                leave_out=self._leave_out,
+                store=self._store(backend, STEP),
+                listener=self._listener,
             )
-        if backend is Backend.POETRY_CORE:
-            from publish_all.builders.poetry_core import PoetryCoreBuilder
+        from publish_all.builders.poetry_core import PoetryCoreBuilder
 
-            return PoetryCoreBuilder(
-                tree=self._tree,
-                stages=self._stages,
-                workspace=self._workspace,
-                store=self._store(backend, None),
-            )
-        from publish_all.builders.pep517 import Pep517Builder
+        return PoetryCoreBuilder(
+            tree=self._tree,
+            stages=self._stages,
+            workspace=self._workspace,
+            store=self._store(backend, None),
+            listener=self._listener,
+        )
 
-        return Pep517Builder(stages=self._stages)
+    def _is_staged(self, backend: Backend) -> bool:
+        """Whether a backend is run as any other: all but two are, and those where their version is not known here."""
+        if backend not in CONTRACTS or os.environ.get("PUBLISH_ALL_BUILD") == "stage":
+            return True
+        why = unknown_version(backend)
+        if why is not None:
+            self._listener(Note(message=f"building in a stage, which takes longer: {why}"))
+        return why is not None
 
     def _store(self, backend: Backend, step: int | None) -> MemberStore:
         store = MemberStore(self._tree.root, step=step, compression=self._compression)
