@@ -375,3 +375,21 @@ def test_honours_source_date_epoch(project, make_variant, monkeypatch, kind):
     assert project.build(variant, kind).read_bytes() == default
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert project.build(variant, kind).read_bytes() != default
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
+def test_a_link_is_shipped_under_its_own_name_beside_the_file_that_it_points_at(
+    make_tree, make_variant, tmp_path
+):
+    (tmp_path / "shared.txt").write_text("shared")
+    root = make_tree(FILES)
+    (root / "demo/latest.py").symlink_to("db/a.py")
+    (root / "demo/shared.txt").symlink_to("../../shared.txt")
+    project = Project(root, tmp_path)
+    wheel, sdist = (project.build(make_variant(config()), kind) for kind in ("wheel", "sdist"))
+    with zipfile.ZipFile(wheel) as opened:
+        assert opened.read("demo/latest.py") == opened.read("demo/db/a.py")
+        assert opened.read("demo/shared.txt") == b"shared"
+    with tarfile.open(sdist) as opened:
+        assert opened.getmember("demo_x-1.0/demo/latest.py").isreg()
+        assert opened.extractfile("demo_x-1.0/demo/shared.txt").read() == b"shared"

@@ -16,11 +16,12 @@ import os
 import tarfile
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO, TypeAlias
 
+import poetry.core.masonry.builders.builder as poetry_builder
 import poetry.core.masonry.builders.sdist as poetry_sdist
 from poetry.core import __version__
 from poetry.core.factory import Factory
@@ -55,6 +56,27 @@ __all__ = [
 ]
 
 Listings: TypeAlias = dict[str, frozenset[BuildIncludeFile]]
+
+
+class _AsNamed(BuildIncludeFile):
+    """A file under the name that it has: poetry-core takes a link for what it points at, and ships one of the two."""
+
+    def __init__(self, path: Path | str, *arguments: Any, **options: Any) -> None:
+        super().__init__(path, *arguments, **options)
+        named = Path(path) if Path(path).is_absolute() else self.source_root / path
+        if named.is_symlink() and named.is_file():
+            self.path = named.parent.resolve() / named.name
+
+
+@contextlib.contextmanager
+def _links_as_named() -> Iterator[None]:
+    """Within it, poetry-core lists links as files of their own."""
+    module: Any = poetry_builder
+    module.BuildIncludeFile = _AsNamed
+    try:
+        yield
+    finally:
+        module.BuildIncludeFile = BuildIncludeFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,13 +134,17 @@ class _ProjectBuilder(Builder):
         """
         listings = self.files.listings
         if listings is None or self._package.build_script:  # which makes files
-            return super().find_files_to_add(exclude_build)
+            return self._listed(exclude_build)
         selected = (self._package.packages, self._package.include, self._package.exclude)
         name = None if self._package.packages else self._package.name  # which then selects
         key = repr((str(self._path), self.format, exclude_build, name, selected))
         if key not in listings:
-            listings[key] = frozenset(super().find_files_to_add(exclude_build))
+            listings[key] = frozenset(self._listed(exclude_build))
         return set(listings[key])
+
+    def _listed(self, exclude_build: bool) -> set[BuildIncludeFile]:
+        with _links_as_named():
+            return super().find_files_to_add(exclude_build)
 
     def _own(self, found: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """Without what git ignores, and without what the variant drops.
@@ -228,13 +254,12 @@ class Sdist(SdistBuilder, _ProjectBuilder):
     project_file: Path | None = None
 
     def build(self, target_dir: Path | None = None) -> Path:
-        if self.store is None:
-            return super().build(target_dir)
         module: Any = poetry_sdist
         own = module.GzipFile, module.tarfile
         with contextlib.ExitStack() as stack:
-            module.GzipFile = lambda name, *, mode, mtime: self._open(stack, name, mode, mtime)
-            module.tarfile = _Tarfile()
+            module.tarfile = _Tarfile(_Tar if self.store is None else _StoredTar)
+            if self.store is not None:
+                module.GzipFile = lambda name, *, mode, mtime: self._open(stack, name, mode, mtime)
             try:
                 return super().build(target_dir)
             finally:
@@ -257,11 +282,11 @@ class Sdist(SdistBuilder, _ProjectBuilder):
         named = (*self._get_legal_files(), *package.readmes, *scripts)
         needed = {Path(os.path.realpath(self._path / each)) for each in named}
         found = super().find_files_to_add(exclude_build)
-        kept = self._own(found) | {each for each in found if each.path in needed}
+        kept = self._own(found) | {each for each in found if Path(os.path.realpath(each.path)) in needed}
         if self.project_file is not None:
             on_disk, folder = Path(os.path.realpath(self._path / "pyproject.toml")), self.project_file.parent
             given = BuildIncludeFile(path=self.project_file, project_root=folder, source_root=folder)
-            kept = {each for each in kept if each.path != on_disk} | {given}
+            kept = {each for each in kept if Path(os.path.realpath(each.path)) != on_disk} | {given}
         return self.expected(kept)
 
     def expected(self, files: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
@@ -271,10 +296,21 @@ class Sdist(SdistBuilder, _ProjectBuilder):
         return files
 
 
+class _Tar(tarfile.TarFile):
+    """Holds what links point at: a link out of the project leads nowhere in an unpacked sdist."""
+
+    dereference = True
+
+
+class _StoredTar(StitchedTar):
+    dereference = True
+
+
 class _Tarfile:
     """The module `tarfile`, but for its class."""
 
-    TarFile = StitchedTar
+    def __init__(self, kind: type[tarfile.TarFile]) -> None:
+        self.TarFile = kind
 
     def __getattr__(self, name: str) -> Any:
         return getattr(tarfile, name)
