@@ -426,3 +426,21 @@ def test_the_output_of_a_backend_that_dies_is_told(make_tree, tmp_path, make_var
 def test_setuptools_is_not_told_of_a_package_that_is_left_out_as_a_whole(build, make_variant):
     stated = config("setuptools", setuptools={"packages": ["demo", "demo.db"], "package-dir": {"": "src"}})
     assert members(build(make_variant(stated, exclude=("demo/db/**",)))) == ["demo/__init__.py"]
+
+
+@pytest.mark.parametrize("ignored", ["made.py", "data/tool.bin"])
+def test_tells_of_files_of_a_package_that_are_left_out_because_git_ignores_them(
+    make_tree, tmp_path, make_variant, ignored
+):
+    root = make_tree({**FILES, ".gitignore": "made.py\ntool.bin\n*.env\n__pycache__/\n"})
+    for path in (ignored, "__pycache__/a.pyc", "notes.env"):
+        (root / "src/demo" / path).parent.mkdir(exist_ok=True)
+        (root / "src/demo" / path).touch()
+    notes = []
+    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"), listener=notes.append)
+    variant = make_variant(config("setuptools", setuptools={"package-data": {"demo": ["data/*.bin"]}}))
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        builder.build(variant, "wheel", tmp_path / folder)
+    (note,) = notes
+    assert note.message.startswith(f"not shipped, because git ignores it: src/demo/{ignored};")

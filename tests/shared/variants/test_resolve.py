@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource, WheelConfig
+from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants.resolve import read_toml, resolve_variants
 
@@ -356,3 +357,17 @@ def test_a_pyproject_whose_tables_are_none_is_refused():
 def test_a_file_of_a_variant_whose_tables_are_none_is_refused_with_its_name(key):
     with pytest.raises(ConfigurationError, match=r"over\.toml: project: must be a table, not the number 3"):
         resolved(variant(**{key: "over.toml"}), read=reading(over={"project": 3, "tool": {"poetry": {}}}))
+
+
+def test_a_variant_whose_name_makes_no_valid_distribution_name_is_named_in_the_error():
+    config = parse_project(
+        {"project": {"name": "demo", "version": "1"}, "tool": {"publish-all": {"variants": {"c++": {}}}}},
+        root=Path("/demo"),
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not a valid name"
+    ) as caught:
+        resolve_variants(
+            config, version="1", read=lambda path: (_ for _ in ()).throw(FileNotFoundError(path))
+        )
+    assert "`name`" in caught.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import glob
 import gzip
 import importlib
@@ -49,7 +50,7 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned, working_directory
 from publish_all.builders.worker_client import ask_worker
 from publish_all.errors import BuildError, PublishAllError
-from publish_all.events import ignore
+from publish_all.events import Listener, Note, ignore
 from publish_all.variants.setup_cfg import fields_in
 from publish_all.variants.variant import BuildVariant
 
@@ -57,6 +58,8 @@ T = TypeVar("T")
 
 # Those which honour SOURCE_DATE_EPOCH in sdists too. The others record when and by whom they were packed.
 _REPRODUCIBLE_SDISTS = (Backend.FLIT, Backend.UV, Backend.SCIKIT_BUILD)
+# How many files a note names.
+_SHOWN = 3
 # Tools that tell setuptools which files git tracks.
 _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 # Tools that compute versions, and take one from these variables instead.
@@ -116,8 +119,10 @@ class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tri
 class Pep517Builder:
     """Calls the hooks of whatever backend a variant names, each time in a new stage."""
 
-    def __init__(self, *, stages: Stages) -> None:
+    def __init__(self, *, stages: Stages, listener: Listener = ignore) -> None:
         self._stages = stages
+        self._listener = listener
+        self._told: set[str] = set()
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._ways: dict[str, int] = {}
@@ -148,6 +153,7 @@ class Pep517Builder:
         built = _built(stage, variant, kind, output, version)
         if kind == "wheel":
             _verify(variant, built, placed)
+            self._tell_of_ignored(stage.pyproject, built)
             if variant.wheel is not None:
                 built = retagged(built, variant.wheel, backend=self._name)
         elif (
@@ -157,6 +163,29 @@ class Pep517Builder:
         ):
             _write_sdist_again(built, without=placed.dropped)
         return built
+
+    def _tell_of_ignored(self, pyproject: Mapping[str, Any], wheel: Path) -> None:
+        """Say once which files of the packages are not shipped because git ignores them, and the backend alone would ship."""
+        tree = self._stages.tree
+        if not tree.in_git:
+            return
+        with zipfile.ZipFile(wheel) as opened:
+            names = [each for each in opened.namelist() if ".dist-info/" not in each]
+        packages = _package_folders(names, tree)
+        patterns = tuple(_patterns(pyproject.get("tool", {})))
+        found = [
+            path
+            for path in tree.ignored(packages.values())
+            for package, folder in packages.items()
+            if path.startswith(folder)
+            and f"{package}{path[len(folder) :]}" not in names
+            and _would_be_shipped(path, path[len(folder) :], patterns)
+        ]
+        text = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        if found and text not in self._told:
+            self._told.add(text)
+            message = f"not shipped, because git ignores it: {text}; name it in `force-include` to ship it"
+            self._listener(Note(message=message))
 
     def _with_metadata_elsewhere(self, variant: BuildVariant, output: Path) -> BuildVariant:
         """Setuptools refuses a dynamic field that setup.cfg and setup.py do not state: keep those which they do."""
@@ -430,6 +459,39 @@ def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
             ]
             found[inside] = min(alike, key=lambda each: (-_common(inside, each), len(each)), default="")
     return found
+
+
+def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
+    """The packages of a wheel (`demo/`) → their folders in the project (`src/demo/`)."""
+    found: dict[str, str] = {}
+    for name in names:
+        package, slash, _ = name.partition("/")
+        if slash and f"{package}/" not in found:
+            ends = (each for each in tree.files if each == name or each.endswith(f"/{name}"))
+            path = min(ends, key=len, default=None)
+            if path is not None:
+                found[f"{package}/"] = path[: len(path) - len(name)] + f"{package}/"
+    return found
+
+
+def _patterns(stated: Any) -> Iterator[str]:
+    """All texts in tables of the backend that may be patterns of files."""
+    if isinstance(stated, str):
+        yield stated
+    elif isinstance(stated, Mapping | list):
+        for each in stated.values() if isinstance(stated, Mapping) else stated:
+            yield from _patterns(each)
+
+
+def _would_be_shipped(path: str, inside: str, patterns: Sequence[str]) -> bool:
+    """Whether a backend would take a file of a package: a module, or what the configuration names."""
+    if path.endswith((".py", ".pyi")):
+        return True
+    return any(
+        fnmatch.fnmatchcase(each, pattern.replace("**/", "*"))
+        for pattern in patterns
+        for each in (path, inside)
+    )
 
 
 def _common(one: str, other: str) -> int:

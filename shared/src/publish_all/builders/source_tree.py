@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -130,6 +130,19 @@ class SourceTree:
         if full.is_file():
             return (path,)
         return tuple(sorted({*self.under(path), *(each for each, _ in self._walked(path))}))
+
+    def ignored(self, folders: Iterable[str]) -> tuple[str, ...]:
+        """The files below these folders that git ignores, but for what tools make anew: caches and compiled modules."""
+        present = [each for each in folders if (self.root / each).is_dir()]
+        if not present or not self.in_git:
+            return ()
+        asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *present)
+        listed = filter(None, self._git(*asked).stdout.split("\0"))
+        return tuple(sorted(each for each in listed if not self._is_made_again(each)))
+
+    def _is_made_again(self, path: str) -> bool:
+        folders = PurePosixPath(path).parents
+        return path.endswith(_COMPILED) or any(_is_made(self.root / each, at_root=False) for each in folders)
 
     def _is_output(self, path: str) -> bool:
         """Whether a file was written by an earlier build."""

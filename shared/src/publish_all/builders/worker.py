@@ -215,7 +215,7 @@ class _Builders:
         if self._is_staged(backend):
             from publish_all.builders.pep517 import Pep517Builder
 
-            return Pep517Builder(stages=self._stages)
+            return Pep517Builder(stages=self._stages, listener=self._listener)
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
             from publish_all.builders.hatchling_adapter import STEP

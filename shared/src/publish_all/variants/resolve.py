@@ -7,6 +7,7 @@ it), then `variant-defaults`, then the variant's own keys.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -136,6 +137,7 @@ class _Resolver:
         result = self._inline(origin.pyproject, defaults, f"{_ROOT}.variant-defaults", must_match=False)
         result = self._inline(result, own, where, must_match=True)
         name = own.name or defaults.name or origin.own_name or self._default_name(own, where)
+        _refuse_invalid_name(name, where)
         selection = origin.selection_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
         version = _with_local(version, own.local_version or defaults.local_version)
@@ -249,6 +251,14 @@ class _Resolver:
             raise ConfigurationError(
                 msg, hint="See https://packaging.python.org/specifications/version-specifiers/"
             ) from error
+
+
+def _refuse_invalid_name(name: str, where: str) -> None:
+    """https://packaging.python.org/en/latest/specifications/name-normalization/#name-format"""
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name) is None:
+        msg = f"{where}: {name!r} is not a valid name of a distribution"
+        hint = "Set `name` there, with letters, digits, `-`, `_` and `.` only."
+        raise ConfigurationError(msg, hint=hint)
 
 
 def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
