@@ -7,8 +7,10 @@
 3. `poetry --version` inside a project, with the plugin over the same libraries without it, and both over
    Poetry alone: it looks through the entry points of whatever is installed beside it.
 4. `hatch version`, against a static-file version source.
+5. `publish-all version` in a repository of 20,000 files whose version setuptools-scm makes, against the metadata
+   hook of setuptools alone: once where the hook only reads, and once where it writes a version file.
 
-The peers are installed into `.cache/benchmarks` once. Prints medians in milliseconds (1: wall time, 2 to
+The peers are installed into `.cache/benchmarks` once. Prints medians in milliseconds (1 and 5: wall time, 2 to
 4: processor time with that of git) and, in the end, which bounds hold; ends with 1 if one does not.
 """
 
@@ -50,7 +52,9 @@ ENVIRONMENTS = {
     "poetry-libraries": ("poetry", *CORE["dependencies"], *CORE["optional-dependencies"]["cli"]),
     "poetry-plugin": ("poetry", f"{OURS}[cli]", str(ROOT / "poetry_plugin")),
     "hatch": ("hatch",),
+    "asking": ("setuptools>=77", "setuptools-scm", f"{OURS}[cli]"),
 }
+FILES = 20_000
 START = 1767225600
 CLEAN = {
     name: value
@@ -319,8 +323,56 @@ def hatch_version(work: Path, repeats: int) -> tuple[float, float]:
     )
 
 
+def asked(work: Path, repeats: int) -> dict[str, tuple[float, float]]:
+    """Wall time of the backend alone, and the ratio of ours to it, as medians of pairs."""
+    binaries = environment("asking")
+    found = {}
+    for name, table in {
+        "only reads": "[tool.setuptools_scm]\n",
+        "writes a version file": '[tool.setuptools_scm]\nversion_file = "demo/_version.py"\n',
+    }.items():
+        text = PYPROJECT.format(
+            version='dynamic = ["version"]',
+            requires='"setuptools", "setuptools-scm"',
+            backend="setuptools.build_meta",
+            tables='[tool.setuptools]\npackages = ["demo"]\n' + table,
+        )
+        root = repository(work / name.replace(" ", "-"), commits=30, tags=5, pyproject=text)
+        for number in range(FILES):
+            path = root / f"data/{number // 200}/{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{number}\n" * 30)
+        (root / ".gitignore").write_text("_version.py\n")
+        run(["git", "add", "-A"], root)
+        run(["git", "-c", "user.name=a", "-c", "user.email=a@e.org", "commit", "-q", "-m", "files"], root)
+        run(["git", "tag", "v2.0.0"], root)
+        alone = hook_call(binaries / "python", root, "setuptools.build_meta")
+        ours = partial(
+            run,
+            [binaries / "publish-all", "version"],
+            root,
+            PATH=f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        )
+        alone(), ours()
+        pairs = [(wall(alone), wall(ours)) for _ in range(repeats)]
+        found[name] = (
+            milliseconds([one for one, _ in pairs]),
+            statistics.median(two / one for one, two in pairs),
+        )
+    return found
+
+
+def wall(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
 def bounds(
-    resolved: Mapping[str, Mapping[str, float]], hooked: Mapping[str, tuple[float, float]], start: float
+    resolved: Mapping[str, Mapping[str, float]],
+    hooked: Mapping[str, tuple[float, float]],
+    start: float,
+    ratios: Mapping[str, tuple[float, float]],
 ) -> dict[str, bool]:
     ours, bare = resolved["publish-all"], resolved["two bare git processes"]
     peers = [times for name, times in resolved.items() if name in PEERS]
@@ -338,6 +390,7 @@ def bounds(
         "hatchling hook at most 20 ms over bare": hooked["hatchling, publish-all"][1] <= 20,
         "poetry-core hook at most 15 ms over bare": hooked["poetry-core, publish-all"][1] <= 15,
         "poetry --version at most 5 ms more with the plugin": start <= 5,
+        "asking in 20,000 files at most 1.5x the backend alone": ratios["only reads"][1] <= 1.5,
     }
     return held
 
@@ -365,7 +418,11 @@ def main() -> int:
             print(f"poetry --version, with the plugin {name}".ljust(56), f"{bare:8.1f} {more:+8.1f}")
         bare, more = hatch_version(work, 3 if quick else 9)
         print("hatch version, against a file".ljust(56), f"{bare:8.1f} {more:+8.1f}")
-    held = bounds(resolved, hooked, started["over the same libraries"][1])
+        ratios = asked(work, 3 if quick else 7)
+        print("\npublish-all version in 20,000 files, ms".ljust(57), "alone".rjust(8), "ratio".rjust(8))
+        for name, (alone, ratio) in ratios.items():
+            print(f"where the hook {name}".ljust(56), f"{alone:8.0f} {ratio:8.2f}")
+    held = bounds(resolved, hooked, started["over the same libraries"][1], ratios)
     print()
     for what, holds in held.items():
         print("holds " if holds else "FAILS ", what)
