@@ -146,6 +146,19 @@ class _ProjectBuilder(Builder):
         with _links_as_named():
             return super().find_files_to_add(exclude_build)
 
+    def find_excluded_files(self, fmt: str | None = None) -> set[str]:
+        """poetry-core's, as since 2.2: without the files in folders that `include` names.
+
+        Earlier versions lost those that git ignores (https://github.com/python-poetry/poetry/issues/10259).
+        """
+        if self._excluded_files is None:
+            named = (each for each in self._module.explicit_includes if fmt is None or fmt in each.formats)
+            elements = (element for each in named for element in each.elements if element.is_dir())
+            folders = tuple(f"{element.relative_to(self._path).as_posix()}/" for element in elements)
+            excluded = super().find_excluded_files(fmt)
+            self._excluded_files = {each for each in excluded if not each.startswith(folders)}
+        return self._excluded_files
+
     def _own(self, found: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """Without what git ignores, and without what the variant drops.
 
