@@ -28,7 +28,7 @@ from publish_all._http_ahead import Ahead, OpenedAhead
 from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
 from publish_all._secret import Secret
 from publish_all._server_text import spellings, without
-from publish_all._urls import origin, shown_url, without_userinfo
+from publish_all._urls import is_loopback, origin, shown_url, without_userinfo
 from publish_all._values import dataclass
 from publish_all.errors import ConfigurationError
 
@@ -243,13 +243,15 @@ class HttpOptions:
 
     `ca_cert`, a bundle in PEM, replaces the system's trust; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
     add to it. `client_cert` holds the key too, unless `client_key` does. `timeout` is in seconds, for
-    each operation on the network; None for 10 to connect and 60 for anything else.
+    each operation on the network; None for 10 to connect and 60 for anything else. `proxy` takes the place
+    of the proxies of the environment, for all hosts but this machine.
     """
 
     ca_cert: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
     timeout: float | None = None
+    proxy: str | None = None
     user_agent: str = f"publish-all/{__version__}"
 
 
@@ -263,7 +265,7 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
     _ensure_files(options)
     connect = CONNECT_TIMEOUT if options.timeout is None else options.timeout
     read = READ_TIMEOUT if options.timeout is None else options.timeout
-    session = _Requests()
+    session = _Requests(options.proxy)
     session.headers["User-Agent"] = options.user_agent
     if options.client_cert:
         cert = str(options.client_cert)
@@ -283,9 +285,17 @@ def _ensure_files(options: HttpOptions) -> None:
 class _Requests(requests.Session):
     """requests, without what it would add by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxy: str | None) -> None:
         super().__init__()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._proxy = proxy
+
+    def merge_environment_settings(
+        self, url: str | bytes | None, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        if self._proxy is not None and not is_loopback(origin(str(url))[1]):
+            proxies = {"http": self._proxy, "https": self._proxy}
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def get_adapter(self, url: str) -> BaseAdapter:
         # Every hop of a redirect comes through here.

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings, open_project
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.exec import ExecOptions, execute, usual_index
+from publish_all.commands.exec import ExecOptions, execute
 from publish_all.commands.index import Index, IndexOptions, open_index, published_names, routing_of
 from publish_all.commands.serve import ServeOptions, serve
 from publish_all.config.folders import Folders, HostFolders
@@ -80,11 +81,11 @@ def test_private_are_the_names_that_the_project_publishes(
 ) -> None:
     config = open_project(project)
     assert published_names(config) == ("kindling", "kindling-synapse")
-    routing = routing_of(options_for(fallback="https://pypi.test/simple"), config)
+    routing = routing_of(options_for(fallbacks=("https://pypi.test/simple",)), config)
     assert routing.private == ("kindling", "kindling-synapse")
-    assert routing.fallback is not None
-    assert routing.fallback.url == "https://pypi.test/simple/"
-    stated = routing_of(options_for(private=("My_*",), fallback="https://pypi.test/simple/"), config)
+    assert [each.url for each in routing.fallbacks] == ["https://pypi.test/simple/"]
+    assert not routing.proxy
+    stated = routing_of(options_for(private=("My_*",), fallbacks=("https://pypi.test/simple/",)), config)
     assert stated.private == ("my-*",)
 
 
@@ -96,10 +97,10 @@ def test_a_project_that_publishes_nothing_has_no_private_names(tmp_path: Path) -
 
 def test_a_fallback_needs_private_names(options_for: Callable[..., IndexOptions]) -> None:
     with pytest.raises(UsageError, match="private names") as caught:
-        routing_of(options_for(fallback="https://pypi.test/simple/"), None)
+        routing_of(options_for(fallbacks=("https://pypi.test/simple/",)), None)
     assert "--private" in (caught.value.hint or "")
     # One that nobody asked for is just not there.
-    assert routing_of(options_for(default_fallback="https://pypi.test/simple/"), None).fallback is None
+    assert routing_of(options_for(default_fallback="https://pypi.test/simple/"), None).fallbacks == ()
 
 
 @pytest.mark.parametrize(
@@ -109,8 +110,35 @@ def test_a_fallback_is_one_that_anyone_may_be_told(
     options_for: Callable[..., IndexOptions], url: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        routing_of(options_for(private=("x",), fallback=url), None)
+        routing_of(options_for(private=("x",), fallbacks=(url,)), None)
     assert "secret" not in caught.value.message
+
+
+def test_several_fallbacks_and_one_with_a_password_pass_through_us(
+    options_for: Callable[..., IndexOptions],
+) -> None:
+    several = routing_of(options_for(private=("x",), fallbacks=("https://a.test", "https://b.test/")), None)
+    assert several.proxy
+    url = "https://dev:s%40cret@a.test/simple/"
+    guarded = routing_of(options_for(private=("x",), password=Secret("pw"), fallbacks=(url,)), None)
+    assert guarded.proxy
+    (found,) = guarded.fallbacks
+    assert found.url == "https://a.test/simple/"
+    assert found.auth is not None
+    assert (found.auth.username, found.auth.secret.reveal()) == ("dev", "s@cret")
+
+
+def test_the_index_of_the_client_itself_may_be_without_encryption_as_long_as_the_client_asks_it(
+    options_for: Callable[..., IndexOptions],
+) -> None:
+    options = {"private": ("x",), "password": Secret("pw")}
+    plain = routing_of(options_for(default_fallback="http://nexus.corp/simple", **options), None)
+    assert plain.redirect(canonicalize_name("requests")) == "http://nexus.corp/simple/requests/"
+    with pytest.raises(UsageError, match="not encrypted"):
+        routing_of(options_for(default_fallback="http://u:p@nexus.corp/simple", **options), None)
+    # The keyring of the client has the password of a user name alone.
+    named = routing_of(options_for(default_fallback="https://user@corp.test/simple", **options), None)
+    assert not named.proxy
 
 
 def test_a_visitors_password_is_not_for_two_registries(opened: Open) -> None:
@@ -138,19 +166,3 @@ def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
     with pytest.raises(UsageError, match="no command"):
         execute(ExecOptions(index=options_for("near"), command=()), listener=events.append)
     assert events == []
-
-
-@pytest.mark.parametrize(
-    ("environment", "index"),
-    [
-        ({}, "https://pypi.org/simple/"),
-        ({"PIP_INDEX_URL": "https://mirror.example/simple"}, "https://mirror.example/simple"),
-        ({"PIP_INDEX_URL": "https://u:p@mirror.example/simple"}, "https://pypi.org/simple/"),
-        (
-            {"PIP_INDEX_URL": "https://a.example/", "UV_DEFAULT_INDEX": "https://b.example/"},
-            "https://b.example/",
-        ),
-    ],
-)
-def test_the_usual_index_is_the_fallback_of_a_command(environment: dict[str, str], index: str) -> None:
-    assert usual_index(environment) == index

@@ -70,9 +70,10 @@ def make(cache: BlobCache, clock: FakeClock) -> Callable[..., Made]:
         password: str | None = None,
         uploads: Callable[[IndexService], Uploads] | None = None,
     ) -> Made:
-        fallback = Fallback(url=FALLBACK, proxy=proxied is not None) if private else None
-        routing = Routing(private=private_patterns(private), fallback=fallback)
-        service = IndexService(sources, routing=routing, cache=cache, proxied=proxied, clock=clock)
+        fallbacks = (Fallback(url=FALLBACK),) if private else ()
+        routing = Routing(private=private_patterns(private), fallbacks=fallbacks, proxy=proxied is not None)
+        through_us = () if proxied is None else (proxied,)
+        service = IndexService(sources, routing=routing, cache=cache, proxied=through_us, clock=clock)
         gate = Gate(password=Secret(password) if password else None)
         app = make_app(service, gate=gate, uploads=uploads(service) if uploads else None)
         return Made(service=service, app=app)

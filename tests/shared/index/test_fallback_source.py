@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from publish_all._http import make_session
+from publish_all._http import BasicAuth, make_session
+from publish_all._secret import Secret
 from publish_all.index.fallback import Fallback
 from publish_all.index.fallback_source import FRESH, FallbackSource
 from publish_all.index.source import SourceError, Trouble
@@ -58,7 +59,7 @@ def elsewhere() -> Elsewhere:
 
 @pytest.fixture
 def source(elsewhere: Elsewhere, clock: Any) -> FallbackSource:
-    fallback = Fallback(url="https://pypi.test/simple/", proxy=True)
+    fallback = Fallback(url="https://pypi.test/simple/")
     return FallbackSource(fallback, make_session(transport=elsewhere), clock=clock)
 
 
@@ -94,14 +95,41 @@ def test_a_file_without_a_digest_is_left_to_the_client(source: FallbackSource, e
     assert found.files[0].url == f"https://pypi.test/files/{NAME}"
 
 
-@pytest.mark.parametrize("answer", [(500, "text/html", b"no"), (200, JSON, b"{"), (403, "", b"")])
-def test_an_index_that_fails_is_down(
-    source: FallbackSource, elsewhere: Elsewhere, answer: tuple[int, str, bytes]
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        ((500, "text/html", b"no"), Trouble.DOWN),
+        ((200, JSON, b"{"), Trouble.DOWN),
+        ((401, "", b""), Trouble.FORBIDDEN),
+        ((403, "", b""), Trouble.FORBIDDEN),
+    ],
+)
+def test_an_index_that_gives_no_page_is_not_one_without_the_project(
+    source: FallbackSource, elsewhere: Elsewhere, answer: tuple[int, str, bytes], trouble: Trouble
 ) -> None:
     elsewhere.pages["https://pypi.test/simple/requests/"] = answer
     with pytest.raises(SourceError) as caught:
         source.page(REQUESTS, None)
-    assert caught.value.trouble is Trouble.DOWN
+    assert caught.value.trouble is trouble
+
+
+def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Elsewhere) -> None:
+    auth = BasicAuth(username="aws", secret=Secret("token"))
+    fallback = Fallback(url="https://pypi.test/simple/", auth=auth)
+    elsewhere.pages["https://pypi.test/simple/requests/"] = (
+        200,
+        JSON,
+        page(url=f"https://files.test/{NAME}"),
+    )
+    elsewhere.pages[f"https://files.test/{NAME}"] = (200, "", b"wheel")
+    source = FallbackSource(fallback, make_session(transport=elsewhere), number=2)
+    file = source.file(REQUESTS, NAME, digest(b"wheel"), BasicAuth(username="x", secret=Secret("visitor")))
+    assert file is not None
+    with file.open(None):
+        pass
+    shown = [each.headers.get("Authorization") for each in elsewhere.asked]
+    assert shown == [auth.header(), None]
+    assert source.name == "_fallback-2"
 
 
 def test_a_file_that_is_gone_is_absent(source: FallbackSource, elsewhere: Elsewhere) -> None:

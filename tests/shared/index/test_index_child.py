@@ -1,32 +1,80 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from publish_all.index.child import child_environment, dropped, locks
+from publish_all.index.child import child_environment, locks
+from publish_all.index.client_settings import ClientSettings
+from publish_all.index.clients import clients_of
 
 URL = "http://publish-all:secret@127.0.0.1:4711/simple/"
+CONFIG = Path("/tmp/exec/uv.toml")
 BEFORE = {
     "PATH": "/bin",
     "NO_PROXY": "corp.example",
     "PIP_EXTRA_INDEX_URL": "https://elsewhere.example/simple/",
-    "PIP_INDEX_URL": "https://mirror.example/simple/",
+    "PIP_extra-index-url": "https://elsewhere.example/simple/",
+    "PIP_Index_Url": "https://elsewhere.example/simple/",
+    "PIP_FIND_LINKS": "https://elsewhere.example/",
+    "PIP_CONFIG_FILE": "/home/elsewhere/pip.conf",
     "UV_INDEX": "https://elsewhere.example/simple/",
-    "UV_NO_INDEX": "",
-    "PIP_CERT": "/corp.pem",
+    "UV_INDEX_CORP_PASSWORD": "elsewhere",
+    "UV_FIND_LINKS": "https://elsewhere.example/",
+    "UV_CONFIG_FILE": "/home/elsewhere/uv.toml",
+    "UV_NO_INDEX": "1",
+    "UV_HTTP_TIMEOUT": "60",
 }
 
 
+def child(environment: dict[str, str], **options: Any) -> dict[str, str]:
+    settings = options.pop("settings", ClientSettings(variables={"PIP_CERT": "/c.pem"}, uv={}, mirror=None))
+    return child_environment(
+        environment, url=URL, host="127.0.0.1", settings=settings, uv_config=CONFIG, **options
+    )
+
+
 def test_a_command_gets_our_index_and_no_other() -> None:
-    child = child_environment(BEFORE, URL, "127.0.0.1")
-    assert child["PIP_INDEX_URL"] == child["UV_DEFAULT_INDEX"] == URL
-    assert not [name for name, value in child.items() if "elsewhere" in value or "mirror" in value]
-    assert "UV_NO_INDEX" not in child
-    assert child["NO_PROXY"] == "corp.example,127.0.0.1"
-    assert (child["PATH"], child["PIP_CERT"]) == ("/bin", "/corp.pem")
+    found = child(BEFORE)
+    assert found["PIP_INDEX_URL"] == found["UV_DEFAULT_INDEX"] == URL
+    assert [name for name, value in found.items() if "elsewhere" in value] == []
+    assert "UV_NO_INDEX" not in found
+    assert found["NO_PROXY"] == "corp.example,127.0.0.1"
+    assert (found["PATH"], found["PIP_CERT"], found["UV_HTTP_TIMEOUT"]) == ("/bin", "/c.pem", "60")
 
 
-def test_says_what_is_left_out() -> None:
-    assert dropped(BEFORE) == ("PIP_EXTRA_INDEX_URL", "UV_INDEX")
+def test_configuration_files_are_switched_off() -> None:
+    found = child(BEFORE)
+    assert (found["PIP_CONFIG_FILE"], found["UV_CONFIG_FILE"]) == (os.devnull, str(CONFIG))
+
+
+def test_indexes_and_sources_of_a_project_are_ours() -> None:
+    found = child({}, uv_indexes=("corp", "torch"), poetry_sources=("my-corp",))
+    assert found["UV_INDEX"] == f"corp={URL} torch={URL}"
+    assert found["POETRY_HTTP_BASIC_MY_CORP_USERNAME"] == "publish-all"
+    assert found["POETRY_HTTP_BASIC_MY_CORP_PASSWORD"] == "secret"
+
+
+def test_the_proxy_of_pip_is_for_other_hosts_only() -> None:
+    settings = ClientSettings(variables={}, uv={}, mirror=None, proxy="http://proxy.corp:3128")
+    found = child({}, settings=settings)
+    assert found["HTTPS_PROXY"] == found["http_proxy"] == "http://proxy.corp:3128"
+    assert found["no_proxy"] == "127.0.0.1"
+
+
+def test_our_own_credentials_are_not_passed_on() -> None:
+    kept = {"PUBLISH_ALL_REPOSITORIES_BOX_URL": "https://box.example/", "GITHUB_TOKEN": "t"}
+    secret = {
+        "PUBLISH_ALL_BOX_TOKEN": "t",
+        "PUBLISH_ALL_BOX_TOKEN_FOR_KINDLING": "t",
+        "PUBLISH_ALL_BOX_PASSWORD": "t",
+        "PUBLISH_ALL_REPOSITORIES_CORP_URL": "https://u:p@corp.example/",
+    }
+    found = child({**kept, **secret})
+    assert kept.items() <= found.items()
+    assert not secret.keys() & found.keys()
 
 
 @pytest.mark.parametrize(
@@ -47,4 +95,4 @@ def test_says_what_is_left_out() -> None:
     ],
 )
 def test_knows_commands_that_write_a_lock_file(command: str, part: str | None) -> None:
-    assert locks(command.split()) == part
+    assert locks(clients_of(command.split())[0]) == part

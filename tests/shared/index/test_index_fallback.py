@@ -7,7 +7,7 @@ from publish_all.index.fallback import Fallback, Routing, Where, private_pattern
 
 ROUTING = Routing(
     private=private_patterns(["kindling_*", "Fast.ORM", " "]),
-    fallback=Fallback(url="https://pypi.test/simple/"),
+    fallbacks=(Fallback(url="https://pypi.test/simple/"),),
 )
 
 
@@ -25,3 +25,11 @@ def test_all_other_names_are_the_fallbacks(name: str) -> None:
 
 def test_without_a_fallback_every_name_is_ours() -> None:
     assert Routing().where(canonicalize_name("requests")) is Where.SOURCES
+    assert Routing().redirect(canonicalize_name("requests")) is None
+
+
+def test_clients_are_redirected_for_names_that_are_not_private() -> None:
+    assert ROUTING.redirect(canonicalize_name("requests")) == "https://pypi.test/simple/requests/"
+    assert ROUTING.redirect(canonicalize_name("kindling-x")) is None
+    through_us = Routing(private=ROUTING.private, fallbacks=ROUTING.fallbacks, proxy=True)
+    assert through_us.redirect(canonicalize_name("requests")) is None

@@ -20,7 +20,13 @@ MOST_PORT = 65535
 
 def index_options() -> list[Option]:
     return [
-        option("fallback", None, "The index for all names that are not private.", flag=False),
+        option(
+            "fallback",
+            None,
+            "An index for all names that are not private (may be given several times).",
+            flag=False,
+            multiple=True,
+        ),
         option(
             "private",
             None,
@@ -41,7 +47,7 @@ def read_index_options(command: ConnectingCommand) -> IndexOptions:
         directory=command.directory,
         # Asked for by a server's thread, a password would be typed into another program.
         connection=replace(command.connection(), ask=None),
-        fallback=command.text("fallback"),
+        fallbacks=command.texts("fallback"),
         private=command.texts("private"),
         proxy=bool(command.option("proxy")),
         cache_dir=command.path("cache-dir"),

@@ -49,6 +49,7 @@ _OF_OPTIONS: Mapping[str, Value] = MappingProxyType(
         "from": Value(word="REPOSITORY", offer=Offer.REPOSITORY),
         "from-workflow": Value(word="FILE", offer=Offer.FILE),
         "jobs": Value(word="N"),
+        "log-format": Value(word="FORMAT", choices=("text", "json")),
         "kind": Value(word="KIND", choices=("wheel", "sdist")),
         "manifest": Value(word="FILE", offer=Offer.FILE),
         "names": Value(word="KIND", choices=("repositories", "variants")),

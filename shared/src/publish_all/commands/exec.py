@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import tomlkit
+
+from publish_all._http import HttpOptions
 from publish_all._process import attached
 from publish_all._secret import Secret
+from publish_all._urls import shown_or_raw
 from publish_all._values import dataclass
-from publish_all.commands.index import IndexOptions, ensure_installed, open_index
+from publish_all.commands.context import Surroundings
+from publish_all.commands.index import Index, IndexOptions, ensure_installed, open_index
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
+
+if TYPE_CHECKING:
+    from publish_all.index.client_settings import ClientSettings
+    from publish_all.index.clients import Client, Place
 
 HOST = "127.0.0.1"
 USERNAME = "publish-all"
 PYPI = "https://pypi.org/simple/"
+
+_PLACES_SHOWN = 5
+_OF_FOLDERS = ("--directory", "--project", "-C", "-P")
+_NAMES_FILES = re.compile(r"(PIP|UV)_.*(REQUIREMENT|CONSTRAINT|OVERRIDE|EXCLUDE)S?")
+# Commands of uv that install nothing, or nothing of the project around them.
+_UV_INSTALLS_NOTHING = frozenset({"python", "cache", "self", "auth", "publish", "init"})
+_UV_WITHOUT_PROJECT = frozenset({"pip", "tool", "venv"})
 
 
 class Attached(Protocol):
@@ -28,40 +48,70 @@ class Attached(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExecOptions:
-    """What to run, over which index. `port` 0 is any free one."""
+    """What to run, over which index. `port` 0 is any free one.
+
+    Unless `no_fallback`, names that are not private come from the index that pip or uv would use, or PyPI.
+    """
 
     index: IndexOptions
     command: tuple[str, ...]
     port: int = 0
+    no_fallback: bool = False
     cwd: Path = field(default_factory=Path.cwd)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """What a command and the files that it names say: places beside our index, and names to be given ours."""
+
+    places: tuple[Place, ...]
+    uv_indexes: tuple[str, ...] = ()
+    poetry_sources: tuple[str, ...] = ()
+
+
 def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached = attached) -> int:
-    """The command's exit code. Raises `PublishAllError` for what is ours."""
+    """The command's exit code.
+
+    Raises `PublishAllError` for what is ours, such as a command that would install from elsewhere too.
+    """
     if not options.command:
         msg = "there is no command to run"
         raise UsageError(msg, hint="Write it after `--`, as `-- pip install kindling-synapse`.")
     ensure_installed()
-    from publish_all.index.child import child_environment, dropped, locks
+    from publish_all.index.child import child_environment, locks
+    from publish_all.index.clients import clients_of
     from publish_all.index.running import listen, running
 
+    around = options.index.connection.around
+    clients = clients_of(options.command)
+    settings = _settings(clients, around, options.cwd)
+    for note in (*(_lock_warning(each) for client in clients if (each := locks(client))), *settings.notes()):
+        listener(Note(message=note))
     # For this run only: nobody else on this machine gets in.
     password = secrets.token_urlsafe(32)
-    own = replace(options.index, password=Secret(password), takes_uploads=False)
-    environment = options.index.connection.around.environment
-    locking = locks(options.command)
-    if locking is not None:
-        listener(Note(message=_lock_warning(locking)))
-    for name in dropped(environment):
-        listener(Note(message=f"{name} is not passed on: it would add to the index or take its place"))
-    with open_index(own, listener=listener) as index:
+    own = _index_options(options, settings, Secret(password), listener)
+    with open_index(own, listener=listener) as index, tempfile.TemporaryDirectory() as folder:
         bound = listen(HOST, options.port)
-        url = f"http://{USERNAME}:{password}@{HOST}:{bound.getsockname()[1]}/simple/"
+        address = f"{HOST}:{bound.getsockname()[1]}"
+        survey = _survey(clients, settings, index, around=around, cwd=options.cwd, ours=f"http://{address}/")
+        if survey.places:
+            bound.close()
+            raise _refusal(survey.places, index, options.cwd)
+        uv_config = Path(folder) / "uv.toml"
+        uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
         index.greet()
         with running(index.app, bound, stop=index.stop):
             try:
-                child = child_environment(environment, url, HOST)
+                child = child_environment(
+                    around.environment,
+                    url=f"http://{USERNAME}:{password}@{address}/simple/",
+                    host=HOST,
+                    settings=settings,
+                    uv_config=uv_config,
+                    uv_indexes=survey.uv_indexes,
+                    poetry_sources=survey.poetry_sources,
+                )
                 code = run(options.command, cwd=options.cwd, environment=child)
             except OSError as error:
                 msg = f"{options.command[0]} can't be started: {error.strerror or error}"
@@ -73,11 +123,186 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
         return code
 
 
-def usual_index(environment: Mapping[str, str]) -> str:
-    """The index that the command would install from without us: what the environment says, or PyPI."""
-    stated = (environment.get(name, "") for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"))
-    # One with a password in it can't be told to others.
-    return next((each for each in stated if each and "@" not in each), PYPI)
+def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The words that start pip: the one on PATH, else that of this interpreter; None if there is none."""
+    import importlib.util
+
+    for name in ("pip", "pip3"):
+        found = shutil.which(name, path=environment.get("PATH"))
+        if found is not None:
+            return (found,)
+    return (sys.executable, "-m", "pip") if importlib.util.find_spec("pip") is not None else None
+
+
+def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> ClientSettings:
+    """What the installers of the command are configured to. uv and Poetry do not read what pip is."""
+    from publish_all.index.client_settings import client_settings, pip_settings, uv_files
+    from publish_all.index.clients import Tool
+
+    environment = around.environment
+    pips = [each for each in clients if each.tool is Tool.PIP]
+    # One that runs in an environment which uv or Poetry would have to make first is not asked.
+    asked = pips[0].program if pips and pips[0] is clients[0] else None
+    if asked is None and any(each.tool in {Tool.PIP, Tool.OTHER} for each in clients):
+        asked = find_pip(environment)
+    pip = pip_settings(
+        asked,
+        words=pips[0].arguments if pips else ("install",),
+        environment=environment,
+        cwd=cwd,
+        run=around.run,
+    )
+    folders = [folder for each in clients for folder in _folders(each, environment, cwd)]
+    files = uv_files(environment=environment, folders=folders, user=around.places().hosts.uv)
+    return client_settings(environment=environment, pip=pip, uv_files=files)
+
+
+def _index_options(
+    options: ExecOptions, settings: ClientSettings, password: Secret, listener: Listener
+) -> IndexOptions:
+    connection = options.index.connection
+    http = HttpOptions(
+        ca_cert=connection.ca_cert or settings.ca_cert, timeout=connection.timeout, proxy=settings.proxy
+    )
+    own = replace(options.index, password=password, takes_uploads=False, fallback_http=http)
+    if options.no_fallback or own.fallbacks:
+        return own
+    mirror, refused = settings.mirror, None
+    if settings.closed:
+        refused = "no-index is set, so names that are not private are not looked up anywhere else"
+    elif mirror is not None and not re.match(r"(?i)https?://", mirror.url):
+        refused = (
+            f"{mirror.origin} names {shown_or_raw(mirror.url)}, which is not an http index, so it is not used"
+        )
+    if refused is not None:
+        listener(Note(message=f"{refused}. Name an index for them with --fallback."))
+        return own
+    return replace(own, default_fallback=mirror.url if mirror is not None else PYPI)
+
+
+def _survey(
+    clients: Sequence[Client],
+    settings: ClientSettings,
+    index: Index,
+    *,
+    around: Surroundings,
+    cwd: Path,
+    ours: str,
+) -> Survey:
+    """Look into the command and the files that it names. `ours` is the address of our index, up to its path."""
+    from publish_all.index.clients import Tool
+    from publish_all.index.fallback import Where
+    from publish_all.index.named_files import NamedFiles
+
+    environment = around.environment
+    places: list[Place] = []
+    uv_indexes: list[str] = []
+    poetry: tuple[str, ...] = ()
+    for client in clients:
+        uv = client.tool is Tool.UV
+        if client.tool is Tool.OTHER or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
+            continue
+        frozen = "--frozen" in client.arguments or environment.get("UV_FROZEN", "") not in {"", "0", "false"}
+        folders = _folders(client, environment, cwd)
+        files = NamedFiles(
+            folder=folders[0],
+            environment=environment,
+            is_ours=lambda name: index.routing.where(name) is Where.SOURCES,
+            ours=ours,
+            uv=uv,
+            frozen=uv and frozen,
+        )
+        if client.tool is Tool.POETRY:
+            if client.subcommand in {"", "run"}:
+                continue
+            from publish_all.index.poetry_sources import poetry_sources
+
+            found = poetry_sources(folders[-1], ours) if client.subcommand != "self" else None
+            if found is None:
+                raise _no_poetry(client)
+            poetry = found
+            files.project(folders[-1])
+            files.lock_of_project(folders[-1], "poetry.lock")
+        else:
+            files.words(client.arguments, where="the command")
+            variables = {**environment, **settings.variables}
+            for name in sorted(each for each in variables if _NAMES_FILES.fullmatch(each)):
+                for value in variables[name].split():
+                    files.words(("-r", value), where=name)
+        if uv and client.program[-1:] != ("uvx",) and client.subcommand not in _UV_WITHOUT_PROJECT:
+            for folder in folders:
+                files.project(folder)
+        places += files.places
+        uv_indexes += files.uv_indexes
+    return Survey(
+        places=tuple(dict.fromkeys(places)),
+        uv_indexes=tuple(dict.fromkeys(uv_indexes)),
+        poetry_sources=poetry,
+    )
+
+
+def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
+    """The folder in which a client works, then the one of its project if that is another."""
+    words = client.arguments
+    from publish_all.index.clients import Tool
+
+    variables = ("UV_WORKING_DIR", "UV_PROJECT") if client.tool is Tool.UV else ()
+    stated = [environment[name] for name in variables if environment.get(name)]
+    for position, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in _OF_FOLDERS:
+            stated += [value] if equals else list(words[position + 1 : position + 2])
+    return tuple(dict.fromkeys((cwd, *(cwd / each for each in stated))))
+
+
+def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
+    """Why the command is not started, and what to write instead."""
+    from publish_all.index.clients import names_index
+
+    said = [_words(each, index, cwd) for each in places[:_PLACES_SHOWN]]
+    more = len(places) - len(said)
+    message = "; ".join([*said, *([f"and {more} more"] if more else [])])
+    hint = "Remove it, and run again."
+    wanted = [each for each in places if names_index(each)]
+    if wanted:
+        # An index that is named in the place of the default one takes its place as a fallback, too.
+        added = any(each.option not in {"--index-url", "--pypi-url", "--default-index"} for each in wanted)
+        before = [each.url for each in index.routing.fallbacks] if added else []
+        urls: Iterable[str] = dict.fromkeys([*before, *(each.value for each in wanted)])
+        options = " ".join(f"--fallback {shown_or_raw(each)}" for each in urls)
+        hint = (
+            f"Remove it, and write before `--` instead: {options}. Private names are never looked up there."
+        )
+    return UsageError(message, hint=hint)
+
+
+def _words(place: Place, index: Index, cwd: Path) -> str:
+    from publish_all.index.clients import names_index
+    from publish_all.index.named_files import ELSEWHERE, UNREADABLE
+
+    where = place.where.replace(f"{cwd}/", "", 1)
+    if place.option == ELSEWHERE:
+        return f"{where}: {place.value} comes from {', '.join(index.names)} only"
+    if place.option == UNREADABLE:
+        return (
+            f"{where}: {place.value} cannot be read before the command starts, so it may name other indexes"
+        )
+    option = f"{place.option} {shown_or_raw(place.value)}".strip() if _takes_value(place) else place.option
+    if names_index(place):
+        return f"{where}: {option} names another index, which would be asked for private names"
+    return f"{where}: {option} would install from other places than this index"
+
+
+def _takes_value(place: Place) -> bool:
+    return bool(place.value) and place.option not in {"--no-index", "--isolated"}
+
+
+def _no_poetry(client: Client) -> UsageError:
+    return UsageError(
+        f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no variable replaces them",
+        hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority primary "
+        "NAME http://127.0.0.1:8080/simple/`. With `exec --port N` that address is http://127.0.0.1:N/simple/.",
+    )
 
 
 def _lock_warning(command: str) -> str:

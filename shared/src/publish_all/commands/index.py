@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
+from publish_all._http import BasicAuth, HttpOptions, make_session
 from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
-from publish_all._urls import origin, without_userinfo
+from publish_all._urls import origin, shown_or_raw, shown_url, without_userinfo
 from publish_all._values import dataclass
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
 from publish_all.commands.names import distribution_names
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from publish_all.index.blobs import BlobCache
-    from publish_all.index.fallback import Routing
+    from publish_all.index.fallback import Fallback, Routing
     from publish_all.index.service import IndexService
     from publish_all.index.source import IndexSource, Visitor
     from publish_all.index.upload import Uploads
@@ -43,17 +45,20 @@ GIB = 1024**3
 class IndexOptions:
     """What is served, and to whom.
 
-    `private` are names and patterns that are never looked up in `fallback`; empty for those that the
-    project publishes. `default_fallback` is used without one where private names are known. With `proxy` the fallback's pages and files pass through us. `password` is what
-    clients must know; with it, or with `own_credentials`, repositories are read with our own
+    `private` are names and patterns that are never looked up in the `fallbacks`; empty for those that the
+    project publishes. `default_fallback` is used without one where private names are known, and is what
+    clients themselves would ask. With `proxy` the pages and files of a fallback pass through us; those of
+    several, and of one with a password, always do. They are reached by `fallback_http`, by default as the
+    repositories are. `password` is what clients must know; with it, or with `own_credentials`, repositories are read with our own
     credentials, else with those that each client sends. `cache_dir` None is the user's cache folder;
     `cache_size` and `upload_limit` are in bytes.
     """
 
     directory: Path
     connection: ConnectionOptions = field(default_factory=ConnectionOptions)
-    fallback: str | None = None
+    fallbacks: tuple[str, ...] = ()
     default_fallback: str | None = None
+    fallback_http: HttpOptions | None = None
     private: tuple[str, ...] = ()
     proxy: bool = False
     password: Secret | None = None
@@ -77,16 +82,17 @@ class Index:
     stop: Callable[[], None]
     refusals: Callable[[], tuple[str, ...]]
     names: tuple[str, ...]
-    private: tuple[str, ...]
-    fallback: str | None
+    routing: Routing
 
     @property
     def rule(self) -> str:
         """What comes from where."""
         ours = ", ".join(self.names)
-        if self.fallback is None:
-            return f"all names come from {ours} only; for others from elsewhere state --private names"
-        return f"{', '.join(self.private)}: from {ours} only; all other names: from {self.fallback} only"
+        if not self.routing.fallbacks:
+            more = "" if self.routing.private else "; for others from elsewhere state --private names"
+            return f"all names come from {ours} only{more}"
+        others = " and ".join(shown_url(each.url) for each in self.routing.fallbacks)
+        return f"{', '.join(self.routing.private)}: from {ours} only; all other names: from {others} only"
 
 
 def ensure_installed() -> None:
@@ -118,7 +124,8 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
     sources = tuple(_source(each, opened, cache, own=own) for each in chosen)
     _ensure_one_scope(sources)
     routing = routing_of(options, config)
-    service = IndexService(sources, routing=routing, cache=cache, proxied=_proxied(routing, opened))
+    proxied = _proxied(routing, opened, options.fallback_http)
+    service = IndexService(sources, routing=routing, cache=cache, proxied=proxied)
     with tempfile.TemporaryDirectory(prefix="publish-all-uploads-", dir=_made(cache.folder)) as folder:
         uploads = _uploads(chosen[0], options, opened, service, Path(folder), own=own)
         yield Index(
@@ -127,32 +134,58 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
             stop=service.stop,
             refusals=lambda: service.refusals,
             names=tuple(each.name for each in chosen),
-            private=routing.private,
-            fallback=routing.fallback.url if routing.fallback is not None else None,
+            routing=routing,
         )
 
 
 def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
     """Which names are ours, and where all others are. Raises `UsageError` for a fallback without private names."""
-    from publish_all.index.fallback import Fallback, Routing, private_patterns
+    from publish_all.index.fallback import Routing, private_patterns
 
     private = private_patterns(options.private or published_names(config))
-    stated = options.fallback or (options.default_fallback if private else None)
-    if stated is None:
-        return Routing(private=private)
-    url = stated.rstrip("/") + "/"
+    default = options.default_fallback if private else None
+    stated = options.fallbacks or ((default,) if default is not None else ())
+    if stated and not private:
+        msg = "a fallback needs private names, which are never looked up there"
+        hint = 'State them as --private "kindling-*" (may be given several times), or run inside the project.'
+        raise UsageError(msg, hint=hint)
+    fallbacks = tuple(_fallback(each, guarded=options.password is not None) for each in dict.fromkeys(stated))
+    proxy = options.proxy or len(fallbacks) > 1 or any(each.auth is not None for each in fallbacks)
+    for each in fallbacks:
+        # The client's own index is the client's business, as long as nothing of it passes through us.
+        if options.fallbacks or proxy:
+            _ensure_readable(each.url)
+    return Routing(private=private, fallbacks=fallbacks, proxy=proxy and bool(fallbacks))
+
+
+def _fallback(url: str, *, guarded: bool) -> Fallback:
+    """The fallback at a URL, with its password taken out. Raises `UsageError` for a password that all clients would use."""
+    from publish_all.index.fallback import Fallback
+
+    url = url.rstrip("/") + "/"
+    try:
+        parts = urlsplit(url)
+        bare = without_userinfo(url)
+    except ValueError as error:
+        raise UsageError(f"--fallback: {shown_or_raw(url)} is not a URL: {error}") from error
+    if bare != url and not guarded:
+        msg = "--fallback holds a user name or password, which all clients of this index would use"
+        raise UsageError(
+            msg,
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or name an index that anyone may read.",
+        )
+    if parts.password is None:
+        # A user name alone is for the client, whose keyring has the password.
+        return Fallback(url=url)
+    secret = Secret(unquote(parts.password))
+    return Fallback(url=bare, auth=BasicAuth(username=unquote(parts.username or ""), secret=secret))
+
+
+def _ensure_readable(url: str) -> None:
     try:
         ensure_allowed(url)
     except HttpError as error:
         raise UsageError(f"--fallback: {error.message}", hint=error.hint) from error
-    if without_userinfo(url) != url:
-        msg = "--fallback holds a user name or password, which clients would be told"
-        raise UsageError(msg, hint="Name an index that anyone may read.")
-    if not private:
-        msg = "a fallback needs private names, which are never looked up there"
-        hint = 'State them as --private "kindling-*" (may be given several times), or run inside the project.'
-        raise UsageError(msg, hint=hint)
-    return Routing(private=private, fallback=Fallback(url=url, proxy=options.proxy))
 
 
 def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
@@ -225,12 +258,15 @@ def _ensure_one_scope(sources: Sequence[IndexSource]) -> None:
         )
 
 
-def _proxied(routing: Routing, opened: Connection) -> IndexSource | None:
+def _proxied(routing: Routing, opened: Connection, http: HttpOptions | None) -> tuple[IndexSource, ...]:
     from publish_all.index.fallback_source import FallbackSource
 
-    if routing.fallback is None or not routing.fallback.proxy:
-        return None
-    return FallbackSource(routing.fallback, opened.session)
+    if not routing.proxy:
+        return ()
+    session = opened.session if http is None else make_session(http)
+    return tuple(
+        FallbackSource(each, session, number=number) for number, each in enumerate(routing.fallbacks, start=1)
+    )
 
 
 def _uploads(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 
 from publish_all._urls import is_loopback
@@ -13,16 +14,19 @@ from publish_all.events import Listener, Note, ignore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeOptions:
-    """What to serve, and where. `port` 0 is any free one."""
+    """What to serve, and where. `port` 0 is any free one. `log` writes a line for each request, None for no log."""
 
     index: IndexOptions
     host: str = "127.0.0.1"
     port: int = field(default=8080)
+    log: Callable[[str], None] | None = None
+    log_as_json: bool = False
 
 
 def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PublishAllError`."""
     ensure_installed()
+    from publish_all.index.access_log import AccessLog
     from publish_all.index.running import listen, run
 
     _ensure_guarded(options)
@@ -33,7 +37,10 @@ def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
         listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
         listener(Note(message=index.rule))
         index.greet()
-        run(index.app, bound, stop=index.stop)
+        app = index.app
+        if options.log is not None:
+            app = AccessLog(app, write=options.log, as_json=options.log_as_json)
+        run(app, bound, stop=index.stop)
 
 
 def _ensure_guarded(options: ServeOptions) -> None:

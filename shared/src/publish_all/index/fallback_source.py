@@ -1,4 +1,4 @@
-"""Another index whose pages and files pass through us (`--proxy`), as an index source."""
+"""Another index whose pages and files pass through us, as an index source."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from packaging.utils import NormalizedName
 
 from publish_all._http import Download, Session
 from publish_all._http_errors import HttpError
-from publish_all._urls import shown_url
+from publish_all._urls import origin, shown_url
 from publish_all._values import dataclass
 from publish_all.index.fallback import Fallback
 from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
 NAME = "_fallback"
-"""Its name in the URLs of files: no repository can be called so."""
+"""The start of its name in the URLs of files: no repository can be called so."""
 FRESH = 300.0
 """Seconds for which a page is remembered, so that the file that it lists is found at once."""
 
@@ -34,14 +34,19 @@ class _Remembered:
 
 
 class FallbackSource:
-    """An index that anyone may read. No visitor's credential is sent there."""
+    """An index that is read anonymously or with the credential of the fallback. No visitor's credential is sent there."""
 
     scope = None
-    name = NAME
 
     def __init__(
-        self, fallback: Fallback, session: Session, *, clock: Callable[[], float] = time.monotonic
+        self,
+        fallback: Fallback,
+        session: Session,
+        *,
+        number: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.name = NAME if number == 1 else f"{NAME}-{number}"
         self._fallback = fallback
         self._session = session
         self._clock = clock
@@ -91,7 +96,9 @@ class FallbackSource:
     def _fetch(self, project: NormalizedName) -> ProjectPage | None:
         url = self._fallback.page_url(project)
         try:
-            reply = self._session.request("GET", url, headers={"Accept": ACCEPT}, redirects=True)
+            reply = self._session.request(
+                "GET", url, auth=self._fallback.auth, headers={"Accept": ACCEPT}, redirects=True
+            )
         except HttpError as error:
             raise SourceError(error.message, trouble=Trouble.DOWN, hint=error.hint) from error
         page = None
@@ -102,7 +109,7 @@ class FallbackSource:
                 msg = f"{shown_url(url)} is {error}"
                 raise SourceError(msg, trouble=Trouble.DOWN) from error
         elif reply.status != 404:
-            raise SourceError(f"{shown_url(url)} answers {reply.status}", trouble=Trouble.DOWN)
+            raise _refused(url, reply.status)
         with self._lock:
             self._pages[project] = _Remembered(page=page, until=self._clock() + FRESH)
             self._pages.move_to_end(project)
@@ -111,11 +118,14 @@ class FallbackSource:
         return page
 
     def _remote(self, url: str, sha256: str) -> RemoteFile:
+        # Files may be on another host, which must not see the credential.
+        auth = self._fallback.auth if origin(url) == origin(self._fallback.url) else None
+
         @contextmanager
         def open_(byte_range: str | None) -> Iterator[Download]:
             headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
             try:
-                with self._session.stream("GET", url, headers=headers, redirects=True) as download:
+                with self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
                     if download.reply.status not in {200, 206, 416}:
                         msg = f"{shown_url(url)} answers {download.reply.status}"
                         absent = download.reply.status in {404, 410}
@@ -125,6 +135,18 @@ class FallbackSource:
                 raise SourceError(error.message, trouble=Trouble.DOWN, hint=error.hint) from error
 
         return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_, check=_anyone)
+
+
+def _refused(url: str, status: int) -> SourceError:
+    if status not in {401, 403}:
+        return SourceError(f"{shown_url(url)} answers {status}", trouble=Trouble.DOWN)
+    # An index in a storage bucket, such as PyTorch's, answers 403 for what it does not have. So one that
+    # refuses does not hide what another fallback has.
+    return SourceError(
+        f"{shown_url(url)} answers {status}: the project is not there, or takes a user name and password",
+        trouble=Trouble.FORBIDDEN,
+        hint="If it takes them, write them into the URL of this index: https://USER:PASSWORD@HOST/simple/.",
+    )
 
 
 def _count(remembered: _Remembered) -> int:

@@ -15,6 +15,7 @@ from publish_all._http import Download
 from publish_all._http_errors import HttpError
 from publish_all.errors import CredentialError
 from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
+from publish_all.repositories.oci_diagnoses import CREDENTIAL_REFUSED
 from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile, ReleaseTag
 from publish_all.repositories.oci_registry import NotModified, OciRegistry
 from publish_all.repositories.oci_replies import Login, RefusedError
@@ -145,7 +146,20 @@ class OciSource:
                 raise SourceError(msg, trouble=Trouble.DOWN, hint=error.hint) from error
         if visitor is None:
             return None
+        if not visitor.secret.reveal():
+            # pip asks its keyring only after a 401, and shows an empty password before.
+            msg = f"{self.name}: the password of {visitor.username or 'the user'} is empty"
+            raise SourceError(
+                msg, trouble=Trouble.NOBODY, hint="Give the password or token with the user name."
+            )
         return Login(username=visitor.username, secret=visitor.secret, origin="the request")
+
+    def _is_unknown(self, login: Login | None, error: RefusedError) -> bool:
+        """Whether the client is to be asked for a credential (401), or for another one."""
+        if self._own is not None:
+            return False
+        wrong = any(each.code == CREDENTIAL_REFUSED.code for each in error.findings)
+        return login is None or error.status == 401 or wrong
 
     @contextmanager
     def _troubles(self, login: Login | None) -> Iterator[None]:
@@ -155,8 +169,7 @@ class OciSource:
         except RefusedError as error:
             trouble = Trouble.ABSENT if error.status == 404 else Trouble.DOWN
             if error.unauthorized:
-                asked_by_nobody = login is None and self._own is None
-                trouble = Trouble.NOBODY if asked_by_nobody else Trouble.FORBIDDEN
+                trouble = Trouble.NOBODY if self._is_unknown(login, error) else Trouble.FORBIDDEN
             msg = f"{self.name}: {error.message}"
             raise SourceError(msg, trouble=trouble, hint=error.hint) from error
         except HttpError as error:

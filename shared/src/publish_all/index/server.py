@@ -23,7 +23,6 @@ from starlette.routing import Route
 from publish_all._values import dataclass
 from publish_all.index.access import REALM, Gate, visitor_of
 from publish_all.index.answers import Answer, PageAnswer, Said, release_of
-from publish_all.index.fallback import Where
 from publish_all.index.limits import Patience
 from publish_all.index.negotiation import Form, NotSatisfiableError, byte_range, form_of, one_range, same_etag
 from publish_all.index.responses import BodyResponse
@@ -100,13 +99,9 @@ class _Server:
         slash = request.url.path.endswith("/")
         if stated != project or not slash:
             return _moved(f"../{project}/" if slash else f"{project}/", 301)
-        fallback = self._service.routing.fallback
-        if (
-            fallback is not None
-            and not fallback.proxy
-            and self._service.routing.where(project) is Where.FALLBACK
-        ):
-            return _moved(fallback.page_url(project), 302)
+        elsewhere = self._service.routing.redirect(project)
+        if elsewhere is not None:
+            return _moved(elsewhere, 302)
         return _page(request, await self._service.page(project, self._visitor(request)))
 
     async def file(self, request: Request) -> Response:

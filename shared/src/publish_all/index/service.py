@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class IndexService:
-    """Answers for one event loop. `proxied` is the fallback when it is to pass through us."""
+    """Answers for one event loop. `proxied` are the fallbacks whose pages and files pass through us."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class IndexService:
         *,
         routing: Routing,
         cache: BlobCache,
-        proxied: IndexSource | None = None,
+        proxied: Sequence[IndexSource] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.routing = routing
         self._sources = tuple(sources)
-        self._proxied = proxied
+        self._proxied = tuple(proxied)
         self._clock = clock
         self._keys = VisitorKeys()
         self._answers: AnswerCache[tuple[str, str], Answer] = AnswerCache(
@@ -78,7 +78,7 @@ class IndexService:
     async def page(self, project: NormalizedName, visitor: Visitor) -> Answer:
         """The page of a project: of the one place where its name is looked up."""
         ours = self.routing.where(project) is Where.SOURCES
-        sources = self._sources if ours else self._fallback_sources()
+        sources = self._at(project)
         answer = await self._answer(
             project, visitor if ours else None, lambda who: self._page(project, sources, who)
         )
@@ -151,10 +151,7 @@ class IndexService:
         return await self._answers.get((name, self._keys.key(visitor)), load)
 
     def _at(self, project: NormalizedName) -> tuple[IndexSource, ...]:
-        return self._sources if self.routing.where(project) is Where.SOURCES else self._fallback_sources()
-
-    def _fallback_sources(self) -> tuple[IndexSource, ...]:
-        return () if self._proxied is None else (self._proxied,)
+        return self._sources if self.routing.where(project) is Where.SOURCES else self._proxied
 
     def _page(self, project: NormalizedName, sources: Sequence[IndexSource], visitor: Visitor) -> Answer:
         pages: list[ProjectPage] = []
@@ -175,7 +172,7 @@ class IndexService:
         if self.routing.where(project) is Where.FALLBACK:
             return Said(status=404, reason=f"The fallback index has no {project}.")
         reason = f"{self.source_names} has no {project}."
-        if self.routing.fallback is not None:
+        if self.routing.fallbacks:
             reason += " It is a private name, so it is not looked up in the fallback index."
         else:
             reason += " No fallback index is configured (--fallback, with the private names as --private)."

@@ -89,8 +89,8 @@ class Uploads:
 
     async def take(self, request: Request, visitor: Visitor) -> Said:
         """One upload, and what to answer."""
-        if self._passes_on and visitor is None:
-            return Said(status=401, reason="To upload, say who you are: the repository wants to know.")
+        if self._passes_on and (visitor is None or not visitor.secret.reveal()):
+            return Said(status=401, reason="An upload needs a user name and a password or token.")
         own = self._folder / secrets.token_hex(16)
         try:
             await self._service.blocking(lambda: own.mkdir(parents=True, mode=0o700))
