@@ -90,12 +90,14 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
     # For this run only: nobody else on this machine gets in.
     password = secrets.token_urlsafe(32)
     own = _index_options(options, settings, Secret(password), listener)
-    with open_index(own, listener=listener) as index, tempfile.TemporaryDirectory() as folder:
-        bound = listen(HOST, options.port)
+    with (
+        open_index(own, listener=listener) as index,
+        tempfile.TemporaryDirectory(prefix="publish-all-exec-") as folder,
+        listen(HOST, options.port) as bound,
+    ):
         address = f"{HOST}:{bound.getsockname()[1]}"
         survey = _survey(clients, settings, index, around=around, cwd=options.cwd, ours=f"http://{address}/")
         if survey.places:
-            bound.close()
             raise _refusal(survey.places, index, options.cwd)
         uv_config = Path(folder) / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
