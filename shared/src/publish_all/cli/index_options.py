@@ -1,4 +1,4 @@
-"""The options that `serve` and `exec` share."""
+"""The options that `serve`, `exec` and `download` share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MOST_MIB = 1e9
 MOST_PORT = 65535
 
 
-def index_options() -> list[Option]:
+def name_options() -> list[Option]:
+    """Which names come from where."""
     return [
         option(
             "fallback",
@@ -35,6 +36,12 @@ def index_options() -> list[Option]:
             flag=False,
             multiple=True,
         ),
+    ]
+
+
+def index_options() -> list[Option]:
+    return [
+        *name_options(),
         option("proxy", None, "Pass the fallback's pages and files on, instead of redirecting.", flag=True),
         option("cache-dir", None, "The folder in which fetched files are kept.", flag=False),
         option("cache-size", None, "How much is kept there, in MiB (default: 2048).", flag=False),

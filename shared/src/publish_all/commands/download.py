@@ -1,23 +1,28 @@
-"""Fetch files from an OCI registry into a folder, for `pip install --find-links`."""
+"""Fetch files from an OCI registry into a folder, with their dependencies if wanted, for installs without an index."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.registries import open_registry, project_around, refusals_told
+from publish_all.commands.exec import ExecOptions, execute, find_pip
+from publish_all.commands.index import IndexOptions, published_names
+from publish_all.commands.registries import DEFAULT, open_registry, project_around, refusals_told
+from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Listener, StepStarted, ignore
+from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.repositories.fetch import not_there, read_chunks
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_reader import PackageRelease, ReleaseFile, ReleaseTag
@@ -30,19 +35,25 @@ THREADS = 8
 class DownloadOptions:
     """What to fetch: `requirements` as `kindling-synapse` or `kindling-synapse>=0.2`, the newest that fits of each.
 
-    `pre` allows pre-releases where the requirement does not name one.
+    `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
+    the releases need, through an index as `index` describes it: private names from the registry only.
     """
 
     directory: Path
     requirements: tuple[str, ...]
     destination: Path
     pre: bool = False
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    dependencies: bool = False
+    index: IndexOptions
+
+    @property
+    def connection(self) -> ConnectionOptions:
+        return self.index.connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DownloadedFile:
-    """One file. `fresh` is False where it lay there already with the same bytes."""
+    """One file. `fresh` is False where the folder had it already with the same bytes."""
 
     project: NormalizedName
     version: str
@@ -62,13 +73,17 @@ class _Wanted:
 
 
 @refusals_told()
-def download(options: DownloadOptions, *, listener: Listener = ignore) -> tuple[DownloadedFile, ...]:
-    """Fetch all files of the releases, each checked by its sha256; dependencies are not looked at.
+def download(
+    options: DownloadOptions, *, listener: Listener = ignore, run: Run = run
+) -> tuple[DownloadedFile, ...]:
+    """Fetch all files of the releases, each checked by its sha256.
 
-    Raises `UsageError` for what is no requirement, and `RepositoryError` where nothing fits it.
+    Ends with a note that holds the line which installs them. Raises `UsageError` for what is no requirement,
+    and `RepositoryError` where nothing fits it.
     """
     requirements = [_parse(each) for each in options.requirements]
     config = project_around(options.directory)
+    index = _index_options(options, requirements, config) if options.dependencies else None
     repository = open_registry(config, options.connection, listener=listener)
     wanted = [file for each in requirements for file in _wanted(repository, each, pre=options.pre)]
     listener(
@@ -79,10 +94,106 @@ def download(options: DownloadOptions, *, listener: Listener = ignore) -> tuple[
     _make(options.destination)
     try:
         with TemporaryDirectory(dir=options.destination, prefix=".publish-all-") as folder:
-            return _fetch(repository, wanted, options.destination, Path(folder))
+            files = _fetch(repository, wanted, options.destination, Path(folder))
+            if index is not None:
+                more = Path(folder) / "dependencies"
+                _fetch_dependencies(index, files, more, listener=listener, run=run)
+                files += _moved(more, options.destination, known=files)
     except OSError as error:
         msg = f"{error.filename or options.destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
+    pins = _pins(file for file in files if any(file.project == each.release.project for each in wanted))
+    listener(Note(message=_install_line(options, pins)))
+    return files
+
+
+def _install_line(options: DownloadOptions, pins: Sequence[str]) -> str:
+    """How to install what was fetched and nothing else: without --no-index pip would look for newer namesakes on PyPI."""
+    only = "" if options.dependencies else "--no-deps "
+    line = shlex.join(["--find-links", str(options.destination), *pins])
+    more = "" if options.dependencies else " (--with-dependencies fetches what they need, too)"
+    return f"to install exactly these files: pip install --no-index {only}{line}{more}"
+
+
+def _pins(files: Iterable[DownloadedFile]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{each.project}=={each.version}" for each in files))
+
+
+def _index_options(
+    options: DownloadOptions, requirements: Sequence[Requirement], config: ProjectConfig | None
+) -> IndexOptions:
+    """The index that pip fetches dependencies from. Raises `UsageError` where it is not known which are private."""
+    private = options.index.private or published_names(config)
+    if not private:
+        msg = "--with-dependencies needs to know which names are private, and are never looked up on PyPI"
+        raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
+    connection = options.connection
+    if not connection.repositories and connection.repository_url is None:
+        connection = replace(connection, repositories=(DEFAULT,))
+    # Asked for by a server's thread, a password would be typed into another program.
+    connection = replace(connection, ask=None)
+    named = (str(canonicalize_name(each.name)) for each in requirements)
+    return replace(options.index, connection=connection, private=(*private, *named))
+
+
+def _fetch_dependencies(
+    index: IndexOptions, files: Sequence[DownloadedFile], folder: Path, *, listener: Listener, run: Run
+) -> None:
+    """Let pip fetch the releases and all that they need into a folder. Raises `PublishAllError`."""
+    environment = index.connection.around.environment
+    pip = find_pip(environment)
+    if pip is None:
+        msg = "--with-dependencies needs pip, and there is none on PATH"
+        raise UsageError(msg, hint="Install pip, or activate an environment that has it.")
+    said: list[str] = []
+
+    def quietly(command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int:
+        done = run(command, cwd=cwd, environment=environment)
+        said.extend(line for line in done.stderr.splitlines() if line.strip())
+        return done.returncode
+
+    listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
+    command = (
+        *pip,
+        "download",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder.absolute()),
+        *_pins(files),
+    )
+    code = execute(ExecOptions(index=index, command=command), listener=listener, run=quietly)
+    if code:
+        raise PublishAllError(
+            f"pip cannot fetch the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
+            hint="Name the index that has them with --fallback, and names that the registry has with --private.",
+        )
+
+
+def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) -> tuple[DownloadedFile, ...]:
+    """The files of a folder put into the destination, but for those that are known."""
+    from publish_all.index.answers import release_of
+
+    names = {each.path.name for each in known}
+    found = []
+    for path in sorted(each for each in folder.iterdir() if each.name not in names):
+        release = release_of(path.name)
+        if release is None:
+            continue
+        target, sha256, size = destination / path.name, _sha256(path), path.stat().st_size
+        there = target.is_file() and _sha256(target) == sha256
+        if not there:
+            path.replace(target)
+        found.append(
+            DownloadedFile(
+                project=release[0],
+                version=str(release[1]),
+                path=target,
+                size=size,
+                sha256=sha256,
+                fresh=not there,
+            )
+        )
+    return tuple(found)
 
 
 def _make(folder: Path) -> None:
