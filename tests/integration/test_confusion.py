@@ -260,6 +260,8 @@ def find_links_option(cell: Cell) -> None:
 
 
 def proxy_and_no_index(cell: Cell) -> None:
+    """uv's proxies are for all hosts, too."""
+    cell.write("home/config/uv/uv.toml", 'http-proxy = "http://127.0.0.1:9"\nno-index = true\n')
     text = (
         f"[global]\nproxy = http://127.0.0.1:9\nno-index = true\nfind-links = {cell.world.stranger.links}\n"
     )

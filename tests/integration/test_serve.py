@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import socket
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -246,6 +251,65 @@ def test_a_release_that_pyoci_wrote_is_installed(
     assert "1.0+local" in uv("pip", "list", "-p", "v", cwd=tmp_path, environment=variables).stdout
 
 
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_an_empty_or_wrong_password_is_answered_so_that_pip_asks_its_keyring(
+    password: str, index: Served, registry: Registry, tmp_path: Path
+) -> None:
+    for served in (index.simple, f"{index.url}/files/github/kindling-synapse/{'0' * 64}/"):
+        url = (
+            f"{served}kindling-synapse/"
+            if served == index.simple
+            else f"{served}kindling_synapse-0.2.0.tar.gz"
+        )
+        assert _status(url, USER, password) == 401
+    assert _status(f"{index.simple}kindling-synapse/", USER, PASSWORD) == 200
+    own = clean_environment(tmp_path / "home") | github_at(registry)
+    own |= {"PUBLISH_ALL_SERVE_PASSWORD": "s3rve", "GITHUB_TOKEN": PASSWORD, "GITHUB_ACTOR": USER}
+    with serving(tmp_path / "own", "-r", "github", environment=own) as guarded:
+        assert _status(f"{guarded.simple}kindling-synapse/", "anyone", password) == 401
+        assert _status(f"{guarded.simple}kindling-synapse/", "anyone", "s3rve") == 200
+
+
+def _status(url: str, username: str, password: str) -> int:
+    login = base64.b64encode(f"{username}:{password}".encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        # A client asks its keyring only where it is told how.
+        return error.code if error.headers.get("WWW-Authenticate", "").startswith("Basic ") else -error.code
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_each_request_is_a_line_of_the_log(
+    log_format: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = wheel(tmp_path / "files", "kindling-synapse", "0.2.0")
+    folder = static_index(tmp_path / "index", file)
+    options = ("--repository-url", folder, "--log-format", log_format)
+    with serving(tmp_path / "serve", *options, environment=environment) as served:
+        request = urllib.request.Request(
+            f"{served.simple}kindling-synapse/?token={PASSWORD}",
+            headers={"X-Request-ID": "abc", "Authorization": "Basic " + PASSWORD},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            size = len(answer.read())
+        # The line is written after the last byte is sent.
+        assert served.process.wait_until(lambda: "/simple/kindling-synapse/" in served.log())
+    log = served.log()
+    assert PASSWORD not in log
+    lines = log.splitlines()
+    if log_format == "text":
+        (line,) = (each for each in lines if "/simple/kindling-synapse/" in each)
+        assert re.fullmatch(rf"\S+ 127\.0\.0\.1 GET /simple/kindling-synapse/ 200 {size} [0-9.]+ms abc", line)
+        return
+    objects = [json.loads(each) for each in lines]
+    assert objects[0]["event"] == "note"
+    (found,) = (each for each in objects if each.get("path") == "/simple/kindling-synapse/")
+    assert (found["status"], found["bytes"], found["request_id"]) == (200, size, "abc")
+
+
 # --- without a server of one's own
 
 
@@ -363,3 +427,67 @@ def test_exec_lets_nobody_else_in(tmp_path: Path, environment: dict[str, str]) -
     port = int(url.partition("127.0.0.1:")[2].partition("/")[0])
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_exec_takes_other_names_from_several_indexes_and_from_a_mirror_with_a_password(
+    tool: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """As PyTorch's index beside PyPI, and as the mirror of a company."""
+    ours = wheel(tmp_path / "files", "kindling-synapse", "1.0", requires=["on-first", "on-second"])
+    folder = static_index(tmp_path / "index", ours)
+    variables = {name: value for name, value in installer(environment).items() if name != "PIP_CONFIG_FILE"}
+    own = environment | {"PUBLISH_ALL_SERVE_PASSWORD": "m1rror"}
+    files = [wheel(tmp_path / "files", name, "1.0") for name in ("on-first", "on-second")]
+    files += [wheel(tmp_path / "files", "kindling-synapse", "99.0")]
+    first = static_index(tmp_path / "first", files[0], files[2])
+    second = static_index(tmp_path / "second", files[1], files[2])
+    both = static_index(tmp_path / "both", *files)
+    python = make_venv(tmp_path / "venv", environment)
+    install = {
+        "pip": [python, "-m", "pip", "install", "--no-cache-dir", "--force-reinstall", "kindling-synapse"],
+        "uv": [
+            installed("dev", "uv"),
+            "pip",
+            "install",
+            "-p",
+            python,
+            "--no-cache",
+            "--reinstall",
+            "kindling-synapse",
+        ],
+    }[tool]
+    command = [program(), "exec", "--repository-url", folder, "--private", "kindling-*"]
+    with (
+        serving(tmp_path / "1", "--repository-url", first, environment=environment) as one,
+        serving(tmp_path / "2", "--repository-url", second, environment=environment) as two,
+        serving(tmp_path / "3", "--repository-url", both, environment=own) as mirror,
+    ):
+        several = [*command, "--fallback", one.simple, "--fallback", two.simple, "--", *install]
+        run(several, cwd=tmp_path, environment=variables, check=True)
+        name = {"pip": "PIP_INDEX_URL", "uv": "UV_DEFAULT_INDEX"}[tool]
+        mirrored = variables | {name: mirror.as_user("dev", "m1rror")}
+        done = run([*command, "--", *install], cwd=tmp_path, environment=mirrored, check=True)
+        logs = one.log() + two.log() + mirror.log()
+    assert "m1rror" not in done.output
+    assert "/simple/kindling" not in logs
+    listed = uv("pip", "list", "-p", python, cwd=tmp_path, environment=variables).stdout
+    assert "kindling-synapse 1.0 on-first 1.0 on-second 1.0" in " ".join(listed.split())
+
+
+def test_exec_says_which_line_names_another_index_and_what_to_write(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = static_index(tmp_path / "index")
+    (tmp_path / "requirements.txt").write_text("-r more.txt\n")
+    (tmp_path / "more.txt").write_text("requests\n--extra-index-url https://u:s3cret@torch.example/whl\n")
+    command = [program(), "exec", "--repository-url", folder, "--private", "kindling-*", "--"]
+    done = run(
+        [*command, "pip", "install", "-r", "requirements.txt"],
+        cwd=tmp_path,
+        environment=environment | {"PIP_INDEX_URL": "https://mirror.example/simple/"},
+    )
+    assert done.returncode == 125
+    assert "more.txt:2: --extra-index-url https://torch.example/whl names another index" in done.stderr
+    assert "--fallback https://mirror.example/simple/ --fallback https://torch.example/whl" in done.stderr
+    assert "s3cret" not in done.output

@@ -77,7 +77,7 @@ def test_what_is_not_passed_on_is_told_without_its_password() -> None:
 
 def test_a_proxy_of_pip_and_no_index_are_known() -> None:
     found = settings("install.proxy='http://proxy:3128'\nglobal.no-index='yes'\n")
-    assert found.proxy == "http://proxy:3128"
+    assert found.proxies == dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://proxy:3128")
     assert found.closed
     assert found.variables == {}
     assert not settings("download.no-index='yes'\n").closed
@@ -108,7 +108,7 @@ def test_the_index_that_variables_name_is_the_mirror(environment: dict[str, str]
 def test_the_files_of_uv_are_merged_and_lose_what_names_places(tmp_path: Path) -> None:
     project, user = tmp_path / "pyproject.toml", tmp_path / "uv.toml"
     project.write_text(
-        "[tool.uv]\nprerelease = 'allow'\npackage = false\nextra-index-url = ['https://x.example/']\n"
+        "[tool.uv]\nhttps-proxy = 'http://p:1'\nno-proxy = ['a', 'b']\nprerelease = 'allow'\npackage = false\nextra-index-url = ['https://x.example/']\n"
         "no-binary-package = ['a']\n[tool.uv.pip]\nno-index = true\ncompile-bytecode = true\n"
         "[tool.uv.sources]\nkindling = { index = 'corp' }\n"
     )
@@ -125,6 +125,7 @@ def test_the_files_of_uv_are_merged_and_lose_what_names_places(tmp_path: Path) -
     assert found.mirror.url == MIRROR
     assert found.closed
     assert [value for _, value in found.others] == ["https://x.example/"]
+    assert found.proxies == {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a,b"}
 
 
 def test_finds_the_files_that_uv_would_read(tmp_path: Path) -> None:
@@ -161,6 +162,7 @@ def test_finds_the_files_that_uv_would_read(tmp_path: Path) -> None:
         ("UV_TORCH_BACKEND", True),
         ("UV_CACHE_DIR", False),
         ("UV_PUBLISH_URL", False),
+        ("UV_PUBLISH_INDEX", False),
     ],
 )
 def test_knows_variables_that_name_places(name: str, place: bool) -> None:

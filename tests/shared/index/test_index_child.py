@@ -58,10 +58,12 @@ def test_indexes_and_sources_of_a_project_are_ours() -> None:
 
 
 def test_the_proxy_of_pip_is_for_other_hosts_only() -> None:
-    settings = ClientSettings(variables={}, uv={}, mirror=None, proxy="http://proxy.corp:3128")
-    found = child({}, settings=settings)
-    assert found["HTTPS_PROXY"] == found["http_proxy"] == "http://proxy.corp:3128"
-    assert found["no_proxy"] == "127.0.0.1"
+    proxies = {"HTTPS_PROXY": "http://proxy.corp:3128", "NO_PROXY": ".corp"}
+    settings = ClientSettings(variables={}, uv={}, mirror=None, proxies=proxies)
+    found = child({"NO_PROXY": "a.example"}, settings=settings)
+    assert found["HTTPS_PROXY"] == found["https_proxy"] == "http://proxy.corp:3128"
+    assert (found["NO_PROXY"], found["no_proxy"]) == ("a.example,.corp,127.0.0.1", ".corp,127.0.0.1")
+    assert "HTTP_PROXY" not in found
 
 
 def test_our_own_credentials_are_not_passed_on() -> None:

@@ -21,7 +21,7 @@ from publish_all.results import Listing
 
 class DownloadCommand(ConnectingCommand):
     name = "download"
-    description = "Download wheels and sdists from an OCI registry, such as GitHub's (ghcr.io), into a folder"
+    description = "Fetches wheels and sdists from an OCI registry, such as GitHub's (ghcr.io), into a folder."
     arguments: ClassVar[list[Argument]] = [
         argument("requirements", "What to fetch, as NAME or NAME==VERSION.", multiple=True)
     ]

@@ -23,7 +23,7 @@ OURS = 125
 
 class ExecCommand(ConnectingCommand):
     name = "exec"
-    description = "Run a command, such as pip install, with a temporary package index over repositories"
+    description = "Runs a command, such as pip install, with a temporary package index over repositories."
     arguments: ClassVar[list[Argument]] = [
         argument("program", "What to run, with its arguments; write it after --.", multiple=True)
     ]

@@ -25,7 +25,7 @@ _MIB = 1024 * 1024
 
 class ServeCommand(ConnectingCommand):
     name = "serve"
-    description = "Serve an index over OCI registries and folders, for pip, uv and Poetry to install from"
+    description = "Serves an index over OCI registries and folders, for pip, uv and Poetry to install from."
     options: ClassVar[list[Option]] = [
         *repository_options("Serve"),
         option("host", None, "The address to listen on.", flag=False, default="127.0.0.1"),

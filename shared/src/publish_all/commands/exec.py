@@ -164,7 +164,9 @@ def _index_options(
 ) -> IndexOptions:
     connection = options.index.connection
     http = HttpOptions(
-        ca_cert=connection.ca_cert or settings.ca_cert, timeout=connection.timeout, proxy=settings.proxy
+        ca_cert=connection.ca_cert or settings.ca_cert,
+        timeout=connection.timeout,
+        proxy=settings.proxies.get("HTTPS_PROXY"),
     )
     own = replace(options.index, password=password, takes_uploads=False, fallback_http=http)
     if options.no_fallback or own.fallbacks:

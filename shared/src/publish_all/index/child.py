@@ -56,11 +56,15 @@ def child_environment(
         ours["UV_INDEX"] = named
     for name in poetry_sources:
         ours |= _poetry_credential(name, url)
-    if settings.proxy is not None:
-        # pip's own setting is for all hosts, ours included. The variables are not.
-        ours |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), settings.proxy)
+    # The tools' own settings are for all hosts, ours included. The variables are not.
+    proxies = {
+        name: settings.proxies[name] for name in ("HTTP_PROXY", "HTTPS_PROXY") if name in settings.proxies
+    }
+    ours |= proxies | {name.lower(): value for name, value in proxies.items()}
+    bypass = (settings.proxies.get("NO_PROXY", ""), host)
     direct = {
-        name: ",".join(filter(None, (environment.get(name, ""), host))) for name in ("NO_PROXY", "no_proxy")
+        name: ",".join(filter(None, (environment.get(name, ""), *bypass)))
+        for name in ("NO_PROXY", "no_proxy")
     }
     return kept | dict(settings.variables) | ours | direct
 

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,7 +27,7 @@ PIP_SECONDS = 30.0
 # What pip and uv call the settings that say where packages come from. A proxy is for pip all hosts' proxy.
 _PIP_PLACES = frozenset({"index-url", "pypi-url", "extra-index-url", "find-links", "no-index", "proxy"})
 _UV_PLACES = frozenset(
-    [
+    {
         "index",
         "index-url",
         "extra-index-url",
@@ -35,7 +36,11 @@ _UV_PLACES = frozenset(
         "index-strategy",
         "torch-backend",
         "offline",
-    ]
+        # These ignore NO_PROXY, as pip's does.
+        "http-proxy",
+        "https-proxy",
+        "no-proxy",
+    }
 )
 # uv refuses these in a uv.toml, and reads them from pyproject.toml by itself:
 # https://github.com/astral-sh/uv/blob/main/crates/uv-settings/src/lib.rs (validate_uv_toml)
@@ -54,7 +59,9 @@ _UV_PROJECT = frozenset(
         "required-environments",
     ]
 )
-_UV_VARIABLES = re.compile(r"UV_((.*_)?INDEX(_.*)?|FIND_LINKS|OFFLINE|TORCH_BACKEND|CONFIG_FILE|NO_CONFIG)")
+_UV_VARIABLES = re.compile(
+    r"UV_((?!PUBLISH_)(.*_)?INDEX(_.*)?|FIND_LINKS|OFFLINE|TORCH_BACKEND|CONFIG_FILE|NO_CONFIG)"
+)
 _NOT_SETTINGS = frozenset({"config-file", "version", "help"})
 _CONFIGURED = re.compile(r"([^.=]+)\.([^=]+)=(.*)")
 
@@ -81,7 +88,8 @@ class ClientSettings:
 
     `variables` are pip's settings to be passed on and `uv` the content of a uv.toml; neither says where
     packages come from. `others` are the origins of settings that do, with their values. With `closed`
-    nothing may be taken from an index (`no-index`). `proxy` and `ca_cert` are pip's.
+    nothing may be taken from an index (`no-index`). `proxies` are for other hosts than this machine, by the name
+    of their variable (`HTTPS_PROXY`). `ca_cert` is pip's.
     """
 
     variables: Mapping[str, str]
@@ -89,7 +97,7 @@ class ClientSettings:
     mirror: Mirror | None
     others: tuple[tuple[str, str], ...] = ()
     closed: bool = False
-    proxy: str | None = None
+    proxies: Mapping[str, str] = field(default_factory=dict)
     ca_cert: Path | None = None
 
     def notes(self) -> Iterator[str]:
@@ -139,7 +147,7 @@ def client_settings(
         others=tuple(dict.fromkeys(others)),
         closed=(no_index is not None and _is_true(no_index.value))
         or bool(_pip_table(uv).get("no-index") or uv.get("no-index")),
-        proxy=pip["proxy"].value if "proxy" in pip else None,
+        proxies=_proxies(pip, uv),
         ca_cert=Path(cert.value) if cert is not None and Path(cert.value).is_file() else None,
     )
 
@@ -253,6 +261,17 @@ def _uv_settings(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
     for _, table in read:
         merged = _combined(merged, table)
     return merged, ", ".join(str(path) for path, _ in read)
+
+
+def _proxies(pip: Mapping[str, Setting], uv: Mapping[str, Any]) -> dict[str, str]:
+    """Proxies of the settings as variables. pip's own is for both schemes."""
+    found = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), pip["proxy"].value) if "proxy" in pip else {}
+    for key in ("http-proxy", "https-proxy", "no-proxy"):
+        value = uv.get(key)
+        text = ",".join(map(str, value)) if isinstance(value, list) else value
+        if isinstance(text, str) and text:
+            found[key.upper().replace("-", "_")] = text
+    return found
 
 
 def _combined(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
