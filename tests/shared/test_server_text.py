@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publish_all._secret import Secret
-from publish_all._server_text import message_of, plain, spellings, without
+from publish_all._server_text import is_page, message_of, plain, spellings, without
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,54 @@ def test_a_secret_in_the_text_is_hidden():
         ("<p>no type", "", "no type"),
         ("plain words\n", "text/plain", "plain words"),
         ("", "text/html", ""),
+        ('{"non_field_errors": ["used up"]}', "application/json", "non_field_errors: used up"),
+        ('{"content": ["too big"], "sha256": ["is wrong"]}', "application/json", "content: too big; sha256: is wrong"),
+        ('{"detail": "Bad.", "fields": {"file": ["is too big"]}}', "application/json", "Bad.; file: is too big"),
+        ('{"detail": [{"loc": ["body"], "msg": "field required", "type": "x"}]}', "application/json", "field required"),
+        ('{"errors": {"base": ["no room"]}}', "application/json", "base: no room"),
+        ('{"message": {"name": ["taken"]}}', "application/json", "name: taken"),
+        ('{"error": {"message": "x", "details": [{"reason": "no room"}]}}', "application/json", "x; reason: no room"),
+        ('["no room"]', "application/json", "no room"),
+        ('"no room"', "application/json", "no room"),
+        ('{"reason": "r"}', "application/json", "r"),
+        ("<?xml version='1.0'?><Error><Message>no room</Message></Error>", "application/xml", "no room"),
     ],
 )  # fmt: skip
 def test_finds_the_message(body: str, content_type: str, message: str):
     assert message_of(body.encode(), content_type) == message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        ("d\xe9j\xe0".encode("latin-1"), "text/plain; charset=iso-8859-1", "d\xe9j\xe0"),
+        ("d\xe9j\xe0".encode("latin-1"), "text/plain", "d\xe9j\xe0"),
+        ("\u0444\u0430".encode("cp1251"), 'text/html; Charset="windows-1251"', "\u0444\u0430"),
+        ("<meta charset=cp1251><p>\u0444</p>".encode("cp1251"), "text/html", "\u0444"),
+        ("no \xfc".encode("utf-16"), "text/plain", "no \xfc"),
+        ("no \xfc".encode("utf-16-le"), "text/plain; charset=utf-16-le", "no \xfc"),
+        ("\ufeffno".encode(), "text/plain", "no"),
+        ("no \xfc".encode(), "text/plain; charset=nonsense", "no \xfc"),
+        (b"no", "text/plain; charset=base64", "no"),
+    ],
+)
+def test_reads_the_character_set_of_the_server(body: bytes, content_type: str, message: str) -> None:
+    assert message_of(body, content_type) == message
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "page"),
+    [
+        ("<!DOCTYPE html><title>Sign in</title>", "text/html; charset=utf-8", True),
+        ("\n <HTML><body>", "", True),
+        ("<?xml version='1.0'?><!DOCTYPE html><html>", "application/xhtml+xml", True),
+        ("OK", "text/html", False),
+        ("", "text/html", False),
+        ('{"a": "<html>"}', "application/json", False),
+    ],
+)
+def test_knows_a_page_for_people(body: str, content_type: str, page: bool) -> None:
+    assert is_page(body.encode(), content_type) is page
 
 
 def test_bytes_that_are_no_text_do_not_break_it():

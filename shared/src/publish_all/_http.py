@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,18 +17,19 @@ from dataclasses import field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeAlias, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
-import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from publish_all import __version__
-from publish_all._http_ahead import Ahead, OpenedAhead
+from publish_all._http_connections import exact_target, pools
 from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
+from publish_all._numbers import whole_number
 from publish_all._secret import Secret
-from publish_all._server_text import spellings, without
+from publish_all._server_text import is_page, message_of, spellings, without
 from publish_all._urls import is_loopback, origin, shown_url, without_userinfo
 from publish_all._values import dataclass
 from publish_all.errors import ConfigurationError
@@ -42,6 +44,8 @@ POOL_SIZE = 32
 """Connections kept per host: more than uploads ever run at once."""
 
 _MIB = 1024 * 1024
+# What RFC 3986 lets stand in a path or query.
+_AS_IT_IS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
 
@@ -96,6 +100,16 @@ class Reply:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
+    def is_page(self) -> bool:
+        """Whether the body is a page for people, such as one to log in."""
+        return is_page(self.body, self.headers.get("Content-Type", ""))
+
+    @property
+    def message(self) -> str:
+        """What the body says, not yet fit to be shown: see `publish_all._server_text.plain`."""
+        return message_of(self.body, self.headers.get("Content-Type", ""))
+
+    @property
     def text(self) -> str:
         return self.body.decode("utf-8", errors="replace")
 
@@ -119,9 +133,9 @@ class Download:
     @property
     def size(self) -> int | None:
         """The announced size in bytes, None when it is not announced or the body is encoded."""
-        length = self.reply.headers.get("Content-Length", "")
+        length = whole_number(self.reply.headers.get("Content-Length", ""))
         encoded = self.reply.headers.get("Content-Encoding", "identity") != "identity"
-        return int(length) if length.isdigit() and not encoded else None
+        return None if encoded else length
 
 
 class Session:
@@ -137,7 +151,6 @@ class Session:
         self._session = session
         self._timeout = timeout
         self._ca_cert = ca_cert
-        self._ahead = Ahead(session, timeout=timeout[0], verify=str(ca_cert) if ca_cert else None)
         self._shown: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
@@ -220,18 +233,12 @@ class Session:
         if not self._shown or status < 300:
             return body
         text = body.decode("utf-8", errors="surrogateescape")
-        return without(text, self._shown).encode("utf-8", errors="surrogateescape")
-
-    def connect(self, url: str, *, count: int = 1) -> None:
-        """Have so many connections ready for requests to the server of `url`, which must follow soon.
-
-        Comes back at once and raises nothing: what stands against a connection is told to the request.
-        """
-        self._ahead.connect(url, count)
-
-    def disconnect(self) -> None:
-        """Close connections that were made ahead, when the requests do not follow after all."""
-        self._ahead.disconnect()
+        body = without(text, self._shown).encode("utf-8", errors="surrogateescape")
+        if b"\0" in body:
+            for wide in ("utf-16-le", "utf-16-be"):
+                for each in self._shown:
+                    body = body.replace(each.encode(wide), "***".encode(wide))
+        return body
 
     def close(self) -> None:
         self._session.close()
@@ -297,6 +304,14 @@ class _Requests(requests.Session):
             proxies = {"http": self._proxy, "https": self._proxy}
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        # requests and urllib3 write some URLs in another way, and servers sign what they are asked for.
+        prepared = super().prepare_request(request)
+        stated, made = urlsplit(request.url), urlsplit(prepared.url or "")
+        if stated.path and _AS_IT_IS.fullmatch(stated.path + stated.query):
+            prepared.url = urlunsplit(made._replace(path=stated.path, query=stated.query))
+        return prepared
+
     def get_adapter(self, url: str) -> BaseAdapter:
         # Every hop of a redirect comes through here.
         ensure_allowed(url)
@@ -343,30 +358,20 @@ class _Adapter(HTTPAdapter):
         if self._context is not None:
             kwargs["ssl_context"] = self._context
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._send_timeout)
+        self.poolmanager.pool_classes_by_scheme = pools(self._send_timeout)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         if self._context is not None:
             kwargs["ssl_context"] = self._context
-        return super().proxy_manager_for(proxy, **kwargs)
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = pools(self._send_timeout)
+        return manager
 
-
-def _pools(timeout: float) -> dict[str, type[urllib3.HTTPConnectionPool]]:
-    """Pools of connections that can be opened ahead, and wait so long for each piece of a body to be taken."""
-
-    class Plain(OpenedAhead, urllib3.connection.HTTPConnection):
-        send_timeout = timeout
-
-    class Tls(OpenedAhead, urllib3.connection.HTTPSConnection):
-        send_timeout = timeout
-
-    class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class TlsPool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Tls
-
-    return {"http": PlainPool, "https": TlsPool}
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        # A proxy for plain HTTP wants the whole URL.
+        proxied = (request.url or "").startswith("http:") and kwargs.get("proxies")
+        with exact_target(None if proxied else request.path_url):
+            return super().send(request, *args, **kwargs)
 
 
 def _system_trust() -> ssl.SSLContext | None:

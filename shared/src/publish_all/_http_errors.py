@@ -47,6 +47,10 @@ class HttpError(RepositoryError):
         self.retry_after = retry_after
 
 
+class SlowReplyError(TimeoutError):
+    """A reply came too slowly: the time for all of it is over."""
+
+
 def ensure_allowed(url: str) -> None:
     """Raise `HttpError` unless the URL is https, or http to this machine."""
     shown = shown_or_raw(url)
@@ -73,6 +77,8 @@ def ensure_allowed(url: str) -> None:
 def translate(error: requests.RequestException, url: str) -> HttpError:
     """What requests raised, in plain words which name the URL."""
     shown = shown_url(url)
+    if _find(error, SlowReplyError) is not None:
+        return _too_slow(shown)
     for kind, make in _TRANSLATIONS:
         if isinstance(error, kind):
             return make(shown, error)
@@ -107,6 +113,16 @@ def _slow(url: str, error: Exception) -> HttpError:
         url=url,
         hint="See whether the server is up, or allow more time with --timeout.",
         retryable=True,
+    )
+
+
+def _too_slow(url: str) -> HttpError:
+    """Not retryable: the server is there, and would hold the next request for as long."""
+    return HttpError(
+        f"{url} answers too slowly: its reply was not complete within the time allowed.",
+        failure=Failure.TIMEOUT,
+        url=url,
+        hint="Check the server, or allow more time with --timeout.",
     )
 
 

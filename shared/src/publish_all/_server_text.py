@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import html
-import html.parser
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from publish_all._html import scan
 from publish_all._secret import Secret
 
 SHOWN_LENGTH = 400
 """The most characters of a server's text that are shown."""
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_MESSAGE_KEYS = ("message", "detail", "error_description", "description", "error", "title", "errors")
+_MESSAGE_KEYS = (
+    "message",
+    "detail",
+    "error_description",
+    "description",
+    "error",
+    "title",
+    "errors",
+    "msg",
+    "reason",
+)
+_MOST_MESSAGES = 8
+_CHARSET = re.compile(r"""(?i)charset\s{0,8}=\s{0,8}["']?([\w.:-]{1,40})""")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_WHERE_CHARSETS_STAND = 1024
 _SECRET_LENGTH = 6
 _READ = 64 * 1024
 
@@ -55,11 +72,13 @@ def without(text: str, hidden: Iterable[str]) -> str:
 
 
 def message_of(body: bytes, content_type: str) -> str:
-    """The message in a reply's body, not yet fit to be shown: of JSON its message, of HTML its text.
+    """The message in a reply's body, not yet fit to be shown: of JSON its messages, of HTML its text.
 
-    Empty when there is none. Only the beginning of a long body is looked at.
+    `content_type` is the whole header, with its character set. Empty when there is no message. Only the
+    beginning of a long body is looked at.
     """
-    text = body[:_READ].decode("utf-8", errors="replace").strip()
+    text = _decoded(body[:_READ], content_type).strip()
+    content_type = content_type.lower()
     if "json" in content_type or text[:1] in {"{", "["}:
         found = _json_message(text)
         if found is not None:
@@ -69,26 +88,63 @@ def message_of(body: bytes, content_type: str) -> str:
     return text
 
 
+def is_page(body: bytes, content_type: str) -> bool:
+    """Whether a reply is a page for people: HTML with a head or body, whatever its type says."""
+    beginning = _decoded(body[:_WHERE_CHARSETS_STAND], content_type).lstrip().lower()
+    return beginning.startswith(("<!doctype html", "<html", "<head", "<body")) or (
+        "html" in content_type.lower() and "<html" in beginning
+    )
+
+
+def _decoded(body: bytes, content_type: str) -> str:
+    """The text of a body: by its mark, the header, what the page itself states, or UTF-8; else Windows-1252."""
+    head = body[:_WHERE_CHARSETS_STAND].decode("ascii", errors="replace")
+    stated = _CHARSET.search(content_type) or (_CHARSET.search(head) if "<" in head else None)
+    named = (name for mark, name in _MARKS if body.startswith(mark))
+    charset = next(named, stated[1] if stated else "utf-8")
+    try:
+        # Cut in the middle of a character it is still text.
+        text = codecs.getincrementaldecoder(charset)().decode(body)
+        return text if text or not body else repr(body[:SHOWN_LENGTH])
+    except (LookupError, UnicodeError, TypeError, ValueError):
+        return body.decode("cp1252" if charset.lower() in {"utf-8", "utf8"} else "utf-8", errors="replace")
+
+
 def _json_message(text: str) -> str | None:
     try:
-        return "; ".join(dict.fromkeys(_messages(json.loads(text))))
+        value = json.loads(text)
+        found = list(islice(dict.fromkeys(_messages(value)), _MOST_MESSAGES))
+        return "; ".join(found or islice(dict.fromkeys(_texts(value)), _MOST_MESSAGES))
     except (ValueError, RecursionError):
         return None
 
 
 def _messages(value: Any) -> Iterator[str]:
-    """The first kind of message that a JSON object holds, and all of them in a list."""
+    """The messages in JSON: what stands under the usual keys, then sentences in what else an object holds."""
     if isinstance(value, str) and value.strip():
         yield value.strip()
     elif isinstance(value, list):
         for each in value:
             yield from _messages(each)
     elif isinstance(value, dict):
-        for key in _MESSAGE_KEYS:
-            found = list(_messages(value.get(key)))
-            if found:
-                yield from found
-                return
+        main = next((key for key in _MESSAGE_KEYS if any(_messages(value.get(key)))), None)
+        if main is not None:
+            yield from _messages(value[main])
+        for key, each in value.items():
+            if key != main and isinstance(each, dict | list):
+                yield from (text for text in _texts(each, key) if " " in text.partition(": ")[2])
+
+
+def _texts(value: Any, key: str = "") -> Iterator[str]:
+    """All texts in JSON, each with the nearest key that it stands under."""
+    if isinstance(value, str) and value.strip():
+        yield f"{key}: {value.strip()}" if key else value.strip()
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each, key)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(each, name)
 
 
 def _html_text(text: str) -> str:
@@ -96,41 +152,26 @@ def _html_text(text: str) -> str:
 
     Each line once, as servers repeat the message in title and heading.
     """
-    collector = _TextCollector()
-    collector.feed(text)
-    collector.close()
-    preformatted = _joined(collector.texts["pre"])
+    texts: dict[str, list[str]] = {"": [], "pre": [], "title": []}
+    inside: list[str] = []
+    for each in scan(text):
+        if isinstance(each, str):
+            if inside and inside[-1] in {"script", "style"}:
+                continue
+            for name in {"", *inside} & texts.keys():
+                texts[name].append(each)
+        elif each.name in {"script", "style", "pre", "title"}:
+            if not each.end:
+                inside = [*inside[-1:], each.name]
+            elif each.name in inside:
+                inside.remove(each.name)
+    preformatted = _joined(texts["pre"])
     if preformatted == "None":
         # Bottle (pypiserver) has no message then, but much to say around it.
-        return _joined(collector.texts["title"])
-    return preformatted or _joined(collector.texts[""])
+        return _joined(texts["title"])
+    return preformatted or _joined(texts[""])
 
 
 def _joined(texts: Iterable[str]) -> str:
     lines = (" ".join(each.split()) for each in texts)
     return " ".join(dict.fromkeys(each for each in lines if each))
-
-
-class _TextCollector(html.parser.HTMLParser):
-    """Collects what is to be read, under "", and what stands in `pre` and `title` under their names too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: dict[str, list[str]] = {"": [], "pre": [], "title": []}
-        self._inside: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag in {"script", "style", "pre", "title"}:
-            self._inside.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._inside:
-            self._inside.remove(tag)
-
-    def handle_data(self, data: str) -> None:
-        if {"script", "style"} & set(self._inside):
-            return
-        self.texts[""].append(data)
-        for each in {"pre", "title"} & set(self._inside):
-            self.texts[each].append(data)

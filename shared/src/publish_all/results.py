@@ -22,7 +22,8 @@ class FileStatus(enum.Enum):
     CONFLICT = "conflict"  # other bytes are there
     REFUSED = "refused"  # for good
     UNAUTHORIZED = "unauthorized"  # the credential was refused
-    FAILED = "failed"  # given up after retries
+    FAILED = "failed"  # given up after retries; it is not there
+    UNCLEAR = "unclear"  # given up after retries; it may be there
     INTERRUPTED = "interrupted"  # stopped by the user; it may be there
     NOT_STARTED = "not started"
 
@@ -35,7 +36,7 @@ class Visibility(enum.Enum):
     """What the index says of a file after the uploads."""
 
     VISIBLE = "visible"
-    PROPAGATING = "propagating"  # not listed yet
+    PROPAGATING = "propagating"  # not listed yet, or listed and not to be fetched
     DIFFERENT = "different"  # listed with another sha256
     UNCHECKED = "unchecked"  # not asked, or it cannot be asked
 
@@ -55,6 +56,12 @@ class FileReport:
     visibility: Visibility = Visibility.UNCHECKED
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def done(self) -> bool:
+        """Whether it is there and, where the index can be asked, to be seen there with our bytes."""
+        unseen = self.visibility in (Visibility.PROPAGATING, Visibility.DIFFERENT)
+        return self.status.done and not unseen
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseReport:
@@ -70,11 +77,7 @@ class ReleaseReport:
 
     @property
     def complete(self) -> bool:
-        return self.committed and all(each.status.done for each in self.files)
-
-    @property
-    def visible(self) -> bool:
-        return all(each.visibility is not Visibility.PROPAGATING for each in self.files)
+        return self.committed and all(each.done for each in self.files)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,13 +98,8 @@ class RepositoryReport:
 
     @property
     def complete(self) -> bool:
-        differs = any(each.visibility is Visibility.DIFFERENT for each in self.files)
-        return not differs and all(release.complete for release in self.releases)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the next repository may start: complete, and all that can be seen in the index is seen."""
-        return self.complete and all(release.visible for release in self.releases)
+        """Whether all that was to go there is there, and seen where it can be seen. Then the next repository may start."""
+        return all(release.complete for release in self.releases)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,13 +117,13 @@ class PublishReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done · 5 some are there and some are not · 6 conflict · 3 credentials · 1 failed."""
+        """0 done · 5 some are or may be there, and not all are done · 6 conflict · 3 credentials · 1 failed."""
         if self.complete:
             return 0
-        failed = [file for each in self.repositories for file in each.files if not file.status.done]
-        statuses = {file.status for file in failed} - {FileStatus.NOT_STARTED}
-        if any(file.status in _THERE for each in self.repositories for file in each.files):
+        statuses = {file.status for each in self.repositories for file in each.files}
+        if statuses & _MAY_BE_THERE:
             return 5
+        statuses -= {FileStatus.NOT_STARTED, FileStatus.SKIPPED}
         if FileStatus.CONFLICT in statuses:
             return 6
         if statuses == {FileStatus.UNAUTHORIZED}:
@@ -133,7 +131,9 @@ class PublishReport:
         return 1
 
 
-_THERE = frozenset({FileStatus.UPLOADED, FileStatus.PRESENT})
+_MAY_BE_THERE = frozenset(
+    {FileStatus.UPLOADED, FileStatus.PRESENT, FileStatus.UNCLEAR, FileStatus.INTERRUPTED}
+)
 
 
 class PlannedAction(enum.Enum):

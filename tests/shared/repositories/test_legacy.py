@@ -23,6 +23,7 @@ from publish_all.repositories.simple_pages import JSON_TYPE
 URL = "https://corp.example/legacy/"
 INDEX = "https://corp.example/simple/"
 PAGE = "https://corp.example/simple/kindling/"
+FILES = "https://corp.example/files/"
 
 MakeLegacy = Callable[..., LegacyRepository]
 MakeDistribution = Callable[..., Distribution]
@@ -249,7 +250,29 @@ class TestAlreadyThere:
 
     def test_our_bytes_in_the_index_mean_present(self, make_legacy, network, answer, wheel):
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
+        network.on("HEAD", FILES + wheel.filename, answer(200))
         assert make_legacy().upload(wheel).status is UploadStatus.PRESENT
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (400, "Asset existiert bereits"),
+            (403, "Package protected."),
+            (409, ""),
+            (422, "d\u00e9j\u00e0 l\u00e0"),
+        ],
+    )
+    def test_the_index_is_asked_whatever_the_words_are(
+        self, make_legacy, network, answer, wheel, status, words
+    ):
+        network.on("POST", URL, answer(status, words))
+        network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
+        network.on("HEAD", FILES + wheel.filename, answer(200))
+        assert make_legacy().upload(wheel).status is UploadStatus.PRESENT
+        network.on("GET", PAGE, answer(200, project_page(wheel, hashes={"sha256": "0" * 64}), JSON))
+        assert make_legacy().upload(wheel).status is UploadStatus.CONFLICT
+        network.on("GET", PAGE, answer(404))
+        assert make_legacy().upload(wheel).status is not UploadStatus.PRESENT
 
     def test_other_bytes_mean_conflict(self, make_legacy, network, answer, wheel):
         network.on("GET", PAGE, answer(200, project_page(wheel, hashes={"sha256": "0" * 64}), JSON))
@@ -275,17 +298,31 @@ class TestIndex:
         listed += json.loads(project_page(other, hashes={"sha256": "0" * 64}))["files"]
         body = {"meta": {"api-version": "1.0"}, "name": "kindling", "files": listed}
         network.on("GET", PAGE, answer(200, json.dumps(body), JSON))
-        assert make_legacy(index_url=INDEX).states(release_of(same, other, absent)) == {
+        network.on("HEAD", FILES + same.filename, answer(200), answer(404))
+        repository = make_legacy(index_url=INDEX)
+        assert repository.states(release_of(same, other, absent)) == {
             same.filename: State.SAME,
             other.filename: State.DIFFERENT,
             absent.filename: State.ABSENT,
         }
+        assert repository.states(release_of(same)) == {same.filename: State.INCOMPLETE}
+
+    def test_a_listed_file_that_is_not_handed_out_is_not_verified(
+        self, make_legacy, network, answer, wheel, release_of
+    ):
+        network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
+        found = make_legacy(index_url=INDEX).verify(release_of(wheel))
+        assert (found.visible, found.missing, found.unfetched) == ((), (), (wheel.filename,))
+        assert [each.code for each in found.findings] == ["PA455"]
+        network.on("GET", FILES + wheel.filename, answer(206))  # a server that does not know HEAD
+        assert make_legacy(index_url=INDEX).verify(release_of(wheel)).visible == (wheel.filename,)
 
     def test_verifies_what_is_listed(
         self, make_legacy, network, answer, wheel, make_distribution, release_of
     ):
         sdist = make_distribution(kind="sdist")
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
+        network.on("HEAD", FILES + wheel.filename, answer(200))
         found = make_legacy(index_url=INDEX).verify(release_of(wheel, sdist))
         assert (found.visible, found.missing, found.different) == ((wheel.filename,), (sdist.filename,), ())
         assert found.possible

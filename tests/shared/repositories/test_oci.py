@@ -228,6 +228,110 @@ def test_parts_that_are_gone_are_named(repository, release, fake_registry):
     assert [each.code for each in outcome.findings] == ["PA622", "PA622"]
 
 
+def clean_up(fake: FakeRegistry, *, collected: bool) -> None:
+    """What a job that deletes untagged versions does, and the garbage collection after it."""
+    tagged = set(fake.tags[NAME].values())
+    fake.manifests = {key: each for key, each in fake.manifests.items() if key[1] in tagged}
+    if collected:
+        fake.blobs.clear()
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
+    make, release, fake_registry, collected
+):
+    before = make()
+    push(before, release)
+    before.commit(release)
+    index = fake_registry.tags[NAME]["1.0"]
+    clean_up(fake_registry, collected=collected)
+
+    assert set(make().states(release).values()) == {State.INCOMPLETE}
+    seen = make().verify(release)
+    assert set(seen.missing) == {each.filename for each in release.distributions}
+    assert {each.code for each in seen.findings} == {"PA622"}
+    assert all("the manifest sha256:" in each.message for each in seen.findings)
+
+    again = make()
+    push(again, release)
+    assert again.commit(release).complete
+    assert fake_registry.tags[NAME]["1.0"] == index
+    assert set(make().states(release).values()) == {State.SAME}
+    assert len(make().verify(release).visible) == len(release.distributions)
+
+
+@pytest.mark.parametrize(("lost", "told"), [(0, "the file sha256:"), (1, "its metadata sha256:")])
+def test_a_release_that_lacks_a_blob_is_incomplete(make, release, fake_registry, lost, told):
+    before = make()
+    push(before, release)
+    before.commit(release)
+    wheel = release.distributions[0]
+    digest = [f"sha256:{wheel.digests.sha256}", digest_of(wheel.core_metadata)][lost]
+    del fake_registry.blobs[NAME, digest]
+    assert make().states(release)[wheel.filename] is State.INCOMPLETE
+    assert told in make().verify(release).findings[0].message
+
+
+def test_an_entry_whose_manifest_is_gone_is_replaced_and_stays_yanked(make, release, fake_registry):
+    before = make()
+    push(before, release)
+    before.commit(release)
+    index = fake_registry.index(NAME, "1.0")
+    for each in index["manifests"]:
+        each["annotations"]["dev.publish-all.yanked"] = "broken"
+    fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
+    clean_up(fake_registry, collected=True)
+
+    moved = make(link="Sep/elsewhere")  # which stands in the manifests, so that they have other digests
+    assert set(moved.states(release).values()) == {State.INCOMPLETE}
+    push(moved, release)
+    assert moved.commit(release).complete
+
+    entries = fake_registry.index(NAME, "1.0")["manifests"]
+    assert len(entries) == 2
+    assert not {each["digest"] for each in entries} & {each["digest"] for each in index["manifests"]}
+    assert {each["annotations"]["dev.publish-all.yanked"] for each in entries} == {"broken"}
+    assert set(make().states(release).values()) == {State.SAME}
+
+
+def test_the_manifest_is_believed_and_not_the_annotation(repository, release, fake_registry):
+    push(repository, release)
+    repository.commit(release)
+    wheel, sdist = release.distributions
+    index = fake_registry.index(NAME, "1.0")
+    first, second = index["manifests"]
+    first["digest"], second["digest"] = second["digest"], first["digest"]
+    fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
+    assert repository.states(release) == {
+        wheel.filename: State.DIFFERENT,
+        sdist.filename: State.DIFFERENT,
+    }
+
+
+def test_a_part_that_is_gone_is_told_when_it_is_fetched(repository, release, fake_registry, tmp_path):
+    push(repository, release)
+    repository.commit(release)
+    clean_up(fake_registry, collected=True)
+    with pytest.raises(RepositoryError, match="has not got its part sha256:") as caught:
+        repository.fetch(release.project, release.version, tmp_path)
+    assert caught.value.findings[0].code == "PA622"
+    assert "Publish the same files again" in caught.value.findings[0].hint
+
+
+def test_other_files_of_the_release_whose_parts_are_gone_are_named(make, release, release_of, fake_registry):
+    before = make()
+    push(before, release)
+    before.commit(release)
+    clean_up(fake_registry, collected=True)
+    wheel = release_of(release.distributions[0])
+    moved = make(link="Sep/elsewhere")
+    push(moved, wheel)
+    outcome = moved.commit(wheel)
+    assert not outcome.complete
+    assert [".tar.gz" in each.message for each in outcome.findings] == [True]
+    assert "all files of the release" in outcome.findings[0].hint
+
+
 def test_a_package_of_pyoci_is_known_by_its_bytes(repository, release, fake_registry):
     push(repository, release)
     repository.commit(release)

@@ -222,6 +222,24 @@ def test_no_token_goes_to_another_host(registry, fake_registry):
     assert fake_registry.asked[-1].url == f"https://uploads.example/here?key=1&digest={digest_of(b'new')}"
 
 
+@pytest.mark.parametrize(
+    "state", ["a=b+c/d==", "sig=a%20b&t=0:0", "key&part=1", "s=%2fx%3d", "s=%ff%00", "s=a;b", "s=~0*(x)!'"]
+)
+def test_the_address_of_an_upload_is_used_byte_for_byte(registry, fake_registry, state):
+    def answer(asked):
+        match asked.method:
+            case "POST":
+                return Reply(202, headers={"Location": f"/v2/{NAME}/blobs/uploads/1?{state}"})
+            case "PUT":
+                return Reply(201)
+        return None
+
+    fake_registry.hooks.append(answer)
+    registry.package(NAME, login=None, wish=Wish.WRITE).push_blob(digest_of(b"{}"), b"{}")
+    (put,) = fake_registry.of("PUT")
+    assert put.url == f"{HOST}/v2/{NAME}/blobs/uploads/1?{state}&digest={digest_of(b'{}')}"
+
+
 def test_a_registry_behind_a_proxy_may_take_itself_for_http(registry, fake_registry):
     place = f"http://ghcr.io:8080/v2/{NAME}/blobs/uploads/1?state=a%2Bb"
     fake_registry.hooks.append(

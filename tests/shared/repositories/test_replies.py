@@ -50,11 +50,12 @@ class Case:
         ).encode()
 
 
-REFUSED, UNAUTHORIZED, CONFLICT, TRANSIENT = (
+REFUSED, UNAUTHORIZED, CONFLICT, TRANSIENT, AMBIGUOUS = (
     UploadStatus.REFUSED,
     UploadStatus.UNAUTHORIZED,
     UploadStatus.CONFLICT,
     UploadStatus.TRANSIENT,
+    UploadStatus.AMBIGUOUS,
 )
 
 
@@ -114,7 +115,7 @@ CASES = [
     pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: A maximum of 2 attestations per file are supported"),
     pypi(410, REFUSED, "PA442", "This API is no longer supported, instead simply upload the file."),
     pypi(429, TRANSIENT, "PA423", "Too many new projects created"),
-    pypi(500, TRANSIENT, "PA510", "Internal Server Error"),
+    pypi(500, AMBIGUOUS, "PA510", "Internal Server Error"),
     Case("TestPyPI", 400, "File already exists. See https://test.pypi.org/help/#file-name-reuse for more information.", CONFLICT, "PA411", "https://github.com/pypa/twine/issues/912"),
     Case("Warehouse", 400, "This filename has already been used, use a different version. See https://pypi.org/help/#file-name-reuse", REFUSED, "PA412", "https://github.com/pypi/warehouse/issues/12597"),
     Case("devpi", 409, '{"message": "", "code": "409 x already exists in non-volatile index", "title": "kindling-1.0.tar.gz already exists in non-volatile index"}', CONFLICT, "PA410", "devpi_server/views.py of devpi-server 6.20"),
@@ -141,14 +142,14 @@ CASES = [
     Case("Google Artifact Registry", 403, 'Permission "artifactregistry.repositories.uploadArtifacts" denied on resource "x" (or it may not exist)', UNAUTHORIZED, "PA403", "https://github.com/GoogleCloudPlatform/generative-ai/issues/693", "text/plain"),
     Case("Google Artifact Registry", 401, 'Unauthenticated request. Unauthenticated requests do not have permission "artifactregistry.repositories.uploadArtifacts"', UNAUTHORIZED, "PA401", "https://github.com/GoogleCloudPlatform/generative-ai/issues/693", "text/plain"),
     Case("a proxy", 413, "<html><head><title>413 Request Entity Too Large</title></head></html>", REFUSED, "PA430", "nginx", "text/html"),
-    Case("a proxy", 502, "<html><h1>502 Bad Gateway</h1></html>", TRANSIENT, "PA510", "nginx", "text/html"),
+    Case("a proxy", 502, "<html><h1>502 Bad Gateway</h1></html>", AMBIGUOUS, "PA510", "nginx", "text/html"),
     Case("unknown", 400, "something else", REFUSED, "PA449", "none", "text/plain"),
     Case("unknown", 404, "", REFUSED, "PA442", "none", "text/plain"),
     Case("unknown", 408, "", TRANSIENT, "PA511", "none", "text/plain"),
     Case("unknown", 425, "", TRANSIENT, "PA511", "none", "text/plain"),
     Case("unknown", 429, "", TRANSIENT, "PA511", "none", "text/plain"),
     Case("unknown", 503, "", TRANSIENT, "PA510", "none", "text/plain"),
-    Case("unknown", 504, "", TRANSIENT, "PA510", "none", "text/plain"),
+    Case("unknown", 504, "", AMBIGUOUS, "PA510", "none", "text/plain"),
     Case("unknown", 507, "", REFUSED, "PA449", "none", "text/plain"),
     Case("unknown", 199, "", UploadStatus.AMBIGUOUS, "PA506", "none", "text/plain"),
 ]  # fmt: skip
@@ -248,11 +249,34 @@ def test_a_redirect_names_the_url_to_configure(status: int):
 
 def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
     location = "https://user:pw@evil.example/?token=1\x1b[31m"
-    outcome = classify(reply(302, location=location), attempt, now=0)
+    outcome = classify(reply(308, location=location), attempt, now=0)
     assert outcome.status is UploadStatus.REFUSED
     assert outcome.findings[0].hint.startswith("If you trust that address")
     assert "pw" not in outcome.findings[0].hint
     assert "\x1b" not in outcome.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "hint"),
+    [
+        (302, "/users/sign_in", "Check that"),
+        (303, "/web/app/", "Check that"),
+        (307, "https://login.corp.example/oauth2/authorize?x=1", "Check that"),
+        (308, "https://new.example/api/upload/", "If you trust"),
+        (301, "https://new.example/legacy/", "If you trust"),
+    ],
+)
+def test_a_redirect_to_a_page_is_told_from_an_api_that_moved(attempt: Attempt, status, location, hint):
+    (finding,) = classify(reply(status, location=location), attempt, now=0).findings
+    assert finding.hint.startswith(hint)
+    assert ("configure" in finding.hint.lower()) is (hint == "If you trust")
+
+
+def test_a_page_is_no_success(attempt: Attempt):
+    body = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
+    outcome = classify(reply(200, body, content_type="text/html"), attempt, now=0)
+    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA447")
+    assert "Sign in" in outcome.findings[0].message
 
 
 def test_a_redirect_to_nowhere_is_refused(attempt: Attempt):

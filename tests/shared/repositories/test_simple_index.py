@@ -202,11 +202,13 @@ class TestComparing:
 
         return state
 
-    def test_by_sha256(self, state_of, wheel):
+    def test_by_sha256(self, state_of, wheel, network, answer):
+        network.on("HEAD", "https://corp.example/f/x.whl", answer(200))
         assert state_of(hashes={"sha256": wheel.digests.sha256}) is State.SAME
         assert state_of(hashes={"sha256": "0" * 64, "md5": wheel.digests.md5}) is State.DIFFERENT
 
-    def test_by_md5_where_there_is_nothing_better(self, state_of, wheel):
+    def test_by_md5_where_there_is_nothing_better(self, state_of, wheel, network, answer):
+        network.on("HEAD", "https://corp.example/f/x.whl", answer(200))
         assert state_of(hashes={"md5": wheel.digests.md5}) is State.SAME
         assert state_of(hashes={"md5": "0" * 32}) is State.DIFFERENT
 

@@ -141,7 +141,8 @@ def test_file_of_somebody_else_is_refused(path):
     [
         ([], False),
         ([(JournalState.PLANNED, ONE)], False),
-        ([(JournalState.PUBLISHED, ONE), (JournalState.VISIBLE, TWO)], False),
+        ([(JournalState.PUBLISHED, ONE), (JournalState.VISIBLE, TWO)], True),
+        ([(JournalState.UNVERIFIED, ONE), (JournalState.VISIBLE, TWO)], False),
         ([(JournalState.PUBLISHED, ONE), (JournalState.PLANNED, TWO)], True),
         ([(JournalState.PUBLISHED, ONE), (JournalState.FAILED, TWO)], True),
         ([(JournalState.UPLOADED, ONE)], True),

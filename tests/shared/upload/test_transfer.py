@@ -182,7 +182,7 @@ def test_exists_already_after_a_gateway_error_may_be_our_own(transfer):
 
 def test_unsettled_failure_is_marked_as_unclear(transfer):
     result = transfer(FakeRepository(), *[AMBIGUOUS] * 8)
-    assert (result.status, result.unclear) == (FileStatus.FAILED, True)
+    assert (result.status, result.unclear) == (FileStatus.UNCLEAR, True)
 
 
 def test_stopped_while_waiting_is_not_tried_again(transfer, time, clock):

@@ -93,6 +93,12 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_OCI,
             test=_REPLIES,
         ),
+        "PA614": Text(
+            means="`NAME_UNKNOWN`: the registry (Amazon's, for one) creates no repository with the first upload.",
+            next_step="Create the repository of that name in the registry, then run again.",
+            source=_OCI,
+            test=_REPLIES,
+        ),
         "PA620": Text(
             means="A manifest or blob does not have the digest by which it was asked for or sent.",
             next_step="Run again; if it stays, something on the way changes what it passes on.",
@@ -107,8 +113,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_LAYOUT,
         ),
         "PA622": Text(
-            means="The index names a manifest that the registry does not have.",
-            next_step="Run the publish of that release again; exclude the package from clean-up jobs.",
+            means="The index lists a file whose manifest, bytes or metadata the registry does not have any more.",
+            next_step="Publish the same files again, which uploads what is missing; exclude the package from clean-up jobs.",
             source=_LAYOUT,
             sight=Sight.PUBLISH,
             unseen=_DURING,

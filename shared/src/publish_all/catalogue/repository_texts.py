@@ -197,6 +197,12 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "`Invalid attestations supplied during upload`.",
             'Publish by the job that signs, with trusted publishing; or set `attestations = "never"`.',
         ),
+        "PA447": Text(
+            means="The upload is answered with a web page and a status of success, as single sign-on does for every address.",
+            next_step="Correct the URL; use a network or a credential that gets past the login page.",
+            source=_OTHERS,
+            test=_REPLIES,
+        ),
         "PA449": _upload(
             "The repository refuses the file, in words of its own.",
             "Do what its words say.",
@@ -238,6 +244,14 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             unseen=_FETCHED,
             test="tests/shared/repositories/test_fetch.py",
         ),
+        "PA455": Text(
+            means="The index lists the file with its hash, and answers 404 for the file itself.",
+            next_step="Run the publish again, which uploads the file again.",
+            source=_SIMPLE,
+            sight=Sight.PUBLISH,
+            unseen=_AFTER,
+            test="tests/shared/repositories/test_legacy.py",
+        ),
         "PA460": Text(
             means="The folder of a static index is no folder, or can't be written.",
             next_step="State another folder as `url`, or give yourself the right to write there.",
@@ -266,8 +280,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         ),
         "PA483": Text(
             means="The upload was accepted, and the index does not list the file within the time of --verify-timeout. pip "
-            "then says `Could not find a version that satisfies the requirement`.",
-            next_step="Wait some minutes, and run again: it only verifies what is there.",
+            "then says `Could not find a version that satisfies the requirement`. The exit code is 5.",
+            next_step="Wait some minutes, and run again: it looks first, and uploads only what is missing.",
             source=_SIMPLE,
             sight=Sight.PUBLISH,
             unseen=_AFTER,
@@ -302,6 +316,20 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             sight=Sight.PUBLISH,
             unseen=_ONLY_UPLOADS,
             test="tests/shared/upload/test_upload_findings.py",
+        ),
+        "PA488": Text(
+            means="The file is listed, and it or a part of it was deleted: by a clean-up job, mostly.",
+            next_step="Publish the same files again; exclude the package from clean-up jobs.",
+            source=_SIMPLE,
+            test="tests/shared/repositories/test_oci.py",
+        ),
+        "PA489": Text(
+            means="The disk of the journal is full, or may not be written any more, in the middle of a publish.",
+            next_step="Make room, then run again: the repositories are asked what they have.",
+            source="publish-all itself",
+            sight=Sight.PUBLISH,
+            unseen=_ONLY_UPLOADS,
+            test="tests/shared/upload/test_execute.py",
         ),
     }
 )

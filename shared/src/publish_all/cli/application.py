@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from cleo.application import Application
 from cleo.commands.command import Command
@@ -22,6 +26,9 @@ from publish_all.cli.completions import CompletionsCommand
 from publish_all.cli.help import CommandsCommand, HelpCommand, no_command
 from publish_all.cli.registry import COMMANDS, load
 from publish_all.reporting.words import shown
+
+_OUR_THREADS = "publish-all-"
+"""As `publish_all.upload.workers` names them, which most commands need not import."""
 
 
 class PublishAllApplication(Application):
@@ -105,5 +112,12 @@ def _factory(name: str) -> Callable[[], UseCaseCommand]:
 
 
 def run() -> int:
-    """The console script's exit code."""
-    return PublishAllApplication().run()
+    """The console script's exit code. Where an abandoned upload hangs, the process ends here, with that code."""
+    code = PublishAllApplication().run()
+    if any(each.name.startswith(_OUR_THREADS) for each in threading.enumerate()):
+        # The interpreter would crash in OpenSSL under a thread that still uses it.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    return code

@@ -25,7 +25,7 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         2: "usage or configuration",
         3: "credentials",
         4: "a check failed, nothing was uploaded",
-        5: "some uploads are done and some are not: run again to resume",
+        5: "some uploads are or may be done, and not all are done and seen in the index: run again to resume",
         6: "conflict: the same filename with other bytes; nothing was uploaded",
         125: "of `exec`: the command could not be run; any other code of `exec` is the command's own",
     }

@@ -62,8 +62,13 @@ class PublishCommand(ConnectingCommand):
             flag=False,
         ),
         option("jobs", "j", "How many uploads at a time, at most.", flag=False),
-        option("no-verify", None, "Do not wait until the index lists the files.", flag=True),
-        option("verify-timeout", None, "Seconds to wait for the index to list the files.", flag=False),
+        option("no-verify", None, "Do not look whether the index lists the files.", flag=True),
+        option(
+            "verify-timeout",
+            None,
+            "Seconds to wait for the index to list the files (default: 180; 0: as --no-verify).",
+            flag=False,
+        ),
         format_option(),
         option("events", None, "With --format json: one line of JSON for each event.", flag=True),
     ]

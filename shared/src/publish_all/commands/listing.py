@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from publish_all.findings import Finding
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_reader import OciReader, PackageRelease
-from publish_all.repositories.oci_replies import RefusedError
+from publish_all.repositories.oci_replies import PUBLISH_AGAIN, Login, RefusedError
 from publish_all.variants.resolve import resolve_variants
 
 
@@ -61,7 +62,10 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
             listener(Found(finding=_foreign(repository, project, tags.foreign)))
         if not tags.versions and project not in unbuilt:
             absent.append(project)
-        releases += reader.releases(project, login, tags=tags.versions)
+        found = reader.releases(project, login, tags=tags.versions)
+        for finding in _gone(repository, reader, found, login):
+            listener(Found(finding=finding))
+        releases += found
     return ListResult(releases=tuple(releases), absent=tuple(absent))
 
 
@@ -93,6 +97,19 @@ def _name(text: str) -> NormalizedName:
     except InvalidName as error:
         msg = f"{text!r} is not the name of a project"
         raise UsageError(msg) from error
+
+
+def _gone(
+    repository: OciRepository, reader: OciReader, releases: Sequence[PackageRelease], login: Login | None
+) -> Iterator[Finding]:
+    """What the registry lists and has not got any more."""
+    for release in releases:
+        for file, parts in reader.missing(release, login):
+            yield known.PART_MISSING.found(
+                f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}.",
+                where=f"{repository.place.registry}/{repository.place.repository(release.project)}",
+                hint=PUBLISH_AGAIN,
+            )
 
 
 def _foreign(repository: OciRepository, project: NormalizedName, tags: tuple[str, ...]) -> Finding:

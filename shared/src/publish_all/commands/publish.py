@@ -5,19 +5,11 @@ What follows once it is clear where to publish to is in `publish_files`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import Version
 
 from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
@@ -27,10 +19,9 @@ from publish_all.commands.destinations import ConnectionOptions, choose_destinat
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, ignore
-from publish_all.repositories.repository import ConnectsAhead, Repository
+from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
 from publish_all.upload.clock import Cancellation
-from publish_all.upload.workers import questions_at_once
 
 if TYPE_CHECKING:  # only for a run with --receipt
     from publish_all.repositories.oci_receipt import ReceiptFile
@@ -124,39 +115,9 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener)
-    if options.files:  # what is built first may take minutes
-        connect_ahead(repositories, _releases(options.files), options)
-    # Loaded while connections are made.
     from publish_all.commands.publish_files import publish_files
 
-    try:
-        return publish_files(config, repositories, rehearsal, options, listener=listener)
-    except BaseException:
-        for each in (rehearsal, *repositories):
-            if isinstance(each, ConnectsAhead):
-                each.disconnect()
-        raise
-
-
-def connect_ahead(repositories: Sequence[Repository], releases: int, options: PublishOptions) -> None:
-    """Greet the servers that are going to be asked about so many releases.
-
-    There must be no more connections than questions that are asked at once: see `ConnectsAhead`.
-    """
-    at_once = min(releases, questions_at_once(options.jobs or DEFAULT_JOBS))
-    for each in repositories:
-        if isinstance(each, ConnectsAhead):
-            each.connect(at_once if len(repositories) == 1 else min(1, at_once))
-
-
-def _releases(files: Sequence[Path]) -> int:
-    """How many releases files are of, by their names."""
-    found = set[tuple[str, Version]]()
-    for path in files:
-        with suppress(InvalidWheelFilename, InvalidSdistFilename):
-            wheel = path.suffix == ".whl"
-            found.add(parse_wheel_filename(path.name)[:2] if wheel else parse_sdist_filename(path.name))
-    return len(found)
+    return publish_files(config, repositories, rehearsal, options, listener=listener)
 
 
 def _receipt(options: PublishOptions) -> ReceiptFile | None:

@@ -26,7 +26,7 @@ from publish_all.commands.gather import (
     note_old_files,
     usable_manifest,
 )
-from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult, connect_ahead
+from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.digests import LateDigests
@@ -64,9 +64,6 @@ def publish_files(
         gathered = _gather(config, options, journal, state, Path(folder), listener)
         destinations = destinations_of(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
-        if not (options.files or (config and config.before_publish)):  # which may take minutes
-            asked = [each.repository for each in planned.repositories]
-            connect_ahead(asked, len(planned.repositories[0].releases), options)
         _check(config, planned, listener)
         _check_version(config, planned, options, listener)
         if config is not None and config.before_publish and not options.dry_run:
@@ -309,7 +306,7 @@ def _refusal(asked: Preflight) -> PublishAllError | None:
 
 
 def _verify(options: PublishOptions) -> VerifyOptions | None:
-    if not options.verify:
+    if not options.verify or options.verify_timeout == 0:
         return None
     return (
         VerifyOptions() if options.verify_timeout is None else VerifyOptions(timeout=options.verify_timeout)

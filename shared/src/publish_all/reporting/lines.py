@@ -20,7 +20,7 @@ from publish_all.events import (
     VerifyWaiting,
 )
 from publish_all.reporting.words import clean, count, duration, size
-from publish_all.results import FileStatus, PlanReport, PublishReport, Result
+from publish_all.results import FileStatus, PlanReport, PublishReport, Result, Visibility
 
 _WIDTH = 12
 
@@ -92,7 +92,7 @@ def _effort(event: UploadFinished) -> str:
 def _end(event: RepositoryFinished) -> str:
     if not event.complete:
         return "not complete"
-    return "complete and verified" if event.verified else "complete"
+    return "complete and verified" if event.verified else "complete, unverified"
 
 
 def closing_lines(result: Result) -> Iterator[str]:
@@ -104,15 +104,16 @@ def closing_lines(result: Result) -> Iterator[str]:
 
 
 def _not_complete(report: PublishReport) -> Iterator[str]:
-    statuses = [file.status for each in report.repositories for file in each.files]
-    done = sum(each.done for each in statuses)
-    if report.stopped_by is not None and done == len(statuses):
+    files = [file for each in report.repositories for file in each.files]
+    done = sum(each.done for each in files)
+    if report.stopped_by is not None and done == len(files):
         return  # there is nothing more to say than what stopped it
     why = "stopped" if report.interrupted else "not everything is published"
-    yield f"error: {why}: {done} of {count(len(statuses), 'upload')} done"
-    held_up = [each for each in report.repositories if each.complete and not each.passed]
-    for each in held_up:
-        yield f"  {each.name} has everything, but its index does not list it yet; the next was not started"
+    yield f"error: {why}: {done} of {count(len(files), 'upload')} done"
+    for each in report.repositories:
+        unseen = sum(file.visibility is Visibility.PROPAGATING for file in each.files)
+        if unseen:
+            yield f"  {each.name} accepted {count(unseen, 'file')} that its index does not list yet"
     if report.stopped_by is not None:
         return  # its error follows, with the next step
     yield f"  hint: {next_step(report)}"
@@ -125,7 +126,7 @@ def _codes(report: PublishReport) -> Iterator[str]:
     """The codes of what is against files that are not there."""
     for repository in report.repositories:
         for file in repository.files:
-            yield from (each.code for each in file.findings if not file.status.done)
+            yield from (each.code for each in file.findings if not file.done)
 
 
 def next_step(report: PublishReport) -> str:

@@ -85,7 +85,7 @@ def _repository(report: RepositoryReport) -> Iterator[str]:
 def repository_state(report: RepositoryReport) -> str:
     """In some words: how far a repository got."""
     files = list(report.files)
-    done = sum(each.status.done for each in files)
+    done = sum(each.done for each in files)
     if not files:
         return "nothing goes there"
     if not report.started:
@@ -94,9 +94,7 @@ def repository_state(report: RepositoryReport) -> str:
         return f"{done} of {count(len(files), 'file')} done"
     if report.verified:
         return f"complete and verified, {count(len(files), 'file')} in {duration(report.seconds)}"
-    waiting = sum(each.visibility is Visibility.PROPAGATING for each in files)
-    rest = f", {waiting} not listed by the index yet" if waiting else ""
-    return f"complete, {count(len(files), 'file')} in {duration(report.seconds)}{rest}"
+    return f"complete, unverified, {count(len(files), 'file')} in {duration(report.seconds)}"
 
 
 def _ways_there(report: ReleaseReport) -> Iterator[str]:
@@ -108,7 +106,9 @@ def _ways_there(report: ReleaseReport) -> Iterator[str]:
 
 
 def file_state(report: FileReport) -> str:
-    """`uploaded`, `uploaded (3 attempts)`, `present`."""
+    """`uploaded`, `uploaded (3 attempts)`, `present`, `accepted, not listed yet`."""
+    if report.status.done and report.visibility is Visibility.PROPAGATING:
+        return "accepted, not listed yet"
     if report.status is FileStatus.UPLOADED and report.attempts > 1:
         return f"uploaded ({report.attempts} attempts)"
     return report.status.value

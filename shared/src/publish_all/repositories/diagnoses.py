@@ -214,6 +214,12 @@ ATTESTATIONS_REFUSED: Final = Diagnosis(
     Severity.ERROR,
     "The repository does not accept the attestations sent with the file.",
 )
+PAGE_INSTEAD: Final = Diagnosis(
+    "PA447",
+    "answered-with-a-page",
+    Severity.ERROR,
+    "The answer to an upload is a web page. Login pages and web sites answer so to everything; nothing was stored.",
+)
 REFUSED: Final = Diagnosis(
     "PA449",
     "upload-refused",
@@ -249,6 +255,12 @@ FETCHED_FILE_UNPROVEN: Final = Diagnosis(
     "fetched-file-unproven",
     Severity.ERROR,
     "A file is passed on only if its sha256 is the one that the index lists.",
+)
+LISTED_NOT_THERE: Final = Diagnosis(
+    "PA455",
+    "listed-not-there",
+    Severity.WARNING,
+    "The index lists a file and answers 404 for the file itself, so that nobody can install it.",
 )
 FOLDER_UNUSABLE: Final = Diagnosis(
     "PA460",

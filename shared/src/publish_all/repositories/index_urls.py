@@ -68,6 +68,9 @@ def _upload_url_hint(url: str, host: str) -> str:
         return "PyPI's upload URL is https://upload.pypi.org/legacy/: publish with `-r pypi`."
     if host == "test.pypi.org":
         return "TestPyPI's upload URL is https://test.pypi.org/legacy/: publish with `-r testpypi`."
+    if "/_packaging/" in parts.path and parts.path.rstrip("/").endswith("/pypi/simple"):
+        upload = urlunsplit(parts._replace(path=f"{posixpath.dirname(parts.path.rstrip('/'))}/upload/"))
+        return f"The upload URL of Azure Artifacts is {upload}: configure it as `url`, and this one as `index-url`."
     above = urlunsplit(parts._replace(path=f"{posixpath.dirname(parts.path.rstrip('/')).rstrip('/')}/"))
     return (
         f"Configure the upload URL as `url`, which often is {above}, and this one as `index-url`. "

@@ -39,7 +39,7 @@ from publish_all.repositories.repository import (
     Verification,
     no_progress,
 )
-from publish_all.repositories.simple_index import Listing, SimpleIndex, states_of
+from publish_all.repositories.simple_index import Listing, SimpleIndex
 
 if TYPE_CHECKING:
     from publish_all.attestations.attestation import Attestation
@@ -50,6 +50,9 @@ EXPIRY_MARGIN = 60.0
 
 REPLY_LIMIT = 1024 * 1024
 """The longest reply to an upload that is read, in bytes."""
+
+_MAY_BE_THERE = frozenset({200, 201, 202, 203, 400, 403, 409, 422})
+"""Statuses of answers to an upload after which the index is asked whether the file is there."""
 
 _ACCEPT = {"Accept": "application/json"}
 _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
@@ -90,20 +93,6 @@ class LegacyRepository:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
-
-    # --- connections
-
-    def connect(self, releases: int) -> None:
-        index = self._config.index_url or index_candidates(self._url)[0]
-        self._session.connect(index, count=releases)
-        if origin(index) != origin(self._url):
-            self._session.connect(self._url)
-
-    def connect_for_uploads(self, count: int) -> None:
-        self._session.connect(self._url, count=count)
-
-    def disconnect(self) -> None:
-        self._session.disconnect()
 
     # --- preflight
 
@@ -162,7 +151,7 @@ class LegacyRepository:
             "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=body
         )
         # 500 is what some servers make of a missing file, so it does not say that they are in trouble.
-        if 200 <= reply.status < 300 or reply.status == 500:
+        if (200 <= reply.status < 300 and not reply.is_page) or reply.status == 500:
             finding = attempt.finding(
                 known.UPLOAD_API_DOUBTFUL,
                 f"{attempt.url} answers {reply.status} to an upload without a file.",
@@ -170,7 +159,7 @@ class LegacyRepository:
             )
             return UploadOutcome(status=UploadStatus.UPLOADED, findings=(finding,))
         outcome = classify(reply, attempt, now=self._clock())
-        if outcome.status is UploadStatus.TRANSIENT:
+        if outcome.status in {UploadStatus.TRANSIENT, UploadStatus.AMBIGUOUS}:
             raise _unavailable(reply, outcome)
         speaks = reply.status in {400, 409, 411, 413, 415, 422}
         if speaks or (minted_later and outcome.status is UploadStatus.UNAUTHORIZED):
@@ -212,7 +201,7 @@ class LegacyRepository:
             return UploadOutcome(status=UploadStatus.REFUSED, findings=error.findings)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
-        return self._settled(outcome, distribution)
+        return outcome
 
     def _attestations(
         self,
@@ -272,26 +261,30 @@ class LegacyRepository:
             # An answer that came before the body was sent can't be about it.
             finding = attempt.finding(known.ANSWER_LOST, f"{self.name} answered before all was sent.")
             return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
-        return outcome
+        return self._settled(outcome, distribution) if reply.status in _MAY_BE_THERE else outcome
 
     def _settled(self, outcome: UploadOutcome, distribution: Distribution) -> UploadOutcome:
-        """An outcome which says that a file of this name is there, after a look whether it is ours."""
-        doubtful = [each for each in outcome.findings if each.code == known.MAYBE_OTHER_BYTES.code]
-        if not doubtful:
+        """The outcome of an answer that may mean that the file is there, after a look whether it is.
+
+        Servers say so in many words and languages, so the words do not count.
+        """
+        if outcome.status in {UploadStatus.UPLOADED, UploadStatus.PRESENT}:
             return outcome
+        doubtful = any(each.code == known.MAYBE_OTHER_BYTES.code for each in outcome.findings)
         try:
             index = self._index(distribution.project)
-            state = states_of(index, index.listing(distribution.project), [distribution])[
-                distribution.filename
-            ]
+            state = index.states(index.listing(distribution.project), [distribution])[distribution.filename]
         except HttpError as error:
+            if not doubtful:
+                return outcome
             finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
-            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(*doubtful, finding))
+            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(*outcome.findings, finding))
         if state is State.SAME:
             return UploadOutcome(status=UploadStatus.PRESENT)
-        if state is State.DIFFERENT:
-            first = doubtful[0]
-            finding = known.OTHER_BYTES.found(first.message, where=first.where, hint=first.hint)
+        if state is State.DIFFERENT and outcome.findings:
+            first = outcome.findings[0]
+            hint = first.hint if doubtful else "Release a new version."
+            finding = known.OTHER_BYTES.found(first.message, where=first.where, hint=hint)
             return UploadOutcome(status=UploadStatus.CONFLICT, findings=(finding,))
         return outcome
 
@@ -299,7 +292,7 @@ class LegacyRepository:
 
     def states(self, release: Release) -> Mapping[str, State]:
         index, listing = self._listing(release)
-        return states_of(index, listing, release.distributions)
+        return index.states(listing, release.distributions)
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
@@ -310,7 +303,7 @@ class LegacyRepository:
         names = [each.filename for each in release.distributions]
         try:
             index, listing = self._listing(release)
-            states = states_of(index, listing, release.distributions)
+            states = index.states(listing, release.distributions)
         except HttpError as error:
             finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
             return Verification(missing=tuple(names), findings=(finding,))
@@ -320,7 +313,12 @@ class LegacyRepository:
             visible=tuple(each for each in names if states[each] in {State.SAME, State.UNKNOWN}),
             missing=tuple(each for each in names if states[each] is State.ABSENT),
             different=tuple(each for each in names if states[each] is State.DIFFERENT),
-            findings=tuple(self._unhashed(each) for each in names if states[each] is State.UNKNOWN),
+            unfetched=tuple(each for each in names if states[each] is State.INCOMPLETE),
+            findings=tuple(
+                self._unhashed(each) if states[each] is State.UNKNOWN else self._gone(each)
+                for each in names
+                if states[each] in {State.UNKNOWN, State.INCOMPLETE}
+            ),
         )
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -368,6 +366,13 @@ class LegacyRepository:
         )
         # Another thread may have been faster; then its index, which may have learnt where it is, is used.
         return self._indexes.setdefault(upload_url, index)
+
+    def _gone(self, filename: str) -> Finding:
+        return known.LISTED_NOT_THERE.found(
+            f"The index of {self.name} lists {filename}, but answers that the file is not there.",
+            where=self.url,
+            hint="Try to install it. If that fails, run the same command again: the file is uploaded again.",
+        )
 
     def _unhashed(self, filename: str) -> Finding:
         return known.INDEX_WITHOUT_HASHES.found(

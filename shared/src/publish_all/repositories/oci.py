@@ -10,6 +10,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,17 +37,31 @@ from publish_all.repositories.oci_layout import (
     EMPTY,
     MANIFEST_TYPE,
     Entry,
+    FileManifest,
     PackageIndex,
     describe,
     digest_of,
     entry_of,
+    parse_manifest,
     render_manifest,
 )
 from publish_all.repositories.oci_names import Place, PlaceError, architecture_of, parse_place, tag_of
-from publish_all.repositories.oci_reader import OciReader, ReleaseFile, file_digests, read_index
+from publish_all.repositories.oci_reader import (
+    OciReader,
+    ReleaseFile,
+    missing_parts,
+    read_index,
+    read_manifest,
+)
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry
-from publish_all.repositories.oci_replies import Login, RefusedError, Wish, refused_beforehand
+from publish_all.repositories.oci_replies import (
+    PUBLISH_AGAIN,
+    Login,
+    RefusedError,
+    Wish,
+    refused_beforehand,
+)
 from publish_all.repositories.replies import network_diagnosis
 from publish_all.repositories.repository import (
     Capabilities,
@@ -59,6 +74,16 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.repositories.simple_pages import IndexFile
+
+_LOOKS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """Where a file stands, and which of its parts the registry has not got."""
+
+    state: State
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -251,19 +276,45 @@ class OciRepository:
 
     def states(self, release: Release) -> Mapping[str, State]:
         try:
-            return self._states(release)
+            return {name: each.state for name, each in self._seen(release).items()}
         except RefusedError as error:
             if error.unauthorized:
                 raise _credential_error(error.findings[0]) from error
             raise
 
-    def _states(self, release: Release) -> dict[str, State]:
+    def _seen(self, release: Release) -> dict[str, _Seen]:
+        """What the registry has of each file, by filename: not what the index says, but what can be fetched."""
         package = self._package(release.project)
         index = read_index(package, tag_of(release.version))
+        names = [each.filename for each in release.distributions]
         if index is None:
-            return dict.fromkeys((each.filename for each in release.distributions), State.ABSENT)
-        told = file_digests(package, index)
-        return {each.filename: _state(each, index, told) for each in release.distributions}
+            return dict.fromkeys(names, _Seen(state=State.ABSENT))
+        with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
+            looks = pool.map(lambda each: self._look(package, index, each), release.distributions)
+            return dict(zip(names, looks, strict=True))
+
+    def _look(self, package: OciPackage, index: PackageIndex, distribution: Distribution) -> _Seen:
+        there = index.entry(architecture_of(distribution.filename))
+        if there is None:
+            return _Seen(state=State.ABSENT)
+        manifest = self._manifest(package, there, distribution)
+        file = f"sha256:{distribution.digests.sha256}"
+        stated = {f"sha256:{there.sha256}"} if there.sha256 else set()
+        if {*stated, *([manifest.layer.digest] if manifest else [])} != {file}:
+            return _Seen(state=State.DIFFERENT)
+        blobs = {"the file": file}
+        if manifest is not None and manifest.metadata is not None:
+            blobs["its metadata"] = manifest.metadata.digest
+        missing = missing_parts(package, there.digest, blobs)
+        return _Seen(state=State.INCOMPLETE if missing else State.SAME, missing=missing)
+
+    def _manifest(self, package: OciPackage, there: Entry, distribution: Distribution) -> FileManifest | None:
+        """The manifest of an entry; None if it is gone. It need not be fetched where it is what we write ourselves."""
+        for with_metadata in (True, False):
+            content, entry = self._described(distribution, with_metadata=with_metadata)
+            if entry.digest == there.digest:
+                return parse_manifest(content)
+        return read_manifest(package, there.digest)
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """List all files of the release, or with a receipt leave that to `finalize`."""
@@ -328,15 +379,24 @@ class OciRepository:
         if self._receipt is not None:
             return Verification(missing=names, possible=False)
         try:
-            states = self._states(release)
+            seen = self._seen(release)
         except HttpError as error:
             return Verification(missing=names, findings=_http_findings(error))
         except CredentialError as error:
             return Verification(missing=names, findings=_findings(error))
         return Verification(
-            visible=tuple(each for each in names if states[each] is State.SAME),
-            missing=tuple(each for each in names if states[each] is State.ABSENT),
-            different=tuple(each for each in names if states[each] is State.DIFFERENT),
+            visible=tuple(each for each in names if seen[each].state is State.SAME),
+            missing=tuple(each for each in names if seen[each].state in {State.ABSENT, State.INCOMPLETE}),
+            different=tuple(each for each in names if seen[each].state is State.DIFFERENT),
+            findings=tuple(
+                known.PART_MISSING.found(
+                    f"{self.name} lists {name}, and has not got {', '.join(each.missing)}.",
+                    where=f"{self._place.registry}/{self._place.repository(release.project)}",
+                    hint=PUBLISH_AGAIN,
+                )
+                for name, each in seen.items()
+                if each.missing
+            ),
         )
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -425,14 +485,6 @@ def place_of(config: RepositoryConfig) -> Place:
 
 def _key(distribution: Distribution) -> str:
     return f"{distribution.filename} {distribution.digests.sha256}"
-
-
-def _state(distribution: Distribution, index: PackageIndex, told: Mapping[str, str]) -> State:
-    there = index.entry(architecture_of(distribution.filename))
-    if there is None:
-        return State.ABSENT
-    same = (there.sha256 or told.get(there.digest)) == distribution.digests.sha256
-    return State.SAME if same else State.DIFFERENT
 
 
 def _failed(error: HttpError) -> UploadOutcome:

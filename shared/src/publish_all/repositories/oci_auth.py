@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from publish_all._http import Auth, BearerAuth, Reply, Session
+from publish_all._numbers import seconds
 from publish_all._secret import Secret
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
@@ -166,8 +167,7 @@ def parse_token(reply: Reply, now: float) -> _Token | None:
     found = (value.get("token") or value.get("access_token")) if isinstance(value, dict) else None
     if not isinstance(found, str) or not found:
         return None
-    stated = value.get("expires_in")
-    lifetime = float(stated) if isinstance(stated, int | float) and stated > 0 else DEFAULT_LIFETIME
+    lifetime = seconds(value.get("expires_in")) or DEFAULT_LIFETIME
     # Renewed a little early: what is sent now arrives later.
     return _Token(secret=Secret(found), until=now + lifetime - min(10.0, lifetime / 5))
 

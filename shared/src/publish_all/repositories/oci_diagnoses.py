@@ -86,6 +86,12 @@ WRITE_NOT_ALLOWED: Final = Diagnosis(
     Severity.ERROR,
     "The registry knows who uploads, and that user may not write there.",
 )
+REPOSITORY_MISSING: Final = Diagnosis(
+    "PA614",
+    "registry-repository-missing",
+    Severity.ERROR,
+    "The registry has no repository of this name and does not create one with the first upload.",
+)
 DIGEST_MISMATCH: Final = Diagnosis(
     "PA620",
     "registry-digest-mismatch",
@@ -102,8 +108,8 @@ PART_MISSING: Final = Diagnosis(
     "PA622",
     "part-missing",
     Severity.ERROR,
-    "The registry has not got the manifest of a file any more, or not yet, so that it can't be listed. "
-    "Clean-up jobs that delete untagged versions do that.",
+    "A part of a file (its manifest, its bytes or its metadata) is not in the registry any more, so that the "
+    "file cannot be installed or listed. Clean-up jobs that delete untagged versions do that.",
 )
 INDEX_CONTENDED: Final = Diagnosis(
     "PA623",

@@ -62,8 +62,8 @@ class ReleaseIndex:
             try:
                 self._package.put_manifest(self._tag, merged.index.render(), INDEX_TYPE)
             except RefusedError as error:
-                if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
-                    return self._parts_missing(error)
+                if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
+                    return self._parts_missing(error, merged.index)
                 if not error.retryable:
                     raise
                 self._pause(attempt, error.retry_after)
@@ -93,7 +93,19 @@ class ReleaseIndex:
 
     def _merged(self, current: PackageIndex | None) -> Merge:
         told = file_digests(self._package, current) if current is not None else {}
-        return merge(current, self._release.entries, self._release.annotations, sha256s=told)
+        gone = frozenset(self._gone(current)) if current is not None else frozenset()
+        return merge(current, self._release.entries, self._release.annotations, sha256s=told, gone=gone)
+
+    def _gone(self, current: PackageIndex) -> Iterator[str]:
+        """The manifests that the index names for our files, other than those that we write, and that are gone."""
+        for each in self._release.entries:
+            there = current.entry(each.architecture)
+            if (
+                there is not None
+                and there.digest != each.digest
+                and not self._package.has_manifest(there.digest)
+            ):
+                yield there.digest
 
     def _conflicts(self, merged: Merge) -> Iterator[Finding]:
         for each in merged.conflicts:
@@ -103,9 +115,9 @@ class ReleaseIndex:
                 hint="Release a new version. Nothing was overwritten.",
             )
 
-    def _parts_missing(self, error: RefusedError) -> ReleaseOutcome:
-        """Which of the files can't be listed: ours, or those of others that are in the index already."""
-        gone = [each for each in self._release.entries if not self._package.has_manifest(each.digest)]
+    def _parts_missing(self, error: RefusedError, index: PackageIndex) -> ReleaseOutcome:
+        """Which of the files can't be listed: ours, or those that are in the index already."""
+        gone = [each for each in index.entries if not self._package.has_manifest(each.digest)]
         if not gone:
             return ReleaseOutcome(complete=False, findings=error.findings, retryable=True)
         return ReleaseOutcome(complete=False, findings=tuple(self._missing(gone)))
@@ -115,5 +127,5 @@ class ReleaseIndex:
             yield known.PART_MISSING.found(
                 f"{self._repository} has not got the {each.architecture} of {self._release}.",
                 where=f"{self._package.asked.where}@{each.digest}",
-                hint="Push it again: run the job again that built it.",
+                hint="Publish all files of the release again, in one run.",
             )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from publish_all._numbers import whole_number
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.oci_names import architecture_of
@@ -93,8 +94,15 @@ class Entry:
     @property
     def size(self) -> int | None:
         """The size of the file in bytes; None where only its manifest tells."""
-        stated = self.annotation(SIZE)
-        return int(stated) if stated is not None and stated.isdecimal() else None
+        return whole_number(self.annotation(SIZE))
+
+    def yanked_as(self, other: Entry) -> Entry:
+        """Our entry, yanked if the other one is."""
+        reason = other.annotation(YANKED)
+        if reason is None:
+            return self
+        annotations = {**(self.descriptor.get("annotations") or {}), YANKED: reason}
+        return Entry(descriptor={**self.descriptor, "annotations": annotations})
 
     def annotation(self, name: str) -> str | None:
         found = (self.descriptor.get("annotations") or {}).get(name)
@@ -140,7 +148,10 @@ class FileManifest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Merge:
-    """An index with our entries in it. `added` are those that were not; `conflicts` can't be: other bytes are there."""
+    """An index with our entries in it.
+
+    `added` are those that were not, or whose manifest is gone; `conflicts` can't be: other bytes are there.
+    """
 
     index: PackageIndex
     added: tuple[Entry, ...]
@@ -228,24 +239,30 @@ def merge(
     annotations: Mapping[str, str],
     *,
     sha256s: Mapping[str, str] | None = None,
+    gone: frozenset[str] = frozenset(),
 ) -> Merge:
     """The index with our entries. One that is there with the same bytes stays as it is, whoever wrote it.
 
     `annotations` are added where the index has none of that name. `sha256s` tells for digests of
-    manifests what the sha256 of their files is, where the index itself does not.
+    manifests what the sha256 of their files is, where the index itself does not. Entries for the same
+    bytes whose manifest is `gone` (by its digest) are replaced by ours; a yank stays.
     """
     told = sha256s or {}
     base = current or PackageIndex(entries=())
+    kept = list(base.entries)
     added: list[Entry] = []
     conflicts: list[Entry] = []
     for each in ours:
-        there = base.entry(each.architecture) or _named(added, each.architecture)
+        there = _named(kept, each.architecture) or _named(added, each.architecture)
         if there is None:
             added.append(each)
         elif (there.sha256 or told.get(there.digest)) != each.sha256:
             conflicts.append(each)
+        elif there.digest in gone and there.digest != each.digest:
+            kept.remove(there)
+            added.append(each.yanked_as(there))
     index = PackageIndex(
-        entries=(*base.entries, *added),
+        entries=(*kept, *added),
         annotations=dict(annotations) | dict(base.annotations),
         others=base.others,
         rest=base.rest,
@@ -304,8 +321,9 @@ def _is_file(child: Mapping[str, Any]) -> bool:
 def _blob(descriptor: Any) -> Blob:
     if not isinstance(descriptor, dict) or not is_digest(descriptor.get("digest")):
         raise LayoutError("refers to something without a sha256 digest")
-    size = descriptor.get("size")
-    if not isinstance(size, int) or size < 0:
+    stated = descriptor.get("size")
+    size = whole_number(stated) if isinstance(stated, int) else None
+    if size is None:
         raise LayoutError("refers to something without a size")
     return Blob(digest=descriptor["digest"], size=size)
 

@@ -21,6 +21,10 @@ from publish_all._values import dataclass
 SDIST = ".tar.gz"
 """The `architecture` of an sdist."""
 
+TAG_LENGTH = 128
+"""The longest tag, after the specification."""
+FILENAME_LENGTH = 255
+
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _NAME = "{name}"
@@ -104,7 +108,7 @@ def version_text(tag: str) -> str:
 
 def version_of(tag: str) -> Version | None:
     """The version that a tag stands for; None for a foreign tag, as `latest` and `sha256-…`."""
-    if not tag[:1].isdecimal():
+    if not tag[:1].isdecimal() or len(tag) > TAG_LENGTH:
         return None
     try:
         return Version(version_text(tag))
@@ -130,7 +134,7 @@ def filename_of(project: NormalizedName, tag: str, architecture: str, title: str
 
 
 def _fits(filename: str, project: NormalizedName, tag: str, architecture: str) -> bool:
-    if not _FILENAME.fullmatch(filename) or ".." in filename:
+    if len(filename) > FILENAME_LENGTH or not _FILENAME.fullmatch(filename) or ".." in filename:
         return False
     try:
         if filename.endswith(".whl"):

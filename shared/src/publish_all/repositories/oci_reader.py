@@ -7,9 +7,9 @@ All methods raise `HttpError`; a `RefusedError` says who was refused what.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -267,6 +267,35 @@ class OciReader:
         except LayoutError:
             return None
 
+    def missing(
+        self, release: PackageRelease, login: Login | None = None
+    ) -> tuple[tuple[ReleaseFile, tuple[str, ...]], ...]:
+        """The files of a release that cannot be fetched, and which of their parts are gone."""
+        package = self._package(release.project, login)
+
+        def look(file: ReleaseFile) -> tuple[str, ...]:
+            blobs = {"the file": f"sha256:{file.sha256}"}
+            if file.core_metadata is not None:
+                blobs["its metadata"] = f"sha256:{file.core_metadata}"
+            return missing_parts(package, file.manifest, blobs)
+
+        if not release.files:
+            return ()
+        with ThreadPoolExecutor(max_workers=min(THREADS, len(release.files))) as pool:
+            looks = zip(release.files, pool.map(look, release.files), strict=True)
+            return tuple((file, parts) for file, parts in looks if parts)
+
+
+def read_manifest(package: OciPackage, digest: str) -> FileManifest | None:
+    """The manifest of a file by its digest; None where it is gone, or is something else."""
+    found = package.manifest(digest)
+    if found is None or isinstance(found, NotModified):
+        return None
+    try:
+        return parse_manifest(found.content)
+    except LayoutError:
+        return None
+
 
 def read_index(package: OciPackage, tag: str) -> PackageIndex | None:
     """The index under a tag, None where there is none.
@@ -290,6 +319,21 @@ def read_index(package: OciPackage, tag: str) -> PackageIndex | None:
         raise failure from error
 
 
+def missing_parts(package: OciPackage, manifest: str, blobs: Mapping[str, str]) -> tuple[str, ...]:
+    """Which parts of a listed file the registry has not got: its manifest, or blobs by what they hold.
+
+    Nothing is fetched: registries count that as a download.
+    """
+    found = [] if package.has_manifest(manifest) else [f"the manifest {manifest}"]
+    return (*found, *_missing_blobs(package, blobs))
+
+
+def _missing_blobs(package: OciPackage, blobs: Mapping[str, str]) -> Iterator[str]:
+    for what, digest in blobs.items():
+        if not package.has_blob(digest):
+            yield f"{what} {digest}"
+
+
 def file_digests(package: OciPackage, index: PackageIndex) -> dict[str, str]:
     """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests.
 
@@ -298,9 +342,7 @@ def file_digests(package: OciPackage, index: PackageIndex) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in index.entries:
         if each.sha256 is None:
-            manifest = package.manifest(each.digest)
-            if manifest is not None and not isinstance(manifest, NotModified):
-                with suppress(LayoutError):
-                    layer = parse_manifest(manifest.content).layer
-                    found[each.digest] = layer.digest.removeprefix("sha256:")
+            manifest = read_manifest(package, each.digest)
+            if manifest is not None:
+                found[each.digest] = manifest.layer.digest.removeprefix("sha256:")
     return found

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from publish_all._http import Auth, Body, Download, Reply, Session
 from publish_all._http_errors import Failure, HttpError
@@ -22,7 +22,7 @@ from publish_all._values import dataclass
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_auth import Authorizer
 from publish_all.repositories.oci_layout import ACCEPT, digest_of, is_digest
-from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
+from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, part_gone, refusal
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
 """The longest manifest or page of tags that is read, in bytes. Registries allow 4 MiB for a manifest."""
@@ -251,10 +251,9 @@ class OciPackage:
         place = self._begin()
         if place is None:
             return True
-        parts = urlsplit(place)
-        query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("digest", digest)], safe=":")
         headers = {"Content-Type": "application/octet-stream"}
-        url = urlunsplit(parts._replace(query=query))
+        # What else the query holds may be signed: it goes back byte for byte.
+        url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
         try:
             self._changed(self._registry.send("PUT", url, self._asked, headers=headers, body=body))
         except RefusedError as error:
@@ -280,8 +279,11 @@ class OciPackage:
         """
         # Encoded, its length and ranges would be those of something else.
         headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
-        with self._registry.stream(f"{self._base}/blobs/{digest}", self._asked, headers) as download:
-            yield download
+        try:
+            with self._registry.stream(f"{self._base}/blobs/{digest}", self._asked, headers) as download:
+                yield download
+        except RefusedError as error:
+            raise part_gone(error, self._asked, digest) from error
 
     def small_blob(self, digest: str, *, limit: int) -> bytes:
         """A whole blob of at most `limit` bytes, checked."""
@@ -315,7 +317,7 @@ class OciPackage:
         return self._upload_place(url, reply.headers.get("Location", ""))
 
     def _upload_place(self, url: str, location: str) -> str:
-        place = urljoin(url, location)
+        place = urldefrag(urljoin(url, location)).url
         stated, own = urlsplit(place), urlsplit(self._registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":
             # Behind a proxy some registries take themselves for http.

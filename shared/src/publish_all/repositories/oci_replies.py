@@ -10,7 +10,7 @@ from collections.abc import Callable
 from publish_all._http import BasicAuth, Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._secret import Secret
-from publish_all._server_text import message_of, plain
+from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
@@ -126,6 +126,26 @@ def refused_beforehand(asked: Asked) -> Finding | None:
     return _fine_grained(asked) if asked.is_github and asked.made_by is Maker.FINE_GRAINED else None
 
 
+PUBLISH_AGAIN = (
+    "Publish the same files again: what is missing is uploaded. Then exclude these packages from the clean-up "
+    "job that deletes untagged versions."
+)
+
+
+def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
+    """The error where the registry has not got a blob that it lists. An unknown repository stays what it is."""
+    if error.status != 404 or error.code == "NAME_UNKNOWN":
+        return error
+    finding = known.PART_MISSING.found(
+        f"{asked.where} lists a file, and has not got its part {digest} any more.",
+        where=asked.where,
+        hint=PUBLISH_AGAIN,
+    )
+    return RefusedError(
+        finding, status=error.status, code=error.code, url=error.url, retryable=False, wait=None
+    )
+
+
 # A manifest can be refused for a blob that has only just been sent.
 _MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN"})
 
@@ -133,7 +153,7 @@ _MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS
 def _said(reply: Reply, asked: Asked) -> tuple[str, str]:
     """The registry's code, and its words, fit to be shown."""
     secrets = (asked.login.secret,) if asked.login is not None else ()
-    words = plain(message_of(reply.body, reply.content_type), secrets=secrets)
+    words = plain(reply.message, secrets=secrets)
     return _code(reply.body), words or plain(reply.reason, secrets=secrets)
 
 
@@ -155,6 +175,8 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
         )
     if status in {401, 403}:
         return _forbidden(text, said, asked)
+    if code == "NAME_UNKNOWN":
+        return _no_repository(said, asked)
     if code == "DIGEST_INVALID":
         return known.DIGEST_MISMATCH.found(
             f"{asked.where} received other bytes than those that were read and checked: {said}",
@@ -173,6 +195,17 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     if status == 405 or code == "UNSUPPORTED":
         return _plain(known.READ_ONLY, said, asked, "It may be a mirror, which is only read from.")
     return _plain(known.REGISTRY_REFUSED, said, asked, "")
+
+
+def _no_repository(said: str, asked: Asked) -> Finding:
+    """Amazon's registry, and others with repositories of their own settings, make none with the first upload."""
+    name = asked.repository or ""
+    create = f"Create the repository {name} in the registry first, then run again."
+    if re.fullmatch(r"[^.]+\.dkr\.ecr[^/]*\.amazonaws\.com(\.cn)?", hostname_of(asked.registry)):
+        create = f"Create it first: `aws ecr create-repository --repository-name {name}`. Then run again."
+    return known.REPOSITORY_MISSING.found(
+        f"{asked.registry} has no repository {name}: {said}", where=asked.where, hint=create
+    )
 
 
 def _plain(diagnosis: Diagnosis, said: str, asked: Asked, hint: str) -> Finding:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
-from publish_all._server_text import message_of, plain
+from publish_all._numbers import seconds
+from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.binding import with_names
@@ -24,6 +25,12 @@ from publish_all.repositories.repository import UploadOutcome, UploadStatus
 
 _EPOCH_SIZED = 1_000_000_000
 """From here on a number of seconds is a date, not a wait: some servers give `reset` as Unix time."""
+
+_PAGE_LENGTH = 120
+_LOGIN = re.compile(r"(?i)log[-_]?[io]n|sign[-_]?in|\bsso\b|oauth|saml|authorize")
+
+_LATEST = 1e11
+_DATE_LENGTH = 64
 
 _NO_API = (
     "See whether the URL is the one to upload to, whether the repository exists, and whether the credential "
@@ -53,7 +60,7 @@ class Attempt:
 def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     """What a whole reply means. `now` is Unix time in seconds."""
     if 200 <= reply.status < 300:
-        return UploadOutcome(status=UploadStatus.UPLOADED)
+        return _page(reply, attempt) if reply.is_page else UploadOutcome(status=UploadStatus.UPLOADED)
     said = _said(reply, attempt)
     waits = retry_after(reply.headers, now)
     for each in PATTERNS:
@@ -98,8 +105,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     stated = headers.get("Retry-After", "").strip()
     if stated:
         return _seconds_or_date(stated, now)
-    used_up = [until for left, until in _windows(headers) if left == "0" and until.isdecimal()]
-    return max((_wait(float(until), now) for until in used_up), default=None)
+    ends = [seconds(until, most=_LATEST) for left, until in _windows(headers) if left == "0"]
+    return max((_wait(each, now) for each in ends if each is not None), default=None)
 
 
 def _windows(headers: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -122,9 +129,12 @@ def _window(text: str, left: str, until: str) -> tuple[str, str]:
 
 
 def _seconds_or_date(text: str, now: float) -> float | None:
+    stated = seconds(text, most=_LATEST)
+    if stated is not None:
+        return _wait(stated, now)
     try:
-        return _wait(float(text), now) if re.fullmatch(r"\d+(\.\d+)?", text) else _until(text, now)
-    except (ValueError, OverflowError):
+        return _until(text[:_DATE_LENGTH], now)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
@@ -140,7 +150,7 @@ def _wait(seconds: float, now: float) -> float:
 def _said(reply: Reply, attempt: Attempt) -> str:
     """The server's words, fit to be shown: from the body, else the reason phrase."""
     secrets = (attempt.credential.secret,) if attempt.credential else ()
-    from_body = plain(message_of(reply.body, reply.content_type), secrets=secrets)
+    from_body = plain(reply.message, secrets=secrets)
     return from_body or plain(reply.reason, secrets=secrets)
 
 
@@ -172,7 +182,9 @@ def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -
         return _outcome(UploadStatus.REFUSED, known.NO_UPLOAD_API, numbered, attempt, hint=_NO_API)
     if reply.retryable:
         diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
-        return _outcome(UploadStatus.TRANSIENT, diagnosis, numbered, attempt, retry_after=waits)
+        # A gateway says so, too, of a server that was merely slow, and has stored the file.
+        kind = UploadStatus.AMBIGUOUS if status in {500, 502, 504} else UploadStatus.TRANSIENT
+        return _outcome(kind, diagnosis, numbered, attempt, retry_after=waits)
     if status == 413:
         hint = "Make it smaller, or raise the limit of the server or of the proxy before it."
         return _outcome(UploadStatus.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
@@ -195,15 +207,41 @@ def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
     return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
 
 
+def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
+    """A page for people, as single sign-on and web sites send it for every address."""
+    said = plain(reply.message, limit=_PAGE_LENGTH)
+    finding = attempt.finding(
+        known.PAGE_INSTEAD,
+        f"{attempt.repository} answers {reply.status} to {attempt.subject} with a web page: {said}",
+        "Check that the URL is the one to upload to, and that no login page stands before it.",
+    )
+    return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+
+
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
     target = _target(attempt.url, plain(reply.headers.get("Location", "")))
+    message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
     if target == shown_url(attempt.url) + "/":
         hint = f"The slash at the end is missing. Configure the URL {target}"
-    else:
+    elif _is_moved(reply.status, attempt.url, target):
         hint = f"If you trust that address, configure it as the URL: {target}"
-    message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
+    else:
+        message = f"{attempt.repository} sends an upload to a web page, perhaps to log in: {reply.status} to {target}."
+        hint = "Check that the URL is the one to upload to, and that the credential is right."
     finding = attempt.finding(known.REDIRECTED, message, hint)
     return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+
+
+def _is_moved(status: int, url: str, target: str) -> bool:
+    """Whether a redirect is about the API itself.
+
+    301, 302 and 303 make a GET of an upload (RFC 9110, 15.4), so that they lead to pages, but where only
+    scheme or host change.
+    """
+    if _LOGIN.search(target):
+        return False
+    same = urlsplit(url).path.rstrip("/") == urlsplit(target).path.rstrip("/")
+    return same or status in {307, 308}
 
 
 def _target(url: str, location: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -16,9 +16,13 @@ from publish_all.findings import Finding
 
 
 class State(enum.Enum):
-    """Where a file stands in a repository, by name and sha256."""
+    """Where a file stands in a repository, by name and sha256.
+
+    INCOMPLETE: it is listed with our sha256, and cannot be fetched. To upload it again repairs that.
+    """
 
     ABSENT = "absent"
+    INCOMPLETE = "incomplete"
     SAME = "same"
     DIFFERENT = "different"
     UNKNOWN = "unknown"
@@ -81,11 +85,15 @@ class ReleaseOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """The value of one look at the index: which files are listed with our sha256, which are not yet, which differ."""
+    """The value of one look at the index: which files are listed with our sha256, which are not yet, which differ.
+
+    `unfetched` are listed with our sha256, and the server does not hand them out: it is no proof, and no refusal.
+    """
 
     visible: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     different: tuple[str, ...] = ()
+    unfetched: tuple[str, ...] = ()
     possible: bool = True
     findings: tuple[Finding, ...] = ()
 
@@ -145,17 +153,3 @@ class Repository(Protocol):
 
     def install_command(self, release: Release) -> str | None:
         """The exact command which installs the release from here."""
-
-
-@runtime_checkable
-class ConnectsAhead(Protocol):
-    """A repository to which connections can be made before they are needed. Nothing is sent, and nothing raised."""
-
-    def connect(self, releases: int) -> None:
-        """Greet the servers that a preflight of so many releases asks, all of them at once, and soon."""
-
-    def connect_for_uploads(self, count: int) -> None:
-        """Have connections ready for so many uploads more than there are now, which must follow soon."""
-
-    def disconnect(self) -> None:
-        """Close what is ready, when no uploads follow after all."""

@@ -6,6 +6,7 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -14,7 +15,7 @@ from packaging.version import Version
 
 from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
-from publish_all._server_text import message_of, plain
+from publish_all._server_text import plain
 from publish_all._urls import origin, shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.address import host_of
@@ -36,11 +37,14 @@ from publish_all.repositories.simple_pages import (
     parse_project,
 )
 
+_LOOKS_AT_ONCE = 4
+
 COMPARE_LIMIT = 32 * 1024 * 1024
 """Files that an index lists without a hash are fetched for comparison up to this size, in bytes."""
 
 _REDIRECTS = 5
 _PAGE_TYPES = frozenset({JSON_TYPE, HTML_TYPE, "text/html", "application/json"})
+_FIRST_BYTE = {"Range": "bytes=0-0"}
 _PEEK_HEADERS = {"Accept": ACCEPT, "Range": "bytes=0-65535"}
 
 
@@ -96,6 +100,8 @@ class SimpleIndex:
             try:
                 found = self._tried(candidate, project)
             except HttpError as error:
+                if error.failure is Failure.TIMEOUT and not error.retryable:
+                    raise  # a server that wastes our time, which has the other candidates, too
                 failure = failure or error
                 continue
             if found is not None:
@@ -110,18 +116,33 @@ class SimpleIndex:
         )
         return Listing(known=False, findings=(finding,))
 
+    def states(self, listing: Listing, distributions: Sequence[Distribution]) -> Mapping[str, State]:
+        """The state of each distribution by filename, all UNKNOWN where the index is. Raises as `state`."""
+        names = [each.filename for each in distributions]
+        if not listing.known:
+            return dict.fromkeys(names, State.UNKNOWN)
+        page = listing.page
+        if page is None:
+            return dict.fromkeys(names, State.ABSENT)
+        with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
+            states = pool.map(lambda each: self.state(page.file(each.filename), each), distributions)
+            return dict(zip(names, states, strict=True))
+
     def state(self, file: IndexFile | None, distribution: Distribution) -> State:
-        """How a listed file compares with ours. Raises `HttpError` when it must be fetched and can't be.
+        """How a listed file compares with ours. Raises `HttpError` when it must be asked for and can't be.
 
         By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
-        is the same or not told, by fetching it, up to COMPARE_LIMIT.
+        is the same or not told, by fetching it, up to COMPARE_LIMIT. One that is the same by its hash is
+        INCOMPLETE if the server has not got it.
         """
         if file is None:
             return State.ABSENT
         ours = {"sha256": distribution.digests.sha256, "md5": distribution.digests.md5}
         for algorithm, digest in ours.items():
             if algorithm in file.hashes:
-                return State.SAME if file.hashes[algorithm] == digest else State.DIFFERENT
+                if file.hashes[algorithm] != digest:
+                    return State.DIFFERENT
+                return State.SAME if self._is_there(file, distribution) else State.INCOMPLETE
         if file.size is not None and file.size != distribution.size:
             return State.DIFFERENT
         return self._compare(file, distribution)
@@ -260,7 +281,7 @@ class SimpleIndex:
             ) from error
 
     def _unavailable(self, reply: Reply) -> HttpError:
-        said = plain(message_of(reply.body, reply.content_type)) or plain(reply.reason)
+        said = plain(reply.message) or plain(reply.reason)
         return HttpError(
             f"{shown_url(reply.url)} answers {reply.status}: {said}",
             failure=Failure.STATUS,
@@ -268,6 +289,15 @@ class SimpleIndex:
             retryable=reply.retryable,
             retry_after=retry_after(reply.headers, self._clock()),
         )
+
+    def _is_there(self, file: IndexFile, distribution: Distribution) -> bool:
+        """Whether the server has a file that it lists. One that does not answer HEAD is believed."""
+        auth = self._auth(file.url, distribution.project)
+        if self._session.request("HEAD", file.url, auth=auth).status not in {404, 410}:
+            return True
+        # Some servers know GET only.
+        with self._session.stream("GET", file.url, auth=auth, headers=_FIRST_BYTE) as download:
+            return download.reply.status not in {404, 410}
 
     def _compare(self, file: IndexFile, distribution: Distribution) -> State:
         sha256 = hashlib.sha256()
@@ -304,15 +334,3 @@ def _joined(url: str, location: str) -> str | None:
 
 def _last_segment(url: str) -> str:
     return posixpath.basename(urlsplit(url).path.rstrip("/"))
-
-
-def states_of(
-    index: SimpleIndex, listing: Listing, distributions: Sequence[Distribution]
-) -> Mapping[str, State]:
-    """The state of each distribution by filename, all UNKNOWN where the index is."""
-    if not listing.known:
-        return {each.filename: State.UNKNOWN for each in distributions}
-    page = listing.page
-    return {
-        each.filename: index.state(page.file(each.filename) if page else None, each) for each in distributions
-    }

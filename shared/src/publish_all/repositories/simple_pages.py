@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import html.parser
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,8 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
+from publish_all._html import Tag, scan
+from publish_all._numbers import whole_number
 from publish_all._values import dataclass
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -176,7 +177,7 @@ def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
         hashes=_hashes(content["hashes"].items()),
         requires_python=content.get("requires-python") or None,
         core_metadata=_offered(offered),
-        size=size if isinstance(size, int) else None,
+        size=whole_number(size),
         yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
         upload_time=content.get("upload-time"),
         provenance=content.get("provenance"),
@@ -191,8 +192,9 @@ def _offered(value: Any) -> Mapping[str, str] | None:
 
 def _parse_html(body: bytes, url: str) -> ProjectPage:
     parser = _Anchors(url)
-    parser.feed(body.decode("utf-8", errors="replace"))
-    parser.close()
+    for each in scan(body.decode("utf-8", errors="replace")):
+        if isinstance(each, Tag) and not each.end:
+            parser.read(each.name, each.attributes)
     _ensure_version(parser.version)
     if not parser.is_page:
         raise PageError("not a page in HTML")
@@ -200,18 +202,16 @@ def _parse_html(body: bytes, url: str) -> ProjectPage:
     return ProjectPage(name=unquote(name), files=tuple(parser.files))
 
 
-class _Anchors(html.parser.HTMLParser):
+class _Anchors:
     """Collects the files that a page links to."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()
         self.files: list[IndexFile] = []
         self.version = "1.0"
         self.is_page = False
         self._base = url
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+    def read(self, tag: str, found: Mapping[str, str]) -> None:
         self.is_page = self.is_page or tag in {"html", "body", "a"}
         # A link that is no URL is not a file.
         with suppress(ValueError):

@@ -9,7 +9,7 @@ from publish_all.distributions.distribution import Release
 from publish_all.errors import PublishAllError
 from publish_all.repositories.repository import ReleaseOutcome, Repository
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.transfer import RetryPolicy, as_findings
+from publish_all.upload.transfer import RetryPolicy, as_findings, unexpected
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,3 +38,5 @@ class Commit:
             return self.repository.commit(self.release)
         except PublishAllError as error:
             return ReleaseOutcome(complete=False, findings=as_findings(error))
+        except Exception as error:  # noqa: BLE001 - as in a transfer
+            return ReleaseOutcome(complete=False, findings=(unexpected(error, str(self.release)),))

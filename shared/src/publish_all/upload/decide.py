@@ -7,9 +7,6 @@ from publish_all.repositories.repository import State
 from publish_all.results import PlannedAction
 from publish_all.upload.journal import JournalEntry, JournalState
 
-PROPAGATION_SECONDS = 600.0
-"""How long an index may keep showing its old page after an upload: PyPI's caches hold it for 10 minutes."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
@@ -20,17 +17,15 @@ class Decision:
 
 
 def decide(
-    state: State, entry: JournalEntry | None, *, final_on_upload: bool, skip_existing: bool, now: float
+    state: State, entry: JournalEntry | None, *, final_on_upload: bool, skip_existing: bool
 ) -> Decision:
     """What to do with a file, from what the index says and what the journal says. Pure.
 
-    The index is right where it knows the file. Where it does not, the journal is believed: always if
-    the repository cannot be asked; for `PROPAGATION_SECONDS` after the upload if the file has not been
-    seen in the index yet. Later, or once seen and gone again, the file is sent once more, which is
-    safe: it has the same bytes.
+    The index is right where it can be asked: a file that it does not list is sent (again), which is safe,
+    since it has the same bytes. The journal is believed only where the index cannot be asked.
     """
     taken = entry is not None and (
-        entry.state in (JournalState.PUBLISHED, JournalState.VISIBLE)
+        entry.state in (JournalState.PUBLISHED, JournalState.VISIBLE, JournalState.UNVERIFIED)
         or (entry.state is JournalState.UPLOADED and final_on_upload)
     )
     match state:
@@ -46,9 +41,12 @@ def decide(
             )
         case State.UNKNOWN:
             return Decision(action=PlannedAction.UPLOAD, reason="what is there cannot be asked")
+        case State.INCOMPLETE:
+            return Decision(
+                action=PlannedAction.UPLOAD, reason="listed, but it cannot be fetched: uploaded again"
+            )
+        case State.ABSENT if taken:
+            reason = "uploaded by an earlier run, but the index does not list it"
+            return Decision(action=PlannedAction.UPLOAD, reason=reason)
         case State.ABSENT:
-            fresh = entry is not None and now - entry.at < PROPAGATION_SECONDS
-            if taken and fresh and entry is not None and entry.state is not JournalState.VISIBLE:
-                reason = "uploaded by an earlier run; the index does not list it yet"
-                return Decision(action=PlannedAction.PRESENT, reason=reason)
             return Decision(action=PlannedAction.UPLOAD, reason="not there yet")

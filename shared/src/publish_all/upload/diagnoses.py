@@ -13,8 +13,9 @@ OTHER_BYTES_SKIPPED = Diagnosis(
 STILL_PROPAGATING = Diagnosis(
     "PA483",
     "still-propagating",
-    Severity.WARNING,
-    "The upload was accepted, and the index does not list the file yet: caches take some minutes at times.",
+    Severity.ERROR,
+    "The upload was accepted, and the index does not list the file yet. Some indexes need minutes; some servers "
+    "accept a file and do not store it.",
 )
 INDEX_DIFFERS = Diagnosis(
     "PA484",
@@ -39,6 +40,18 @@ UPLOAD_FAILED = Diagnosis(
     "upload-failed",
     Severity.ERROR,
     "The upload could not be carried out.",
+)
+LISTED_INCOMPLETE = Diagnosis(
+    "PA488",
+    "listed-but-gone",
+    Severity.WARNING,
+    "The repository lists the file, and the file or a part of it is not there any more, so that nobody can install it.",
+)
+JOURNAL_BROKEN = Diagnosis(
+    "PA489",
+    "journal-not-written",
+    Severity.ERROR,
+    "The journal could not be written any more, so no further uploads were started.",
 )
 RETRIES_EXHAUSTED = Diagnosis(
     "PA581",

@@ -40,12 +40,14 @@ class JournalState(enum.Enum):
     UPLOADED = "uploaded"  # the repository took it; readers may not see it before the commit
     PUBLISHED = "published"
     VISIBLE = "visible"  # and the index was seen to list it
+    UNVERIFIED = "unverified"  # published, and no index could be asked whether it lists it
     SKIPPED = "skipped"  # other bytes are there, and that was accepted
     FAILED = "failed"  # it is not there
 
     @property
     def done(self) -> bool:
-        return self in (JournalState.PUBLISHED, JournalState.VISIBLE, JournalState.SKIPPED)
+        """Whether nothing is left to do. What is published is still to be seen in the index."""
+        return self in (JournalState.VISIBLE, JournalState.UNVERIFIED, JournalState.SKIPPED)
 
     @property
     def maybe_public(self) -> bool:
@@ -54,6 +56,7 @@ class JournalState(enum.Enum):
             JournalState.UPLOADED,
             JournalState.PUBLISHED,
             JournalState.VISIBLE,
+            JournalState.UNVERIFIED,
         )
 
 

@@ -17,7 +17,7 @@ from publish_all.repositories.repository import Repository, State
 from publish_all.results import PlannedAction, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.decide import Decision, decide
-from publish_all.upload.diagnoses import NO_ANSWER, OTHER_BYTES_SKIPPED
+from publish_all.upload.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Plan, RepositoryPlan, Step
 from publish_all.upload.transfer import RetryPolicy, other_bytes
@@ -129,7 +129,7 @@ def preflight(
         workers.close()
     result = Preflight(
         repositories=tuple(
-            _Judgement(each, skip_existing=skip_existing, now=clock.wall()).of(
+            _Judgement(each, skip_existing=skip_existing).of(
                 list(islice(answers, 1 + len(each.releases))), journal
             )
             for each in plan.repositories
@@ -256,10 +256,9 @@ def _digested(plan: Plan) -> _Answer:
 class _Judgement:
     """Puts together what one repository answered."""
 
-    def __init__(self, plan: RepositoryPlan, *, skip_existing: bool, now: float) -> None:
+    def __init__(self, plan: RepositoryPlan, *, skip_existing: bool) -> None:
         self._plan = plan
         self._skip_existing = skip_existing
-        self._now = now
         self._findings: list[Finding] = []
         self._obstacles: set[Obstacle] = set()
         self._decisions: dict[str, Decision] = {}
@@ -301,12 +300,12 @@ class _Judgement:
 
     def _decide(self, distribution: Distribution, answer: _Answer, journal: Journal) -> None:
         repository = self._plan.repository
+        state = answer.states.get(distribution.filename, State.UNKNOWN)
         decision = decide(
-            answer.states.get(distribution.filename, State.UNKNOWN),
+            state,
             journal.entry(distribution.digests.sha256, repository.url),
             final_on_upload=repository.capabilities.final_on_upload,
             skip_existing=self._skip_existing,
-            now=self._now,
         )
         self._decisions[distribution.filename] = decision
         if decision.action is PlannedAction.CONFLICT:
@@ -314,6 +313,8 @@ class _Judgement:
             self._findings.append(other_bytes(repository, distribution))
         elif decision.action is PlannedAction.SKIP:
             self._findings.append(skipped_other_bytes(repository, distribution))
+        elif state is State.INCOMPLETE:
+            self._findings.append(_listed_incomplete(repository, distribution))
 
     def _needs_credential(self) -> bool:
         """Where nothing is left to do, a missing credential is no error."""
@@ -333,6 +334,14 @@ def skipped_other_bytes(repository: Repository, distribution: Distribution) -> F
         f"{repository.name} keeps another file named {distribution.filename}; this one was skipped",
         where=f"{repository.name}: {distribution.filename}",
         hint="If its content matters, publish under a new version.",
+    )
+
+
+def _listed_incomplete(repository: Repository, distribution: Distribution) -> Finding:
+    return LISTED_INCOMPLETE.found(
+        f"{repository.name} lists {distribution.filename}, but the file or a part of it is missing there",
+        where=f"{repository.name}: {distribution.filename}",
+        hint="A publish uploads what is missing. Exclude these packages from jobs that delete untagged versions.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from publish_all.results import (
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.commit import Commit
 from publish_all.upload.decide import Decision
-from publish_all.upload.diagnoses import COMMIT_FAILED
+from publish_all.upload.diagnoses import COMMIT_FAILED, JOURNAL_BROKEN
 from publish_all.upload.journal import Journal, JournalState
 from publish_all.upload.plan import ReleasePlan, RepositoryPlan, Step
 from publish_all.upload.preflight import skipped_other_bytes
@@ -37,6 +37,9 @@ _STATUS_BEFORE = {
     PlannedAction.SKIP: FileStatus.SKIPPED,
     PlannedAction.CONFLICT: FileStatus.CONFLICT,
 }
+
+
+_LESS_THAN_SEEN = (JournalState.PUBLISHED, JournalState.UNVERIFIED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,8 +74,15 @@ class RepositoryRun:
             name: Transferred(status=_STATUS_BEFORE[each.action], attempts=0, seconds=0.0)
             for name, each in decisions.items()
         }
+        self._sent_before = frozenset(
+            each.distribution.filename
+            for each in plan.steps
+            if (entry := conditions.journal.entry(each.distribution.digests.sha256, plan.repository.url))
+            and entry.state.maybe_public
+        )
         self._commits: dict[str, ReleaseOutcome] = {}
         self._failed = False
+        self._journal_is_broken = False
         self._verifier = self._make_verifier()
 
     def carry_out(self) -> RepositoryReport:
@@ -140,9 +150,24 @@ class RepositoryRun:
         for each in files:
             entry = journal.entry(each.digests.sha256, url)
             known = entry.state if entry is not None else None
-            if known is not state and not (state is JournalState.PUBLISHED and known is JournalState.VISIBLE):
+            settled = state in _LESS_THAN_SEEN and known is JournalState.VISIBLE
+            if known is not state and not settled:
                 fresh.append(each)
-        journal.record(state, fresh, repository=self._repository.name, url=url)
+        try:
+            journal.record(state, fresh, repository=self._repository.name, url=url)
+        except OSError as error:
+            self._journal_broke(error)
+
+    def _journal_broke(self, error: OSError) -> None:
+        """Nothing is sent any more that could not be written down; what is on its way ends."""
+        if not self._journal_is_broken:
+            finding = JOURNAL_BROKEN.found(
+                f"the journal cannot be written: {error.strerror or error}",
+                where=str(error.filename or ""),
+                hint="Make room on that disk, then run the same command again: it looks what is there first.",
+            )
+            self._find([finding])
+        self._journal_is_broken = self._failed = True
 
     # Uploads
 
@@ -170,14 +195,13 @@ class RepositoryRun:
                 break
             steps.append(step)
         self._journal(JournalState.STARTED, (each.distribution for each in steps))
-        for step in steps:
+        for step in () if self._journal_is_broken else steps:
             self._results[step.distribution.filename] = Transferred(
                 status=FileStatus.INTERRUPTED, attempts=1, seconds=0.0, unclear=True
             )
-            transfer = self._transfer(step, followers=schedule.followers(step))
-            self._with.workers.submit(transfer, then=partial(self._transferred, schedule, step))
+            self._with.workers.submit(self._transfer(step), then=partial(self._transferred, schedule, step))
 
-    def _transfer(self, step: Step, *, followers: int) -> Transfer:
+    def _transfer(self, step: Step) -> Transfer:
         return Transfer(
             repository=self._repository,
             distribution=step.distribution,
@@ -185,7 +209,7 @@ class RepositoryRun:
             clock=self._with.clock,
             cancellation=self._with.cancellation,
             emit=self._with.workers.emit,
-            followers=followers,
+            sent_before=step.distribution.filename in self._sent_before,
         )
 
     def _transferred(self, schedule: Schedule, step: Step, result: Transferred) -> None:
@@ -282,20 +306,26 @@ class RepositoryRun:
     # Verification
 
     def _verify(self) -> Verified:
-        if self._verifier is None:
-            return NOTHING_SEEN
         complete = all(self._is_committed(each) for each in self._plan.releases)
-        stopping = self._with.cancellation.stopping
-        seen = self._verifier.finish() if complete and not stopping else self._verifier.so_far()
-        visible = (
-            each.distribution
-            for each in self._plan.steps
-            if seen.visibility.get(each.distribution.filename) is Visibility.VISIBLE
-        )
-        self._journal(JournalState.VISIBLE, visible)
+        final = complete and not self._with.cancellation.stopping
+        if self._verifier is None:
+            seen = NOTHING_SEEN
+        else:
+            seen = self._verifier.finish() if final else self._verifier.so_far()
+        self._journal(JournalState.VISIBLE, self._looking(seen, Visibility.VISIBLE))
+        if final and not self._with.cancellation.stopping:
+            # No index can be asked: what was accepted is all that there is to know.
+            self._journal(JournalState.UNVERIFIED, self._looking(seen, Visibility.UNCHECKED))
         for findings in (seen.remarks, *seen.findings.values()):
             self._find(findings)
         return seen
+
+    def _looking(self, seen: Verified, wanted: Visibility) -> Iterator[Distribution]:
+        """The files that are there, and of which this was seen."""
+        for each in self._plan.steps:
+            there = self._status(each) in (FileStatus.UPLOADED, FileStatus.PRESENT)
+            if there and seen.visibility.get(each.distribution.filename, Visibility.UNCHECKED) is wanted:
+                yield each.distribution
 
     # Report
 

@@ -78,16 +78,6 @@ class Schedule:
             return None
         return max(ready, key=lambda lane: (lane.opening, lane.left)).start()
 
-    def followers(self, step: Step) -> int:
-        """How many uploads begin when this one is done, besides the one that takes over its connection.
-
-        0 where it does not go alone, and with several releases, where it depends on the others.
-        """
-        lane = self._lane_of[step.distribution.filename]
-        if len(self._lanes) > 1 or not lane.opening:
-            return 0
-        return max(0, min(len(lane.waiting), lane.limit, self._parallel) - 1)
-
     def end(self, step: Step) -> None:
         """A step has ended, and its file is there."""
         self._lane_of[step.distribution.filename].end()

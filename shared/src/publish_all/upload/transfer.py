@@ -12,7 +12,6 @@ from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWai
 from publish_all.findings import Finding
 from publish_all.repositories.diagnoses import MAYBE_OTHER_BYTES, OTHER_BYTES
 from publish_all.repositories.repository import (
-    ConnectsAhead,
     Progress,
     Repository,
     State,
@@ -70,7 +69,7 @@ class AbortedError(Exception):
 class Transfer:
     """The transfer of one file, ready to be carried out in a worker thread.
 
-    `followers` uploads begin when it is done: connections for them are made while its answer is waited for.
+    `sent_before` tells that an earlier run has sent it, and may have had it stored.
     """
 
     repository: Repository
@@ -79,21 +78,32 @@ class Transfer:
     clock: Clock
     cancellation: Cancellation
     emit: Callable[[Event], None]
-    followers: int = 0
+    sent_before: bool = False
 
     def __call__(self) -> Transferred:
+        """Never raises: whatever breaks once bytes were sent is told in the report."""
         began = self.clock.now()
+        try:
+            return self._carry_out(began)
+        except Exception as error:  # noqa: BLE001 - other files may be there: the run must end with its report
+            return Transferred(
+                status=FileStatus.UNCLEAR,
+                attempts=1,
+                seconds=self.clock.now() - began,
+                findings=(unexpected(error, self.distribution.filename),),
+                unclear=True,
+            )
+
+    def _carry_out(self, began: float) -> Transferred:
         unclear = False
         for attempt in count(1):
             outcome = self._attempt(attempt)
-            if outcome.status is not UploadStatus.UPLOADED:
-                self._disconnect_followers()
-            status = self._judge(outcome, again=attempt > 1)
+            status = self._judge(outcome, again=attempt > 1 or self.sent_before)
             if status is not None:
                 return self._end(status, attempt, began, outcome)
             unclear = unclear or outcome.status is not UploadStatus.TRANSIENT
             again = self._wait(attempt, outcome, began)
-            status = self._ask() if unclear else None
+            status = self._ask() if unclear or not again else None
             if status is not None:
                 return self._end(status, attempt, began, outcome)
             if not again:
@@ -128,18 +138,13 @@ class Transfer:
     def _progress(self) -> Progress:
         """Passes on how far the body is, ten times a second at most, and ends it when the run is aborted."""
         last = self.clock.now()
-        waiting = False
 
         def progress(sent: int) -> None:
-            nonlocal last, waiting
+            nonlocal last
             if self.cancellation.aborting:
                 raise AbortedError
             now = self.clock.now()
-            if sent >= self.distribution.size:
-                if not waiting:
-                    self._connect_followers()
-                waiting = True
-            elif now - last < _PROGRESS_SECONDS:
+            if sent < self.distribution.size and now - last < _PROGRESS_SECONDS:
                 return
             last = now
             self.emit(
@@ -152,15 +157,6 @@ class Transfer:
             )
 
         return progress
-
-    def _connect_followers(self) -> None:
-        if self.followers and isinstance(self.repository, ConnectsAhead):
-            self.repository.connect_for_uploads(self.followers)
-
-    def _disconnect_followers(self) -> None:
-        """A server that serves one connection after another would wait for those that nobody uses."""
-        if self.followers and isinstance(self.repository, ConnectsAhead):
-            self.repository.disconnect()
 
     def _judge(self, outcome: UploadOutcome, *, again: bool) -> FileStatus | None:
         """The end that an outcome means, None where there is another attempt.
@@ -192,17 +188,20 @@ class Transfer:
                 return FileStatus.UPLOADED if again else FileStatus.PRESENT
             case State.DIFFERENT:
                 return FileStatus.CONFLICT
+            case State.INCOMPLETE:
+                # It is ours, and the server does not take it again. Verification tells that it is not there.
+                return FileStatus.PRESENT
             case State.ABSENT | State.UNKNOWN:
                 return None if again else FileStatus.CONFLICT
 
     def _ask(self) -> FileStatus | None:
-        """After an attempt whose answer was lost: what does the index say? None where it does not know."""
+        """After an attempt whose answer was lost, and before giving up: what does the index say? None where it does not know."""
         match self._state():
             case State.SAME:
                 return FileStatus.UPLOADED
             case State.DIFFERENT:
                 return FileStatus.CONFLICT
-            case State.ABSENT | State.UNKNOWN:
+            case State.ABSENT | State.INCOMPLETE | State.UNKNOWN:
                 return None
 
     def _state(self) -> State:
@@ -244,7 +243,8 @@ class Transfer:
             where=self.distribution.filename,
             hint="Run the same command again when the repository answers: it goes on where it stopped.",
         )
-        return self._end(FileStatus.FAILED, attempt, began, outcome, extra=(finding,), unclear=unclear)
+        status = FileStatus.UNCLEAR if unclear else FileStatus.FAILED
+        return self._end(status, attempt, began, outcome, extra=(finding,), unclear=unclear)
 
     def _end(
         self,
@@ -285,6 +285,15 @@ def _reason(outcome: UploadOutcome) -> str:
     for finding in outcome.findings:
         return finding.message.splitlines()[0] if finding.message else finding.slug
     return "no answer" if outcome.status is UploadStatus.AMBIGUOUS else "the server asks to try again"
+
+
+def unexpected(error: Exception, where: str) -> Finding:
+    """The finding for an error that nobody foresaw, such as an absurd answer of a server."""
+    return UPLOAD_FAILED.found(
+        f"unexpected error: {type(error).__name__}: {error}",
+        where=where,
+        hint="Run the same command again. If it stays, report it with what the server is.",
+    )
 
 
 def as_findings(error: PublishAllError) -> tuple[Finding, ...]:

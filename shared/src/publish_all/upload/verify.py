@@ -14,6 +14,7 @@ from publish_all.repositories.repository import Repository, Verification
 from publish_all.results import Visibility
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.diagnoses import INDEX_DIFFERS, STILL_PROPAGATING
+from publish_all.upload.transfer import unexpected
 from publish_all.upload.workers import Workers
 
 
@@ -40,10 +41,8 @@ class Verified:
 
     @property
     def clear(self) -> bool:
-        """Whether every file that can be seen is seen, with our bytes."""
-        return not any(
-            each in (Visibility.PROPAGATING, Visibility.DIFFERENT) for each in self.visibility.values()
-        )
+        """Whether every file is seen, with our bytes."""
+        return all(each is Visibility.VISIBLE for each in self.visibility.values())
 
 
 NOTHING_SEEN = Verified(visibility={}, findings={}, possible=False)
@@ -79,7 +78,14 @@ class Verifier:
     def look(self, release: Release) -> None:
         """Look for a release now, without waiting for the answer."""
         self._left[str(release)] = release
-        self._workers.submit(lambda: self._repository.verify(release), then=partial(self._take_note, release))
+        self._workers.submit(partial(self._ask, release), then=partial(self._take_note, release))
+
+    def _ask(self, release: Release) -> Verification:
+        try:
+            return self._repository.verify(release)
+        except Exception as error:  # noqa: BLE001 - the files were sent: the run must end with its report
+            missing = tuple(each.filename for each in release.distributions)
+            return Verification(missing=missing, findings=(unexpected(error, self._repository.url),))
 
     def _take_note(self, release: Release, look: Verification) -> None:
         self._possible = self._possible and look.possible
@@ -139,6 +145,7 @@ def _visibility(look: Verification) -> dict[str, Visibility]:
         dict.fromkeys(look.visible, Visibility.VISIBLE)
         | dict.fromkeys(look.missing, Visibility.PROPAGATING)
         | dict.fromkeys(look.different, Visibility.DIFFERENT)
+        | dict.fromkeys(look.unfetched, Visibility.UNCHECKED)
     )
 
 
@@ -150,9 +157,10 @@ def _explain(
     match visibility:
         case Visibility.PROPAGATING:
             finding = STILL_PROPAGATING.found(
-                f"{repository.name} has taken {filename}, and its index does not list it yet",
+                f"{repository.name} accepted {filename}, but its index does not list it yet",
                 where=where,
-                hint="Look again in some minutes, or give --verify-timeout more seconds.",
+                hint="Run the same command again in some minutes: it looks first, and uploads only what is missing. "
+                "--verify-timeout sets how long to wait.",
             )
             return (finding, *said)
         case Visibility.DIFFERENT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
@@ -15,6 +16,10 @@ from publish_all.upload.clock import Cancellation
 T = TypeVar("T")
 
 _STOPPING = "stopping: what has begun is let end, nothing more is started; Ctrl-C again ends it at once"
+
+THREAD_NAME = "publish-all"
+"""How the names of our threads begin."""
+_LEAVE_SECONDS = 1.0
 
 # Signals reach the main thread on Windows only between waits.
 _POLL_SECONDS = 0.2
@@ -52,7 +57,7 @@ class Workers:
         self._cancellation = cancellation
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Event | _Done[object]] = queue.SimpleQueue()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
         self._said_that_it_stops = False
         self.running = 0
 
@@ -68,9 +73,10 @@ class Workers:
         """Run `task` in a thread, and hand its value to `then`."""
         self.running += 1
         self._tasks.put(lambda: self._messages.put(_carry_out(task, then)))
-        if self._threads < min(self.running, self._count):
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"publish-all-{self._threads}", daemon=True).start()
+        if len(self._threads) < min(self.running, self._count):
+            name = f"{THREAD_NAME}-{len(self._threads) + 1}"
+            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+            self._threads[-1].start()
 
     def wait(self) -> None:
         """Handle what has arrived; if nothing has, wait a moment for it. Raises what a task raised.
@@ -117,9 +123,15 @@ class Workers:
         return [values[place] for place in sorted(values)]
 
     def close(self) -> None:
-        """Let the threads end when they are through with what they do."""
-        for _ in range(self._threads):
+        """Let the threads end when they are through with what they do, which takes a moment if nothing hangs.
+
+        A thread that is in the middle of OpenSSL when the interpreter ends makes the process crash.
+        """
+        for _ in self._threads:
             self._tasks.put(None)
+        until = time.monotonic() + _LEAVE_SECONDS
+        for each in self._threads:
+            each.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

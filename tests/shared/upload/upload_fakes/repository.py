@@ -105,6 +105,8 @@ class FakeRepository:
     wrong: set[str] = field(default_factory=set)
     verifiable: bool = True
     remarks: tuple[Finding, ...] = ()
+    gone: set[str] = field(default_factory=set)
+    on_verify: Callable[[], None] = lambda: None
     calls: list[str] = field(default_factory=list)
     most_at_once: dict[str, int] = field(default_factory=dict)
     opened_together: list[str] = field(default_factory=list)
@@ -155,6 +157,7 @@ class FakeRepository:
 
     def verify(self, release: Release) -> Verification:
         self._note(f"verify {release}")
+        self.on_verify()
         names = tuple(each.filename for each in release.distributions)
         if not self.verifiable:
             return Verification(missing=names, possible=False, findings=self.remarks)
@@ -182,6 +185,8 @@ class FakeRepository:
         held = self.held.get(distribution.filename)
         if held is None:
             return State.ABSENT
+        if distribution.filename in self.gone:
+            return State.INCOMPLETE
         return State.SAME if held == distribution.digests.sha256 else State.DIFFERENT
 
     def _answer(self, distribution: Distribution) -> UploadOutcome:
@@ -197,6 +202,7 @@ class FakeRepository:
                 reply = outcome(UploadStatus.UPLOADED)
             if reply.status is UploadStatus.UPLOADED:
                 self.held[distribution.filename] = distribution.digests.sha256
+                self.gone.discard(distribution.filename)
             return reply
 
     def _enter(self, key: str) -> None:
@@ -260,20 +266,3 @@ class Events:
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [each for each in self.seen if isinstance(each, kind)]
-
-
-class ConnectingRepository(FakeRepository):
-    """Notes when connections are asked for: it is a `ConnectsAhead`, too."""
-
-    def connect(self, releases: int) -> None:
-        self._note(f"connect {releases}")
-
-    def connect_for_uploads(self, count: int) -> None:
-        self._note(f"connect for {count}")
-
-    def disconnect(self) -> None:
-        self._note("disconnect")
-
-    @property
-    def connections(self) -> list[str]:
-        return [each for each in self.calls if each.startswith(("connect", "disconnect", "upload"))]
