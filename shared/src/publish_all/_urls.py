@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 
 def without_userinfo(url: str) -> str:
@@ -23,6 +23,16 @@ def origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     return scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(scheme)
+
+
+def joined(url: str, location: str) -> str | None:
+    """Where a redirect or link leads, None if not to a URL."""
+    try:
+        found = urljoin(url, location)
+        _ = urlsplit(found).port
+    except ValueError:
+        return None
+    return found
 
 
 def is_loopback(host: str) -> bool:

@@ -240,6 +240,32 @@ def test_the_address_of_an_upload_is_used_byte_for_byte(registry, fake_registry,
     assert put.url == f"{HOST}/v2/{NAME}/blobs/uploads/1?{state}&digest={digest_of(b'{}')}"
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "https://x:99999999/"])
+def test_an_address_that_is_no_url_is_an_error(registry, fake_registry, location):
+    fake_registry.hooks.append(
+        lambda asked: Reply(202, headers={"Location": location}) if asked.method == "POST" else None
+    )
+    with pytest.raises(HttpError, match="is not a URL"):
+        registry.package(NAME, login=None, wish=Wish.WRITE).push_blob(digest_of(b"{}"), b"{}")
+
+
+@pytest.mark.parametrize("realm", ["", "http://[::1"])
+def test_a_token_server_at_no_url_is_no_registry(registry, fake_registry, realm):
+    challenge = {"WWW-Authenticate": f'Bearer realm="{realm}"'}
+    fake_registry.hooks.append(lambda asked: Reply(401, headers=challenge))
+    with pytest.raises(HttpError):
+        registry.package(NAME, login=ADA).tags()
+
+
+def test_several_ways_to_log_in_are_told_apart(registry, fake_registry, users):
+    several = f'Negotiate, Basic realm="x", Bearer realm="{HOST}/token",service="ghcr.io"'
+    fake_registry.hooks.append(
+        lambda asked: Reply(401, headers={"WWW-Authenticate": several}) if asked.path == "/v2/" else None
+    )
+    fake_registry.put(NAME, "1.0", INDEX)
+    assert registry.package(NAME, login=ADA).tags() == ("1.0",)
+
+
 def test_a_registry_behind_a_proxy_may_take_itself_for_http(registry, fake_registry):
     place = f"http://ghcr.io:8080/v2/{NAME}/blobs/uploads/1?state=a%2Bb"
     fake_registry.hooks.append(

@@ -15,13 +15,17 @@ from publish_all.commands.registries import open_registry, project_around, refus
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError
-from publish_all.events import Found, Listener, ignore
+from publish_all.events import Found, Listener, Note, ignore
 from publish_all.findings import Finding
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_reader import OciReader, PackageRelease
-from publish_all.repositories.oci_replies import PUBLISH_AGAIN, Login, RefusedError
+from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile
+from publish_all.repositories.oci_replies import PUBLISH_AGAIN, RefusedError
 from publish_all.variants.resolve import resolve_variants
+
+MOST_VERSIONS = 1000
+"""How many versions of a project are shown at most, the newest ones."""
+MOST_FINDINGS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +66,12 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
             listener(Found(finding=_foreign(repository, project, tags.foreign)))
         if not tags.versions and project not in unbuilt:
             absent.append(project)
-        found = reader.releases(project, login, tags=tags.versions)
-        for finding in _gone(repository, reader, found, login):
+        newest = tags.versions[-MOST_VERSIONS:]
+        if len(newest) < len(tags.versions):
+            more = len(tags.versions) - len(newest)
+            listener(Note(message=f"{project}: {more} older versions are not shown"))
+        found = reader.releases(project, login, tags=newest)
+        for finding in _gone(repository, project, reader.missing(project, found, login)):
             listener(Found(finding=finding))
         releases += found
     return ListResult(releases=tuple(releases), absent=tuple(absent))
@@ -100,16 +108,22 @@ def _name(text: str) -> NormalizedName:
 
 
 def _gone(
-    repository: OciRepository, reader: OciReader, releases: Sequence[PackageRelease], login: Login | None
+    repository: OciRepository,
+    project: NormalizedName,
+    missing: Sequence[tuple[ReleaseFile, tuple[str, ...]]],
 ) -> Iterator[Finding]:
     """What the registry lists and has not got any more."""
-    for release in releases:
-        for file, parts in reader.missing(release, login):
-            yield known.PART_MISSING.found(
-                f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}.",
-                where=f"{repository.place.registry}/{repository.place.repository(release.project)}",
-                hint=PUBLISH_AGAIN,
-            )
+    where = f"{repository.place.registry}/{repository.place.repository(project)}"
+    for file, parts in missing[:MOST_FINDINGS]:
+        yield known.PART_MISSING.found(
+            f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}.",
+            where=where,
+            hint=PUBLISH_AGAIN,
+        )
+    if len(missing) > MOST_FINDINGS:
+        more = len(missing) - MOST_FINDINGS
+        message = f"{more} more files of {project} cannot be installed, because parts of them are missing."
+        yield known.PART_MISSING.found(message, where=where, hint=PUBLISH_AGAIN)
 
 
 def _foreign(repository: OciRepository, project: NormalizedName, tags: tuple[str, ...]) -> Finding:

@@ -5,17 +5,17 @@ https://distribution.github.io/distribution/spec/auth/token/
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from publish_all._http import Auth, BearerAuth, Reply, Session
+from publish_all._http_headers import challenges
 from publish_all._numbers import seconds
 from publish_all._secret import Secret
-from publish_all._urls import shown_url
+from publish_all._urls import joined, shown_url
 from publish_all._values import dataclass
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
@@ -24,8 +24,6 @@ DEFAULT_LIFETIME = 60.0
 """For how many seconds a token is valid that does not say so itself."""
 TOKENS_KEPT = 4096
 """A server that asks in many users' names keeps so many tokens."""
-
-_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,14 +146,14 @@ def parse_challenge(reply: Reply) -> Challenge | None:
     if reply.status == 200:
         is_page = reply.content_type in {"text/html", "application/xhtml+xml"}
         return None if is_page else Challenge(scheme="")
-    stated = reply.headers.get("WWW-Authenticate", "")
-    if reply.status != 401 or not stated:
+    if reply.status != 401:
         return None
-    bearer = re.search(r"(?i)\bbearer\s+(.*)", stated)
-    parameters = _parameters(bearer[1]) if bearer else {}
-    if parameters.get("realm"):
-        return Challenge(scheme="bearer", realm=parameters["realm"], service=parameters.get("service", ""))
-    return Challenge(scheme="basic") if re.search(r"(?i)\bbasic\b", stated) else None
+    stated = challenges(reply.headers.get("WWW-Authenticate", ""))
+    for each in stated:
+        if each.scheme == "bearer" and joined(each.parameters.get("realm", ""), ""):
+            service = each.parameters.get("service", "")
+            return Challenge(scheme="bearer", realm=each.parameters["realm"], service=service)
+    return Challenge(scheme="basic") if any(each.scheme == "basic" for each in stated) else None
 
 
 def parse_token(reply: Reply, now: float) -> _Token | None:
@@ -170,11 +168,6 @@ def parse_token(reply: Reply, now: float) -> _Token | None:
     lifetime = seconds(value.get("expires_in")) or DEFAULT_LIFETIME
     # Renewed a little early: what is sent now arrives later.
     return _Token(secret=Secret(found), until=now + lifetime - min(10.0, lifetime / 5))
-
-
-def _parameters(text: str) -> Mapping[str, str]:
-    found = _PARAMETER.findall(text)
-    return {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in found}
 
 
 def _key(asked: Asked) -> _Key:

@@ -268,10 +268,11 @@ class OciReader:
             return None
 
     def missing(
-        self, release: PackageRelease, login: Login | None = None
+        self, project: NormalizedName, releases: Sequence[PackageRelease], login: Login | None = None
     ) -> tuple[tuple[ReleaseFile, tuple[str, ...]], ...]:
-        """The files of a release that cannot be fetched, and which of their parts are gone."""
-        package = self._package(release.project, login)
+        """The files of these releases that cannot be fetched, and which of their parts are gone."""
+        package = self._package(project, login)
+        files = [file for release in releases for file in release.files]
 
         def look(file: ReleaseFile) -> tuple[str, ...]:
             blobs = {"the file": f"sha256:{file.sha256}"}
@@ -279,10 +280,10 @@ class OciReader:
                 blobs["its metadata"] = f"sha256:{file.core_metadata}"
             return missing_parts(package, file.manifest, blobs)
 
-        if not release.files:
+        if not files:
             return ()
-        with ThreadPoolExecutor(max_workers=min(THREADS, len(release.files))) as pool:
-            looks = zip(release.files, pool.map(look, release.files), strict=True)
+        with ThreadPoolExecutor(max_workers=min(THREADS, len(files))) as pool:
+            looks = zip(files, pool.map(look, files), strict=True)
             return tuple((file, parts) for file, parts in looks if parts)
 
 

@@ -6,22 +6,25 @@ https://distribution.github.io/distribution/spec/auth/token/
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any
-from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urldefrag, urlsplit, urlunsplit
 
 from publish_all._http import Auth, Body, Download, Reply, Session
 from publish_all._http_errors import Failure, HttpError
-from publish_all._urls import origin, shown_url
+from publish_all._http_headers import next_link
+from publish_all._server_text import plain
+from publish_all._urls import joined, origin, shown_url
 from publish_all._values import dataclass
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_auth import Authorizer
 from publish_all.repositories.oci_layout import ACCEPT, digest_of, is_digest
+from publish_all.repositories.oci_names import TAG_LENGTH
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, part_gone, refusal
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
@@ -32,8 +35,8 @@ LONGEST_WAIT = 5.0
 """How long to wait between them at most, in seconds."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel\s*=\s*"?next"?', re.IGNORECASE)
 _MOST_PAGES = 10_000
+_MOST_TAGS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,8 +178,8 @@ class OciRegistry:
             if reply.status == 404:
                 return
             yield _page(reply)
-            link = _NEXT.search(reply.headers.get("Link", ""))
-            following = urljoin(following, link[1]) if link else None
+            link = next_link(reply.headers.get("Link", ""))
+            following = joined(following, link) if link is not None else None
             if following is not None and origin(following) != origin(self.url):
                 return
 
@@ -203,7 +206,8 @@ class OciPackage:
     def tags(self) -> tuple[str, ...]:
         """All tags, in the registry's order; none where there is no such repository."""
         pages = self._registry.pages(f"{self._base}/tags/list?n=1000", self._asked)
-        return tuple(dict.fromkeys(tag for page in pages for tag in _texts(page.get("tags"))))
+        tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= TAG_LENGTH)
+        return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
     def manifest(self, reference: str, *, unless: str | None = None) -> Manifest | NotModified | None:
         """A manifest or index by tag or digest, None where it is not there.
@@ -317,7 +321,14 @@ class OciPackage:
         return self._upload_place(url, reply.headers.get("Location", ""))
 
     def _upload_place(self, url: str, location: str) -> str:
-        place = urldefrag(urljoin(url, location)).url
+        whole = joined(url, location)
+        if whole is None:
+            raise HttpError(
+                f"{self._asked.where} sends an upload to {plain(location)!r}, which is not a URL.",
+                failure=Failure.INVALID,
+                url=self._asked.where,
+            )
+        place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self._registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":
             # Behind a proxy some registries take themselves for http.

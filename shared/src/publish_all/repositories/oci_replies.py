@@ -201,7 +201,7 @@ def _no_repository(said: str, asked: Asked) -> Finding:
     """Amazon's registry, and others with repositories of their own settings, make none with the first upload."""
     name = asked.repository or ""
     create = f"Create the repository {name} in the registry first, then run again."
-    if re.fullmatch(r"[^.]+\.dkr\.ecr[^/]*\.amazonaws\.com(\.cn)?", hostname_of(asked.registry)):
+    if ".dkr.ecr" in hostname_of(asked.registry):
         create = f"Create it first: `aws ecr create-repository --repository-name {name}`. Then run again."
     return known.REPOSITORY_MISSING.found(
         f"{asked.registry} has no repository {name}: {said}", where=asked.where, hint=create

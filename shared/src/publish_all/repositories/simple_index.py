@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -16,7 +16,7 @@ from packaging.version import Version
 from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import plain
-from publish_all._urls import origin, shown_url
+from publish_all._urls import joined, origin, shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
@@ -214,7 +214,7 @@ class SimpleIndex:
             location = reply.headers.get("Location")
             if reply.status not in {301, 302, 303, 307, 308} or not location:
                 return reply
-            following = _joined(target, location)
+            following = joined(target, location)
             if following is None:
                 return reply
             if urlsplit(following).hostname != urlsplit(target).hostname:
@@ -320,16 +320,6 @@ class SimpleIndex:
 
 def _project_url(root: str, project: NormalizedName) -> str:
     return f"{root.rstrip('/')}/{project}/"
-
-
-def _joined(url: str, location: str) -> str | None:
-    """Where a redirect leads, None if not to a URL."""
-    try:
-        joined = urljoin(url, location)
-        urlsplit(joined)
-    except ValueError:
-        return None
-    return joined
 
 
 def _last_segment(url: str) -> str:
