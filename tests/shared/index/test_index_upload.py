@@ -77,6 +77,14 @@ def test_what_is_uploaded_is_listed_at_once(app: Any, send: Send) -> None:
     assert NAME in after.text
 
 
+@pytest.mark.parametrize("path", ["/legacy", "/legacy/"])
+def test_name_and_version_and_the_slash_may_be_left_out(app: Any, path: str) -> None:
+    """curl needs neither, and twine and uv follow no redirect of an upload."""
+    body = form({":action": "file_upload"}, ("content", NAME, CONTENT))
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **PASSWORD}
+    assert asyncio.run(ask(app, path, method="POST", headers=headers, body=body)).status == 200
+
+
 def test_the_same_bytes_again_are_fine_and_other_bytes_are_not(send: Send, tmp_path: Path) -> None:
     assert send(upload()).status == 200
     assert send(upload()).status == 200

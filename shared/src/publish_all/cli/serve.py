@@ -77,7 +77,7 @@ Examples:
         serve(
             ServeOptions(
                 index=index,
-                host=self.text("host") or "127.0.0.1",
+                host=_address(self.text("host") or "127.0.0.1"),
                 port=port,
                 log=_print if self.verbosity >= 0 else None,
                 log_as_json=log_format == "json",
@@ -91,3 +91,8 @@ def _print(line: str) -> None:
     # Requests are answered also when nobody reads the log any more.
     with contextlib.suppress(OSError, ValueError):
         print(line, flush=True)  # noqa: T201 - the result of `serve` is its log
+
+
+def _address(host: str) -> str:
+    """An address as one listens on it: that of IPv6 without the brackets that it has in URLs."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host

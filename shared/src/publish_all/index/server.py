@@ -63,7 +63,7 @@ def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> S
             Route("/simple/{project}/", served.project, methods=_METHODS),
             Route("/files/{source}/{project}/{digests}/{filename}", served.file, methods=_METHODS),
             Route("/legacy/", served.upload, methods=["POST"]),
-            Route("/legacy", served.upload_elsewhere, methods=["POST"]),
+            Route("/legacy", served.upload, methods=["POST"]),
             Route("/health", served.health, methods=_METHODS),
             Route("/ready", served.ready, methods=_METHODS),
         ],
@@ -143,10 +143,6 @@ class _Server:
             return _plain(403, "This server takes no uploads.")
         visitor = visitor_of(request.headers.get("authorization"))
         return _refusal(await self._uploads.take(request, visitor))
-
-    async def upload_elsewhere(self, request: Request) -> Response:
-        del request
-        return _moved("legacy/", 308)
 
     async def health(self, request: Request) -> Response:
         del request

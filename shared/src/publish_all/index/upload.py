@@ -225,7 +225,7 @@ def _under_its_name(path: Path, filename: str | None) -> Path:
 
 
 def _read(received: _Received) -> Distribution:
-    """The distribution, as its own content says; the form must agree. Blocks."""
+    """The distribution, as its own content says; what the form says must agree. Blocks."""
     fields = received.fields
     if fields.get(":action") != "file_upload":
         raise Refused(400, "The only :action here is file_upload.")
@@ -234,9 +234,9 @@ def _read(received: _Received) -> Distribution:
     except CheckError as error:
         shown = error.message.replace(str(received.path), received.path.name)
         raise Refused(400, plain(f"{shown} {error.hint or ''}", limit=1000)) from error
-    if canonicalize_name(fields.get("name", "")) != found.project:
+    if canonicalize_name(fields.get("name", found.name)) != found.project:
         raise Refused(400, "The form names another project than the file does.")
-    if not _same_version(fields.get("version", ""), found.version):
+    if not _same_version(fields.get("version", str(found.version)), found.version):
         raise Refused(400, "The form states another version than the file does.")
     ours = {
         "sha256_digest": found.digests.sha256,
