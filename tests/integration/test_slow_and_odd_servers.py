@@ -178,3 +178,28 @@ def test_no_refused_run_crashes_at_its_end(slow_tls: tuple[Path, int], tmp_path:
     with ThreadPoolExecutor(max_workers=4) as pool:
         ended = list(pool.map(refused, range(runs)))
     assert [each for each in ended if each[0] not in each[1]] == []
+
+
+@pytest.mark.parametrize("gone", ["stdout", "stderr", "both"])
+def test_a_publish_whose_output_nobody_reads_ends_with_the_code_of_its_uploads(
+    tmp_path: Path, gone: str
+) -> None:
+    wheel = make_wheel(tmp_path, "kindling", "1.0")
+    environment = clean_environment(tmp_path / "home") | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    options = ["-n", "-r", "site", "--repository-url", str(tmp_path / "site"), str(wheel)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "publish_all", "publish", *options],
+            cwd=tmp_path,
+            env=environment,
+            stdout=writing if gone in {"stdout", "both"} else subprocess.DEVNULL,
+            stderr=writing if gone in {"stderr", "both"} else subprocess.DEVNULL,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(writing)
+    stored = (tmp_path / "site" / "simple" / "kindling" / wheel.name).is_file()
+    assert (done.returncode, stored) == (0, True)

@@ -25,6 +25,21 @@ def ignore(event: Event) -> None:
     del event
 
 
+def unless_it_breaks(listener: Listener) -> Listener:
+    """A listener whose output may break off (a full disk, a reader that has gone): the work goes on without it."""
+    broken = False
+
+    def hear(event: Event) -> None:
+        nonlocal broken
+        if not broken:
+            try:
+                listener(event)
+            except (OSError, ValueError):
+                broken = True
+
+    return hear
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note(Event):
     """Something worth a line which is neither a result nor a finding."""

@@ -172,6 +172,9 @@ class Site:
         if path == "/_/oidc/audience":
             return _json(200, {"audience": self.audience}) if self.audience else Answer(404)
         project = path.strip("/").rpartition("/")[2]
+        if path.startswith("/f/"):
+            known = any(project in files for files in self.held.values())
+            return Answer(200 if known else 404, "the file", "application/octet-stream")
         if path.startswith("/pypi/"):
             project = path.split("/")[2]
             if project not in self.held:

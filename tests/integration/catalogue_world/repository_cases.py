@@ -478,8 +478,8 @@ CASES = (
             w.corp_project(),
             setattr(w, "verify_timeout", 0.1),
             setattr(w.corp, "open", True),
-            setattr(w.corp, "post", lambda path: Answer(200, "<html>Please log in</html>", HTML)),
-            setattr(w.corp, "get", lambda path: Answer(404)),
+            setattr(w.corp, "post", lambda path: Answer(200, "Hello", "text/plain")),
+            setattr(w.corp, "get", lambda path: Answer(403)),
         ),
         next_step=lambda w: (
             setattr(w.corp, "post", lambda path: None),
@@ -515,7 +515,7 @@ CASES = (
         code="PA452",
         break_it=index_answers(403),
         next_step=lambda w: setattr(w.corp, "get", lambda path: None),
-        lookalike=index_answers(404),
+        lookalike=lambda w: (w.corp_project(), setattr(w.corp, "open", True)),
     ),
     Case(
         code="PA460",
@@ -535,6 +535,7 @@ CASES = (
         break_it=lists_late,
         next_step=lists_now,
         lookalike=lambda w: setattr(w, "verify_timeout", 1.0),
+        exits=5,
     ),
     Case(
         code="PA484",

@@ -79,6 +79,7 @@ def test_refusals_tell_the_remedy(who, status, message, code, remedy):
         (400, "DIGEST_INVALID", "provided digest did not match", "PA620"),
         (405, "UNSUPPORTED", "The operation is unsupported.", "PA610"),
         (413, "", "too large", "PA430"),
+        (404, "NAME_UNKNOWN", "The repository does not exist", "PA614"),
         (418, "", "teapot", "PA611"),
     ],
 )
@@ -86,6 +87,12 @@ def test_other_answers_are_told_apart(status, code, message, expected):
     error = refusal(said(status, message, code), asked(), now=0)
     assert error.findings[0].code == expected
     assert not error.retryable
+
+
+def test_a_registry_that_makes_no_repositories_says_how_one_is_made():
+    amazon = asked(registry="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+    (finding,) = refusal(said(404, "does not exist", "NAME_UNKNOWN"), amazon, now=0).findings
+    assert "`aws ecr create-repository --repository-name sep/kindling`" in finding.hint
 
 
 @pytest.mark.parametrize(

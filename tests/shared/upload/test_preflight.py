@@ -84,6 +84,14 @@ def test_skip_existing_makes_a_conflict_a_warning(ask):
     assert [each.severity for each in done.findings] == [Severity.WARNING]
 
 
+def test_a_listed_file_that_is_gone_is_told_and_uploaded_again(ask):
+    repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256}, gone={WHEEL.filename})
+    _, done = ask(repository)
+    done.require_clear()
+    assert [(each.code, each.severity) for each in done.findings] == [("PA488", Severity.WARNING)]
+    assert {each.action for each in done.repositories[0].decisions.values()} == {PlannedAction.UPLOAD}
+
+
 def test_findings_are_told(ask, events):
     repository = FakeRepository(preflights=[(NOTE,)])
     _, done = ask(repository)

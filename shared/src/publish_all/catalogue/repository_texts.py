@@ -321,7 +321,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             means="The file is listed, and it or a part of it was deleted: by a clean-up job, mostly.",
             next_step="Publish the same files again; exclude the package from clean-up jobs.",
             source=_SIMPLE,
-            test="tests/shared/repositories/test_oci.py",
+            test="tests/shared/upload/test_preflight.py",
         ),
         "PA489": Text(
             means="The disk of the journal is full, or may not be written any more, in the middle of a publish.",

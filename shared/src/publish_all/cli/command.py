@@ -6,10 +6,12 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 from __future__ import annotations
 
 import math
+import os
 import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -68,18 +70,29 @@ class UseCaseCommand(Command, ABC):
         return self.reported(self.use_case, self.make_reporter(kind, events=events))
 
     def reported(self, use_case: Callable[[Reporter], int], reporter: Reporter) -> int:
-        """Run it under a reporter; what it raises of ours is shown, and gives the exit code."""
+        """Run it under a reporter; what it raises of ours is shown, and gives the exit code.
+
+        Where the use case has ended and only its output cannot be written, the exit code is that of the use case.
+        """
+        code: int | None = None
         try:
             with reporter:
-                return use_case(reporter)
+                code = use_case(reporter)
         except PublishAllError as error:
             return self._failed(error, reporter)
         except BrokenPipeError:
+            if code:
+                abandon_output()
+                return code
             raise  # whoever read our output has had enough, which cleo knows to be no error
         except OSError as error:
+            if code is not None:
+                abandon_output()
+                return code or 1
             told = _of_system(error)
             told.__cause__ = error
             return self._failed(told, reporter)
+        return code
 
     def _failed(self, error: PublishAllError, reporter: Reporter) -> int:
         from publish_all.commands.coded import findings_of
@@ -210,6 +223,16 @@ def error_text(error: PublishAllError) -> str:
 
 def _no_number(name: str, value: str, hint: str) -> UsageError:
     return UsageError(f"--{name} is {value!r}", hint=hint)
+
+
+def abandon_output() -> None:
+    """Nothing more can be written there; the interpreter would fail to, at its end, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+            continue
+        with suppress(OSError, ValueError, AttributeError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _of_system(error: OSError) -> PublishAllError:

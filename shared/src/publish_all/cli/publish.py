@@ -11,6 +11,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
 from publish_all.cli.cancel import cancelled_by_signals
+from publish_all.cli.command import abandon_output
 from publish_all.cli.connection import ConnectingCommand
 from publish_all.cli.manual import BUILD_VARIABLES, CREDENTIAL_VARIABLES
 from publish_all.cli.options import (
@@ -148,7 +149,11 @@ Examples:
 
 def _publish(options: PublishOptions, reporter: Reporter) -> int:
     result = publish(options, listener=reporter.listener)
-    reporter.show(result.report)
-    if result.refused is not None:
-        reporter.error(result.refused)
+    try:
+        reporter.show(result.report)
+        if result.refused is not None:
+            reporter.error(result.refused)
+    except OSError:
+        # What was published is published, whether or not that can be told.
+        abandon_output()
     return result.exit_code

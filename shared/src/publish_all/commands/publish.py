@@ -18,7 +18,7 @@ from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Listener, ignore
+from publish_all.events import Listener, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
 from publish_all.upload.clock import Cancellation
@@ -103,6 +103,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     `PublishAllError` of the branch that fits as long as nothing is uploaded; what became of each file
     afterwards is in the report.
     """
+    listener = unless_it_breaks(listener)
     named = bool(options.files or options.releases or options.manifest)
     config = project_of_files(options.directory, optional=named)
     repositories = choose_destinations(

@@ -303,7 +303,7 @@ class LegacyRepository:
         names = [each.filename for each in release.distributions]
         try:
             index, listing = self._listing(release)
-            states = index.states(listing, release.distributions)
+            states = index.states(listing, release.distributions, proven=True)
         except HttpError as error:
             finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
             return Verification(missing=tuple(names), findings=(finding,))

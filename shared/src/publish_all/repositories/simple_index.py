@@ -116,7 +116,9 @@ class SimpleIndex:
         )
         return Listing(known=False, findings=(finding,))
 
-    def states(self, listing: Listing, distributions: Sequence[Distribution]) -> Mapping[str, State]:
+    def states(
+        self, listing: Listing, distributions: Sequence[Distribution], *, proven: bool = False
+    ) -> Mapping[str, State]:
         """The state of each distribution by filename, all UNKNOWN where the index is. Raises as `state`."""
         names = [each.filename for each in distributions]
         if not listing.known:
@@ -125,15 +127,18 @@ class SimpleIndex:
         if page is None:
             return dict.fromkeys(names, State.ABSENT)
         with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
-            states = pool.map(lambda each: self.state(page.file(each.filename), each), distributions)
+            states = pool.map(
+                lambda each: self.state(page.file(each.filename), each, proven=proven), distributions
+            )
             return dict(zip(names, states, strict=True))
 
-    def state(self, file: IndexFile | None, distribution: Distribution) -> State:
+    def state(self, file: IndexFile | None, distribution: Distribution, *, proven: bool = False) -> State:
         """How a listed file compares with ours. Raises `HttpError` when it must be asked for and can't be.
 
         By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
         is the same or not told, by fetching it, up to COMPARE_LIMIT. One that is the same by its hash is
-        INCOMPLETE if the server has not got it.
+        INCOMPLETE if the server has not got it; if that cannot be asked, the index is believed,
+        unless it is to be `proven`.
         """
         if file is None:
             return State.ABSENT
@@ -142,7 +147,12 @@ class SimpleIndex:
             if algorithm in file.hashes:
                 if file.hashes[algorithm] != digest:
                     return State.DIFFERENT
-                return State.SAME if self._is_there(file, distribution) else State.INCOMPLETE
+                try:
+                    return State.SAME if self._is_there(file, distribution) else State.INCOMPLETE
+                except HttpError as error:
+                    if proven and error.retryable:
+                        raise
+                    return State.INCOMPLETE if error.failure is Failure.INVALID else State.SAME
         if file.size is not None and file.size != distribution.size:
             return State.DIFFERENT
         return self._compare(file, distribution)

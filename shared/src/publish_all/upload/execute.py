@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from publish_all.events import Event, Listener, RepositoryFinished, ignore
+from publish_all.events import Listener, RepositoryFinished, ignore
 from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.journal import Journal, JournalState
@@ -51,7 +51,6 @@ def execute(
     preflight.require_clear()
     cancellation = cancellation or Cancellation()
     # Looks at the index and commits don't take the place of uploads.
-    listener = _unless_it_breaks(listener)
     workers = Workers(2 * jobs, listener=listener, cancellation=cancellation)
     conditions = Conditions(
         workers=workers,
@@ -96,21 +95,6 @@ def _one_after_another(
         if gate is not None and report.complete and not conditions.cancellation.stopping:
             stopped_by = gate(report)
     return tuple(reports), stopped_by
-
-
-def _unless_it_breaks(listener: Listener) -> Listener:
-    """A listener whose output may break off (a full disk, a reader that has gone): the uploads go on without it."""
-    broken = False
-
-    def hear(event: Event) -> None:
-        nonlocal broken
-        if not broken:
-            try:
-                listener(event)
-            except (OSError, ValueError):
-                broken = True
-
-    return hear
 
 
 def _write_down(plan: Plan, journal: Journal) -> None:
