@@ -79,13 +79,21 @@ def test_a_folder_that_cannot_be_made_is_no_lock(path):
 def test_lock_dies_with_its_process(path, holder):
     holder.kill()
     holder.wait()
-    with lock(path):
+    with lock(path) as killed:
+        assert killed
         assert path.read_text().strip() == str(os.getpid())
+
+
+def test_a_process_that_ends_in_order_was_not_killed(path, holder):
+    holder.stdin.close()
+    holder.wait()
+    assert path.read_text() == ""
+    with lock(path) as killed:
+        assert not killed
 
 
 def test_released_after_an_error(path):
     with pytest.raises(ZeroDivisionError), lock(path):
         raise ZeroDivisionError
-    with lock(path):
-        pass
-    assert path.read_text() == ""
+    with lock(path) as killed:
+        assert not killed

@@ -57,11 +57,11 @@ def publish_files(
 ) -> PublishResult:
     """As `publish`, to these repositories, after a rehearsal at the one that is given."""
     with (
-        _locked(_state(config, options, listener), options, listener) as state,
+        _locked(_state(config, options, listener), options, listener) as (state, killed),
         _journal(state, options, listener) as journal,
         TemporaryDirectory(prefix="publish-all-") as folder,
     ):
-        gathered = _gather(config, options, journal, state, Path(folder), listener)
+        gathered = _gather(config, options, journal, state, Path(folder), listener, killed=killed)
         destinations = destinations_of(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
@@ -100,18 +100,22 @@ def _state(config: ProjectConfig | None, options: PublishOptions, listener: List
 @contextmanager
 def _locked(
     state: CheckoutState | None, options: PublishOptions, listener: Listener
-) -> Iterator[CheckoutState | None]:
-    """Hold the lock of the checkout. Without one no journal can be kept, since two runs might write to it."""
+) -> Iterator[tuple[CheckoutState | None, bool]]:
+    """Hold the lock of the checkout; also whether the run before was killed.
+
+    Without a lock no journal can be kept, since two runs might write to it.
+    """
     if state is None or state.lock is None or options.dry_run:
-        yield state
+        yield state, False
         return
     with ExitStack() as held:
+        killed = False
         try:
-            held.enter_context(lock(state.lock))
+            killed = held.enter_context(lock(state.lock))
         except CannotLockError as error:
             listener(Note(message=f"publishing without a journal: {error.message}"))
             state = None
-        yield state
+        yield state, killed
 
 
 @contextmanager
@@ -136,6 +140,8 @@ def _gather(
     state: CheckoutState | None,
     folder: Path,
     listener: Listener,
+    *,
+    killed: bool,
 ) -> Gathered:
     """The files: those of another repository; those named; of a run that was not finished; built now or before."""
     if options.source is not None:
@@ -173,10 +179,10 @@ def _gather(
             listener=listener,
             digest=digest,
         )
-    if state is not None and not options.fresh and not journal.history.complete:
+    if state is not None and not options.fresh and (killed or not journal.history.complete):
         variants = _variants(config, options, listener)
         manifest = usable_manifest(state.manifest(output), variants)
-        if manifest is not None and _is_resumable(manifest, variants, options, journal):
+        if manifest is not None and _is_resumable(manifest, variants, options, journal, killed=killed):
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
@@ -193,10 +199,23 @@ def _gather(
 
 
 def _is_resumable(
-    manifest: Manifest, variants: Sequence[BuildVariant], options: PublishOptions, journal: Journal
+    manifest: Manifest,
+    variants: Sequence[BuildVariant],
+    options: PublishOptions,
+    journal: Journal,
+    *,
+    killed: bool,
 ) -> bool:
-    whole = options.allow_missing or not lacking_wheels(manifest, variants)
-    return whole and journal.history.unfinished(each.sha256 for each in manifest.entries)
+    """Whether the files of an earlier run are to be published: some are public, and it was not finished or was killed.
+
+    One that was killed after its last upload told nobody that it was done. Files built again would be in conflict.
+    """
+    if lacking_wheels(manifest, variants) and not options.allow_missing:
+        return False
+    built = {each.sha256 for each in manifest.entries}
+    if killed and any(each.sha256 in built for each in journal.history.public):
+        return True
+    return journal.history.unfinished(built)
 
 
 def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener) -> tuple[BuildVariant, ...]:

@@ -6,6 +6,7 @@ has until its first byte.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -27,8 +28,12 @@ class CannotLockError(PublishAllError):
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold the lock for as long as the context lasts. Raises `AlreadyRunningError`, which names the holder.
+def lock(path: Path) -> Iterator[bool]:
+    """Hold the lock for as long as the context lasts; whether the run that held it before was killed.
+
+    The file holds the number of a process until that process ends in order, which is later than its run:
+    one that is killed before it could tell its user how the run ended counts as killed. Raises
+    `AlreadyRunningError`, which names the holder.
 
     Raises `CannotLockError` where the file system has no locks, and where `path` is a link, or holds
     anything but what we write there.
@@ -52,11 +57,23 @@ def lock(path: Path) -> Iterator[None]:
             raise _cannot_lock(path, "it is not a lock file of publish-all")
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield
-        os.ftruncate(descriptor, 0)
+        own = str(os.getpid()).encode()
+        os.write(descriptor, own + b"\n")
+        atexit.register(_end_in_order, path, own)
+        yield held_before not in {b"", own}
     finally:
         os.close(descriptor)
+
+
+def _end_in_order(path: Path, own: bytes) -> None:
+    """Empty the file, unless another process has it by now."""
+    with contextlib.suppress(OSError):
+        descriptor = open_own(path, os.O_RDWR)
+        try:
+            if _try_lock(descriptor) and os.read(descriptor, 64).strip() == own:
+                os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
 
 
 def _cannot_lock(path: Path, why: str) -> CannotLockError:
