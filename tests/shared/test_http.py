@@ -249,6 +249,14 @@ def test_a_download_tells_its_size_and_comes_in_pieces():
         assert [len(each) for each in download.chunks] == [1024 * 1024, 1024 * 1024]
 
 
+@pytest.mark.parametrize("stated", ["\xb2", "-1", "9" * 5000, "x", ""])
+def test_a_size_that_is_absurd_is_not_known(stated: str):
+    session, _ = session_of((200, {}, b""))
+    with session.stream("GET", URL) as download:
+        download.reply.headers["Content-Length"] = stated  # type: ignore[index]  # as no library would let through
+        assert download.size is None
+
+
 def test_the_size_of_an_encoded_download_is_not_known():
     session, _ = session_of((200, {"Content-Length": "10", "Content-Encoding": "gzip"}, b""))
     with session.stream("GET", URL) as download:

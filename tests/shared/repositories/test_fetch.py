@@ -39,6 +39,13 @@ def test_names_the_versions_that_are_there_instead() -> None:
     assert (finding.code, finding.where, finding.hint) == ("PA453", "corp", "It has: 0.9, 1.1.")
 
 
+def test_a_name_with_a_version_of_thousands_of_digits_is_no_file_of_ours() -> None:
+    absurd = listed(f"demo-{'9' * 5000}.tar.gz")
+    assert (
+        files_of(page(absurd, listed("demo-1.0.tar.gz")), DEMO, ONE, "corp")[0].filename == "demo-1.0.tar.gz"
+    )
+
+
 def test_says_that_there_is_nothing_at_all() -> None:
     with pytest.raises(RepositoryError) as caught:
         files_of(None, DEMO, ONE, "corp")

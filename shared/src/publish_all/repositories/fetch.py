@@ -20,6 +20,8 @@ from publish_all.findings import Finding
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
+_NAME_LENGTH = 255
+
 
 def files_of(
     page: ProjectPage | None, project: NormalizedName, version: Version, where: str
@@ -78,6 +80,8 @@ def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
 
 
 def _release(filename: str) -> tuple[NormalizedName, Version] | None:
+    if len(filename) > _NAME_LENGTH:
+        return None  # a version of thousands of digits is an error of its own
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)[:2]
