@@ -163,7 +163,9 @@ def _parse_json(body: bytes, url: str) -> ProjectPage:
         files = tuple(_file_from_json(each, url) for each in content["files"])
         versions = tuple(str(each) for each in content.get("versions", ()))
         return ProjectPage(name=str(content["name"]), files=files, versions=versions)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise PageError("not a project page in JSON: it is nested too deeply") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PageError(f"not a project page in JSON: {error}") from error
 
 
