@@ -285,10 +285,9 @@ def test_certificates_stated_win_over_the_environment(tmp_path: Path, monkeypatc
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/elsewhere.pem")
-    session, recorder = session_of(ca_cert=bundle, client_cert=bundle, client_key=bundle)
+    session, recorder = session_of(ca_cert=bundle)
     session.request("GET", URL)
     assert recorder.options[0]["verify"] == str(bundle)
-    assert recorder.options[0]["cert"] == (str(bundle), str(bundle))
     session, recorder = session_of()
     session.request("GET", URL)
     assert recorder.options[0]["verify"] == "/elsewhere.pem"

@@ -11,7 +11,7 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
 from http.cookiejar import DefaultCookiePolicy
@@ -20,13 +20,14 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from publish_all import __version__
 from publish_all._http_connections import exact_target, pools
-from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
+from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate, unusable_proxy
 from publish_all._numbers import whole_number
 from publish_all._secret import Secret
 from publish_all._server_text import is_page, message_of, spellings, without
@@ -245,18 +246,34 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ServerTls:
+    """What one server needs besides the usual: `ca_certs` add to the system's trust.
+
+    `client_cert` holds the key too, unless `client_key` does.
+    """
+
+    ca_certs: tuple[Path, ...] = ()
+    client_cert: Path | None = None
+    client_key: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class HttpOptions:
     """How to connect.
 
     `ca_cert`, a bundle in PEM, replaces the system's trust; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
-    add to it. `client_cert` holds the key too, unless `client_key` does. `timeout` is in seconds, for
-    each operation on the network; None for 10 to connect and 60 for anything else. `proxy` takes the place
-    of the proxies of the environment, for all hosts but this machine.
+    add to it. `client_cert` holds the key too, unless `client_key` does; `ask_password` is asked for the
+    password of an encrypted key, None where nobody can be asked. `servers` has the settings of single
+    servers, by a URL on each. `timeout` is in seconds, for each operation on the network; None for 10 to
+    connect and 60 for anything else. `proxy` takes the place of the proxies of the environment, for all
+    hosts but this machine.
     """
 
     ca_cert: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    servers: Mapping[str, ServerTls] = field(default_factory=dict)
+    ask_password: Callable[[Path], str] | None = None
     timeout: float | None = None
     proxy: str | None = None
     user_agent: str = f"publish-all/{__version__}"
@@ -266,27 +283,84 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
     """A session that trusts what the system trusts, with the proxies of the environment.
 
     `transport` replaces the network, for tests. Raises `ConfigurationError` for a certificate file
-    that is not there.
+    that is not there or cannot be used.
     """
     options = options or HttpOptions()
-    _ensure_files(options)
+    usual = ServerTls(client_cert=options.client_cert, client_key=options.client_key)
     connect = CONNECT_TIMEOUT if options.timeout is None else options.timeout
     read = READ_TIMEOUT if options.timeout is None else options.timeout
     session = _Requests(options.proxy)
     session.headers["User-Agent"] = options.user_agent
-    if options.client_cert:
-        cert = str(options.client_cert)
-        session.cert = (cert, str(options.client_key)) if options.client_key else cert
-    adapter = transport or _Adapter(_system_trust() if options.ca_cert is None else None, read)
+    _ensure_files((options.ca_cert, options.client_cert, options.client_key))
+    adapter = transport or _Adapter(_tls_context(usual, options), read)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    if transport is None:
+        for url, stated in options.servers.items():
+            tls = _merged(stated, usual)
+            _ensure_files((*tls.ca_certs, tls.client_cert, tls.client_key))
+            # With the slash at its end, so that it is no other host that begins with the same letters.
+            session.mount(f"{_base(url)}/", _Adapter(_tls_context(tls, options), read))
     return Session(session, timeout=(connect, read), ca_cert=options.ca_cert)
 
 
-def _ensure_files(options: HttpOptions) -> None:
-    for path in (options.ca_cert, options.client_cert, options.client_key):
-        if path is not None and not path.is_file():
+def _merged(stated: ServerTls, usual: ServerTls) -> ServerTls:
+    """A server's settings; a client certificate of the command line wins over its own."""
+    return replace(usual, ca_certs=stated.ca_certs) if usual.client_cert is not None else stated
+
+
+def _base(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def _ensure_files(paths: Iterable[Path | None]) -> None:
+    for path in paths:
+        if path is not None and not path.exists():
             raise ConfigurationError(f"There is no certificate file {path}.")
+
+
+def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
+    """What a server is met with; None for the defaults of requests.
+
+    Raises `ConfigurationError` for a certificate or key that cannot be used.
+    """
+    context = _system_trust() if options.ca_cert is None else None
+    if tls == ServerTls():
+        return context
+    context = context or urllib3.util.ssl_.create_urllib3_context()
+    for path in tls.ca_certs if options.ca_cert is None else ():
+        with _usable(path, "holds no certificate in PEM form"):
+            context.load_verify_locations(**{"capath" if path.is_dir() else "cafile": str(path)})
+    if tls.client_cert is not None:
+        key = tls.client_key or tls.client_cert
+        with _usable(key, "and its key cannot be used as a client certificate"):
+            context.load_cert_chain(
+                str(tls.client_cert),
+                str(tls.client_key) if tls.client_key else None,
+                # Without it OpenSSL asks at the terminal by itself, whoever sits there.
+                password=lambda: _key_password(key, options.ask_password),
+            )
+    return context
+
+
+@contextmanager
+def _usable(path: Path, trouble: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "strerror", None) or str(error)
+        msg = f"The certificate file {path} {trouble}: {reason}."
+        raise ConfigurationError(msg) from error
+
+
+def _key_password(path: Path, ask: Callable[[Path], str] | None) -> str:
+    if ask is None:
+        msg = f"The client key {path} is encrypted, and its password cannot be asked for here."
+        raise ConfigurationError(
+            msg, hint=f"Decrypt it for this job: openssl pkey -in {path.name} -out client.key"
+        )
+    return ask(path)
 
 
 class _Requests(requests.Session):
@@ -347,7 +421,7 @@ class _Authorization(AuthBase):
 
 
 class _Adapter(HTTPAdapter):
-    """Connections with the system's trust, and with our time-out for sending."""
+    """Connections with the system's trust, and with our time-out for sending; to this machine itself without a proxy."""
 
     def __init__(self, context: ssl.SSLContext | None, send_timeout: float) -> None:
         self._context = context
@@ -360,18 +434,35 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = pools(self._send_timeout)
 
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        # Plain http is allowed to this machine because nobody else sees it. A proxy would, and would
+        # look for the server on its own machine. Every hop of a redirect comes through here.
+        if is_loopback(urlsplit(request.url or "").hostname or ""):
+            proxies = None
+        # A proxy for plain HTTP wants the whole URL.
+        proxied = (request.url or "").startswith("http:") and proxies
+        with exact_target(None if proxied else request.path_url):
+            return super().send(request, stream, timeout, verify, cert, proxies)
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         if self._context is not None:
             kwargs["ssl_context"] = self._context
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        try:
+            manager = super().proxy_manager_for(proxy, **kwargs)
+        except (requests.exceptions.InvalidSchema, ValueError, urllib3.exceptions.HTTPError) as error:
+            # A scheme that is not known, or SOCKS without the package for it. requests would say that
+            # the URL of the request is wrong, urllib3 raises its own errors.
+            raise requests.exceptions.InvalidProxyURL(unusable_proxy(proxy)) from error
         manager.pool_classes_by_scheme = pools(self._send_timeout)
         return manager
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # A proxy for plain HTTP wants the whole URL.
-        proxied = (request.url or "").startswith("http:") and kwargs.get("proxies")
-        with exact_target(None if proxied else request.path_url):
-            return super().send(request, *args, **kwargs)
 
 
 def _system_trust() -> ssl.SSLContext | None:

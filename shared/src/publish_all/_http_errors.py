@@ -85,14 +85,85 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
     return _dropped(shown, error)
 
 
-def _tls(url: str, error: Exception) -> HttpError:
+def unusable_proxy(proxy: str) -> str:
+    """Why no request can go through this proxy; its user and password are not shown."""
+    if proxy.lower().startswith("socks"):
+        return f"The proxy {shown_or_raw(proxy)} speaks SOCKS, which needs the package PySocks and a scheme like socks5h"
+    return f"The proxy {shown_or_raw(proxy)} is not one that can be used"
+
+
+def _proxy_url(url: str, error: Exception) -> HttpError:
+    socks = "SOCKS" in str(error)
     return HttpError(
-        f"No trusted connection to {url}: {_innermost(error)}.",
-        failure=Failure.TLS,
+        f"{url} can't be reached. {_innermost(error) if not socks else error}.",
+        failure=Failure.INVALID,
         url=url,
-        hint="If the server has a certificate of your organisation's own, name the file with that "
-        "authority's certificate: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE.",
+        hint='Install "requests[socks]" (PySocks) beside publish-all and write socks5h://HOST:PORT, or set '
+        "HTTPS_PROXY and ALL_PROXY to an http:// proxy."
+        if socks
+        else "See the environment variables HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
     )
+
+
+_CA_HINT = (
+    "If the server has a certificate of your organisation's own, name the file with that "
+    "authority's certificate: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
+)
+# By OpenSSL's number, https://docs.openssl.org/master/man1/openssl-verification-options/ has their names;
+# the trust stores of other systems tell by their words only.
+_CERTIFICATE_TROUBLES = (
+    (
+        (9,),
+        ("not yet valid",),
+        "the certificate is not valid yet",
+        "See whether the clock of this machine is right.",
+    ),
+    (
+        (10,),
+        ("expired",),
+        "the certificate has expired",
+        "The server needs a new certificate; if it has one, see whether the clock of this machine is right.",
+    ),
+    (
+        (62, 64),
+        ("hostname", "host name", "ip address mismatch", "name mismatch", "not match"),
+        "the certificate is not valid for this host name",
+        "See whether the URL names the host as its certificate does (the subject alternative names of it count).",
+    ),
+)
+_HANDSHAKE_TROUBLES = (
+    (
+        ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"),
+        "the server does not speak TLS there, but perhaps plain http",
+        "See whether the port is the one for https.",
+    ),
+    (
+        ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN"),
+        "the server wants a client certificate that it trusts",
+        "Name it: --client-cert FILE, and --client-key FILE where the key is in a file of its own.",
+    ),
+)
+
+
+def _tls(url: str, error: Exception) -> HttpError:
+    what, hint = _tls_trouble(error)
+    return HttpError(f"No trusted connection to {url}: {what}.", failure=Failure.TLS, url=url, hint=hint)
+
+
+def _tls_trouble(error: Exception) -> tuple[str, str | None]:
+    """What is wrong, and what helps against just that: naming an authority helps where it is not trusted."""
+    found = _find(error, ssl.SSLError)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        said = _innermost(error).lower()
+        for codes, words, what, hint in _CERTIFICATE_TROUBLES:
+            if getattr(found, "verify_code", 0) in codes or any(word in said for word in words):
+                return what, hint
+        return _innermost(error), _CA_HINT
+    reason = (found.reason or "") if isinstance(found, ssl.SSLError) else ""
+    for reasons, what, hint in _HANDSHAKE_TROUBLES:
+        if any(each in reason for each in reasons):
+            return what, hint
+    return _innermost(error), None if reason else _CA_HINT
 
 
 def _proxy(url: str, error: Exception) -> HttpError:
@@ -180,6 +251,7 @@ _TRANSLATIONS = (
     (requests.exceptions.ProxyError, _proxy),
     (requests.exceptions.Timeout, _slow),
     (requests.exceptions.TooManyRedirects, _redirects),
+    (requests.exceptions.InvalidProxyURL, _proxy_url),
     (requests.exceptions.InvalidURL, _invalid),
     (requests.exceptions.InvalidSchema, _invalid),
     (requests.exceptions.MissingSchema, _invalid),
