@@ -59,11 +59,14 @@ class BasicAuth:
     secret: Secret
 
     def header(self) -> str:
-        pair = f"{self.username}:{self.secret.reveal()}".encode()
+        # Not formatted: a user name that is a secret formats as ***.
+        pair = (self.username + ":" + self.secret.reveal()).encode()
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
     def spellings(self) -> tuple[str, ...]:
-        """How a server may write what it was shown."""
+        """How a server may write what it was shown. Without a password, the user name is the secret."""
+        if not self.secret:
+            return spellings(Secret("".join(self.username)))
         return spellings(self.secret, username=self.username)
 
 

@@ -50,16 +50,32 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> Completed:
+    return _run(command, None, cwd=cwd, environment=environment, timeout=timeout)
+
+
+def run_with_input(command: Sequence[str], text: str, *, cwd: Path, timeout: float) -> Completed:
+    """As `run`, with a text on the standard input."""
+    return _run(command, text, cwd=cwd, environment=None, timeout=timeout)
+
+
+def _run(
+    command: Sequence[str],
+    text: str | None,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None,
+    timeout: float | None,
+) -> Completed:
     with _Process(
         list(command),
         cwd=cwd,
         env=None if environment is None else dict(environment),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         try:
-            stdout, stderr = process.communicate(timeout=timeout)
+            stdout, stderr = process.communicate(None if text is None else text.encode(), timeout=timeout)
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error

@@ -37,3 +37,17 @@ class Secret:
     def __reduce__(self) -> str | tuple[object, ...]:
         msg = "a Secret is not pickled: it would leave the process"
         raise TypeError(msg)
+
+
+class SecretName(str):
+    """A user name that is a token itself, with an empty password beside it: shown as `***`, and sent as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return "***"

@@ -56,7 +56,7 @@ class PublishAllKeyring(KeyringBackend):
 
             self._answers = KeyringAnswers()
         found = self._answers.find(service, username)
-        return SimpleCredential(found.username, found.secret.reveal()) if found is not None else None
+        return SimpleCredential("".join(found.username), found.secret.reveal()) if found is not None else None
 
     def set_password(self, service: str, username: str, password: str) -> None:
         del service, username, password

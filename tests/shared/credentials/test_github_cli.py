@@ -14,7 +14,7 @@ def source_of(tmp_path):
                 raise answer
             return answer
 
-        return GitHubCliSource(home=tmp_path, run=run)
+        return GitHubCliSource(run=run)
 
     return build
 

@@ -86,8 +86,9 @@ def test_a_missing_file_is_not_here(tmp_path, make_request):
 def test_a_broken_file_is_named_and_not_quoted(source_of, make_request):
     with pytest.raises(CredentialError, match="pypirc") as caught:
         source_of("[pypi]\npassword canary-in-a-broken-line\n").find(make_request("pypi"))
-    assert "canary" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    errors = (caught.value, caught.value.__cause__, caught.value.__context__)
+    assert not any("canary" in str(each) for each in errors)
+    assert caught.value.__cause__.__cause__ is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
@@ -106,5 +107,20 @@ def test_an_unreadable_file_is_an_error(tmp_path, make_request):
         PypircSource(path=tmp_path / ".pypirc").find(make_request("pypi"))
 
 
-def test_the_password_is_not_in_the_repr(source_of):
-    assert "canary" not in repr(source_of(TEXT).servers())
+def test_a_section_with_a_user_name_only_says_whom_to_ask_a_keyring_for(source_of, make_request):
+    source = source_of(f"[ours]\nrepository = {CORP}\nusername = bob\n")
+    assert source.find(make_request("corp")) is None
+    assert source.username(make_request("corp")) == "bob"
+    assert source.username(make_request("corp", EVIL)) is None
+    assert source_of(TEXT).username(make_request("corp")) is None
+    assert source_of("no ini file\n").username(make_request("corp")) is None
+
+
+def test_a_token_as_the_user_name_with_an_empty_password(source_of, make_request):
+    found = source_of(f"[ours]\nrepository = {CORP}\nusername = canary-token\npassword =\n").find(
+        make_request("corp")
+    )
+    assert "".join(found.username) == "canary-token"
+    assert found.secret.reveal() == ""
+    assert "canary" not in f"{found.username} {found!r}"
+    assert source_of(f"[ours]\nrepository = {CORP}\npassword =\n").find(make_request("corp")) is None

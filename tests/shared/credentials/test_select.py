@@ -8,7 +8,7 @@ import pytest
 
 from publish_all._secret import Secret
 from publish_all.config.folders import Folders, HostFolders
-from publish_all.config.model import When
+from publish_all.config.model import ProjectConfig, When
 from publish_all.credentials.explicit import Explicit
 from publish_all.credentials.select import default_chain
 from publish_all.credentials.source import CredentialKind
@@ -82,7 +82,11 @@ def ring(**entries):
     def get_password(service, username):
         return entries.get(service)
 
-    return SimpleNamespace(get_password=get_password, get_credential=lambda service, username: None)
+    def get_credential(service, username):
+        password = get_password(service, username)
+        return SimpleNamespace(username=username or "bob", password=password) if password else None
+
+    return SimpleNamespace(get_password=get_password, get_credential=get_credential)
 
 
 def test_the_order_of_the_sources(chain_of, make_request, home):
@@ -107,6 +111,34 @@ def test_a_user_name_on_the_command_line_is_looked_up_in_the_keyring(chain_of, m
     )
     chain = chain_of(rings=(backend,), explicit=Explicit(repository="corp", username="bob"))
     assert chain.get(make_request("corp")).secret == Secret("of-bob")
+
+
+def test_a_user_name_of_pypirc_is_looked_up_in_the_keyring(chain_of, make_request, home):
+    (home / ".pypirc").write_text(f"[corp]\nrepository={CORP}\nusername=bob\n")
+    entries = {("bob", CORP): "of-bob", ("__token__", CORP): "of-nobody"}
+    backend = SimpleNamespace(
+        get_password=lambda service, user: entries.get((user, service)), get_credential=lambda *_: None
+    )
+    found = chain_of(rings=(backend,)).get(make_request("corp"))
+    assert (found.username, found.secret) == ("bob", Secret("of-bob"))
+
+
+def test_a_projects_poetry_toml_and_pdm_toml_serve_the_urls_that_they_have(chain_of, make_request, tmp_path):
+    root = tmp_path / "project"
+    root.mkdir()
+    project = ProjectConfig(root=root, pyproject={})
+    secret = '[http-basic.corp]\nusername = "bob"\npassword = "canary"\n'
+    (root / "poetry.toml").write_text(f'[repositories.corp]\nurl = "{CORP}"\n{secret}')
+    found = chain_of(project=project).get(make_request("corp"))
+    assert (found.username, found.secret, "poetry.toml" in found.origin) == ("bob", Secret("canary"), True)
+    assert chain_of(project=project).get(make_request("corp", "https://evil.example/")) is None
+
+    (root / "poetry.toml").unlink()
+    (root / "pdm.toml").write_text(
+        f'[repository.ours]\nurl = "{CORP}"\nusername = "carol"\npassword = "canary"\n'
+    )
+    assert chain_of(project=project).get(make_request("corp")).username == "carol"
+    assert chain_of(project=None).get(make_request("corp")) is None
 
 
 def test_poetrys_and_hatchs_files_are_read(chain_of, make_request, home):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from publish_all._process import Run, run
 from publish_all._values import dataclass
-from publish_all.config.folders import Folders, usual_folders
+from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
 from publish_all.events import Listener, Note
@@ -28,7 +28,7 @@ class Surroundings:
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    home: Path = field(default_factory=Path.home)
+    home: Path = field(default_factory=home_folder)
     run: Run = run
     folders: Folders | None = None
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)

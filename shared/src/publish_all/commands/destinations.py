@@ -101,6 +101,7 @@ def open_connection(
         ask=options.ask,
         listener=listener,
         home=home,
+        project=config,
         folders=folders,
     )
     return Connection(chosen=chosen, credentials=credentials, session=session, folders=folders)

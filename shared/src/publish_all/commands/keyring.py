@@ -105,12 +105,13 @@ class KeyringAnswers:
 
     def _loaded(self, directory: Path) -> Known:
         from publish_all._http import HttpOptions, make_session
+        from publish_all.config.folders import home_folder
         from publish_all.config.known import known_repositories
         from publish_all.config.load import load_project, search_pyproject
         from publish_all.credentials.select import default_chain
 
         config = load_project(directory) if search_pyproject(directory) is not None else None
-        home = Path.home()
+        home = home_folder()
         known = known_repositories(config, environment=self._environment, home=home, folders=self._folders)
         repositories = {name: known.get(name) for name in known.names}
         credentials = default_chain(
@@ -118,6 +119,7 @@ class KeyringAnswers:
             repositories=repositories,
             session=make_session(HttpOptions()),
             home=home,
+            project=config,
             folders=self._folders,
             listener=lambda event: _log.debug("%s", event),
         )
@@ -186,9 +188,9 @@ def _host_in(service: str) -> str:
 
 
 def _configuration_files(environment: Mapping[str, str], folders: Folders | None) -> tuple[Path, ...]:
-    from publish_all.config.folders import usual_folders
+    from publish_all.config.folders import home_folder, usual_folders
 
-    places = folders or usual_folders(environment=environment, home=Path.home())
+    places = folders or usual_folders(environment=environment, home=home_folder())
     hosts = places.hosts
     return (places.config, hosts.poetry, hosts.hatch, hosts.uv, hosts.pdm, hosts.pypirc)
 

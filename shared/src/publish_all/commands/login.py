@@ -20,7 +20,7 @@ from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of,
 from publish_all.credentials.prompt import Ask
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.credentials.token import describe, inspect
-from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Found, Listener
 from publish_all.findings import Severity
@@ -78,18 +78,14 @@ def login(options: LoginOptions, *, listener: Listener) -> LoginResult:
     username = _username(options, config, options.ask)
     question = "API token" if username == TOKEN_USER else f"Password of {username}"
     answer = options.ask(f"{question} for {config.name} ({service})", hidden=True)
-    secret = clean(answer, origin="the prompt", listener=listener)
-    if secret is None:
-        msg = "nothing was entered, and nothing is stored"
-        raise CredentialError(msg)
-    _examine(options, config, service, username=username, secret=secret, listener=listener)
-    where = options.store(service, username, Secret(secret), project=options.project)
+    secret = _examined(options, config, service, username=username, answer=answer, listener=listener)
+    where = options.store(service, username, secret, project=options.project)
     return LoginResult(
         repository=config.name,
         service=service,
         username=username,
         keyring=where,
-        kind=describe(Secret(secret)),
+        kind=describe(secret),
     )
 
 
@@ -129,22 +125,29 @@ def _username(options: LoginOptions, config: RepositoryConfig, ask: Ask) -> str:
     return ask(f"User name for {config.name} [{TOKEN_USER}]", hidden=False).strip() or TOKEN_USER
 
 
-def _examine(
+def _examined(
     options: LoginOptions,
     config: RepositoryConfig,
     service: str,
     *,
     username: str,
-    secret: str,
+    answer: str,
     listener: Listener,
-) -> None:
-    """Raise `CredentialError` for what the repository is known to refuse, before it is stored."""
+) -> Secret:
+    """What was entered. Raises `CredentialError` for what the repository is known to refuse, before it is stored."""
     request = CredentialRequest(
         repository=config.name, url=service, project=options.project, purpose=Purpose.UPLOAD
     )
-    findings = inspect(made(request, username=username, secret=secret, origin="the prompt"), request)
+    found = answer and credential_of(
+        request, username=username, value=answer, origin="the prompt", listener=listener
+    )
+    if not found:
+        msg = "nothing was entered, and nothing is stored"
+        raise CredentialError(msg)
+    findings = inspect(found, request)
     errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
     if errors:
         raise CredentialError(errors[0].message, hint=errors[0].hint or None, findings=errors)
     for finding in findings:
         listener(Found(finding=finding))
+    return found.secret

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from publish_all._values import dataclass
 
+NOWHERE = Path("/nonexistent")
+"""The home of a user who has none, as Debian writes it in /etc/passwd."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostFolders:
-    """The files in which the tools keep what the user configured."""
+    """The files in which the tools keep what the user configured; those with a default are not looked at with it.
+
+    `docker` are files with logins to registries, as `docker login` and `podman login` write them, and `pip`
+    pip's configuration, the file that wins first.
+    """
 
     poetry: Path
     hatch: Path
     uv: Path
     pdm: Path
     pypirc: Path
+    uv_credentials: Path = NOWHERE
+    docker: tuple[Path, ...] = ()
+    pip: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,17 +44,42 @@ class Folders:
     state: Path | None = None
 
 
+def home_folder() -> Path:
+    """The user's home; a folder that does not exist for a user without one (`docker run --user 1234`, a service).
+
+    An empty or relative HOME would make the current folder the home, in which a project can put files.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return NOWHERE
+    return home if home.is_absolute() else NOWHERE
+
+
+def provide_home(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables to set for a user without a home, so that nothing takes `~` for a folder in the current one."""
+    if os.name == "nt" or Path(environment.get("HOME", "")).is_absolute():
+        return {}
+    return {"HOME": str(home_folder())}
+
+
 def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
     """The places of this system, or those that the tools' own variables name."""
-    from platformdirs import user_config_path, user_data_path, user_state_path
+    from platformdirs import site_config_path, user_config_path, user_data_path, user_state_path
 
     def stated(variable: str, default: Path) -> Path:
         return Path(environment[variable]).expanduser() if environment.get(variable) else default
 
     poetry = user_config_path("pypoetry", appauthor=False, roaming=True)
     uv = user_config_path("uv", appauthor=False, roaming=True)
+    uv_data = user_data_path("uv", appauthor=False, roaming=True)
     if sys.platform == "darwin":
         uv = stated("XDG_CONFIG_HOME", home / ".config") / "uv"
+        uv_data = stated("XDG_DATA_HOME", home / ".local" / "share") / "uv"
+    if sys.platform == "win32":
+        uv_data = uv_data / "data"
+    containers = stated("XDG_RUNTIME_DIR", NOWHERE) / "containers" / "auth.json"
+    pip = "pip.ini" if sys.platform == "win32" else "pip.conf"
     return Folders(
         config=user_config_path("publish-all", appauthor=False) / "config.toml",
         data=user_data_path("publish-all", appauthor=False),
@@ -54,5 +90,17 @@ def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
             uv=stated("UV_CONFIG_FILE", uv / "uv.toml"),
             pdm=stated("PDM_CONFIG_FILE", user_config_path("pdm") / "config.toml"),
             pypirc=home / ".pypirc",
+            uv_credentials=stated("UV_CREDENTIALS_DIR", uv_data / "credentials") / "credentials.toml",
+            docker=(
+                stated("DOCKER_CONFIG", home / ".docker") / "config.json",
+                stated("REGISTRY_AUTH_FILE", containers),
+            ),
+            pip=(
+                stated("PIP_CONFIG_FILE", NOWHERE),
+                user_config_path("pip", appauthor=False, roaming=True) / pip,
+                home / ("pip" if sys.platform == "win32" else ".pip") / pip,
+                site_config_path("pip", appauthor=False) / pip,
+                Path("/etc") / pip,
+            ),
         ),
     )

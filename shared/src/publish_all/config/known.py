@@ -16,7 +16,7 @@ from publish_all._values import dataclass
 from publish_all.config.addresses import host_of, index_url_problem, scheme_of, url_problem
 from publish_all.config.adopt import Refusal, adopt
 from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized
-from publish_all.config.folders import Folders, usual_folders
+from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.hosts import host_repositories
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, RepositoryKind, Scope, empty
 from publish_all.config.parse import PYPROJECT
@@ -154,7 +154,7 @@ def ad_hoc(
         origin="command line",
         origins=MappingProxyType({"url": "command line"}),
     )
-    return _located(config, base=Path.cwd(), home=Path.home(), data=Path())
+    return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
 def _kind_of(url: str, name: str | None) -> RepositoryKind:

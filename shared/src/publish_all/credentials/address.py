@@ -40,6 +40,12 @@ def same_url(one: str, other: str) -> bool:
     return _key(one) == _key(other)
 
 
+def is_below(url: str, base: str) -> bool:
+    """Whether a URL is `base`, or in the folder that `base` means, on the same scheme, host and port."""
+    path, folder = split(url).path.rstrip("/") + "/", split(base).path.rstrip("/") + "/"
+    return _key(url)[:2] == _key(base)[:2] and path.startswith(folder) and ".." not in path.split("/")
+
+
 def without_user(url: str) -> str:
     """The URL as it may be shown: without user name, password, query and fragment."""
     return shown_url(split(url).geturl())

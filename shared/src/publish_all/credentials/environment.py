@@ -24,7 +24,7 @@ from publish_all.credentials.address import (
 )
 from publish_all.credentials.binding import Bindings, KnownNames, variable_part
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
-from publish_all.credentials.value import TOKEN_USER, clean, made, refused
+from publish_all.credentials.value import TOKEN_USER, credential_of, refused
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, ignore
 
@@ -292,17 +292,26 @@ class EnvironmentSource:
         self, variable: Variable, name: str, username_name: str | None, request: CredentialRequest
     ) -> Credential | None:
         raw = self._text(name)
-        if raw is None:
+        if raw is None and not self._is_empty_beside_a_user(variable, name, username_name):
             return None
         origin = f"environment variable {name}"
         self._must_be_plain(request, variable)
-        secret = clean(raw, origin=origin, listener=self.listener)
-        if secret is None:
-            return None
         username = self._username_for(variable, username_name, request)
         if username is None:
             raise _incomplete(origin, username_name)
-        return made(request, username=username, secret=secret, origin=origin, kind=variable.kind)
+        return credential_of(
+            request,
+            username=username,
+            value=raw or "",
+            origin=origin,
+            listener=self.listener,
+            kind=variable.kind,
+        )
+
+    def _is_empty_beside_a_user(self, variable: Variable, name: str, username_name: str | None) -> bool:
+        """Whether a password is stated to be empty: some servers want a token as the user name."""
+        stated = variable.kind is _PASSWORD and isinstance(variable.serves, ForName) and username_name
+        return bool(stated) and self.environment.get(name) == "" and self._text(str(stated)) is not None
 
     def _username_for(
         self, variable: Variable, username_name: str | None, request: CredentialRequest

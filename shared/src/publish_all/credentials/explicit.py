@@ -5,7 +5,7 @@ from __future__ import annotations
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.credentials.source import Credential, CredentialRequest
-from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.events import Listener, ignore
 
 
@@ -30,11 +30,9 @@ class ExplicitSource:
         if request.repository != self.explicit.repository or self.explicit.password is None:
             return None
         origin = "the command line's --password"
-        secret = clean(self.explicit.password.reveal(), origin=origin, listener=self.listener)
-        if secret is None:
-            return None
         username = self.username(request) or request.username or TOKEN_USER
-        return made(request, username=username, secret=secret, origin=origin)
+        value = self.explicit.password.reveal()
+        return credential_of(request, username=username, value=value, origin=origin, listener=self.listener)
 
     def username(self, request: CredentialRequest) -> str | None:
         """The user name stated for this request, with or without a password."""

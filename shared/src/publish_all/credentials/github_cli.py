@@ -10,7 +10,7 @@ from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose, TraceEntry
-from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.events import Listener, ignore
 
 SECONDS = 5.0
@@ -22,7 +22,6 @@ _SERVERS = {"ghcr.io": "github.com", "api.github.com": "github.com"}
 class GitHubCliSource:
     """`gh auth token`. A missing, slow or logged-out gh is "not here"."""
 
-    home: Path
     run: Run = run
     listener: Listener = ignore
     environment: Mapping[str, str] | None = None
@@ -36,7 +35,7 @@ class GitHubCliSource:
         try:
             done = self.run(
                 ["gh", "auth", "token", "--hostname", server],
-                cwd=self.home,
+                cwd=Path("/"),
                 environment=self.environment,
                 timeout=SECONDS,
             )
@@ -48,11 +47,14 @@ class GitHubCliSource:
         if done.returncode != 0:
             self._outcomes[server] = f"gh is not logged in to {server}"
             return None
-        secret = clean(done.stdout.rstrip("\n"), origin=self.name, listener=self.listener)
-        if secret is None:
-            return None
-        username = request.username or TOKEN_USER
-        return made(request, username=username, secret=secret, origin=self.name, kind=CredentialKind.TOKEN)
+        return credential_of(
+            request,
+            username=request.username or TOKEN_USER,
+            value=done.stdout.rstrip("\n"),
+            origin=self.name,
+            listener=self.listener,
+            kind=CredentialKind.TOKEN,
+        )
 
     def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         server = _SERVERS.get(hostname_of(request.url))

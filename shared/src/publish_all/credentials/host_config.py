@@ -1,4 +1,4 @@
-"""What Poetry and Hatch keep in their own configuration files: repositories' URLs, users, tokens, passwords."""
+"""What Poetry, Hatch, pdm and uv keep in their own files: repositories' URLs, users, tokens, passwords."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.config.hosts import HostRepository
 from publish_all.credentials import diagnoses
-from publish_all.credentials.address import same_url
+from publish_all.credentials.address import is_below, same_url
 from publish_all.credentials.binding import Bindings, KnownNames
 from publish_all.credentials.source import Credential, CredentialRequest
-from publish_all.credentials.value import TOKEN_USER, clean, made, refused
+from publish_all.credentials.value import TOKEN_USER, credential_of, refused
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, ignore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """A user and what goes with it; Poetry and Hatch may keep the secret in the keyring instead."""
+    """A user and what goes with it; Poetry and Hatch may keep the secret in the keyring instead.
+
+    A secret may be stated to be empty: then the user name is the token.
+    """
 
     username: str | None = None
     secret: Secret | None = None
@@ -81,19 +84,25 @@ class PoetrySource:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HatchSource:
-    """Users and passwords of `[publish.index]` in Hatch's configuration, by the URLs that Hatch sends them to."""
+class AccountsSource:
+    """Users and passwords which a tool keeps by the URLs that it sends them to.
 
-    settings: HatchSettings
+    With `below`, as uv does it, an account serves what is below its URL, too.
+    """
+
+    name: str
+    accounts: tuple[tuple[str, Account], ...]
+    broken: CredentialError | None = None
+    below: bool = False
     bindings: Bindings = field(default_factory=Bindings)
     listener: Listener = ignore
-    name: str = "Hatch's configuration"
 
     def find(self, request: CredentialRequest) -> Credential | None:
-        if self.settings.broken is not None:
-            raise self.settings.broken
-        for url, account in self.settings.accounts:
-            if any(same_url(url, address) for address in self.bindings.addresses(request)):
+        if self.broken is not None:
+            raise self.broken
+        serves = is_below if self.below else same_url
+        for url, account in self.accounts:
+            if any(serves(address, url) for address in self.bindings.addresses(request)):
                 found = _from(account, request, request.username or TOKEN_USER, self.listener)
                 if found is not None:
                     return found
@@ -109,23 +118,58 @@ def names_of(tool: str, repositories: Iterable[HostRepository], *, built_in: Map
     return KnownNames(urls=urls)
 
 
-def read_poetry(config_file: Path, names: KnownNames) -> PoetrySettings:
-    """Read config.toml and the auth.toml beside it. Never raises: an unreadable file becomes `broken`."""
-    auth_file = config_file.with_name("auth.toml")
+def read_poetry(files: Iterable[Path], names: KnownNames) -> PoetrySettings:
+    """Read config.toml and auth.toml, or a project's poetry.toml; of two files the later one wins.
+
+    Never raises: an unreadable file becomes `broken`.
+    """
+    basic: dict[str, Account] = {}
+    tokens: dict[str, Account] = {}
+    spelled: list[str] = []
     try:
-        config, auth = _table(config_file), _table(auth_file)
+        for file in files:
+            table = _table(file)
+            stated = _mapping(table, "http-basic"), _mapping(table, "pypi-token")
+            basic |= {normalized(name): _account(value, str(file)) for name, value in stated[0].items()}
+            tokens |= {
+                normalized(name): _account({"auth": value}, str(file)) for name, value in stated[1].items()
+            }
+            spelled += (*_mapping(table, "repositories"), *stated[0], *stated[1])
     except CredentialError as error:
         return PoetrySettings(names=names, broken=error)
-    basic = {**_mapping(config, "http-basic"), **_mapping(auth, "http-basic")}
-    tokens = {**_mapping(config, "pypi-token"), **_mapping(auth, "pypi-token")}
     return PoetrySettings(
-        names=names,
-        tokens={
-            normalized(name): _account({"auth": value}, str(auth_file)) for name, value in tokens.items()
-        },
-        basic={normalized(name): _account(value, str(auth_file)) for name, value in basic.items()},
-        spelled={normalized(name): name for name in (*_mapping(config, "repositories"), *basic, *tokens)},
+        names=names, tokens=tokens, basic=basic, spelled={normalized(name): name for name in spelled}
     )
+
+
+def read_pdm(files: Iterable[Path], names: KnownNames) -> AccountsSource:
+    """Read `[repository.NAME]` of pdm's configuration, the first file first. Never raises, as `read_poetry`."""
+    accounts: list[tuple[str, Account]] = []
+    name = "pdm's configuration"
+    try:
+        for file in files:
+            for repository, entry in _mapping(_table(file), "repository").items():
+                url = _text(entry, "url") or names.url_of(repository)
+                if url is not None:
+                    accounts.append((url, _account(entry, str(file))))
+    except CredentialError as error:
+        return AccountsSource(name=name, accounts=(), broken=error)
+    return AccountsSource(name=name, accounts=tuple(accounts))
+
+
+def read_uv(file: Path) -> AccountsSource:
+    """Read what `uv auth login` has stored in a file. Never raises, as `read_poetry`."""
+    name = "uv auth"
+    try:
+        entries = _table(file).get("credential")
+    except CredentialError as error:
+        return AccountsSource(name=name, accounts=(), broken=error)
+    accounts = [
+        (url, _account(entry, str(file)))
+        for entry in (entries if isinstance(entries, list) else ())
+        if (url := _text(entry, "service")) is not None and _text(entry, "scheme") in {None, "basic"}
+    ]
+    return AccountsSource(name=name, accounts=tuple(accounts), below=True)
 
 
 def read_hatch(config_file: Path, names: KnownNames, *, cache: Path) -> HatchSettings:
@@ -155,17 +199,23 @@ def _from(
 ) -> Credential | None:
     if account.secret is None:
         return None
-    secret = clean(account.secret.reveal(), origin=account.where, listener=listener)
-    if secret is None:
-        return None
-    return made(request, username=account.username or default_user or "", secret=secret, origin=account.where)
+    return credential_of(
+        request,
+        username=account.username or default_user or "",
+        value=account.secret.reveal(),
+        origin=account.where,
+        listener=listener,
+    )
 
 
 def _account(entry: object, where: str) -> Account:
     """Poetry writes `username` and `password`, Hatch `user` and `auth`."""
     username = _text(entry, "username") or _text(entry, "user")
-    secret = _text(entry, "password") or _text(entry, "auth")
-    return Account(username=username, secret=Secret(secret) if secret else None, where=where)
+    table = entry if isinstance(entry, Mapping) else {}
+    secret = next((each for key in ("password", "auth") if isinstance(each := table.get(key), str)), None)
+    if username is None and not secret:
+        secret = None
+    return Account(username=username, secret=Secret(secret) if secret is not None else None, where=where)
 
 
 def _remembered(cache: Path, names: KnownNames) -> Mapping[str, str]:
@@ -183,7 +233,7 @@ def _remembered(cache: Path, names: KnownNames) -> Mapping[str, str]:
 def _table(path: Path) -> Mapping[str, Any]:
     try:
         return _toml.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, _toml.TOMLDecodeError) as error:
         raise refused(

@@ -1,7 +1,9 @@
 """The system's keyring, under every service name that Poetry, Hatch, twine, uv, pip and we store under.
 
 A keyring can hang (no session bus, an unlock dialogue nobody sees) or raise: it is asked from a
-daemon thread within one budget of time, and a broken backend is treated as empty, with a note.
+daemon thread, so that the wait has an end, and a broken backend is treated as empty, with a note.
+The backends of clouds (Google's, AWS's, Azure's) make a token when they are asked, which takes seconds;
+they answer for any user name, and the token goes with theirs.
 """
 
 from __future__ import annotations
@@ -17,21 +19,31 @@ from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
-from publish_all.credentials.address import host_of, same_url
+from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, same_url
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.host_config import HatchSettings, PoetrySettings
 from publish_all.credentials.source import Credential, CredentialRequest, TraceEntry
-from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import CredentialError
-from publish_all.events import Found, Listener, ignore
+from publish_all.events import Found, Listener, Note, ignore
 
-SECONDS = 3.0
-"""For all questions of one process together."""
+SECONDS = 30.0
+"""For the answer of a backend. Those of clouds start a program that asks a server, which takes 2 to 10 s."""
 
 SECONDS_TO_UNLOCK = 60.0
-"""For storing, which happens only when a person has asked for it."""
+"""For a backend that may open a window to be unlocked, where a person sits at the terminal."""
+
+SECONDS_UNTIL_TOLD = 1.5
+"""After so long the user is told what is waited for."""
+
+_SLICE = 0.1  # so often it is looked whether the wait is over; an interrupt ends it at once
 
 OUR_BACKEND = "publish_all.keyring_backend"
+
+THREAD = "publish-all keyring"
+"""The name of the thread in which backends are asked; our own backend knows it, and does not ask in a circle."""
+
+_NO_BACKEND = "keyring"  # while the backends themselves are looked up
 
 _T = TypeVar("_T")
 
@@ -58,10 +70,14 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One question: a service and a user, None for whoever is stored there."""
+    """One question: a service and a user, None for whoever is stored there.
+
+    A `guess` is a user that nobody has stated: the backend may know a better one.
+    """
 
     service: str
     username: str | None
+    guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +86,15 @@ class _Answer:
     username: str
     secret: Secret
     backend: str
+    made: bool = False
+    """Whether the backend has a user name of its own for whatever it is asked: then it stores nothing."""
 
 
 @dataclasses.dataclass(slots=True)
 class _Search:
     """What the searching thread has to tell; `asking` names the backend that is being waited for."""
 
-    asking: str = "keyring"
+    asking: str = _NO_BACKEND
     answer: _Answer | None = None
     failures: list[tuple[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -87,7 +105,8 @@ class KeyringSource:
     """The keyring backends of this machine, but never our own: that one asks us.
 
     `backends` lists those to ask, best first; it runs inside the bounded thread, as importing and
-    choosing a backend can hang too. `budget` is in seconds, for the life of this object.
+    choosing a backend can hang too. `interactive` says that a person can unlock one. `seconds` is how long
+    a backend may take in the place of what is usual, for tests.
     """
 
     name = "keyring"
@@ -100,7 +119,8 @@ class KeyringSource:
         hatch: HatchSettings | None = None,
         backends: Callable[[], tuple[Backend, ...]] | None = None,
         listener: Listener = ignore,
-        budget: float = SECONDS,
+        interactive: bool = False,
+        seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bindings = bindings or Bindings()
@@ -108,26 +128,28 @@ class KeyringSource:
         self._hatch = hatch or HatchSettings()
         self._backends = backends or installed_backends
         self._listener = listener
-        self._left = budget
-        self._budget = budget
+        self._interactive = interactive
+        self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._hung: str | None = None
+        self._hung: set[str] = set()
+        self._made: dict[str, _Answer] = {}
         self._missed: dict[CredentialRequest, tuple[TraceEntry, ...]] = {}
 
     def find(self, request: CredentialRequest) -> Credential | None:
         with self._lock:
-            if self._hung is not None:
-                self._missed[request] = (
-                    TraceEntry(source=self._hung, outcome="not asked again: it does not answer"),
-                )
-                return None
-            search = self._search(request)
-        for backend, why in search.failures:
-            self._note(f"The keyring {backend} failed ({why}), and was treated as empty.", backend)
-        if search.answer is None:
-            return None
-        return self._credential(search.answer, request)
+            made = self._made.get(request.url) if request.username is None else None
+            answer = made or self._search(request)
+            if answer is not None and answer.made:
+                # A token of a cloud is the same for all projects of a repository.
+                self._made[request.url] = answer
+        return None if answer is None else self._credential(answer, request)
+
+    def renew(self, request: CredentialRequest) -> Credential | None:
+        """Ask again, also a backend that has made a token before."""
+        with self._lock:
+            self._made.pop(request.url, None)
+        return self.find(request)
 
     def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         return self._missed.get(request, ())
@@ -138,21 +160,29 @@ class KeyringSource:
 
     def _places(self, request: CredentialRequest) -> Iterator[Place]:
         addresses = self._bindings.addresses(request)
-        users = tuple(dict.fromkeys(user for user in (request.username, TOKEN_USER) if user))
         if request.project is not None:
+            stated = (request.username,) if request.username is not None else ()
             for address in addresses:
-                yield from (Place(project_service(address, request.project), user) for user in users)
+                service = project_service(address, request.project)
+                yield from (Place(service, user) for user in stated)
+                yield Place(service, TOKEN_USER, guess=True)
         if self._bindings.by_name(request):
             yield from self._poetry_places(request, addresses)
         for address in addresses:
             for service in spellings(address):
-                yield from (Place(service, user) for user in (*users, *self._hatch_users(address)))
-                if request.username is None:
-                    yield Place(service, None)
-        host = host_of(request.url)
-        yield from (Place(host, user) for user in users)
+                yield from (Place(service, user) for user in self._hatch_users(address, request))
+                yield from self._users_at(service, request)
+        yield from self._users_at(host_of(request.url), request)
+
+    def _users_at(self, service: str, request: CredentialRequest) -> Iterator[Place]:
+        """Whom to ask for: the user who is stated, else whoever is there (PyPI knows one user alone), else the usual one."""
+        if request.username is not None:
+            yield Place(service, request.username)
+        elif hostname_of(request.url) not in PYPI_HOSTS | TESTPYPI_HOSTS:
+            yield Place(service, None)
+        yield Place(service, TOKEN_USER, guess=True)
         if request.username is None:
-            yield Place(host, None)
+            yield Place(service, None)
 
     def _poetry_places(self, request: CredentialRequest, addresses: tuple[str, ...]) -> Iterator[Place]:
         for name in self._poetry.names.serving(request.repository, addresses):
@@ -166,7 +196,9 @@ class KeyringSource:
                 if user:
                     yield Place(service, user)
 
-    def _hatch_users(self, address: str) -> tuple[str, ...]:
+    def _hatch_users(self, address: str, request: CredentialRequest) -> tuple[str, ...]:
+        if request.username is not None:
+            return ()
         remembered = [user for url, user in self._hatch.users.items() if same_url(url, address)]
         stated = [
             account.username
@@ -175,49 +207,90 @@ class KeyringSource:
         ]
         return tuple(dict.fromkeys((*remembered, *stated)))
 
-    def _search(self, request: CredentialRequest) -> _Search:
-        """Ask all places of all backends, for at most what is left of the budget."""
-        search = _Search()
+    def _search(self, request: CredentialRequest) -> _Answer | None:
+        """Ask all places of all backends; one that hangs is left out, and the others are asked."""
         places = self.places(request)
-        started = self._clock()
-        thread = threading.Thread(
-            target=_ask_all, args=(search, self._backends, places), name="publish-all keyring", daemon=True
-        )
-        thread.start()
-        finished = search.done.wait(max(self._left, 0.0))
-        self._left -= self._clock() - started
-        if not finished:
-            return self._given_up(search, request)
-        if search.answer is None:
-            self._missed[request] = tuple(_traced(search, places))
-        return search
+        trace = [
+            TraceEntry(source=f"keyring ({each})", outcome="not asked again: it does not answer")
+            for each in sorted(self._hung)
+        ]
+        while _NO_BACKEND not in self._hung:
+            search = _Search()
+            thread = threading.Thread(
+                target=_ask_all,
+                args=(search, self._backends, frozenset(self._hung), places),
+                name=THREAD,
+                daemon=True,
+            )
+            thread.start()
+            finished = self._wait(search)
+            for backend, why in tuple(search.failures):
+                self._note(f"The keyring {backend} failed ({why}), and was treated as empty.", backend)
+            if finished:
+                trace += _traced(search, places, hung=bool(trace))
+                break
+            trace.append(self._given_up(search.asking))
+        else:
+            search = _Search()
+        self._missed[request] = tuple(trace)
+        return search.answer
 
-    def _given_up(self, search: _Search, request: CredentialRequest) -> _Search:
-        self._hung = f"keyring ({search.asking})"
-        outcome = f"did not answer within {self._budget:g} s"
-        self._missed[request] = (TraceEntry(source=self._hung, outcome=outcome),)
-        self._note(
-            f"The keyring {search.asking} {outcome}, and is not asked again in this run.", search.asking
-        )
-        return _Search()
+    def _wait(self, search: _Search) -> bool:
+        """Whether the search ends in time. Each backend has its own; what is waited for is said."""
+        asking, started, told = search.asking, self._clock(), False
+        while not search.done.wait(_SLICE):
+            if search.asking != asking:
+                asking, started, told = search.asking, self._clock(), False
+            waited, limit = self._clock() - started, self._limit(asking)
+            if waited > limit:
+                return False
+            if waited > SECONDS_UNTIL_TOLD and not told:
+                told = True
+                self._listener(Note(message=f"Waiting for the keyring {asking} (at most {limit:g} s)."))
+        return True
+
+    def _limit(self, backend: str) -> float:
+        return time_for(backend, interactive=self._interactive) if self._seconds is None else self._seconds
+
+    def _given_up(self, backend: str) -> TraceEntry:
+        self._hung.add(backend)
+        outcome = f"did not answer within {self._limit(backend):g} s"
+        self._note(f"The keyring {backend} {outcome}, and is not asked again in this run.", backend)
+        return TraceEntry(source=f"keyring ({backend})", outcome=outcome)
 
     def _credential(self, answer: _Answer, request: CredentialRequest) -> Credential | None:
         origin = f"keyring {answer.backend}, service {answer.place.service}"
-        secret = clean(answer.secret.reveal(), origin=origin, listener=self._listener)
-        if secret is None:
-            return None
         username = "" if answer.username == _POETRY_EMPTY_USER else answer.username
-        return made(request, username=username, secret=secret, origin=origin)
+        return credential_of(
+            request,
+            username=username,
+            value=answer.secret.reveal(),
+            origin=origin,
+            listener=self._listener,
+        )
 
     def _note(self, message: str, backend: str) -> None:
         hint = "If you do not need it: set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring."
         self._listener(Found(finding=diagnoses.KEYRING_BROKEN.found(message, where=backend, hint=hint)))
 
 
-def _ask_all(search: _Search, backends: Callable[[], tuple[Backend, ...]], places: tuple[Place, ...]) -> None:
+def time_for(backend: str, *, interactive: bool) -> float:
+    """Seconds that a backend may take; those of the system open a window, which a person has to see."""
+    may_open_a_window = backend.startswith("keyring.backends.")
+    return SECONDS_TO_UNLOCK if interactive and may_open_a_window else SECONDS
+
+
+def _ask_all(
+    search: _Search,
+    backends: Callable[[], tuple[Backend, ...]],
+    without: frozenset[str],
+    places: tuple[Place, ...],
+) -> None:
     """Runs in the thread. Whatever a backend raises is a failure of that backend, which is asked no more."""
     try:
         for backend in backends():
+            if name_of(backend) in without:
+                continue
             search.asking = name_of(backend)
             search.asked.append(search.asking)
             try:
@@ -232,7 +305,7 @@ def _ask_all(search: _Search, backends: Callable[[], tuple[Backend, ...]], place
         search.done.set()
 
 
-def _traced(search: _Search, places: tuple[Place, ...]) -> Iterator[TraceEntry]:
+def _traced(search: _Search, places: tuple[Place, ...], *, hung: bool) -> Iterator[TraceEntry]:
     """Where a search without an answer looked: a backend that failed may hold something."""
     failed = dict(search.failures)
     for name, why in failed.items():
@@ -241,19 +314,20 @@ def _traced(search: _Search, places: tuple[Place, ...]) -> Iterator[TraceEntry]:
     if empty:
         services = ", ".join(dict.fromkeys(place.service for place in places))
         yield TraceEntry(source=f"keyring ({', '.join(empty)})", outcome=f"nothing stored for {services}")
-    if not failed and not empty:
+    if not failed and not empty and not hung:
         yield TraceEntry(source="keyring (no backend is installed)", outcome="not there")
 
 
 def _first(backend: Backend, places: tuple[Place, ...]) -> _Answer | None:
     for place in places:
-        if place.username is None:
-            entry = backend.get_credential(place.service, None)
+        if place.username is None or place.guess:
+            entry = backend.get_credential(place.service, place.username)
             username, password = (entry.username, entry.password) if entry is not None else ("", None)
         else:
             username, password = place.username, backend.get_password(place.service, place.username)
         if password:
-            return _Answer(place, username, Secret(password), name_of(backend))
+            made = place.guess and username != place.username
+            return _Answer(place, username, Secret(password), name_of(backend), made=made)
     return None
 
 
@@ -339,7 +413,7 @@ def _bounded(act: Callable[[Any], _T], verb: str) -> _T:
             msg = f"The keyring could not {verb} the credential: {_plain(error)}."
             errors.append(CredentialError(msg, hint="Set an environment variable instead."))
 
-    thread = threading.Thread(target=work, name="publish-all keyring", daemon=True)
+    thread = threading.Thread(target=work, name=THREAD, daemon=True)
     thread.start()
     thread.join(SECONDS_TO_UNLOCK)
     if errors:

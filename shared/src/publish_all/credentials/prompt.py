@@ -16,7 +16,7 @@ from publish_all.credentials.address import (
 )
 from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.credentials.token import inspect
-from publish_all.credentials.value import TOKEN_USER, clean, made
+from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
 from publish_all.findings import Severity
@@ -81,10 +81,13 @@ class PromptSource:
             answer = self._ask(f"{question} for {where}", hidden=True)
         except (EOFError, KeyboardInterrupt):
             return None
-        secret = clean(answer, origin="the prompt", listener=self._listener)
-        if secret is None:
+        if not answer:
             return None
-        credential = made(request, username=username, secret=secret, origin="the prompt")
+        credential = credential_of(
+            request, username=username, value=answer, origin="the prompt", listener=self._listener
+        )
+        if credential is None:
+            return None
         self._offer_to_keep(request, credential)
         return credential
 

@@ -1,36 +1,23 @@
-"""The `.pypirc` file: https://packaging.python.org/specifications/pypirc/."""
+"""The `.pypirc` file as a source of credentials."""
 
 from __future__ import annotations
 
-import configparser
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
 
 from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
+from publish_all.config.pypirc import DEFAULT_URLS, Server, read_pypirc
 from publish_all.credentials import diagnoses
-from publish_all.credentials.address import PYPI, TESTPYPI, same_url
+from publish_all.credentials.address import same_url
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.source import Credential, CredentialRequest
 from publish_all.credentials.token import read_pypi_token
-from publish_all.credentials.value import TOKEN_USER, clean, made, refused
-from publish_all.errors import CredentialError
+from publish_all.credentials.value import TOKEN_USER, credential_of, refused
+from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.events import Found, Listener, ignore
-
-_DEFAULT_URLS = {"pypi": PYPI, "testpypi": TESTPYPI}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
-    """One section. `password` never leaves this module but as a `Secret`."""
-
-    section: str
-    url: str
-    username: str | None
-    password: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,52 +34,55 @@ class PypircSource:
     name: str = ".pypirc"
 
     def find(self, request: CredentialRequest) -> Credential | None:
-        servers = [server for server in self.servers() if self._serves(server, request)]
-        servers = [server for server in servers if not _is_of_other_project(server, request)]
-        for server in sorted(servers, key=lambda server: _rank(server, request)):
+        for server in self._serving(request):
             found = self._credential(server, request)
             if found is not None:
                 self._warn_if_readable_by_others()
                 return found
         return None
 
-    def servers(self) -> tuple[Server, ...]:
-        """The sections which state or imply a URL. Raises `CredentialError` when the file is there and unreadable."""
-        parser = configparser.RawConfigParser()
-        try:
-            with self.path.open(encoding="utf-8") as file:
-                parser.read_file(file)
-        except FileNotFoundError:
-            return ()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._unreadable(type(error).__name__) from error
-        except configparser.Error as error:
-            # The parser's own messages quote lines of the file, and so may hold a password.
-            raise self._unreadable(f"it is not an INI file ({type(error).__name__})") from None
-        return tuple(_servers(parser))
+    def username(self, request: CredentialRequest) -> str | None:
+        """The user name that a section states without a password, which a keyring may hold then (as for twine).
 
-    def _serves(self, server: Server, request: CredentialRequest) -> bool:
-        return any(same_url(server.url, address) for address in self.bindings.addresses(request))
+        A file that cannot be read states none here: `find` has the error.
+        """
+        try:
+            servers = self._serving(request)
+        except CredentialError:
+            return None
+        return next((each.username for each in servers if each.username and each.password is None), None)
+
+    def _serving(self, request: CredentialRequest) -> list[Server]:
+        """The sections for a request, best first. Raises `CredentialError` when the file is there and unreadable."""
+        try:
+            servers = read_pypirc(self.path)
+        except ConfigurationError as error:
+            raise refused(
+                diagnoses.FILE_UNREADABLE.found(
+                    f"{error.message}.",
+                    where=str(self.path),
+                    hint=error.hint or "Repair the file, or move it away.",
+                )
+            ) from error
+        serving = [
+            each
+            for each in servers
+            if any(same_url(each.url, address) for address in self.bindings.addresses(request))
+            and not _is_of_other_project(each, request)
+        ]
+        return sorted(serving, key=lambda server: _rank(server, request))
 
     def _credential(self, server: Server, request: CredentialRequest) -> Credential | None:
-        if server.password is None:
+        if server.password is None or (not server.password and server.username is None):
             return None
         if request.username and server.username and request.username != server.username:
             return None
-        origin = f"[{server.section}] in {self.path}"
-        secret = clean(server.password, origin=origin, listener=self.listener)
-        if secret is None:
-            return None
-        username = server.username or request.username or TOKEN_USER
-        return made(request, username=username, secret=secret, origin=origin)
-
-    def _unreadable(self, why: str) -> CredentialError:
-        return refused(
-            diagnoses.FILE_UNREADABLE.found(
-                f"{self.path} cannot be read: {why}.",
-                where=str(self.path),
-                hint="Repair the file, or move it away.",
-            )
+        return credential_of(
+            request,
+            username=server.username or request.username or TOKEN_USER,
+            value=server.password,
+            origin=f"[{server.section}] in {self.path}",
+            listener=self.listener,
         )
 
     def _warn_if_readable_by_others(self) -> None:
@@ -107,18 +97,6 @@ class PypircSource:
                         hint=f"chmod 600 {self.path}",
                     )
                 )
-            )
-
-
-def _servers(parser: configparser.RawConfigParser) -> Iterator[Server]:
-    for section in parser.sections():
-        url = parser.get(section, "repository", fallback=None) or _DEFAULT_URLS.get(section)
-        if section != "distutils" and url is not None:
-            yield Server(
-                section=section,
-                url=url,
-                username=parser.get(section, "username", fallback=None) or None,
-                password=parser.get(section, "password", fallback=None) or None,
             )
 
 
@@ -137,4 +115,4 @@ def _rank(server: Server, request: CredentialRequest) -> tuple[int, str]:
         return 0, name
     if name == normalized(request.repository):
         return 1, name
-    return (2 if name in _DEFAULT_URLS else 3), name
+    return (2 if name in DEFAULT_URLS else 3), name

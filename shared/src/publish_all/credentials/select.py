@@ -5,23 +5,34 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from publish_all._process import Run, run
+from publish_all._process import Run, run, run_with_input
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import Folders, HostFolders, usual_folders
 from publish_all.config.hosts import host_repositories
-from publish_all.config.model import RepositoryConfig, RepositoryKind, When
+from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, When
+from publish_all.config.pypirc import DEFAULT_URLS
 from publish_all.config.user import environment_repositories, user_repositories
-from publish_all.credentials import diagnoses, keyring
+from publish_all.credentials import diagnoses, docker, keyring
 from publish_all.credentials.address import PYPI, TESTPYPI
 from publish_all.credentials.audience import Http
 from publish_all.credentials.binding import Bindings, KnownNames
 from publish_all.credentials.chain import CredentialChain
+from publish_all.credentials.docker import DockerSource
 from publish_all.credentials.environment import EnvironmentSource, Tool
 from publish_all.credentials.explicit import Explicit, ExplicitSource
 from publish_all.credentials.github_cli import GitHubCliSource
-from publish_all.credentials.host_config import HatchSource, PoetrySource, names_of, read_hatch, read_poetry
+from publish_all.credentials.host_config import (
+    AccountsSource,
+    PoetrySource,
+    names_of,
+    read_hatch,
+    read_pdm,
+    read_poetry,
+    read_uv,
+)
 from publish_all.credentials.identity import AmbientIdentity, detect_ambient
 from publish_all.credentials.prompt import Ask, PromptSource
 from publish_all.credentials.pypirc import PypircSource
@@ -38,12 +49,14 @@ def default_chain(
     repositories: Mapping[str, RepositoryConfig],
     session: Http,
     home: Path,
+    project: ProjectConfig | None = None,
     explicit: Explicit | None = None,
     auth: str = "auto",
     interactive: bool = False,
     ask: Ask | None = None,
     listener: Listener = ignore,
     run: Run = run,
+    ask_helper: docker.Ask = run_with_input,
     backends: Callable[[], tuple[keyring.Backend, ...]] = keyring.installed_backends,
     clock: Callable[[], float] = time.time,
     folders: Folders | None = None,
@@ -54,7 +67,7 @@ def default_chain(
 
     `repositories` are those of the run; `auth` is `auto`, `oidc` (nothing but trusted publishing, for
     repositories that can have it) or `token` (never trusted publishing). `ask` prompts, if
-    `interactive`. What is left out has a default for production. Raises `UsageError` for another `auth`.
+    `interactive`. `project` is the one whose poetry.toml and pdm.toml are read, too. What is left out has a default for production. Raises `UsageError` for another `auth`.
     """
     mode = _mode(auth, explicit)
     listener = _once(listener)
@@ -62,7 +75,7 @@ def default_chain(
     places = folders or usual_folders(environment=environment, home=home)
     files = places.hosts
     known = {**_known_names(files, environment), Tool.PUBLISH_ALL: _named_by_the_user(places, environment)}
-    poetry = read_poetry(files.poetry, known[Tool.POETRY])
+    poetry = read_poetry((files.poetry, files.poetry.with_name("auth.toml")), known[Tool.POETRY])
     hatch = read_hatch(files.hatch, known[Tool.HATCH], cache=_hatch_cache(environment))
     pypirc = PypircSource(path=files.pypirc, bindings=bindings, listener=listener)
     variables = EnvironmentSource(environment=environment, bindings=bindings, known=known, listener=listener)
@@ -81,19 +94,40 @@ def default_chain(
         variables,
         publishing,
         keyring.KeyringSource(
-            bindings=bindings, poetry=poetry, hatch=hatch, backends=backends, listener=listener
+            bindings=bindings,
+            poetry=poetry,
+            hatch=hatch,
+            backends=backends,
+            listener=listener,
+            interactive=interactive,
         ),
+        *_of_project(project, environment, files, bindings, listener),
         PoetrySource(settings=poetry, bindings=bindings, listener=listener),
-        HatchSource(settings=hatch, bindings=bindings, listener=listener),
+        AccountsSource(
+            name="Hatch's configuration",
+            accounts=hatch.accounts,
+            broken=hatch.broken,
+            bindings=bindings,
+            listener=listener,
+        ),
+        replace(read_pdm((files.pdm,), known[Tool.PDM]), bindings=bindings, listener=listener),
+        replace(read_uv(files.uv_credentials), bindings=bindings, listener=listener),
         pypirc,
-        GitHubCliSource(home=home, run=run, listener=listener),
+        DockerSource(
+            files=files.docker,
+            content=environment.get("DOCKER_AUTH_CONFIG"),
+            bindings=bindings,
+            ask=ask_helper,
+            listener=listener,
+        ),
+        GitHubCliSource(run=run, listener=listener),
     ]
     if interactive and ask is not None:
         sources.append(PromptSource(ask=ask, store=keyring.store, listener=listener))
 
     def username(request: CredentialRequest) -> str | None:
         stated = said.username(request) if said is not None else None
-        return stated or variables.username(request)
+        return stated or variables.username(request) or request.username or pypirc.username(request)
 
     def applies(source: CredentialSource, request: CredentialRequest) -> bool:
         when = _when(mode, bindings, request)
@@ -110,6 +144,25 @@ def default_chain(
 
     return CredentialChain(
         sources, applies=applies, username=username, remark=remark, listener=listener, clock=clock
+    )
+
+
+def _of_project(
+    project: ProjectConfig | None,
+    environment: Mapping[str, str],
+    files: HostFolders,
+    bindings: Bindings,
+    listener: Listener,
+) -> tuple[CredentialSource, ...]:
+    """The project's own poetry.toml and pdm.toml: what they hold goes to the URLs that these tools have for it."""
+    if project is None:
+        return ()
+    found = host_repositories(project, environment=environment, folders=files).repositories
+    poetry = read_poetry((project.root / "poetry.toml",), names_of("Poetry", found, built_in={"pypi": PYPI}))
+    pdm = read_pdm((project.root / "pdm.toml",), names_of("pdm", found, built_in=DEFAULT_URLS))
+    return (
+        PoetrySource(settings=poetry, bindings=bindings, listener=listener, name="the project's poetry.toml"),
+        replace(pdm, name="the project's pdm.toml", bindings=bindings, listener=listener),
     )
 
 
