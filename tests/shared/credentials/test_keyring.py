@@ -215,6 +215,16 @@ def test_what_is_waited_for_is_said(source_of, make_request, recorder, monkeypat
     assert "did not answer within 0.5 s" in given_up.finding.message
 
 
+def test_an_interrupt_ends_the_wait_at_once(source_of, make_request, monkeypatch):
+    interrupted = threading.Event()
+    monkeypatch.setattr("publish_all.credentials.keyring.INTERRUPTED", interrupted)
+    threading.Timer(0.2, interrupted.set).start()
+    started = time.monotonic()
+    with pytest.raises(CredentialError, match=r"waiting for the keyring .*HungRing"):
+        source_of(HungRing({})).find(make_request("corp"))
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize(
     ("backend", "interactive", "seconds"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 import requests
 from oci_fakes.registry import HOST, FakeRegistry, Reply, error
@@ -7,6 +9,7 @@ from oci_fakes.registry import HOST, FakeRegistry, Reply, error
 from publish_all._http import make_session
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
+from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories.oci_layout import INDEX_TYPE, digest_of
 from publish_all.repositories.oci_registry import NOT_MODIFIED, Manifest, OciRegistry
 from publish_all.repositories.oci_replies import Login, RefusedError, Wish
@@ -104,6 +107,46 @@ def test_whether_it_is_open_is_asked_once(registry, fake_registry):
     assert registry.open
     assert registry.open
     assert len(fake_registry.asked) == 1
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="x"', f'Bearer realm="{HOST}/token",service="ghcr.io"'])
+def test_a_registry_that_is_open_at_its_root_may_be_private_below(challenge, registry, fake_registry):
+    fake_registry.hooks.append(
+        lambda asked: (
+            error(401, "UNAUTHORIZED", **{"WWW-Authenticate": challenge}) if "/tags/" in asked.path else None
+        )
+    )
+    assert registry.open
+    assert not registry.lets_read(NAME)
+    assert not registry.open
+
+
+def test_whether_anyone_may_read_is_asked_once_for_each_repository(registry, fake_registry):
+    for _ in range(2):
+        assert registry.lets_read(NAME)
+        assert registry.lets_read("sep/other")
+    assert [each.path for each in fake_registry.asked] == [
+        "/v2/",
+        f"/v2/{NAME}/tags/list",
+        "/v2/sep/other/tags/list",
+    ]
+
+
+@pytest.mark.usefixtures("users")
+def test_an_identity_token_of_docker_is_exchanged_and_not_sent_as_a_password(registry, fake_registry):
+    def exchange(asked):
+        if asked.method != "POST" or asked.path != "/token":
+            return None
+        form = parse_qs(asked.body.decode())
+        assert form["refresh_token"] == ["canary"]
+        assert form["scope"] == [f"repository:{NAME}:pull"]
+        fake_registry.tokens["of-identity"] = form["scope"][0]
+        return Reply(200, b'{"access_token": "of-identity"}')
+
+    fake_registry.hooks.append(exchange)
+    login = Login(username=IDENTITY_USER, secret=Secret("canary"))
+    assert registry.package(NAME, login=login).tags() == ()
+    assert not any(each.headers.get("Authorization", "").startswith("Basic ") for each in fake_registry.asked)
 
 
 def test_basic_registries_get_the_password(registry, fake_registry):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from publish_all.credentials.keyring import INTERRUPTED
 from publish_all.upload.clock import Cancellation
 
 
@@ -22,6 +23,7 @@ def cancelled_by_signals() -> Iterator[Cancellation]:
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
         cancellation.cancel()
+        INTERRUPTED.set()
 
     before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -29,3 +31,4 @@ def cancelled_by_signals() -> Iterator[Cancellation]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+        INTERRUPTED.clear()

@@ -43,6 +43,9 @@ OUR_BACKEND = "publish_all.keyring_backend"
 THREAD = "publish-all keyring"
 """The name of the thread in which backends are asked; our own backend knows it, and does not ask in a circle."""
 
+INTERRUPTED = threading.Event()
+"""Set by who handles the signals of the process: then a wait for a keyring ends at once."""
+
 _NO_BACKEND = "keyring"  # while the backends themselves are looked up
 
 _T = TypeVar("_T")
@@ -236,9 +239,14 @@ class KeyringSource:
         return search.answer
 
     def _wait(self, search: _Search) -> bool:
-        """Whether the search ends in time. Each backend has its own; what is waited for is said."""
+        """Whether the search ends in time. Each backend has its own; what is waited for is said.
+
+        Raises `CredentialError` when the user interrupts it.
+        """
         asking, started, told = search.asking, self._clock(), False
         while not search.done.wait(_SLICE):
+            if INTERRUPTED.is_set():
+                raise CredentialError(f"Stopped while waiting for the keyring {search.asking}.")
             if search.asking != asking:
                 asking, started, told = search.asking, self._clock(), False
             waited, limit = self._clock() - started, self._limit(asking)

@@ -161,7 +161,8 @@ class OciRepository:
 
         Raises `CredentialError`, and `HttpError` when the registry can't be reached.
         """
-        if self._registry.open:
+        repository = self._place.repository(project) if project is not None else None
+        if self._registry.open if repository is None else self._registry.lets_read(repository):
             return None
         request = CredentialRequest(
             repository=self.name,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from publish_all._http import Auth, BearerAuth, Reply, Session
 from publish_all._http_headers import challenges
@@ -17,6 +17,7 @@ from publish_all._numbers import seconds
 from publish_all._secret import Secret
 from publish_all._urls import joined, shown_url
 from publish_all._values import dataclass
+from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
 
@@ -56,6 +57,7 @@ class Authorizer:
         self._session = session
         self._clock = clock
         self._challenge: Challenge | None = None
+        self._seen: set[str] = set()
         self._tokens: OrderedDict[_Key, _Token] = OrderedDict()
         self._fetching: dict[_Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -80,6 +82,19 @@ class Authorizer:
     def open(self) -> bool:
         """Whether the registry wants nobody to say who they are. Raises `HttpError`."""
         return self.challenge().scheme == ""
+
+    def lets_read(self, repository: str) -> bool:
+        """Whether the registry lets anyone read an OCI repository. Asked once for each. Raises `HttpError`.
+
+        `/v2/` may be open where everything below wants a login; docker and skopeo go by what is below.
+        """
+        if self.open and repository not in self._seen:
+            url = f"{self._registry}/v2/{quote(repository)}/tags/list?n=1"
+            reply = self._session.request("GET", url, redirects=True)
+            asked = Asked(registry=self._registry, repository=repository, login=None, wish=Wish.READ)
+            self.learn(reply, asked)
+            self._seen.add(repository)
+        return self.open
 
     def auth(self, asked: Asked) -> Auth | None:
         """The header for a request. Raises `HttpError`, a `RefusedError` if the token server refuses."""
@@ -129,16 +144,34 @@ class Authorizer:
         # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
         parts = urlsplit(challenge.realm)
         wanted = [("service", challenge.service)] if challenge.service else []
-        query = urlencode([*parse_qsl(parts.query), *wanted, ("scope", _scope(asked))], safe=":/,")
-        url = urlunsplit(parts._replace(query=query))
+        wanted.append(("scope", _scope(asked)))
         began = self._clock()
-        reply = self._session.request("GET", url, auth=asked.login.auth if asked.login is not None else None)
+        if asked.login is not None and asked.login.username == IDENTITY_USER:
+            reply = self._exchange(challenge.realm, wanted, asked.login.secret)
+        else:
+            query = urlencode([*parse_qsl(parts.query), *wanted], safe=":/,")
+            url = urlunsplit(parts._replace(query=query))
+            auth = asked.login.auth if asked.login is not None else None
+            reply = self._session.request("GET", url, auth=auth)
         if reply.status != 200:
             raise refusal(reply, asked, now=self._clock())
         token = parse_token(reply, began)
         if token is None:
             raise _no_registry(reply, asked)
         return token
+
+    def _exchange(self, realm: str, wanted: Sequence[tuple[str, str]], identity: Secret) -> Reply:
+        """Ask with an identity token, as Azure's registries give to `docker login`.
+
+        https://distribution.github.io/distribution/spec/auth/oauth/
+        """
+        form = [("grant_type", "refresh_token"), ("client_id", "publish-all"), *wanted]
+        return self._session.request(
+            "POST",
+            realm,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode([*form, ("refresh_token", identity.reveal())]).encode(),
+        )
 
 
 def parse_challenge(reply: Reply) -> Challenge | None:

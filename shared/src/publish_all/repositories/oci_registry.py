@@ -89,6 +89,10 @@ class OciRegistry:
         """
         return self._authorizer.open
 
+    def lets_read(self, repository: str) -> bool:
+        """Whether anyone may read an OCI repository; a registry can be open at its root and private below."""
+        return self._authorizer.lets_read(repository)
+
     def package(self, repository: str, *, login: Login | None, wish: Wish = Wish.READ) -> OciPackage:
         """One OCI repository, in the name of a user (None: of nobody), to read it or to write it as well."""
         asked = Asked(registry=self.url, repository=repository, login=login, wish=wish, name=self._name)
