@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,9 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.explicit import Explicit
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.prompt import Ask
-from publish_all.credentials.select import default_chain, mask_for
+from publish_all.credentials.select import default_chain, mask_for, tool_variables
 from publish_all.credentials.source import Credentials
+from publish_all.credentials.transport import Transport
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Repository
@@ -83,18 +84,27 @@ def open_connection(
         complete(each, root=root, environment=environment, run=options.around.run)
         for each in _configurations(config, options, known)
     )
+    repositories = _by_name(known, chosen)
+    transport = Transport(
+        variables=tool_variables(environment, repositories, folders),
+        stated=known.hosts.tls,
+        pip_files=folders.hosts.pip,
+        listener=listener,
+    )
     session = make_session(
         HttpOptions(
             ca_cert=options.ca_cert,
             client_cert=options.client_cert,
             client_key=options.client_key,
+            servers=transport.of(chosen),
+            ask_password=_key_password(options.ask),
             timeout=options.timeout,
         )
     )
     credentials = default_chain(
         environment=environment,
         explicit=_explicit(options, chosen),
-        repositories=_by_name(known, chosen),
+        repositories=repositories,
         session=session,
         auth=options.auth,
         interactive=options.ask is not None,
@@ -159,6 +169,12 @@ def _configurations(
     names = options.repositories or (config.publish_to if config is not None else ("pypi",))
     chosen = {each.name: each for each in (known.get(name) for name in names)}
     return tuple(chosen.values())
+
+
+def _key_password(ask: Ask | None) -> Callable[[Path], str] | None:
+    if ask is None:
+        return None
+    return lambda path: ask(f"Password of the client key {path}", hidden=True)
 
 
 def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit | None:

@@ -60,7 +60,7 @@ class HostTls:
 class HostRepositories:
     """What all tools define, those first that win; and notes on files that could not be read."""
 
-    repositories: tuple[HostRepository, ...]
+    repositories: tuple[HostRepository, ...] = ()
     tls: tuple[HostTls, ...] = ()
     notes: tuple[str, ...] = ()
 

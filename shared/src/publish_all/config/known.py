@@ -17,7 +17,7 @@ from publish_all.config.addresses import host_of, index_url_problem, scheme_of, 
 from publish_all.config.adopt import Refusal, adopt
 from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized
 from publish_all.config.folders import Folders, home_folder, usual_folders
-from publish_all.config.hosts import host_repositories
+from publish_all.config.hosts import HostRepositories, host_repositories
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, RepositoryKind, Scope, empty
 from publish_all.config.parse import PYPROJECT
 from publish_all.config.problems import dotted
@@ -29,7 +29,7 @@ from publish_all.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownRepositories:
-    """The repositories of a run. `notes` are things worth a line to the user.
+    """The repositories of a run. `notes` are things worth a line to the user; `hosts` is what other tools define.
 
     `repositories` and `refusals` are keyed by normalised name.
     """
@@ -37,6 +37,7 @@ class KnownRepositories:
     repositories: Mapping[str, RepositoryConfig]
     refusals: Mapping[str, Refusal] = field(default_factory=empty)
     notes: tuple[str, ...] = ()
+    hosts: HostRepositories = field(default_factory=HostRepositories)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,6 +114,7 @@ def known_repositories(
             | {key: each for key, each in from_hosts.refused.items() if canonical(key) not in stated}
         ),
         notes=(*hosts.notes, *from_hosts.notes, *notes, *_hidden(own)),
+        hosts=hosts,
     )
 
 

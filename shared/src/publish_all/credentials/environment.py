@@ -184,6 +184,16 @@ class EnvironmentSource:
                     return found
         return None
 
+    def is_target_of(self, tool: Tool, request: CredentialRequest) -> bool:
+        """Whether a tool's own variables say that it would send to the URL of a request."""
+        targets = {each.serves for each in VARIABLES if each.tool is tool}
+        return any(
+            isinstance(each, ForTarget)
+            and self._stated(each) is not None
+            and self._is_target(tool, each, request)
+            for each in targets
+        )
+
     def username(self, request: CredentialRequest) -> str | None:
         """The user name that a variable states for this request without a secret beside it (a keyring may hold that)."""
         for variable in VARIABLES:

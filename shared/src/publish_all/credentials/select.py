@@ -74,11 +74,11 @@ def default_chain(
     bindings = Bindings(repositories)
     places = folders or usual_folders(environment=environment, home=home)
     files = places.hosts
-    known = {**_known_names(files, environment), Tool.PUBLISH_ALL: _named_by_the_user(places, environment)}
+    variables = tool_variables(environment, repositories, places, listener=listener)
+    known = variables.known
     poetry = read_poetry((files.poetry, files.poetry.with_name("auth.toml")), known[Tool.POETRY])
     hatch = read_hatch(files.hatch, known[Tool.HATCH], cache=_hatch_cache(environment))
     pypirc = PypircSource(path=files.pypirc, bindings=bindings, listener=listener)
-    variables = EnvironmentSource(environment=environment, bindings=bindings, known=known, listener=listener)
     said = ExplicitSource(explicit=explicit, listener=listener) if explicit is not None else None
     publishing = TrustedPublishingSource(
         http=session,
@@ -144,6 +144,23 @@ def default_chain(
 
     return CredentialChain(
         sources, applies=applies, username=username, remark=remark, listener=listener, clock=clock
+    )
+
+
+def tool_variables(
+    environment: Mapping[str, str],
+    repositories: Mapping[str, RepositoryConfig],
+    places: Folders,
+    *,
+    listener: Listener = ignore,
+) -> EnvironmentSource:
+    """The environment, with what the tools' own user-wide configuration says about names."""
+    known = {
+        **_known_names(places.hosts, environment),
+        Tool.PUBLISH_ALL: _named_by_the_user(places, environment),
+    }
+    return EnvironmentSource(
+        environment=environment, bindings=Bindings(repositories), known=known, listener=listener
     )
 
 
