@@ -10,7 +10,9 @@ from cleo.events.console_command_event import ConsoleCommandEvent
 from cleo.events.console_events import COMMAND
 from cleo.io.io import IO
 from cleo.testers.application_tester import ApplicationTester
+from poetry.config.config import Config
 from poetry.console.application import Application
+from poetry.publishing.publisher import Publisher
 
 from poetry_publish_all import publish
 from poetry_publish_all.publish import prepare_publish
@@ -62,6 +64,7 @@ def taken_over(monkeypatch: pytest.MonkeyPatch) -> list[PublishOptions]:
 
 
 def poetry(arguments: str) -> None:
+    Config.create(reload=True)  # without what an earlier command was told
     application = Application()
     application._plugins_loaded = True  # none that happens to be installed
     application.auto_exits(False)
@@ -85,6 +88,61 @@ def test_poetrys_options_reach_the_publish_in_its_place(
     assert connection.password is not None
     assert connection.password.reveal() == "hunter2"
     assert (connection.ca_cert, connection.client_cert) == (Path("ca.pem"), Path("mine.pem"))
+
+
+@pytest.fixture
+def uploads(project: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """Where Poetry's own publish would have sent, and as whom; nothing is sent."""
+    seen: list[tuple[str, object]] = []
+    (project / "dist").mkdir()
+    (project / "dist" / "demo-1.0-py3-none-any.whl").touch()
+
+    def publish_(self: Publisher, repository_name: str | None, *arguments: object, **options: object) -> None:
+        del arguments, options
+        name = repository_name or "pypi"
+        config = self._poetry.config
+        seen.append((config.get(f"repositories.{name}.url"), config.get(f"http-basic.{name}")))
+
+    monkeypatch.setattr(Publisher, "publish", publish_)
+    return seen
+
+
+CORP = "https://pypi.corp.example/legacy/"
+
+
+@pytest.fixture
+def home(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    del project  # which takes all variables of Poetry away, and so comes first
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    monkeypatch.setenv("POETRY_REPOSITORIES_CORP_URL", CORP)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    return folder
+
+
+def test_what_is_broken_beside_it_does_not_stop_a_publish_to_poetrys_own_repository(
+    home: Path, uploads: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / ".pypirc").write_text("no ini file\n", encoding="utf-8")
+    monkeypatch.setenv("TWINE_PASSWORD", "a\nb")
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", CORP)
+    poetry("publish -r corp")
+    assert uploads == [(CORP, None)]
+
+
+@pytest.mark.usefixtures("home")
+def test_the_url_that_poetry_has_stays_and_gets_no_credential_for_another(
+    project: Path, uploads: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLISH_ALL_CORP_USERNAME", "me")
+    monkeypatch.setenv("PUBLISH_ALL_CORP_PASSWORD", "hunter2")
+    poetry("publish -r corp")
+    other = '\n[tool.publish-all.repositories.corp]\nurl = "https://other.example/legacy/"\n'
+    (project / "pyproject.toml").write_text(PYPROJECT + other, encoding="utf-8")
+    poetry("publish -r corp")
+    assert uploads == [(CORP, {"username": "me", "password": "hunter2"}), (CORP, None)]
 
 
 def test_without_options_the_credential_is_found_elsewhere(

@@ -27,11 +27,13 @@ FAILED = 1
 def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int | None:
     """Tell Poetry of the repository that is named, if it does not know it or has no credential for it.
 
-    Returns None where Poetry's own command goes on, else the exit code of what was done in its place.
+    Returns None where Poetry's own command goes on, else the exit code of what was done in its place. To a
+    repository of its own Poetry goes on as it would without us, whatever is wrong with what we looked at.
     """
     name = event.io.input.option("repository") or "pypi"
     poetry = application.poetry
-    if _knows_all(poetry.config, name, event.io.input):
+    own = _own_url(poetry.config, name)
+    if own is not None and _has_credential(poetry.config, name, event.io.input):
         return None
     try:
         found = repository_for_host(
@@ -39,10 +41,15 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
             name,
             project=poetry.package.name,
             mint=not event.io.input.option("dry-run"),
+            own_url=own,
         )
     except ConfigurationError:
         return None  # Poetry says in its own words that it does not know the name
     except PublishAllError as error:
+        if own is not None:
+            if event.io.is_verbose():
+                event.io.write_error_line(f"publish-all has no credential for <info>{name}</info>: {error_text(error)}")
+            return None
         event.disable_command()
         event.io.write_error_line(f"<error>{error_text(error)}</error>")
         return FAILED
@@ -77,13 +84,17 @@ def _publish_instead(application: Application, event: ConsoleCommandEvent, name:
     return min(command.run_with(event.io, options), FAILED)
 
 
-def _knows_all(config: Config, name: str, given: Input) -> bool:
-    """Whether Poetry can do without us: it knows the URL, and a credential for it."""
-    url = name == "pypi" or config.get(f"repositories.{name}.url") is not None
-    credential = (
-        given.option("password") or config.get(f"pypi-token.{name}") or config.get(f"http-basic.{name}")
-    )
-    return bool(url and credential)
+def _own_url(config: Config, name: str) -> str | None:
+    """The URL that Poetry itself has for a name."""
+    if name == "pypi":
+        return "https://upload.pypi.org/legacy/"
+    url: str | None = config.get(f"repositories.{name}.url")
+    return url
+
+
+def _has_credential(config: Config, name: str, given: Input) -> bool:
+    stated = given.option("password") or config.get(f"pypi-token.{name}") or config.get(f"http-basic.{name}")
+    return bool(stated)
 
 
 def _settings(found: HostRepository, name: str) -> dict[str, object]:
@@ -91,8 +102,12 @@ def _settings(found: HostRepository, name: str) -> dict[str, object]:
     settings: dict[str, object] = {}
     if name != "pypi":
         settings["repositories"] = {name: {"url": found.url}}
-    if found.secret and found.username == "__token__":
-        settings["pypi-token"] = {name: found.secret.reveal()}
-    elif found.secret:
-        settings["http-basic"] = {name: {"username": found.username, "password": found.secret.reveal()}}
+    if found.username is None or found.secret is None:
+        return settings
+    if found.username == "__token__":
+        # Empty in a dry run, which mints no token.
+        settings |= {"pypi-token": {name: found.secret.reveal()}} if found.secret else {}
+    else:
+        username = "".join(found.username)  # one that is a token does not show itself
+        settings["http-basic"] = {name: {"username": username, "password": found.secret.reveal()}}
     return settings

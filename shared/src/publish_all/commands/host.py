@@ -11,6 +11,7 @@ from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.load import load_project
 from publish_all.config.model import RepositoryKind
+from publish_all.credentials.address import same_url
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.events import Listener, ignore
 
@@ -32,18 +33,27 @@ class HostRepository:
 
 
 def repository_for_host(
-    directory: Path, name: str, *, project: str, mint: bool, listener: Listener = ignore
+    directory: Path,
+    name: str,
+    *,
+    project: str,
+    mint: bool,
+    own_url: str | None = None,
+    listener: Listener = ignore,
 ) -> HostRepository:
     """The repository of that name. Raises `ConfigurationError` for an unknown one, `CredentialError` for a broken credential.
 
     `project` is the distribution's name, which tokens may be scoped to. Without `mint` no token is asked
-    from an index for it (a dry run must not).
+    from an index for it (a dry run must not). `own_url` is what the host itself has for the name: where we
+    know another URL by it, the host's is meant, and gets no credential of ours.
     """
     options = ConnectionOptions(repositories=(name,))
     connection = open_connection(load_project(directory), options, listener=listener)
     (config,) = connection.chosen
     if config.kind is not RepositoryKind.LEGACY or config.url is None:
         return HostRepository(name=config.name, url=config.url, spoken=False)
+    if own_url is not None and not same_url(own_url, config.url):
+        return HostRepository(name=config.name, url=own_url, spoken=True)
     request = CredentialRequest(
         repository=config.name,
         url=config.url,
