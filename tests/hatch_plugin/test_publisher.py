@@ -62,7 +62,7 @@ def publisher() -> type[RecordingPublisher]:
 
 @pytest.fixture
 def app(tmp_path: Path, publisher: type[RecordingPublisher]) -> App:
-    return App(tmp_path, publisher, {"dist-dir": "out"})
+    return App(tmp_path, publisher, {"dist-dir": "out", "publish-to": ["github"]})
 
 
 def hatch(app: App, *arguments: str, **environment: str) -> Result:
@@ -124,6 +124,23 @@ def test_nothing_stated_leaves_all_to_the_project(app: App, publisher: type[Reco
     assert hatch(app).exception is None
     assert after_command(publisher) == ["--"]
     assert publisher.repository_variable is None
+
+
+@pytest.mark.parametrize(
+    ("index", "stated"),
+    [
+        ({}, "repository=main"),
+        ({"repo": "corp"}, "repository=corp"),
+        ({"repo": "https://a/"}, "repository-url=https://a/"),
+    ],
+)
+def test_hatchs_own_default_stays_where_the_project_says_nothing(
+    index: dict[str, str], stated: str, tmp_path: Path, publisher: type[RecordingPublisher]
+) -> None:
+    app = App(tmp_path, publisher, {})
+    app.config.publish["index"] = index
+    assert hatch(app).exception is None
+    assert after_command(publisher) == [f"--{stated}", "--"]
 
 
 def test_hatch_variables_count(app: App, publisher: type[RecordingPublisher]) -> None:

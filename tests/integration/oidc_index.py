@@ -36,7 +36,7 @@ class OidcIndex:
     """
 
     behind: str
-    audience: str = "testindex"
+    audience: str = "127.0.0.1"
     lifetime: int = 900
     uploads_per_token: int | None = None
     refuse_with: str | None = None

@@ -246,7 +246,7 @@ def test_three_variants_with_nothing_but_a_job(
     assert done.returncode == 0, done
     assert tuple(built(open_pypiserver.store)) == variants
     assert len(index.minted) == len(index.used) == len(set(index.used)) == 3
-    assert set(index.audiences) == {"testindex"}
+    assert set(index.audiences) == {"127.0.0.1"}
     ensure_hidden(done.output, index)
 
 

@@ -60,7 +60,7 @@ class PublishAllPublisher(PublisherInterface):
         return Invocation(
             root=Path(self.root),
             artifacts=tuple(artifacts),
-            repository=_stated(context, "repo"),
+            repository=_stated(context, "repo") or self._default_repository(),
             # A password of the command line goes with the user of the variable.
             username=_stated(context, "user", secret=password is None),
             password=password,
@@ -74,11 +74,24 @@ class PublishAllPublisher(PublisherInterface):
             dist_dir=self._dist_dir(),
         )
 
+    def _default_repository(self) -> str | None:
+        """Hatch's own default, which its command keeps with us; None where the project says where to publish to."""
+        if self._of_project("publish-to") is not None:
+            return None
+        return _at(self.app.config.publish, "index", "repo") or "main"
+
     def _dist_dir(self) -> str:
-        found: Any = self.app.project.raw_config
-        for key in ("tool", "publish-all", "dist-dir"):
-            found = found.get(key) if isinstance(found, dict) else None
+        found = self._of_project("dist-dir")
         return found if isinstance(found, str) else "dist"
+
+    def _of_project(self, key: str) -> Any:
+        return _at(self.app.project.raw_config, "tool", "publish-all", key)
+
+
+def _at(found: Any, *keys: str) -> Any:
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _stated(context: click.Context | None, name: str, *, secret: bool = False) -> str | None:

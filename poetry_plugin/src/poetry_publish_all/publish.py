@@ -48,7 +48,9 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
     except PublishAllError as error:
         if own is not None:
             if event.io.is_verbose():
-                event.io.write_error_line(f"publish-all has no credential for <info>{name}</info>: {error_text(error)}")
+                event.io.write_error_line(
+                    f"publish-all has no credential for <info>{name}</info>: {error_text(error)}"
+                )
             return None
         event.disable_command()
         event.io.write_error_line(f"<error>{error_text(error)}</error>")

@@ -458,3 +458,27 @@ def test_a_wrong_url_of_the_command_line_names_the_option(arguments, message):
         ad_hoc(**arguments)
 
     assert message in caught.value.message
+
+
+def test_an_audience_of_the_users_does_not_follow_a_project_to_another_address(known, folders):
+    corp = CORP + "url = 'https://project.example/'\n"
+    variable = {"PUBLISH_ALL_REPOSITORIES_CORP_AUDIENCE": "vault"}
+    assert known(corp, **variable).get("corp").audience == "vault"
+    folders.config.write_text("[repositories.corp]\nurl = 'https://user.example/'\naudience = 'vault'\n")
+    assert known(corp).get("corp").audience is None
+    assert known().get("corp").audience == "vault"
+
+
+def test_a_variable_that_is_an_index_and_an_address_is_an_error(known):
+    variable = {"PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL": "https://x/simple/"}
+    text = "[tool.publish-all.repositories]\ncorp.url = 'https://x/'\ncorp-index.url = 'https://y/'\n"
+    with pytest.raises(ConfigurationError, match="can be read as the index-url of 'corp'") as caught:
+        known(text, **variable)
+    assert "another name" in caught.value.hint
+    assert known(CORP + "url = 'https://x/'\n", **variable).get("corp").url == "https://x/"
+
+
+def test_a_url_without_a_name_gets_none_that_variables_could_mean_something_else_by():
+    with pytest.raises(ConfigurationError, match="'serve' can't name a repository"):
+        ad_hoc("https://serve/legacy/")
+    assert ad_hoc("https://serve/legacy/", "corp").name == "corp"

@@ -104,3 +104,32 @@ def test_a_wrong_value_is_named_with_its_key_path(trouble, text, message):
     assert "tool.publish-all.repositories.corp." in error.message
     assert message in error.message
     assert "secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pypi-token-for-jwt",
+        "a_token_for",
+        "Corp.Token.For.X",
+        "serve",
+        "SERVE",
+        "repositories",
+        "repositories-eu",
+        "version-for-demo",
+    ],
+)
+def test_a_name_whose_variables_mean_something_else_is_an_error(trouble, name):
+    error = trouble(f"[tool.publish-all.repositories.'{name}']\nurl = 'https://x/'")
+    assert "the variables named after it would be read as" in error.message
+
+
+@pytest.mark.parametrize("name", ["serve-eu", "version", "token-for", "my-index", "token"])
+def test_a_name_whose_variables_mean_it_alone_is_right(parse, name):
+    assert name in parse(f"[tool.publish-all.repositories.'{name}']\nurl = 'https://x/'").repositories
+
+
+def test_a_project_cannot_say_for_whom_identity_tokens_are_made_out(trouble):
+    error = trouble("[tool.publish-all.repositories.corp]\nurl = 'https://x/'\naudience = 'vault'")
+    assert "tool.publish-all.repositories.corp.audience" in error.message
+    assert "PUBLISH_ALL_REPOSITORIES_CORP_AUDIENCE" in error.hint

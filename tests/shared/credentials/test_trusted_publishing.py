@@ -101,7 +101,7 @@ class World:
         self.repositories = {
             "pypi": make_repository("pypi"),
             "testpypi": make_repository("testpypi"),
-            "testindex": make_repository("testindex", TESTINDEX),
+            "testindex": make_repository("testindex", TESTINDEX, audience="testindex"),
             "github": make_repository("github", kind=RepositoryKind.OCI),
         }
 
@@ -312,7 +312,20 @@ def test_plausible_reads_the_claims_and_mints_nothing(world, request_of):
 
 @pytest.mark.parametrize(
     "audience",
-    ["pypi", "testpypi", "PyPI", "sigstore", "sts.amazonaws.com", "https://other.example", "other.example"],
+    [
+        "pypi",
+        "testpypi",
+        "PyPI",
+        " testindex",
+        "sigstore",
+        "api://AzureADTokenExchangeUSGov",
+        "https://other.example",
+        "other.example",
+        "vault",
+        "corp",
+        "https://index.corp.example/x",
+        "index.corp.example.evil.example",
+    ],
 )
 @pytest.mark.parametrize("url", [TESTINDEX, "http://127.0.0.1:8080/legacy/"])
 def test_a_host_that_asks_for_anothers_audience_gets_no_token(audience, url, world, make_request):
@@ -330,8 +343,11 @@ def test_testpypi_may_not_ask_for_pypis(world, request_of):
         world.source().find(request_of("testpypi"))
 
 
-@pytest.mark.parametrize("audience", ["corp", "index.corp.example", "https://index.corp.example"])
-def test_a_host_may_ask_for_its_own(audience, world, request_of):
+@pytest.mark.parametrize(
+    "audience",
+    ["testindex", "index.corp.example", "https://index.corp.example", "https://index.corp.example/"],
+)
+def test_a_host_may_ask_for_its_own_and_for_what_the_user_has_configured(audience, world, request_of):
     world.index.audience = audience
     assert world.source().find(request_of()) is not None
 

@@ -120,9 +120,11 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             source=_TRUSTED,
         ),
         "PA323": Text(
-            means="The repository asked for an identity token made out to somebody else, such as PyPI or Sigstore.",
-            next_step="See whether the URL of the repository is right; if it is, publish with `--auth token`.",
-            source="the `aud` claim of RFC 7519, and the audiences of known services",
+            means="The repository asked for an identity token made out to another name than that of its own host, "
+            "such as PyPI or Sigstore.",
+            next_step="See whether the URL of the repository is right. If it is, set "
+            "`PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE` to the name that the index uses, or publish with `--auth token`.",
+            source="the `aud` claim of RFC 7519",
         ),
         "PA324": Text(
             means="`invalid-publisher`: the identity of the job is good, and no publisher at the index has these claims.",

@@ -25,6 +25,7 @@ from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.completions import CompletionsCommand
 from publish_all.cli.help import CommandsCommand, HelpCommand, no_command
 from publish_all.cli.registry import COMMANDS, load
+from publish_all.config.folders import provide_home
 from publish_all.reporting.words import shown
 
 _OUR_THREADS = "publish-all-"
@@ -113,6 +114,7 @@ def _factory(name: str) -> Callable[[], UseCaseCommand]:
 
 def run() -> int:
     """The console script's exit code. Where an abandoned upload hangs, the process ends here, with that code."""
+    os.environ.update(provide_home(os.environ))
     code = PublishAllApplication().run()
     if any(each.name.startswith(_OUR_THREADS) for each in threading.enumerate()):
         # The interpreter would crash in OpenSSL under a thread that still uses it.

@@ -15,6 +15,7 @@ from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
 from publish_all.commands.coded import coded
 from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.default_destination import ensure_default_is_meant
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
@@ -106,6 +107,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     listener = unless_it_breaks(listener)
     named = bool(options.files or options.releases or options.manifest)
     config = project_of_files(options.directory, optional=named)
+    ensure_default_is_meant(config, options.connection, listener=listener)
     repositories = choose_destinations(
         config, options.connection, listener=listener, receipt=_receipt(options)
     )

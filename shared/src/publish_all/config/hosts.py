@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -195,6 +196,26 @@ def _uv(indexes: Any, file: str, *, of_project: bool = False) -> _Found:
                 of_project=of_project,
                 replaces_pypi=_at(each, "default") is True and not _is_pypi(index),
             )
+
+
+def unnamed_uv(config: ProjectConfig) -> Iterator[tuple[str, str, bool]]:
+    """What uv's settings of a project name without a name: where, a URL, and whether uploads go there.
+
+    `publish-url`, and a default index, which replaces PyPI.
+    """
+    files = [("pyproject.toml", _at(config.pyproject, "tool", "uv"))]
+    with suppress(ConfigurationError):  # which is noted where its repositories are read
+        files.append(("uv.toml", _read(config.root / "uv.toml")))
+    for file, settings in files:
+        if isinstance(url := _at(settings, "publish-url"), str) and url:
+            yield f"publish-url of uv in {file}", url, True
+        if isinstance(url := _at(settings, "index-url"), str) and url:
+            yield f"index-url of uv in {file}", url, False
+        indexes = _at(settings, "index")
+        for each in indexes if isinstance(indexes, list) else ():
+            url = _at(each, "url")
+            if isinstance(url, str) and _at(each, "default") is True and not _at(each, "name"):
+                yield f"the default index of uv in {file}", url, False
 
 
 def _poetry_sources(pyproject: Mapping[str, Any]) -> _Found:

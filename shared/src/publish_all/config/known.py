@@ -98,6 +98,7 @@ def known_repositories(
     from_project = config.repositories if config is not None else EMPTY
     own = (from_user, from_environment, from_project)
     merged = _merged((BUILT_IN, from_hosts.accepted, *own))
+    _refuse_index_in_two_ways(from_environment, merged)
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
     stated = {canonical(name) for layer in own for name, each in layer.items() if each.url is not None}
     base = config.root if config is not None else home
@@ -138,7 +139,7 @@ def ad_hoc(
     address = url.removeprefix("oci://") if found is RepositoryKind.OCI else url
     troubles = {
         "--repository-url": url_problem(address, found),
-        "--repository": name_problem(name) if name is not None else None,
+        "--repository": name_problem(name or _name_of(address, found)),
         "--index-url": index_url_problem(index_url, found) if index_url is not None else None,
     }
     for option, trouble in troubles.items():
@@ -148,7 +149,7 @@ def ad_hoc(
                 msg, hint="--repository-url is where to upload, as https://pypi.example/legacy/."
             )
     config = RepositoryConfig(
-        name=name or ("directory" if found is RepositoryKind.DIRECTORY else host_of(address)),
+        name=name or _name_of(address, found),
         kind=found,
         url=address,
         index_url=index_url,
@@ -159,6 +160,10 @@ def ad_hoc(
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
+def _name_of(address: str, kind: RepositoryKind) -> str:
+    return "directory" if kind is RepositoryKind.DIRECTORY else host_of(address)
+
+
 def _kind_of(url: str, name: str | None) -> RepositoryKind:
     if scheme_of(url) == "file" or url.startswith((".", "/", "~", "\\")) or Path(url).is_absolute():
         return RepositoryKind.DIRECTORY
@@ -166,6 +171,10 @@ def _kind_of(url: str, name: str | None) -> RepositoryKind:
     if scheme_of(url) == "oci" or (named is not None and named.kind is RepositoryKind.OCI):
         return RepositoryKind.OCI
     return RepositoryKind.LEGACY
+
+
+_OF_ADDRESS = frozenset({"index-url", "username", "audience"})
+"""What is stated for an address, and does not go with another one."""
 
 
 def _merged(layers: Iterable[Mapping[str, RepositoryConfig]]) -> dict[str, RepositoryConfig]:
@@ -191,9 +200,9 @@ def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryCo
             kind=upper.kind,
             index_url=None,
             username=None,
-            origins={
-                key: value for key, value in lower.origins.items() if key not in {"index-url", "username"}
-            },
+            # An audience without an address is for the name; one beside an address is not for another.
+            audience=lower.audience if lower.url is None else None,
+            origins={key: value for key, value in lower.origins.items() if key not in _OF_ADDRESS},
         )
     return replace(
         kept,
@@ -203,6 +212,17 @@ def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryCo
         origins={**kept.origins, **upper.origins},
         **stated,
     )
+
+
+def _refuse_index_in_two_ways(
+    stated: Mapping[str, RepositoryConfig], known: Mapping[str, RepositoryConfig]
+) -> None:
+    """PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL is the index of `corp`, or where a repository `corp-index` is."""
+    for name, each in stated.items():
+        other = known.get(canonical(f"{name}-index")) if "index-url" in each.origins else None
+        if other is not None:
+            msg = f"{each.origins['index-url']} can be read as the index-url of {name!r} and as the url of {other.name!r}"
+            raise ConfigurationError(msg, hint=f"Give the repository {other.name!r} another name.")
 
 
 def _located(config: RepositoryConfig, *, base: Path, home: Path, data: Path) -> RepositoryConfig:

@@ -63,7 +63,7 @@ class RepositoryConfig:
     `url` may hold `{owner}`, `{repository}` and `{name}` (the distribution's). In a `ProjectConfig` it is
     None where the project states other keys only; a repository that `config.known` gives always has
     one. For the kind `directory` that is then an absolute path of this machine. `scope` and `origin`
-    tell who stated the URL, `origins` for each key of TOML that anyone stated where that was.
+    tell who stated the URL; `audience` is what the user alone can state. `origins` for each key of TOML that anyone stated where that was.
     """
 
     name: str
@@ -75,6 +75,7 @@ class RepositoryConfig:
     link: str | None = None
     attestations: When = When.AUTO
     trusted_publishing: When = When.AUTO
+    audience: str | None = None
     scope: Scope = Scope.PROJECT
     origin: str = ""
     origins: Mapping[str, str] = field(default_factory=empty, compare=False)

@@ -179,6 +179,13 @@ _REPOSITORY = Section(
             When,
             "whether a token is asked for with the identity of the CI job",
         ),
+        _key(
+            RepositoryConfig,
+            "audience",
+            "string",
+            "for whom identity tokens may be made out, if the index asks for another audience than its own "
+            "host. In your own `config.toml` only, or `PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE`",
+        ),
     ),
 )
 

@@ -24,6 +24,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "link": "link",
         "attestations": "attestations",
         "trusted-publishing": "trusted_publishing",
+        "audience": "audience",
     }
 )
 """The keys of a repository in TOML, and the fields they become."""
@@ -32,14 +33,32 @@ ADDRESS = ("kind", "url", "index-url")
 """The keys that say where a repository is."""
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_RESERVED = (
+    (r"_TOKEN_FOR(_|$)", "those with a token for one project"),
+    (r"^REPOSITORIES(_|$)", "those with the URLs of repositories"),
+    (r"^SERVE$", "that with the password of `publish-all serve`"),
+    (r"^VERSION_FOR(_|$)", "those with the version of a project"),
+)
+"""Parts of names of variables which mean something else, and what."""
 _OWNER = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with the name of a repository, or None. Variables are named after it."""
-    if _NAME.fullmatch(name):
+    """What is wrong with the name of a repository, or None. Variables are named after it.
+
+    A variable must not be readable in two ways, or a token for one repository would go to another:
+    PUBLISH_ALL_PYPI_TOKEN_FOR_JWT_TOKEN is the token of `pypi` for the project jwt-token, and would be
+    that of a repository `pypi-token-for-jwt`.
+    """
+    if not _NAME.fullmatch(name):
+        return (
+            f"{name!r} can't name a repository: letters, digits, '-', '_' and '.' only, no mark at either end"
+        )
+    part = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    read_as = next((meaning for pattern, meaning in _RESERVED if re.search(pattern, part)), None)
+    if read_as is None:
         return None
-    return f"{name!r} can't name a repository: letters, digits, '-', '_' and '.' only, no mark at either end"
+    return f"{name!r} can't name a repository: the variables named after it would be read as {read_as}"
 
 
 def owner_problem(owner: str) -> str | None:
@@ -74,6 +93,8 @@ def _same_name(first: str, second: str) -> str:
 
 
 def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> RepositoryConfig:
+    if scope is Scope.PROJECT:
+        table = _without_audience(name, table)
     if scope is Scope.PROJECT and name in FIXED:
         table = _without_address(name, written, table)
     built_in = BUILT_IN.get(name)
@@ -89,12 +110,26 @@ def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> Re
         link=table.string("link", _link_problem),
         attestations=_when(table, "attestations"),
         trusted_publishing=_when(table, "trusted-publishing"),
+        audience=table.string("audience", _not_empty),
         scope=scope,
         origin=table.problems.origin((*table.path, "url")),
         origins=MappingProxyType({key: table.problems.origin((*table.path, key)) for key in table.values}),
     )
     table.close()
     return config
+
+
+def _without_audience(name: str, table: Table) -> Table:
+    """Report an audience of a project's, who could have the job's identity made out to any service; the rest of the table."""
+    variable = f"PUBLISH_ALL_REPOSITORIES_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_AUDIENCE"
+    table.refuse(
+        "audience",
+        "a project can't say for whom identity tokens are made out: with one for another service, that "
+        "service could be used in your name",
+        hint=f"Set {variable}, or state it in your own publish-all/config.toml, where only you can.",
+    )
+    rest = {key: value for key, value in table.values.items() if key != "audience"}
+    return Table(rest, table.path, table.problems)
 
 
 def _without_address(name: str, written: str, table: Table) -> Table:

@@ -14,7 +14,7 @@ from publish_all.config.table import Table
 
 PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 
-_KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind"}
+_KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind", "_AUDIENCE": "audience"}
 
 
 def user_repositories(path: Path) -> Mapping[str, RepositoryConfig]:

@@ -15,6 +15,7 @@ from publish_all._server_text import plain
 from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, split
+from publish_all.credentials.binding import variable_part
 from publish_all.credentials.source import CredentialRequest
 from publish_all.credentials.value import refused
 
@@ -24,19 +25,6 @@ RETRYABLE = frozenset({429, 500, 502, 503, 504})
 
 _OWN_AUDIENCES: Mapping[str, frozenset[str]] = MappingProxyType(
     {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
-)
-# Audiences by which other services know a job: a token made out to one of them is worth something there.
-_OTHER_SERVICES = frozenset(
-    {
-        "sigstore",
-        "sts.amazonaws.com",
-        "api://azureadtokenexchange",
-        "crates.io",
-        "rubygems.org",
-        "npm:registry.npmjs.org",
-        "nuget.org",
-        "https://github.com",
-    }
 )
 
 
@@ -94,21 +82,25 @@ def ask_for_audience(http: Http, base: str, *, sleep: Callable[[float], None] = 
     return Offer(None, why)
 
 
-def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
-    """Raise unless a JWT for this audience is worthless anywhere but at the host that asks for it."""
-    host, wanted = hostname_of(request.url), audience.strip().lower()
-    of_index = _OWN_AUDIENCES.get(wanted)
-    if of_index is not None and host in of_index:
+def ensure_own(audience: str, request: CredentialRequest, base: str, *, configured: str | None) -> None:
+    """Raise unless a JWT for this audience is worth nothing but at the host that asks for it.
+
+    That is so for the audiences of PyPI and TestPyPI at these, for a host's own name, and for the one that
+    the user has `configured`. Any other name may mean a service that knows the job by it.
+    """
+    host = hostname_of(request.url)
+    own = {host, host_of(request.url), base, f"{base}/"}
+    if host in _OWN_AUDIENCES.get(audience, ()) or audience.lower() in own or audience == configured:
         return
-    names_other = "." in wanted and wanted.rpartition("/")[2] != host and hostname_of(wanted) != host
-    if of_index is not None or wanted in _OTHER_SERVICES or names_other:
-        raise refused(
-            diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(
-                f"{base} asked for an identity token for {plain(audience)}, with which it could act there in our name. It got none.",
-                where=f"{base}/_/oidc/audience",
-                hint=f"Look whether the url of {request.repository} is right. If it is, publish with a token: `--auth token`.",
-            )
+    variable = f"PUBLISH_ALL_REPOSITORIES_{variable_part(request.repository)}_AUDIENCE"
+    raise refused(
+        diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(
+            f"{base} asked for an identity token for {plain(audience)}, with which it might act there in our name. It got none.",
+            where=f"{base}/_/oidc/audience",
+            hint=f"Look whether the url of {request.repository} is right. If it is, and the index means itself by "
+            f"this name, set {variable}; or publish with a token: `--auth token`.",
         )
+    )
 
 
 def _audience_in(answer: Answer) -> Offer:

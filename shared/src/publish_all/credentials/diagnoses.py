@@ -125,8 +125,8 @@ AUDIENCE_OF_OTHER_SERVICE: Final = Diagnosis(
     "PA323",
     "audience-of-other-service",
     Severity.ERROR,
-    "The repository asked for an identity token made out to another service. With it, it could publish "
-    "there in our name, so it does not get one.",
+    "The repository asked for an identity token made out to another name than its own host's. With it, it "
+    "could act at a service of that name as this job, so it does not get one.",
 )
 PUBLISHER_UNKNOWN: Final = Diagnosis(
     "PA324",

@@ -184,6 +184,18 @@ class EnvironmentSource:
                     return found
         return None
 
+    def stated_targets(self) -> Iterator[tuple[str, str, str | None]]:
+        """What the tools' variables name as the place for uploads: variable, value, and the URL that the tool makes of it."""
+        seen = set[str]()
+        for each in VARIABLES:
+            if not isinstance(each.serves, ForTarget):
+                continue
+            for variable in (each.serves.url, each.serves.name):
+                value = self._text(variable) if variable is not None else None
+                if variable is not None and value is not None and variable not in seen:
+                    seen.add(variable)
+                    yield variable, value, self._url_behind(each.tool, value)
+
     def is_target_of(self, tool: Tool, request: CredentialRequest) -> bool:
         """Whether a tool's own variables say that it would send to the URL of a request."""
         targets = {each.serves for each in VARIABLES if each.tool is tool}

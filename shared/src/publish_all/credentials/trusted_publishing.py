@@ -215,7 +215,8 @@ class TrustedPublishingSource:
                 outcome=f"not offered: {offer.why}",
             )
             return None
-        ensure_own(offer.audience, request, base)
+        config = self._bindings.config_of(request)
+        ensure_own(offer.audience, request, base, configured=config.audience if config is not None else None)
         return offer.audience
 
     def _promise(self, request: CredentialRequest, token: IdentityToken, audience: str) -> Credential:
