@@ -95,7 +95,7 @@ def _token(destination: Destination) -> IdentityToken | None:
     if offer.audience is None or identity.missing_permission(offer.audience) is not None:
         return None
     try:
-        ensure_own(offer.audience, destination.request(None), base)
+        ensure_own(offer.audience, destination.request(None), base, configured=destination.stated.audience)
         return identity.token(offer.audience)
     except CredentialError:
         return None  # told by the chain of credentials
