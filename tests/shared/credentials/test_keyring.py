@@ -165,7 +165,7 @@ def test_a_cloud_makes_one_token_for_all_projects_and_its_user_name_is_kept(sour
     for project in ("a", "b", None):
         found = source.find(make_request("corp", project=project))
         assert (found.username, found.secret.reveal()) == ("oauth2accesstoken", "made")
-    assert [each for each in ring.asked if each[0].startswith("https:")] == [(f"{CORP}#a", "__token__")]
+    assert [each for each in ring.asked if each[0].startswith("https:")] == [(CORP, "__token__")]
     assert source.find(make_request("corp", EVIL)) is None
 
 
@@ -178,9 +178,11 @@ def test_a_made_token_is_made_anew_when_it_is_renewed(source_of, make_request):
     assert len(ring.asked) > before
 
 
-def test_a_user_name_that_is_stated_is_the_one_that_is_sent(source_of, make_request):
+def test_a_made_token_goes_with_its_own_user_name_whoever_is_stated(source_of, make_request):
     found = source_of(CloudRing({})).find(make_request("corp", username="carol"))
-    assert (found.username, found.secret.reveal()) == ("carol", "made")
+    assert (found.username, found.secret.reveal()) == ("oauth2accesstoken", "made")
+    found = source_of(CloudRing({})).find(make_request("corp", username="oauth2accesstoken"))
+    assert (found.username, found.secret.reveal()) == ("oauth2accesstoken", "made")
 
 
 def test_whoever_is_stored_comes_before_a_guess_but_at_pypi(source_of, make_request):

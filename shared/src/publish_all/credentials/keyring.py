@@ -73,14 +73,18 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One question: a service and a user, None for whoever is stored there.
-
-    A `guess` is a user that nobody has stated: the backend may know a better one.
-    """
+    """A service and a user, None for whoever is stored there."""
 
     service: str
     username: str | None
-    guess: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The places to look in, in order, and what a backend that makes tokens is asked instead."""
+
+    made_for: Place
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class _Answer:
     secret: Secret
     backend: str
     made: bool = False
-    """Whether the backend has a user name of its own for whatever it is asked: then it stores nothing."""
+    """Whether the backend has made it, with a user name of its own, and stores nothing."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -136,22 +140,22 @@ class KeyringSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._hung: set[str] = set()
-        self._made: dict[str, _Answer] = {}
+        self._made: dict[tuple[str, str | None], _Answer] = {}
         self._missed: dict[CredentialRequest, tuple[TraceEntry, ...]] = {}
 
     def find(self, request: CredentialRequest) -> Credential | None:
         with self._lock:
-            made = self._made.get(request.url) if request.username is None else None
+            made = self._made.get((request.url, request.username))
             answer = made or self._search(request)
             if answer is not None and answer.made:
                 # A token of a cloud is the same for all projects of a repository.
-                self._made[request.url] = answer
+                self._made[request.url, request.username] = answer
         return None if answer is None else self._credential(answer, request)
 
     def renew(self, request: CredentialRequest) -> Credential | None:
         """Ask again, also a backend that has made a token before."""
         with self._lock:
-            self._made.pop(request.url, None)
+            self._made.pop((request.url, request.username), None)
         return self.find(request)
 
     def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
@@ -168,7 +172,7 @@ class KeyringSource:
             for address in addresses:
                 service = project_service(address, request.project)
                 yield from (Place(service, user) for user in stated)
-                yield Place(service, TOKEN_USER, guess=True)
+                yield Place(service, TOKEN_USER)
         if self._bindings.by_name(request):
             yield from self._poetry_places(request, addresses)
         for address in addresses:
@@ -183,7 +187,7 @@ class KeyringSource:
             yield Place(service, request.username)
         elif hostname_of(request.url) not in PYPI_HOSTS | TESTPYPI_HOSTS:
             yield Place(service, None)
-        yield Place(service, TOKEN_USER, guess=True)
+        yield Place(service, TOKEN_USER)
         if request.username is None:
             yield Place(service, None)
 
@@ -213,6 +217,7 @@ class KeyringSource:
     def _search(self, request: CredentialRequest) -> _Answer | None:
         """Ask all places of all backends; one that hangs is left out, and the others are asked."""
         places = self.places(request)
+        question = _Question(Place(request.url, request.username or TOKEN_USER), places)
         trace = [
             TraceEntry(source=f"keyring ({each})", outcome="not asked again: it does not answer")
             for each in sorted(self._hung)
@@ -221,7 +226,7 @@ class KeyringSource:
             search = _Search()
             thread = threading.Thread(
                 target=_ask_all,
-                args=(search, self._backends, frozenset(self._hung), places),
+                args=(search, self._backends, frozenset(self._hung), question),
                 name=THREAD,
                 daemon=True,
             )
@@ -284,15 +289,14 @@ class KeyringSource:
 
 def time_for(backend: str, *, interactive: bool) -> float:
     """Seconds that a backend may take; those of the system open a window, which a person has to see."""
-    may_open_a_window = backend.startswith("keyring.backends.")
-    return SECONDS_TO_UNLOCK if interactive and may_open_a_window else SECONDS
+    return SECONDS_TO_UNLOCK if interactive and _is_of_the_system(backend) else SECONDS
 
 
 def _ask_all(
     search: _Search,
     backends: Callable[[], tuple[Backend, ...]],
     without: frozenset[str],
-    places: tuple[Place, ...],
+    question: _Question,
 ) -> None:
     """Runs in the thread. Whatever a backend raises is a failure of that backend, which is asked no more."""
     try:
@@ -302,7 +306,7 @@ def _ask_all(
             search.asking = name_of(backend)
             search.asked.append(search.asking)
             try:
-                search.answer = _first(backend, places)
+                search.answer = _first(backend, question)
             except Exception as error:  # noqa: BLE001 - backends raise anything, D-Bus errors included
                 search.failures.append((search.asking, _plain(error)))
             if search.answer is not None:
@@ -326,16 +330,22 @@ def _traced(search: _Search, places: tuple[Place, ...], *, hung: bool) -> Iterat
         yield TraceEntry(source="keyring (no backend is installed)", outcome="not there")
 
 
-def _first(backend: Backend, places: tuple[Place, ...]) -> _Answer | None:
-    for place in places:
-        if place.username is None or place.guess:
-            entry = backend.get_credential(place.service, place.username)
+def _first(backend: Backend, question: _Question) -> _Answer | None:
+    name = name_of(backend)
+    if not _is_of_the_system(name):
+        # Nothing that is stored has another user name than it was asked for. A token that was made has, and
+        # is looked for no further: each question of this kind takes seconds.
+        entry = backend.get_credential(question.made_for.service, question.made_for.username)
+        if entry is not None and entry.password and entry.username != question.made_for.username:
+            return _Answer(question.made_for, entry.username, Secret(entry.password), name, made=True)
+    for place in question.places:
+        if place.username is None:
+            entry = backend.get_credential(place.service, None)
             username, password = (entry.username, entry.password) if entry is not None else ("", None)
         else:
             username, password = place.username, backend.get_password(place.service, place.username)
         if password:
-            made = place.guess and username != place.username
-            return _Answer(place, username, Secret(password), name_of(backend), made=made)
+            return _Answer(place, username, Secret(password), name)
     return None
 
 
@@ -441,6 +451,11 @@ def _no_keyring() -> CredentialError:
 
 def _is_empty(backend: object) -> bool:
     return type(backend).__module__ in {"keyring.backends.fail", "keyring.backends.null"}
+
+
+def _is_of_the_system(backend: str) -> bool:
+    """Whether a backend, by its name, is one of keyring's own, which store in what the operating system has."""
+    return backend.startswith("keyring.backends.")
 
 
 def _plain(error: Exception) -> str:
