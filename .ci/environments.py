@@ -34,6 +34,7 @@ ENVIRONMENTS = (
     "hatch-newest",
     "builds",
     "builds-lowest",
+    "keyrings",
 )
 LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest", "builds-lowest")
 STAMP = ".made-from"

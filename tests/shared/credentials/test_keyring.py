@@ -20,7 +20,7 @@ from publish_all.credentials.keyring import (
     store,
     time_for,
 )
-from publish_all.credentials.source import CredentialKind
+from publish_all.credentials.source import CredentialKind, Purpose
 from publish_all.errors import CredentialError
 from publish_all.keyring_backend import PublishAllKeyring
 
@@ -167,6 +167,18 @@ def test_a_cloud_makes_one_token_for_all_projects_and_its_user_name_is_kept(sour
         assert (found.username, found.secret.reveal()) == ("oauth2accesstoken", "made")
     assert [each for each in ring.asked if each[0].startswith("https:")] == [(CORP, "__token__")]
     assert source.find(make_request("corp", EVIL)) is None
+
+
+def test_an_index_is_read_with_the_token_for_its_upload_url_if_it_is_on_the_same_host(
+    source_of, make_request, make_repository
+):
+    ring = CloudRing({})
+    corp = make_repository("corp", index_url="https://pypi.corp.example/simple/")
+    source = source_of(ring, bindings=Bindings({"corp": corp}))
+    for url, purpose in (("https://pypi.corp.example/simple/", Purpose.READ), (CORP, Purpose.UPLOAD)):
+        assert source.find(make_request("corp", url, purpose=purpose)).username == "oauth2accesstoken"
+    assert ring.asked == [(CORP, "__token__")]
+    assert source.find(make_request("corp", "https://evil.example/simple/", purpose=Purpose.READ)) is None
 
 
 def test_a_made_token_is_made_anew_when_it_is_renewed(source_of, make_request):

@@ -140,22 +140,22 @@ class KeyringSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._hung: set[str] = set()
-        self._made: dict[tuple[str, str | None], _Answer] = {}
+        self._made: dict[Place, _Answer] = {}
         self._missed: dict[CredentialRequest, tuple[TraceEntry, ...]] = {}
 
     def find(self, request: CredentialRequest) -> Credential | None:
         with self._lock:
-            made = self._made.get((request.url, request.username))
-            answer = made or self._search(request)
+            made_for = self._made_for(request)
+            answer = self._made.get(made_for) or self._search(request, made_for)
             if answer is not None and answer.made:
-                # A token of a cloud is the same for all projects of a repository.
-                self._made[request.url, request.username] = answer
+                # A token of a cloud is the same for all projects of a repository, and to read its index.
+                self._made[made_for] = answer
         return None if answer is None else self._credential(answer, request)
 
     def renew(self, request: CredentialRequest) -> Credential | None:
         """Ask again, also a backend that has made a token before."""
         with self._lock:
-            self._made.pop((request.url, request.username), None)
+            self._made.pop(self._made_for(request), None)
         return self.find(request)
 
     def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
@@ -214,10 +214,17 @@ class KeyringSource:
         ]
         return tuple(dict.fromkeys((*remembered, *stated)))
 
-    def _search(self, request: CredentialRequest) -> _Answer | None:
+    def _made_for(self, request: CredentialRequest) -> Place:
+        """What a backend that makes tokens is asked: the URL for uploads, where it may serve this request."""
+        config = self._bindings.config_of(request)
+        url = config.url if config is not None else None
+        service = url if url is not None and url in self._bindings.addresses(request) else request.url
+        return Place(service, request.username or TOKEN_USER)
+
+    def _search(self, request: CredentialRequest, made_for: Place) -> _Answer | None:
         """Ask all places of all backends; one that hangs is left out, and the others are asked."""
         places = self.places(request)
-        question = _Question(Place(request.url, request.username or TOKEN_USER), places)
+        question = _Question(made_for, places)
         trace = [
             TraceEntry(source=f"keyring ({each})", outcome="not asked again: it does not answer")
             for each in sorted(self._hung)
