@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -292,9 +294,16 @@ def _uploads(
 
 
 def _cache_dir() -> Path:
+    """The user's cache folder; for a user who can have none, a temporary one that goes with this process."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("publish-all", appauthor=False) / "index"
+    folder = user_cache_path("publish-all", appauthor=False) / "index"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="publish-all-index-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _made(folder: Path) -> Path:
