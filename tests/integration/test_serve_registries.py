@@ -55,7 +55,7 @@ def page(index: Served, project: str, **headers: str) -> tuple[int, str]:
 
 def test_each_user_is_asked_for_at_the_token_endpoint(index: Served, token_server: TokenServer) -> None:
     assert page(index, "kindling-synapse")[0] == 401
-    assert page(index, "kindling-synapse", Authorization=basic(USER, "wrong"))[0] == 403
+    assert page(index, "kindling-synapse", Authorization=basic(USER, "wrong"))[0] == 401
     status, text = page(index, "kindling-synapse", Authorization=basic(USER, PASSWORD))
     assert status == 200
     (file,) = json.loads(text)["files"]
