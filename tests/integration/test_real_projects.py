@@ -48,12 +48,6 @@ include-base = true
 name = "renamed-for-a-test"
 """
 FOLDER = "packages/core"
-# What tells a version tool that the repository is above the project's folder.
-ROOTS = {
-    r"(?m)^\[tool\.setuptools_scm\]$": '[tool.setuptools_scm]\nroot = "../.."',
-    r"(?m)^\[tool\.setuptools-scm\]$": '[tool.setuptools-scm]\nroot = "../.."',
-    r'(?m)^(\[tool\.hatch(?:\.version)?\]\n(?:version\.)?source = "vcs")$': '[tool.hatch.version.raw-options]\nroot = "../.."\n\\1',
-}
 
 
 def some_and_all() -> list[ParameterSet]:
@@ -83,11 +77,11 @@ def test_the_project_and_a_renamed_variant_are_what_the_backend_makes(
     repository = make_repository(requirement, folder, tmp_path, environment)
     theirs = build_theirs(repository, folder, tmp_path, environment)
 
+    checkout = clone(repository, tmp_path / "checkout")
     publish_all = installed("dev", "publish-all")
-    project = repository / folder
     run(
         [publish_all, "build", "-n", "-o", tmp_path / "ours"],
-        cwd=project,
+        cwd=checkout / folder,
         environment=environment,
         check=True,
         timeout=400,
@@ -97,7 +91,7 @@ def test_the_project_and_a_renamed_variant_are_what_the_backend_makes(
     renamed = Built(
         *(next((tmp_path / "ours").glob(f"renamed_for_a_test-*{end}")) for end in (".whl", ".tar.gz"))
     )
-    assert git(repository, "status", "--porcelain") == ""
+    assert git(checkout, "status", "--porcelain") == ""
     assert metadata(itself.wheel).items() == metadata(theirs.wheel).items()
     assert content(itself.wheel) == content(renamed.wheel) == content(theirs.wheel)
     assert without_name(metadata(renamed.wheel)) == without_name(metadata(theirs.wheel))
@@ -123,9 +117,7 @@ def make_repository(requirement: str, folder: str, tmp_path: Path, environment: 
         shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
-    for pattern, replacement in ROOTS.items() if folder else ():
-        text = re.sub(pattern, replacement, text)
-    pyproject.write_text(text + CONFIGURATION, encoding="utf-8")
+    pyproject.write_text(below(text, folder) + CONFIGURATION, encoding="utf-8")
     git(repository, "init", "-q", "-b", "main")
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "the project")
@@ -133,12 +125,26 @@ def make_repository(requirement: str, folder: str, tmp_path: Path, environment: 
     return repository
 
 
+def below(text: str, folder: str) -> str:
+    """A pyproject.toml that tells setuptools-scm and hatch-vcs that the repository is above the project's folder."""
+    document = tomlkit.parse(text)
+    tool = document.get("tool", {})
+    tables = [tool[each] for each in ("setuptools_scm", "setuptools-scm") if each in tool]
+    version = tool.get("hatch", {}).get("version", {})
+    if version.get("source") == "vcs":
+        tables.append(version.setdefault("raw-options", tomlkit.inline_table()))
+    if not folder or not tables:
+        return text
+    for table in tables:
+        table["root"] = "../.."
+    return tomlkit.dumps(document)
+
+
 def build_theirs(repository: Path, folder: str, tmp_path: Path, environment: Mapping[str, str]) -> Built:
     """Each in a clone of its own: what a build leaves behind would get into the next one."""
     output = tmp_path / "theirs"
     for kind in ("sdist", "wheel"):
-        clone = tmp_path / kind / "repository"
-        git(tmp_path, "clone", "-q", str(repository), str(clone))
+        checkout = clone(repository, tmp_path / kind / "repository")
         build = [
             installed("dev", "python"),
             "-m",
@@ -149,9 +155,15 @@ def build_theirs(repository: Path, folder: str, tmp_path: Path, environment: Map
             "--outdir",
             output,
         ]
-        run(build, cwd=clone / folder, environment=environment, check=True, timeout=400)
+        run(build, cwd=checkout / folder, environment=environment, check=True, timeout=400)
     (wheel,), (sdist,) = output.glob("*.whl"), output.glob("*.tar.gz")
     return Built(wheel, sdist)
+
+
+def clone(repository: Path, target: Path) -> Path:
+    """A checkout of just what is committed."""
+    git(target.parent.parent, "clone", "-q", str(repository), str(target))
+    return target
 
 
 def fetch_sdist(requirement: str, folder: Path, environment: Mapping[str, str]) -> Path:
@@ -206,5 +218,7 @@ def pkg_info(sdist: Path) -> object:
 
 
 def without_name(message: object) -> tuple[list[tuple[str, str]], object]:
-    headers = [(key, str(value)) for key, value in message.items() if key != "Name"]
+    """The metadata but for the name; extras that require the project itself name it, too."""
+    own = re.compile(rf"^{re.escape(message['Name'])}(?=\[)", re.IGNORECASE)
+    headers = [(key, own.sub("itself", str(value))) for key, value in message.items() if key != "Name"]
     return headers, message.get_payload()
