@@ -713,3 +713,33 @@ def test_a_version_that_cannot_be_told_is_a_version_error(project: Path) -> None
 
 def test_names_backend_and_version(project: Path) -> None:
     assert HatchlingBuilder(project).name.startswith("hatchling 1.")
+
+
+WRITING_HOOK = """\
+from pathlib import Path
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+class Hook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        Path(self.root, "demo", "_version.py").write_text(f"version = {self.metadata.version!r}\\n")
+        build_data["artifacts"].append("demo/_version.py")
+"""
+
+
+def test_hooks_write_into_a_stage_with_what_git_ignores_and_the_configuration_names(
+    project: Path, tmp_path: Path
+) -> None:
+    hooked = PYPROJECT + (
+        '[tool.hatch.build]\nartifacts = ["*.built"]\n[tool.hatch.build.hooks.custom]\npath = "hook.py"\n'
+        '[tool.hatch.build.targets.wheel.force-include]\n"made" = "demo/made"\n'
+    )
+    write(project, {"hook.py": WRITING_HOOK, "pyproject.toml": hooked, "demo/app.built": "x"})
+    write(project, {".gitignore": FILES[".gitignore"] + "*.built\n_version.py\n"})
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "hooks")
+    before = git(project, "status", "--porcelain", "--ignored")
+    builder = HatchlingBuilder(project, hooks_in_stage=True)
+    wanted = replace(variant(project), pyproject=loads(hooked), project="demo")
+    built = builder.build(wanted, "wheel", tmp_path / "out")
+    assert {"demo/_version.py", "demo/app.built", "demo/made/tool"} <= inside(built)
+    assert git(project, "status", "--porcelain", "--ignored") == before

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
@@ -23,13 +23,14 @@ from publish_all.builders.hatchling_adapter import (
     Table,
     __version__,
     has_hooks,
+    hatch_table,
     sdists_usable,
     usable,
 )
 from publish_all.builders.hatchling_overlay import overlaid, plain
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.select import Shipped, key_path
-from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError, VersionError
 from publish_all.events import Listener, Note, ignore
@@ -64,7 +65,7 @@ class HatchlingBuilder:
     `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
     build hooks speak to, hatchling's own by default. `store` deflates for all variants; without it, and
     where this hatchling can't take from it, hatchling deflates for each. `listener` hears of patterns that
-    match nothing.
+    match nothing. With `hooks_in_stage`, build hooks run in a stage: most write where they run.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class HatchlingBuilder:
         make_tree: MakeTree = SourceTree,
         store: MemberStore | None = None,
         listener: Listener = ignore,
+        hooks_in_stage: bool = False,
     ) -> None:
         self._root = root.resolve()
+        self._hooks_in_stage = hooks_in_stage
         self._leave_out = tuple(leave_out)
         self._plugin_manager = plugin_manager or PluginManager()
         self._app = app
@@ -115,7 +118,7 @@ class HatchlingBuilder:
         what is wrong in the configuration.
         """
         output = output.resolve()
-        with _translated(variant, kind), self._folder(variant) as tree, _working_in(tree.root):
+        with _translated(variant, kind), self._folder(variant, kind) as tree, _working_in(tree.root):
             return self._run(tree, variant, kind, output, options)
 
     def _run(
@@ -196,9 +199,10 @@ class HatchlingBuilder:
         return config
 
     @contextlib.contextmanager
-    def _folder(self, variant: BuildVariant) -> Iterator[SourceTree]:
-        """Where the variant is built: the project itself, or a stage where a layout moves its files."""
-        if not variant.layout:
+    def _folder(self, variant: BuildVariant, kind: str) -> Iterator[SourceTree]:
+        """Where the variant is built: the project itself, or a stage where a layout moves its files or hooks write."""
+        hooks = self._hooks_in_stage and has_hooks(variant.pyproject, kind)
+        if not variant.layout and not hooks:
             yield self._tree
             return
         with TemporaryDirectory(prefix="publish-all-") as folder:
@@ -207,10 +211,39 @@ class HatchlingBuilder:
                 for source in variant.force_include
                 if not _is_laid_out(source, variant) and (self._root / source).exists()
             }
+            if hooks:
+                additions |= {each: each for each in _named(self._tree, variant)}
             stages = Stages(self._tree, Path(folder))
             origin = key_path(variant, "layout")
-            stage = stages.fresh(layout=variant.layout, additions=additions, origin=origin)
+            stage = stages.fresh(layout=variant.layout, additions=additions, origin=origin, git=hooks)
             yield self._make_tree(stage, leave_out=())
+
+
+def _named(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
+    """Files which git ignores and hatchling's configuration names: by their paths, or as artifacts."""
+    build = hatch_table(variant.pyproject, "build")
+    for text in _texts(build):
+        path = normal(text)
+        if path and not PurePosixPath(path).is_absolute() and ".." not in path.split("/"):
+            yield from (each for each in tree.named(path) if each not in tree.file_set)
+    tables = (build, *hatch_table(variant.pyproject, "build", "targets").values())
+    patterns = [str(each) for table in tables for each in table.get("artifacts", ())]
+    if patterns:
+        from pathspec import GitIgnoreSpec  # hatchling's own
+
+        spec = GitIgnoreSpec.from_lines(patterns)
+        yield from (each for each in tree.ignored(["."]) if spec.match_file(each))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from (key, *_texts(each))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
 
 
 def dynamic_version(root: Path) -> str:

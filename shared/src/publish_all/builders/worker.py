@@ -225,6 +225,7 @@ class _Builders:
                 leave_out=self._leave_out,
                 store=self._store(backend, STEP),
                 listener=self._listener,
+                hooks_in_stage=True,
             )
         from publish_all.builders.poetry_core import PoetryCoreBuilder
 
