@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
 from publish_all.catalogue.catalogue import why
@@ -148,8 +148,8 @@ class _Doctor:
         self._workflows = read_workflows(config.root)
         chosen = tuple(self._choose(config))
         journal = self._journal(config)
-        with TemporaryDirectory(prefix="publish-all-doctor-") as folder:
-            gathered = self._gather(config, journal, Path(folder))
+        with temporary_folder() as folder:
+            gathered = self._gather(config, journal, folder)
             planned = self._plan(gathered, chosen) if gathered is not None and chosen else None
             if planned is not None:
                 self._check(config, planned)

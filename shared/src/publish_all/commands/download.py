@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._process import Run, run
+from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.exec import ExecOptions, execute, find_pip
@@ -93,10 +93,10 @@ def download(
     )
     _make(options.destination)
     try:
-        with TemporaryDirectory(dir=options.destination, prefix=".publish-all-") as folder:
-            files = _fetch(repository, wanted, options.destination, Path(folder))
+        with temporary_folder(within=options.destination) as folder:
+            files = _fetch(repository, wanted, options.destination, folder)
             if index is not None:
-                more = Path(folder) / "dependencies"
+                more = folder / "dependencies"
                 _fetch_dependencies(index, files, more, listener=listener, run=run)
                 files += _moved(more, options.destination, known=files)
     except OSError as error:

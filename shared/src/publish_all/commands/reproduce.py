@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from publish_all._temporary import temporary_folder
 from publish_all.builders.builder import Build, BuildRequest, BuildResult
 from publish_all.builders.compare import first_difference
 from publish_all.builders.run import build as run_build
@@ -32,8 +32,7 @@ def reproduce(
     The copy holds what belongs to the project: what git ignores only where a variant includes it by force.
     """
     listener(StepStarted(step="reproduce", detail=", ".join(each.filename for each in result.files)))
-    with tempfile.TemporaryDirectory(prefix="publish-all-") as folder:
-        place = Path(folder).resolve()
+    with temporary_folder() as place:
         copied = replace(request, root=_copy(request, place), output=place / "dist")
         again = build(copied, listener=listener, environment={**environment, **_ELSEWHERE})
         problems = list(_problems(request, result, copied, again))

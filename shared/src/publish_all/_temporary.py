@@ -1,0 +1,85 @@
+"""Temporary folders of ours, which are gone at the end: if not of this run, then of the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from publish_all._own_files import open_own
+
+_PREFIX = "publish-all-"
+_NAMES = re.compile(r"\.?publish-all-([a-z]+-)?[a-z0-9_]{8}")
+_MARK = ".publish-all-in-use"
+"""The file that is locked for as long as a folder is in use. A folder without it is not taken for ours."""
+_A_DAY = 24 * 60 * 60
+
+
+@contextlib.contextmanager
+def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
+    """A new folder for as long as the block runs, in the system's folder for temporary files or `within` another.
+
+    Those that runs have left behind there which were killed are removed.
+    """
+    place = within if within is not None else Path(tempfile.gettempdir())
+    sweep(place)
+    prefix = _PREFIX if within is None else f".{_PREFIX}"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        mark = open_own(folder / _MARK, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            with contextlib.suppress(
+                OSError
+            ):  # some network file systems have no locks: then it is not swept
+                _lock(mark)
+            yield folder
+        finally:
+            os.close(mark)
+
+
+def sweep(place: Path) -> None:
+    """Remove the folders of ours that nobody uses any more."""
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for each in entries:
+            if _NAMES.fullmatch(each.name) and each.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    _sweep_one(Path(each.path))
+
+
+def _sweep_one(folder: Path) -> None:
+    """Remove a folder if it is ours and its run has ended. Raises `OSError` where it is not, or cannot be removed."""
+    found = folder.lstat()
+    if os.name == "posix" and (found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode)):
+        return
+    try:
+        mark = open_own(folder / _MARK, os.O_RDWR)
+    except FileNotFoundError:
+        if time.time() - found.st_mtime > _A_DAY:
+            folder.rmdir()  # of a run that was killed before it could mark it: empty
+        return
+    try:
+        _lock(mark)
+    finally:
+        os.close(mark)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        """Raises `OSError` where another process has the lock."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
