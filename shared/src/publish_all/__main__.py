@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -33,4 +34,7 @@ def _run() -> int:
 
 
 if __name__ == "__main__":
+    # `python -m` puts the current folder first, where modules of a project would take the place of libraries.
+    if sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - nothing more is imported from there
+        del sys.path[0]
     raise SystemExit(main())
