@@ -1,34 +1,73 @@
-"""Ctrl-C during uploads: the first lets what is under way end, a second one aborts."""
+"""What signals do: end a command with its cleaning up, and end uploads between two files.
+
+SIGTERM and SIGHUP do the same as Ctrl-C. A signal that is ignored stays ignored (`nohup`).
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from publish_all.credentials.keyring import INTERRUPTED
 from publish_all.upload.clock import Cancellation
+
+_TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
 
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[Cancellation]:
-    """A cancellation that SIGINT and SIGTERM set for as long as the block runs."""
-    cancellation = Cancellation()
-    if threading.current_thread() is not threading.main_thread():
-        yield cancellation
-        return
+    """A cancellation that signals set for as long as the block runs. The first lets what is under way end, a second one aborts."""
+    from publish_all.credentials.keyring import INTERRUPTED  # most commands ask no keyring
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
+    cancellation = Cancellation()
+
+    def cancel(_: int) -> None:
         cancellation.cancel()
         INTERRUPTED.set()
 
-    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield cancellation
+        with _handled((signal.SIGINT, *_TERMINATION), cancel):
+            yield cancellation
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
         INTERRUPTED.clear()
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """As long as the block runs, SIGTERM and SIGHUP raise `KeyboardInterrupt`, so that nothing is left running.
+
+    Only the first: what cleans up after it is not interrupted by another one.
+    """
+    asked = threading.Event()
+
+    def interrupt(number: int) -> None:
+        if not asked.is_set():
+            asked.set()
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+    with _handled(_TERMINATION, interrupt):
+        yield
+
+
+@contextmanager
+def _handled(signals: tuple[signal.Signals, ...], handle: Callable[[int], None]) -> Iterator[None]:
+    """Call `handle` for these signals, but for those that are ignored. Elsewhere than in the main thread, for none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        del frame
+        handle(number)
+
+    before = {each: signal.getsignal(each) for each in signals}
+    heard = [each for each, known in before.items() if known is not signal.SIG_IGN]
+    try:
+        for each in heard:
+            signal.signal(each, handler)
+        yield
+    finally:
+        for each in heard:
+            signal.signal(each, before[each])

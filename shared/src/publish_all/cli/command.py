@@ -24,6 +24,7 @@ from cleo.io.outputs.output import Type as OutputType
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
 
+from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.manual import page_of
 from publish_all.config.suggest import nearest
 from publish_all.errors import PublishAllError, UsageError
@@ -76,7 +77,7 @@ class UseCaseCommand(Command, ABC):
         """
         code: int | None = None
         try:
-            with reporter:
+            with interrupted_by_signals(), reporter:
                 code = use_case(reporter)
         except PublishAllError as error:
             return self._failed(error, reporter)
