@@ -29,7 +29,7 @@ _KEPT = (
 )
 # What git needs of the rest: programs, the user's folders, temporary files, libraries, and who called sudo,
 # whose repositories root may read (git-config(1), safe.directory).
-_SYSTEM = frozenset(
+SYSTEM = frozenset(
     {
         "PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "PROGRAMDATA", "MSYSTEM",
         "HOME", "HOMEDRIVE", "HOMEPATH", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA",
@@ -114,7 +114,7 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if name in _KEPT or name.upper() in _SYSTEM  # Windows writes them as it likes
+        if name in _KEPT or name.upper() in SYSTEM  # Windows writes them as it likes
     }
     return {**kept, **_RESTRICTIONS, **_settings(environment), **_READING}
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-# Names of variables that hold credentials: of ours, the hosts', CI's, and whatever says so itself.
-# Compiled when it is first used: every isolated build imports this module, and few need it.
-_SENSITIVE = (
-    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY"
-    r"|HATCH_INDEX_AUTH|_AUTH$|_PAT$"
-)
+# prctl(2) and capabilities(7).
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+# CAP_SYS_PTRACE, CAP_PERFMON and CAP_SYS_ADMIN: each of them opens the memory of other processes to root.
+_CAPABILITIES = (19, 38, 21)
+_GRACE_SECONDS = 2.0
+"""How long processes have to end by themselves when they are asked to."""
+
+_Started = TypeVar("_Started", bound="subprocess.Popen[Any]")
 
 
 class Completed(NamedTuple):
@@ -66,27 +70,122 @@ def _run(
     environment: Mapping[str, str] | None,
     timeout: float | None,
 ) -> Completed:
-    with _Process(
-        list(command),
-        cwd=cwd,
-        env=None if environment is None else dict(environment),
-        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
+    with _start(command, cwd, environment, stdin=stdin) as process:
         try:
-            stdout, stderr = process.communicate(None if text is None else text.encode(), timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
+            return _completed(process, command, timeout, text)
         except BaseException:
             process.kill()
             raise
+
+
+def run_project_code(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """As `run`, for commands of the project: what they have started ends with them, and they cannot read our memory."""
+    with _away_from_us(lambda: _start(command, cwd, environment, own_group=True)) as process:
+        try:
+            return _completed(process, command, timeout)
+        finally:
+            _end_group(process)
+
+
+def _start(
+    command: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str] | None,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    own_group: bool = False,
+) -> _Process:
+    return _Process(
+        list(command),
+        cwd=cwd,
+        env=None if environment is None else dict(environment),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=own_group,
+    )
+
+
+def _completed(
+    process: _Process, command: Sequence[str], timeout: float | None, text: str | None = None
+) -> Completed:
+    try:
+        stdout, stderr = process.communicate(None if text is None else text.encode(), timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
     return Completed(
         returncode=process.returncode,
         stdout=stdout.decode(errors="replace"),
         stderr=stderr.decode(errors="replace"),
     )
+
+
+def _away_from_us(start: Callable[[], _Started]) -> _Started:
+    """Start a process that runs code which is not ours, and that cannot read our memory or environment.
+
+    On Linux other processes of the same user are kept out for the rest of our life (`PR_SET_DUMPABLE`). Root's are
+    not, if they have the capabilities. So what root starts does not get them, as in a container: the thread that
+    starts it gives them up.
+    """
+    if sys.platform != "linux":
+        return start()
+    import ctypes
+
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    numbers = (ctypes.c_ulong(0),) * 3
+    prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(0), *numbers)
+    if os.geteuid() != 0:
+        return start()
+    from concurrent.futures import ThreadPoolExecutor
+
+    def give_up() -> None:
+        for each in _CAPABILITIES:
+            prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(each), *numbers)
+
+    with ThreadPoolExecutor(1, initializer=give_up) as pool:
+        starting = pool.submit(start)
+        try:
+            return starting.result()
+        except KeyboardInterrupt:
+            _end_group(starting.result())
+            raise
+
+
+def _end_group(process: subprocess.Popen[Any]) -> None:
+    """End the processes of a process's own group: they are asked to, and killed if they go on.
+
+    Where the system has no groups (Windows), only the process itself.
+    """
+    if not hasattr(os, "killpg"):
+        if process.poll() is None:
+            process.kill()
+        return
+    try:
+        _signal_group(process, signal.SIGTERM)
+    finally:
+        _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
+    """Send a signal to all processes of the group, and wait a while for them to end."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    pause = 0.001
+    with contextlib.suppress(
+        ProcessLookupError, PermissionError
+    ):  # none is left, or (macOS) only its remains
+        os.killpg(process.pid, number)
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
 
 
 class _Process(subprocess.Popen[bytes]):
@@ -113,17 +212,6 @@ def _ended(pid: int, timeout: float) -> bool:
         return bool(poll.poll(timeout * 1000))
     finally:
         os.close(descriptor)
-
-
-def holds_secret(name: str) -> bool:
-    """Whether an environment variable of this name may hold a credential."""
-    return re.search(_SENSITIVE, name, re.IGNORECASE) is not None
-
-
-def scrubbed(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without anything that may be a credential: for processes that run project code."""
-    source = os.environ if environment is None else environment
-    return {name: value for name, value in source.items() if not holds_secret(name)}
 
 
 class Piped:
@@ -161,26 +249,42 @@ class Piped:
 
 @contextlib.contextmanager
 def piped(
-    command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], errors: Path
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    errors: Path,
+    own_group: bool = True,
 ) -> Iterator[Piped]:
-    """Start a process and speak to it; its standard error goes into the file `errors`. It does not outlive the block."""
-    with errors.open("ab") as log:
-        started = Piped(
-            subprocess.Popen(
-                list(command),
-                cwd=cwd,
-                env=dict(environment),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                encoding="utf-8",
-                errors="replace",
-            )
+    """Start a process that runs code which is not ours, and speak to it.
+
+    Its standard error goes into the file `errors`. It does not outlive the block, nor does what it has started.
+    Without `own_group` it belongs to our process group, and what it has started ends with that.
+    """
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            list(command),
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=own_group,
         )
+
+    with errors.open("ab") as log:
+        process = _away_from_us(start) if own_group else start()
+    started = Piped(process)
     try:
         yield started
-    finally:
         started.end(within=5)
+    finally:
+        if own_group:
+            _end_group(process)
+        started.end(within=0)
 
 
 def attached(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> int:

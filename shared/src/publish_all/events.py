@@ -64,10 +64,14 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnvironmentChosen(Event):
-    """Where the builds run, and why (the current environment, or an isolated one)."""
+    """Where the builds run, and why (the current environment, or an isolated one).
+
+    `dropped` names the environment variables that the builds do not get.
+    """
 
     isolated: bool
     reason: str
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -116,7 +116,11 @@ def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
         assert (rest, interpreter.environment["GIT_CONFIG_GLOBAL"]) == ("p", "c")
         assert interpreter.environment["GIT_NO_LAZY_FETCH"] == "1"
         assert not interpreter.environment.keys() & {"MY_TOKEN", "GIT_DIR"}
-    assert events == [EnvironmentChosen(isolated=False, reason="it has backend")]
+        assert interpreter.dropped == ("GIT_DIR", "MY_TOKEN")
+        assert Path(interpreter.environment["TMPDIR"]).parent == tmp_path
+    assert events == [
+        EnvironmentChosen(isolated=False, reason="it has backend", dropped=("GIT_DIR", "MY_TOKEN"))
+    ]
 
 
 def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_path):
@@ -131,49 +135,6 @@ def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_
         [sys.executable, "-S", "-s", "-c", code], env=variables, capture_output=True, text=True, check=True
     )
     assert str(tmp_path) in done.stdout
-
-
-def test_installers_keep_what_indexes_need_and_no_other_secret():
-    kept = {
-        "PATH": "p",
-        "PIP_INDEX_URL": "https://user:password@corp.example/simple",
-        "PIP_KEYRING_PROVIDER": "subprocess",
-        "UV_INDEX": "corp=https://corp.example/simple",
-        "UV_INDEX_CORP_PASSWORD": "of-the-index",
-        "UV_DEFAULT_INDEX": "https://corp.example/simple",
-        "UV_EXTRA_INDEX_URL": "https://other.example/simple",
-        "NETRC": "n",
-        "HTTPS_PROXY": "http://proxy.example",
-    }
-    dropped = {
-        "PUBLISH_ALL_PYPI_TOKEN": "t",
-        "PUBLISH_ALL_PYPI_TOKEN_FOR_DEMO": "t",
-        "POETRY_PYPI_TOKEN_PYPI": "t",
-        "POETRY_HTTP_BASIC_CORP_PASSWORD": "t",
-        "TWINE_PASSWORD": "t",
-        "HATCH_INDEX_AUTH": "t",
-        "UV_PUBLISH_TOKEN": "t",
-        "UV_PUBLISH_PASSWORD": "t",
-        "GITHUB_TOKEN": "t",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
-        "GIT_DIR": "g",
-    }
-    given = environment.for_installers(kept | dropped)
-    assert {name: value for name, value in given.items() if not name.startswith("GIT_")} == kept
-    assert not given.keys() & {"GIT_DIR", "GIT_NO_LAZY_FETCH"}
-
-
-def test_installers_run_in_their_environment_and_this_process_gets_its_own_back(monkeypatch):
-    monkeypatch.setenv("GITHUB_TOKEN", "t")
-    before, seen = dict(os.environ), []
-
-    class Isolated:
-        def install(self, requirements):
-            seen.append((requirements, dict(os.environ)))
-
-    environment._install(Isolated(), ["demo"], {"PATH": "p"})
-    assert seen == [(["demo"], {"PATH": "p"})]
-    assert dict(os.environ) == before
 
 
 def test_the_publish_all_that_runs_is_not_fetched_again():

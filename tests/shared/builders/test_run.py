@@ -206,10 +206,32 @@ def test_an_interrupted_build_leaves_nothing(make_request):
     assert not request.output.exists()
 
 
+def test_a_build_gets_the_variables_that_the_project_admits_and_no_credential(make_request, monkeypatch):
+    reads = "[os.environ.get(each) for each in ('DEMO_A', 'DEMO_TOKEN', 'OTHER')]"
+    for name in ("DEMO_A", "DEMO_TOKEN", "OTHER"):
+        monkeypatch.setenv(name, "set")
+    action = f"assert {reads} == ['set', None, None], {reads}; {WHEEL_OF_NOTHING}"
+    assert built(make_request(IN_TREE, action=action, admitted=("DEMO_*",))).files
+    with pytest.raises(
+        BuildError, match=r"not passed to it: .*DEMO_A, DEMO_TOKEN, .*OTHER.*build-environment"
+    ):
+        built(make_request(IN_TREE, action=action))
+
+
+def test_nothing_of_a_build_is_left_in_the_temporary_folder(make_request, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    action = f"import tempfile; tempfile.mkdtemp(); {WHEEL_OF_NOTHING}"
+    assert built(make_request(IN_TREE, action=action)).files
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path):
     request = make_request(
-        IN_TREE, action="Path(os.environ['MARK']).write_text(str(os.getpid())); import time; time.sleep(60)"
+        IN_TREE,
+        action="import subprocess, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+        "; Path(os.environ['MARK_DIR'], 'mark').write_text(f'{os.getpid()} {child.pid}'); time.sleep(60)",
     )
     mark = tmp_path / "mark"
     code = (
@@ -221,15 +243,15 @@ def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path):
         "build(r, listener=ignore, environment=os.environ)\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "MARK": str(mark), "TMPDIR": str(tmp_path)}
+        [sys.executable, "-c", code], env={**os.environ, "MARK_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
     )
     try:
         _wait_for(lambda: mark.exists() and mark.read_text())
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    worker = int(mark.read_text())
-    _wait_for(lambda: not _runs(worker))
+    worker, child = map(int, mark.read_text().split())
+    _wait_for(lambda: not _runs(worker) and not _runs(child))
     assert list(request.output.iterdir()) == []
 
 

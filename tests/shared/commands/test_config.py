@@ -88,6 +88,7 @@ def test_shows_each_value_and_where_it_comes_from(show, folders, project):
         "dist-dir": ("dist", "default"),
         "include-base": (False, "default"),
         "before-publish": ([], "default"),
+        "build-environment": ([], "default"),
         "private": (True, "classifier 'Private ::'"),
         "compression": ("default", "default"),
         "version.source": ("git", "pyproject.toml:12"),

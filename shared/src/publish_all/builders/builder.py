@@ -19,7 +19,7 @@ class BuildRequest:
     `kinds` is a subset of ("sdist", "wheel"), in the order in which to build; an sdist is left out for
     a variant whose `sdist` is False. `source_date_epoch` is seconds since 1970, None for the backend's
     own stable default (a fixed date where the backend has none). `compression` is how wheels and sdists
-    of the backends that run in the worker are deflated.
+    of the backends that run in the worker are deflated. `admitted` are the names of `build-environment`.
     """
 
     root: Path
@@ -28,6 +28,7 @@ class BuildRequest:
     kinds: tuple[str, ...] = ("sdist", "wheel")
     source_date_epoch: int | None = None
     compression: Compression = Compression.DEFAULT
+    admitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class Builder(Protocol):
 
 
 class Build(Protocol):
-    """Runs a whole request in a build worker. `environment` is the worker's, before it is scrubbed."""
+    """Runs a whole request in a build worker. `environment` is this process's; the worker gets what builds may read of it."""
 
     def __call__(
         self, request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import importlib.util
+import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import publish_all
-from publish_all._git import worker_environment
-from publish_all._process import scrubbed
+from publish_all._process import piped
 from publish_all._values import dataclass
 from publish_all.builders.select import Backend, backend_of, build_requires
+from publish_all.builders.uv_settings import installer_settings
+from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
 from publish_all.variants.variant import BuildVariant
-
-if TYPE_CHECKING:
-    from build.env import DefaultIsolatedEnv  # of the extra `cli`; the build worker lives without
 
 _OURS = "publish-all"
 # What the build worker imports, beside the backend, when it runs where publish-all is not installed.
@@ -41,9 +37,6 @@ _INTERPRETER_SETTINGS = (
     "PYTHONEXECUTABLE",
     "PYTHONPLATLIBDIR",
 )
-# What pip and uv are told of indexes by, credentials included.
-_OF_INDEXES = re.compile(r"PIP_.*|UV_(.*_)?INDEX(_.*)?|NETRC", re.IGNORECASE)
-
 Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 
 
@@ -52,11 +45,14 @@ class Interpreter:
     """A Python to run the worker with, and the whole environment to give it.
 
     `add` gives it more requirements; False where it can't have them, because it is not ours to change.
+    `dropped` names the variables that are not in the environment, as no build is known to read them or they may be
+    credentials.
     """
 
     executable: str
     environment: Mapping[str, str]
     add: Callable[[Sequence[str]], bool]
+    dropped: tuple[str, ...] = ()
 
 
 def installed(name: str) -> importlib.metadata.Distribution | None:
@@ -131,38 +127,55 @@ def interpreter_for(
     environment: Mapping[str, str],
     workspace: Path,
     listener: Listener,
+    admitted: Sequence[str] = (),
+    root: Path | None = None,
     lookup: Lookup = installed,
 ) -> Iterator[Interpreter]:
     """The current interpreter, or one in a new isolated environment. Tells which and why.
 
-    Raises `BuildError` when the requirements cannot be installed.
+    `environment` is this process's. `admitted` are the names of `build-environment`, `root` is the project's folder
+    if there is one, whose constraints for build requirements count. Raises `BuildError` when the requirements cannot
+    be installed.
     """
     missing = unmet(requirements, lookup=lookup)
+    passed = for_project_code(environment, admitted)
+    reason = (
+        f"the build needs {missing}"
+        if missing
+        else f"it has {', '.join(requirements) or 'all that is needed'}"
+    )
+    listener(EnvironmentChosen(isolated=missing is not None, reason=reason, dropped=passed.dropped))
+    kept = {**passed.environment, **_temporary_folder(workspace)}
     if missing is None:
-        listener(
-            EnvironmentChosen(
-                isolated=False, reason="it has " + (", ".join(requirements) or "all that is needed")
-            )
-        )
         yield Interpreter(
             executable=sys.executable,
-            environment=_with_scripts(_here(environment), sysconfig.get_path("scripts")),
+            environment=_with_scripts(kept, sysconfig.get_path("scripts")),
             add=lambda more: unmet(more, lookup=lookup) is None,
+            dropped=passed.dropped,
         )
         return
-    listener(EnvironmentChosen(isolated=True, reason=f"the build needs {missing}"))
-    installing = for_installers(environment)
-    with _isolated(workspace) as isolated:
-        _install(isolated, _wanted(requirements, lookup), installing)
+    settings = installer_settings(environment, root=root, workspace=workspace)
+    installing = {**for_installers(environment), **_temporary_folder(workspace), **settings}
+    with _isolated(workspace, installing) as install:
+        executable = install(_wanted(requirements, lookup))
 
         def add(more: Sequence[str]) -> bool:
-            _install(isolated, more, installing)
+            install(more)
             return True
 
-        executable = isolated.python_executable
         yield Interpreter(
-            executable=executable, environment=_elsewhere(environment, executable, workspace), add=add
+            executable=executable,
+            environment=_elsewhere(kept, executable, workspace),
+            add=add,
+            dropped=passed.dropped,
         )
+
+
+def _temporary_folder(workspace: Path) -> dict[str, str]:
+    """Backends and compilers leave nothing elsewhere, even if they are killed. The name is short for sockets."""
+    folder = workspace / "t"
+    folder.mkdir(exist_ok=True)
+    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
 
 
 def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
@@ -178,73 +191,37 @@ def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _isolated(workspace: Path) -> Iterator[DefaultIsolatedEnv]:
-    try:
-        from build import BuildException
-        from build.env import DefaultIsolatedEnv
-    except ModuleNotFoundError as error:
-        msg = "an isolated build environment is needed, and the library `build` is not installed"
-        raise BuildError(msg, hint='Install it with: pip install "publish-all[cli]"') from error
-    try:
-        with DefaultIsolatedEnv(installer=_installer(), path=str(workspace / "environment")) as made:
-            yield made
-    except BuildException as error:
-        msg = f"cannot make an isolated build environment: {error}"
-        raise BuildError(msg) from error
+def _isolated(workspace: Path, environment: Mapping[str, str]) -> Iterator[Callable[[Sequence[str]], str]]:
+    """A new environment, as a function that installs requirements there and gives its interpreter."""
+    empty = workspace / "empty"
+    empty.mkdir(exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "publish_all.builders.isolated",
+        str(workspace / "environment"),
+        str(Path.cwd()),
+    ]
+    log = workspace / "isolated.log"
+    with piped(command, cwd=empty, environment=environment, errors=log) as process:
 
+        def install(requirements: Sequence[str]) -> str:
+            process.say(json.dumps(requirements))
+            answer = json.loads(next(process.lines(), "{}"))
+            if "executable" not in answer:
+                said = log.read_text(encoding="utf-8", errors="replace").strip()
+                msg = answer.get(
+                    "error", f"cannot make an isolated build environment: {said or 'its process ended'}"
+                )
+                raise BuildError(msg, hint=answer.get("hint"))
+            return str(answer["executable"])
 
-def _install(
-    isolated: DefaultIsolatedEnv, requirements: Sequence[str], environment: Mapping[str, str]
-) -> None:
-    try:
-        with _environment_of_this_process(environment):
-            isolated.install(requirements)
-    except subprocess.CalledProcessError as error:
-        msg = f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}"
-        hint = "Is the package index reachable? Are the names and versions right?"
-        raise BuildError(msg, hint=hint) from error
-
-
-@contextlib.contextmanager
-def _environment_of_this_process(environment: Mapping[str, str]) -> Iterator[None]:
-    """`build` gives its installers the environment of this process, and has no way to say another."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _said(error: subprocess.CalledProcessError) -> str:
-    text = b"".join(each if isinstance(each, bytes) else b"" for each in (error.stdout, error.stderr))
-    lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
-    return " / ".join(lines[-5:]) or f"exit code {error.returncode}"
-
-
-def _installer() -> Any:
-    has_uv = (
-        importlib.util.find_spec("uv") is not None or shutil.which(os.environ.get("UV") or "uv") is not None
-    )
-    return "uv" if has_uv else "pip"
-
-
-def _here(environment: Mapping[str, str]) -> dict[str, str]:
-    """For this interpreter: as it was started, without secrets, and with git held to what a build may use of it."""
-    return worker_environment(scrubbed(environment))
-
-
-def for_installers(environment: Mapping[str, str]) -> dict[str, str]:
-    """For pip and uv, which run what a build requirement's sdist says: without secrets but those of their indexes."""
-    of_indexes = {name: value for name, value in environment.items() if _OF_INDEXES.fullmatch(name)}
-    return {**worker_environment(scrubbed(environment), lazy_fetch=True), **of_indexes}
+        yield install
 
 
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
     """For an isolated interpreter, which finds publish-all and nothing else of this one's packages."""
-    kept = {name: value for name, value in _here(environment).items() if name not in _INTERPRETER_SETTINGS}
+    kept = {name: value for name, value in environment.items() if name not in _INTERPRETER_SETTINGS}
     return {
         **_with_scripts(kept, str(Path(executable).parent)),
         "VIRTUAL_ENV": str(workspace / "environment"),

@@ -365,6 +365,7 @@ def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, versio
                 environment=os.environ,
                 workspace=Path(workspace),
                 listener=ignore,
+                own_group=False,
             )
         except BuildError as error:
             msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {error.message}"

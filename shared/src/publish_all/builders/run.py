@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._git import ask_git, git_for_user
+from publish_all._temporary import temporary_folder
 from publish_all.builders import wire
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.platform_wheels import distributions_of
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
+from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_client import ask_worker
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
@@ -34,7 +34,7 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
     """
     listener = _counting(listener, files=sum(1 for _ in distributions_of(request.variants, request.kinds)))
     _fetch_missing(request.root, environment)
-    with _output_folder(request.output) as fresh, _workspace() as workspace:
+    with _output_folder(request.output) as fresh, temporary_folder() as workspace:
         files: list[BuiltFile] = []
         for number, variants in enumerate(_by_requirements(request)):
             group = replace(request, variants=variants, output=fresh, root=request.root.resolve())
@@ -59,17 +59,29 @@ def _counting(listener: Listener, *, files: int) -> Listener:
     return counted
 
 
-def ask_version(root: Path, *, listener: Listener, environment: Mapping[str, str]) -> str:
-    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us."""
+def ask_version(
+    root: Path, *, listener: Listener, environment: Mapping[str, str], admitted: Sequence[str] = ()
+) -> str:
+    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us.
+
+    `admitted` are the names of `build-environment`.
+    """
     pyproject = read_toml(root / "pyproject.toml")
     _refuse_circle(root, pyproject)
     _fetch_missing(root, environment)
     variant = _asked(pyproject)
     question = {"ask": "version", "root": root.resolve(), "pyproject": pyproject}
     try:
-        with _workspace() as workspace, contextlib.ExitStack() as stack:
+        with temporary_folder() as workspace, contextlib.ExitStack() as stack:
             requirements = requirements_of(variant)
-            made = partial(interpreter_for, environment=environment, workspace=workspace, listener=listener)
+            made = partial(
+                interpreter_for,
+                environment=environment,
+                workspace=workspace,
+                listener=listener,
+                admitted=admitted,
+                root=root,
+            )
             interpreter = stack.enter_context(made(requirements))
             if _wants_more(root, pyproject):
                 more = _more_requirements(root, variant, interpreter, workspace, listener)
@@ -142,34 +154,36 @@ def _interpreter(
     environment: Mapping[str, str],
 ) -> Iterator[Interpreter]:
     """One with the requirements, and with those which the backend's `get_requires_for_build_*` hooks add (PEP 517)."""
+    made = partial(
+        interpreter_for,
+        environment=environment,
+        workspace=workspace,
+        listener=listener,
+        admitted=question["request"].admitted,
+        root=question["request"].root,
+    )
     with contextlib.ExitStack() as stack:
-        found = stack.enter_context(
-            interpreter_for(requirements, environment=environment, workspace=workspace, listener=listener)
-        )
+        found = stack.enter_context(made(requirements))
         if not all(backend_of(each.pyproject) in _STATIC for each in question["request"].variants):
             more = tuple(_ask({"ask": "requires", **question}, found, workspace, listener)["requires"])
             if more and not found.add(more):
-                found = stack.enter_context(
-                    interpreter_for(
-                        (*requirements, *more),
-                        environment=environment,
-                        workspace=workspace,
-                        listener=listener,
-                    )
-                )
+                found = stack.enter_context(made((*requirements, *more)))
         yield found
 
 
 def _ask(
     question: Mapping[str, Any], interpreter: Interpreter, workspace: Path, listener: Listener
 ) -> Mapping[str, Any]:
-    return ask_worker(
-        question,
-        executable=interpreter.executable,
-        environment=interpreter.environment,
-        workspace=workspace,
-        listener=listener,
-    )
+    try:
+        return ask_worker(
+            question,
+            executable=interpreter.executable,
+            environment=interpreter.environment,
+            workspace=workspace,
+            listener=listener,
+        )
+    except BuildError as error:
+        raise BuildError(error.message + not_passed(interpreter.dropped), hint=error.hint) from error
 
 
 def _needed(variant: BuildVariant, compression: Compression) -> tuple[str, ...]:
@@ -200,25 +214,15 @@ def _output_folder(output: Path) -> Iterator[Path]:
     """A folder on the same file system as `output`, so that files can be moved there in one step."""
     existed = output.is_dir()
     output.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=".publish-all-", dir=output)).resolve()
     try:
-        # The output folder may be tracked, and nobody shall see this one.
-        (fresh / ".gitignore").write_text("*\n", encoding="utf-8")
-        yield fresh
+        with temporary_folder(within=output) as fresh:
+            # The output folder may be tracked, and nobody shall see this one.
+            (fresh / ".gitignore").write_text("*\n", encoding="utf-8")
+            yield fresh
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
         if not existed:
             with contextlib.suppress(OSError):  # it holds what was built
                 output.rmdir()
-
-
-@contextlib.contextmanager
-def _workspace() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="publish-all-")).resolve()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _asked(pyproject: Mapping[str, Any]) -> BuildVariant:

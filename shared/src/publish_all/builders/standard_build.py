@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from publish_all._process import run
+from publish_all._process import run_project_code
 from publish_all.builders.environment import Interpreter, interpreter_for
 from publish_all.builders.select import build_requires
 from publish_all.errors import BuildError
@@ -29,9 +29,12 @@ class BuildWheel(Protocol):
 
 @contextlib.contextmanager
 def standard_builds(
-    *, environment: Mapping[str, str], workspace: Path, listener: Listener
+    *, environment: Mapping[str, str], admitted: Sequence[str] = (), workspace: Path, listener: Listener
 ) -> Iterator[BuildWheel]:
-    """Builds that share their environments: one for each set of requirements, made when it is first needed."""
+    """Builds that share their environments: one for each set of requirements, made when it is first needed.
+
+    `admitted` are the names of `build-environment`.
+    """
     made: dict[tuple[str, ...], Interpreter] = {}
     with contextlib.ExitStack() as stack:
 
@@ -40,7 +43,13 @@ def standard_builds(
                 place = workspace / f"environment-{len(made)}"
                 place.mkdir(parents=True)
                 made[requirements] = stack.enter_context(
-                    interpreter_for(requirements, environment=environment, workspace=place, listener=listener)
+                    interpreter_for(
+                        requirements,
+                        environment=environment,
+                        workspace=place,
+                        listener=listener,
+                        admitted=admitted,
+                    )
                 )
             return made[requirements]
 
@@ -65,7 +74,7 @@ def _hook(folder: Path, interpreter: Interpreter, what: str, output: Path) -> tu
     def runner(
         cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
-        ended = run(
+        ended = run_project_code(
             cmd, cwd=Path(cwd or folder), environment={**interpreter.environment, **(extra_environ or {})}
         )
         said.extend((ended.stdout + ended.stderr).splitlines())

@@ -6,9 +6,10 @@ import dataclasses
 import datetime as dt
 import enum
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.config.model import Compression
@@ -27,6 +28,17 @@ _TIMES: Mapping[str, Any] = {
     "date": dt.date.fromisoformat,
     "time": dt.time.fromisoformat,
 }
+
+
+def own_pipes() -> tuple[IO[str], IO[str]]:
+    """Take the pipes for ourselves: whatever backends print goes to standard error, and they can read nothing."""
+    incoming = os.fdopen(os.dup(0), encoding="utf-8")
+    outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return incoming, outgoing
 
 
 def dumps(message: Mapping[str, Any]) -> str:
@@ -70,6 +82,7 @@ def request_from(plain: Mapping[str, Any]) -> BuildRequest:
         kinds=tuple(plain["kinds"]),
         source_date_epoch=plain["source_date_epoch"],
         compression=Compression(plain["compression"]),
+        admitted=tuple(plain["admitted"]),
     )
 
 

@@ -1,6 +1,6 @@
 """The process that builds: `python -m publish_all.builders.worker`.
 
-Builds run project code, so they run here: with a scrubbed environment, and with standard output and
+Builds run project code, so they run here: with the environment that `variables` allows, and with standard output and
 input of their own. One question comes in as a line on standard input; events and the answer go out as
 lines on what was standard output. The end of the input is the end of the parent, and so of this process.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -44,7 +45,7 @@ def main() -> int:
     # and backends that are compiled once start faster for the next variant.)
     os.umask(0o022)  # sdists hold the modes of the files that backends make
     sys.dont_write_bytecode = True
-    incoming, outgoing = _own_pipes()
+    incoming, outgoing = wire.own_pipes()
 
     def send(message: Mapping[str, Any]) -> None:
         outgoing.write(wire.dumps(message) + "\n")
@@ -71,23 +72,14 @@ def _answer(question: Mapping[str, Any], workspace: Path, listener: Listener) ->
         return wire.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}"))
 
 
-def _own_pipes() -> tuple[IO[str], IO[str]]:
-    """Take the pipes for ourselves: whatever backends print goes to standard error, and they can read nothing."""
-    incoming = os.fdopen(os.dup(0), encoding="utf-8")
-    outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return incoming, outgoing
-
-
 def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Sequence[Path]) -> None:
     incoming.read()
     if answered.is_set():  # the parent has what it asked for, and needs what was built
         return
     for folder in temporary:  # a parent that was killed left them
         shutil.rmtree(folder, ignore_errors=True)
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)  # with what the project's code has started
     os._exit(1)
 
 

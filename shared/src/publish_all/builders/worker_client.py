@@ -23,17 +23,19 @@ def ask_worker(
     environment: Mapping[str, str],
     workspace: Path,
     listener: Listener,
+    own_group: bool = True,
 ) -> Mapping[str, Any]:
     """One question to a new worker, and its answer. Raises what the worker reports.
 
     `workspace` is a folder for the worker's log and temporary files; a `BuildError` ends with what the log says.
+    Without `own_group` the worker and what it starts belong to the process group of this process, and end with it.
     """
     log = workspace / "log"
     # python -m puts the current folder on the path, where the project's modules would hide ours.
     empty = workspace / "empty"
     empty.mkdir(exist_ok=True, parents=True)
     command = [executable, "-m", "publish_all.builders.worker"]
-    with piped(command, cwd=empty, environment=environment, errors=log) as worker:
+    with piped(command, cwd=empty, environment=environment, errors=log, own_group=own_group) as worker:
         worker.say(wire.dumps({"workspace": workspace / "work", **question}))
         for line in worker.lines():
             message = wire.loads(line)

@@ -35,7 +35,7 @@ class BuildOptions:
     `kinds` is a subset of `KINDS`; `output` overrides `dist-dir`. `wheel_tags` asks for the platform
     wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
     there are left out. `reproduce` builds a second time elsewhere and compares. `manifest` is a file to
-    list what was built in, for another job.
+    list what was built in, for another job: before it is written, the commands of `before-publish` must pass.
     """
 
     directory: Path
@@ -52,12 +52,13 @@ class BuildOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildReport:
-    """What was built, into which folder."""
+    """What was built, into which folder. `version` is the project's own, None where only variants have one."""
 
     config: ProjectConfig
     variants: tuple[BuildVariant, ...]
     output: Path
     result: BuildResult
+    version: str | None = None
 
     @property
     def summary(self) -> BuildSummary:
@@ -114,9 +115,21 @@ def build_project(
         kinds=tuple(kind for kind in KINDS if kind in options.kinds),
         source_date_epoch=_source_date_epoch(options.around),
         compression=config.compression,
+        admitted=config.build_environment,
     )
     result = run_build(request, listener=listener, environment=options.around.environment)
-    report = BuildReport(config=config, variants=variants, output=output, result=result)
+    version = project_version(config, around=options.around, listener=listener)
+    report = BuildReport(
+        config=config,
+        variants=variants,
+        output=output,
+        result=result,
+        version=version.text if version is not None else None,
+    )
+    if options.manifest is not None:  # the other half of a publish follows in another job
+        from publish_all.commands.before import run_before_publish
+
+        run_before_publish(config, around=options.around, listener=listener)
     if remembered:
         _remember(report, options)
     if options.reproduce:
@@ -137,8 +150,14 @@ def _remember(report: BuildReport, options: BuildOptions) -> None:
 
 
 def _write(report: BuildReport, path: Path) -> None:
-    name = project_name(report.config, report.variants)
-    write_manifest(path, report.output, project=name, result=report.result, variants=report.variants)
+    write_manifest(
+        path,
+        report.output,
+        project=project_name(report.config, report.variants),
+        result=report.result,
+        variants=report.variants,
+        version=report.version,
+    )
 
 
 def _tell_other_versions(

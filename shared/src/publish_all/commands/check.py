@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
 from publish_all.builders.source_tree import SourceTree
@@ -94,23 +94,30 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     names = options.repositories or (config.publish_to if config is not None else ())
     # Before the build: it may take long, and a name that nobody knows is told at once.
     to = {name: capabilities_of(known.get(name)) for name in names}
-    with TemporaryDirectory(prefix="publish-all-check-") as folder:
-        gathered = _gather(config, options, Path(folder), listener)
+    with temporary_folder() as folder:
+        gathered = _gather(config, options, folder, listener)
         listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
         audiences = _audiences(config, to, gathered.variants)
         result = run_checks(gathered.distributions, audiences, config=config)
-        together = (*result.together, *_compared(gathered, options, listener))
+        together = (*result.together, *_compared(config, gathered, options, listener))
         result = replace(result, together=together)
     for finding in result.findings:
         listener(Found(finding=finding))
     return result
 
 
-def _compared(gathered: Gathered, options: CheckOptions, listener: Listener) -> Iterator[Finding]:
+def _compared(
+    config: ProjectConfig | None, gathered: Gathered, options: CheckOptions, listener: Listener
+) -> Iterator[Finding]:
     """What is found when files are compared with each other that a publish takes as they are."""
     yield from check_variants(gathered.distributions, gathered.variants)
     if options.rebuild:
-        yield from rebuild(gathered.distributions, listener=listener, environment=options.around.environment)
+        yield from rebuild(
+            gathered.distributions,
+            listener=listener,
+            environment=options.around.environment,
+            admitted=config.build_environment if config is not None else (),
+        )
 
 
 def _gather(

@@ -20,7 +20,16 @@ from publish_all.config.repositories import FIELDS
 
 DEFAULT = "default"
 
-_TOP = ("publish-to", "dist-dir", "include-base", "before-publish", "private", "sdist", "compression")
+_TOP = (
+    "publish-to",
+    "dist-dir",
+    "include-base",
+    "before-publish",
+    "build-environment",
+    "private",
+    "sdist",
+    "compression",
+)
 _VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow", "fallback", "sync")
 
 

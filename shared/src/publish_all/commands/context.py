@@ -8,11 +8,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all._process import Run, run
+from publish_all._process import Run, run, run_project_code
 from publish_all._values import dataclass
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
+from publish_all.errors import VersionError
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
@@ -24,13 +25,17 @@ if TYPE_CHECKING:  # files that are named are published without
 class Surroundings:
     """The outside world, with its production defaults: tests pass their own.
 
-    `folders` None means the usual ones; `versions` are the projects' versions that were asked for in this run.
+    `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
+    ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
+    place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=home_folder)
     run: Run = run
+    run_project: Run = run_project_code
     folders: Folders | None = None
+    built_version: str | None = None
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
 
     def places(self) -> Folders:
@@ -73,7 +78,17 @@ def _ask_version(
     from publish_all.version.source import NoProjectVersion, resolve_version
 
     def ask_backend() -> str:
-        return ask_version(config.root, listener=listener, environment=around.environment)
+        if around.built_version is not None:
+            if not around.built_version:
+                msg = "the manifest does not state the version of the project, which only its build backend knows"
+                raise VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
+            return around.built_version
+        return ask_version(
+            config.root,
+            listener=listener,
+            environment=around.environment,
+            admitted=config.build_environment,
+        )
 
     try:
         return resolve_version(

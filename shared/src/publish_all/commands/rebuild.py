@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from publish_all._temporary import temporary_folder
 from publish_all.builders.compare import first_content_difference
 from publish_all.builders.standard_build import BuildWheel, standard_builds
 from publish_all.checks.diagnoses import NOT_REBUILT, SDIST_BUILDS_OTHERWISE
@@ -18,17 +18,25 @@ from publish_all.findings import Finding
 
 
 def rebuild(
-    distributions: Sequence[Distribution], *, listener: Listener, environment: Mapping[str, str]
+    distributions: Sequence[Distribution],
+    *,
+    listener: Listener,
+    environment: Mapping[str, str],
+    admitted: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
-    """What is found when all sdists are built. An isolated environment is made where this one lacks a backend."""
+    """What is found when all sdists are built. An isolated environment is made where this one lacks a backend.
+
+    `admitted` are the names of `build-environment`.
+    """
     sdists = [each for each in distributions if each.kind is DistributionKind.SDIST]
     listener(StepStarted(step="rebuild", detail=", ".join(each.filename for each in sdists)))
-    with tempfile.TemporaryDirectory(prefix="publish-all-rebuild-") as folder:
-        place = Path(folder).resolve()
-        with standard_builds(
-            environment=environment, workspace=place / "work", listener=listener
-        ) as build_wheel:
-            return tuple(compare_all(distributions, place, build_wheel, listener))
+    with (
+        temporary_folder() as place,
+        standard_builds(
+            environment=environment, admitted=admitted, workspace=place / "work", listener=listener
+        ) as build_wheel,
+    ):
+        return tuple(compare_all(distributions, place, build_wheel, listener))
 
 
 def compare_all(

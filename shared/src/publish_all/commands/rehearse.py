@@ -8,11 +8,12 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.tags import parse_tag, sys_tags
 
-from publish_all._process import Completed, scrubbed
+from publish_all._process import Completed
+from publish_all._temporary import temporary_folder
+from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.commands.context import Surroundings
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import PublishAllError, RepositoryError
@@ -42,8 +43,8 @@ def rehearse(
     """
     for release in releases:
         listener(StepStarted(step="rehearse", detail=f"install {release} from {repository.name}"))
-        with TemporaryDirectory(prefix="publish-all-rehearsal-") as folder:
-            _rehearse_one(repository, release, Path(folder), around, listener)
+        with temporary_folder() as folder:
+            _rehearse_one(repository, release, folder, around, listener)
 
 
 def _rehearse_one(
@@ -59,11 +60,19 @@ def _rehearse_one(
     if not candidates:
         listener(Note(message=f"{release} has nothing that can be installed here; it was not rehearsed"))
         return
-    python = _make_environment(folder / "environment", around, release)
+    installing = _alone(for_installers(around.environment))
+    python = _make_environment(folder / "environment", installing, around, release)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(candidates[0])]
-    _run(command, folder, around, f"pip install {release}")
+    _run(command, folder, installing, around, f"pip install {release}")
+    importing = _alone(for_project_code(around.environment).environment)
     for module in _modules(wheel):
-        _run([python, "-I", "-c", f"import {module}"], folder, around, f"import {module} of {release}")
+        _run(
+            [python, "-I", "-c", f"import {module}"],
+            folder,
+            importing,
+            around,
+            f"import {module} of {release}",
+        )
 
 
 def _fetch(repository: Repository, release: Release, folder: Path) -> tuple[Path, ...]:
@@ -86,14 +95,19 @@ def _installable(release: Release) -> Distribution | None:
     return None
 
 
-def _make_environment(folder: Path, around: Surroundings, release: Release) -> str:
-    _run([sys.executable, "-m", "venv", str(folder)], folder.parent, around, f"an environment for {release}")
+def _make_environment(
+    folder: Path, environment: Mapping[str, str], around: Surroundings, release: Release
+) -> str:
+    command = [sys.executable, "-m", "venv", str(folder)]
+    _run(command, folder.parent, environment, around, f"an environment for {release}")
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
-def _run(command: Sequence[str], cwd: Path, around: Surroundings, what: str) -> None:
+def _run(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], around: Surroundings, what: str
+) -> None:
     try:
-        done = around.run(command, cwd=cwd, environment=_environment(around.environment), timeout=_TIMEOUT)
+        done = around.run_project(command, cwd=cwd, environment=environment, timeout=_TIMEOUT)
     except TimeoutError as error:
         msg = f"rehearsal: {what}: {error}"
         raise RehearsalError(msg, hint=_HINT) from error
@@ -102,12 +116,10 @@ def _run(command: Sequence[str], cwd: Path, around: Surroundings, what: str) -> 
         raise RehearsalError(msg, hint=_HINT)
 
 
-def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """As it is, but without credentials, and without what would let the new environment see another."""
-    kept = scrubbed(environment)
-    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"):
-        kept.pop(name, None)
-    return kept
+def _alone(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what would let the new environment see another."""
+    others = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
+    return {name: value for name, value in environment.items() if name not in others}
 
 
 def _tail(done: Completed) -> str:

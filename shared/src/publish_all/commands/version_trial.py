@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
+from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Surroundings
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, VersionSource
@@ -55,8 +55,8 @@ def try_version(
     git = _Git(environment, around)
     detail = f"ask {backend_of(config.pyproject)} what it would say after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
-    with tempfile.TemporaryDirectory(prefix="publish-all-") as folder:
-        root = _copied(config.root, Path(folder).resolve() / "checkout", contents, git)
+    with temporary_folder() as folder:
+        root = _copied(config.root, folder / "checkout", contents, git)
         if tag is not None:
             _tag(root, tag, git)
         _ask(load_project(root), config, version, environment, around, listener)
@@ -82,7 +82,9 @@ def _ask(
     def ask_backend() -> str:
         from publish_all.builders.run import ask_version
 
-        return ask_version(copy.root, listener=listener, environment=environment)
+        return ask_version(
+            copy.root, listener=listener, environment=environment, admitted=copy.build_environment
+        )
 
     found = resolve_version(copy, environment=environment, run=around.run, ask_backend=ask_backend)
     if found.version != version:

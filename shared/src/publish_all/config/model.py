@@ -157,7 +157,8 @@ class ProjectConfig:
     """`[tool.publish-all]` of one project.
 
     `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
-    `private` also says that a classifier starts with `Private ::`. `sdist` is the project's own, None
+    `private` also says that a classifier starts with `Private ::`. `build_environment` holds names of
+    environment variables, which may end with `*`. `sdist` is the project's own, None
     where it is not stated. `origins` tells for each full key
     path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
     """
@@ -168,6 +169,7 @@ class ProjectConfig:
     dist_dir: str = "dist"
     include_base: bool = False
     before_publish: tuple[str, ...] = ()
+    build_environment: tuple[str, ...] = ()
     private: bool = False
     sdist: bool | None = None
     compression: Compression = Compression.DEFAULT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +51,7 @@ def parse_project(
         dist_dir=table.string("dist-dir", path_problem) or "dist",
         include_base=table.boolean("include-base") or False,
         before_publish=table.strings("before-publish", _command_problem) or (),
+        build_environment=table.strings("build-environment", _variable_problem) or (),
         private=table.boolean("private") or _has_private_classifier(pyproject),
         sdist=table.boolean("sdist"),
         compression=_compression(table),
@@ -168,6 +170,12 @@ def _tag_prefix_problem(prefix: str) -> str | None:
 
 def _command_problem(command: str) -> str | None:
     return None if command.strip() else "must not be empty"
+
+
+def _variable_problem(name: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
+        return None
+    return f"{name!r} must be the name of an environment variable, or its beginning and a `*`: NAME_*"
 
 
 def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:

@@ -97,7 +97,16 @@ _PROJECT = Section(
             ProjectConfig,
             "before-publish",
             "list of commands",
-            "must pass before anything is uploaded; they run without credentials in their environment",
+            "must pass before anything is uploaded; `publish` runs them after it has built, and `build` with "
+            "`--manifest`. They get the variables that a build gets",
+        ),
+        _key(
+            ProjectConfig,
+            "build-environment",
+            'list of names, such as `"DEMO_*"`',
+            "environment variables that builds and `before-publish` get besides those that builds are known to "
+            "read, see [what project code gets](../explanation/project-code.md). A variable whose name or value "
+            "is that of a credential is never passed",
         ),
         _key(
             ProjectConfig,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from publish_all._process import holds_secret
 from publish_all._urls import without_userinfo
+from publish_all.builders.variables import is_credential_name
 from publish_all.index.client_settings import ClientSettings, is_place
 from publish_all.index.clients import Client, Tool
 
@@ -89,7 +89,7 @@ def _is_our_secret(name: str, value: str) -> bool:
     if not name.upper().startswith("PUBLISH_ALL_"):
         return False
     try:
-        return holds_secret(name) or ("://" in value and without_userinfo(value) != value)
+        return is_credential_name(name) or ("://" in value and without_userinfo(value) != value)
     except ValueError:
         return True
 

@@ -27,7 +27,7 @@ _WIDTH = 12
 
 def event_line(event: Event, *, verbose: bool = False) -> str | None:
     """The line of an event; None for those which say nothing that stays true."""
-    said = _said(event) or (_said_when_verbose(event) if verbose else None)
+    said = (_said_when_verbose(event) if verbose else None) or _said(event)
     if said is None:
         return None
     word, text = said
@@ -42,7 +42,7 @@ def _said(event: Event) -> tuple[str, str] | None:
         case StepStarted() if event.step != "upload":
             return event.step, event.detail
         case EnvironmentChosen():
-            return "environment", f"{'a new, isolated one' if event.isolated else 'this one'}: {event.reason}"
+            return "environment", _environment(event)
         case BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case RepositoryStarted():
@@ -69,12 +69,18 @@ def _said(event: Event) -> tuple[str, str] | None:
 
 def _said_when_verbose(event: Event) -> tuple[str, str] | None:
     match event:
+        case EnvironmentChosen() if event.dropped:
+            return "environment", f"{_environment(event)}; variables not passed: {', '.join(event.dropped)}"
         case BuildStarted():
             return "build", f"{event.kind} of {event.variant or event.project}"
         case UploadStarted():
             return "uploading", f"{event.filename} ({size(event.size)}, attempt {event.attempt})"
         case _:
             return None
+
+
+def _environment(event: EnvironmentChosen) -> str:
+    return f"{'a new, isolated one' if event.isolated else 'this one'}: {event.reason}"
 
 
 def _to_do(event: RepositoryStarted) -> str:
