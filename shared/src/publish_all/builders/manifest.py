@@ -41,11 +41,15 @@ class ManifestEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What was built from one project into `folder`, which is an absolute path."""
+    """What was built from one project into `folder`, which is an absolute path.
+
+    `version` is the project's own, None where it has none or the manifest does not say.
+    """
 
     project: str
     folder: Path
     entries: tuple[ManifestEntry, ...]
+    version: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +61,13 @@ class ManifestProblem:
 
 
 def write_manifest(
-    path: Path, output: Path, *, project: str, result: BuildResult, variants: Sequence[BuildVariant] = ()
+    path: Path,
+    output: Path,
+    *,
+    project: str,
+    result: BuildResult,
+    variants: Sequence[BuildVariant] = (),
+    version: str | None = None,
 ) -> Manifest:
     """Write to the file `path` what was just built into `output`, atomically.
 
@@ -68,7 +78,7 @@ def write_manifest(
     folder = output.resolve()
     new = tuple(_entry(each) for each in map(asdict, result.files))
     kept = (each for each in _still_valid(path, folder, project, new) if is_of(each, variants, others=True))
-    manifest = Manifest(project=project, folder=folder, entries=(*kept, *new))
+    manifest = Manifest(project=project, folder=folder, entries=(*kept, *new), version=version)
     _write(path, json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n")
     return manifest
 
@@ -89,7 +99,13 @@ def read_manifest(path: Path) -> Manifest | None:
     try:
         entries = tuple(_entry(each) for each in content["distributions"])
         folder = path.resolve().parent / str(content.get("folder", "."))
-        return Manifest(project=str(content["project"]), folder=folder.resolve(), entries=entries)
+        version = content.get("version")
+        return Manifest(
+            project=str(content["project"]),
+            folder=folder.resolve(),
+            entries=entries,
+            version=version if isinstance(version, str) else None,
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, f"it lacks {error}") from error
 
@@ -198,6 +214,7 @@ def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "project": manifest.project,
+        **({"version": manifest.version} if manifest.version is not None else {}),
         "folder": folder.as_posix(),
         "distributions": [asdict(each) for each in manifest.entries],
     }

@@ -41,7 +41,8 @@ class BuildCommand(UseCaseCommand):
     help = """\
 Builds every build variant of the project with its own build backend. The output folder gets the
 wheels and sdists, and nothing else is written to the working tree. To publish the files in another
-job, write a manifest and hand it over together with the output folder.
+job, write a manifest and hand it over together with the output folder. With a manifest, the commands of
+before-publish must pass first, as they do not run in the job that publishes.
 
 Examples:
   <c1>{command_full_name}</c1>
@@ -50,7 +51,7 @@ Examples:
   <c1>{command_full_name} --reproduce</c1>
   <c1>{command_full_name} --manifest publish-all-manifest.json</c1>
 """
-    exit_codes = (0, 1, 2)
+    exit_codes = (0, 1, 2, 4)
     variables = BUILD_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all._values import dataclass
+from publish_all.builders.manifest import Manifest, read_manifest
 from publish_all.builders.output import output_folder
 from publish_all.commands.coded import coded
 from publish_all.commands.context import Surroundings, project_of_files
@@ -77,6 +78,11 @@ class PublishOptions:
     def around(self) -> Surroundings:
         return self.connection.around
 
+    @property
+    def builds(self) -> bool:
+        """Whether the files are built in this run: otherwise no commands of the project run."""
+        return self.build and not self.files and self.manifest is None and self.source is None
+
     def folder(self, config: ProjectConfig) -> Path:
         """Where the project's files are built."""
         return self.output or output_folder(config)
@@ -120,7 +126,26 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     rehearsal = _rehearsal(config, options, listener)
     from publish_all.commands.publish_files import publish_files
 
-    return publish_files(config, repositories, rehearsal, options, listener=listener)
+    return publish_files(config, repositories, rehearsal, _as_built(options), listener=listener)
+
+
+def _as_built(options: PublishOptions) -> PublishOptions:
+    """With a manifest, in the version that it states: a job that publishes runs no project code to ask for it."""
+    manifest = read_manifest(options.manifest) if options.manifest is not None else None
+    if manifest is None:
+        return options
+    around = replace(options.around, built_version=_version_of(manifest))
+    return replace(options, connection=replace(options.connection, around=around))
+
+
+def _version_of(manifest: Manifest) -> str:
+    """What the manifest states, or the one version of all its files, but for the local part that variants may add; else empty."""
+    if manifest.version is not None:
+        return manifest.version
+    found = {
+        each.version if each.variant is None else each.version.partition("+")[0] for each in manifest.entries
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def _receipt(options: PublishOptions) -> ReceiptFile | None:

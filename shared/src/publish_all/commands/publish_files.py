@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from publish_all._temporary import temporary_folder
 from publish_all.builders.manifest import Manifest, lacking_wheels
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import project_variants, project_version
@@ -59,18 +59,29 @@ def publish_files(
     with (
         _locked(_state(config, options, listener), options, listener) as (state, killed),
         _journal(state, options, listener) as journal,
-        TemporaryDirectory(prefix="publish-all-") as folder,
+        temporary_folder() as folder,
     ):
-        gathered = _gather(config, options, journal, state, Path(folder), listener, killed=killed)
+        gathered = _gather(config, options, journal, state, folder, listener, killed=killed)
         destinations = destinations_of(gathered, repositories, listener)
         planned = plan(gathered.distributions, _after_rehearsal(rehearsal, destinations))
         _check(config, planned, listener)
         _check_version(config, planned, options, listener)
         if config is not None and config.before_publish and not options.dry_run:
-            from publish_all.commands.before import run_before_publish
-
-            run_before_publish(config, around=options.around, listener=listener)
+            _before_publish(config, options, listener)
         return _upload(planned, options, journal, listener)
+
+
+def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Listener) -> None:
+    """Run the project's commands if this run builds; files that were built before had their commands then."""
+    if options.builds:
+        from publish_all.commands.before import run_before_publish
+
+        run_before_publish(config, around=options.around, listener=listener)
+    elif options.source is None:
+        hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
+        listener(
+            Note(message=f"before-publish is not run here: it belongs to the build of these files{hint}")
+        )
 
 
 def _after_rehearsal(rehearsal: Repository | None, destinations: Sequence[Destination]) -> list[Destination]:
