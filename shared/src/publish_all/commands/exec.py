@@ -6,7 +6,6 @@ import re
 import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import tomlkit
 from publish_all._http import HttpOptions
 from publish_all._process import attached
 from publish_all._secret import Secret
+from publish_all._temporary import temporary_folder
 from publish_all._urls import shown_or_raw
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
@@ -92,14 +92,14 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
     own = _index_options(options, settings, Secret(password), listener)
     with (
         open_index(own, listener=listener) as index,
-        tempfile.TemporaryDirectory(prefix="publish-all-exec-") as folder,
+        temporary_folder() as folder,
         listen(HOST, options.port) as bound,
     ):
         address = f"{HOST}:{bound.getsockname()[1]}"
         survey = _survey(clients, settings, index, around=around, cwd=options.cwd, ours=f"http://{address}/")
         if survey.places:
             raise _refusal(survey.places, index, options.cwd)
-        uv_config = Path(folder) / "uv.toml"
+        uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
         index.greet()

@@ -17,6 +17,7 @@ from packaging.utils import NormalizedName
 from publish_all._http import BasicAuth, HttpOptions, make_session
 from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
+from publish_all._temporary import temporary_folder
 from publish_all._urls import origin, shown_or_raw, shown_url, without_userinfo
 from publish_all._values import dataclass
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
@@ -128,8 +129,8 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
     routing = routing_of(options, config)
     proxied = _proxied(routing, opened, options.fallback_http)
     service = IndexService(sources, routing=routing, cache=cache, proxied=proxied)
-    with tempfile.TemporaryDirectory(prefix="publish-all-uploads-", dir=_made(cache.folder)) as folder:
-        uploads = _uploads(chosen[0], options, opened, service, Path(folder), own=own)
+    with temporary_folder(within=_made(cache.folder)) as folder:
+        uploads = _uploads(chosen[0], options, opened, service, folder, own=own)
         yield Index(
             app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
             greet=service.greet,
