@@ -210,7 +210,9 @@ def test_neither_builds_nor_before_publish_nor_the_list_of_processes_see_it(
 ) -> None:
     server.late = True
     pyproject = project / "pyproject.toml"
-    step = f"[tool.publish-all]\nbefore-publish = ['{sys.executable} backend.py']"
+    step = (
+        f"[tool.publish-all]\nbuild-environment = ['SEEN']\nbefore-publish = ['{sys.executable} backend.py']"
+    )
     pyproject.write_text(pyproject.read_text().replace("[tool.publish-all]", step))
     done = run("publish", "-r", "corp", "--auth", "token", "-p", CANARY)
     assert done.code == 3, done.text

@@ -45,6 +45,9 @@ name = "kindling"
 version = "1.0"
 requires-python = ">=3.10"
 
+[tool.publish-all]
+build-environment = ["SEEN_*"]
+
 [tool.publish-all.variants.one]
 [tool.publish-all.variants.two]
 """

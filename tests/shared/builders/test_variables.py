@@ -237,3 +237,6 @@ def test_installers_keep_what_indexes_need_and_no_other_secret():
     given = for_installers(kept | dropped)
     assert {name: value for name, value in given.items() if not name.startswith("GIT_")} == kept
     assert not given.keys() & {"GIT_DIR", "GIT_NO_LAZY_FETCH"}
+    assert for_installers({"DEMO_A": "1", "OTHER": "1"}, ["DEMO_*"]).keys() & {"DEMO_A", "OTHER"} == {
+        "DEMO_A"
+    }

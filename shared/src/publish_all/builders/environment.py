@@ -155,7 +155,7 @@ def interpreter_for(
         )
         return
     settings = installer_settings(environment, root=root, workspace=workspace)
-    installing = {**for_installers(environment), **_temporary_folder(workspace), **settings}
+    installing = {**for_installers(environment, admitted), **_temporary_folder(workspace), **settings}
     with _isolated(workspace, installing) as install:
         executable = install(_wanted(requirements, lookup))
 

@@ -151,11 +151,13 @@ def not_passed(names: Sequence[str]) -> str:
     )
 
 
-def for_installers(environment: Mapping[str, str]) -> dict[str, str]:
+def for_installers(environment: Mapping[str, str], admitted: Sequence[str] = ()) -> dict[str, str]:
     """For pip and uv, which run what a build requirement's sdist says: also the logins of indexes and proxies."""
     own = {name: value for name, value in environment.items() if _is_known(name, _INSTALLERS)}
     git = {name: value for name, value in environment.items() if _is_of_git(name)}
-    return worker_environment({**for_project_code(environment).environment, **own, **git}, lazy_fetch=True)
+    return worker_environment(
+        {**for_project_code(environment, admitted).environment, **own, **git}, lazy_fetch=True
+    )
 
 
 def is_credential_name(name: str) -> bool:
