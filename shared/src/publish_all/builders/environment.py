@@ -204,10 +204,11 @@ def _isolated(workspace: Path, environment: Mapping[str, str]) -> Iterator[Calla
     ]
     log = workspace / "isolated.log"
     with piped(command, cwd=empty, environment=environment, errors=log) as process:
+        answers = process.lines()
 
         def install(requirements: Sequence[str]) -> str:
             process.say(json.dumps(requirements))
-            answer = json.loads(next(process.lines(), "{}"))
+            answer = json.loads(next(answers, "{}"))
             if "executable" not in answer:
                 said = log.read_text(encoding="utf-8", errors="replace").strip()
                 msg = answer.get(
