@@ -7,6 +7,7 @@ must have the same members and the same metadata.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tarfile
@@ -37,8 +38,19 @@ SETUPTOOLS = (
 )
 PBR = ("stevedore==5.4.0", "fixtures==4.1.0", "oslo-i18n==6.5.0", "testscenarios==0.5.0")
 FLIT_CORE = ("idna==3.10", "installer==0.7.0", "packaging==24.2", "tomli==2.2.1", "typing-extensions==4.12.2")
-PDM_BACKEND = ("unearth==0.17.2", "findpython==0.6.2", "dep-logic==0.4.10", "pbs-installer==2025.1.6")
-UV_BUILD = ("py-key-value-aio==0.5.0", "narwhals==2.29.0")
+PDM_BACKEND = (
+    "unearth==0.17.2",
+    "findpython==0.6.2",
+    "dep-logic==0.4.10",
+    "pbs-installer==2025.1.6",
+    "pdm==2.22.3",
+)
+UV_BUILD = (
+    "py-key-value-aio==0.5.0",
+    "narwhals==2.29.0",
+    "py-key-value-shared==0.3.0",
+    "typing-graph==0.3.0",
+)
 MESON_PYTHON = ("meson-python==0.17.1", "contourpy==1.3.1")
 CONFIGURATION = """
 [tool.publish-all]
@@ -48,6 +60,40 @@ include-base = true
 name = "renamed-for-a-test"
 """
 FOLDER = "packages/core"
+
+
+MATURIN = """\
+[build-system]
+requires = ["maturin>=1.7,<2"]
+build-backend = "maturin"
+[project]
+name = "hello-crate"
+version = "0.3.0"
+[tool.maturin]
+bindings = "bin"
+"""
+CRATE = '[package]\nname = "hello-crate"\nversion = "0.3.0"\nedition = "2021"\n'
+LOCK = '[[package]]\nname = "hello-crate"\nversion = "0.3.0"\n'
+CRATES = {
+    "alone": {
+        "pyproject.toml": MATURIN + CONFIGURATION,
+        "Cargo.toml": CRATE,
+        "Cargo.lock": f"version = 4\n\n{LOCK}",
+        "src/main.rs": 'fn main() { println!("hello"); }\n',
+        ".gitignore": "target/\n",
+    },
+    "workspace above": {
+        "py/pyproject.toml": MATURIN + CONFIGURATION,
+        "Cargo.toml": '[workspace]\nmembers = ["core", "py"]\nresolver = "2"\n',
+        "Cargo.lock": f'version = 4\n\n{LOCK}dependencies = ["hello-core"]\n\n'
+        '[[package]]\nname = "hello-core"\nversion = "0.3.0"\n',
+        "core/Cargo.toml": CRATE.replace("hello-crate", "hello-core"),
+        "core/src/lib.rs": 'pub fn say() -> &\'static str { "hello" }\n',
+        "py/Cargo.toml": f'{CRATE}[dependencies]\nhello-core = {{ path = "../core" }}\n',
+        "py/src/main.rs": 'fn main() { println!("{}", hello_core::say()); }\n',
+        ".gitignore": "target/\n",
+    },
+}
 
 
 def some_and_all() -> list[ParameterSet]:
@@ -75,6 +121,28 @@ def test_the_project_and_a_renamed_variant_are_what_the_backend_makes(
 ) -> None:
     environment = clean_environment(tmp_path / "home")
     repository = make_repository(requirement, folder, tmp_path, environment)
+    compare(repository, folder, tmp_path, environment)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("layout", CRATES)
+def test_a_crate_without_dependencies(layout: str, tmp_path: Path) -> None:
+    """Projects of maturin on PyPI need crates from crates.io; these need cargo alone."""
+    assert shutil.which("cargo"), "cargo is not installed, so maturin is not tested"
+    repository = tmp_path / "repository"
+    for path, text in CRATES[layout].items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text, encoding="utf-8")
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "the crate")
+    environment = clean_environment(tmp_path / "home")
+    environment["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
+    compare(repository, "py" if layout == "workspace above" else "", tmp_path, environment)
+
+
+def compare(repository: Path, folder: str, tmp_path: Path, environment: Mapping[str, str]) -> None:
+    """Build the project in `folder` by `python -m build` and by publish-all: the files must hold the same."""
     theirs = build_theirs(repository, folder, tmp_path, environment)
 
     checkout = clone(repository, tmp_path / "checkout")
@@ -195,11 +263,8 @@ def unpack(sdist: Path, target: Path) -> Path:
 
 
 def content(wheel: Path) -> list[str]:
-    """The members, with the dist-info folder under one name for all."""
-    return sorted(
-        name if ".dist-info/" not in name else "dist-info/" + name.partition(".dist-info/")[2]
-        for name in members(wheel)
-    )
+    """The members, with the dist-info and data folders under one name for all."""
+    return sorted(re.sub(r"^[^/]+\.(dist-info|data)/", r"\1/", name) for name in members(wheel))
 
 
 def in_sdist(sdist: Path) -> list[str]:
