@@ -1,0 +1,82 @@
+"""What the build worker builds by which builder."""
+
+import os
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from publish_all.builders import worker
+from publish_all.builders.builder import BuildRequest
+from publish_all.builders.worker import build_all
+
+FILES = {
+    "README.md": "# Demo\n",
+    "src/demo/__init__.py": "",
+    "src/demo/internal/__init__.py": "",
+    "data/a.txt": "a",
+    ".gitignore": "*.env\n",
+    "src/demo/secret.env": "secret",
+}
+BACKENDS = {"hatchling": "hatchling.build", "poetry-core": "poetry.core.masonry.api"}
+
+
+def pyproject(backend):
+    return {
+        "build-system": {"requires": [backend], "build-backend": BACKENDS[backend]},
+        "project": {"name": "demo-x", "version": "1.0", "description": "d", "readme": "README.md"},
+    }
+
+
+@pytest.fixture
+def build(make_tree, make_variant, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    root = make_tree({**FILES, "pyproject.toml": "# the variant's is built\n"})
+    notes = []
+
+    def build(backend, folder):
+        variant = make_variant(
+            pyproject(backend), exclude=("demo/internal/**",), force_include={"data": "demo/data"}
+        )
+        output = tmp_path / folder
+        output.mkdir()
+        request = BuildRequest(root=root, output=output, variants=(variant,))
+        result = build_all(
+            request, leave_out=(), workspace=tmp_path / f"{folder}-work", listener=notes.append
+        )
+        return [output / each.filename for each in result.files]
+
+    build.notes = notes
+    return build
+
+
+def members(path: Path) -> list[str]:
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as opened:
+            return sorted(opened.namelist())
+    with tarfile.open(path) as opened:
+        return sorted(each.name for each in opened if each.isfile())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stage_gives_the_files_of_the_build_in_place(build, backend, monkeypatch):
+    sdist, wheel = build(backend, "in-place")
+    monkeypatch.setenv("PUBLISH_ALL_BUILD", "stage")
+    staged_sdist, staged_wheel = build(backend, "staged")
+    assert members(staged_wheel) == members(wheel)
+    assert "demo/data/a.txt" in members(wheel)
+    held = [each.partition("/")[2] for each in members(staged_sdist)]
+    assert "src/demo/__init__.py" in held
+    assert not [each for each in held if "internal" in each or each.endswith(".env")]
+    assert sdist.name == staged_sdist.name
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_version_that_is_not_known_builds_in_a_stage_with_a_note(build, backend, monkeypatch):
+    monkeypatch.setattr(worker, "unknown_version", lambda backend: f"{backend.value} 99 is newer")
+    _, wheel = build(backend, "staged")
+    assert "demo/__init__.py" in members(wheel)
+    notes = [each.message for each in build.notes if hasattr(each, "message")]
+    assert f"building in a stage, which takes longer: {backend} 99 is newer" in notes
