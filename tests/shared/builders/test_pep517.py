@@ -289,6 +289,21 @@ def test_a_backend_that_tells_another_version_is_an_error(build_versioned, versi
         build_versioned(version="2.0", from_backend=False)
 
 
+def test_a_version_that_holds_the_day_is_the_same_in_the_question_and_in_the_build(
+    build_versioned, versioned, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    day = '"+d" + os.environ.get("SOURCE_DATE_EPOCH", "today")'
+    with_day = FROM_GIT.replace('.replace("-", "+")', f'.partition("-")[0] + {day}')
+    (versioned / "backend/from_git.py").write_text(with_day)
+    metadata = metadata_of(versioned, VERSIONED, tmp_path / "metadata")
+    assert "Version: 1.0+dtoday" in metadata
+    (versioned / "demo/_version.py").unlink()
+    built = build_versioned(version="1.0+dtoday")
+    assert built.name == "demo-1.0+dtoday-py3-none-any.whl"
+    assert version_file(built) == "version = '1.0+dtoday'"
+
+
 def test_the_sdist_of_the_project_itself_holds_its_own_file_and_no_hard_links(build_versioned):
     with tarfile.open(build_versioned("sdist")) as opened:
         assert opened.extractfile("demo-1.0/pyproject.toml").read().decode() == WRITTEN

@@ -311,13 +311,15 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
     """How a variant can get its version, the best way first: each a pyproject, and the version that tools are told.
 
     Tools that compute the version also write it into files. So the version stays theirs to tell where they tell
-    the right one, by themselves or because a variable says so.
+    the right one, by themselves or because a variable says so. They do not where the version holds the day, which
+    is another one in a build that can be repeated.
     """
     static = (variant, variant.version)
     if variant.dynamic_pyproject is None:
         return [static]
     dynamic = replace(variant, pyproject=variant.dynamic_pyproject)
-    return [(dynamic, None if variant.version_from_backend else variant.version), static]
+    by_itself = [(dynamic, None)] if variant.version_from_backend else []
+    return [*by_itself, (dynamic, variant.version), static]
 
 
 def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
@@ -383,7 +385,7 @@ def call_hook(
     Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
     """
     try:
-        with _backend(folder, pyproject, version=version) as hooks:
+        with _backend(folder, pyproject, version=version, epoch=DEFAULT_EPOCH) as hooks:
             return str(getattr(hooks, hook)(*arguments))
     except PublishAllError:
         raise
@@ -394,13 +396,20 @@ def call_hook(
 
 
 @contextlib.contextmanager
-def _backend(folder: Path, pyproject: Mapping[str, Any], *, version: str | None = None) -> Iterator[Any]:
-    """The backend's object with the hooks, with the project's folder as the current one (PEP 517)."""
+def _backend(
+    folder: Path, pyproject: Mapping[str, Any], *, version: str | None = None, epoch: int | None = None
+) -> Iterator[Any]:
+    """The backend's object with the hooks, with the project's folder as the current one (PEP 517).
+
+    `epoch` is the time of a build, where the environment says none. Questions have none: versions may hold the
+    day of today.
+    """
     build_system = pyproject.get("build-system", {})
     in_tree = [str(folder / each) for each in build_system.get("backend-path", ())]
     environment, arguments = dict(os.environ), list(sys.argv)
     sys.path[:0] = in_tree
-    os.environ.setdefault("SOURCE_DATE_EPOCH", str(DEFAULT_EPOCH))
+    if epoch is not None:
+        os.environ.setdefault("SOURCE_DATE_EPOCH", str(epoch))
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     if version is not None:
         os.environ.update(dict.fromkeys(_VERSION_VARIABLES, version))
