@@ -271,6 +271,21 @@ def test_git_can_be_asked_in_a_stage_of_a_worktree_and_of_a_submodule(monorepo, 
     assert "worktree" in git(monorepo, "worktree", "list")
 
 
+def test_the_file_that_leads_to_the_data_of_a_submodule_is_the_users_in_every_stage(monorepo, tmp_path):
+    inner = monorepo / "vendor/inner"
+    inner.mkdir()
+    git(inner, "init", "--quiet")
+    (inner / "a.py").touch()
+    commit(inner)
+    stages = Stages(SourceTree(monorepo / "py"), tmp_path / "stages")
+    tops = [stages.fresh(layout={}, git=True).parent for _ in range(2)]
+    for top in tops:
+        assert (top / ".git").is_dir()
+        assert (top / "vendor/library/.git").read_text() == (monorepo / "vendor/library/.git").read_text()
+        assert (top / "vendor/inner/.git").read_text() == "gitdir: ../../.git/modules/vendor/inner\n"
+        assert described(top / "vendor/inner") == ("v1.2.3", "")
+
+
 def test_in_a_repository_without_a_commit_git_can_be_asked(stages):
     stage = stages.fresh(layout={}, git=True)
     assert git(stage, "ls-files", "packages/other") == "packages/other/__init__.py\n"
