@@ -180,6 +180,18 @@ def test_in_tree_backends_and_objects_within_modules(make_tree, tmp_path, make_v
     assert extra_requires(variant, ("sdist", "wheel"), stages) == ("more", "most")
 
 
+@pytest.mark.parametrize(
+    ("tool", "layout"), [({}, {"packages/demo": "demo"}), ({"flit": {"module": {"name": "other"}}}, {})]
+)
+def test_requirements_are_asked_of_what_a_variant_builds(make_tree, tmp_path, make_variant, tool, layout):
+    """Flit's hook refuses a project without its module, which only the variant has or names here."""
+    written = '[project]\nname = "demo"\nversion = "1.0"\ndescription = "d"\n'
+    files = {"pyproject.toml": written, "README.md": "", "packages/demo/__init__.py": "", "other.py": ""}
+    stages = Stages(SourceTree(make_tree(files)), tmp_path / "stages")
+    variant = make_variant(config("flit", "demo", **tool), layout=layout)
+    assert extra_requires(variant, ("wheel",), stages) == ()
+
+
 def test_metadata_comes_from_a_wheel_where_there_is_no_hook_for_it(make_tree, tmp_path):
     root = make_tree(IN_TREE)
     assert "Version: 7" in metadata_of(root, IN_TREE_CONFIG, tmp_path / "metadata")

@@ -73,7 +73,7 @@ _VERSION_VARIABLES = (
 
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
-    """What the backend's `get_requires_for_build_*` hooks want."""
+    """What the backend's `get_requires_for_build_*` hooks want: of the project, or of a variant that moves or configures it otherwise."""
 
     def ask(folder: Path) -> tuple[str, ...]:
         found: dict[str, None] = {}
@@ -83,6 +83,8 @@ def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) 
                 found.update(dict.fromkeys(hook() if hook else ()))
         return tuple(found)
 
+    if variant.layout or _configuration(variant.pyproject) != _configuration(_stated(stages.tree)):
+        return ask(_Stage.of(variant, stages).folder)
     return asked(ask, stages)
 
 
@@ -302,9 +304,14 @@ def _is_the_projects_own(pyproject: Mapping[str, Any], variant: BuildVariant, tr
     """Whether the project's own file says the same, but for `[tool.publish-all]`: then it is left as it is."""
     if variant.name is not None:
         return False
-    stated = _stated(tree)
-    stated.get("tool", {}).pop("publish-all", None)
-    return bool({key: value for key, value in stated.items() if value != {}} == pyproject)
+    return _configuration(_stated(tree), metadata=True) == _configuration(pyproject, metadata=True)
+
+
+def _configuration(pyproject: Mapping[str, Any], *, metadata: bool = False) -> dict[str, Any]:
+    """What a pyproject tells a backend: not `[tool.publish-all]`, and `[project]` only with `metadata`."""
+    tools = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
+    found = {**pyproject, "tool": tools, **({} if metadata else {"project": {}})}
+    return {key: value for key, value in found.items() if value != {}}
 
 
 def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
