@@ -471,3 +471,25 @@ def test_tells_of_files_of_a_package_that_are_left_out_because_git_ignores_them(
         builder.build(variant, "wheel", tmp_path / folder)
     (note,) = notes
     assert note.message.startswith(f"not shipped, because git ignores it: src/demo/{ignored};")
+
+
+@pytest.mark.parametrize(
+    ("backend", "tool", "told"),
+    [
+        ("setuptools", {}, True),
+        ("setuptools", {"setuptools": {"packages": ["demo"], "package-dir": {"": "src"}}}, False),
+        ("pdm", {"pdm": {"build": {"includes": ["src/demo", "src/made"]}}}, True),
+        ("flit", {}, False),
+    ],
+)
+def test_tells_of_a_package_that_git_ignores_as_a_whole(
+    make_tree, tmp_path, make_variant, backend, tool, told
+):
+    files = {**FILES, ".gitignore": "made/\n*.env\n", "src/made/__init__.py": "", "src/scratch/x.txt": ""}
+    notes = []
+    stages = Stages(SourceTree(make_tree(files)), tmp_path / "stages")
+    builder = Pep517Builder(stages=stages, listener=notes.append)
+    builder.build(make_variant(config(backend, "demo", **tool), name=None, project="demo"), "wheel", tmp_path)
+    assert [each.message.partition(";")[0] for each in notes] == [
+        "not shipped, because git ignores it: src/made/__init__.py"
+    ] * told

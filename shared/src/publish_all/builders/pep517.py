@@ -183,6 +183,8 @@ class Pep517Builder:
             and f"{package}{path[len(folder) :]}" not in names
             and _would_be_shipped(path, path[len(folder) :], patterns)
         ]
+        roots = {folder[: len(folder) - len(package)] for package, folder in packages.items()}
+        found += (each for root in sorted(roots) for each in _packages_lost(root, pyproject, patterns, tree))
         text = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         if found and text not in self._told:
             self._told.add(text)
@@ -489,6 +491,25 @@ def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
             if path is not None:
                 found[f"{package}/"] = path[: len(path) - len(name)] + f"{package}/"
     return found
+
+
+def _packages_lost(
+    root: str, pyproject: Mapping[str, Any], patterns: Collection[str], tree: SourceTree
+) -> Iterator[str]:
+    """Packages in a folder of packages that git ignores as a whole, and the backend alone would take.
+
+    Backends take what they are told. Setuptools looks for packages by itself, too.
+    """
+    setuptools = pyproject.get("tool", {}).get("setuptools", {}).get("packages", {})
+    stated = isinstance(setuptools, list) or "include" in setuptools.get("find", {})
+    looks = bool(root) and backend_of(pyproject) is Backend.SETUPTOOLS and not stated
+    for init in sorted((tree.root / root).glob("*/__init__.py")):
+        package, path = init.parent.name, init.relative_to(tree.root).as_posix()
+        names = (package, f"{root}{package}")
+        if not tree.under(f"{root}{package}") and (
+            looks or any(fnmatch.fnmatchcase(each, text.strip("/")) for text in patterns for each in names)
+        ):
+            yield path
 
 
 def _patterns(stated: Any) -> Iterator[str]:
