@@ -227,12 +227,16 @@ def test_nothing_of_a_build_is_left_in_the_temporary_folder(make_request, monkey
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path):
-    request = make_request(
-        IN_TREE,
-        action="import subprocess, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
-        "; Path(os.environ['MARK_DIR'], 'mark').write_text(f'{os.getpid()} {child.pid}'); time.sleep(60)",
-    )
+@pytest.mark.parametrize("when", ["builds", "is asked in the project itself"])
+def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path, when):
+    waiting = "Path(os.environ['MARK_DIR'], 'mark').write_text(f'{os.getpid()} {child}'); import time; time.sleep(60)"
+    starting = "import subprocess; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid"
+    request = make_request(IN_TREE, action=f"{starting}; {waiting}")
+    if when != "builds":
+        system = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        (request.root / "pyproject.toml").write_text(system)
+        text = f"import os\nfrom pathlib import Path\nchild = os.getpid()\n{waiting}\n"
+        (request.root / "backend.py").write_text(text)
     mark = tmp_path / "mark"
     code = (
         "import os\nfrom pathlib import Path\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +46,7 @@ class _Guard:
     def __init__(self) -> None:
         self.folder = ""
         self.fired = False
+        self.exempt: int | None = None
         self._is_installed = False
 
     def watch(self, folder: Path) -> None:
@@ -54,7 +56,7 @@ class _Guard:
             self._is_installed = True
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.folder and self._writes(event, arguments):
+        if self.folder and threading.get_ident() != self.exempt and self._writes(event, arguments):
             self.fired = True
             raise _Writes
 
@@ -97,6 +99,11 @@ def _is_git(arguments: tuple[Any, ...]) -> bool:
 
 
 _GUARD = _Guard()
+
+
+def exempt_this_thread() -> None:
+    """Let this thread write: the one that removes what a worker leaves when its parent is gone."""
+    _GUARD.exempt = threading.get_ident()
 
 
 def read_only(folder: Path, action: Callable[[], T]) -> T | None:

@@ -25,6 +25,7 @@ from publish_all.builders.backend_contract import CONTRACTS, unknown_version
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.deflate import is_zlib_ng
 from publish_all.builders.described import described
+from publish_all.builders.in_place import exempt_this_thread
 from publish_all.builders.lowest_versions import refuse_old_backend
 from publish_all.builders.member_store import MemberStore
 from publish_all.builders.platform_wheels import distributions_of
@@ -76,6 +77,7 @@ def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Se
     incoming.read()
     if answered.is_set():  # the parent has what it asked for, and needs what was built
         return
+    exempt_this_thread()  # the output folder may be in the project
     for folder in temporary:  # a parent that was killed left them
         shutil.rmtree(folder, ignore_errors=True)
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
