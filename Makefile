@@ -12,7 +12,7 @@ SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs chaos test-real bench lock clean
+.PHONY: help demo test lint docs chaos fuzz test-real bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -23,7 +23,7 @@ demo: ## both examples, from their sources to a pip install of what was publishe
 
 test: ## all tests: of units, and against real servers and hosts
 	$(SET_UP) dev servers keyrings builds-lowest $(HOSTS) wheelhouse
-	@$(PYTEST) -m "not chaos and not real" $(TESTS)
+	@$(PYTEST) -m "not chaos and not fuzz and not real" $(TESTS)
 
 lint: ## ruff, mypy, import-linter
 	$(SET_UP) dev
@@ -41,6 +41,10 @@ docs: ## the site of the documentation, into site/, with the reference made anew
 chaos: ## the long form of the chaos tests: more seeds, more kills
 	$(SET_UP) dev servers $(HOSTS) wheelhouse
 	@$(PYTEST) -m chaos tests/integration
+
+fuzz: ## random inputs for all that reads what others wrote; FUZZ_EXAMPLES=N for each target (3000)
+	$(SET_UP) dev
+	@$(PYTEST) -m fuzz tests/fuzz
 
 test-real: ## builds many real projects from PyPI, ours against their own
 	$(SET_UP) dev wheelhouse

@@ -7,7 +7,6 @@ engine retries), no credentials to another origin after a redirect, no plain HTT
 from __future__ import annotations
 
 import base64
-import json
 import re
 import ssl
 import threading
@@ -28,6 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from publish_all import __version__
 from publish_all._http_connections import exact_target, pools
 from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate, unusable_proxy
+from publish_all._json import loads
 from publish_all._numbers import whole_number
 from publish_all._secret import Secret
 from publish_all._server_text import is_page, message_of, spellings, without
@@ -124,7 +124,7 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError`."""
-        return json.loads(self.body)
+        return loads(self.body)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

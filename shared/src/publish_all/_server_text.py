@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from publish_all._html import scan
+from publish_all._json import loads
 from publish_all._secret import Secret
 
 SHOWN_LENGTH = 400
@@ -112,7 +113,7 @@ def _decoded(body: bytes, content_type: str) -> str:
 
 def _json_message(text: str) -> str | None:
     try:
-        value = json.loads(text)
+        value = loads(text)
         found = list(islice(dict.fromkeys(_messages(value)), _MOST_MESSAGES))
         return "; ".join(found or islice(dict.fromkeys(_texts(value)), _MOST_MESSAGES))
     except (ValueError, RecursionError):

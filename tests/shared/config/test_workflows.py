@@ -102,6 +102,26 @@ def test_a_matrix_made_by_an_expression_is_unknown():
     assert [each.matrix for each in workflow.jobs] == [None, ({},)]
 
 
+def test_a_matrix_of_more_combinations_than_github_runs_is_unknown():
+    axes = "".join(f", {name}: *ten" for name in "bcdefghijk")
+    workflow = parse(f"jobs:\n  a: {{strategy: {{matrix: {{a: &ten [0,1,2,3,4,5,6,7,8,9]{axes}}}}}}}\n")
+    assert workflow.jobs[0].matrix is None
+
+
+def test_lists_and_tables_are_no_texts_however_large_their_aliases_make_them():
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
+    workflow = parse(
+        "\n".join([*lines, "jobs:", "  a: {name: *a59, env: {X: *a59}, needs: *a1, steps: [{run: *a59}]}"])
+    )
+    (job,) = workflow.jobs
+    assert (job.name, job.env, job.steps[0].title) == ("", {"X": ""}, "")
+
+
+def test_a_job_that_is_merged_from_elsewhere_is_read():
+    workflow = parse("x: &x\n  a: {steps: [{run: twine upload dist/*}]}\njobs:\n  <<: *x\n  b: {name: B}\n")
+    assert {each.key: each.line for each in workflow.jobs} == {"a": 4, "b": 5}
+
+
 def test_says_what_keeps_a_file_from_being_read(tmp_path):
     with pytest.raises(ConfigurationError, match=r"ci\.yml: can't be read: No such file") as caught:
         read_workflow(tmp_path / "ci.yml")
@@ -116,6 +136,8 @@ def test_says_what_keeps_a_file_from_being_read(tmp_path):
     [
         ("jobs: [\n", "ci.yml:2: is not YAML"),
         ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not YAML"),
+        ("jobs: !!timestamp x\n", "ci.yml:1: is not YAML"),
+        ("[!a " * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
         ("[" * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
         ("- a\n", "it has no jobs"),
         ("name: x\n", "it has no jobs"),

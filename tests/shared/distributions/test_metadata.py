@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import pytest
 from packaging.metadata import parse_email
 
-from publish_all.distributions.metadata import form_fields, parse_metadata
+from publish_all.distributions.metadata import form_fields, knows_licence_files, parse_metadata
 
 FULL = """\
 Metadata-Version: 2.5
@@ -122,3 +123,16 @@ def test_reads_latin_1_where_it_is_not_utf_8():
 
 def test_sends_no_empty_description():
     assert "description" not in fields("Name: a\nVersion: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "knows"),
+    [("2.4", True), (" 3.0", True), ("2.3", False), ("²", False), ("2.x", False), ("9" * 5000, False)],
+)
+def test_licence_files_came_with_metadata_2_4(version: str, knows: bool):
+    assert knows_licence_files({"Metadata-Version": (version,)}) is knows
+
+
+def test_reads_many_headers_in_time_that_grows_with_their_number():
+    metadata = parse_metadata(b"Classifier: a\n" * 50_000)
+    assert len(metadata.headers["Classifier"]) == 50_000

@@ -200,6 +200,7 @@ def test_what_is_no_index_of_ours_is_an_error(content):
         {"digest": "sha512:00", "platform": {"architecture": "x"}},
         {"digest": "sha256:../../etc", "platform": {"architecture": "x"}},
         {"digest": digest_of(b""), "platform": {"architecture": 3}},
+        {"digest": digest_of(b""), "platform": {"architecture": "x"}, "annotations": ["x"]},
     ],
 )
 def test_children_that_are_no_files_are_left_out(child):

@@ -137,3 +137,26 @@ def test_links_that_are_no_urls_are_passed_over():
     )
     page = parse_project(body, content_type="text/html", url=URL)
     assert [each.url for each in page.files] == [URL + "a-1.tar.gz"]
+
+
+def test_what_is_of_another_type_or_no_digest_counts_as_not_stated():
+    body = {
+        "meta": {"api-version": "1.1"},
+        "name": "kindling",
+        "versions": None,
+        "files": [
+            {"filename": "a.whl", "url": "/a.whl", "hashes": {"sha256": "../x", "md5": 1, "sha1": "AB"},
+             "requires-python": [">=3"], "upload-time": {}, "provenance": 3, "size": 1e400},
+        ],
+    }  # fmt: skip
+    page = parse_project(json.dumps(body).encode(), content_type=JSON_TYPE, url=URL)
+    (file,) = page.files
+    assert file.hashes == {"sha1": "ab"}
+    assert (file.requires_python, file.upload_time, file.provenance, file.size) == (None,) * 4
+    assert render_project_html(page)
+
+
+def test_a_text_that_can_not_be_sent_on_makes_it_no_page():
+    body = b'{"meta": {"api-version": "1.1"}, "name": "a", "versions": ["\\ud800"], "files": []}'
+    with pytest.raises(PageError, match="surrogates"):
+        parse_project(body, content_type=JSON_TYPE, url=URL)

@@ -18,6 +18,7 @@ from publish_all.upload.journal import (
     JournalError,
     JournalState,
     discard_journal,
+    known_public,
     open_journal,
     read_journal,
 )
@@ -110,7 +111,19 @@ def test_zeros_at_the_end_are_what_a_power_cut_leaves(path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"nonsense\n", b"[]\n", b"{}\n", b'{"state": "started"}\n', b"\xff\xfe\n"]
+    "damage",
+    [
+        b"nonsense\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"state": "started"}\n',
+        b"\xff\xfe\n",
+        b"[" * 100_000 + b"\n",
+        b'{"at": 1'
+        + b"0" * 400
+        + b', "state": "started", "sha256": "", "url": "", "repository": "", "filename": ""}\n',
+    ],
+    ids=["no JSON", "a list", "no keys", "few keys", "not UTF-8", "deep", "a time without end"],
 )
 def test_damage_in_the_middle_is_an_error_that_says_what_to_do(path, damage):
     write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
@@ -120,6 +133,7 @@ def test_damage_in_the_middle_is_an_error_that_says_what_to_do(path, damage):
         read_journal(path)
     assert str(path) in caught.value.message
     assert "--fresh" in caught.value.hint
+    assert [each.filename for each in known_public(path)] == [ONE.filename]
 
 
 def test_journal_of_a_later_schema_is_refused(path):

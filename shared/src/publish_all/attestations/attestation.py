@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 
@@ -33,12 +33,12 @@ def parse_attestation(text: bytes | str, distribution: Distribution) -> Attestat
     the index's business, which checks them.
     """
     try:
-        content = json.loads(text)
-        statement = json.loads(base64.b64decode(content["envelope"]["statement"]))
+        content = loads(text)
+        statement = loads(base64.b64decode(content["envelope"]["statement"]))
         subject, *others = statement["subject"]
         name, sha256 = subject["name"], subject["digest"]["sha256"]
         predicate = statement["predicateType"]
-    except (ValueError, TypeError, KeyError, LookupError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, KeyError, LookupError, binascii.Error):
         msg = "it is not an attestation as PEP 740 defines them"
         raise ValueError(msg) from None
     if others or name != distribution.filename:

@@ -15,6 +15,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildResult
 from publish_all.errors import ConfigurationError
@@ -89,10 +90,10 @@ def read_manifest(path: Path) -> Manifest | None:
     Raises `ConfigurationError` for a file that is not a manifest.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, RecursionError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise _unreadable(path, f"it cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise _unreadable(path, f"it is not of schema {SCHEMA}")
@@ -106,7 +107,7 @@ def read_manifest(path: Path) -> Manifest | None:
             entries=entries,
             version=version if isinstance(version, str) else None,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise _unreadable(path, f"it lacks {error}") from error
 
 

@@ -20,7 +20,7 @@ from publish_all.repositories.oci_diagnoses import PACKAGES_PERMISSION
 from publish_all.version.diagnoses import SHALLOW_CLONE
 
 # Options stand before the name of a command too, with a value or without: `publish-all -C python publish`.
-_OPTIONS = r"(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s+[^\s-]\S*)?)*\s+"
+_OPTIONS = r"(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s+[^\s-]\S*)?){0,8}\s+"
 _PUBLISHES = re.compile(
     rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}publish|poetry{_OPTIONS}publish(?:-all)?|twine{_OPTIONS}upload)"
     r"(?![\w-])(?!\s+(?:build|check|config|doctor|explain|init|list|login|repositories|serve|variants|version)\b)"
@@ -29,8 +29,7 @@ _BUILDS = re.compile(
     rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}build|poetry{_OPTIONS}build(?:-all)?)\b|\s-m\s+build\b"
 )
 _OWN = re.compile(rf"publish-all{_OPTIONS}publish|poetry{_OPTIONS}publish-all")
-# Not within `${{ … }}`, where && is an operator.
-_BETWEEN = re.compile(r"\n|(?:&&|;)(?![^\n{]*\}\})")
+_BETWEEN = re.compile(r"\n|&&|;")
 _NAMED = re.compile(r"(?:\s-r|--repository)[=\s]+['\"]?([A-Za-z0-9_.-]+)")
 _ACTION = "pypa/gh-action-pypi-publish"
 _TOKENS = re.compile(r"_(?:TOKEN|PASSWORD|AUTH)(?:_FOR_\w+)?$")
@@ -122,9 +121,11 @@ def _builds(step: Step) -> bool:
 
 
 def _commands(step: Step) -> str:
-    """What a step runs, without comments."""
+    """What a step runs, without comments, and with `${{}}` for each expression, in which && is an operator."""
     lines = (line for line in (step.run or "").splitlines() if not line.lstrip().startswith("#"))
-    return re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    first, *others = re.sub(r"\\\n\s*", " ", "\n".join(lines)).split("${{")
+    rest = (each.partition("}}") for each in others)
+    return first + "".join(f"${{{{}}}}{after}" if end else f"${{{{{inner}" for inner, end, after in rest)
 
 
 def _uploads(step: Step) -> str:

@@ -6,6 +6,8 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 from __future__ import annotations
 
 import itertools
+import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path, PurePosixPath
@@ -16,6 +18,8 @@ from publish_all.config.model import empty
 from publish_all.errors import ConfigurationError
 
 FOLDER = PurePosixPath(".github/workflows")
+_MOST_DEPTH = 100
+_MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 _HINT = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
 
 
@@ -156,21 +160,24 @@ def parse_workflow(text: str, path: Path) -> Workflow:
 def _load(text: str, path: Path) -> Any:
     """YAML 1.2, in which `on` is a text and not a truth, with the lines of things. Raises `ConfigurationError`."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     try:
-        return YAML(typ="rt", pure=True).load(text)
-    except YAMLError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yaml = YAML(typ="rt", pure=True)
+            yaml.max_depth = _MOST_DEPTH
+            return yaml.load(text)
+    except Exception as error:  # ruamel.yaml lets errors of many types through for what is no YAML
+        if isinstance(error, RecursionError) or type(error).__name__ == "MaxDepthExceededError":
+            msg = f"{path}: is not YAML that can be read: it is nested too deep"
+            raise ConfigurationError(msg, hint=_HINT) from error
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-        what = getattr(error, "problem", None) or type(error).__name__
+        what = getattr(error, "problem", None) or (
+            str(error) if isinstance(error, ValueError) else type(error).__name__
+        )
         msg = f"{where}: is not YAML: {what}"
-        raise ConfigurationError(msg, hint=_HINT) from error
-    except RecursionError as error:
-        msg = f"{path}: is not YAML that can be read: it is nested too deep"
-        raise ConfigurationError(msg, hint=_HINT) from error
-    except ValueError as error:  # what only looks like a number or a date
-        msg = f"{path}: is not YAML: {error}"
         raise ConfigurationError(msg, hint=_HINT) from error
 
 
@@ -182,7 +189,7 @@ def _job(key: str, values: dict[str, Any], line: int) -> Job:
         key=key,
         line=line,
         name=_text(values.get("name")),
-        needs=tuple(str(each) for each in needs) if isinstance(needs, list) else _one(needs),
+        needs=tuple(_text(each) for each in needs) if isinstance(needs, list) else _one(needs),
         condition=_text(values.get("if")) or None,
         environment=_inner(values.get("environment"), "name"),
         permissions=_permissions(values),
@@ -198,7 +205,7 @@ def _steps(steps: Any) -> Iterator[Step]:
     for index, each in enumerate(steps):
         if isinstance(each, dict):
             yield Step(
-                line=steps.lc.item(index)[0] + 1,
+                line=_line(steps, index),
                 name=_text(each.get("name")),
                 uses=_text(each.get("uses")) or None,
                 run=_text(each.get("run")) or None,
@@ -213,7 +220,7 @@ def _steps(steps: Any) -> Iterator[Step]:
 def _triggers(stated: Any) -> Mapping[str, Any]:
     if isinstance(stated, dict):
         return {str(key): value for key, value in stated.items()}
-    names = [str(each) for each in stated] if isinstance(stated, list) else list(_one(stated))
+    names = [_text(each) for each in stated] if isinstance(stated, list) else list(_one(stated))
     return dict.fromkeys(names)
 
 
@@ -221,19 +228,23 @@ def _permissions(values: dict[str, Any]) -> Mapping[str, str] | None:
     stated = values.get("permissions")
     if isinstance(stated, str):
         return {"*": stated.removesuffix("-all")}
-    return {str(key): str(value) for key, value in stated.items()} if isinstance(stated, dict) else None
+    return _texts(stated) if isinstance(stated, dict) else None
 
 
 def _matrix(stated: Any) -> tuple[Mapping[str, str], ...] | None:
     """All combinations: the product of the lists, without `exclude`, with `include` added to those it fits.
 
-    An entry of `include` that would change a value of every combination is one of its own.
+    An entry of `include` that would change a value of every combination is one of its own. None where they
+    cannot be told, also for more than GitHub runs.
     """
     if not isinstance(stated, dict):
         return None
     axes = {str(key): value for key, value in stated.items() if key not in {"include", "exclude"}}
     include, exclude = stated.get("include", []), stated.get("exclude", [])
     if not all(isinstance(each, list) for each in (*axes.values(), include, exclude)):
+        return None
+    # An attacker's could have any number: GitHub itself runs no more.
+    if math.prod(len(each) for each in axes.values()) > _MOST_COMBINATIONS:
         return None
     lists = [[_text(each) for each in values] for values in axes.values()]
     made = [dict(zip(axes, each, strict=True)) for each in itertools.product(*lists)] if axes else []
@@ -266,7 +277,8 @@ def _inner(stated: Any, key: str) -> str | None:
 
 
 def _line(parent: Any, key: Any) -> int:
-    return int(parent.lc.key(key)[0]) + 1
+    """On which line an entry stands; for one that is merged from elsewhere (`<<`) that of the whole."""
+    return int((parent.lc.data or {}).get(key, (parent.lc.line,))[0]) + 1
 
 
 def _first_line(parent: Any, key: str) -> int:
@@ -275,6 +287,8 @@ def _first_line(parent: Any, key: str) -> int:
 
     if key not in parent:
         return 0
+    if key not in (parent.lc.data or {}):
+        return _line(parent, key)
     return int(parent.lc.value(key)[0]) + (2 if isinstance(parent[key], LiteralScalarString) else 1)
 
 
@@ -288,9 +302,9 @@ def _texts(stated: Any) -> Mapping[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as GitHub makes a text of it."""
+    """A value as GitHub makes a text of it; empty for lists and tables, of which it makes none."""
     match value:
-        case None:
+        case None | dict() | list() | set():
             return ""
         case bool():
             return "true" if value else "false"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import enum
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._values import dataclass
@@ -137,7 +137,7 @@ def read_claims(jwt: str) -> Mapping[str, Any]:
     """The claims of a JWT, unverified; empty for anything that is not one."""
     try:
         payload = jwt.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, IndexError):
         return {}
     return claims if isinstance(claims, dict) else {}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.credentials import diagnoses
@@ -265,7 +265,7 @@ def _limits(caveats: tuple[bytes, ...]) -> tuple[float | None, frozenset[str] | 
     projects: frozenset[str] | None = None
     for caveat in caveats:
         try:
-            content = json.loads(caveat)
+            content = loads(caveat)
         except ValueError:
             continue
         end, names = _expiry(content), _project_names(content)

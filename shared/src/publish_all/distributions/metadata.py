@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from email.policy import compat32
 
+from publish_all._numbers import whole_number
 from publish_all._values import dataclass
 
 # https://packaging.python.org/specifications/core-metadata/ (1.0 to 2.5), header by header, with the
@@ -63,10 +64,10 @@ class CoreMetadata:
 def parse_metadata(content: bytes) -> CoreMetadata:
     """Parse METADATA or PKG-INFO. Anything is accepted that has the form of headers."""
     message = HeaderParser(policy=compat32).parsestr(_decode(content))
-    headers: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for name, value in message.items():
-        spelt = _SPELLING.get(name.lower(), name)
-        headers[spelt] = (*headers.get(spelt, ()), str(value))
+        found.setdefault(_SPELLING.get(name.lower(), name), []).append(str(value))
+    headers = {name: tuple(values) for name, values in found.items()}
     body = message.get_payload()
     description = body if isinstance(body, str) else ""
     if not description.strip() and "Description" in headers:
@@ -95,9 +96,9 @@ def knows_licence_files(headers: Mapping[str, tuple[str, ...]]) -> bool:
 
     PyPI refuses the field in a form of an older version, so it is left out, as twine does.
     """
-    version = headers.get("Metadata-Version", ("",))[0].strip()
-    parts = version.split(".")
-    return all(each.isdigit() for each in parts) and [int(each) for each in parts] >= [2, 4]
+    version = headers.get("Metadata-Version", ("",))[0]
+    numbers = [whole_number(each) for each in version.split(".")]
+    return None not in numbers and [each or 0 for each in numbers] >= [2, 4]
 
 
 def _decode(content: bytes) -> str:

@@ -193,7 +193,7 @@ def parse_token(reply: Reply, now: float) -> _Token | None:
     """A token server's answer; None for one that holds no token."""
     try:
         value = reply.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     found = (value.get("token") or value.get("access_token")) if isinstance(value, dict) else None
     if not isinstance(found, str) or not found:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from publish_all._json import loads
 from publish_all._numbers import whole_number
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
@@ -313,7 +314,9 @@ def parse_manifest(content: bytes) -> FileManifest:
 
 
 def _is_file(child: Mapping[str, Any]) -> bool:
-    platform = child.get("platform")
+    platform, annotations = child.get("platform"), child.get("annotations")
+    if annotations is not None and not isinstance(annotations, dict):
+        return False
     has_platform = isinstance(platform, dict) and isinstance(platform.get("architecture"), str)
     return has_platform and is_digest(child.get("digest"))
 
@@ -335,8 +338,8 @@ def _texts(value: Any) -> dict[str, str]:
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        value = loads(content)
+    except ValueError as error:
         raise LayoutError("is not JSON") from error
     if not isinstance(value, dict):
         raise LayoutError("is not a JSON object")

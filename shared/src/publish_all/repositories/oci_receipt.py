@@ -14,6 +14,7 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.errors import UsageError
 from publish_all.repositories import oci_diagnoses as known
@@ -115,9 +116,9 @@ def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
     except OSError as error:
         raise _unusable(path, f"can't be read: {error.strerror or error}") from error
     try:
-        value = json.loads(content) if len(content) <= LIMIT else None
+        value = loads(content) if len(content) <= LIMIT else None
         return tuple(_release(each) for each in _releases(value))
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unusable(path, "is not a receipt of `publish --receipt`") from error
 
 

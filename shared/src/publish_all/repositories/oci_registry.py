@@ -357,7 +357,7 @@ class OciPackage:
 def _page(reply: Reply) -> Mapping[str, Any]:
     try:
         value = reply.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         value = None
     if isinstance(value, dict):
         return value

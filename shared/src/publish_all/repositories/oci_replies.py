@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import json
 import re
 from collections.abc import Callable
 
 from publish_all._http import BasicAuth, Reply
 from publish_all._http_errors import Failure, HttpError
+from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
@@ -159,8 +159,8 @@ def _said(reply: Reply, asked: Asked) -> tuple[str, str]:
 
 def _code(body: bytes) -> str:
     try:
-        code = json.loads(body)["errors"][0]["code"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        code = loads(body)["errors"][0]["code"]
+    except (ValueError, LookupError, TypeError):
         return ""
     return code if isinstance(code, str) and re.fullmatch(r"[A-Z_]{1,40}", code) else ""
 

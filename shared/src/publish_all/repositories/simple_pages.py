@@ -10,6 +10,7 @@ import hashlib
 import html
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from publish_all._html import Tag, scan
+from publish_all._json import loads
 from publish_all._numbers import whole_number
 from publish_all._values import dataclass
 
@@ -26,6 +28,7 @@ ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, text/html;q=0.1"
 """What a client asks for: JSON before HTML."""
 
 _API_VERSION = "1.1"
+_HEX = re.compile(r"[0-9a-fA-F]{1,256}")
 
 
 class PageError(ValueError):
@@ -158,13 +161,11 @@ def parse_project(body: bytes, *, content_type: str, url: str) -> ProjectPage:
 
 def _parse_json(body: bytes, url: str) -> ProjectPage:
     try:
-        content = json.loads(body)
+        content = loads(body)
         _ensure_version(str(content["meta"]["api-version"]))
         files = tuple(_file_from_json(each, url) for each in content["files"])
-        versions = tuple(str(each) for each in content.get("versions", ()))
+        versions = tuple(str(each) for each in content.get("versions") or ())
         return ProjectPage(name=str(content["name"]), files=files, versions=versions)
-    except RecursionError as error:
-        raise PageError("not a project page in JSON: it is nested too deeply") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PageError(f"not a project page in JSON: {error}") from error
 
@@ -177,13 +178,18 @@ def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
         filename=str(content["filename"]),
         url=urljoin(url, str(content["url"])),
         hashes=_hashes(content["hashes"].items()),
-        requires_python=content.get("requires-python") or None,
+        requires_python=_text(content.get("requires-python")),
         core_metadata=_offered(offered),
         size=whole_number(size),
         yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
-        upload_time=content.get("upload-time"),
-        provenance=content.get("provenance"),
+        upload_time=_text(content.get("upload-time")),
+        provenance=_text(content.get("provenance")),
     )
+
+
+def _text(value: Any) -> str | None:
+    """What an index states; None for nothing, and for what is not a text."""
+    return value if isinstance(value, str) and value else None
 
 
 def _offered(value: Any) -> Mapping[str, str] | None:
@@ -255,7 +261,11 @@ def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 def _hashes(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, str]:
     """Only what are hashes: `#egg=…` and `#subdirectory=…` stand at the same place."""
-    return {str(name): str(value).lower() for name, value in pairs if name in hashlib.algorithms_guaranteed}
+    return {
+        name: value.lower()
+        for name, value in pairs
+        if name in hashlib.algorithms_guaranteed and isinstance(value, str) and _HEX.fullmatch(value)
+    }
 
 
 def _ensure_version(version: str) -> None:

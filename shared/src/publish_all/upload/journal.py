@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from publish_all._json import loads
 from publish_all._own_files import open_own, read_own
 from publish_all._urls import without_userinfo
 from publish_all._values import dataclass
@@ -151,7 +152,7 @@ def _read_line(line: bytes, *, number: int, path: Path) -> JournalEntry | None:
     if not line.endswith(b"\n"):
         msg = "it ends in the middle"
         raise ValueError(msg)
-    record = json.loads(line)
+    record = loads(line)
     if not isinstance(record, dict):
         msg = "not an object"
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that can be wrong with a line
@@ -187,7 +188,7 @@ def _entry(record: Mapping[str, Any]) -> JournalEntry:
             repository=str(record["repository"]),
             filename=str(record["filename"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         msg = f"no proper {error}"
         raise ValueError(msg) from error
 
@@ -295,7 +296,7 @@ def _rescued(path: Path) -> History:
         lines = []
     for line in lines:
         with contextlib.suppress(ValueError):
-            entry = _entry(json.loads(line))
+            entry = _entry(loads(line))
             entries[entry.key] = entry
     return History(entries=entries)
 
