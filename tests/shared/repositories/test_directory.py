@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.distributions.digests import digests_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import RepositoryError
 from publish_all.repositories.directory import DirectoryRepository
@@ -312,3 +313,25 @@ def test_names_what_to_install_from(repository: DirectoryRepository, root: Path,
     )
     assert repository.page(release) == f"{root.as_uri()}/simple/kindling/index.html"
     assert "%20" in repository.url
+
+
+def test_names_that_say_the_same_are_one_file(
+    repository: DirectoryRepository, root: Path, tmp_path: Path, wheel, release_of
+):
+    def spelt(content: bytes) -> Distribution:
+        (tmp_path / "spelt").mkdir(exist_ok=True)
+        path = tmp_path / "spelt" / wheel.filename.replace("kindling", "Kindling")
+        path.write_bytes(content)
+        return replace(wheel, path=path, size=len(content), digests=digests_of(path)[1])
+
+    repository.upload(wheel)
+    repository.commit(release_of(wheel))
+    other = spelt(b"other")
+    assert repository.states(release_of(other)) == {other.filename: State.DIFFERENT}
+    assert repository.upload(other).status is UploadStatus.CONFLICT
+    same = spelt(wheel.path.read_bytes())
+    assert repository.states(release_of(same)) == {same.filename: State.SAME}
+    assert repository.upload(same).status is UploadStatus.PRESENT
+    assert repository.commit(release_of(same)).complete
+    assert repository.verify(release_of(same)).visible == (same.filename,)
+    assert [each.name for each in root.rglob("*.whl")] == [wheel.filename]

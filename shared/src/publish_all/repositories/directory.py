@@ -20,7 +20,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from packaging.utils import NormalizedName
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import Version
 
 from publish_all._own_files import open_own
@@ -156,7 +162,7 @@ class DirectoryRepository:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
             return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
-        ours = {each.filename for each in release.distributions}
+        ours = {self._target(each).name for each in release.distributions}
         return ReleaseOutcome(complete=ours <= {each.filename for each in page.files}, findings=findings)
 
     def verify(self, release: Release) -> Verification:
@@ -209,7 +215,17 @@ class DirectoryRepository:
         return self._root / _PAGES / project
 
     def _target(self, distribution: Distribution) -> Path:
-        return self._folder(distribution.project) / distribution.filename
+        """Where the file is, under whatever spelling of its name, or will be.
+
+        `Demo-1.0.tar.gz` and `demo-1.0.tar.gz` are one file to installers, which may take either.
+        """
+        folder = self._folder(distribution.project)
+        stated = folder / distribution.filename
+        if stated.is_file() or not folder.is_dir():
+            return stated
+        parsed = _parsed(stated.name)
+        alike = (each for each in folder.glob(f"*{_suffix(stated.name)}") if _parsed(each.name) == parsed)
+        return next(alike, stated)
 
     def _state(self, distribution: Distribution) -> State:
         path = self._target(distribution)
@@ -220,7 +236,7 @@ class DirectoryRepository:
         return State.SAME if _sha256(path) == distribution.digests.sha256 else State.DIFFERENT
 
     def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> State:
-        listed = [each.file(distribution.filename) for each in pages]
+        listed = [each.file(self._target(distribution).name) for each in pages]
         if None in listed:
             return State.ABSENT
         digests = {each.hashes.get("sha256") for each in listed if each is not None}
@@ -232,7 +248,7 @@ class DirectoryRepository:
             return UploadOutcome(status=UploadStatus.PRESENT)
         if state is State.DIFFERENT:
             finding = known.OTHER_BYTES.found(
-                f"{self.name} has another {distribution.filename} already.",
+                f"{self.name} has another {self._target(distribution).name} already.",
                 where=str(target),
                 hint="Release a new version, or delete that file if nobody has installed it yet.",
             )
@@ -301,6 +317,18 @@ class DirectoryRepository:
         return self._found(
             known.FOLDER_UNUSABLE, message, "See whether the disk is full and who owns the folder."
         )
+
+
+def _suffix(filename: str) -> str:
+    return ".whl" if filename.endswith(".whl") else ".tar.gz"
+
+
+def _parsed(filename: str) -> object:
+    """What a file name says: project, version, and of a wheel build number and tags. Itself, if it says nothing."""
+    try:
+        return (parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename)(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return filename
 
 
 def _copy(source: Path, target: Path, progress: Progress) -> str:
