@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# For `index_fakes`, which is no test and so is not collected.
+sys.path.insert(0, str(Path(__file__).parents[1] / "index"))
+
+from index_fakes.asgi import ask
 from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
@@ -152,6 +159,21 @@ def test_nothing_stays_of_uploads(options_for: Callable[..., IndexOptions], proj
     with open_index(options_for("near"), listener=ignore):
         assert [each.name[:13] for each in (project / "cache").iterdir()] == [".publish-all-"]
     assert list((project / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [({"own_credentials": True}, 421), ({"password": Secret("pw")}, 401), ({}, 404)],
+    ids=["own credentials", "a password", "in the name of each client"],
+)
+def test_what_no_client_is_asked_for_is_given_to_this_machine_only(
+    options_for: Callable[..., IndexOptions], options: dict[str, Any], status: int
+) -> None:
+    foreign = {"host": "evil.example"}
+    with open_index(options_for("near", **options), listener=ignore) as index:
+        assert asyncio.run(ask(index.app, "/simple/Not-A-Name-/", headers=foreign)).status == status
+    with open_index(options_for("near", **options), listener=ignore, local=False) as index:
+        assert asyncio.run(ask(index.app, "/simple/Not-A-Name-/", headers=foreign)).status != 421
 
 
 def test_own_credentials_are_not_for_everybody(options_for: Callable[..., IndexOptions]) -> None:

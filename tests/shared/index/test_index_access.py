@@ -48,6 +48,29 @@ def test_the_gate_wants_its_password_and_passes_nothing_on() -> None:
     assert Gate().passed_on(DEV) == DEV
 
 
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("localhost", True),
+        ("LocalHost:8080", True),
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("index.localhost", True),
+        (None, True),
+        ("evil.example", False),
+        ("evil.example:8080", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost@evil.example", False),
+        ("192.0.2.1", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_an_index_for_this_machine_is_asked_for_by_its_names(host: str | None, ours: bool) -> None:
+    assert Gate(local=True).is_for_us(host) is ours
+    assert Gate().is_for_us(host)
+
+
 def test_keys_tell_credentials_apart_and_do_not_tell_what_they_are() -> None:
     keys = VisitorKeys()
     other = BasicAuth(username="dev", secret=Secret("other"))

@@ -332,3 +332,21 @@ def test_many_requests_for_a_file_fetch_it_once(make: Make, source: FakeSource, 
 
     assert all(got.body == content and got.whole for got in asyncio.run(story()))
     assert len(source.opened) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/simple",
+        "/simple/kindling-synapse",
+        "/simple/Kindling.Synapse/",
+        "/health/",
+        "/ready/",
+        "/files/a/b/c/d/",
+    ],
+)
+def test_no_redirect_repeats_the_host_header(make: Make, source: FakeSource, path: str) -> None:
+    got = get(make(source).app, path, headers={"host": "evil.example"})
+    assert "evil.example" not in got.headers.get("location", "")
+    assert got.status == 404 or not got.headers["location"].startswith(("http:", "https:", "//"))

@@ -111,8 +111,11 @@ def ensure_installed() -> None:
 
 
 @contextmanager
-def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
-    """The index, ready to be run; what it keeps in passing is removed at the end. Raises `PublishAllError`."""
+def open_index(options: IndexOptions, *, listener: Listener, local: bool = True) -> Iterator[Index]:
+    """The index, ready to be run; what it keeps in passing is removed at the end. Raises `PublishAllError`.
+
+    `local`: it listens on this machine only.
+    """
     ensure_installed()
     from publish_all.index.access import Gate
     from publish_all.index.blobs import BlobCache
@@ -129,10 +132,14 @@ def open_index(options: IndexOptions, *, listener: Listener) -> Iterator[Index]:
     routing = routing_of(options, config)
     proxied = _proxied(routing, opened, options.fallback_http)
     service = IndexService(sources, routing=routing, cache=cache, proxied=proxied)
+    # What is read without a credential of the client is for whoever can reach it.
+    unasked = options.password is None and any(each.scope is None for each in sources)
+    gate = Gate(password=options.password, local=local and unasked)
     with temporary_folder(within=_made(cache.folder)) as folder:
-        uploads = _uploads(chosen[0], options, opened, service, folder, own=own)
         yield Index(
-            app=make_app(service, gate=Gate(password=options.password), uploads=uploads),
+            app=make_app(
+                service, gate=gate, uploads=_uploads(chosen[0], options, opened, service, folder, own=own)
+            ),
             greet=service.greet,
             stop=service.stop,
             refusals=lambda: service.refusals,

@@ -30,7 +30,7 @@ def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
     from publish_all.index.running import listen, run
 
     _ensure_guarded(options)
-    with open_index(options.index, listener=listener) as index:
+    with open_index(options.index, listener=listener, local=is_loopback(options.host)) as index:
         bound = listen(options.host, options.port)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{bound.getsockname()[1]}"

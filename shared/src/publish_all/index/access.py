@@ -7,9 +7,11 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from urllib.parse import urlsplit
 
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
+from publish_all._urls import is_loopback
 from publish_all._values import dataclass
 from publish_all.index.source import Visitor
 
@@ -33,9 +35,23 @@ def visitor_of(authorization: str | None) -> Visitor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
-    """The server's own password, under any user name; None lets everybody in, each in their own name."""
+    """The server's own password, under any user name; None lets everybody in, each in their own name.
+
+    `local`: requests must be for this machine by name, as `localhost` or `127.0.0.1`. A page on the web can
+    let its own name point here (DNS rebinding), and the browser then lets it read what this server answers.
+    """
 
     password: Secret | None = None
+    local: bool = False
+
+    def is_for_us(self, host: str | None) -> bool:
+        """Whether a request with this Host header is for us. One without the header comes from no browser."""
+        if not self.local or host is None:
+            return True
+        try:
+            return is_loopback(urlsplit(f"//{host}").hostname or "")
+        except ValueError:
+            return False
 
     def admits(self, visitor: Visitor) -> bool:
         if self.password is None:

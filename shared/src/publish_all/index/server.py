@@ -37,6 +37,10 @@ _DIGESTS = re.compile(r"([0-9a-f]{64})(?:-([0-9a-f]{64}))?")
 _METADATA = ".metadata"
 _METHODS = ["GET"]  # and HEAD, which the routes add
 _FOREVER = "max-age=31536000, immutable"
+_NOT_FOR_US = (
+    "This index is for this machine only: ask for it as localhost or 127.0.0.1. Behind a proxy, let the proxy send "
+    "that as the Host header, or start the index with a password in PUBLISH_ALL_SERVE_PASSWORD."
+)
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
 
@@ -54,7 +58,7 @@ class _Named:
 def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> Starlette:
     """The application. `uploads` None takes none."""
     served = _Server(service, gate, uploads)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", served.entrance, methods=_METHODS),
             Route("/simple", served.entrance, methods=_METHODS),
@@ -70,6 +74,9 @@ def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> S
         middleware=[Middleware(Patience)],
         exception_handlers={404: _not_found, 405: _wrong_method},
     )
+    # It would redirect to whatever the Host header says.
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Server:
@@ -156,7 +163,9 @@ class _Server:
         return _refusal(found)
 
     def _checked(self, request: Request) -> Response | None:
-        """The answer to who does not know the server's password; None for all others."""
+        """The answer to who does not know the server's password, or means another server; None for all others."""
+        if not self._gate.is_for_us(request.headers.get("host")):
+            return _plain(421, _NOT_FOR_US)
         if self._gate.admits(visitor_of(request.headers.get("authorization"))):
             return None
         return _refusal(Said(status=401, reason="This index wants its password, under any user name."))
