@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +15,7 @@ from publish_all._http import Download, Reply
 from publish_all.index.arrival import BrokenTransferError
 from publish_all.index.blobs import BlobCache
 from publish_all.index.source import LocalFile, RemoteFile, SourceError, Trouble
-from publish_all.index.transfers import Transfers
+from publish_all.index.transfers import THREADS, Transfers
 
 CONTENT = bytes(range(256)) * 100
 
@@ -68,6 +71,45 @@ def test_a_file_that_is_larger_than_the_cache_goes_straight_through(tmp_path: Pa
 def test_goes_on_without_a_cache_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert asyncio.run(read(Transfers(BlobCache(tmp_path / "file")), remote())) == CONTENT
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room cannot be reserved here")
+def test_goes_on_without_the_cache_when_the_disk_is_full(
+    cache: BlobCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    assert asyncio.run(read(Transfers(cache), remote())) == CONTENT
+    assert kept(cache) == []
+
+
+def test_files_of_a_slow_source_leave_threads_for_pages_and_uploads(cache: BlobCache) -> None:
+    source_goes_on = threading.Event()
+
+    @contextmanager
+    def slow(byte_range: str | None) -> Iterator[Download]:
+        source_goes_on.wait()
+        raise SourceError("too late", trouble=Trouble.DOWN)
+        yield
+
+    async def story() -> tuple[str, str]:
+        transfers = Transfers(cache)
+        files = [
+            RemoteFile(scope="a", sha256=f"{number:064x}", open=slow, check=lambda: None)
+            for number in range(THREADS + 10)
+        ]
+        waiting = [asyncio.ensure_future(read(transfers, each)) for each in files]
+        try:
+            asked = transfers.asking(lambda: "a page"), transfers.taking(lambda: "an upload")
+            page, upload = await asyncio.wait_for(asyncio.gather(*asked), 20)
+            return page, upload
+        finally:
+            source_goes_on.set()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert asyncio.run(story()) == ("a page", "an upload")
 
 
 @pytest.mark.parametrize(

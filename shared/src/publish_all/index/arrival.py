@@ -64,7 +64,8 @@ class Arrival:
     def open(self) -> IO[bytes] | None:
         """The file that is being written, for one more reader; None if it stands elsewhere by now."""
         try:
-            return self._path.open("rb") if self._path is not None else None
+            # Unbuffered: room is kept for the whole file, so more can be read than was written.
+            return self._path.open("rb", buffering=0) if self._path is not None else None
         except OSError:
             return None
 

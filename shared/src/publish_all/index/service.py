@@ -105,7 +105,7 @@ class IndexService:
             return Said(status=404, reason=f"{project} is not served from {source!r}")
         ask = found.metadata if is_metadata else found.file
         try:
-            content = await self._transfers.blocking(lambda: ask(project, filename, sha256, visitor))
+            content = await self._transfers.asking(lambda: ask(project, filename, sha256, visitor))
             if content is None:
                 return Said(status=404, reason=f"{source} lists no such file of {project}")
             return await self._open(content, byte_range, visitor)
@@ -118,7 +118,7 @@ class IndexService:
         """Whether all sources can answer: status 200 or 503, and a line for each."""
 
         async def load() -> Said:
-            return await self._transfers.blocking(self._look)
+            return await self._transfers.asking(self._look)
 
         return await self._readiness.get("", load)
 
@@ -134,9 +134,9 @@ class IndexService:
         """The server ends: what is being fetched is given up. May be called from any thread."""
         self._transfers.stop()
 
-    async def blocking(self, function: Callable[[], T]) -> T:
-        """Run something that waits for others, in a thread."""
-        return await self._transfers.blocking(function)
+    async def taking(self, function: Callable[[], T]) -> T:
+        """Run something that an upload waits for, in a thread."""
+        return await self._transfers.taking(function)
 
     def _noted(self, refusal: Said) -> Said:
         if len(self._refusals) < _REFUSALS_KEPT:
@@ -145,7 +145,7 @@ class IndexService:
 
     async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], Answer]) -> Answer:
         async def load() -> Answer:
-            return await self._transfers.blocking(lambda: make(visitor))
+            return await self._transfers.asking(lambda: make(visitor))
 
         # The answer to one visitor is never given to another: it may be private.
         return await self._answers.get((name, self._keys.key(visitor)), load)

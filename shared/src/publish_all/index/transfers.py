@@ -26,7 +26,7 @@ from publish_all.index.source import FileContent, LocalFile, RemoteFile, SourceE
 T = TypeVar("T")
 
 THREADS = 64
-"""How many sources are waited for at a time."""
+"""How many files are fetched at a time, how many questions are asked meanwhile, and how many uploads are worked on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +51,8 @@ class Transfers:
 
     def __init__(self, cache: BlobCache) -> None:
         self._cache = cache
-        self._limiter = anyio.CapacityLimiter(THREADS)
+        # Each has threads of its own: files of a slow source must not keep pages from being made.
+        self._fetching, self._asking, self._taking = (anyio.CapacityLimiter(THREADS) for _ in range(3))
         self._arriving: dict[tuple[str, str], Arrival] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._stopped = threading.Event()
@@ -60,9 +61,16 @@ class Transfers:
         """Give up what is being fetched: nobody is there any more to read it."""
         self._stopped.set()
 
-    async def blocking(self, function: Callable[[], T]) -> T:
-        """Run something that waits for others, in a thread."""
-        return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+    async def asking(self, function: Callable[[], T]) -> T:
+        """Run something that asks a source for a page, in a thread."""
+        return await anyio.to_thread.run_sync(function, limiter=self._asking)
+
+    async def taking(self, function: Callable[[], T]) -> T:
+        """Run something that an upload waits for, in a thread."""
+        return await anyio.to_thread.run_sync(function, limiter=self._taking)
+
+    async def _fetch(self, function: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(function, limiter=self._fetching)
 
     async def open(self, content: FileContent, *, byte_range: str | None, permitted: bool) -> Body:
         """A file to be sent. `permitted`: this visitor was seen to be allowed to read it.
@@ -70,9 +78,9 @@ class Transfers:
         Raises `SourceError`, and `OSError` for a local file that is gone.
         """
         if isinstance(content, LocalFile):
-            return self._of_file(await self.blocking(lambda: content.path.open("rb")))
+            return self._of_file(await self._fetch(lambda: content.path.open("rb")))
         key = (content.scope, content.sha256)
-        kept = await self.blocking(lambda: self._cache.open(*key))
+        kept = await self._fetch(lambda: self._cache.open(*key))
         if kept is None and byte_range is not None:
             return await self._straight(content, byte_range)
         try:
@@ -81,7 +89,7 @@ class Transfers:
                 # It may have come while we waited for the first look; from here to the fetch nothing waits.
                 kept = self._cache.open(*key)
             if not permitted and (kept is not None or arrival is not None):
-                await self.blocking(content.check)
+                await self._fetch(content.check)
             if kept is None:
                 return await self._arriving_body(content, arrival or self._begin(content))
         except BaseException:
@@ -93,7 +101,7 @@ class Transfers:
     async def _arriving_body(self, content: RemoteFile, arrival: Arrival) -> Body:
         try:
             size = await arrival.begun()
-            file = await self.blocking(lambda: self._reopened(content, arrival))
+            file = await self._fetch(lambda: self._reopened(content, arrival))
         except NotKeptError:
             return await self._straight(content, None)
 
@@ -115,7 +123,7 @@ class Transfers:
 
         async def fetch() -> None:
             try:
-                await self.blocking(lambda: _fill(content, self._cache, arrival, self._stopped))
+                await self._fetch(lambda: _fill(content, self._cache, arrival, self._stopped))
             finally:
                 self._arriving.pop(key, None)
                 arrival.ended(BrokenTransferError())
@@ -129,13 +137,13 @@ class Transfers:
     async def _straight(self, content: RemoteFile, byte_range: str | None) -> Body:
         """Without the cache: a part of a file, or one that the cache can't take."""
         opened = content.open(byte_range)
-        download = await self.blocking(opened.__enter__)
+        download = await self._fetch(opened.__enter__)
         status = download.reply.status
 
         async def pieces(first: int, length: int | None) -> AsyncIterator[bytes]:
             del first, length
             checked = _checked(download.chunks, content.sha256 if status == 200 else None)
-            while piece := await self.blocking(lambda: next(checked, b"")):
+            while piece := await self._fetch(lambda: next(checked, b"")):
                 yield piece
 
         return Body(
@@ -148,7 +156,7 @@ class Transfers:
 
     async def _left(self, opened: AbstractContextManager[Download]) -> None:
         with anyio.CancelScope(shield=True):
-            await self.blocking(lambda: opened.__exit__(None, None, None))
+            await self._fetch(lambda: opened.__exit__(None, None, None))
 
     def _of_file(self, file: IO[bytes]) -> Body:
         size = file.seek(0, 2)
@@ -187,10 +195,11 @@ def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival, stopped: thre
             if download.reply.status != 200:
                 msg = f"a file came with status {download.reply.status}"
                 arrival.ended(SourceError(msg, trouble=Trouble.DOWN))
-            elif (download.size or 0) > cache.limit:
+            elif download.size is None or download.size > cache.limit:
+                # Without a size no room can be kept for it, and a disk that is full in its middle would end it.
                 arrival.ended(NotKeptError())
             else:
-                _write(content, download, cache, arrival, stopped)
+                _write(content, download, download.size, cache, arrival, stopped)
     except SourceError as error:
         arrival.ended(error)
     except OSError:
@@ -199,11 +208,16 @@ def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival, stopped: thre
 
 
 def _write(
-    content: RemoteFile, download: Download, cache: BlobCache, arrival: Arrival, stopped: threading.Event
+    content: RemoteFile,
+    download: Download,
+    size: int,
+    cache: BlobCache,
+    arrival: Arrival,
+    stopped: threading.Event,
 ) -> None:
-    part = cache.begin()
+    part = cache.begin(size)
     try:
-        arrival.began(part.path, download.size)
+        arrival.began(part.path, size)
         sha256, written = hashlib.sha256(), 0
         for chunk in download.chunks:
             sha256.update(chunk)
@@ -213,10 +227,9 @@ def _write(
             arrival.wrote(written)
             if stopped.is_set():
                 break
-        if sha256.hexdigest() != content.sha256:
-            arrival.ended(BrokenTransferError())
-            return
-        cache.end(part, content.scope, content.sha256)
-        arrival.ended(None)
+        whole = sha256.hexdigest() == content.sha256
+        if whole:
+            cache.end(part, content.scope, content.sha256)
     finally:
         cache.give_up(part)
+    arrival.ended(None if whole else BrokenTransferError())

@@ -93,16 +93,16 @@ class Uploads:
             return Said(status=401, reason="An upload needs a user name and a password or token.")
         own = self._folder / secrets.token_hex(16)
         try:
-            await self._service.blocking(lambda: own.mkdir(parents=True, mode=0o700))
+            await self._service.taking(lambda: own.mkdir(parents=True, mode=0o700))
             received = await self._receive(request, own)
             async with self._turns:
-                distribution = await self._service.blocking(lambda: _read(received))
+                distribution = await self._service.taking(lambda: _read(received))
                 self._ensure_private(distribution)
                 lock = self._locks.setdefault(
                     (distribution.project, str(distribution.version)), asyncio.Lock()
                 )
                 async with lock:
-                    said = await self._service.blocking(lambda: self._publish(distribution, visitor))
+                    said = await self._service.taking(lambda: self._publish(distribution, visitor))
             self._service.changed(distribution.project)
             return said
         except Refused as refused:
@@ -112,7 +112,7 @@ class Uploads:
         except OSError as error:
             return Said(status=507, reason=f"The upload can't be kept here: {error.strerror}.")
         finally:
-            await self._service.blocking(lambda: shutil.rmtree(own, ignore_errors=True))
+            await self._service.taking(lambda: shutil.rmtree(own, ignore_errors=True))
 
     async def _receive(self, request: Request, folder: Path) -> _Received:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -142,8 +142,8 @@ class Uploads:
             waiting += piece
             if len(waiting) >= _CHUNK:
                 taken, waiting = bytes(waiting), bytearray()
-                await self._service.blocking(lambda taken=taken: form.feed(taken))  # type: ignore[misc] # mypy infers no type for it
-        await self._service.blocking(lambda: form.feed(bytes(waiting)))
+                await self._service.taking(lambda taken=taken: form.feed(taken))  # type: ignore[misc] # mypy infers no type for it
+        await self._service.taking(lambda: form.feed(bytes(waiting)))
 
     @property
     def _too_large(self) -> str:
