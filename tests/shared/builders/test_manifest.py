@@ -158,6 +158,8 @@ def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
     ("content", "why"),
     [
         ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"schema": 1, "project": "p", "folder": "\\u0000", "distributions": []}', "null"),
         ("[]", "not of schema 1"),
         ('{"schema": 2}', "not of schema 1"),
         ('{"schema": 1}', "lacks 'distributions'"),
@@ -171,6 +173,16 @@ def test_one_that_is_not_to_be_understood_is_an_error_that_names_it(tmp_path, co
         read_manifest(place(tmp_path))
     assert str(place(tmp_path)) in caught.value.message
     assert write(tmp_path, built(tmp_path)).entries
+
+
+def test_a_file_name_that_no_system_takes_is_a_problem_of_that_file(tmp_path):
+    write(tmp_path, built(tmp_path))
+    path = place(tmp_path)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("demo_x-1.0", "demo_x-1.0" * 500), encoding="utf-8"
+    )
+    (problem,) = check_manifest(read_manifest(path))
+    assert problem.problem.startswith(("cannot be read", "is not there any more"))
 
 
 def test_a_filename_that_leads_elsewhere_is_refused(tmp_path):

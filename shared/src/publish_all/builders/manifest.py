@@ -152,10 +152,13 @@ def check_manifest(manifest: Manifest) -> tuple[ManifestProblem, ...]:
 
 
 def _problem(entry: ManifestEntry, path: Path) -> str | None:
-    if not path.is_file():
-        return "is not there any more"
-    if path.stat().st_size != entry.size or _sha256(path) != entry.sha256:
-        return "has changed since it was built"
+    try:
+        if not path.is_file():
+            return "is not there any more"
+        if path.stat().st_size != entry.size or _sha256(path) != entry.sha256:
+            return "has changed since it was built"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     return None
 
 
