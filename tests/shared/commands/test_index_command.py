@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -159,6 +161,21 @@ def test_nothing_stays_of_uploads(options_for: Callable[..., IndexOptions], proj
     with open_index(options_for("near"), listener=ignore):
         assert [each.name[:13] for each in (project / "cache").iterdir()] == [".publish-all-"]
     assert list((project / "cache").iterdir()) == []
+
+
+def test_starts_with_a_cache_on_a_full_disk(
+    options_for: Callable[..., IndexOptions], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tempfile.mkdtemp
+
+    def full(*args: Any, **options: Any) -> str:
+        if Path(options.get("dir") or (args[2] if len(args) > 2 else "/")) == project / "cache":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args, **options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with open_index(options_for("near"), listener=ignore) as index:
+        assert asyncio.run(ask(index.app, "/health")).status == 200
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -136,10 +137,9 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     unasked = options.password is None and any(each.scope is None for each in sources)
     gate = Gate(password=options.password, local=local and unasked)
     with temporary_folder(within=_made(cache.folder)) as folder:
+        uploads = _uploads(chosen[0], options, opened, service, folder, own=own)
         yield Index(
-            app=make_app(
-                service, gate=gate, uploads=_uploads(chosen[0], options, opened, service, folder, own=own)
-            ),
+            app=make_app(service, gate=gate, uploads=uploads),
             greet=service.greet,
             stop=service.stop,
             refusals=lambda: service.refusals,
@@ -315,9 +315,13 @@ def _cache_dir() -> Path:
 
 
 def _made(folder: Path) -> Path:
+    """The folder for what is kept in passing: the cache's, or the system's where that disk is full."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(tempfile.mkdtemp(dir=folder)).rmdir()
     except OSError as error:
-        msg = f"the cache folder {folder} can't be made: {error.strerror or error}"
+        if error.errno == errno.ENOSPC:
+            return Path(tempfile.gettempdir())
+        msg = f"the cache folder {folder} can't be written: {error.strerror or error}"
         raise UsageError(msg, hint="Choose another one with --cache-dir.") from error
     return folder
