@@ -300,6 +300,34 @@ def test_a_token_server_at_no_url_is_no_registry(registry, fake_registry, realm)
         registry.package(NAME, login=ADA).tags()
 
 
+@pytest.mark.parametrize(
+    ("registry_url", "realm", "gets_it"),
+    [
+        ("https://registry.gitlab.test", "https://gitlab.test/jwt/auth", True),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token", True),
+        ("http://127.0.0.1:5000", "http://localhost:5001/token", False),
+        ("https://ghcr.io", "https://ghcr.io/token", True),
+        ("https://ghcr.io", "https://ghcr.io.evil.test/token", False),
+        ("https://ghcr.io", "https://ghcr.io@evil.test/token", False),
+    ],
+)
+def test_a_token_server_elsewhere_gets_the_login_by_https_and_github_s_only_from_github(
+    fake_registry, registry_url, realm, gets_it
+):
+    def answer(asked):
+        if "/v2/" in asked.url:
+            return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
+        return Reply(403)
+
+    fake_registry.hooks.append(answer)
+    package = OciRegistry(registry_url, make_session(transport=fake_registry)).package(NAME, login=ADA)
+    with pytest.raises(RefusedError) as caught:
+        package.tags()
+    told = [each.url for each in fake_registry.asked if "Authorization" in each.headers]
+    assert told == ([f"{realm}?scope=repository:{NAME}:pull"] if gets_it else [])
+    assert any(each.code == "PA408" for each in caught.value.findings) is not gets_it
+
+
 def test_several_ways_to_log_in_are_told_apart(registry, fake_registry, users):
     several = f'Negotiate, Basic realm="x", Bearer realm="{HOST}/token",service="ghcr.io"'
     fake_registry.hooks.append(

@@ -18,11 +18,13 @@ from publish_all._secret import Secret
 from publish_all._urls import joined, shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.docker import IDENTITY_USER
+from publish_all.repositories import diagnoses
 from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
 
 DEFAULT_LIFETIME = 60.0
 """For how many seconds a token is valid that does not say so itself."""
+_OWN_TOKENS = frozenset({"ghcr.io"})
 TOKENS_KEPT = 4096
 """A server that asks in many users' names keeps so many tokens."""
 
@@ -141,6 +143,8 @@ class Authorizer:
                 self._fetching.pop(oldest, None)
 
     def _fetch(self, challenge: Challenge, asked: Asked) -> _Token:
+        if asked.login is not None:
+            _ensure_its_own(asked, challenge.realm)
         # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
         parts = urlsplit(challenge.realm)
         wanted = [("service", challenge.service)] if challenge.service else []
@@ -212,6 +216,25 @@ def _scope(asked: Asked) -> str:
         return "registry:catalog:*"
     actions = "pull,push" if asked.wish is Wish.WRITE else "pull"
     return f"repository:{asked.repository}:{actions}"
+
+
+def _ensure_its_own(asked: Asked, realm: str) -> None:
+    """A token server on another host gets the login, as with Docker: many registries have one. But only by https,
+    and not where the registry is known to make its tokens itself. Raises `RefusedError`.
+    """
+    registry, server = urlsplit(asked.registry), urlsplit(realm)
+    if server.hostname == registry.hostname:
+        return
+    if server.scheme == "https" and registry.hostname not in _OWN_TOKENS:
+        return
+    shown = shown_url(realm)
+    finding = diagnoses.CREDENTIAL_OF_OTHER_HOST.found(
+        f"{asked.registry} says that tokens are given at {shown}, where the credential does not go.",
+        where=asked.registry,
+        hint="See whether the address of the registry is right, and who answers there: a token server on another host "
+        "must use https.",
+    )
+    raise RefusedError(finding, status=401, code="", url=shown, retryable=False, wait=None)
 
 
 def _no_registry(reply: Reply, asked: Asked) -> RefusedError:
