@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import copy
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publish_all.commands.finalize import _wrong
+from publish_all.distributions.read import read_distribution
+from publish_all.repositories.oci_layout import (
+    CORE_METADATA,
+    MANIFEST_TYPE,
+    SHA256,
+    SIZE,
+    TITLE,
+    Entry,
+    digest_of,
+    entry_of,
+    render_manifest,
+)
+from publish_all.repositories.oci_receipt import PushedRelease
+from publish_all.repositories.oci_registry import Manifest
+
+Pushed = tuple[PushedRelease, Entry, Manifest]
+
+
+@pytest.fixture
+def pushed(tmp_path: Path) -> Pushed:
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n")
+    wheel = read_distribution(path)
+    content = render_manifest(wheel, source=None, with_metadata=True)
+    entry = entry_of(wheel, content, created="2026-01-01T00:00:00Z", with_metadata=True)
+    release = PushedRelease(
+        repository="github",
+        url="https://ghcr.io/sep",
+        project=wheel.project,
+        version=wheel.version,
+        entries=(entry,),
+    )
+    return release, entry, Manifest(digest=entry.digest, media_type=MANIFEST_TYPE, content=content)
+
+
+def test_a_receipt_that_says_what_the_manifest_says_is_right(pushed: Pushed) -> None:
+    assert _wrong(*pushed) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda it: it["annotations"].update({TITLE: "demo-1.0-py2-none-any.whl"}), "the name is"),
+        (lambda it: it["platform"].update(architecture="py2-none-any.whl"), "the platform is"),
+        (lambda it: it["annotations"].update({SHA256: "0" * 64}), "the sha256 is"),
+        (lambda it: it["annotations"].update({SIZE: "1"}), "the size is"),
+        (
+            lambda it: it["annotations"].update({CORE_METADATA: digest_of(b"")}),
+            "the digest of its metadata is",
+        ),
+        (lambda it: it.update(size=1), "the size of the manifest is"),
+        (lambda it: it.update(mediaType="application/x"), "the type of the manifest is"),
+    ],
+    ids=["name", "platform", "bytes", "size", "metadata", "size of the manifest", "type"],
+)
+def test_what_a_receipt_says_must_be_what_the_manifest_says(
+    pushed: Pushed, change: Callable[[Any], object], what: str
+) -> None:
+    release, entry, manifest = pushed
+    descriptor = copy.deepcopy(dict(entry.descriptor))
+    change(descriptor)
+    assert (_wrong(release, Entry(descriptor=descriptor), manifest) or "").startswith(what)
+
+
+def test_a_manifest_that_is_gone_or_is_of_something_else_is_not_listed(pushed: Pushed) -> None:
+    release, entry, manifest = pushed
+    assert "does not have its manifest" in (_wrong(release, entry, None) or "")
+    index = Manifest(digest=manifest.digest, media_type=MANIFEST_TYPE, content=b'{"manifests": []}')
+    assert "is not the manifest of a file" in (_wrong(release, entry, index) or "")
+    other = Manifest(
+        digest=manifest.digest,
+        media_type=MANIFEST_TYPE,
+        content=manifest.content.replace(b"demo-1.0-py3", b"evil-1.0-py3"),
+    )
+    assert "which is no file of it" in (_wrong(release, entry, other) or "")
