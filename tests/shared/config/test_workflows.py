@@ -137,6 +137,7 @@ def test_says_what_keeps_a_file_from_being_read(tmp_path):
         ("jobs: [\n", "ci.yml:2: is not YAML"),
         ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not YAML"),
         ("jobs: !!timestamp x\n", "ci.yml:1: is not YAML"),
+        (":\n" * 30_000, "ci.yml: is not a workflow that can be read: it has too many values"),
         ("[!a " * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
         ("[" * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
         ("- a\n", "it has no jobs"),

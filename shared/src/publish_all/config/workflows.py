@@ -19,6 +19,7 @@ from publish_all.errors import ConfigurationError
 
 FOLDER = PurePosixPath(".github/workflows")
 _MOST_DEPTH = 100
+_MOST_VALUES = 20_000  # take about a second; the largest workflows have a few thousand
 _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 _HINT = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
 
@@ -162,6 +163,9 @@ def _load(text: str, path: Path) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
 
+    if sum(text.count(each) for each in (":", ",", "[", "{", "- ", "\n")) > _MOST_VALUES:
+        msg = f"{path}: is not a workflow that can be read: it has too many values"
+        raise ConfigurationError(msg, hint=_HINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
