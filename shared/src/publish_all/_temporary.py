@@ -33,12 +33,14 @@ def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
     prefix = _PREFIX if within is None else f".{_PREFIX}"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        mark = open_own(folder / _MARK, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        unlocked = folder / f"{_MARK}-not-yet"
+        mark = open_own(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            with contextlib.suppress(
-                OSError
-            ):  # some network file systems have no locks: then it is not swept
+            # A run that sweeps in between must not find a mark that nobody has locked. Some network file systems
+            # have no locks, and Windows renames no open file: there the folder has no mark, and is not swept.
+            with contextlib.suppress(OSError):
                 _lock(mark)
+                unlocked.rename(folder / _MARK)
             yield folder
         finally:
             os.close(mark)

@@ -27,6 +27,13 @@ def to_build(world: World, readme: str) -> None:
     (world.root / "kindling_demo.py").write_text('"""Nothing."""\n')
 
 
+def to_check(world: World, command: str) -> None:
+    """A project that is built, and whose `before-publish` is this command."""
+    world.build = True
+    world.project(top=f'before-publish = ["{command}"]', more=HATCHLING)
+    (world.root / "kindling_demo.py").write_text('"""Nothing."""\n')
+
+
 def two_variants(world: World, to: str) -> None:
     world.project(more=f"[tool.publish-all.variants.one]\npublish-to = {to}\n")
     world.variants("one")
@@ -97,9 +104,9 @@ CASES = (
     ),
     Case(
         code="PA702",
-        break_it=lambda w: w.project(top='before-publish = ["exit 3"]'),
-        next_step=lambda w: w.project(top='before-publish = ["exit 0"]'),
-        lookalike=lambda w: w.project(top='before-publish = ["echo failed with exit code 3"]'),
+        break_it=lambda w: to_check(w, "exit 3"),
+        next_step=lambda w: to_check(w, "exit 0"),
+        lookalike=lambda w: to_check(w, "echo failed with exit code 3"),
         exits=4,
         says="exit code 3",
     ),
