@@ -117,6 +117,12 @@ def test_lists_and_tables_are_no_texts_however_large_their_aliases_make_them():
     assert (job.name, job.env, job.steps[0].title) == ("", {"X": ""}, "")
 
 
+def test_a_key_that_stands_twice_is_named_without_its_value():
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
+    with pytest.raises(ConfigurationError, match=r"ci\.yml:61: is not YAML: found duplicate key 'a1'$"):
+        parse("\n".join([*lines, "a1: *a59", "jobs: {}"]))
+
+
 def test_a_job_that_is_merged_from_elsewhere_is_read():
     workflow = parse("x: &x\n  a: {steps: [{run: twine upload dist/*}]}\njobs:\n  <<: *x\n  b: {name: B}\n")
     assert {each.key: each.line for each in workflow.jobs} == {"a": 4, "b": 5}

@@ -161,7 +161,17 @@ def parse_workflow(text: str, path: Path) -> Workflow:
 def _load(text: str, path: Path) -> Any:
     """YAML 1.2, in which `on` is a text and not a truth, with the lines of things. Raises `ConfigurationError`."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
     from ruamel.yaml.error import MarkedYAMLError
+
+    class Constructor(RoundTripConstructor):
+        # The library's own message holds both values, which aliases can make larger than any memory.
+        def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
+            del node, value
+            if key in mapping:
+                shown = f" {key!r}" if isinstance(key, str) else ""
+                raise DuplicateKeyError(None, None, f"found duplicate key{shown}", key_node.start_mark)
+            return True
 
     if sum(text.count(each) for each in (":", ",", "[", "{", "- ", "\n")) > _MOST_VALUES:
         msg = f"{path}: is not a workflow that can be read: it has too many values"
@@ -170,6 +180,7 @@ def _load(text: str, path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yaml = YAML(typ="rt", pure=True)
+            yaml.Constructor = Constructor
             yaml.max_depth = _MOST_DEPTH
             return yaml.load(text)
     except Exception as error:  # ruamel.yaml lets errors of many types through for what is no YAML
