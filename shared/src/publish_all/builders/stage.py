@@ -8,6 +8,7 @@ variant changes is different, and git does not count that as a change. What git 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -186,13 +187,13 @@ def _place_all(
         if source in tree.links:
             _place_link(tree.root / source, stage / path, around=around, as_link=as_links and path == source)
         else:
-            plain.append((tree.root / source, stage / path))
+            plain.append((f"{tree.root}/{source}", f"{stage}/{path}"))
     if len(plain) < _MANY:
-        for original, target in plain:
-            _place_file(original, target)
+        _copy_all(plain)
         return
+    parts = [plain[start : start + _MANY] for start in range(0, len(plain), _MANY)]
     with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(lambda pair: _place_file(*pair), plain, chunksize=64):
+        for _ in pool.map(_copy_all, parts):
             pass
 
 
@@ -227,14 +228,32 @@ def _place_outside(meant: Path, target: Path) -> None:
 
 
 def _place_file(original: Path, target: Path) -> None:
-    stat = original.stat()
-    if not target.parent.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    if stat.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
+    _copy(str(original), str(target))
+
+
+def _copy_all(pairs: Iterable[tuple[str, str]]) -> None:
+    for original, target in pairs:
+        _copy(original, target)
+
+
+def _copy(original: str, target: str) -> None:
+    """Copy a file with its exec bit, or link a large one. A repository may have very many: a Path costs more than the copy."""
+    status = os.stat(original)  # noqa: PTH116
+    try:
+        if status.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
+            return
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
+    except FileExistsError:
+        os.unlink(target)  # noqa: PTH108
+        _copy(original, target)
         return
-    shutil.copyfile(original, target)
-    target.chmod(0o755 if stat.st_mode & 0o100 else 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+        _copy(original, target)
+        return
+    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123
+        shutil.copyfileobj(source, copied, 1 << 20)
+    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 
@@ -245,10 +264,14 @@ def _write(target: Path, content: bytes) -> None:
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 
-def _hard_link(original: Path, target: Path) -> bool:
+def _hard_link(original: str, target: str) -> bool:
     try:
         os.link(original, target)
-    except OSError:  # another file system, or one without hard links
+    except FileExistsError:
+        raise
+    except OSError as error:  # another file system, or one without hard links
+        if error.errno == errno.ENOENT:
+            raise
         return False
     return True
 
