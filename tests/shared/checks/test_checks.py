@@ -127,15 +127,15 @@ def test_finds_direct_references(make_wheel: MakeWheel) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "file:///home/me/work/core",
+        "file:///home/me/src/core",
         "file://localhost/home/me/core",
         "file:../core",
-        "FILE:///C:/work/core-2.0-py3-none-any.whl",
+        "FILE:///C:/src/core-2.0-py3-none-any.whl",
         "../core",
         "/srv/core",
         "libs/core",
         "C:\\work\\core",
-        "c:/work/core",
+        "c:/src/core",
         "git+file:///home/me/core.git",
         "git+../core",
         "{root:uri}/../core",
