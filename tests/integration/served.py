@@ -20,8 +20,8 @@ from publish_all.config.model import RepositoryConfig, RepositoryKind
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.repository import UploadStatus
 from publish_all.repositories.select import capabilities_of
+from publish_all.results import FileState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ def static_index(folder: Path, *files: Path) -> Path:
     repository = DirectoryRepository(config, root=folder, capabilities=capabilities_of(config))
     for path in files:
         file = read_distribution(path)
-        assert repository.upload(file).status is UploadStatus.UPLOADED
+        assert repository.upload(file).status is FileState.UPLOADED
         repository.commit(Release(project=file.project, version=file.version, distributions=(file,)))
     return folder
 

@@ -23,7 +23,7 @@ from publish_all.commands.destinations import ConnectionOptions, choose_destinat
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.events import ignore
-from publish_all.repositories.repository import UploadStatus
+from publish_all.results import FileState
 
 JSON = "application/vnd.pypi.simple.v1+json"
 VERSIONS = 1000
@@ -102,9 +102,9 @@ def push(registry: Registry, folder: Path, base: Distribution) -> None:
         )
         pushed = [repository.upload(each).status for each in files]
         release = Release(project=base.project, version=Version(f"1.{number}"), distributions=files)
-        return set(pushed) == {UploadStatus.UPLOADED} and repository.commit(release).complete
+        return set(pushed) == {FileState.UPLOADED} and repository.commit(release).complete
 
-    assert repository.upload(base).status is UploadStatus.UPLOADED
+    assert repository.upload(base).status is FileState.UPLOADED
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(publish, range(VERSIONS)))
 

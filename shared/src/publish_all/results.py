@@ -13,32 +13,47 @@ from publish_all._values import dataclass
 from publish_all.findings import Finding, Severity
 
 
-class FileStatus(enum.Enum):
-    """Where one file stands in one repository when a run ends."""
+class FileState(enum.Enum):
+    """Where one file stands in one repository, from the preflight to the last look at the index."""
 
-    UPLOADED = "uploaded"
-    PRESENT = "present"  # these very bytes were there already
+    # As the index lists it.
+    ABSENT = "absent"
+    INCOMPLETE = (
+        "incomplete"  # listed with our sha256, but it cannot be fetched; to upload it again repairs that
+    )
+    UNKNOWN = "unknown"
+    PRESENT = "present"  # the same bytes
+    DIFFERENT = "different"  # other bytes
+    # As the preflight decides.
+    NOT_STARTED = "not started"  # to upload
     SKIPPED = "skipped"  # other bytes are there, and skipping was asked for
     CONFLICT = "conflict"  # other bytes are there
+    # As an upload ends.
+    UPLOADED = "uploaded"
     REFUSED = "refused"  # for good
-    UNAUTHORIZED = "unauthorized"  # the credential was refused
-    FAILED = "failed"  # given up after retries; it is not there
-    UNCLEAR = "unclear"  # given up after retries; it may be there
-    INTERRUPTED = "interrupted"  # stopped by the user; it may be there
-    NOT_STARTED = "not started"
+    UNAUTHORIZED = "unauthorized"  # the credential was refused (a new one may help if it had expired)
+    FAILED = "failed"  # it is not there
+    UNCLEAR = "unclear"  # the body was sent and no answer came: it may be there
+    INTERRUPTED = "interrupted"  # stopped by the user: it may be there
+    # As the journal notes it, besides.
+    PLANNED = "planned"
+    STARTED = "started"  # bytes may have been sent: it may be there
+    PUBLISHED = "published"
+    UNVERIFIED = "unverified"  # published, and no index could be asked whether it lists the file
+    # As the index shows it after the upload.
+    VISIBLE = "visible"
+    PROPAGATING = "propagating"  # not listed yet, or listed and not to be fetched
+    UNCHECKED = "unchecked"  # not asked, or it cannot be asked
 
     @property
     def done(self) -> bool:
-        return self in (FileStatus.UPLOADED, FileStatus.PRESENT, FileStatus.SKIPPED)
+        """Whether nothing is left to upload."""
+        return self in (FileState.UPLOADED, FileState.PRESENT, FileState.SKIPPED)
 
-
-class Visibility(enum.Enum):
-    """What the index says of a file after the uploads."""
-
-    VISIBLE = "visible"
-    PROPAGATING = "propagating"  # not listed yet, or listed and not to be fetched
-    DIFFERENT = "different"  # listed with another sha256
-    UNCHECKED = "unchecked"  # not asked, or it cannot be asked
+    @property
+    def action(self) -> str:
+        """What a publish would do with a file in this state."""
+        return {"not started": "upload", "skipped": "skip"}.get(self.value, self.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,17 +64,17 @@ class FileReport:
     variant: str | None
     size: int
     sha256: str
-    status: FileStatus
+    status: FileState
     attempts: int = 0
     seconds: float = 0.0
     url: str | None = None
-    visibility: Visibility = Visibility.UNCHECKED
+    visibility: FileState = FileState.UNCHECKED
     findings: tuple[Finding, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether it is there and, where the index can be asked, to be seen there with our bytes."""
-        unseen = self.visibility in (Visibility.PROPAGATING, Visibility.DIFFERENT)
+        unseen = self.visibility in (FileState.PROPAGATING, FileState.DIFFERENT)
         return self.status.done and not unseen
 
 
@@ -123,31 +138,20 @@ class PublishReport:
         statuses = {file.status for each in self.repositories for file in each.files}
         if statuses & _MAY_BE_THERE:
             return 5
-        statuses -= {FileStatus.NOT_STARTED, FileStatus.SKIPPED}
-        if FileStatus.CONFLICT in statuses:
+        statuses -= {FileState.NOT_STARTED, FileState.SKIPPED}
+        if FileState.CONFLICT in statuses:
             return 6
-        if statuses == {FileStatus.UNAUTHORIZED}:
+        if statuses == {FileState.UNAUTHORIZED}:
             return 3
         return 1
 
 
-_MAY_BE_THERE = frozenset(
-    {FileStatus.UPLOADED, FileStatus.PRESENT, FileStatus.UNCLEAR, FileStatus.INTERRUPTED}
-)
-
-
-class PlannedAction(enum.Enum):
-    """What a publish would do with a file."""
-
-    UPLOAD = "upload"
-    PRESENT = "present"
-    SKIP = "skip"
-    CONFLICT = "conflict"
+_MAY_BE_THERE = frozenset({FileState.UPLOADED, FileState.PRESENT, FileState.UNCLEAR, FileState.INTERRUPTED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedFile:
-    """One step of a plan: `reason` says why there, or why not at all."""
+    """One step of a plan. `action` is upload, present, skip or conflict; `reason` says why there, or why not at all."""
 
     repository: str
     project: str
@@ -156,7 +160,7 @@ class PlannedFile:
     variant: str | None
     size: int
     sha256: str
-    action: PlannedAction
+    action: str
     reason: str
 
 

@@ -8,7 +8,7 @@ from reporting_samples import samples
 
 from publish_all.events import Found
 from publish_all.reporting.github import GitHubReporter
-from publish_all.results import FileStatus, PublishReport
+from publish_all.results import FileState, PublishReport
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_job_summary(summary, same_as_golden):
 
 
 def test_summary_tells_why_and_what_is_to_be_done(summary):
-    refused = replace(samples.file(samples.SYNAPSE, FileStatus.REFUSED), findings=(samples.REFUSED,))
+    refused = replace(samples.file(samples.SYNAPSE, FileState.REFUSED), findings=(samples.REFUSED,))
     repository = replace(
         samples.CORP, releases=(samples.release("kindling-synapse", refused, refused, index="corp.example"),)
     )

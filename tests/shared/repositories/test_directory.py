@@ -15,8 +15,8 @@ from publish_all.distributions.digests import digests_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import RepositoryError
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.repository import State, UploadStatus
 from publish_all.repositories.select import capabilities_of
+from publish_all.results import FileState
 
 MakeDistribution = Callable[..., Distribution]
 MakeRelease = Callable[..., Release]
@@ -57,13 +57,13 @@ def test_publishes_a_release(
 ):
     sdist = make_distribution(kind="sdist")
     release = release_of(wheel, sdist)
-    assert set(repository.states(release).values()) == {State.ABSENT}
-    assert [repository.upload(each).status for each in release.distributions] == [UploadStatus.UPLOADED] * 2
+    assert set(repository.states(release).values()) == {FileState.ABSENT}
+    assert [repository.upload(each).status for each in release.distributions] == [FileState.UPLOADED] * 2
     assert repository.verify(release).missing == (wheel.filename, sdist.filename)
     assert repository.commit(release).complete
     found = repository.verify(release)
     assert (found.visible, found.missing, found.different) == ((wheel.filename, sdist.filename), (), ())
-    assert set(repository.states(release).values()) == {State.SAME}
+    assert set(repository.states(release).values()) == {FileState.PRESENT}
     assert files_of(root) == {
         ".publish-all.lock",
         "simple/index.html",
@@ -107,7 +107,7 @@ def test_the_same_bytes_again_change_nothing(repository: DirectoryRepository, ro
     repository.upload(wheel)
     repository.commit(release)
     before = {each: each.stat().st_mtime_ns for each in (root / "simple").rglob("*")}
-    assert repository.upload(wheel).status is UploadStatus.PRESENT
+    assert repository.upload(wheel).status is FileState.PRESENT
     repository.commit(release)
     assert {each: each.stat().st_mtime_ns for each in (root / "simple").rglob("*") if each.is_file()} == {
         each: when for each, when in before.items() if each.is_file()
@@ -119,9 +119,9 @@ def test_other_bytes_are_a_conflict(
 ):
     repository.upload(wheel)
     other = make_distribution(content="other", folder="other")
-    assert repository.states(release_of(other)) == {other.filename: State.DIFFERENT}
+    assert repository.states(release_of(other)) == {other.filename: FileState.DIFFERENT}
     outcome = repository.upload(other)
-    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.CONFLICT, "PA410")
+    assert (outcome.status, outcome.findings[0].code) == (FileState.CONFLICT, "PA410")
     assert (root / "simple/kindling" / wheel.filename).read_bytes() == wheel.path.read_bytes()
 
 
@@ -130,7 +130,7 @@ def test_other_bytes_of_the_same_size_are_seen(
 ):
     repository.upload(make_distribution(content="aaa", folder="a"))
     same_size = make_distribution(content="bbb", folder="b")
-    assert repository.states(release_of(same_size)) == {wheel.filename: State.DIFFERENT}
+    assert repository.states(release_of(same_size)) == {wheel.filename: FileState.DIFFERENT}
 
 
 def test_pages_come_from_the_files_alone(
@@ -190,13 +190,13 @@ def test_verify_sees_damage(repository: DirectoryRepository, root: Path, wheel, 
 def test_a_file_that_changed_is_not_taken(repository: DirectoryRepository, root: Path, wheel):
     wheel.path.write_bytes(b"changed")
     outcome = repository.upload(wheel)
-    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA462")
+    assert (outcome.status, outcome.findings[0].code) == (FileState.REFUSED, "PA462")
     assert files_of(root / "simple") == set()
 
 
 def test_a_file_that_is_gone_is_an_outcome(repository: DirectoryRepository, wheel):
     wheel.path.unlink()
-    assert repository.upload(wheel).status is UploadStatus.REFUSED
+    assert repository.upload(wheel).status is FileState.REFUSED
 
 
 def test_reports_progress(repository: DirectoryRepository, wheel):
@@ -209,10 +209,10 @@ def test_another_writer_is_waited_for_and_then_reported(make, root: Path, wheel,
     repository = make(lock_timeout=0.05)
     root.mkdir()
     with FileLock(root / ".publish-all.lock"):
-        assert repository.upload(wheel).status is UploadStatus.TRANSIENT
+        assert repository.upload(wheel).status is FileState.FAILED
         outcome = repository.commit(release_of(wheel))
     assert (outcome.complete, outcome.retryable, outcome.findings[0].code) == (False, True, "PA461")
-    assert repository.upload(wheel).status is UploadStatus.UPLOADED
+    assert repository.upload(wheel).status is FileState.UPLOADED
     assert not [each for each in files_of(root) if each.endswith(".part")]
 
 
@@ -222,7 +222,7 @@ def test_a_lock_that_is_a_link_is_not_followed(make, root: Path, tmp_path: Path,
     precious.write_text("precious")
     root.mkdir()
     (root / ".publish-all.lock").symlink_to(precious)
-    assert make().upload(wheel).status is UploadStatus.REFUSED
+    assert make().upload(wheel).status is FileState.REFUSED
     assert precious.read_text() == "precious"
 
 
@@ -246,7 +246,7 @@ def test_many_threads_write_one_index(make, root: Path, make_distribution, relea
 
 def test_two_writers_of_one_name_with_other_bytes_end_in_one_conflict(make, make_distribution):
     files = [make_distribution(content=each, folder=each) for each in "ab"]
-    statuses: list[UploadStatus] = []
+    statuses: list[FileState] = []
     threads = [
         threading.Thread(target=lambda each=each: statuses.append(make().upload(each).status))
         for each in files
@@ -255,7 +255,7 @@ def test_two_writers_of_one_name_with_other_bytes_end_in_one_conflict(make, make
         each.start()
     for each in threads:
         each.join()
-    assert set(statuses) == {UploadStatus.UPLOADED, UploadStatus.CONFLICT}
+    assert set(statuses) == {FileState.UPLOADED, FileState.CONFLICT}
 
 
 class TestPreflight:
@@ -327,11 +327,11 @@ def test_names_that_say_the_same_are_one_file(
     repository.upload(wheel)
     repository.commit(release_of(wheel))
     other = spelt(b"other")
-    assert repository.states(release_of(other)) == {other.filename: State.DIFFERENT}
-    assert repository.upload(other).status is UploadStatus.CONFLICT
+    assert repository.states(release_of(other)) == {other.filename: FileState.DIFFERENT}
+    assert repository.upload(other).status is FileState.CONFLICT
     same = spelt(wheel.path.read_bytes())
-    assert repository.states(release_of(same)) == {same.filename: State.SAME}
-    assert repository.upload(same).status is UploadStatus.PRESENT
+    assert repository.states(release_of(same)) == {same.filename: FileState.PRESENT}
+    assert repository.upload(same).status is FileState.PRESENT
     assert repository.commit(release_of(same)).complete
     assert repository.verify(release_of(same)).visible == (same.filename,)
     assert [each.name for each in root.rglob("*.whl")] == [wheel.filename]

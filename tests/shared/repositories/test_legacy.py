@@ -17,8 +17,8 @@ from publish_all.credentials.source import Purpose
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.repositories.legacy import LegacyRepository
-from publish_all.repositories.repository import State, UploadStatus
 from publish_all.repositories.simple_pages import JSON_TYPE
+from publish_all.results import FileState
 
 URL = "https://corp.example/legacy/"
 INDEX = "https://corp.example/simple/"
@@ -68,7 +68,7 @@ JSON = {"Content-Type": JSON_TYPE}
 class TestUpload:
     def test_sends_every_field_and_the_file(self, make_legacy, network, answer, wheel):
         network.on("POST", URL, answer(200))
-        assert make_legacy().upload(wheel).status is UploadStatus.UPLOADED
+        assert make_legacy().upload(wheel).status is FileState.UPLOADED
         (sent,) = network.posts
         fields = form(sent)
         assert fields[":action"] == ["file_upload"]
@@ -112,7 +112,7 @@ class TestUpload:
     ):
         credentials.found.clear()
         network.on("POST", URL, answer(200))
-        assert make_legacy().upload(wheel).status is UploadStatus.UPLOADED
+        assert make_legacy().upload(wheel).status is FileState.UPLOADED
         assert "Authorization" not in network.posts[0].headers
 
     def test_keeps_a_credential_from_a_host_that_it_is_not_for(
@@ -120,7 +120,7 @@ class TestUpload:
     ):
         credentials.found[Purpose.UPLOAD] = make_credential(host="other.example")
         outcome = make_legacy().upload(wheel)
-        assert outcome.status is UploadStatus.UNAUTHORIZED
+        assert outcome.status is FileState.UNAUTHORIZED
         assert outcome.findings[0].code == "PA408"
         assert network.sent == []
 
@@ -130,7 +130,7 @@ class TestUpload:
 
         credentials.get = broken
         outcome = make_legacy().upload(wheel)
-        assert outcome.status is UploadStatus.UNAUTHORIZED
+        assert outcome.status is FileState.UNAUTHORIZED
         assert (outcome.findings[0].message, outcome.findings[0].hint) == (
             "The keyring is locked.",
             "Unlock it.",
@@ -141,7 +141,7 @@ class TestUpload:
             raise HttpError("gone", failure=Failure.DROPPED, url=URL, retryable=True)
 
         credentials.get = lost
-        assert make_legacy().upload(wheel).status is UploadStatus.TRANSIENT
+        assert make_legacy().upload(wheel).status is FileState.FAILED
 
     def test_renews_a_token_that_is_about_to_expire(
         self, make_legacy, network, answer, wheel, credentials, make_credential
@@ -159,7 +159,7 @@ class TestUpload:
         credentials.found[Purpose.UPLOAD] = make_credential(secret="old-token", expires=9000.0)
         credentials.renewed = make_credential(secret="new-token", expires=9900.0)
         network.on("POST", URL, answer(403, "Invalid API Token: token is expired"), answer(200))
-        assert make_legacy(clock=1000.0).upload(wheel).status is UploadStatus.UPLOADED
+        assert make_legacy(clock=1000.0).upload(wheel).status is FileState.UPLOADED
         assert len(network.posts) == 2
 
     def test_does_not_renew_a_password(
@@ -167,14 +167,14 @@ class TestUpload:
     ):
         credentials.renewed = make_credential(secret="other-one")
         network.on("POST", URL, answer(401))
-        assert make_legacy().upload(wheel).status is UploadStatus.UNAUTHORIZED
+        assert make_legacy().upload(wheel).status is FileState.UNAUTHORIZED
         assert len(network.posts) == 1
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_follows_no_redirect(self, make_legacy, network, answer, wheel, status):
         network.on("POST", "https://corp.example/legacy", answer(status, headers={"Location": URL}))
         outcome = make_legacy("https://corp.example/legacy").upload(wheel)
-        assert outcome.status is UploadStatus.REFUSED
+        assert outcome.status is FileState.REFUSED
         assert URL in outcome.findings[0].hint
         assert len(network.sent) == 1
 
@@ -193,8 +193,8 @@ class TestUpload:
         network.on("POST", URL, answer(503), answer(200))
         repository = make_legacy()
         seen: list[int] = []
-        assert repository.upload(wheel).status is UploadStatus.TRANSIENT
-        assert repository.upload(wheel, progress=seen.append).status is UploadStatus.UPLOADED
+        assert repository.upload(wheel).status is FileState.FAILED
+        assert repository.upload(wheel, progress=seen.append).status is FileState.UPLOADED
         first, second = (form(each)["content"] for each in network.posts)
         assert first == second == [wheel.path.read_bytes()]
         assert seen[0] < len(network.posts[1].body)
@@ -203,9 +203,7 @@ class TestUpload:
         network.on("POST", URL, answer(429, headers={"Retry-After": "17"}))
         assert make_legacy().upload(wheel).retry_after == 17
 
-    @pytest.mark.parametrize(
-        ("takes_body", "status"), [(True, UploadStatus.AMBIGUOUS), (False, UploadStatus.TRANSIENT)]
-    )
+    @pytest.mark.parametrize(("takes_body", "status"), [(True, FileState.UNCLEAR), (False, FileState.FAILED)])
     def test_a_lost_connection_is_ambiguous_once_the_body_was_sent(
         self, make_legacy, network, answer, wheel, takes_body, status
     ):
@@ -215,18 +213,18 @@ class TestUpload:
 
     def test_a_reply_cut_short_is_ambiguous(self, make_legacy, network, answer, wheel):
         network.on("POST", URL, answer(200, b"abc", {"Content-Length": "100"}))
-        assert make_legacy().upload(wheel).status is UploadStatus.AMBIGUOUS
+        assert make_legacy().upload(wheel).status is FileState.UNCLEAR
 
     def test_success_before_all_was_sent_is_not_believed(self, make_legacy, network, answer, wheel):
         network.on("POST", URL, answer(200, takes_body=False))
-        assert make_legacy().upload(wheel).status is UploadStatus.AMBIGUOUS
+        assert make_legacy().upload(wheel).status is FileState.UNCLEAR
 
     @pytest.mark.parametrize("content", [b"", b"longer than it was" * 1000])
     def test_a_file_that_changed_is_not_sent_whole(self, make_legacy, network, answer, wheel, content):
         network.on("POST", URL, answer(200))
         wheel.path.write_bytes(content)
         outcome = make_legacy().upload(wheel)
-        assert outcome.status is UploadStatus.REFUSED
+        assert outcome.status is FileState.REFUSED
         assert outcome.findings[0].code == "PA462"
 
     def test_a_file_that_is_gone_is_refused(self, make_legacy, network, answer, wheel):
@@ -237,7 +235,7 @@ class TestUpload:
     def test_an_address_without_encryption_is_refused(self, make_legacy, network, wheel, credentials):
         credentials.found.clear()
         outcome = make_legacy("http://corp.example/legacy/").upload(wheel)
-        assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA507")
+        assert (outcome.status, outcome.findings[0].code) == (FileState.REFUSED, "PA507")
         assert network.sent == []
 
 
@@ -251,7 +249,7 @@ class TestAlreadyThere:
     def test_our_bytes_in_the_index_mean_present(self, make_legacy, network, answer, wheel):
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
         network.on("HEAD", FILES + wheel.filename, answer(200))
-        assert make_legacy().upload(wheel).status is UploadStatus.PRESENT
+        assert make_legacy().upload(wheel).status is FileState.PRESENT
 
     @pytest.mark.parametrize(
         ("status", "words"),
@@ -268,24 +266,24 @@ class TestAlreadyThere:
         network.on("POST", URL, answer(status, words))
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
         network.on("HEAD", FILES + wheel.filename, answer(200))
-        assert make_legacy().upload(wheel).status is UploadStatus.PRESENT
+        assert make_legacy().upload(wheel).status is FileState.PRESENT
         network.on("GET", PAGE, answer(200, project_page(wheel, hashes={"sha256": "0" * 64}), JSON))
-        assert make_legacy().upload(wheel).status is UploadStatus.CONFLICT
+        assert make_legacy().upload(wheel).status is FileState.CONFLICT
         network.on("GET", PAGE, answer(404))
-        assert make_legacy().upload(wheel).status is not UploadStatus.PRESENT
+        assert make_legacy().upload(wheel).status is not FileState.PRESENT
 
     def test_other_bytes_mean_conflict(self, make_legacy, network, answer, wheel):
         network.on("GET", PAGE, answer(200, project_page(wheel, hashes={"sha256": "0" * 64}), JSON))
         outcome = make_legacy().upload(wheel)
-        assert (outcome.status, outcome.findings[0].code) == (UploadStatus.CONFLICT, "PA410")
+        assert (outcome.status, outcome.findings[0].code) == (FileState.CONFLICT, "PA410")
 
     def test_no_index_leaves_it_open(self, make_legacy, wheel):
         outcome = make_legacy().upload(wheel)
-        assert (outcome.status, outcome.findings[0].code) == (UploadStatus.CONFLICT, "PA411")
+        assert (outcome.status, outcome.findings[0].code) == (FileState.CONFLICT, "PA411")
 
     def test_an_index_that_fails_leaves_it_to_be_asked_again(self, make_legacy, network, answer, wheel):
         network.on("GET", PAGE, answer(503))
-        assert make_legacy(index_url=INDEX).upload(wheel).status is UploadStatus.AMBIGUOUS
+        assert make_legacy(index_url=INDEX).upload(wheel).status is FileState.UNCLEAR
 
 
 class TestIndex:
@@ -301,11 +299,11 @@ class TestIndex:
         network.on("HEAD", FILES + same.filename, answer(200), answer(404))
         repository = make_legacy(index_url=INDEX)
         assert repository.states(release_of(same, other, absent)) == {
-            same.filename: State.SAME,
-            other.filename: State.DIFFERENT,
-            absent.filename: State.ABSENT,
+            same.filename: FileState.PRESENT,
+            other.filename: FileState.DIFFERENT,
+            absent.filename: FileState.ABSENT,
         }
-        assert repository.states(release_of(same)) == {same.filename: State.INCOMPLETE}
+        assert repository.states(release_of(same)) == {same.filename: FileState.INCOMPLETE}
 
     def test_a_listed_file_that_is_not_handed_out_is_not_verified(
         self, make_legacy, network, answer, wheel, release_of
@@ -341,7 +339,7 @@ class TestIndex:
 
     def test_an_unknown_index_is_no_error(self, make_legacy, wheel, release_of):
         repository, release = make_legacy(), release_of(wheel)
-        assert repository.states(release) == {wheel.filename: State.UNKNOWN}
+        assert repository.states(release) == {wheel.filename: FileState.UNKNOWN}
         found = repository.verify(release)
         assert (found.possible, found.findings[0].code) == (False, "PA450")
         assert (repository.page(release), repository.install_command(release)) == (None, None)
@@ -493,7 +491,7 @@ class TestUrl:
     def test_may_hold_the_name_of_the_distribution(self, make_legacy, network, answer, wheel):
         network.on("POST", "https://corp.example/kindling/legacy/", answer(200))
         repository = make_legacy("https://corp.example/{name}/legacy/")
-        assert repository.upload(wheel).status is UploadStatus.UPLOADED
+        assert repository.upload(wheel).status is FileState.UPLOADED
         assert repository.url == "https://corp.example/{name}/legacy/"
 
     def test_may_hold_owner_and_repository(self, make_legacy):
@@ -514,7 +512,7 @@ def test_uploads_may_run_in_parallel(make_legacy, network, answer, make_distribu
     network.on("POST", URL, answer(200))
     repository = make_legacy()
     files = [make_distribution(project=f"kindling-{each}") for each in range(8)]
-    outcomes: list[UploadStatus] = []
+    outcomes: list[FileState] = []
     threads = [
         threading.Thread(target=lambda each=each: outcomes.append(repository.upload(each).status))
         for each in files
@@ -523,6 +521,6 @@ def test_uploads_may_run_in_parallel(make_legacy, network, answer, make_distribu
         each.start()
     for each in threads:
         each.join()
-    assert outcomes == [UploadStatus.UPLOADED] * 8
+    assert outcomes == [FileState.UPLOADED] * 8
     names = {form(each)["name"][0] for each in network.posts}
     assert names == {each.name for each in files}

@@ -17,8 +17,8 @@ from publish_all.config.model import RepositoryConfig, RepositoryKind, When
 from publish_all.credentials.source import CredentialKind, Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.legacy import LegacyRepository
-from publish_all.repositories.repository import UploadStatus
 from publish_all.repositories.select import capabilities_of
+from publish_all.results import FileState
 
 URL = "https://corp.example/legacy/"
 
@@ -79,7 +79,7 @@ def attestations_in(sent) -> list[object] | None:
 
 def test_they_are_a_json_array_in_the_form(make, network, answer, wheel):
     network.on("POST", URL, answer(200))
-    assert make().upload(wheel).status is UploadStatus.UPLOADED
+    assert make().upload(wheel).status is FileState.UPLOADED
     assert attestations_in(network.posts[0]) == [{"version": 1, "number": 1}]
 
 
@@ -88,7 +88,7 @@ def test_a_second_attempt_sends_the_same(make, network, answer, wheel, credentia
     network.on("POST", URL, expired, answer(200))
     found = credentials.found[Purpose.UPLOAD]
     credentials.renewed = replace(found, secret=type(found.secret)("another"))
-    assert make().upload(wheel).status is UploadStatus.UPLOADED
+    assert make().upload(wheel).status is FileState.UPLOADED
     first, second = network.posts
     assert attestations_in(first) == attestations_in(second) is not None
 
@@ -114,9 +114,7 @@ def test_none_go_where_trusted_publishing_fails_and_another_credential_steps_in(
     assert attestations_in(network.posts[0]) is None
 
 
-@pytest.mark.parametrize(
-    ("retryable", "status"), [(True, UploadStatus.TRANSIENT), (False, UploadStatus.REFUSED)]
-)
+@pytest.mark.parametrize(("retryable", "status"), [(True, FileState.FAILED), (False, FileState.REFUSED)])
 def test_always_uploads_and_mints_nothing_without_one(
     make, network, wheel, signer, credentials, retryable, status
 ):
@@ -138,6 +136,6 @@ def test_preflight_says_what_stands_against_them(make, network, answer, wheel, r
 def test_a_wrong_one_beside_the_file_is_no_upload(make, network, wheel):
     wheel.path.with_name(f"{wheel.filename}.publish.attestation").write_text("{}")
     outcome = make().upload(wheel)
-    assert outcome.status is UploadStatus.REFUSED
+    assert outcome.status is FileState.REFUSED
     assert [each.code for each in outcome.findings] == ["PA332"]
     assert network.posts == []

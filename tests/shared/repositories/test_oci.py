@@ -21,8 +21,8 @@ from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_index import ROUNDS
 from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of
 from publish_all.repositories.oci_receipt import ReceiptFile, read_receipt
-from publish_all.repositories.repository import State, UploadStatus
 from publish_all.repositories.select import capabilities_of
+from publish_all.results import FileState
 
 NAME = "sep/kindling"
 Make = Callable[..., OciRepository]
@@ -70,7 +70,7 @@ def release(make_distribution, release_of):
 def push(repository: OciRepository, release) -> None:
     for each in release.distributions:
         outcome = repository.upload(each)
-        assert outcome.status is UploadStatus.UPLOADED, outcome
+        assert outcome.status is FileState.UPLOADED, outcome
 
 
 def listed(fake: FakeRegistry, tag: str = "1.0") -> set[str]:
@@ -80,7 +80,7 @@ def listed(fake: FakeRegistry, tag: str = "1.0") -> set[str]:
 
 
 def test_a_release_is_listed_when_it_is_committed(repository, release, fake_registry):
-    assert set(repository.states(release).values()) == {State.ABSENT}
+    assert set(repository.states(release).values()) == {FileState.ABSENT}
     push(repository, release)
     assert fake_registry.tags == {}
 
@@ -88,7 +88,7 @@ def test_a_release_is_listed_when_it_is_committed(repository, release, fake_regi
 
     assert listed(fake_registry) == {"py3-none-any.whl", ".tar.gz"}
     assert len([each for each in fake_registry.of("PUT", "/manifests/") if each.path.endswith("/1.0")]) == 1
-    assert set(repository.states(release).values()) == {State.SAME}
+    assert set(repository.states(release).values()) == {FileState.PRESENT}
     seen = repository.verify(release)
     assert set(seen.visible) == {each.filename for each in release.distributions}
     about = fake_registry.index(NAME, "1.0")["annotations"]
@@ -144,7 +144,7 @@ def test_other_bytes_are_a_conflict_and_nothing_is_overwritten(
     before = fake_registry.index(NAME, "1.0")
 
     other = release_of(make_distribution(content="other", folder="other"), make_distribution(kind="sdist"))
-    assert list(make().states(other).values()) == [State.DIFFERENT, State.ABSENT]
+    assert list(make().states(other).values()) == [FileState.DIFFERENT, FileState.ABSENT]
     late = make()
     push(late, other)
     outcome = late.commit(other)
@@ -247,7 +247,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
     index = fake_registry.tags[NAME]["1.0"]
     clean_up(fake_registry, collected=collected)
 
-    assert set(make().states(release).values()) == {State.INCOMPLETE}
+    assert set(make().states(release).values()) == {FileState.INCOMPLETE}
     seen = make().verify(release)
     assert set(seen.missing) == {each.filename for each in release.distributions}
     assert {each.code for each in seen.findings} == {"PA622"}
@@ -257,7 +257,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
     push(again, release)
     assert again.commit(release).complete
     assert fake_registry.tags[NAME]["1.0"] == index
-    assert set(make().states(release).values()) == {State.SAME}
+    assert set(make().states(release).values()) == {FileState.PRESENT}
     assert len(make().verify(release).visible) == len(release.distributions)
 
 
@@ -269,7 +269,7 @@ def test_a_release_that_lacks_a_blob_is_incomplete(make, release, fake_registry,
     wheel = release.distributions[0]
     digest = [f"sha256:{wheel.digests.sha256}", digest_of(wheel.core_metadata)][lost]
     del fake_registry.blobs[NAME, digest]
-    assert make().states(release)[wheel.filename] is State.INCOMPLETE
+    assert make().states(release)[wheel.filename] is FileState.INCOMPLETE
     assert told in make().verify(release).findings[0].message
 
 
@@ -284,7 +284,7 @@ def test_an_entry_whose_manifest_is_gone_is_replaced_and_stays_yanked(make, rele
     clean_up(fake_registry, collected=True)
 
     moved = make(link="Sep/elsewhere")  # which stands in the manifests, so that they have other digests
-    assert set(moved.states(release).values()) == {State.INCOMPLETE}
+    assert set(moved.states(release).values()) == {FileState.INCOMPLETE}
     push(moved, release)
     assert moved.commit(release).complete
 
@@ -292,7 +292,7 @@ def test_an_entry_whose_manifest_is_gone_is_replaced_and_stays_yanked(make, rele
     assert len(entries) == 2
     assert not {each["digest"] for each in entries} & {each["digest"] for each in index["manifests"]}
     assert {each["annotations"]["dev.publish-all.yanked"] for each in entries} == {"broken"}
-    assert set(make().states(release).values()) == {State.SAME}
+    assert set(make().states(release).values()) == {FileState.PRESENT}
 
 
 def test_the_manifest_is_believed_and_not_the_annotation(repository, release, fake_registry):
@@ -304,8 +304,8 @@ def test_the_manifest_is_believed_and_not_the_annotation(repository, release, fa
     first["digest"], second["digest"] = second["digest"], first["digest"]
     fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
     assert repository.states(release) == {
-        wheel.filename: State.DIFFERENT,
-        sdist.filename: State.DIFFERENT,
+        wheel.filename: FileState.DIFFERENT,
+        sdist.filename: FileState.DIFFERENT,
     }
 
 
@@ -340,7 +340,7 @@ def test_a_package_of_pyoci_is_known_by_its_bytes(repository, release, fake_regi
     for each in index["manifests"]:
         del each["annotations"]
     fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
-    assert set(repository.states(release).values()) == {State.SAME}
+    assert set(repository.states(release).values()) == {FileState.PRESENT}
     assert repository.commit(release).complete
 
 
@@ -351,7 +351,7 @@ def test_an_entry_that_tells_nothing_counts_as_other_bytes(repository, release, 
     entry = {"digest": child, "platform": {"architecture": "py3-none-any.whl", "os": "any"}}
     index = {"mediaType": INDEX_TYPE, "artifactType": ARTIFACT_TYPE, "manifests": [entry]}
     fake_registry.put(NAME, "1.0", json.dumps(index).encode())
-    assert list(repository.states(release).values()) == [State.DIFFERENT, State.ABSENT]
+    assert list(repository.states(release).values()) == [FileState.DIFFERENT, FileState.ABSENT]
 
 
 def test_the_state_of_an_image_is_an_error_and_it_is_kept(repository, release, fake_registry):
@@ -374,11 +374,11 @@ def upload(repository, release):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (error(503, "UNAVAILABLE"), (UploadStatus.TRANSIENT, "PA510")),
-        (error(429, "TOOMANYREQUESTS"), (UploadStatus.TRANSIENT, "PA511")),
-        (error(403, "DENIED", "permission_denied: write_package"), (UploadStatus.UNAUTHORIZED, "PA604")),
-        (error(405, "UNSUPPORTED"), (UploadStatus.REFUSED, "PA610")),
-        (error(413, "SIZE_INVALID"), (UploadStatus.REFUSED, "PA430")),
+        (error(503, "UNAVAILABLE"), (FileState.FAILED, "PA510")),
+        (error(429, "TOOMANYREQUESTS"), (FileState.FAILED, "PA511")),
+        (error(403, "DENIED", "permission_denied: write_package"), (FileState.UNAUTHORIZED, "PA604")),
+        (error(405, "UNSUPPORTED"), (FileState.REFUSED, "PA610")),
+        (error(413, "SIZE_INVALID"), (FileState.REFUSED, "PA430")),
     ],
 )
 def test_an_upload_that_fails_is_an_outcome(repository, release, fake_registry, answer, expected):
@@ -394,9 +394,9 @@ def test_a_blob_that_the_registry_does_not_see_yet_is_sent_again(repository, rel
             answers.pop() if asked.method == "PUT" and "/manifests/" in asked.path and answers else None
         )
     )
-    assert upload(repository, release).status is UploadStatus.TRANSIENT
-    assert upload(repository, release).status is UploadStatus.TRANSIENT
-    assert upload(repository, release).status is UploadStatus.UPLOADED
+    assert upload(repository, release).status is FileState.FAILED
+    assert upload(repository, release).status is FileState.FAILED
+    assert upload(repository, release).status is FileState.UPLOADED
 
 
 def test_a_broken_connection_is_tried_again_without_the_blob_that_arrived(repository, release, fake_registry):
@@ -409,8 +409,8 @@ def test_a_broken_connection_is_tried_again_without_the_blob_that_arrived(reposi
             raise requests.ConnectionError
 
     fake_registry.hooks.append(break_off)
-    assert upload(repository, release).status is UploadStatus.TRANSIENT
-    assert upload(repository, release).status is UploadStatus.UPLOADED
+    assert upload(repository, release).status is FileState.FAILED
+    assert upload(repository, release).status is FileState.UPLOADED
     sha256 = release.distributions[0].digests.sha256
     assert len([each for each in fake_registry.of("PUT") if sha256 in each.url]) == 1
 
@@ -419,7 +419,7 @@ def test_a_changed_file_is_refused(repository, release):
     path = release.distributions[0].path
     path.write_bytes(path.read_bytes() + b"more")
     outcome = upload(repository, release)
-    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA462")
+    assert (outcome.status, outcome.findings[0].code) == (FileState.REFUSED, "PA462")
 
 
 def test_progress_comes_to_the_size_of_the_file(repository, release):
@@ -510,7 +510,7 @@ def test_a_credential_of_another_host_is_not_sent(
     credentials.found = {Purpose.UPLOAD: make_credential(host="corp.example")}
     with pytest.raises(CredentialError, match="not for ghcr"):
         repository.preflight((release,))
-    assert upload(repository, release).status is UploadStatus.UNAUTHORIZED
+    assert upload(repository, release).status is FileState.UNAUTHORIZED
     assert not any("Authorization" in each.headers for each in fake_registry.asked)
 
 

@@ -20,7 +20,7 @@ from publish_all.credentials.source import Credential
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.diagnoses import ALL
 from publish_all.repositories.replies import Attempt, classify, lost, retry_after
-from publish_all.repositories.repository import UploadStatus
+from publish_all.results import FileState
 
 URL = "https://corp.example/legacy/"
 PYPI = "facts"
@@ -31,7 +31,7 @@ class Case:
     server: str
     status: int
     text: str
-    outcome: UploadStatus
+    outcome: FileState
     code: str
     source: str
     content_type: str = "application/json"
@@ -51,15 +51,15 @@ class Case:
 
 
 REFUSED, UNAUTHORIZED, CONFLICT, TRANSIENT, AMBIGUOUS = (
-    UploadStatus.REFUSED,
-    UploadStatus.UNAUTHORIZED,
-    UploadStatus.CONFLICT,
-    UploadStatus.TRANSIENT,
-    UploadStatus.AMBIGUOUS,
+    FileState.REFUSED,
+    FileState.UNAUTHORIZED,
+    FileState.CONFLICT,
+    FileState.FAILED,
+    FileState.UNCLEAR,
 )
 
 
-def pypi(status: int, outcome: UploadStatus, code: str, text: str) -> Case:
+def pypi(status: int, outcome: FileState, code: str, text: str) -> Case:
     return Case("PyPI", status, text, outcome, code, PYPI)
 
 
@@ -151,7 +151,7 @@ CASES = [
     Case("unknown", 503, "", TRANSIENT, "PA510", "none", "text/plain"),
     Case("unknown", 504, "", AMBIGUOUS, "PA510", "none", "text/plain"),
     Case("unknown", 507, "", REFUSED, "PA449", "none", "text/plain"),
-    Case("unknown", 199, "", UploadStatus.AMBIGUOUS, "PA506", "none", "text/plain"),
+    Case("unknown", 199, "", FileState.UNCLEAR, "PA506", "none", "text/plain"),
 ]  # fmt: skip
 
 MakeDistribution = Callable[..., Distribution]
@@ -200,13 +200,13 @@ def test_says_what_to_do_next_unless_the_reply_is_unknown_or_passes(case: Case, 
 
 def test_success_is_any_2xx(attempt: Attempt):
     for status in (200, 201, 202, 204):
-        assert classify(reply(status), attempt, now=0).status is UploadStatus.UPLOADED
+        assert classify(reply(status), attempt, now=0).status is FileState.UPLOADED
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
 def test_never_retries_what_the_server_refuses(status: int, attempt: Attempt):
     outcome = classify(reply(status, "no", retry_after="1"), attempt, now=0)
-    assert outcome.status not in {UploadStatus.TRANSIENT, UploadStatus.AMBIGUOUS}
+    assert outcome.status not in {FileState.FAILED, FileState.UNCLEAR}
 
 
 def exists(name: str, digest: str) -> Reply:
@@ -218,14 +218,14 @@ def test_our_own_hash_means_present(attempt: Attempt):
     ours = attempt.distribution
     assert ours is not None
     outcome = classify(exists(ours.filename, ours.digests.blake2_256), attempt, now=0)
-    assert (outcome.status, outcome.findings) == (UploadStatus.PRESENT, ())
+    assert (outcome.status, outcome.findings) == (FileState.PRESENT, ())
 
 
 def test_another_hash_means_conflict(attempt: Attempt):
     ours = attempt.distribution
     assert ours is not None
     outcome = classify(exists(ours.filename, "0" * 64), attempt, now=0)
-    assert outcome.status is UploadStatus.CONFLICT
+    assert outcome.status is FileState.CONFLICT
     assert outcome.findings[0].code == "PA410"
 
 
@@ -233,7 +233,7 @@ def test_our_hash_under_another_name_is_refused(attempt: Attempt):
     ours = attempt.distribution
     assert ours is not None
     outcome = classify(exists("other-1.0.tar.gz", ours.digests.blake2_256), attempt, now=0)
-    assert outcome.status is UploadStatus.REFUSED
+    assert outcome.status is FileState.REFUSED
     assert outcome.findings[0].code == "PA413"
     assert "other-1.0.tar.gz" in outcome.findings[0].hint
 
@@ -250,7 +250,7 @@ def test_a_redirect_names_the_url_to_configure(status: int):
 def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
     location = "https://user:pw@evil.example/?token=1\x1b[31m"
     outcome = classify(reply(308, location=location), attempt, now=0)
-    assert outcome.status is UploadStatus.REFUSED
+    assert outcome.status is FileState.REFUSED
     assert outcome.findings[0].hint.startswith("If you trust that address")
     assert "pw" not in outcome.findings[0].hint
     assert "\x1b" not in outcome.findings[0].message
@@ -275,14 +275,14 @@ def test_a_redirect_to_a_page_is_told_from_an_api_that_moved(attempt: Attempt, s
 def test_a_page_is_no_success(attempt: Attempt):
     body = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
     outcome = classify(reply(200, body, content_type="text/html"), attempt, now=0)
-    assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA447")
+    assert (outcome.status, outcome.findings[0].code) == (FileState.REFUSED, "PA447")
     assert "Sign in" in outcome.findings[0].message
 
 
 def test_a_redirect_to_nowhere_is_refused(attempt: Attempt):
     for location in ("http://[::1", ""):
         outcome = classify(reply(302, location=location), attempt, now=0)
-        assert (outcome.status, outcome.findings[0].code) == (UploadStatus.REFUSED, "PA440")
+        assert (outcome.status, outcome.findings[0].code) == (FileState.REFUSED, "PA440")
 
 
 def test_a_refused_credential_is_named_by_its_origin_and_never_shown(attempt: Attempt):
@@ -354,18 +354,18 @@ def error(failure: Failure, *, retryable: bool) -> HttpError:
 @pytest.mark.parametrize(
     ("failure", "retryable", "body_sent", "expected"),
     [
-        (Failure.REFUSED, True, False, (UploadStatus.TRANSIENT, "PA501")),
-        (Failure.TIMEOUT, True, False, (UploadStatus.TRANSIENT, "PA502")),
-        (Failure.TIMEOUT, True, True, (UploadStatus.AMBIGUOUS, "PA506")),
-        (Failure.DROPPED, True, False, (UploadStatus.TRANSIENT, "PA505")),
-        (Failure.DROPPED, True, True, (UploadStatus.AMBIGUOUS, "PA506")),
-        (Failure.TLS, False, False, (UploadStatus.REFUSED, "PA503")),
-        (Failure.DNS, False, False, (UploadStatus.REFUSED, "PA504")),
-        (Failure.INVALID, False, False, (UploadStatus.REFUSED, "PA507")),
+        (Failure.REFUSED, True, False, (FileState.FAILED, "PA501")),
+        (Failure.TIMEOUT, True, False, (FileState.FAILED, "PA502")),
+        (Failure.TIMEOUT, True, True, (FileState.UNCLEAR, "PA506")),
+        (Failure.DROPPED, True, False, (FileState.FAILED, "PA505")),
+        (Failure.DROPPED, True, True, (FileState.UNCLEAR, "PA506")),
+        (Failure.TLS, False, False, (FileState.REFUSED, "PA503")),
+        (Failure.DNS, False, False, (FileState.REFUSED, "PA504")),
+        (Failure.INVALID, False, False, (FileState.REFUSED, "PA507")),
     ],
 )
 def test_a_lost_reply_is_ambiguous_only_after_the_body(
-    failure: Failure, retryable: bool, body_sent: bool, expected: tuple[UploadStatus, str], attempt: Attempt
+    failure: Failure, retryable: bool, body_sent: bool, expected: tuple[FileState, str], attempt: Attempt
 ):
     outcome = lost(error(failure, retryable=retryable), attempt, body_sent=body_sent)
     assert (outcome.status, outcome.findings[0].code) == expected

@@ -13,9 +13,9 @@ from packaging.utils import NormalizedName
 from publish_all._http_errors import HttpError
 from publish_all.credentials.source import Purpose
 from publish_all.distributions.distribution import Distribution
-from publish_all.repositories.repository import State
 from publish_all.repositories.simple_index import COMPARE_LIMIT, SimpleIndex
 from publish_all.repositories.simple_pages import IndexFile
+from publish_all.results import FileState
 
 KINDLING = NormalizedName("kindling")
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -195,8 +195,8 @@ class TestComparing:
         return make_distribution()
 
     @pytest.fixture
-    def state_of(self, make_index, wheel) -> Callable[..., State]:
-        def state(**keys: Any) -> State:
+    def state_of(self, make_index, wheel) -> Callable[..., FileState]:
+        def state(**keys: Any) -> FileState:
             file = IndexFile(filename=wheel.filename, url="https://corp.example/f/x.whl", **keys)
             return make_index(ONE, stated=True).state(file, wheel)
 
@@ -204,16 +204,16 @@ class TestComparing:
 
     def test_by_sha256(self, state_of, wheel, network, answer):
         network.on("HEAD", "https://corp.example/f/x.whl", answer(200))
-        assert state_of(hashes={"sha256": wheel.digests.sha256}) is State.SAME
-        assert state_of(hashes={"sha256": "0" * 64, "md5": wheel.digests.md5}) is State.DIFFERENT
+        assert state_of(hashes={"sha256": wheel.digests.sha256}) is FileState.PRESENT
+        assert state_of(hashes={"sha256": "0" * 64, "md5": wheel.digests.md5}) is FileState.DIFFERENT
 
     def test_by_md5_where_there_is_nothing_better(self, state_of, wheel, network, answer):
         network.on("HEAD", "https://corp.example/f/x.whl", answer(200))
-        assert state_of(hashes={"md5": wheel.digests.md5}) is State.SAME
-        assert state_of(hashes={"md5": "0" * 32}) is State.DIFFERENT
+        assert state_of(hashes={"md5": wheel.digests.md5}) is FileState.PRESENT
+        assert state_of(hashes={"md5": "0" * 32}) is FileState.DIFFERENT
 
     def test_by_size_without_hashes(self, state_of, wheel, network):
-        assert state_of(size=wheel.size + 1) is State.DIFFERENT
+        assert state_of(size=wheel.size + 1) is FileState.DIFFERENT
         assert network.sent == []
 
     def test_by_fetching_a_file_without_hashes(self, state_of, wheel, network, answer):
@@ -222,10 +222,10 @@ class TestComparing:
         url = "https://corp.example/f/x.whl"
         network.on("GET", url, answer(200, ours), answer(200, other), answer(200, ours + b"x"), answer(404))
         assert [state_of() for _ in range(4)] == [
-            State.SAME,
-            State.DIFFERENT,
-            State.DIFFERENT,
-            State.UNKNOWN,
+            FileState.PRESENT,
+            FileState.DIFFERENT,
+            FileState.DIFFERENT,
+            FileState.UNKNOWN,
         ]
 
     def test_by_the_announced_size_of_a_large_file(self, make_index, wheel, network, answer):
@@ -234,8 +234,8 @@ class TestComparing:
         size = {"Content-Length": str(large.size)}
         network.on("GET", file.url, answer(200, b"", size), answer(200, b"abc", {"Content-Length": "3"}))
         index = make_index(ONE, stated=True)
-        assert index.state(file, large) is State.UNKNOWN
-        assert index.state(file, large) is State.DIFFERENT
+        assert index.state(file, large) is FileState.UNKNOWN
+        assert index.state(file, large) is FileState.DIFFERENT
 
     def test_digests_of_the_fixture_are_those_of_the_file(self, wheel):
         assert wheel.digests.sha256 == hashlib.sha256(wheel.path.read_bytes()).hexdigest()

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.repositories.repository import State
-from publish_all.results import PlannedAction
+from publish_all.results import FileState
 from publish_all.upload.decide import decide
-from publish_all.upload.journal import JournalEntry, JournalState
+from publish_all.upload.journal import JournalEntry
 
 
 def entry(state):
@@ -15,17 +14,17 @@ def entry(state):
 @pytest.mark.parametrize(
     ("state", "journal", "action"),
     [
-        (State.SAME, None, PlannedAction.PRESENT),
-        (State.DIFFERENT, entry(JournalState.PUBLISHED), PlannedAction.CONFLICT),
-        (State.UNKNOWN, None, PlannedAction.UPLOAD),
-        (State.UNKNOWN, entry(JournalState.PUBLISHED), PlannedAction.PRESENT),
-        (State.UNKNOWN, entry(JournalState.STARTED), PlannedAction.UPLOAD),
-        (State.ABSENT, None, PlannedAction.UPLOAD),
-        (State.ABSENT, entry(JournalState.STARTED), PlannedAction.UPLOAD),
-        (State.UNKNOWN, entry(JournalState.UNVERIFIED), PlannedAction.PRESENT),
-        (State.ABSENT, entry(JournalState.PUBLISHED), PlannedAction.UPLOAD),
-        (State.INCOMPLETE, entry(JournalState.VISIBLE), PlannedAction.UPLOAD),
-        (State.ABSENT, entry(JournalState.VISIBLE), PlannedAction.UPLOAD),
+        (FileState.PRESENT, None, FileState.PRESENT),
+        (FileState.DIFFERENT, entry(FileState.PUBLISHED), FileState.CONFLICT),
+        (FileState.UNKNOWN, None, FileState.NOT_STARTED),
+        (FileState.UNKNOWN, entry(FileState.PUBLISHED), FileState.PRESENT),
+        (FileState.UNKNOWN, entry(FileState.STARTED), FileState.NOT_STARTED),
+        (FileState.ABSENT, None, FileState.NOT_STARTED),
+        (FileState.ABSENT, entry(FileState.STARTED), FileState.NOT_STARTED),
+        (FileState.UNKNOWN, entry(FileState.UNVERIFIED), FileState.PRESENT),
+        (FileState.ABSENT, entry(FileState.PUBLISHED), FileState.NOT_STARTED),
+        (FileState.INCOMPLETE, entry(FileState.VISIBLE), FileState.NOT_STARTED),
+        (FileState.ABSENT, entry(FileState.VISIBLE), FileState.NOT_STARTED),
     ],
 )
 def test_decisions_weigh_index_and_journal(state, journal, action):
@@ -33,11 +32,13 @@ def test_decisions_weigh_index_and_journal(state, journal, action):
 
 
 def test_uploaded_is_not_published_where_a_commit_is_needed():
-    uploaded = entry(JournalState.UPLOADED)
-    for final, action in ((True, PlannedAction.PRESENT), (False, PlannedAction.UPLOAD)):
-        assert decide(State.UNKNOWN, uploaded, final_on_upload=final, skip_existing=False).action is action
+    uploaded = entry(FileState.UPLOADED)
+    for final, action in ((True, FileState.PRESENT), (False, FileState.NOT_STARTED)):
+        assert (
+            decide(FileState.UNKNOWN, uploaded, final_on_upload=final, skip_existing=False).action is action
+        )
 
 
 def test_skipping_is_for_other_bytes_only():
-    for state, action in ((State.DIFFERENT, PlannedAction.SKIP), (State.SAME, PlannedAction.PRESENT)):
+    for state, action in ((FileState.DIFFERENT, FileState.SKIPPED), (FileState.PRESENT, FileState.PRESENT)):
         assert decide(state, None, final_on_upload=True, skip_existing=True).action is action

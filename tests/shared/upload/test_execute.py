@@ -24,12 +24,12 @@ from publish_all.events import (
     unless_it_breaks,
 )
 from publish_all.findings import Diagnosis, Severity
-from publish_all.repositories.repository import ReleaseOutcome, UploadStatus
-from publish_all.results import FileStatus, Visibility
+from publish_all.repositories.repository import ReleaseOutcome
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.execute import execute
-from publish_all.upload.journal import Journal, JournalState, open_journal, read_journal
+from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.transfer import RetryPolicy
@@ -37,10 +37,10 @@ from publish_all.upload.verify import VerifyOptions
 
 TAGS = ("py3-none-any", "cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp314-cp314-win_amd64", None)
 REFUSED = outcome(
-    UploadStatus.REFUSED, finding=Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found("no, thanks")
+    FileState.REFUSED, finding=Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found("no, thanks")
 )
-TRANSIENT = outcome(UploadStatus.TRANSIENT)
-UNAUTHORIZED = outcome(UploadStatus.UNAUTHORIZED)
+TRANSIENT = outcome(FileState.FAILED)
+UNAUTHORIZED = outcome(FileState.UNAUTHORIZED)
 COMMITS = replace(PYPI_LIKE, final_on_upload=False, opens_alone=False)
 
 
@@ -81,7 +81,7 @@ def test_everything_arrives_once_in_every_repository(publish, events):
         assert sorted(each.uploads) == sorted(file.filename for file in files)
         assert each.held == {file.filename: file.digests.sha256 for file in files}
     assert all(each.verified for each in report.repositories)
-    assert set(journalled(publish)) == {JournalState.VISIBLE}
+    assert set(journalled(publish)) == {FileState.VISIBLE}
     assert len(events.of(UploadFinished)) == 30
     assert events.threads == {threading.get_ident()}
 
@@ -130,7 +130,7 @@ def test_what_is_there_is_not_sent_again(publish):
     report = publish(files, repository)
     assert report.exit_code == 0
     assert sorted(repository.uploads) == sorted(each.filename for each in files[2:])
-    assert list(statuses(report).values()).count(FileStatus.PRESENT) == 2
+    assert list(statuses(report).values()).count(FileState.PRESENT) == 2
 
 
 def test_conflict_uploads_nothing_anywhere(publish):
@@ -150,7 +150,7 @@ def test_refusal_ends_the_repository_and_the_next_is_not_started(publish, events
     assert second.uploads == []
     assert [each.started for each in report.repositories] == [True, False]
     assert report.exit_code == 1
-    assert statuses(report)["a-1.0-py3-none-any.whl"] is FileStatus.NOT_STARTED
+    assert statuses(report)["a-1.0-py3-none-any.whl"] is FileState.NOT_STARTED
     assert [each.finding.message for each in events.of(Found)] == ["no, thanks"]
     assert publish.history.complete
 
@@ -160,7 +160,7 @@ def test_partly_done_is_exit_code_5_and_left_over_in_the_journal(publish):
     repository = FakeRepository(replies={files[0].filename: [REFUSED]})
     report = publish(files, repository)
     assert report.exit_code == 5
-    assert statuses(report) == {files[0].filename: FileStatus.REFUSED, files[1].filename: FileStatus.UPLOADED}
+    assert statuses(report) == {files[0].filename: FileState.REFUSED, files[1].filename: FileState.UPLOADED}
     assert not publish.history.complete
 
 
@@ -170,17 +170,17 @@ def test_all_credentials_refused_is_exit_code_3(publish):
 
 
 def test_conflict_met_while_uploading_is_exit_code_6(publish):
-    conflict = outcome(UploadStatus.CONFLICT)
+    conflict = outcome(FileState.CONFLICT)
     repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
     assert publish(files_of("a"), repository, verify=None).exit_code == 6
 
 
 def test_conflict_met_while_uploading_is_skipped_if_asked_for(publish):
-    conflict = outcome(UploadStatus.CONFLICT)
+    conflict = outcome(FileState.CONFLICT)
     repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
     report = publish(files_of("a"), repository, skip_existing=True)
     assert report.exit_code == 0
-    assert set(statuses(report).values()) == {FileStatus.SKIPPED}
+    assert set(statuses(report).values()) == {FileState.SKIPPED}
     assert not [each for each in repository.calls if each.startswith("verify")]
 
 
@@ -235,7 +235,7 @@ def test_index_that_lags_too_long_is_told_and_holds_up_the_next(publish, events)
         (False, False, True),
         (False, False, False),
     ]
-    assert {each.visibility for each in report.repositories[0].files} == {Visibility.PROPAGATING}
+    assert {each.visibility for each in report.repositories[0].files} == {FileState.PROPAGATING}
     assert {each.finding.slug for each in events.of(Found)} == {"still-propagating"}
     assert report.exit_code == 5
 
@@ -245,7 +245,7 @@ def test_a_file_that_the_index_does_not_list_in_time_is_not_done(publish, tmp_pa
     repository = FakeRepository(lag=1000)
     report = publish(files, repository, verify=VerifyOptions(timeout=60), journal=journal)
     assert (report.complete, report.exit_code) == (False, 5)
-    assert set(statuses(report).values()) == {FileStatus.UPLOADED}
+    assert set(statuses(report).values()) == {FileState.UPLOADED}
     assert not publish.history.complete
     repository.lag = 0
     assert publish(files, repository, journal=journal).exit_code == 0
@@ -271,18 +271,18 @@ def test_an_earlier_upload_that_the_index_shows_late_is_no_conflict(publish, tmp
 
     def there_already(_):
         repository.held[name] = sha256
-        return outcome(UploadStatus.CONFLICT)
+        return outcome(FileState.CONFLICT)
 
     repository.any_reply = there_already
     report = publish(files, repository, journal=journal)
-    assert (report.exit_code, statuses(report)) == (0, {name: FileStatus.UPLOADED})
+    assert (report.exit_code, statuses(report)) == (0, {name: FileState.UPLOADED})
 
 
 def test_where_no_index_can_be_asked_the_run_is_done_and_unverified(publish, tmp_path):
     journal, files = tmp_path / "journal", files_of("a")
     report = publish(files, FakeRepository(verifiable=False), journal=journal)
     assert (report.exit_code, report.repositories[0].verified) == (0, False)
-    assert {each.visibility for each in report.repositories[0].files} == {Visibility.UNCHECKED}
+    assert {each.visibility for each in report.repositories[0].files} == {FileState.UNCHECKED}
     assert publish.history.complete
 
 
@@ -350,8 +350,8 @@ def test_what_was_seen_before_a_failure_is_told(publish):
     repository = FakeRepository(any_reply=lambda file: REFUSED if file.name == "b" else None)
     report = publish(files_of("a", "b", tags=TAGS[:1]), repository, jobs=1)
     assert [each.visibility for each in report.repositories[0].files] == [
-        Visibility.VISIBLE,
-        Visibility.UNCHECKED,
+        FileState.VISIBLE,
+        FileState.UNCHECKED,
     ]
     assert not report.repositories[0].verified
 
@@ -435,7 +435,7 @@ def test_first_cancel_lets_running_uploads_end(publish):
 
     def cancelled(distribution):
         cancellation.cancel()
-        return outcome(UploadStatus.UPLOADED)
+        return outcome(FileState.UPLOADED)
 
     repository = FakeRepository(any_reply=cancelled)
     report = publish(files, repository, FakeRepository("second"), cancellation=cancellation)
@@ -454,11 +454,11 @@ def test_second_cancel_abandons_running_uploads(publish):
         cancellation.cancel()
         cancellation.cancel()
         hung.wait(5)
-        return outcome(UploadStatus.UPLOADED)
+        return outcome(FileState.UPLOADED)
 
     report = publish(files, FakeRepository(any_reply=hangs), cancellation=cancellation)
     hung.set()
-    assert set(statuses(report).values()) == {FileStatus.INTERRUPTED}
+    assert set(statuses(report).values()) == {FileState.INTERRUPTED}
     assert report.exit_code == 5
     assert not publish.history.complete
 
@@ -479,13 +479,13 @@ def test_keyboard_interrupt_counts_as_cancel(publish):
             planned, preflight(planned, journal=journal), journal=journal, listener=Impatient(), jobs=1
         )
     assert report.interrupted
-    assert 1 <= list(statuses(report).values()).count(FileStatus.UPLOADED) < len(files)
+    assert 1 <= list(statuses(report).values()).count(FileState.UPLOADED) < len(files)
 
 
 def test_an_error_that_nobody_foresaw_is_told_in_the_report(publish, events):
     files = files_of("a", tags=TAGS[:1])
     report = publish(files, FakeRepository(replies={files[0].filename: [ZeroDivisionError("absurd")]}))
-    assert (report.exit_code, statuses(report)) == (5, {files[0].filename: FileStatus.UNCLEAR})
+    assert (report.exit_code, statuses(report)) == (5, {files[0].filename: FileState.UNCLEAR})
     (found,) = events.of(Found)
     assert "ZeroDivisionError: absurd" in found.finding.message
     assert not publish.history.complete
@@ -495,7 +495,7 @@ def test_several_attempts_are_reported(publish):
     files = files_of("a", tags=TAGS[:1])
     report = publish(files, FakeRepository(replies={files[0].filename: [TRANSIENT, TRANSIENT]}))
     (file,) = report.repositories[0].files
-    assert (file.status, file.attempts) == (FileStatus.UPLOADED, 3)
+    assert (file.status, file.attempts) == (FileState.UPLOADED, 3)
     assert file.seconds > 0
 
 

@@ -11,12 +11,12 @@ import textwrap
 import pytest
 from upload_fakes.repository import distribution
 
+from publish_all.results import FileState
 from publish_all.upload.journal import (
     JOURNAL_NAME,
     Journal,
     JournalEntry,
     JournalError,
-    JournalState,
     discard_journal,
     known_public,
     open_journal,
@@ -49,7 +49,7 @@ def test_no_file_before_the_first_record(path):
 
 
 def test_header_then_one_line_for_each_change(path):
-    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    write(path, (FileState.STARTED, ONE), (FileState.PUBLISHED, ONE))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines[0] == {"journal": "publish-all", "schema": 1}
     assert lines[1] == {
@@ -64,16 +64,16 @@ def test_header_then_one_line_for_each_change(path):
 
 
 def test_last_state_counts_and_later_runs_append(path):
-    write(path, (JournalState.STARTED, ONE))
-    write(path, (JournalState.PUBLISHED, ONE), (JournalState.STARTED, TWO))
-    assert states(path) == {ONE.filename: JournalState.PUBLISHED, TWO.filename: JournalState.STARTED}
+    write(path, (FileState.STARTED, ONE))
+    write(path, (FileState.PUBLISHED, ONE), (FileState.STARTED, TWO))
+    assert states(path) == {ONE.filename: FileState.PUBLISHED, TWO.filename: FileState.STARTED}
     assert path.read_text().count("schema") == 1
 
 
 def test_credentials_in_a_url_are_not_written(path):
     with open_journal(path) as journal:
         journal.record(
-            JournalState.STARTED, [ONE], repository="corp", url="https://user:hunter2@corp.example/up/"
+            FileState.STARTED, [ONE], repository="corp", url="https://user:hunter2@corp.example/up/"
         )
         assert journal.entry(ONE.digests.sha256, "https://other:word@corp.example/up/") is not None
     assert "hunter2" not in path.read_text()
@@ -81,33 +81,33 @@ def test_credentials_in_a_url_are_not_written(path):
 
 def test_kept_in_memory_without_a_path():
     with open_journal(None) as journal:
-        journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+        journal.record(FileState.PUBLISHED, [ONE], repository="pypi", url=URL)
         assert journal.history.public
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_half_written_last_line_is_passed_over_and_cut_off(path, cut):
-    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    write(path, (FileState.STARTED, ONE), (FileState.PUBLISHED, ONE))
     data = path.read_bytes()
     path.write_bytes(data[:-cut])
-    assert states(path) == {ONE.filename: JournalState.STARTED}
-    write(path, (JournalState.STARTED, TWO))
-    assert states(path) == {ONE.filename: JournalState.STARTED, TWO.filename: JournalState.STARTED}
+    assert states(path) == {ONE.filename: FileState.STARTED}
+    write(path, (FileState.STARTED, TWO))
+    assert states(path) == {ONE.filename: FileState.STARTED, TWO.filename: FileState.STARTED}
 
 
 def test_half_written_header_is_an_empty_journal(path):
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     path.write_bytes(path.read_bytes()[:7])
     assert states(path) == {}
-    write(path, (JournalState.STARTED, TWO))
-    assert states(path) == {TWO.filename: JournalState.STARTED}
+    write(path, (FileState.STARTED, TWO))
+    assert states(path) == {TWO.filename: FileState.STARTED}
 
 
 def test_zeros_at_the_end_are_what_a_power_cut_leaves(path):
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     with path.open("ab") as opened:
         opened.write(b"\0" * 100)
-    assert states(path) == {ONE.filename: JournalState.STARTED}
+    assert states(path) == {ONE.filename: FileState.STARTED}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_zeros_at_the_end_are_what_a_power_cut_leaves(path):
     ids=["no JSON", "a list", "no keys", "few keys", "not UTF-8", "deep", "a time without end"],
 )
 def test_damage_in_the_middle_is_an_error_that_says_what_to_do(path, damage):
-    write(path, (JournalState.STARTED, ONE), (JournalState.PUBLISHED, ONE))
+    write(path, (FileState.STARTED, ONE), (FileState.PUBLISHED, ONE))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], damage, lines[2]]))
     with pytest.raises(JournalError, match="line 2 is not a journal record") as caught:
@@ -154,15 +154,15 @@ def test_file_of_somebody_else_is_refused(path):
     ("records", "unfinished"),
     [
         ([], False),
-        ([(JournalState.PLANNED, ONE)], False),
-        ([(JournalState.PUBLISHED, ONE), (JournalState.VISIBLE, TWO)], True),
-        ([(JournalState.UNVERIFIED, ONE), (JournalState.VISIBLE, TWO)], False),
-        ([(JournalState.PUBLISHED, ONE), (JournalState.PLANNED, TWO)], True),
-        ([(JournalState.PUBLISHED, ONE), (JournalState.FAILED, TWO)], True),
-        ([(JournalState.UPLOADED, ONE)], True),
-        ([(JournalState.STARTED, ONE)], True),
-        ([(JournalState.FAILED, ONE), (JournalState.PLANNED, TWO)], False),
-        ([(JournalState.SKIPPED, ONE), (JournalState.FAILED, TWO)], False),
+        ([(FileState.PLANNED, ONE)], False),
+        ([(FileState.PUBLISHED, ONE), (FileState.VISIBLE, TWO)], True),
+        ([(FileState.UNVERIFIED, ONE), (FileState.VISIBLE, TWO)], False),
+        ([(FileState.PUBLISHED, ONE), (FileState.PLANNED, TWO)], True),
+        ([(FileState.PUBLISHED, ONE), (FileState.FAILED, TWO)], True),
+        ([(FileState.UPLOADED, ONE)], True),
+        ([(FileState.STARTED, ONE)], True),
+        ([(FileState.FAILED, ONE), (FileState.PLANNED, TWO)], False),
+        ([(FileState.SKIPPED, ONE), (FileState.FAILED, TWO)], False),
     ],
 )
 def test_unfinished_means_that_something_may_be_public_and_something_is_not(path, records, unfinished):
@@ -173,19 +173,19 @@ def test_unfinished_means_that_something_may_be_public_and_something_is_not(path
 
 
 def test_other_files_are_not_unfinished(path):
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     assert not read_journal(path).unfinished([TWO.digests.sha256])
 
 
 def test_unfinished_in_another_repository_counts(path):
-    write(path, (JournalState.PUBLISHED, ONE))
+    write(path, (FileState.PUBLISHED, ONE))
     with open_journal(path) as journal:
-        journal.record(JournalState.PLANNED, [ONE], repository="github", url="https://ghcr.example/")
+        journal.record(FileState.PLANNED, [ONE], repository="github", url="https://ghcr.example/")
     assert read_journal(path).unfinished([ONE.digests.sha256])
 
 
 def test_discarding_tells_what_is_public(path):
-    write(path, (JournalState.PUBLISHED, ONE), (JournalState.FAILED, TWO))
+    write(path, (FileState.PUBLISHED, ONE), (FileState.FAILED, TWO))
     assert [each.filename for each in discard_journal(path)] == [ONE.filename]
     assert not path.exists()
 
@@ -198,7 +198,7 @@ def test_discarding_a_damaged_journal(path):
 
 
 def test_discarding_tells_what_can_be_read_of_a_damaged_journal(path):
-    write(path, (JournalState.PUBLISHED, ONE), (JournalState.STARTED, TWO))
+    write(path, (FileState.PUBLISHED, ONE), (FileState.STARTED, TWO))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[1], b"nonsense\n", b"[]\n", b"\xff\n", *lines[2:]]))
     assert [each.filename for each in discard_journal(path)] == [ONE.filename, TWO.filename]
@@ -211,10 +211,11 @@ def test_records_survive_a_kill(path):
         """
         import sys
         from pathlib import Path
-        from publish_all.upload.journal import JournalEntry, JournalState, open_journal
+        from publish_all.results import FileState
+        from publish_all.upload.journal import JournalEntry, open_journal
         with open_journal(Path(sys.argv[1])) as journal:
             for number in range(10_000):
-                journal.append([JournalEntry(at=number, state=JournalState.STARTED, sha256=str(number),
+                journal.append([JournalEntry(at=number, state=FileState.STARTED, sha256=str(number),
                                              url="u", repository="r", filename="f")])
                 print(number, flush=True)
         """
@@ -229,13 +230,13 @@ def test_records_survive_a_kill(path):
 @pytest.mark.parametrize("at", [1_700_000_061.0, 4e9, float("inf"), float("nan")])
 def test_times_from_the_future_do_not_count(path, at):
     now = 1_700_000_000.0
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     with open_journal(path, wall=lambda: at) as journal:
         journal.append(
             [
                 JournalEntry(
                     at=at,
-                    state=JournalState.PUBLISHED,
+                    state=FileState.PUBLISHED,
                     sha256=ONE.digests.sha256,
                     url=URL,
                     repository="pypi",
@@ -244,18 +245,18 @@ def test_times_from_the_future_do_not_count(path, at):
             ]
         )
     (entry,) = read_journal(path, now=now).entries.values()
-    assert entry.state is JournalState.STARTED
+    assert entry.state is FileState.STARTED
 
 
 def test_a_clock_that_was_set_back_a_little_forgets_nothing(path):
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     assert len(read_journal(path, now=1_700_000_000.0 - 59).entries) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="making links needs a right on Windows")
 def test_a_link_is_neither_read_nor_written_through(path, tmp_path):
     target = tmp_path / "elsewhere"
-    write(target, (JournalState.STARTED, ONE))
+    write(target, (FileState.STARTED, ONE))
     before = target.read_bytes()
     path.parent.mkdir()
     path.symlink_to(target)
@@ -263,7 +264,7 @@ def test_a_link_is_neither_read_nor_written_through(path, tmp_path):
         read_journal(path)
     journal = Journal(path, history=read_journal(tmp_path / "none"))
     with pytest.raises(OSError, match=r".+"):
-        journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+        journal.record(FileState.PUBLISHED, [ONE], repository="pypi", url=URL)
     assert target.read_bytes() == before
 
 
@@ -286,18 +287,18 @@ def test_what_a_full_disk_did_not_take_is_cut_off(path, monkeypatch):
 
     monkeypatch.setattr("publish_all.upload.journal.io.FileIO", HalfFull)
     with open_journal(path) as journal:
-        journal.record(JournalState.STARTED, [ONE], repository="pypi", url=URL)
+        journal.record(FileState.STARTED, [ONE], repository="pypi", url=URL)
         whole = path.read_bytes()
         HalfFull.full = True
         with pytest.raises(OSError, match="space"):
-            journal.record(JournalState.PUBLISHED, [ONE], repository="pypi", url=URL)
+            journal.record(FileState.PUBLISHED, [ONE], repository="pypi", url=URL)
         HalfFull.full = False
         assert path.read_bytes() == whole
-        journal.record(JournalState.STARTED, [TWO], repository="pypi", url=URL)
-    assert states(path) == {ONE.filename: JournalState.STARTED, TWO.filename: JournalState.STARTED}
+        journal.record(FileState.STARTED, [TWO], repository="pypi", url=URL)
+    assert states(path) == {ONE.filename: FileState.STARTED, TWO.filename: FileState.STARTED}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has other modes")
 def test_only_its_owner_may_read_it(path):
-    write(path, (JournalState.STARTED, ONE))
+    write(path, (FileState.STARTED, ONE))
     assert path.stat().st_mode & 0o777 == 0o600

@@ -11,7 +11,7 @@ from publish_all.distributions.digests import DistributionError
 from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
 from publish_all.events import Found, RepositoryWaiting
 from publish_all.findings import Diagnosis, Severity
-from publish_all.results import PlannedAction
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
@@ -65,8 +65,8 @@ def test_states_become_decisions(ask):
     repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256})
     _, done = ask(repository)
     decisions = done.repositories[0].decisions
-    assert decisions[WHEEL.filename].action is PlannedAction.PRESENT
-    assert decisions[SDIST.filename].action is PlannedAction.UPLOAD
+    assert decisions[WHEEL.filename].action is FileState.PRESENT
+    assert decisions[SDIST.filename].action is FileState.NOT_STARTED
 
 
 def test_conflict_in_the_second_of_three_stops_all(ask):
@@ -80,7 +80,7 @@ def test_conflict_in_the_second_of_three_stops_all(ask):
 def test_skip_existing_makes_a_conflict_a_warning(ask):
     _, done = ask(FakeRepository(held={WHEEL.filename: "other"}), skip_existing=True)
     done.require_clear()
-    assert done.repositories[0].decisions[WHEEL.filename].action is PlannedAction.SKIP
+    assert done.repositories[0].decisions[WHEEL.filename].action is FileState.SKIPPED
     assert [each.severity for each in done.findings] == [Severity.WARNING]
 
 
@@ -89,7 +89,7 @@ def test_a_listed_file_that_is_gone_is_told_and_uploaded_again(ask):
     _, done = ask(repository)
     done.require_clear()
     assert [(each.code, each.severity) for each in done.findings] == [("PA488", Severity.WARNING)]
-    assert {each.action for each in done.repositories[0].decisions.values()} == {PlannedAction.UPLOAD}
+    assert {each.action for each in done.repositories[0].decisions.values()} == {FileState.NOT_STARTED}
 
 
 def test_findings_are_told(ask, events):
@@ -165,7 +165,7 @@ def test_index_that_fails_stops_the_publish(ask):
 def test_plan_is_described_with_reasons(ask):
     planned, done = ask(FakeRepository(held={SDIST.filename: SDIST.digests.sha256}))
     report = describe(planned, done)
-    assert [(each.filename, each.action.value, each.reason) for each in report.files] == [
+    assert [(each.filename, each.action, each.reason) for each in report.files] == [
         (WHEEL.filename, "upload", planned.repositories[0].releases[0].steps[0].reason),
         (SDIST.filename, "present", "already there, the same bytes"),
     ]
@@ -179,7 +179,7 @@ def test_description_has_the_exit_code_of_a_real_run(ask):
 
 def test_repository_without_a_list_is_uploaded_to(ask):
     _, done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
-    assert {each.action for each in done.repositories[0].decisions.values()} == {PlannedAction.UPLOAD}
+    assert {each.action for each in done.repositories[0].decisions.values()} == {FileState.NOT_STARTED}
 
 
 class Late:

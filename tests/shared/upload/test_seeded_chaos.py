@@ -9,7 +9,7 @@ import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, FakeTime, distribution, outcome
 
 from publish_all.errors import PublishAllError, RepositoryError
-from publish_all.repositories.repository import UploadStatus
+from publish_all.results import FileState
 from publish_all.upload.execute import execute
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
@@ -30,16 +30,16 @@ class Chaotic(FakeRepository):
 
     def reply(self, file):
         if self.dice.random() < self.rate:
-            return outcome(UploadStatus.TRANSIENT, retry_after=self.dice.choice([None, None, 3.0]))
+            return outcome(FileState.FAILED, retry_after=self.dice.choice([None, None, 3.0]))
         had = self.held.get(file.filename)
         if had is None:
             self.held[file.filename] = file.digests.sha256
             self.accepted.append(file.filename)
         if self.dice.random() < self.rate:
-            return outcome(UploadStatus.AMBIGUOUS)
+            return outcome(FileState.UNCLEAR)
         if had is not None:
-            return outcome(UploadStatus.CONFLICT if self.capabilities.lists else UploadStatus.PRESENT)
-        return outcome(UploadStatus.UPLOADED)
+            return outcome(FileState.CONFLICT if self.capabilities.lists else FileState.PRESENT)
+        return outcome(FileState.UPLOADED)
 
     def states(self, release):
         with self._lock:

@@ -8,16 +8,16 @@ from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution, out
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Diagnosis, Severity
-from publish_all.repositories.repository import UploadOutcome, UploadStatus
-from publish_all.results import FileStatus
+from publish_all.repositories.repository import UploadOutcome
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.transfer import RetryPolicy, Transfer
 
 FILE = distribution()
 BUSY = Diagnosis("PA511", "server-busy", Severity.ERROR, "").found("503 Service Unavailable")
-TRANSIENT = outcome(UploadStatus.TRANSIENT, finding=BUSY)
-AMBIGUOUS = outcome(UploadStatus.AMBIGUOUS)
-CONFLICT = outcome(UploadStatus.CONFLICT)
+TRANSIENT = outcome(FileState.FAILED, finding=BUSY)
+AMBIGUOUS = outcome(FileState.UNCLEAR)
+CONFLICT = outcome(FileState.CONFLICT)
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def stored_but_unanswered(repository):
 
 def test_taken_at_once(transfer, events):
     result = transfer(FakeRepository())
-    assert (result.status, result.attempts, result.findings) == (FileStatus.UPLOADED, 1, ())
+    assert (result.status, result.attempts, result.findings) == (FileState.UPLOADED, 1, ())
     assert [type(each) for each in events.seen] == [UploadStarted, UploadProgressed]
 
 
 def test_transient_failures_are_tried_again_with_growing_waits(transfer, events, time):
     result = transfer(FakeRepository(), *[TRANSIENT] * 5)
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 6)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 6)
     assert len(time.waits) == 5
     assert all(wait <= 0.5 * 2**n for n, wait in enumerate(time.waits))
     assert [each.attempt for each in events.of(UploadWaiting)] == [1, 2, 3, 4, 5]
@@ -69,7 +69,7 @@ def test_backoff_is_capped():
 
 
 def test_retry_after_is_honoured(transfer, time):
-    transfer(FakeRepository(), outcome(UploadStatus.TRANSIENT, retry_after=17.0))
+    transfer(FakeRepository(), outcome(FileState.FAILED, retry_after=17.0))
     assert 17.0 <= time.waits[0] <= 18.0
 
 
@@ -86,26 +86,26 @@ def test_retry_after_of_nothing_does_not_hammer():
 def test_given_up_after_the_last_attempt(transfer):
     repository = FakeRepository()
     result = transfer(repository, *[TRANSIENT] * 20)
-    assert (result.status, result.attempts, result.unclear) == (FileStatus.FAILED, 8, False)
+    assert (result.status, result.attempts, result.unclear) == (FileState.FAILED, 8, False)
     assert len(repository.uploads) == 8
     assert [each.code for each in result.findings] == ["PA511", "PA581"]
     assert "after 8 attempts" in result.findings[-1].message
 
 
 def test_given_up_when_the_time_is_over(transfer, time):
-    slow = outcome(UploadStatus.TRANSIENT, retry_after=100.0)
+    slow = outcome(FileState.FAILED, retry_after=100.0)
     result = transfer(FakeRepository(), *[slow] * 20, retry=RetryPolicy(attempts=50, seconds=250.0))
-    assert result.status is FileStatus.FAILED
+    assert result.status is FileState.FAILED
     assert time.time <= 250.0
 
 
 @pytest.mark.parametrize(
     ("status", "end"),
     [
-        (UploadStatus.REFUSED, FileStatus.REFUSED),
-        (UploadStatus.UNAUTHORIZED, FileStatus.UNAUTHORIZED),
-        (UploadStatus.PRESENT, FileStatus.PRESENT),
-        (UploadStatus.CONFLICT, FileStatus.CONFLICT),
+        (FileState.REFUSED, FileState.REFUSED),
+        (FileState.UNAUTHORIZED, FileState.UNAUTHORIZED),
+        (FileState.PRESENT, FileState.PRESENT),
+        (FileState.CONFLICT, FileState.CONFLICT),
     ],
 )
 def test_final_outcomes_are_not_tried_again(transfer, status, end):
@@ -116,20 +116,20 @@ def test_final_outcomes_are_not_tried_again(transfer, status, end):
 def test_lost_answer_is_settled_by_the_index(transfer):
     repository = FakeRepository()
     result = transfer(repository, stored_but_unanswered(repository))
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 1)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 1)
     assert len(repository.uploads) == 1
 
 
 def test_lost_answer_is_sent_again_where_the_index_has_nothing(transfer):
     repository = FakeRepository()
     result = transfer(repository, AMBIGUOUS)
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 2)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 2)
 
 
 def test_lost_answer_is_sent_again_where_there_is_no_index(transfer):
     repository = FakeRepository(capabilities=replace(PYPI_LIKE, lists=False))
-    result = transfer(repository, AMBIGUOUS, outcome(UploadStatus.PRESENT))
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 2)
+    result = transfer(repository, AMBIGUOUS, outcome(FileState.PRESENT))
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 2)
     assert not [each for each in repository.calls if each.startswith("states")]
 
 
@@ -137,25 +137,25 @@ def test_index_that_fails_too_is_asked_after_the_next_attempt(transfer):
     repository = FakeRepository()
     repository.index_failures = [RepositoryError("502")]
     result = transfer(repository, stored_but_unanswered(repository), TRANSIENT)
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 2)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 2)
 
 
 def test_last_lost_answer_is_settled_by_the_index_too(transfer):
     repository = FakeRepository()
     result = transfer(repository, TRANSIENT, stored_but_unanswered(repository), retry=RetryPolicy(attempts=2))
-    assert result.status is FileStatus.UPLOADED
+    assert result.status is FileState.UPLOADED
 
 
 def test_other_bytes_found_after_a_lost_answer_are_a_conflict(transfer):
     repository = FakeRepository(held={FILE.filename: "other"})
     result = transfer(repository, AMBIGUOUS)
-    assert result.status is FileStatus.CONFLICT
+    assert result.status is FileState.CONFLICT
     assert [each.slug for each in result.findings] == ["other-bytes-there"]
 
 
 def test_exists_already_with_our_own_hash_is_success(transfer):
     repository = FakeRepository(held={FILE.filename: FILE.digests.sha256})
-    assert transfer(repository, CONFLICT).status is FileStatus.PRESENT
+    assert transfer(repository, CONFLICT).status is FileState.PRESENT
 
 
 def test_exists_already_after_an_unclear_attempt_waits_for_the_index(transfer):
@@ -166,7 +166,7 @@ def test_exists_already_after_an_unclear_attempt_waits_for_the_index(transfer):
         return CONFLICT
 
     result = transfer(repository, AMBIGUOUS, CONFLICT, now_listed)
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 3)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 3)
 
 
 def test_exists_already_after_a_gateway_error_may_be_our_own(transfer):
@@ -177,12 +177,12 @@ def test_exists_already_after_a_gateway_error_may_be_our_own(transfer):
         return CONFLICT
 
     result = transfer(repository, TRANSIENT, CONFLICT, now_listed)
-    assert (result.status, result.attempts) == (FileStatus.UPLOADED, 3)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 3)
 
 
 def test_unsettled_failure_is_marked_as_unclear(transfer):
     result = transfer(FakeRepository(), *[AMBIGUOUS] * 8)
-    assert (result.status, result.unclear) == (FileStatus.UNCLEAR, True)
+    assert (result.status, result.unclear) == (FileState.UNCLEAR, True)
 
 
 def test_stopped_while_waiting_is_not_tried_again(transfer, time, clock):
@@ -193,7 +193,7 @@ def test_stopped_while_waiting_is_not_tried_again(transfer, time, clock):
         return TRANSIENT
 
     result = transfer(FakeRepository(), cancelled, cancellation=cancellation)
-    assert (result.status, result.attempts) == (FileStatus.INTERRUPTED, 1)
+    assert (result.status, result.attempts) == (FileState.INTERRUPTED, 1)
     assert time.waits == []
 
 
@@ -203,13 +203,13 @@ def test_aborted_in_the_middle_of_the_body(transfer):
     cancellation.cancel()
     repository = FakeRepository()
     result = transfer(repository, cancellation=cancellation)
-    assert (result.status, result.unclear) == (FileStatus.INTERRUPTED, True)
+    assert (result.status, result.unclear) == (FileState.INTERRUPTED, True)
     assert repository.uploads == []
 
 
 def test_credential_error_is_an_outcome(transfer):
     result = transfer(FakeRepository(), CredentialError("the token expired", hint="Make a new one."))
-    assert result.status is FileStatus.UNAUTHORIZED
+    assert result.status is FileState.UNAUTHORIZED
     assert [(each.message, each.hint) for each in result.findings] == [
         ("the token expired", "Make a new one.")
     ]
@@ -217,7 +217,7 @@ def test_credential_error_is_an_outcome(transfer):
 
 def test_file_that_vanished_is_refused(transfer):
     result = transfer(FakeRepository(), FileNotFoundError(2, "No such file or directory"))
-    assert result.status is FileStatus.REFUSED
+    assert result.status is FileState.REFUSED
     assert result.findings[0].where == str(FILE.path)
 
 
@@ -227,7 +227,7 @@ def test_progress_is_told_ten_times_a_second_at_most(clock, events, time):
             for sent in range(0, 1001, 10):
                 time.time += 0.01
                 progress(sent)
-            return UploadOutcome(status=UploadStatus.UPLOADED)
+            return UploadOutcome(status=FileState.UPLOADED)
 
     Transfer(
         repository=Chunky(),

@@ -7,8 +7,8 @@ from upload_fakes.repository import FakeRepository, distribution
 
 from publish_all._http_errors import Failure, HttpError
 from publish_all.errors import PublishAllError, RepositoryError
-from publish_all.repositories.repository import UploadOutcome, UploadStatus
-from publish_all.results import FileStatus
+from publish_all.repositories.repository import UploadOutcome
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
@@ -55,11 +55,11 @@ def transferred(reply, clock, events):
 
 def test_a_file_that_is_gone_and_an_error_of_no_kind(clock, events):
     gone = transferred(FileNotFoundError(2, "No such file or directory"), clock, events)
-    assert (gone.status, [each.code for each in gone.findings]) == (FileStatus.REFUSED, ["PA486"])
+    assert (gone.status, [each.code for each in gone.findings]) == (FileState.REFUSED, ["PA486"])
     odd = transferred(PublishAllError("What now?"), clock, events)
-    assert (odd.status, [each.code for each in odd.findings]) == (FileStatus.REFUSED, ["PA487"])
-    taken = transferred(UploadOutcome(status=UploadStatus.UPLOADED), clock, events)
-    assert (taken.status, taken.findings) == (FileStatus.UPLOADED, ())
+    assert (odd.status, [each.code for each in odd.findings]) == (FileState.REFUSED, ["PA487"])
+    taken = transferred(UploadOutcome(status=FileState.UPLOADED), clock, events)
+    assert (taken.status, taken.findings) == (FileState.UPLOADED, ())
 
 
 def test_an_error_with_findings_keeps_them():

@@ -4,7 +4,7 @@ import pytest
 from upload_fakes.repository import FakeRepository, distribution, release
 
 from publish_all.events import VerifyWaiting
-from publish_all.results import Visibility
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.verify import Verifier, VerifyOptions
@@ -44,7 +44,7 @@ def verify(verifier):
 def test_listed_at_once(verify, time):
     seen = verify(FakeRepository())
     assert seen.clear
-    assert set(seen.visibility.values()) == {Visibility.VISIBLE}
+    assert set(seen.visibility.values()) == {FileState.VISIBLE}
     assert time.waits == []
 
 
@@ -89,5 +89,5 @@ def test_early_end_tells_only_what_is_certain(verifier):
     one.look(TWO)
     verifier.workers.drain()
     seen = one.so_far()
-    assert list(seen.visibility.values()) == [Visibility.VISIBLE]
+    assert list(seen.visibility.values()) == [FileState.VISIBLE]
     assert not seen.possible

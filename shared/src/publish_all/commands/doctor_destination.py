@@ -30,7 +30,7 @@ from publish_all.reporting.words import count, size
 from publish_all.repositories.diagnoses import GITHUB_HAS_NO_PYTHON, INDEX_URL, NO_UPLOAD_API
 from publish_all.repositories.index_urls import misdirected
 from publish_all.repositories.repository import Repository
-from publish_all.results import Fact, PlannedAction, PlannedFile
+from publish_all.results import Fact, PlannedFile
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.version.static import project_name
 
@@ -223,13 +223,13 @@ def _no_credential(
 
 def _files(files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
     words = {
-        PlannedAction.UPLOAD: "to upload",
-        PlannedAction.PRESENT: "there already, with the same bytes",
-        PlannedAction.SKIP: "there with other bytes, skipped",
-        PlannedAction.CONFLICT: "there with other bytes",
+        "upload": "to upload",
+        "present": "there already, with the same bytes",
+        "skip": "there with other bytes, skipped",
+        "conflict": "there with other bytes",
     }
     for action, text in words.items():
-        of = [each for each in files if each.action is action]
+        of = [each for each in files if each.action == action]
         if of:
             seen.fact("files", f"{count(len(of), 'file')} {text}, {size(sum(each.size for each in of))}")
 
@@ -237,7 +237,7 @@ def _files(files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
 def _only_uploads(destination: Destination, files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
     """Say what nobody can know before: silence would pass for a promise."""
     remote = destination.stated.kind is not RepositoryKind.DIRECTORY
-    if remote and any(each.action is PlannedAction.UPLOAD for each in files):
+    if remote and any(each.action == "upload" for each in files):
         seen.untested.append(f"what {destination.repository.name} says to a file: only an upload tells")
 
 

@@ -34,7 +34,8 @@ from publish_all.index.form import FormError, TooLargeError, UploadForm
 from publish_all.index.service import IndexService
 from publish_all.index.source import Visitor
 from publish_all.repositories import diagnoses as known
-from publish_all.repositories.repository import Repository, State, UploadOutcome, UploadStatus
+from publish_all.repositories.repository import Repository, UploadOutcome
+from publish_all.results import FileState
 
 LIMIT = 2 * 1024**3
 """How long the body of an upload may be, in bytes."""
@@ -166,12 +167,12 @@ class Uploads:
         try:
             repository = self._repository_for(visitor)
             state = repository.states(release)[distribution.filename]
-            if state is State.SAME:
+            if state is FileState.PRESENT:
                 return Said(status=200, reason=f"{distribution.filename} was here already.")
-            if state is State.DIFFERENT:
+            if state is FileState.DIFFERENT:
                 raise Refused(409, _conflict(repository, distribution))
             outcome = repository.upload(distribution)
-            if outcome.status not in {UploadStatus.UPLOADED, UploadStatus.PRESENT}:
+            if outcome.status not in {FileState.UPLOADED, FileState.PRESENT}:
                 raise Refused(_status(outcome), _words(outcome.findings) or "The upload failed.")
             listed = repository.commit(release)
         except CredentialError as error:
@@ -266,11 +267,11 @@ def _conflict(repository: Repository, distribution: Distribution) -> str:
 
 def _status(outcome: UploadOutcome) -> int:
     match outcome.status:
-        case UploadStatus.CONFLICT:
+        case FileState.CONFLICT:
             return 409
-        case UploadStatus.UNAUTHORIZED:
+        case FileState.UNAUTHORIZED:
             return 403
-        case UploadStatus.TRANSIENT | UploadStatus.AMBIGUOUS:
+        case FileState.FAILED | FileState.UNCLEAR:
             return 503
         case _:
             return 400

@@ -20,7 +20,7 @@ from publish_all.events import (
     VerifyWaiting,
 )
 from publish_all.reporting.words import clean, count, duration, size
-from publish_all.results import FileStatus, PlanReport, PublishReport, Result, Visibility
+from publish_all.results import FileState, PlanReport, PublishReport, Result
 
 _WIDTH = 12
 
@@ -117,7 +117,7 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     why = "stopped" if report.interrupted else "not everything is published"
     yield f"error: {why}: {done} of {count(len(files), 'upload')} done"
     for each in report.repositories:
-        unseen = sum(file.visibility is Visibility.PROPAGATING for file in each.files)
+        unseen = sum(file.visibility is FileState.PROPAGATING for file in each.files)
         if unseen:
             yield f"  {each.name} accepted {count(unseen, 'file')} that its index does not list yet"
     if report.stopped_by is not None:
@@ -139,7 +139,7 @@ def next_step(report: PublishReport) -> str:
     """What to do about files that are not there."""
     again = "run the same command again; it goes on where this run stopped"
     statuses = {file.status for each in report.repositories for file in each.files}
-    if not statuses & {FileStatus.REFUSED, FileStatus.UNAUTHORIZED, FileStatus.CONFLICT}:
+    if not statuses & {FileState.REFUSED, FileState.UNAUTHORIZED, FileState.CONFLICT}:
         return again
     if report.exit_code == 5:
         return f"repair what is reported above, then {again}"

@@ -15,16 +15,14 @@ from publish_all.results import (
     DoctorReport,
     Explanation,
     FileReport,
-    FileStatus,
+    FileState,
     Listing,
-    PlannedAction,
     PlannedFile,
     PlanReport,
     PublishReport,
     ReleaseReport,
     RepositoryReport,
     Result,
-    Visibility,
 )
 
 _QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
@@ -98,7 +96,7 @@ def repository_state(report: RepositoryReport) -> str:
 
 
 def _ways_there(report: ReleaseReport) -> Iterator[str]:
-    there = any(each.status in (FileStatus.UPLOADED, FileStatus.PRESENT) for each in report.files)
+    there = any(each.status in (FileState.UPLOADED, FileState.PRESENT) for each in report.files)
     if there and report.page:
         yield f"    {report.page}"
     if there and report.complete and report.install_command:
@@ -107,9 +105,9 @@ def _ways_there(report: ReleaseReport) -> Iterator[str]:
 
 def file_state(report: FileReport) -> str:
     """`uploaded`, `uploaded (3 attempts)`, `present`, `accepted, not listed yet`."""
-    if report.status.done and report.visibility is Visibility.PROPAGATING:
+    if report.status.done and report.visibility is FileState.PROPAGATING:
         return "accepted, not listed yet"
-    if report.status is FileStatus.UPLOADED and report.attempts > 1:
+    if report.status is FileState.UPLOADED and report.attempts > 1:
         return f"uploaded ({report.attempts} attempts)"
     return report.status.value
 
@@ -127,7 +125,7 @@ def plan_lines(report: PlanReport) -> Iterator[str]:
 
 
 def _planned(files: Sequence[PlannedFile]) -> str:
-    upload = [each for each in files if each.action is PlannedAction.UPLOAD]
+    upload = [each for each in files if each.action == "upload"]
     rest = len(files) - len(upload)
     others = f"; {rest} not" if rest else ""
     return f"{count(len(upload), 'file')} to upload, {size(sum(each.size for each in upload))}{others}"
@@ -136,7 +134,7 @@ def _planned(files: Sequence[PlannedFile]) -> str:
 def _planned_rows(files: Sequence[PlannedFile]) -> Iterator[list[str]]:
     """Two rows a file: what and which, then why."""
     for each in files:
-        yield [each.action.value, size(each.size), each.filename]
+        yield [each.action, size(each.size), each.filename]
         yield ["", "", f"  {each.reason}"]
 
 

@@ -41,9 +41,7 @@ from publish_all.repositories.repository import (
     Capabilities,
     Progress,
     ReleaseOutcome,
-    State,
     UploadOutcome,
-    UploadStatus,
     Verification,
     no_progress,
 )
@@ -59,6 +57,7 @@ from publish_all.repositories.simple_pages import (
     render_root_html,
     render_root_json,
 )
+from publish_all.results import FileState
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer."""
@@ -119,7 +118,7 @@ class DirectoryRepository:
         what = "can't be written" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}.", "Choose another folder as `url`."),)
 
-    def states(self, release: Release) -> Mapping[str, State]:
+    def states(self, release: Release) -> Mapping[str, FileState]:
         try:
             return {each.filename: self._state(each) for each in release.distributions}
         except OSError as error:
@@ -134,13 +133,13 @@ class DirectoryRepository:
             if _copy(distribution.path, part, progress) != distribution.digests.sha256:
                 message = f"{distribution.path} is no longer the file that was read and checked."
                 finding = self._found(known.FILE_CHANGED, message, "Build again, and run again.")
-                return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+                return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
             with self._locked():
                 return self._place(part, target, distribution)
         except Timeout:
-            return UploadOutcome(status=UploadStatus.TRANSIENT, findings=(self._busy(),))
+            return UploadOutcome(status=FileState.FAILED, findings=(self._busy(),))
         except OSError as error:
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=(self._unusable(error),))
+            return UploadOutcome(status=FileState.REFUSED, findings=(self._unusable(error),))
         finally:
             # Gone already when all went well, and out of reach when the folder is.
             with suppress(OSError):
@@ -183,9 +182,9 @@ class DirectoryRepository:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
             return Verification(missing=names, findings=(finding,))
         return Verification(
-            visible=tuple(each for each in names if seen[each] is State.SAME),
-            missing=tuple(each for each in names if seen[each] is State.ABSENT),
-            different=tuple(each for each in names if seen[each] is State.DIFFERENT),
+            visible=tuple(each for each in names if seen[each] is FileState.PRESENT),
+            missing=tuple(each for each in names if seen[each] is FileState.ABSENT),
+            different=tuple(each for each in names if seen[each] is FileState.DIFFERENT),
         )
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -227,35 +226,35 @@ class DirectoryRepository:
         alike = (each for each in folder.glob(f"*{_suffix(stated.name)}") if _parsed(each.name) == parsed)
         return next(alike, stated)
 
-    def _state(self, distribution: Distribution) -> State:
+    def _state(self, distribution: Distribution) -> FileState:
         path = self._target(distribution)
         if not path.is_file():
-            return State.ABSENT
+            return FileState.ABSENT
         if path.stat().st_size != distribution.size:
-            return State.DIFFERENT
-        return State.SAME if _sha256(path) == distribution.digests.sha256 else State.DIFFERENT
+            return FileState.DIFFERENT
+        return FileState.PRESENT if _sha256(path) == distribution.digests.sha256 else FileState.DIFFERENT
 
-    def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> State:
+    def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> FileState:
         listed = [each.file(self._target(distribution).name) for each in pages]
         if None in listed:
-            return State.ABSENT
+            return FileState.ABSENT
         digests = {each.hashes.get("sha256") for each in listed if each is not None}
-        return self._state(distribution) if digests == {distribution.digests.sha256} else State.DIFFERENT
+        return self._state(distribution) if digests == {distribution.digests.sha256} else FileState.DIFFERENT
 
     def _place(self, part: Path, target: Path, distribution: Distribution) -> UploadOutcome:
         state = self._state(distribution)
-        if state is State.SAME:
-            return UploadOutcome(status=UploadStatus.PRESENT)
-        if state is State.DIFFERENT:
+        if state is FileState.PRESENT:
+            return UploadOutcome(status=FileState.PRESENT)
+        if state is FileState.DIFFERENT:
             finding = known.OTHER_BYTES.found(
                 f"{self.name} has another {self._target(distribution).name} already.",
                 where=str(target),
                 hint="Release a new version, or delete that file if nobody has installed it yet.",
             )
-            return UploadOutcome(status=UploadStatus.CONFLICT, findings=(finding,))
+            return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
         part.replace(target)
         _sync_folder(target.parent)
-        return UploadOutcome(status=UploadStatus.UPLOADED, url=(target.parent / "index.html").as_uri())
+        return UploadOutcome(status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri())
 
     def _derive(self, project: NormalizedName) -> tuple[ProjectPage, tuple[Finding, ...]]:
         """The page of a project as its files say, without those that are broken or another project's."""

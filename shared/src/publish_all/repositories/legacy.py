@@ -33,13 +33,12 @@ from publish_all.repositories.repository import (
     Capabilities,
     Progress,
     ReleaseOutcome,
-    State,
     UploadOutcome,
-    UploadStatus,
     Verification,
     no_progress,
 )
 from publish_all.repositories.simple_index import Listing, SimpleIndex
+from publish_all.results import FileState
 
 if TYPE_CHECKING:
     from publish_all.attestations.attestation import Attestation
@@ -112,7 +111,7 @@ class LegacyRepository:
             if brief and attempt.credential is not None and self._has_its_index(attempt.url):
                 continue
             outcome = self._probe(attempt)
-            if outcome.status is UploadStatus.UNAUTHORIZED:
+            if outcome.status is FileState.UNAUTHORIZED:
                 raise self._credential_error(outcome, attempt)
             findings += outcome.findings
         findings += self._attesting(releases)
@@ -157,13 +156,13 @@ class LegacyRepository:
                 f"{attempt.url} answers {reply.status} to an upload without a file.",
                 "If uploads fail, see whether the URL is the one to upload to.",
             )
-            return UploadOutcome(status=UploadStatus.UPLOADED, findings=(finding,))
+            return UploadOutcome(status=FileState.UPLOADED, findings=(finding,))
         outcome = classify(reply, attempt, now=self._clock())
-        if outcome.status in {UploadStatus.TRANSIENT, UploadStatus.AMBIGUOUS}:
+        if outcome.status in {FileState.FAILED, FileState.UNCLEAR}:
             raise _unavailable(reply, outcome)
         speaks = reply.status in {400, 409, 411, 413, 415, 422}
-        if speaks or (minted_later and outcome.status is UploadStatus.UNAUTHORIZED):
-            return UploadOutcome(status=UploadStatus.UPLOADED)
+        if speaks or (minted_later and outcome.status is FileState.UNAUTHORIZED):
+            return UploadOutcome(status=FileState.UPLOADED)
         return outcome
 
     def _credential_error(self, outcome: UploadOutcome, attempt: Attempt) -> CredentialError:
@@ -189,7 +188,7 @@ class LegacyRepository:
                 # Trusted publishing may have failed after all, and another credential have been found.
                 attestations = self._attestations(distribution, self._credentials.get, request)
             outcome = self._upload(attempt, credential, attestations, progress)
-            if outcome.status is UploadStatus.UNAUTHORIZED and credential and credential.expires is not None:
+            if outcome.status is FileState.UNAUTHORIZED and credential and credential.expires is not None:
                 renewed = self._credentials.renew(request)
                 if renewed is not None and renewed.secret != credential.secret:
                     outcome = self._upload(attempt, renewed, attestations, progress)
@@ -198,7 +197,7 @@ class LegacyRepository:
         except SigningError as error:
             return self._unsigned(error)
         except CheckError as error:
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=error.findings)
+            return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return outcome
@@ -213,7 +212,7 @@ class LegacyRepository:
 
     def _unsigned(self, error: SigningError) -> UploadOutcome:
         assert self._attester is not None  # noqa: S101 - nobody else signs
-        status = UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED
+        status = FileState.FAILED if error.retryable else FileState.REFUSED
         return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
 
     def _fresh(self, request: CredentialRequest) -> Credential | None:
@@ -255,12 +254,12 @@ class LegacyRepository:
             return lost(error, attempt, body_sent=body.complete)
         except FileChangedError as error:
             finding = attempt.finding(known.FILE_CHANGED, str(error), "Build again, and run again.")
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+            return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
         outcome = classify(reply, attempt, now=self._clock())
-        if outcome.status is UploadStatus.UPLOADED and not body.complete:
+        if outcome.status is FileState.UPLOADED and not body.complete:
             # An answer that came before the body was sent can't be about it.
             finding = attempt.finding(known.ANSWER_LOST, f"{self.name} answered before all was sent.")
-            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
+            return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
         return self._settled(outcome, distribution) if reply.status in _MAY_BE_THERE else outcome
 
     def _settled(self, outcome: UploadOutcome, distribution: Distribution) -> UploadOutcome:
@@ -268,7 +267,7 @@ class LegacyRepository:
 
         Servers say so in many words and languages, so the words do not count.
         """
-        if outcome.status in {UploadStatus.UPLOADED, UploadStatus.PRESENT}:
+        if outcome.status in {FileState.UPLOADED, FileState.PRESENT}:
             return outcome
         doubtful = any(each.code == known.MAYBE_OTHER_BYTES.code for each in outcome.findings)
         try:
@@ -278,19 +277,19 @@ class LegacyRepository:
             if not doubtful:
                 return outcome
             finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
-            return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(*outcome.findings, finding))
-        if state is State.SAME:
-            return UploadOutcome(status=UploadStatus.PRESENT)
-        if state is State.DIFFERENT and outcome.findings:
+            return UploadOutcome(status=FileState.UNCLEAR, findings=(*outcome.findings, finding))
+        if state is FileState.PRESENT:
+            return UploadOutcome(status=FileState.PRESENT)
+        if state is FileState.DIFFERENT and outcome.findings:
             first = outcome.findings[0]
             hint = first.hint if doubtful else "Release a new version."
             finding = known.OTHER_BYTES.found(first.message, where=first.where, hint=hint)
-            return UploadOutcome(status=UploadStatus.CONFLICT, findings=(finding,))
+            return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
         return outcome
 
     # --- the index
 
-    def states(self, release: Release) -> Mapping[str, State]:
+    def states(self, release: Release) -> Mapping[str, FileState]:
         index, listing = self._listing(release)
         return index.states(listing, release.distributions)
 
@@ -310,14 +309,14 @@ class LegacyRepository:
         if not listing.known:
             return Verification(missing=tuple(names), possible=False, findings=listing.findings)
         return Verification(
-            visible=tuple(each for each in names if states[each] in {State.SAME, State.UNKNOWN}),
-            missing=tuple(each for each in names if states[each] is State.ABSENT),
-            different=tuple(each for each in names if states[each] is State.DIFFERENT),
-            unfetched=tuple(each for each in names if states[each] is State.INCOMPLETE),
+            visible=tuple(each for each in names if states[each] in {FileState.PRESENT, FileState.UNKNOWN}),
+            missing=tuple(each for each in names if states[each] is FileState.ABSENT),
+            different=tuple(each for each in names if states[each] is FileState.DIFFERENT),
+            unfetched=tuple(each for each in names if states[each] is FileState.INCOMPLETE),
             findings=tuple(
-                self._unhashed(each) if states[each] is State.UNKNOWN else self._gone(each)
+                self._unhashed(each) if states[each] is FileState.UNKNOWN else self._gone(each)
                 for each in names
-                if states[each] in {State.UNKNOWN, State.INCOMPLETE}
+                if states[each] in {FileState.UNKNOWN, FileState.INCOMPLETE}
             ),
         )
 
@@ -453,7 +452,7 @@ def _with_name(url: str, project: NormalizedName) -> str:
 
 def _no_credential(error: CredentialError, attempt: Attempt) -> UploadOutcome:
     findings = error.findings or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),)
-    return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=findings)
+    return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings)
 
 
 def _unavailable(reply: Reply, outcome: UploadOutcome) -> RepositoryError:

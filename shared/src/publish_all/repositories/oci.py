@@ -67,13 +67,12 @@ from publish_all.repositories.repository import (
     Capabilities,
     Progress,
     ReleaseOutcome,
-    State,
     UploadOutcome,
-    UploadStatus,
     Verification,
     no_progress,
 )
 from publish_all.repositories.simple_pages import IndexFile
+from publish_all.results import FileState
 
 _LOOKS_AT_ONCE = 8
 
@@ -82,7 +81,7 @@ _LOOKS_AT_ONCE = 8
 class _Seen:
     """Where a file stands, and which of its parts the registry has not got."""
 
-    state: State
+    state: FileState
     missing: tuple[str, ...] = ()
 
 
@@ -214,18 +213,18 @@ class OciRepository:
             package = self._package(distribution.project)
             entry = self._push(package, distribution, progress)
         except CredentialError as error:
-            return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=_findings(error))
+            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=_findings(error))
         except FileChangedError as error:
             finding = diagnoses.FILE_CHANGED.found(
                 error.message, where=str(distribution.path), hint="Build again, and run again."
             )
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+            return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
         except HttpError as error:
             self._forget(distribution)
             return _failed(error)
         with self._pushed.lock:
             self._pushed.entries[_key(distribution)] = entry
-        return UploadOutcome(status=UploadStatus.UPLOADED, url=self._page(distribution.project))
+        return UploadOutcome(status=FileState.UPLOADED, url=self._page(distribution.project))
 
     def _push(self, package: OciPackage, distribution: Distribution, progress: Progress) -> Entry:
         body = FileBody(distribution.path, size=distribution.size, progress=progress)
@@ -275,7 +274,7 @@ class OciRepository:
 
     # --- the index
 
-    def states(self, release: Release) -> Mapping[str, State]:
+    def states(self, release: Release) -> Mapping[str, FileState]:
         try:
             return {name: each.state for name, each in self._seen(release).items()}
         except RefusedError as error:
@@ -289,7 +288,7 @@ class OciRepository:
         index = read_index(package, tag_of(release.version))
         names = [each.filename for each in release.distributions]
         if index is None:
-            return dict.fromkeys(names, _Seen(state=State.ABSENT))
+            return dict.fromkeys(names, _Seen(state=FileState.ABSENT))
         with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
             looks = pool.map(lambda each: self._look(package, index, each), release.distributions)
             return dict(zip(names, looks, strict=True))
@@ -297,17 +296,17 @@ class OciRepository:
     def _look(self, package: OciPackage, index: PackageIndex, distribution: Distribution) -> _Seen:
         there = index.entry(architecture_of(distribution.filename))
         if there is None:
-            return _Seen(state=State.ABSENT)
+            return _Seen(state=FileState.ABSENT)
         manifest = self._manifest(package, there, distribution)
         file = f"sha256:{distribution.digests.sha256}"
         stated = {f"sha256:{there.sha256}"} if there.sha256 else set()
         if {*stated, *([manifest.layer.digest] if manifest else [])} != {file}:
-            return _Seen(state=State.DIFFERENT)
+            return _Seen(state=FileState.DIFFERENT)
         blobs = {"the file": file}
         if manifest is not None and manifest.metadata is not None:
             blobs["its metadata"] = manifest.metadata.digest
         missing = missing_parts(package, there.digest, blobs)
-        return _Seen(state=State.INCOMPLETE if missing else State.SAME, missing=missing)
+        return _Seen(state=FileState.INCOMPLETE if missing else FileState.PRESENT, missing=missing)
 
     def _manifest(self, package: OciPackage, there: Entry, distribution: Distribution) -> FileManifest | None:
         """The manifest of an entry; None if it is gone. It need not be fetched where it is what we write ourselves."""
@@ -386,9 +385,11 @@ class OciRepository:
         except CredentialError as error:
             return Verification(missing=names, findings=_findings(error))
         return Verification(
-            visible=tuple(each for each in names if seen[each].state is State.SAME),
-            missing=tuple(each for each in names if seen[each].state in {State.ABSENT, State.INCOMPLETE}),
-            different=tuple(each for each in names if seen[each].state is State.DIFFERENT),
+            visible=tuple(each for each in names if seen[each].state is FileState.PRESENT),
+            missing=tuple(
+                each for each in names if seen[each].state in {FileState.ABSENT, FileState.INCOMPLETE}
+            ),
+            different=tuple(each for each in names if seen[each].state is FileState.DIFFERENT),
             findings=tuple(
                 known.PART_MISSING.found(
                     f"{self.name} lists {name}, and has not got {', '.join(each.missing)}.",
@@ -491,9 +492,9 @@ def _key(distribution: Distribution) -> str:
 def _failed(error: HttpError) -> UploadOutcome:
     """Nothing is half there: what was sent is found again by its digest."""
     if isinstance(error, RefusedError) and error.unauthorized:
-        return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=error.findings)
+        return UploadOutcome(status=FileState.UNAUTHORIZED, findings=error.findings)
     return UploadOutcome(
-        status=UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED,
+        status=FileState.FAILED if error.retryable else FileState.REFUSED,
         findings=_http_findings(error),
         retry_after=error.retry_after,
     )

@@ -21,7 +21,8 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Diagnosis, Finding
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.reply_patterns import PATTERNS
-from publish_all.repositories.repository import UploadOutcome, UploadStatus
+from publish_all.repositories.repository import UploadOutcome
+from publish_all.results import FileState
 
 _EPOCH_SIZED = 1_000_000_000
 """From here on a number of seconds is a date, not a wait: some servers give `reset` as Unix time."""
@@ -60,7 +61,7 @@ class Attempt:
 def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     """What a whole reply means. `now` is Unix time in seconds."""
     if 200 <= reply.status < 300:
-        return _page(reply, attempt) if reply.is_page else UploadOutcome(status=UploadStatus.UPLOADED)
+        return _page(reply, attempt) if reply.is_page else UploadOutcome(status=FileState.UPLOADED)
     said = _said(reply, attempt)
     waits = retry_after(reply.headers, now)
     for each in PATTERNS:
@@ -75,8 +76,8 @@ def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcom
     """What it means that no whole reply came. `body_sent` tells whether the server may have the file."""
     if error.failure in {Failure.TIMEOUT, Failure.DROPPED} and body_sent:
         finding = attempt.finding(known.ANSWER_LOST, error.message, error.hint or "")
-        return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
-    status = UploadStatus.TRANSIENT if error.retryable else UploadStatus.REFUSED
+        return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
+    status = FileState.FAILED if error.retryable else FileState.REFUSED
     return UploadOutcome(
         status=status,
         findings=(attempt.finding(network_diagnosis(error), error.message, error.hint or ""),),
@@ -161,13 +162,11 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
     if found is None or ours is None:
         return None
     if found["hash"] != ours.digests.blake2_256:
-        return _outcome(
-            UploadStatus.CONFLICT, known.OTHER_BYTES, said, attempt, hint="Release a new version."
-        )
+        return _outcome(FileState.CONFLICT, known.OTHER_BYTES, said, attempt, hint="Release a new version.")
     if found["file"] != ours.filename:
         hint = f"The same content is there as {found['file']}; leave this file out."
-        return _outcome(UploadStatus.REFUSED, known.SAME_BYTES_ELSEWHERE, said, attempt, hint=hint)
-    return UploadOutcome(status=UploadStatus.PRESENT)
+        return _outcome(FileState.REFUSED, known.SAME_BYTES_ELSEWHERE, said, attempt, hint=hint)
+    return UploadOutcome(status=FileState.PRESENT)
 
 
 def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -> UploadOutcome:
@@ -179,19 +178,19 @@ def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -
     if status in {401, 403}:
         return _unauthorized(status, numbered, attempt)
     if status in {404, 405, 410, 501}:
-        return _outcome(UploadStatus.REFUSED, known.NO_UPLOAD_API, numbered, attempt, hint=_NO_API)
+        return _outcome(FileState.REFUSED, known.NO_UPLOAD_API, numbered, attempt, hint=_NO_API)
     if reply.retryable:
         diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
         # A gateway says so, too, of a server that was merely slow, and has stored the file.
-        kind = UploadStatus.AMBIGUOUS if status in {500, 502, 504} else UploadStatus.TRANSIENT
+        kind = FileState.UNCLEAR if status in {500, 502, 504} else FileState.FAILED
         return _outcome(kind, diagnosis, numbered, attempt, retry_after=waits)
     if status == 413:
         hint = "Make it smaller, or raise the limit of the server or of the proxy before it."
-        return _outcome(UploadStatus.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
+        return _outcome(FileState.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
     if 400 <= status < 600:
-        return _outcome(UploadStatus.REFUSED, known.REFUSED, numbered, attempt)
+        return _outcome(FileState.REFUSED, known.REFUSED, numbered, attempt)
     finding = attempt.finding(known.ANSWER_LOST, f"{attempt.repository} answers with the status {status}.")
-    return UploadOutcome(status=UploadStatus.AMBIGUOUS, findings=(finding,))
+    return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
 
 
 def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
@@ -204,7 +203,7 @@ def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
         if attempt.credential
         else f"Give a credential: run `publish-all login {attempt.repository}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
     )
-    return _outcome(UploadStatus.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
+    return _outcome(FileState.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
 
 
 def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
@@ -215,7 +214,7 @@ def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
         f"{attempt.repository} answers {reply.status} to {attempt.subject} with a web page: {said}",
         "Check that the URL is the one to upload to, and that no login page stands before it.",
     )
-    return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+    return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
 
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
@@ -229,7 +228,7 @@ def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
         message = f"{attempt.repository} sends an upload to a web page, perhaps to log in: {reply.status} to {target}."
         hint = "Check that the URL is the one to upload to, and that the credential is right."
     finding = attempt.finding(known.REDIRECTED, message, hint)
-    return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+    return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
 
 def _is_moved(status: int, url: str, target: str) -> bool:
@@ -253,7 +252,7 @@ def _target(url: str, location: str) -> str:
 
 
 def _outcome(
-    status: UploadStatus,
+    status: FileState,
     diagnosis: Diagnosis,
     said: str,
     attempt: Attempt,
@@ -266,13 +265,13 @@ def _outcome(
     return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)
 
 
-def _message(status: UploadStatus, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
+def _message(status: FileState, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
     name, credential = attempt.repository, attempt.credential
     if diagnosis is CREDENTIAL_MISSING:
         return f"{name} lets nobody upload without a credential, and there is none ({said})."
     if diagnosis is known.NO_UPLOAD_API:
         return f"{name} takes no uploads at {shown_url(attempt.url)}: {said}"
-    if status is UploadStatus.UNAUTHORIZED and credential is not None:
+    if status is FileState.UNAUTHORIZED and credential is not None:
         return f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
-    verb = "can't take" if status is UploadStatus.TRANSIENT else "refuses"
+    verb = "can't take" if status is FileState.FAILED else "refuses"
     return f"{name} {verb} {attempt.subject}: {said}"

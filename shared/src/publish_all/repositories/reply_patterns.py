@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from publish_all._values import dataclass
 from publish_all.findings import Diagnosis
 from publish_all.repositories import diagnoses as known
-from publish_all.repositories.repository import UploadStatus
+from publish_all.results import FileState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ReplyPattern:
 
     statuses: tuple[int, ...]
     pattern: str
-    outcome: UploadStatus
+    outcome: FileState
     diagnosis: Diagnosis
     hint: str = ""
 
@@ -33,8 +33,8 @@ class ReplyPattern:
         return status in self.statuses and re.search(self.pattern, text, re.IGNORECASE) is not None
 
 
-_REFUSED = UploadStatus.REFUSED
-_UNAUTHORIZED = UploadStatus.UNAUTHORIZED
+_REFUSED = FileState.REFUSED
+_UNAUTHORIZED = FileState.UNAUTHORIZED
 
 _NEW_VERSION = "Release a new version; a published file can't be replaced."
 _REBUILD = "Correct it and build again."
@@ -117,7 +117,7 @@ def _pypi_names() -> Iterator[ReplyPattern]:
     yield ReplyPattern(
         (429,),
         r"Too many new projects created",
-        UploadStatus.TRANSIENT,
+        FileState.FAILED,
         known.TOO_MANY_PROJECTS,
         "Run again in an hour; what is done is not done twice.",
     )
@@ -243,7 +243,7 @@ def _others() -> Iterator[ReplyPattern]:
     yield ReplyPattern(
         (409,),
         r"in non-volatile index",
-        UploadStatus.CONFLICT,
+        FileState.CONFLICT,
         known.OTHER_BYTES,
         "Release a new version; or make the index volatile (`devpi index … volatile=True`).",
     )
@@ -284,11 +284,11 @@ def _there_already() -> Iterator[ReplyPattern]:
         (400, 401, 403, 404, 409, 422),
         r"already exist|already been taken|already contains|updating assets|cannot be updated"
         r"|permissions to (delete/)?overwrite|Could not locate artifact",
-        UploadStatus.CONFLICT,
+        FileState.CONFLICT,
         known.MAYBE_OTHER_BYTES,
         _NEW_VERSION,
     )
-    yield ReplyPattern((409,), r"", UploadStatus.CONFLICT, known.MAYBE_OTHER_BYTES, _NEW_VERSION)
+    yield ReplyPattern((409,), r"", FileState.CONFLICT, known.MAYBE_OTHER_BYTES, _NEW_VERSION)
 
 
 PATTERNS = (*_pypi(), *_pypi_names(), *_contents(), *_others(), *_there_already())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,19 +12,7 @@ from packaging.version import Version
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.findings import Finding
-
-
-class State(enum.Enum):
-    """Where a file stands in a repository, by name and sha256.
-
-    INCOMPLETE: it is listed with our sha256, and cannot be fetched. To upload it again repairs that.
-    """
-
-    ABSENT = "absent"
-    INCOMPLETE = "incomplete"
-    SAME = "same"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
+from publish_all.results import FileState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,27 +35,15 @@ class Capabilities:
     public: bool
 
 
-class UploadStatus(enum.Enum):
-    """How one attempt to upload one file ended."""
-
-    UPLOADED = "uploaded"
-    PRESENT = "present"  # it says that it has these very bytes already
-    CONFLICT = "conflict"  # it has other bytes under this name
-    REFUSED = "refused"  # for good: trying again cannot help
-    UNAUTHORIZED = "unauthorized"  # the credential is refused (a new one may help if it had expired)
-    TRANSIENT = "transient"  # nothing was stored; try again
-    AMBIGUOUS = "ambiguous"  # the body was sent and no answer came; ask, or send again
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadOutcome:
-    """The value of one attempt.
+    """The value of one attempt. FAILED: nothing was stored, try again; UNCLEAR: the body was sent and no answer came.
 
     `retry_after` is in seconds, when the server asked for a wait; `url` is a page for people;
     `findings` explain anything but success.
     """
 
-    status: UploadStatus
+    status: FileState
     findings: tuple[Finding, ...] = ()
     retry_after: float | None = None
     url: str | None = None
@@ -130,7 +105,7 @@ class Repository(Protocol):
         upload what that finds out as well, and what `states` would notice.
         """
 
-    def states(self, release: Release) -> Mapping[str, State]:
+    def states(self, release: Release) -> Mapping[str, FileState]:
         """The state of each of the release's files, by filename. Raises `RepositoryError` when the index fails."""
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:

@@ -26,7 +26,6 @@ from publish_all.findings import Finding
 from publish_all.repositories import diagnoses as known
 from publish_all.repositories.fetch import files_of, store
 from publish_all.repositories.replies import retry_after
-from publish_all.repositories.repository import State
 from publish_all.repositories.simple_pages import (
     ACCEPT,
     HTML_TYPE,
@@ -36,6 +35,7 @@ from publish_all.repositories.simple_pages import (
     ProjectPage,
     parse_project,
 )
+from publish_all.results import FileState
 
 _LOOKS_AT_ONCE = 4
 
@@ -118,21 +118,21 @@ class SimpleIndex:
 
     def states(
         self, listing: Listing, distributions: Sequence[Distribution], *, proven: bool = False
-    ) -> Mapping[str, State]:
+    ) -> Mapping[str, FileState]:
         """The state of each distribution by filename, all UNKNOWN where the index is. Raises as `state`."""
         names = [each.filename for each in distributions]
         if not listing.known:
-            return dict.fromkeys(names, State.UNKNOWN)
+            return dict.fromkeys(names, FileState.UNKNOWN)
         page = listing.page
         if page is None:
-            return dict.fromkeys(names, State.ABSENT)
+            return dict.fromkeys(names, FileState.ABSENT)
         with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
             states = pool.map(
                 lambda each: self.state(page.file(each.filename), each, proven=proven), distributions
             )
             return dict(zip(names, states, strict=True))
 
-    def state(self, file: IndexFile | None, distribution: Distribution, *, proven: bool = False) -> State:
+    def state(self, file: IndexFile | None, distribution: Distribution, *, proven: bool = False) -> FileState:
         """How a listed file compares with ours. Raises `HttpError` when it must be asked for and can't be.
 
         By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
@@ -141,20 +141,20 @@ class SimpleIndex:
         unless it is to be `proven`.
         """
         if file is None:
-            return State.ABSENT
+            return FileState.ABSENT
         ours = {"sha256": distribution.digests.sha256, "md5": distribution.digests.md5}
         for algorithm, digest in ours.items():
             if algorithm in file.hashes:
                 if file.hashes[algorithm] != digest:
-                    return State.DIFFERENT
+                    return FileState.DIFFERENT
                 try:
-                    return State.SAME if self._is_there(file, distribution) else State.INCOMPLETE
+                    return FileState.PRESENT if self._is_there(file, distribution) else FileState.INCOMPLETE
                 except HttpError as error:
                     if proven and error.retryable:
                         raise
-                    return State.INCOMPLETE if error.failure is Failure.INVALID else State.SAME
+                    return FileState.INCOMPLETE if error.failure is Failure.INVALID else FileState.PRESENT
         if file.size is not None and file.size != distribution.size:
-            return State.DIFFERENT
+            return FileState.DIFFERENT
         return self._compare(file, distribution)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -309,23 +309,23 @@ class SimpleIndex:
         with self._session.stream("GET", file.url, auth=auth, headers=_FIRST_BYTE) as download:
             return download.reply.status not in {404, 410}
 
-    def _compare(self, file: IndexFile, distribution: Distribution) -> State:
+    def _compare(self, file: IndexFile, distribution: Distribution) -> FileState:
         sha256 = hashlib.sha256()
         fetched = 0
         auth = self._auth(file.url, distribution.project)
         with self._session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
-                return State.UNKNOWN
+                return FileState.UNKNOWN
             if download.size is not None and download.size != distribution.size:
-                return State.DIFFERENT
+                return FileState.DIFFERENT
             if distribution.size > COMPARE_LIMIT:
-                return State.UNKNOWN
+                return FileState.UNKNOWN
             for chunk in download.chunks:
                 fetched += len(chunk)
                 if fetched > distribution.size:
-                    return State.DIFFERENT
+                    return FileState.DIFFERENT
                 sha256.update(chunk)
-        return State.SAME if sha256.hexdigest() == distribution.digests.sha256 else State.DIFFERENT
+        return FileState.PRESENT if sha256.hexdigest() == distribution.digests.sha256 else FileState.DIFFERENT
 
 
 def _project_url(root: str, project: NormalizedName) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from publish_all.events import Listener, RepositoryFinished, ignore
-from publish_all.results import PublishReport, RepositoryReport
+from publish_all.results import FileState, PublishReport, RepositoryReport
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.journal import Journal, JournalState
+from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Plan
 from publish_all.upload.preflight import Preflight
 from publish_all.upload.run import Conditions, RepositoryRun
@@ -105,9 +105,9 @@ def _write_down(plan: Plan, journal: Journal) -> None:
             for step in each.steps
             if _is_news(journal, step.distribution.digests.sha256, each.repository.url)
         ]
-        journal.record(JournalState.PLANNED, fresh, repository=each.repository.name, url=each.repository.url)
+        journal.record(FileState.PLANNED, fresh, repository=each.repository.name, url=each.repository.url)
 
 
 def _is_news(journal: Journal, sha256: str, url: str) -> bool:
     entry = journal.entry(sha256, url)
-    return entry is None or entry.state is JournalState.FAILED
+    return entry is None or entry.state is FileState.FAILED

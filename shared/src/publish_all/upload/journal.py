@@ -9,7 +9,6 @@ repository: a run that resumes asks the repository, too.
 from __future__ import annotations
 
 import contextlib
-import enum
 import errno
 import io
 import json
@@ -25,6 +24,7 @@ from publish_all._urls import without_userinfo
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
+from publish_all.results import FileState
 
 JOURNAL_NAME = "journal.jsonl"
 SCHEMA = 1
@@ -33,32 +33,17 @@ _SKEW = 60.0
 """Seconds by which the clock may have been set back since a record was written."""
 
 
-class JournalState(enum.Enum):
-    """How far one file got in one repository."""
-
-    PLANNED = "planned"
-    STARTED = "started"  # bytes may have been sent: it may be there
-    UPLOADED = "uploaded"  # the repository took it; readers may not see it before the commit
-    PUBLISHED = "published"
-    VISIBLE = "visible"  # and the index was seen to list it
-    UNVERIFIED = "unverified"  # published, and no index could be asked whether it lists it
-    SKIPPED = "skipped"  # other bytes are there, and that was accepted
-    FAILED = "failed"  # it is not there
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do. What is published is still to be seen in the index."""
-        return self in (JournalState.VISIBLE, JournalState.UNVERIFIED, JournalState.SKIPPED)
-
-    @property
-    def maybe_public(self) -> bool:
-        return self in (
-            JournalState.STARTED,
-            JournalState.UPLOADED,
-            JournalState.PUBLISHED,
-            JournalState.VISIBLE,
-            JournalState.UNVERIFIED,
-        )
+_FINISHED = frozenset({FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED})
+"""Nothing is left to do. A file that is only published is still to be seen in the index."""
+_MAYBE_PUBLIC = frozenset(
+    {
+        FileState.STARTED,
+        FileState.UPLOADED,
+        FileState.PUBLISHED,
+        FileState.VISIBLE,
+        FileState.UNVERIFIED,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +51,7 @@ class JournalEntry:
     """One record. `at` is Unix time in seconds; `url` is without user and password."""
 
     at: float
-    state: JournalState
+    state: FileState
     sha256: str
     url: str
     repository: str
@@ -75,6 +60,10 @@ class JournalEntry:
     @property
     def key(self) -> tuple[str, str]:
         return (self.sha256, self.url)
+
+    @property
+    def maybe_public(self) -> bool:
+        return self.state in _MAYBE_PUBLIC
 
 
 class JournalError(PublishAllError):
@@ -94,8 +83,8 @@ class History:
         Then the files must be published as they are: built again, they may be other bytes.
         """
         wanted = set(sha256s)
-        states = [entry.state for (sha256, _), entry in self.entries.items() if sha256 in wanted]
-        return any(each.maybe_public for each in states) and not all(each.done for each in states)
+        found = [entry for (sha256, _), entry in self.entries.items() if sha256 in wanted]
+        return any(each.maybe_public for each in found) and not all(each.state in _FINISHED for each in found)
 
     @property
     def complete(self) -> bool:
@@ -105,7 +94,7 @@ class History:
     @property
     def public(self) -> tuple[JournalEntry, ...]:
         """What is in some repository already, or may be."""
-        return tuple(entry for entry in self.entries.values() if entry.state.maybe_public)
+        return tuple(entry for entry in self.entries.values() if entry.maybe_public)
 
 
 def read_journal(path: Path, *, now: float | None = None) -> History:
@@ -182,7 +171,7 @@ def _entry(record: Mapping[str, Any]) -> JournalEntry:
     try:
         return JournalEntry(
             at=float(record["at"]),
-            state=JournalState(record["state"]),
+            state=FileState(record["state"]),
             sha256=str(record["sha256"]),
             url=str(record["url"]),
             repository=str(record["repository"]),
@@ -213,9 +202,7 @@ class Journal:
     def entry(self, sha256: str, url: str) -> JournalEntry | None:
         return self._entries.get((sha256, without_userinfo(url)))
 
-    def record(
-        self, state: JournalState, files: Iterable[Distribution], *, repository: str, url: str
-    ) -> None:
+    def record(self, state: FileState, files: Iterable[Distribution], *, repository: str, url: str) -> None:
         """Write down that these files are now in this state. It is on disk when this returns."""
         self.append(
             JournalEntry(

@@ -13,8 +13,8 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
-from publish_all.repositories.repository import Repository, State
-from publish_all.results import PlannedAction, PlannedFile, PlanReport
+from publish_all.repositories.repository import Repository
+from publish_all.results import FileState, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.decide import Decision, decide
 from publish_all.upload.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
@@ -165,7 +165,7 @@ class _Answer:
     """Findings about a repository, or the states of one release; `error` where there is no answer."""
 
     findings: tuple[Finding, ...] = ()
-    states: Mapping[str, State] = field(default_factory=dict)
+    states: Mapping[str, FileState] = field(default_factory=dict)
     error: PublishAllError | None = None
 
     @property
@@ -300,7 +300,7 @@ class _Judgement:
 
     def _decide(self, distribution: Distribution, answer: _Answer, journal: Journal) -> None:
         repository = self._plan.repository
-        state = answer.states.get(distribution.filename, State.UNKNOWN)
+        state = answer.states.get(distribution.filename, FileState.UNKNOWN)
         decision = decide(
             state,
             journal.entry(distribution.digests.sha256, repository.url),
@@ -308,17 +308,17 @@ class _Judgement:
             skip_existing=self._skip_existing,
         )
         self._decisions[distribution.filename] = decision
-        if decision.action is PlannedAction.CONFLICT:
+        if decision.action is FileState.CONFLICT:
             self._obstacles.add(Obstacle.CONFLICT)
             self._findings.append(other_bytes(repository, distribution))
-        elif decision.action is PlannedAction.SKIP:
+        elif decision.action is FileState.SKIPPED:
             self._findings.append(skipped_other_bytes(repository, distribution))
-        elif state is State.INCOMPLETE:
+        elif state is FileState.INCOMPLETE:
             self._findings.append(_listed_incomplete(repository, distribution))
 
     def _needs_credential(self) -> bool:
         """Where nothing is left to do, a missing credential is no error."""
-        to_do = any(each.action is PlannedAction.UPLOAD for each in self._decisions.values())
+        to_do = any(each.action is FileState.NOT_STARTED for each in self._decisions.values())
         return to_do or not self._plan.repository.capabilities.final_on_upload
 
 
@@ -363,7 +363,7 @@ def _planned_file(
     repository: Repository, release: Release, step: Step, decisions: Mapping[str, Decision]
 ) -> PlannedFile:
     decision = decisions[step.distribution.filename]
-    upload = decision.action is PlannedAction.UPLOAD
+    upload = decision.action is FileState.NOT_STARTED
     return PlannedFile(
         repository=repository.name,
         project=release.project,
@@ -372,7 +372,7 @@ def _planned_file(
         variant=step.distribution.variant,
         size=step.distribution.size,
         sha256=step.distribution.digests.sha256,
-        action=decision.action,
+        action=decision.action.action,
         reason=step.reason if upload else decision.reason,
     )
 

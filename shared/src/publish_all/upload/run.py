@@ -11,19 +11,12 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.events import Found, RepositoryStarted, StepStarted, UploadFinished
 from publish_all.findings import Finding
 from publish_all.repositories.repository import ReleaseOutcome, Repository
-from publish_all.results import (
-    FileReport,
-    FileStatus,
-    PlannedAction,
-    ReleaseReport,
-    RepositoryReport,
-    Visibility,
-)
+from publish_all.results import FileReport, FileState, ReleaseReport, RepositoryReport
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.commit import Commit
 from publish_all.upload.decide import Decision
 from publish_all.upload.diagnoses import COMMIT_FAILED, JOURNAL_BROKEN
-from publish_all.upload.journal import Journal, JournalState
+from publish_all.upload.journal import Journal
 from publish_all.upload.plan import ReleasePlan, RepositoryPlan, Step
 from publish_all.upload.preflight import skipped_other_bytes
 from publish_all.upload.schedule import Schedule
@@ -31,15 +24,7 @@ from publish_all.upload.transfer import RetryPolicy, Transfer, Transferred
 from publish_all.upload.verify import NOTHING_SEEN, Verified, Verifier, VerifyOptions
 from publish_all.upload.workers import Workers
 
-_STATUS_BEFORE = {
-    PlannedAction.UPLOAD: FileStatus.NOT_STARTED,
-    PlannedAction.PRESENT: FileStatus.PRESENT,
-    PlannedAction.SKIP: FileStatus.SKIPPED,
-    PlannedAction.CONFLICT: FileStatus.CONFLICT,
-}
-
-
-_LESS_THAN_SEEN = (JournalState.PUBLISHED, JournalState.UNVERIFIED)
+_LESS_THAN_SEEN = (FileState.PUBLISHED, FileState.UNVERIFIED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +56,13 @@ class RepositoryRun:
         self._with = conditions
         self._final = plan.repository.capabilities.final_on_upload
         self._results = {
-            name: Transferred(status=_STATUS_BEFORE[each.action], attempts=0, seconds=0.0)
-            for name, each in decisions.items()
+            name: Transferred(status=each.action, attempts=0, seconds=0.0) for name, each in decisions.items()
         }
         self._sent_before = frozenset(
             each.distribution.filename
             for each in plan.steps
             if (entry := conditions.journal.entry(each.distribution.digests.sha256, plan.repository.url))
-            and entry.state.maybe_public
+            and entry.maybe_public
         )
         self._commits: dict[str, ReleaseOutcome] = {}
         self._failed = False
@@ -92,7 +76,7 @@ class RepositoryRun:
         self._upload()
         seen = self._verify()
         # Where other bytes were kept, they are what the index lists.
-        kept = any(self._status(each) is FileStatus.SKIPPED for each in self._plan.steps)
+        kept = any(self._status(each) is FileState.SKIPPED for each in self._plan.steps)
         verified = seen.possible and seen.clear and not kept
         return self._report(seen, started=True, verified=verified, seconds=self._with.clock.now() - began)
 
@@ -129,28 +113,28 @@ class RepositoryRun:
         )
 
     def _is_wanted(self, step: Step) -> bool:
-        return self._decisions[step.distribution.filename].action is PlannedAction.UPLOAD
+        return self._decisions[step.distribution.filename].action is FileState.NOT_STARTED
 
     def _journal_what_is_there(self) -> None:
         for status, state in (
-            (FileStatus.PRESENT, JournalState.PUBLISHED),
-            (FileStatus.SKIPPED, JournalState.SKIPPED),
+            (FileState.PRESENT, FileState.PUBLISHED),
+            (FileState.SKIPPED, FileState.SKIPPED),
         ):
             self._journal(
                 state, (each.distribution for each in self._plan.steps if self._status(each) is status)
             )
 
-    def _status(self, step: Step) -> FileStatus:
+    def _status(self, step: Step) -> FileState:
         return self._results[step.distribution.filename].status
 
-    def _journal(self, state: JournalState, files: Iterable[Distribution]) -> None:
+    def _journal(self, state: FileState, files: Iterable[Distribution]) -> None:
         """Record what is new in the journal."""
         journal, url = self._with.journal, self._repository.url
         fresh = []
         for each in files:
             entry = journal.entry(each.digests.sha256, url)
             known = entry.state if entry is not None else None
-            settled = state in _LESS_THAN_SEEN and known is JournalState.VISIBLE
+            settled = state in _LESS_THAN_SEEN and known is FileState.VISIBLE
             if known is not state and not settled:
                 fresh.append(each)
         try:
@@ -194,10 +178,10 @@ class RepositoryRun:
             if step is None:
                 break
             steps.append(step)
-        self._journal(JournalState.STARTED, (each.distribution for each in steps))
+        self._journal(FileState.STARTED, (each.distribution for each in steps))
         for step in () if self._journal_is_broken else steps:
             self._results[step.distribution.filename] = Transferred(
-                status=FileStatus.INTERRUPTED, attempts=1, seconds=0.0, unclear=True
+                status=FileState.INTERRUPTED, attempts=1, seconds=0.0, unclear=True
             )
             self._with.workers.submit(self._transfer(step), then=partial(self._transferred, schedule, step))
 
@@ -213,9 +197,9 @@ class RepositoryRun:
         )
 
     def _transferred(self, schedule: Schedule, step: Step, result: Transferred) -> None:
-        if result.status is FileStatus.CONFLICT and self._with.skip_existing:
+        if result.status is FileState.CONFLICT and self._with.skip_existing:
             finding = skipped_other_bytes(self._repository, step.distribution)
-            result = replace(result, status=FileStatus.SKIPPED, findings=(finding,))
+            result = replace(result, status=FileState.SKIPPED, findings=(finding,))
         self._results[step.distribution.filename] = result
         self._journal_result(step.distribution, result)
         self._tell(step.distribution, result)
@@ -226,12 +210,12 @@ class RepositoryRun:
         self._commit_if_ready(next(each for each in self._plan.releases if step in each.steps))
 
     def _journal_result(self, distribution: Distribution, result: Transferred) -> None:
-        if result.status is FileStatus.SKIPPED:
-            self._journal(JournalState.SKIPPED, [distribution])
+        if result.status is FileState.SKIPPED:
+            self._journal(FileState.SKIPPED, [distribution])
         elif result.status.done:
-            self._journal(JournalState.PUBLISHED if self._final else JournalState.UPLOADED, [distribution])
+            self._journal(FileState.PUBLISHED if self._final else FileState.UPLOADED, [distribution])
         elif not result.unclear:
-            self._journal(JournalState.FAILED, [distribution])
+            self._journal(FileState.FAILED, [distribution])
 
     def _tell(self, distribution: Distribution, result: Transferred) -> None:
         self._find(result.findings)
@@ -274,7 +258,7 @@ class RepositoryRun:
         files = tuple(
             each.distribution
             for each in release.steps
-            if self._status(each) in (FileStatus.UPLOADED, FileStatus.PRESENT)
+            if self._status(each) in (FileState.UPLOADED, FileState.PRESENT)
         )
         return replace(release.release, distributions=files) if files else None
 
@@ -291,7 +275,7 @@ class RepositoryRun:
         self._commits[str(release.release)] = outcome
         self._find(outcome.findings)
         if outcome.complete:
-            self._journal(JournalState.PUBLISHED, ours.distributions)
+            self._journal(FileState.PUBLISHED, ours.distributions)
             self._look(ours)
 
     def _look(self, ours: Release | None) -> None:
@@ -312,19 +296,19 @@ class RepositoryRun:
             seen = NOTHING_SEEN
         else:
             seen = self._verifier.finish() if final else self._verifier.so_far()
-        self._journal(JournalState.VISIBLE, self._looking(seen, Visibility.VISIBLE))
+        self._journal(FileState.VISIBLE, self._looking(seen, FileState.VISIBLE))
         if final and not self._with.cancellation.stopping:
             # No index can be asked: what was accepted is all that there is to know.
-            self._journal(JournalState.UNVERIFIED, self._looking(seen, Visibility.UNCHECKED))
+            self._journal(FileState.UNVERIFIED, self._looking(seen, FileState.UNCHECKED))
         for findings in (seen.remarks, *seen.findings.values()):
             self._find(findings)
         return seen
 
-    def _looking(self, seen: Verified, wanted: Visibility) -> Iterator[Distribution]:
+    def _looking(self, seen: Verified, wanted: FileState) -> Iterator[Distribution]:
         """The files that are there, and of which this was seen."""
         for each in self._plan.steps:
-            there = self._status(each) in (FileStatus.UPLOADED, FileStatus.PRESENT)
-            if there and seen.visibility.get(each.distribution.filename, Visibility.UNCHECKED) is wanted:
+            there = self._status(each) in (FileState.UPLOADED, FileState.PRESENT)
+            if there and seen.visibility.get(each.distribution.filename, FileState.UNCHECKED) is wanted:
                 yield each.distribution
 
     # Report
@@ -366,6 +350,6 @@ class RepositoryRun:
             attempts=result.attempts,
             seconds=result.seconds,
             url=result.url,
-            visibility=seen.visibility.get(name, Visibility.UNCHECKED),
+            visibility=seen.visibility.get(name, FileState.UNCHECKED),
             findings=(*result.findings, *seen.findings.get(name, ())),
         )

@@ -11,14 +11,8 @@ from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
 from publish_all.repositories.diagnoses import MAYBE_OTHER_BYTES, OTHER_BYTES
-from publish_all.repositories.repository import (
-    Progress,
-    Repository,
-    State,
-    UploadOutcome,
-    UploadStatus,
-)
-from publish_all.results import FileStatus
+from publish_all.repositories.repository import Progress, Repository, UploadOutcome
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.diagnoses import CANNOT_READ_FILE, RETRIES_EXHAUSTED, UPLOAD_FAILED
 
@@ -53,7 +47,7 @@ class RetryPolicy:
 class Transferred:
     """How the transfer of a file ended. `unclear` tells that it may be there although it is not done."""
 
-    status: FileStatus
+    status: FileState
     attempts: int
     seconds: float
     url: str | None = None
@@ -87,7 +81,7 @@ class Transfer:
             return self._carry_out(began)
         except Exception as error:  # noqa: BLE001 - other files may be there: the run must end with its report
             return Transferred(
-                status=FileStatus.UNCLEAR,
+                status=FileState.UNCLEAR,
                 attempts=1,
                 seconds=self.clock.now() - began,
                 findings=(unexpected(error, self.distribution.filename),),
@@ -101,7 +95,7 @@ class Transfer:
             status = self._judge(outcome, again=attempt > 1 or self.sent_before)
             if status is not None:
                 return self._end(status, attempt, began, outcome)
-            unclear = unclear or outcome.status is not UploadStatus.TRANSIENT
+            unclear = unclear or outcome.status is not FileState.FAILED
             again = self._wait(attempt, outcome, began)
             status = self._ask() if unclear or not again else None
             if status is not None:
@@ -122,18 +116,18 @@ class Transfer:
         try:
             return self.repository.upload(self.distribution, progress=self._progress())
         except AbortedError:
-            return UploadOutcome(status=UploadStatus.AMBIGUOUS)
+            return UploadOutcome(status=FileState.UNCLEAR)
         except CredentialError as error:
-            return UploadOutcome(status=UploadStatus.UNAUTHORIZED, findings=as_findings(error))
+            return UploadOutcome(status=FileState.UNAUTHORIZED, findings=as_findings(error))
         except PublishAllError as error:
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=as_findings(error))
+            return UploadOutcome(status=FileState.REFUSED, findings=as_findings(error))
         except OSError as error:
             finding = CANNOT_READ_FILE.found(
                 f"{error.strerror or error}",
                 where=str(self.distribution.path),
                 hint="Put the file back, or build again if nothing is published yet.",
             )
-            return UploadOutcome(status=UploadStatus.REFUSED, findings=(finding,))
+            return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
     def _progress(self) -> Progress:
         """Passes on how far the body is, ten times a second at most, and ends it when the run is aborted."""
@@ -158,64 +152,64 @@ class Transfer:
 
         return progress
 
-    def _judge(self, outcome: UploadOutcome, *, again: bool) -> FileStatus | None:
+    def _judge(self, outcome: UploadOutcome, *, again: bool) -> FileState | None:
         """The end that an outcome means, None where there is another attempt.
 
         `again` tells that there were attempts before. Whatever their outcome seemed to be, one of them
         may have stored the file: gateways answer 502 for servers that were merely slow.
         """
         match outcome.status:
-            case UploadStatus.UPLOADED:
-                return FileStatus.UPLOADED
-            case UploadStatus.PRESENT:
-                return FileStatus.UPLOADED if again else FileStatus.PRESENT
-            case UploadStatus.CONFLICT:
+            case FileState.UPLOADED:
+                return FileState.UPLOADED
+            case FileState.PRESENT:
+                return FileState.UPLOADED if again else FileState.PRESENT
+            case FileState.CONFLICT:
                 return self._judge_conflict(again=again)
-            case UploadStatus.REFUSED:
-                return FileStatus.REFUSED
-            case UploadStatus.UNAUTHORIZED:
-                return FileStatus.UNAUTHORIZED
-            case UploadStatus.TRANSIENT | UploadStatus.AMBIGUOUS:
+            case FileState.REFUSED:
+                return FileState.REFUSED
+            case FileState.UNAUTHORIZED:
+                return FileState.UNAUTHORIZED
+            case _:
                 return None
 
-    def _judge_conflict(self, *, again: bool) -> FileStatus | None:
+    def _judge_conflict(self, *, again: bool) -> FileState | None:
         """Some servers say "exists" whatever the bytes are: the index knows whose they are.
 
         After another attempt they may be ours although the index does not list them yet.
         """
         match self._state():
-            case State.SAME:
-                return FileStatus.UPLOADED if again else FileStatus.PRESENT
-            case State.DIFFERENT:
-                return FileStatus.CONFLICT
-            case State.INCOMPLETE:
+            case FileState.PRESENT:
+                return FileState.UPLOADED if again else FileState.PRESENT
+            case FileState.DIFFERENT:
+                return FileState.CONFLICT
+            case FileState.INCOMPLETE:
                 # It is ours, and the server does not take it again. Verification tells that it is not there.
-                return FileStatus.PRESENT
-            case State.ABSENT | State.UNKNOWN:
-                return None if again else FileStatus.CONFLICT
+                return FileState.PRESENT
+            case _:
+                return None if again else FileState.CONFLICT
 
-    def _ask(self) -> FileStatus | None:
+    def _ask(self) -> FileState | None:
         """After an attempt whose answer was lost, and before giving up: what does the index say? None where it does not know."""
         match self._state():
-            case State.SAME:
-                return FileStatus.UPLOADED
-            case State.DIFFERENT:
-                return FileStatus.CONFLICT
-            case State.ABSENT | State.INCOMPLETE | State.UNKNOWN:
+            case FileState.PRESENT:
+                return FileState.UPLOADED
+            case FileState.DIFFERENT:
+                return FileState.CONFLICT
+            case _:
                 return None
 
-    def _state(self) -> State:
+    def _state(self) -> FileState:
         if not self.repository.capabilities.lists:
-            return State.UNKNOWN
+            return FileState.UNKNOWN
         one = Release(
             project=self.distribution.project,
             version=self.distribution.version,
             distributions=(self.distribution,),
         )
         try:
-            return self.repository.states(one).get(self.distribution.filename, State.UNKNOWN)
+            return self.repository.states(one).get(self.distribution.filename, FileState.UNKNOWN)
         except RepositoryError:
-            return State.UNKNOWN
+            return FileState.UNKNOWN
 
     def _wait(self, attempt: int, outcome: UploadOutcome, began: float) -> bool:
         """Wait for the next attempt; False when there is to be none."""
@@ -237,18 +231,18 @@ class Transfer:
 
     def _give_up(self, attempt: int, began: float, outcome: UploadOutcome, *, unclear: bool) -> Transferred:
         if self.cancellation.stopping:
-            return self._end(FileStatus.INTERRUPTED, attempt, began, outcome, unclear=unclear)
+            return self._end(FileState.INTERRUPTED, attempt, began, outcome, unclear=unclear)
         finding = RETRIES_EXHAUSTED.found(
             f"given up after {attempt} attempts in {self.clock.now() - began:.0f} s; the last: {_reason(outcome)}",
             where=self.distribution.filename,
             hint="Run the same command again when the repository answers: it goes on where it stopped.",
         )
-        status = FileStatus.UNCLEAR if unclear else FileStatus.FAILED
+        status = FileState.UNCLEAR if unclear else FileState.FAILED
         return self._end(status, attempt, began, outcome, extra=(finding,), unclear=unclear)
 
     def _end(
         self,
-        status: FileStatus,
+        status: FileState,
         attempt: int,
         began: float,
         outcome: UploadOutcome,
@@ -266,10 +260,10 @@ class Transfer:
             unclear=unclear,
         )
 
-    def _explained(self, status: FileStatus, outcome: UploadOutcome) -> Iterator[Finding]:
+    def _explained(self, status: FileState, outcome: UploadOutcome) -> Iterator[Finding]:
         yield from outcome.findings
         told = {OTHER_BYTES.code, MAYBE_OTHER_BYTES.code}
-        if status is FileStatus.CONFLICT and not any(each.code in told for each in outcome.findings):
+        if status is FileState.CONFLICT and not any(each.code in told for each in outcome.findings):
             yield other_bytes(self.repository, self.distribution)
 
 
@@ -284,7 +278,7 @@ def other_bytes(repository: Repository, distribution: Distribution) -> Finding:
 def _reason(outcome: UploadOutcome) -> str:
     for finding in outcome.findings:
         return finding.message.splitlines()[0] if finding.message else finding.slug
-    return "no answer" if outcome.status is UploadStatus.AMBIGUOUS else "the server asks to try again"
+    return "no answer" if outcome.status is FileState.UNCLEAR else "the server asks to try again"
 
 
 def unexpected(error: Exception, where: str) -> Finding:

@@ -11,7 +11,7 @@ from publish_all.distributions.distribution import Release
 from publish_all.events import StepStarted, VerifyWaiting
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Repository, Verification
-from publish_all.results import Visibility
+from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.diagnoses import INDEX_DIFFERS, STILL_PROPAGATING
 from publish_all.upload.transfer import unexpected
@@ -34,7 +34,7 @@ class Verified:
     `possible` is False where the repository has no index to look at. `remarks` are about the index itself.
     """
 
-    visibility: Mapping[str, Visibility]
+    visibility: Mapping[str, FileState]
     findings: Mapping[str, tuple[Finding, ...]]
     possible: bool
     remarks: tuple[Finding, ...] = ()
@@ -42,7 +42,7 @@ class Verified:
     @property
     def clear(self) -> bool:
         """Whether every file is seen, with our bytes."""
-        return all(each is Visibility.VISIBLE for each in self.visibility.values())
+        return all(each is FileState.VISIBLE for each in self.visibility.values())
 
 
 NOTHING_SEEN = Verified(visibility={}, findings={}, possible=False)
@@ -70,7 +70,7 @@ class Verifier:
         self._clock = clock
         self._cancellation = cancellation
         self._left: dict[str, Release] = {}
-        self._seen: dict[str, Visibility] = {}
+        self._seen: dict[str, FileState] = {}
         self._said: dict[str, tuple[Finding, ...]] = {}
         self._remarks: dict[Finding, None] = {}
         self._possible = True
@@ -112,12 +112,12 @@ class Verifier:
 
     def so_far(self) -> Verified:
         """What was seen when the repository's turn ended early: what is not listed yet does not matter."""
-        certain = (Visibility.VISIBLE, Visibility.DIFFERENT)
+        certain = (FileState.VISIBLE, FileState.DIFFERENT)
         self._seen = {name: each for name, each in self._seen.items() if each in certain}
         return replace(self._verified(), possible=False)
 
     def _wait(self, seconds: float) -> None:
-        missing = tuple(name for name, each in self._seen.items() if each is Visibility.PROPAGATING)
+        missing = tuple(name for name, each in self._seen.items() if each is FileState.PROPAGATING)
         self._workers.tell(VerifyWaiting(repository=self._repository.name, missing=missing, seconds=seconds))
         # In a worker, so that Ctrl-C gets through everywhere.
         self._workers.submit(
@@ -138,24 +138,24 @@ class Verifier:
         )
 
 
-def _visibility(look: Verification) -> dict[str, Visibility]:
+def _visibility(look: Verification) -> dict[str, FileState]:
     if not look.possible:
-        return dict.fromkeys((*look.visible, *look.missing, *look.different), Visibility.UNCHECKED)
+        return dict.fromkeys((*look.visible, *look.missing, *look.different), FileState.UNCHECKED)
     return (
-        dict.fromkeys(look.visible, Visibility.VISIBLE)
-        | dict.fromkeys(look.missing, Visibility.PROPAGATING)
-        | dict.fromkeys(look.different, Visibility.DIFFERENT)
-        | dict.fromkeys(look.unfetched, Visibility.UNCHECKED)
+        dict.fromkeys(look.visible, FileState.VISIBLE)
+        | dict.fromkeys(look.missing, FileState.PROPAGATING)
+        | dict.fromkeys(look.different, FileState.DIFFERENT)
+        | dict.fromkeys(look.unfetched, FileState.UNCHECKED)
     )
 
 
 def _explain(
-    repository: Repository, filename: str, visibility: Visibility, said: tuple[Finding, ...]
+    repository: Repository, filename: str, visibility: FileState, said: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     """What there is to say about a file; `said` came with the last look at it."""
     where = f"{repository.name}: {filename}"
     match visibility:
-        case Visibility.PROPAGATING:
+        case FileState.PROPAGATING:
             finding = STILL_PROPAGATING.found(
                 f"{repository.name} accepted {filename}, but its index does not list it yet",
                 where=where,
@@ -163,12 +163,12 @@ def _explain(
                 "--verify-timeout sets how long to wait.",
             )
             return (finding, *said)
-        case Visibility.DIFFERENT:
+        case FileState.DIFFERENT:
             finding = INDEX_DIFFERS.found(
                 f"the index of {repository.name} lists {filename} with another sha256 than the one uploaded",
                 where=where,
                 hint="Somebody else published this name, or a proxy changes files: do not use this release.",
             )
             return (finding,)
-        case Visibility.VISIBLE | Visibility.UNCHECKED:
+        case _:
             return ()

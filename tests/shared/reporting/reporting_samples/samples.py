@@ -32,15 +32,13 @@ from publish_all.results import (
     Explanation,
     Fact,
     FileReport,
-    FileStatus,
+    FileState,
     Listing,
-    PlannedAction,
     PlannedFile,
     PlanReport,
     PublishReport,
     ReleaseReport,
     RepositoryReport,
-    Visibility,
 )
 
 SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
@@ -119,8 +117,8 @@ AFTERWARDS: list[Event] = [
 RUN = [*BUILDING, *BEFORE, *HALF_WAY, *AFTERWARDS]
 
 
-def file(filename: str, status: FileStatus, *, size: int = 48_213, attempts: int = 1) -> FileReport:
-    visible = status in (FileStatus.UPLOADED, FileStatus.PRESENT)
+def file(filename: str, status: FileState, *, size: int = 48_213, attempts: int = 1) -> FileReport:
+    visible = status in (FileState.UPLOADED, FileState.PRESENT)
     return FileReport(
         filename=filename,
         variant=filename.split("-", maxsplit=1)[0].removeprefix("kindling_"),
@@ -129,7 +127,7 @@ def file(filename: str, status: FileStatus, *, size: int = 48_213, attempts: int
         status=status,
         attempts=attempts,
         seconds=18.123456,
-        visibility=Visibility.VISIBLE if visible else Visibility.UNCHECKED,
+        visibility=FileState.VISIBLE if visible else FileState.UNCHECKED,
     )
 
 
@@ -151,11 +149,11 @@ PYPI = RepositoryReport(
     releases=(
         release(
             "kindling-synapse",
-            file(SYNAPSE, FileStatus.UPLOADED, attempts=2),
-            file(SYNAPSE_SDIST, FileStatus.PRESENT, attempts=0),
+            file(SYNAPSE, FileState.UPLOADED, attempts=2),
+            file(SYNAPSE_SDIST, FileState.PRESENT, attempts=0),
             index="pypi.org",
         ),
-        release("kindling-fabric", file(FABRIC, FileStatus.UPLOADED, size=3_000_000), index="pypi.org"),
+        release("kindling-fabric", file(FABRIC, FileState.UPLOADED, size=3_000_000), index="pypi.org"),
     ),
     started=True,
     verified=True,
@@ -166,8 +164,8 @@ CORP = RepositoryReport(
     url="https://pypi.corp.example/legacy/",
     kind="legacy",
     releases=(
-        release("kindling-synapse", file(SYNAPSE, FileStatus.REFUSED), index="pypi.corp.example"),
-        release("kindling-fabric", file(FABRIC, FileStatus.NOT_STARTED), index="pypi.corp.example"),
+        release("kindling-synapse", file(SYNAPSE, FileState.REFUSED), index="pypi.corp.example"),
+        release("kindling-fabric", file(FABRIC, FileState.NOT_STARTED), index="pypi.corp.example"),
     ),
     started=True,
     verified=False,
@@ -177,7 +175,7 @@ LOCAL = RepositoryReport(
     name="local",
     url="file:///home/me/index",
     kind="directory",
-    releases=(release("kindling-synapse", file(SYNAPSE, FileStatus.NOT_STARTED), index="local"),),
+    releases=(release("kindling-synapse", file(SYNAPSE, FileState.NOT_STARTED), index="local"),),
     started=False,
     verified=False,
 )
@@ -185,7 +183,7 @@ PARTIAL = PublishReport(repositories=(PYPI, CORP, LOCAL), seconds=22.0)
 COMPLETE = PublishReport(repositories=(PYPI,), seconds=21.5)
 
 
-def planned(repository: str, filename: str, action: PlannedAction, reason: str) -> PlannedFile:
+def planned(repository: str, filename: str, action: FileState, reason: str) -> PlannedFile:
     project = filename.split("-", maxsplit=1)[0].replace("_", "-")
     return PlannedFile(
         repository=repository,
@@ -195,17 +193,17 @@ def planned(repository: str, filename: str, action: PlannedAction, reason: str) 
         variant=project.removeprefix("kindling-"),
         size=48_213,
         sha256="0123456789abcdef" * 4,
-        action=action,
+        action=action.action,
         reason=reason,
     )
 
 
 PLAN = PlanReport(
     files=(
-        planned("pypi", SYNAPSE, PlannedAction.UPLOAD, "opens the release, alone"),
-        planned("pypi", SYNAPSE_SDIST, PlannedAction.PRESENT, "already there, the same bytes"),
-        planned("pypi", FABRIC, PlannedAction.UPLOAD, "opens the release, alone"),
-        planned("corp", SYNAPSE, PlannedAction.UPLOAD, "at most 4 at a time"),
+        planned("pypi", SYNAPSE, FileState.NOT_STARTED, "opens the release, alone"),
+        planned("pypi", SYNAPSE_SDIST, FileState.PRESENT, "already there, the same bytes"),
+        planned("pypi", FABRIC, FileState.NOT_STARTED, "opens the release, alone"),
+        planned("corp", SYNAPSE, FileState.NOT_STARTED, "at most 4 at a time"),
     ),
     findings=(NO_INDEX,),
 )

@@ -21,12 +21,11 @@ from publish_all.repositories.repository import (
     Capabilities,
     Progress,
     ReleaseOutcome,
-    State,
     UploadOutcome,
-    UploadStatus,
     Verification,
     no_progress,
 )
+from publish_all.results import FileState
 from publish_all.upload.clock import Clock
 
 PYPI_LIKE = Capabilities(
@@ -77,7 +76,7 @@ Reply = UploadOutcome | Exception | Callable[[Distribution], UploadOutcome]
 
 
 def outcome(
-    status: UploadStatus, *, retry_after: float | None = None, finding: Finding | None = None
+    status: FileState, *, retry_after: float | None = None, finding: Finding | None = None
 ) -> UploadOutcome:
     return UploadOutcome(
         status=status, retry_after=retry_after, findings=() if finding is None else (finding,)
@@ -127,13 +126,13 @@ class FakeRepository:
             raise answer
         return answer
 
-    def states(self, release: Release) -> Mapping[str, State]:
+    def states(self, release: Release) -> Mapping[str, FileState]:
         self._note(f"states {release}")
         with self._lock:
             if self.index_failures:
                 raise self.index_failures.pop(0)
             if not self.capabilities.lists:
-                return {each.filename: State.UNKNOWN for each in release.distributions}
+                return {each.filename: FileState.UNKNOWN for each in release.distributions}
             return {each.filename: self._state(each) for each in release.distributions}
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
@@ -181,13 +180,13 @@ class FakeRepository:
     def uploads(self) -> list[str]:
         return [each.removeprefix("upload ") for each in self.calls if each.startswith("upload ")]
 
-    def _state(self, distribution: Distribution) -> State:
+    def _state(self, distribution: Distribution) -> FileState:
         held = self.held.get(distribution.filename)
         if held is None:
-            return State.ABSENT
+            return FileState.ABSENT
         if distribution.filename in self.gone:
-            return State.INCOMPLETE
-        return State.SAME if held == distribution.digests.sha256 else State.DIFFERENT
+            return FileState.INCOMPLETE
+        return FileState.PRESENT if held == distribution.digests.sha256 else FileState.DIFFERENT
 
     def _answer(self, distribution: Distribution) -> UploadOutcome:
         with self._lock:
@@ -199,8 +198,8 @@ class FakeRepository:
             if callable(reply):
                 reply = reply(distribution)
             if reply is None:
-                reply = outcome(UploadStatus.UPLOADED)
-            if reply.status is UploadStatus.UPLOADED:
+                reply = outcome(FileState.UPLOADED)
+            if reply.status is FileState.UPLOADED:
                 self.held[distribution.filename] = distribution.digests.sha256
                 self.gone.discard(distribution.filename)
             return reply
