@@ -3,7 +3,8 @@
 It drops connections before, in the middle of, and after the body; delays; answers 429 with and without
 Retry-After, 500, 502 and 503 (before or after the server has seen the request); cuts replies short and
 replies with garbage. No request is failed more than `MOST_IN_A_ROW` times in a row, so that a patient
-client gets through; with `dead_after` it answers so many requests and then nobody any more.
+client gets through; with `dead_after` it answers so many requests and then nobody any more. Until it is
+healed, it may also answer 200 to uploads that it does not pass on, and list nothing.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Request:
         found = _SHA256.search(self.first)
         return found.group(1).decode() if found else f"{self.method} {self.target}"
 
+    @property
+    def is_upload(self) -> bool:
+        return not self.key.startswith(self.method)
+
 
 @dataclass(slots=True)
 class Reply:
@@ -128,6 +133,9 @@ class ChaosProxy:
         self._upstream = (parts.hostname, parts.port)
         self._dice = _Dice(seed, rate)
         self.dead_after = dead_after
+        self.forgets: float = 0.0  # the share of files whose uploads are answered with 200 and not stored
+        self.forgotten: set[str] = set()
+        self.lists_nothing = False
         self.seen = 0
         self.passed: list[Passed] = []
         self.faults: Counter[str] = Counter()
@@ -150,6 +158,12 @@ class ChaosProxy:
     def heal(self) -> None:
         """From now on nothing fails."""
         self.dead_after = None
+        self.forgets = 0.0
+        self.lists_nothing = False
+        self.calm()
+
+    def calm(self) -> None:
+        """Nothing fails by chance any more."""
         self._dice.rate = 0.0
 
     def wait_for(self, requests: int, *, seconds: float) -> bool:
@@ -184,6 +198,11 @@ class ChaosProxy:
         time.sleep(self._dice.seconds())
 
     def forward(self, request: Request, body: bytes) -> Reply:
+        if request.is_upload and int(request.key[:8], 16) < self.forgets * 0x1_0000_0000:
+            self.forgotten.add(request.key)
+            return Reply(200, "OK", [], b"")
+        if self.lists_nothing and request.method == "GET" and "simple" in request.target:
+            return Reply(404, "Not Found", [], b"")
         connection = http.client.HTTPConnection(*self._upstream, timeout=60)
         try:
             connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,8 +47,15 @@ class ChaosProject:
     def journal(self) -> Path:
         return journal_of(self.folder, self.environment)
 
-    def publish(self, *, timeout: float = 280) -> Result:
-        return run(self.command, cwd=self.folder, environment=self.environment, timeout=timeout)
+    def publish(self, *options: str, timeout: float = 280) -> Result:
+        command = [*self.command, *options]
+        return run(command, cwd=self.folder, environment=self.environment, timeout=timeout)
+
+    def publish_on_a_full_disk(self, *, left: int, timeout: float = 280) -> Result:
+        """A run in which no file can grow beyond `left` bytes: the journal breaks off, wherever it is then."""
+        limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({left}, {left})); os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", limit, *self.command]
+        return run(command, cwd=self.folder, environment=self.environment, timeout=timeout)
 
     def start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -92,6 +100,15 @@ def stored(server: Server, project: ChaosProject) -> Counter[str]:
     marks = ("' stored '", "ReleaseFile")  # pypiserver's words; devpi's
     lines = [line for line in log.splitlines() if any(mark in line for mark in marks)]
     return Counter(path.name for path in project.files for line in lines if path.name in line)
+
+
+def assert_tells_the_truth(server: Server, project: ChaosProject, code: int) -> None:
+    """0 only if the server has everything; 1, 2, 3, 4 and 6 only if it has stored nothing; else 5."""
+    if code == 0:
+        assert_once_and_identical(server, project)
+    elif code != 5:
+        times = stored(server, project)
+        assert not times, f"ended with {code}, and these are stored: {times}"
 
 
 def assert_once_and_identical(server: Server, project: ChaosProject) -> None:

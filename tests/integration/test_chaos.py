@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from chaos_proxy import ChaosProxy, chaos_proxy
-from chaos_runs import ChaosProject, assert_once_and_identical, make_project
+from chaos_runs import ChaosProject, assert_once_and_identical, assert_tells_the_truth, make_project
 from harness.servers import Devpi, Server
 
 from publish_all.upload.journal import read_journal
@@ -26,11 +26,21 @@ BOUND_SECONDS = 150
 SEEDS = range(20)
 KILLS = range(1000, 1020)
 DEAD = range(2002, 2004)
+SIGNALS = range(3000, 3008)
+FULL = range(4000, 4004)
+FORGOTTEN = range(5000, 5004)
+VERIFYING = range(6000, 6004)
 LONG_SEEDS = range(20, 200)
 LONG_KILLS = range(1020, 1050)
 LONG_DEAD = range(2004, 2012)
+LONG_SIGNALS = range(3008, 3040)
+LONG_FULL = range(4004, 4024)
+LONG_FORGOTTEN = range(5004, 5016)
+LONG_VERIFYING = range(6004, 6020)
 
 RATE = 0.4
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 MakeServer = Callable[[int], Server]
 
@@ -106,14 +116,14 @@ def survives_a_kill(seed: int, server: Server, project: ChaosProject, proxy: Cha
     assert_once_and_identical(server, project)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+@posix
 @pytest.mark.timeout(600)
 def test_killed_runs_are_finished(with_each) -> None:
     with_each(KILLS, survives_a_kill)
 
 
 @pytest.mark.chaos
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+@posix
 @pytest.mark.timeout(3600)
 def test_killed_runs_are_finished_long(with_each) -> None:
     with_each(LONG_KILLS, survives_a_kill)
@@ -124,6 +134,7 @@ def survives_an_outage(seed: int, server: Server, project: ChaosProject, proxy: 
     done = project.publish()
     assert done.returncode in (1, 5), done
     assert done.seconds < BOUND_SECONDS, done
+    assert_tells_the_truth(server, project, done.returncode)
     proxy.heal()
     done = project.publish()
     assert done.returncode == 0, done
@@ -140,3 +151,113 @@ def test_outage_ends_in_bounded_time_and_a_later_run_finishes(with_each) -> None
 @pytest.mark.timeout(3600)
 def test_outage_ends_in_bounded_time_and_a_later_run_finishes_long(with_each) -> None:
     with_each(LONG_DEAD, survives_an_outage)
+
+
+def finishes(server: Server, project: ChaosProject, proxy: ChaosProxy, *, before: object) -> None:
+    """The next run on a network that works again does the rest: no file is there twice, nothing is a conflict."""
+    proxy.heal()
+    done = project.publish()
+    assert done.returncode == 0, f"{before}, then: {done}"
+    assert read_journal(project.journal).complete
+    assert_once_and_identical(server, project)
+
+
+def tells_the_truth_after_a_signal(
+    seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy
+) -> None:
+    dice = random.Random(seed)
+    number = dice.choice((signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
+    after, pause = dice.randint(1, 30), dice.uniform(0, 0.3)
+    child = project.start()
+    proxy.wait_for(after, seconds=60)
+    time.sleep(pause)
+    child.send_signal(number)
+    code = child.wait(30)
+    assert_tells_the_truth(server, project, code)
+    finishes(server, project, proxy, before=f"{number.name} after {after} requests and {pause:.2f} s: {code}")
+
+
+@posix
+@pytest.mark.timeout(600)
+def test_runs_that_get_a_signal_tell_the_truth(with_each) -> None:
+    with_each(SIGNALS, tells_the_truth_after_a_signal)
+
+
+@pytest.mark.chaos
+@posix
+@pytest.mark.timeout(3600)
+def test_runs_that_get_a_signal_tell_the_truth_long(with_each) -> None:
+    with_each(LONG_SIGNALS, tells_the_truth_after_a_signal)
+
+
+def tells_the_truth_on_a_full_disk(
+    seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy
+) -> None:
+    left = random.Random(seed).randint(0, 6000)
+    done = project.publish_on_a_full_disk(left=left)
+    assert_tells_the_truth(server, project, done.returncode)
+    if done.returncode != 0:
+        finishes(server, project, proxy, before=f"{left} bytes of disk: {done}")
+
+
+@posix
+@pytest.mark.timeout(600)
+def test_runs_on_a_full_disk_tell_the_truth(with_each) -> None:
+    with_each(FULL, tells_the_truth_on_a_full_disk)
+
+
+@pytest.mark.chaos
+@posix
+@pytest.mark.timeout(3600)
+def test_runs_on_a_full_disk_tell_the_truth_long(with_each) -> None:
+    with_each(LONG_FULL, tells_the_truth_on_a_full_disk)
+
+
+def tells_what_was_not_stored(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
+    proxy.forgets = 1.0 if seed % 3 == 0 else 0.3
+    done = project.publish("--verify-timeout", "5")
+    assert done.returncode == (5 if proxy.forgotten else 0), done
+    assert_tells_the_truth(server, project, done.returncode)
+    if proxy.forgotten:
+        assert "not listed" in done.stdout + done.stderr, done
+        finishes(server, project, proxy, before=done)
+
+
+@pytest.mark.timeout(600)
+def test_files_that_are_accepted_and_not_stored_are_told(with_each) -> None:
+    with_each(FORGOTTEN, tells_what_was_not_stored)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3600)
+def test_files_that_are_accepted_and_not_stored_are_told_long(with_each) -> None:
+    with_each(LONG_FORGOTTEN, tells_what_was_not_stored)
+
+
+def survives_a_kill_while_verifying(
+    seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy
+) -> None:
+    dice = random.Random(seed)
+    number = dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGHUP))
+    proxy.calm()
+    proxy.lists_nothing = True
+    child = project.start()
+    assert proxy.wait_for_upload(len(project.files), seconds=120), "not all files were uploaded"
+    time.sleep(dice.uniform(0, 2))
+    child.send_signal(number)
+    code = child.wait(30)
+    assert code == (-number if number == signal.SIGKILL else 5), f"{number.name}: {code}"
+    finishes(server, project, proxy, before=number.name)
+
+
+@posix
+@pytest.mark.timeout(600)
+def test_runs_that_are_killed_while_verifying_are_verified_later(with_each) -> None:
+    with_each(VERIFYING, survives_a_kill_while_verifying)
+
+
+@pytest.mark.chaos
+@posix
+@pytest.mark.timeout(3600)
+def test_runs_that_are_killed_while_verifying_are_verified_later_long(with_each) -> None:
+    with_each(LONG_VERIFYING, survives_a_kill_while_verifying)
