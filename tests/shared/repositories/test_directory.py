@@ -59,10 +59,10 @@ def test_publishes_a_release(
     release = release_of(wheel, sdist)
     assert set(repository.states(release).values()) == {FileState.ABSENT}
     assert [repository.upload(each).status for each in release.distributions] == [FileState.UPLOADED] * 2
-    assert repository.verify(release).missing == (wheel.filename, sdist.filename)
+    assert repository.verify(release).states == {}
     assert repository.commit(release).complete
     found = repository.verify(release)
-    assert (found.visible, found.missing, found.different) == ((wheel.filename, sdist.filename), (), ())
+    assert found.states == dict.fromkeys((wheel.filename, sdist.filename), FileState.PRESENT)
     assert set(repository.states(release).values()) == {FileState.PRESENT}
     assert files_of(root) == {
         ".publish-all.lock",
@@ -181,10 +181,10 @@ def test_verify_sees_damage(repository: DirectoryRepository, root: Path, wheel, 
     repository.upload(wheel)
     repository.commit(release)
     (root / "simple/kindling" / wheel.filename).write_bytes(b"damaged")
-    assert repository.verify(release).different == (wheel.filename,)
+    assert repository.verify(release).states == {wheel.filename: FileState.DIFFERENT}
     (root / "simple/kindling/index.html").write_text("nothing")
     found = repository.verify(release)
-    assert (found.missing, found.findings[0].code) == ((wheel.filename,), "PA460")
+    assert (found.states, found.findings[0].code) == ({}, "PA460")
 
 
 def test_a_file_that_changed_is_not_taken(repository: DirectoryRepository, root: Path, wheel):
@@ -333,5 +333,5 @@ def test_names_that_say_the_same_are_one_file(
     assert repository.states(release_of(same)) == {same.filename: FileState.PRESENT}
     assert repository.upload(same).status is FileState.PRESENT
     assert repository.commit(release_of(same)).complete
-    assert repository.verify(release_of(same)).visible == (same.filename,)
+    assert repository.verify(release_of(same)).states == {same.filename: FileState.PRESENT}
     assert [each.name for each in root.rglob("*.whl")] == [wheel.filename]

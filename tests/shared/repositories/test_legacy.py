@@ -310,10 +310,12 @@ class TestIndex:
     ):
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
         found = make_legacy(index_url=INDEX).verify(release_of(wheel))
-        assert (found.visible, found.missing, found.unfetched) == ((), (), (wheel.filename,))
+        assert found.states == {wheel.filename: FileState.INCOMPLETE}
         assert [each.code for each in found.findings] == ["PA455"]
         network.on("GET", FILES + wheel.filename, answer(206))  # a server that does not know HEAD
-        assert make_legacy(index_url=INDEX).verify(release_of(wheel)).visible == (wheel.filename,)
+        assert make_legacy(index_url=INDEX).verify(release_of(wheel)).states == {
+            wheel.filename: FileState.PRESENT
+        }
 
     def test_verifies_what_is_listed(
         self, make_legacy, network, answer, wheel, make_distribution, release_of
@@ -322,13 +324,13 @@ class TestIndex:
         network.on("GET", PAGE, answer(200, project_page(wheel), JSON))
         network.on("HEAD", FILES + wheel.filename, answer(200))
         found = make_legacy(index_url=INDEX).verify(release_of(wheel, sdist))
-        assert (found.visible, found.missing, found.different) == ((wheel.filename,), (sdist.filename,), ())
+        assert found.states == {wheel.filename: FileState.PRESENT, sdist.filename: FileState.ABSENT}
         assert found.possible
 
     def test_verification_never_raises(self, make_legacy, network, answer, wheel, release_of):
         network.on("GET", PAGE, answer(error=requests.ReadTimeout("x")))
         found = make_legacy(index_url=INDEX).verify(release_of(wheel))
-        assert (found.missing, found.possible) == ((wheel.filename,), True)
+        assert (found.states, found.possible) == ({}, True)
         assert found.findings[0].code == "PA502"
 
     def test_states_raise_when_the_index_fails(self, make_legacy, network, answer, wheel, release_of):

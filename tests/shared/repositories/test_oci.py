@@ -90,7 +90,7 @@ def test_a_release_is_listed_when_it_is_committed(repository, release, fake_regi
     assert len([each for each in fake_registry.of("PUT", "/manifests/") if each.path.endswith("/1.0")]) == 1
     assert set(repository.states(release).values()) == {FileState.PRESENT}
     seen = repository.verify(release)
-    assert set(seen.visible) == {each.filename for each in release.distributions}
+    assert seen.states == {each.filename: FileState.PRESENT for each in release.distributions}
     about = fake_registry.index(NAME, "1.0")["annotations"]
     assert about["org.opencontainers.image.source"] == "https://github.com/Sep/spark"
 
@@ -153,7 +153,7 @@ def test_other_bytes_are_a_conflict_and_nothing_is_overwritten(
     assert not outcome.retryable
     assert [each.code for each in outcome.findings] == ["PA410"]
     assert fake_registry.index(NAME, "1.0") == before
-    assert make().verify(other).different == (other.distributions[0].filename,)
+    assert make().verify(other).states[other.distributions[0].filename] is FileState.DIFFERENT
 
 
 def test_versions_that_tags_cannot_hold(repository, make_distribution, release_of, fake_registry):
@@ -161,7 +161,7 @@ def test_versions_that_tags_cannot_hold(repository, make_distribution, release_o
     push(repository, local)
     assert repository.commit(local).complete
     assert list(fake_registry.tags[NAME]) == ["1_2.0-cu126.1"]
-    assert repository.verify(local).visible
+    assert FileState.PRESENT in repository.verify(local).states.values()
 
 
 def test_a_foreign_write_in_between_is_merged(repository, release, make_distribution, fake_registry):
@@ -249,7 +249,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
 
     assert set(make().states(release).values()) == {FileState.INCOMPLETE}
     seen = make().verify(release)
-    assert set(seen.missing) == {each.filename for each in release.distributions}
+    assert seen.states == {each.filename: FileState.ABSENT for each in release.distributions}
     assert {each.code for each in seen.findings} == {"PA622"}
     assert all("the manifest sha256:" in each.message for each in seen.findings)
 
@@ -258,7 +258,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
     assert again.commit(release).complete
     assert fake_registry.tags[NAME]["1.0"] == index
     assert set(make().states(release).values()) == {FileState.PRESENT}
-    assert len(make().verify(release).visible) == len(release.distributions)
+    assert set(make().verify(release).states.values()) == {FileState.PRESENT}
 
 
 @pytest.mark.parametrize(("lost", "told"), [(0, "the file sha256:"), (1, "its metadata sha256:")])

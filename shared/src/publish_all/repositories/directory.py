@@ -167,7 +167,6 @@ class DirectoryRepository:
     def verify(self, release: Release) -> Verification:
         """Read both pages back, and see that each lists our sha256 and that the file has it."""
         folder = self._folder(release.project)
-        names = tuple(each.filename for each in release.distributions)
         try:
             pages = [
                 parse_project(
@@ -177,15 +176,11 @@ class DirectoryRepository:
             ]
             seen = {each.filename: self._seen(each, pages) for each in release.distributions}
         except FileNotFoundError:
-            return Verification(missing=names)
+            return Verification()
         except (OSError, PageError) as error:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
-            return Verification(missing=names, findings=(finding,))
-        return Verification(
-            visible=tuple(each for each in names if seen[each] is FileState.PRESENT),
-            missing=tuple(each for each in names if seen[each] is FileState.ABSENT),
-            different=tuple(each for each in names if seen[each] is FileState.DIFFERENT),
-        )
+            return Verification(findings=(finding,))
+        return Verification(states=seen)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         """From the page that readers see, not from what else lies in the folder."""

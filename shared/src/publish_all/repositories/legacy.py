@@ -299,24 +299,20 @@ class LegacyRepository:
         return ReleaseOutcome(complete=True)
 
     def verify(self, release: Release) -> Verification:
-        names = [each.filename for each in release.distributions]
         try:
             index, listing = self._listing(release)
             states = index.states(listing, release.distributions, proven=True)
         except HttpError as error:
             finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
-            return Verification(missing=tuple(names), findings=(finding,))
+            return Verification(findings=(finding,))
         if not listing.known:
-            return Verification(missing=tuple(names), possible=False, findings=listing.findings)
+            return Verification(possible=False, findings=listing.findings)
         return Verification(
-            visible=tuple(each for each in names if states[each] in {FileState.PRESENT, FileState.UNKNOWN}),
-            missing=tuple(each for each in names if states[each] is FileState.ABSENT),
-            different=tuple(each for each in names if states[each] is FileState.DIFFERENT),
-            unfetched=tuple(each for each in names if states[each] is FileState.INCOMPLETE),
+            states=states,
             findings=tuple(
-                self._unhashed(each) if states[each] is FileState.UNKNOWN else self._gone(each)
-                for each in names
-                if states[each] in {FileState.UNKNOWN, FileState.INCOMPLETE}
+                self._unhashed(name) if state is FileState.UNKNOWN else self._gone(name)
+                for name, state in states.items()
+                if state in {FileState.UNKNOWN, FileState.INCOMPLETE}
             ),
         )
 

@@ -375,21 +375,16 @@ class OciRepository:
         return plain if package.has_manifest(plain.digest) else with_metadata
 
     def verify(self, release: Release) -> Verification:
-        names = tuple(each.filename for each in release.distributions)
         if self._receipt is not None:
-            return Verification(missing=names, possible=False)
+            return Verification(possible=False)
         try:
             seen = self._seen(release)
         except HttpError as error:
-            return Verification(missing=names, findings=_http_findings(error))
+            return Verification(findings=_http_findings(error))
         except CredentialError as error:
-            return Verification(missing=names, findings=_findings(error))
+            return Verification(findings=_findings(error))
         return Verification(
-            visible=tuple(each for each in names if seen[each].state is FileState.PRESENT),
-            missing=tuple(
-                each for each in names if seen[each].state in {FileState.ABSENT, FileState.INCOMPLETE}
-            ),
-            different=tuple(each for each in names if seen[each].state is FileState.DIFFERENT),
+            states={name: FileState.ABSENT if each.missing else each.state for name, each in seen.items()},
             findings=tuple(
                 known.PART_MISSING.found(
                     f"{self.name} lists {name}, and has not got {', '.join(each.missing)}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
@@ -60,15 +61,9 @@ class ReleaseOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """The value of one look at the index: which files are listed with our sha256, which are not yet, which differ.
+    """The value of one look at the index: how it lists each file, by filename. Files that it does not list may be left out."""
 
-    `unfetched` are listed with our sha256, and the server does not hand them out: it is no proof, and no refusal.
-    """
-
-    visible: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    different: tuple[str, ...] = ()
-    unfetched: tuple[str, ...] = ()
+    states: Mapping[str, FileState] = field(default_factory=dict)
     possible: bool = True
     findings: tuple[Finding, ...] = ()
 

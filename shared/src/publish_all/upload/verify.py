@@ -84,14 +84,15 @@ class Verifier:
         try:
             return self._repository.verify(release)
         except Exception as error:  # noqa: BLE001 - the files were sent: the run must end with its report
-            missing = tuple(each.filename for each in release.distributions)
-            return Verification(missing=missing, findings=(unexpected(error, self._repository.url),))
+            return Verification(findings=(unexpected(error, self._repository.url),))
 
     def _take_note(self, release: Release, look: Verification) -> None:
         self._possible = self._possible and look.possible
-        self._seen.update(_visibility(look))
-        if look.possible and look.missing:
-            self._said.update(dict.fromkeys(look.missing, look.findings))
+        seen = _visibility(release, look)
+        self._seen.update(seen)
+        missing = [name for name, each in seen.items() if each is FileState.PROPAGATING]
+        if missing:
+            self._said.update(dict.fromkeys(missing, look.findings))
         else:
             self._remarks.update(dict.fromkeys(look.findings))
             del self._left[str(release)]
@@ -138,15 +139,20 @@ class Verifier:
         )
 
 
-def _visibility(look: Verification) -> dict[str, FileState]:
+_VISIBILITY = {
+    FileState.ABSENT: FileState.PROPAGATING,
+    FileState.DIFFERENT: FileState.DIFFERENT,
+    FileState.INCOMPLETE: FileState.UNCHECKED,  # the server lists it and does not hand it out: no proof, and no refusal
+    FileState.PRESENT: FileState.VISIBLE,
+    FileState.UNKNOWN: FileState.VISIBLE,  # listed without a hash
+}
+
+
+def _visibility(release: Release, look: Verification) -> dict[str, FileState]:
+    names = [each.filename for each in release.distributions]
     if not look.possible:
-        return dict.fromkeys((*look.visible, *look.missing, *look.different), FileState.UNCHECKED)
-    return (
-        dict.fromkeys(look.visible, FileState.VISIBLE)
-        | dict.fromkeys(look.missing, FileState.PROPAGATING)
-        | dict.fromkeys(look.different, FileState.DIFFERENT)
-        | dict.fromkeys(look.unfetched, FileState.UNCHECKED)
-    )
+        return dict.fromkeys(names, FileState.UNCHECKED)
+    return {name: _VISIBILITY[look.states.get(name, FileState.ABSENT)] for name in names}
 
 
 def _explain(

@@ -159,14 +159,14 @@ class FakeRepository:
         self.on_verify()
         names = tuple(each.filename for each in release.distributions)
         if not self.verifiable:
-            return Verification(missing=names, possible=False, findings=self.remarks)
+            return Verification(possible=False, findings=self.remarks)
         with self._lock:
             if self.lag > 0:
                 self.lag -= 1
-                return Verification(missing=names)
+                return Verification()
+        wrong = dict.fromkeys(self.wrong, FileState.DIFFERENT)
         return Verification(
-            visible=tuple(each for each in names if each not in self.wrong),
-            different=tuple(each for each in names if each in self.wrong),
+            states=dict.fromkeys(names, FileState.PRESENT) | wrong,
             findings=self.remarks,
         )
 
