@@ -8,12 +8,55 @@ python tools/errors.py --check   # ends with 1 if it is not up to date
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
-from publish_all.catalogue.entry import PAGE
-from publish_all.catalogue.page import page
+from publish_all.diagnoses import PAGE, Diagnosis, all_diagnoses
 
 PATH = Path(__file__).parents[1] / "docs" / PAGE
+HEAD = """\
+# Errors, warnings and notes
+
+Everything that `publish`, `check` and `doctor` find has a code that stays the same for good. `publish-all
+explain CODE` shows an entry of this page on the terminal, without a network. An *error* keeps a publish from
+starting, or is why a file is not there; a *warning* and a *note* keep it from nothing.
+
+<!-- Made from shared/src/publish_all/catalogue/*.toml by tools/errors.py: edit those files. -->"""
+HUNDREDS = {
+    "1": "Configuration and surroundings",
+    "2": "Distributions and versions",
+    "3": "Credentials, trusted publishing, attestations",
+    "4": "What repositories answer and hold",
+    "5": "The way to a server",
+    "6": "OCI registries and GitHub Packages",
+    "7": "Builds",
+}
+
+
+def page() -> str:
+    """The whole page in Markdown."""
+    return "\n".join([HEAD, *_sections()]) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    for digit, entries in groupby(all_diagnoses(), key=lambda each: each.code[2]):
+        yield f"\n## {HUNDREDS[digit]}"
+        for each in entries:
+            yield _section(each)
+
+
+def _section(entry: Diagnosis) -> str:
+    return f"""
+### <a id="{entry.code.lower()}"></a>{entry.code} {entry.slug}
+
+{entry.means}
+
+- **Severity**: {entry.severity.value}
+- **Why it matters**: {entry.why}
+- **Next step**: {entry.next_step}
+- **Seen by**: {entry.seen_by}
+- **Source**: {entry.source}"""
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +64,7 @@ def main(arguments: list[str]) -> int:
     if PATH.is_file() and PATH.read_text(encoding="utf-8") == made:
         return 0
     if "--check" in arguments:
-        print(f"docs/{PAGE} is not what the catalogue says: run python tools/errors.py", file=sys.stderr)
+        print(f"docs/{PAGE} is not up to date: run python tools/errors.py", file=sys.stderr)
         return 1
     PATH.write_text(made, encoding="utf-8", newline="\n")
     print(f"wrote docs/{PAGE}")

@@ -7,10 +7,6 @@ The commands run in this process against servers on loopback.
 
 from __future__ import annotations
 
-import ast
-import functools
-import importlib
-import pkgutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -34,14 +30,11 @@ from catalogue_world.public_index import Internet, internet
 from catalogue_world.tokens import token
 from catalogue_world.world import Outcome, World
 
-import publish_all
-from publish_all.catalogue.catalogue import entries, find
-from publish_all.catalogue.entry import Entry, Sight
 from publish_all.commands.listing import ListOptions, list_packages
+from publish_all.diagnoses import Diagnosis
 from publish_all.events import Event, Found
-from publish_all.findings import Diagnosis, Finding
+from publish_all.findings import Finding
 
-ROOT = Path(__file__).parents[2]
 CASES = (
     *project_cases.CASES,
     *file_cases.CASES,
@@ -74,8 +67,7 @@ def make_world(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("case", CASES, ids=lambda each: each.code)
 def test_entry(case: Case, make_world: Callable[[str], World]) -> None:
-    entry = find(case.code)
-    assert entry is not None
+    entry = Diagnosis(case.code)
     world = make_world("broken")
     case.break_it(world)
     seen, met = world.doctor(), world.publish()
@@ -91,9 +83,9 @@ def test_entry(case: Case, make_world: Callable[[str], World]) -> None:
     assert_gone(case, alike.doctor(), alike.publish())
 
 
-def assert_told(case: Case, entry: Entry, seen: Outcome, met: Outcome) -> None:
+def assert_told(case: Case, entry: Diagnosis, seen: Outcome, met: Outcome) -> None:
     """Both tell it with the same code, and doctor ends as publish does; or says that it could not look."""
-    if entry.text.sight is Sight.DOCTOR:
+    if "a publish goes on" in entry.seen_by:
         assert case.code in seen.codes, seen
         assert case.code not in met.codes, "say in the catalogue that publish sees it"
         assert (seen.exit_code, met.exit_code) == (0, 0), (seen, met)
@@ -103,7 +95,7 @@ def assert_told(case: Case, entry: Entry, seen: Outcome, met: Outcome) -> None:
     told = next(each for each in met.findings if each.code == case.code)
     assert case.says in f"{told.message} {told.where}", told
     assert told.slug == entry.slug
-    if entry.text.sight is Sight.PUBLISH:
+    if entry.seen_by.startswith("publish."):
         assert case.code not in seen.codes, "say in the catalogue that doctor sees it"
         assert seen.untested, "doctor must not pass over in silence what it could not look at"
         return
@@ -223,34 +215,3 @@ def found_by_list(world: World) -> list[Finding]:
     options = ListOptions(directory=world.root, names=("kindling-demo",), connection=world.connection())
     list_packages(options, listener=heard.append)
     return [event.finding for event in heard if isinstance(event, Found)]
-
-
-def test_every_entry_names_a_test_that_there_is() -> None:
-    assert len({each.code for each in CASES}) == len(CASES) >= 40
-    in_table = {each.code for each in entries() if "::test_entry[" in each.test}
-    assert in_table == {each.code for each in CASES}
-    wrong = [problem for each in entries() if (problem := _problem(each)) is not None]
-    assert not wrong, "\n".join(wrong)
-
-
-def _problem(entry: Entry) -> str | None:
-    """What is wrong with the test that an entry names: it must be there, and be about the code."""
-    path, _, name = entry.test.partition("::")
-    text = (ROOT / path).read_text(encoding="utf-8")
-    tests = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
-    if name:
-        return None if name.partition("[")[0] in tests else f"{entry.code}: there is no {entry.test}"
-    known = (entry.code, entry.slug, _constants()[entry.code])
-    about = any(each in text for each in known) and any(each.startswith("test_") for each in tests)
-    return None if about else f"{entry.code}: {entry.test} names none of {known}"
-
-
-@functools.cache
-def _constants() -> dict[str, str]:
-    """The names by which Python code has the diagnoses."""
-    found: dict[str, str] = {}
-    for module in pkgutil.walk_packages(publish_all.__path__, "publish_all."):
-        if module.name.endswith("diagnoses"):
-            members = vars(importlib.import_module(module.name)).items()
-            found |= {value.code: name for name, value in members if isinstance(value, Diagnosis)}
-    return found

@@ -1,9 +1,7 @@
 """Findings: what checks, preflight, uploads and doctor have to say, each with a stable code.
 
 A `Diagnosis` is one entry of the catalogue (`PA301 token-for-other-index`); a `Finding` is one
-occurrence of it: what was seen, where, and what to do next. Codes are never reused. By hundreds:
-1 configuration, 2 distributions and versions, 3 credentials, 4 what repositories answer, 5 network,
-6 OCI registries and GitHub, 7 builds.
+occurrence of it: what was seen, where, and what to do next.
 """
 
 from __future__ import annotations
@@ -35,18 +33,3 @@ class Finding:
     message: str
     where: str = ""
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """An entry of the catalogue: what a code means, however often it is found."""
-
-    code: str
-    slug: str
-    severity: Severity
-    why: str
-
-    def found(self, message: str, *, where: str = "", hint: str = "") -> Finding:
-        return Finding(
-            code=self.code, slug=self.slug, severity=self.severity, message=message, where=where, hint=hint
-        )

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from publish_all.attestations import diagnoses
 from publish_all.attestations.attestation import PUBLISH
 from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import SigningError
@@ -137,9 +135,3 @@ class TestWhereNothingCanBeSigned:
         with pytest.raises(SigningError) as caught:
             attester.attest(wheel, trusted)
         assert "no network" in attester.impossible(caught.value).message
-
-
-def test_the_findings_are_documented():
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "credentials.md").read_text(encoding="utf-8")
-    for each in diagnoses.ALL:
-        assert f"| {each.code} | {each.slug} | {each.severity.value} | {each.why} |" in page

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.commands.explain import ExplainOptions, explain
+from publish_all.commands.explain import explain
 from publish_all.errors import UsageError
 from publish_all.reporting.tables import result_lines
 
 
 def test_explains_a_code_and_a_name():
     by_code, by_name = (
-        explain(ExplainOptions(name="pa301")),
-        explain(ExplainOptions(name="token-for-other-index")),
+        explain("pa301"),
+        explain("token-for-other-index"),
     )
     assert by_code == by_name
     assert by_code.page == "docs/reference/errors.md#pa301"
@@ -29,5 +29,5 @@ def test_explains_a_code_and_a_name():
 )
 def test_names_the_nearest_code(name, hint):
     with pytest.raises(UsageError) as raised:
-        explain(ExplainOptions(name=name))
+        explain(name)
     assert hint in (raised.value.hint or "")

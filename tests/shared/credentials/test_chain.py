@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from publish_all import diagnoses
 from publish_all._secret import Secret
-from publish_all.credentials import diagnoses
 from publish_all.credentials.chain import CredentialChain, explain_missing
 from publish_all.credentials.source import Credential, CredentialKind, TraceEntry
 from publish_all.errors import CredentialError

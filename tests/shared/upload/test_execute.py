@@ -14,6 +14,7 @@ from upload_fakes.repository import (
     outcome,
 )
 
+from publish_all.diagnoses import STILL_PROPAGATING, Diagnosis
 from publish_all.errors import ConflictError, RepositoryError
 from publish_all.events import (
     Found,
@@ -23,11 +24,9 @@ from publish_all.events import (
     VerifyWaiting,
     unless_it_breaks,
 )
-from publish_all.findings import Diagnosis, Severity
 from publish_all.repositories.repository import ReleaseOutcome
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
-from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.execute import execute
 from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import Destination, plan
@@ -36,9 +35,7 @@ from publish_all.upload.transfer import RetryPolicy
 from publish_all.upload.verify import VerifyOptions
 
 TAGS = ("py3-none-any", "cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp314-cp314-win_amd64", None)
-REFUSED = outcome(
-    FileState.REFUSED, finding=Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found("no, thanks")
-)
+REFUSED = outcome(FileState.REFUSED, finding=Diagnosis("PA449").found("no, thanks"))
 TRANSIENT = outcome(FileState.FAILED)
 UNAUTHORIZED = outcome(FileState.UNAUTHORIZED)
 COMMITS = replace(PYPI_LIKE, final_on_upload=False, opens_alone=False)

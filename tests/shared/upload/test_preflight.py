@@ -7,10 +7,11 @@ import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
 from publish_all._http_errors import Failure, HttpError
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.digests import DistributionError
 from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
 from publish_all.events import Found, RepositoryWaiting
-from publish_all.findings import Diagnosis, Severity
+from publish_all.findings import Severity
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.journal import open_journal
@@ -22,8 +23,8 @@ WHEEL, SDIST = distribution(), distribution(tag=None)
 DOWN = HttpError("Nothing answers.", failure=Failure.REFUSED, url="https://x/", retryable=True)
 UNKNOWN_HOST = HttpError("No such host.", failure=Failure.DNS, url="https://x/", hint="See the URL.")
 NO_TOKEN = CredentialError("pypi wants a credential", hint="Set PUBLISH_ALL_PYPI_TOKEN.")
-WRONG_URL = Diagnosis("PA441", "index-url-given", Severity.ERROR, "").found("an index, not an upload URL")
-NOTE = Diagnosis("PA450", "index-unknown", Severity.NOTE, "").found("no index is known")
+WRONG_URL = Diagnosis("PA441").found("an index, not an upload URL")
+NOTE = Diagnosis("PA450").found("no index is known")
 
 
 @pytest.fixture

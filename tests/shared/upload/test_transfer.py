@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution, outcome
 
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
-from publish_all.findings import Diagnosis, Severity
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
 from publish_all.upload.transfer import RetryPolicy, Transfer
 
 FILE = distribution()
-BUSY = Diagnosis("PA511", "server-busy", Severity.ERROR, "").found("503 Service Unavailable")
+BUSY = Diagnosis("PA511").found("503 Service Unavailable")
 TRANSIENT = outcome(FileState.FAILED, finding=BUSY)
 AMBIGUOUS = outcome(FileState.UNCLEAR)
 CONFLICT = outcome(FileState.CONFLICT)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from upload_fakes.repository import FakeRepository, distribution, release
 
+from publish_all.diagnoses import STILL_PROPAGATING
 from publish_all.events import VerifyWaiting
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation
-from publish_all.upload.diagnoses import STILL_PROPAGATING
 from publish_all.upload.verify import Verifier, VerifyOptions
 from publish_all.upload.workers import Workers
 

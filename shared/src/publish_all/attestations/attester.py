@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from publish_all.attestations import diagnoses
+from publish_all import diagnoses
 from publish_all.attestations.attestation import PUBLISH, Attestation
 from publish_all.attestations.beside import attestation_files, attestations_beside
 from publish_all.attestations.signer import Signer, SigningError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from publish_all.attestations import diagnoses
+from publish_all import diagnoses
 from publish_all.attestations.attestation import Attestation, parse_attestation
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from publish_all.checks.audience import Audience
 from publish_all.checks.contents import check_contents
-from publish_all.checks.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE
 from publish_all.checks.members import Member, read_members
 from publish_all.checks.paths import check_paths
 from publish_all.checks.secrets import secrets_in
+from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 

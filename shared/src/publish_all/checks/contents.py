@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from publish_all.checks.diagnoses import (
+from publish_all.checks.members import Member, installed_path
+from publish_all.diagnoses import (
     BYTECODE_SHIPPED,
     COMMON_TOP_LEVEL,
     EMPTY_WHEEL,
@@ -14,10 +15,10 @@ from publish_all.checks.diagnoses import (
     OUTSIDE_OF_PACKAGES,
     SAME_CONTENT,
     SEVERAL_TOP_LEVELS,
+    Diagnosis,
 )
-from publish_all.checks.members import Member, installed_path
 from publish_all.distributions.distribution import Distribution
-from publish_all.findings import Diagnosis, Finding
+from publish_all.findings import Finding
 
 _MODULES = (".py", ".pyd", ".so")
 _BYTECODE = (".pyc", ".pyo")

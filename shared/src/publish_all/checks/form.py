@@ -8,7 +8,7 @@ from typing import Any
 from packaging.metadata import parse_email
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.diagnoses import FORM_DIFFERS
+from publish_all.diagnoses import FORM_DIFFERS
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.metadata import form_fields, knows_licence_files
 from publish_all.findings import Finding

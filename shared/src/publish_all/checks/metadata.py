@@ -13,7 +13,7 @@ from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
 from packaging.requirements import InvalidRequirement, Requirement
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.diagnoses import (
+from publish_all.diagnoses import (
     DIRECT_DEPENDENCY,
     FILE_TOO_LARGE,
     FILENAME_NOT_NORMALISED,

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all.checks.project_diagnoses import NAME_IN_USE
+from publish_all.diagnoses import NAME_IN_USE, NAME_NOT_ALLOWED, NAME_TOO_SIMILAR
 from publish_all.findings import Finding
-from publish_all.repositories.diagnoses import NAME_NOT_ALLOWED, NAME_TOO_SIMILAR
 
 _ALWAYS_PROHIBITED = frozenset(
     {"requirements-txt", "rrequirements-txt", "setup-py", "pyproject-toml", "main-py"}

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
-from publish_all.checks.diagnoses import (
+from publish_all.checks.members import Member
+from publish_all.diagnoses import (
     FORBIDDEN_FILE,
     HARD_LINK_IN_SDIST,
     LINK_IN_SDIST,
@@ -18,7 +19,6 @@ from publish_all.checks.diagnoses import (
     UNSAFE_LINK,
     UNSAFE_PATH,
 )
-from publish_all.checks.members import Member
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 

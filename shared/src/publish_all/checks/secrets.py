@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from publish_all._token_shapes import TOKEN_SHAPES, TokenShape
-from publish_all.checks.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET
+from publish_all.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET, Diagnosis
 from publish_all.distributions.distribution import Distribution
-from publish_all.findings import Diagnosis, Finding
+from publish_all.findings import Finding
 
 _ASSIGNED = re.compile(
     rb"(?i)\b[\w-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*[\"']?"

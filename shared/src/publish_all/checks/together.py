@@ -12,8 +12,8 @@ from packaging.version import Version
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.builders.select import Backend, backend_of
-from publish_all.checks.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
 from publish_all.checks.members import installed_paths, sdist_files
+from publish_all.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 from publish_all.variants.overlay import table

@@ -19,8 +19,8 @@ from packaging.version import Version
 
 from publish_all._values import dataclass
 from publish_all.builders.select import matches
-from publish_all.checks.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
 from publish_all.checks.members import installed_paths, sdist_files
+from publish_all.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant

@@ -10,8 +10,8 @@ import zipfile
 from collections.abc import Iterator
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG
 from publish_all.checks.public_platforms import is_taken, remedy
+from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all.checks.audience import Audience
-from publish_all.checks.diagnoses import WHEEL_FILE_DISAGREES
+from publish_all.diagnoses import WHEEL_FILE_DISAGREES
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.findings import Finding
 

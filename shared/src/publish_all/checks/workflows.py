@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from publish_all._values import dataclass
-from publish_all.checks.project_diagnoses import NO_ENVIRONMENT
 from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow
-from publish_all.credentials.diagnoses import IDENTITY_SUSPICIOUS, NO_PERMISSION_FOR_IDENTITY
+from publish_all.diagnoses import (
+    IDENTITY_SUSPICIOUS,
+    NO_ENVIRONMENT,
+    NO_PERMISSION_FOR_IDENTITY,
+    PACKAGES_PERMISSION,
+    SHALLOW_CLONE,
+)
 from publish_all.findings import Finding, Severity
-from publish_all.repositories.oci_diagnoses import PACKAGES_PERMISSION
-from publish_all.version.diagnoses import SHALLOW_CLONE
 
 # Options stand before the name of a command too, with a value or without: `publish-all -C python publish`.
 _OPTIONS = r"(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s+[^\s-]\S*)?){0,8}\s+"

@@ -30,8 +30,8 @@ Examples:
 """
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.explain import ExplainOptions, explain
+        from publish_all.commands.explain import explain
 
         self.check_format()
-        reporter.show(explain(ExplainOptions(name=str(self.argument("code")))))
+        reporter.show(explain(str(self.argument("code"))))
         return 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from publish_all.builders.variables import for_project_code, not_passed
-from publish_all.checks.command_diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.commands.context import Surroundings
 from publish_all.config.model import ProjectConfig
+from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.errors import CheckError
 from publish_all.events import Listener, StepStarted
 

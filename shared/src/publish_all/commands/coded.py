@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from publish_all import diagnoses
 from publish_all._http_errors import HttpError
-from publish_all.checks import command_diagnoses as diagnoses
-from publish_all.checks.diagnoses import UNREADABLE_ARCHIVE
-from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
+from publish_all.diagnoses import (
+    CREDENTIAL_MISSING,
+    NO_ANSWER,
+    UNREADABLE_ARCHIVE,
+    VERSION_UNKNOWN,
+    Diagnosis,
+)
 from publish_all.distributions.digests import DistributionError
 from publish_all.errors import (
     BuildError,
@@ -20,9 +25,7 @@ from publish_all.errors import (
     UsageError,
     VersionError,
 )
-from publish_all.findings import Diagnosis, Finding
-from publish_all.upload.diagnoses import NO_ANSWER
-from publish_all.version.diagnoses import VERSION_UNKNOWN
+from publish_all.findings import Finding
 
 _OF_KINDS: tuple[tuple[type[PublishAllError], Diagnosis], ...] = (
     (DistributionError, UNREADABLE_ARCHIVE),

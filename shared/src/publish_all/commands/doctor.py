@@ -14,7 +14,6 @@ from pathlib import Path
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
-from publish_all.catalogue.catalogue import why
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.coded import findings_of
 from publish_all.commands.context import Surroundings, project_of_files, project_version
@@ -28,6 +27,7 @@ from publish_all.commands.state import state_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryKind
 from publish_all.config.workflows import Workflows, read_workflows, repository_root
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -91,7 +91,7 @@ class _Section:
             name=self.name,
             where=self.where,
             facts=tuple(self.facts),
-            advice=tuple(Advice(finding=each, why=why(each.code)) for each in found),
+            advice=tuple(Advice(finding=each, why=Diagnosis(each.code).why) for each in found),
             untested=tuple(dict.fromkeys(self.untested)),
         )
 

@@ -19,15 +19,14 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, Repository
 from publish_all.config.workflows import Workflow
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.chain import explain_missing
-from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose
 from publish_all.credentials.token import describe, read_pypi_token
+from publish_all.diagnoses import CREDENTIAL_MISSING, GITHUB_HAS_NO_PYTHON, INDEX_URL, NO_UPLOAD_API
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count, size
-from publish_all.repositories.diagnoses import GITHUB_HAS_NO_PYTHON, INDEX_URL, NO_UPLOAD_API
 from publish_all.repositories.index_urls import misdirected
 from publish_all.repositories.repository import Repository
 from publish_all.results import Fact, PlannedFile

@@ -14,9 +14,9 @@ from publish_all.config.github import from_environment, from_git
 from publish_all.config.model import ProjectConfig, RepositoryKind, When
 from publish_all.config.workflows import repository_root
 from publish_all.credentials.audience import ask_for_audience, base_of, ensure_own
-from publish_all.credentials.diagnoses import PENDING_PUBLISHERS_NEEDED
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken
 from publish_all.credentials.publisher import form_fields
+from publish_all.diagnoses import PENDING_PUBLISHERS_NEEDED
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 

@@ -13,9 +13,9 @@ from packaging.utils import NormalizedName
 
 from publish_all._http_errors import HttpError
 from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
-from publish_all.checks.project_diagnoses import CLOCK_WRONG
 from publish_all.config.github import from_git
 from publish_all.config.model import ProjectConfig
+from publish_all.diagnoses import CLOCK_WRONG
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count

@@ -9,23 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._urls import without_userinfo
-from publish_all.checks.project_diagnoses import (
-    HATCH_PUBLISHER_UNSET,
-    NO_LICENCE,
-    POETRY_PLUGIN_UNDECLARED,
-    PROXY_USED,
-    WORKFLOW_UNREADABLE,
-)
 from publish_all.checks.workflows import workflow_findings
 from publish_all.commands.context import Surroundings
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, VersionSource, When
 from publish_all.config.workflows import Workflows
-from publish_all.credentials.diagnoses import FILE_READABLE_BY_OTHERS
+from publish_all.diagnoses import (
+    BETWEEN_TAGS,
+    FILE_READABLE_BY_OTHERS,
+    HATCH_PUBLISHER_UNSET,
+    NO_LICENCE,
+    POETRY_PLUGIN_UNDECLARED,
+    PROXY_USED,
+    TAG_MISSING,
+    WORKFLOW_UNREADABLE,
+)
 from publish_all.findings import Finding
 from publish_all.reporting.words import count
 from publish_all.results import Fact
-from publish_all.version.diagnoses import BETWEEN_TAGS, TAG_MISSING
 from publish_all.version.git import Described, describe
 from publish_all.version.source import ResolvedVersion
 

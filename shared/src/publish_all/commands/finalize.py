@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from threading import Event
 
+from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
 from publish_all._values import dataclass
 from publish_all.commands.coded import findings_of
@@ -25,7 +26,6 @@ from publish_all.errors import (
 )
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,

@@ -21,10 +21,10 @@ from publish_all.builders.manifest import (
     lacking_wheels,
     read_manifest,
 )
-from publish_all.checks.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
 from publish_all.config.model import ProjectConfig
+from publish_all.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.distributions.digests import Digest, DistributionError, digests_of
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from publish_all import diagnoses as known
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.names import distribution_names
@@ -17,7 +18,6 @@ from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError
 from publish_all.events import Found, Listener, Note, ignore
 from publish_all.findings import Finding
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile
 from publish_all.repositories.oci_replies import PUBLISH_AGAIN, RefusedError

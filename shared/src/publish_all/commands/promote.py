@@ -14,10 +14,10 @@ from publish_all.commands.context import project_variants
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
 from publish_all.commands.gather import Gathered
 from publish_all.config.model import ProjectConfig
+from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import ConfigurationError, RepositoryError, UsageError
 from publish_all.events import Listener, StepStarted
-from publish_all.repositories.diagnoses import RELEASE_NOT_THERE
 
 _Release = tuple[NormalizedName, Version]
 

@@ -10,7 +10,7 @@ from typing import Any
 from publish_all._temporary import temporary_folder
 from publish_all.builders.compare import first_content_difference
 from publish_all.builders.standard_build import BuildWheel, standard_builds
-from publish_all.checks.diagnoses import NOT_REBUILT, SDIST_BUILDS_OTHERWISE
+from publish_all.diagnoses import NOT_REBUILT, SDIST_BUILDS_OTHERWISE
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, StepStarted

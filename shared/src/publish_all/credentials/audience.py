@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from publish_all import diagnoses
 from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, split
 from publish_all.credentials.binding import variable_part
 from publish_all.credentials.source import CredentialRequest

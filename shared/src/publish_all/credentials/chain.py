@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import Protocol, runtime_checkable
 
+from publish_all import diagnoses
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import is_confidential, without_user
 from publish_all.credentials.binding import variable_part
 from publish_all.credentials.source import Credential, CredentialRequest, CredentialSource, TraceEntry

@@ -14,11 +14,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
+from publish_all import diagnoses
 from publish_all._process import Completed, run_with_input
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.config.model import RepositoryKind
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import host_of, split
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry

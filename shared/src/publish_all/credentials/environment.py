@@ -9,9 +9,9 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
+from publish_all import diagnoses
 from publish_all._values import dataclass
 from publish_all.config.model import Scope
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import (
     PYPI,
     PYPI_HOSTS,

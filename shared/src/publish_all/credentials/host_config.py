@@ -8,12 +8,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from publish_all import _toml
+from publish_all import _toml, diagnoses
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.config.hosts import HostRepository
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import is_below, same_url
 from publish_all.credentials.binding import Bindings, KnownNames
 from publish_all.credentials.source import Credential, CredentialRequest

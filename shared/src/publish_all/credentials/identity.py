@@ -10,11 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.value import refused
 from publish_all.findings import Finding
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
+from publish_all import diagnoses
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, same_url
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.host_config import HatchSettings, PoetrySettings

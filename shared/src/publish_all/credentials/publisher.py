@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from publish_all import diagnoses
 from publish_all._server_text import plain
-from publish_all.credentials import diagnoses
 from publish_all.credentials.identity import IdentityToken, file_of_workflow, repository_of_workflow
 from publish_all.findings import Finding
 

@@ -7,10 +7,10 @@ import stat
 from dataclasses import field
 from pathlib import Path
 
+from publish_all import diagnoses
 from publish_all._values import dataclass
 from publish_all.config.builtin import normalized
 from publish_all.config.pypirc import DEFAULT_URLS, Server, read_pypirc
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import same_url
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.source import Credential, CredentialRequest

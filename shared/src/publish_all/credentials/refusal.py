@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from publish_all import diagnoses
 from publish_all._server_text import plain
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, hostname_of
 from publish_all.credentials.audience import RETRYABLE, Answer, base_of, object_in
 from publish_all.credentials.identity import IdentityToken

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from publish_all import diagnoses
 from publish_all._process import Run, run, run_with_input
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import Folders, HostFolders, usual_folders
@@ -15,7 +16,7 @@ from publish_all.config.hosts import host_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, When
 from publish_all.config.pypirc import DEFAULT_URLS
 from publish_all.config.user import environment_repositories, user_repositories
-from publish_all.credentials import diagnoses, docker, keyring
+from publish_all.credentials import docker, keyring
 from publish_all.credentials.address import PYPI, TESTPYPI
 from publish_all.credentials.audience import Http
 from publish_all.credentials.binding import Bindings, KnownNames

@@ -16,10 +16,10 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import (
     PYPI_HOSTS,
     TESTPYPI_HOSTS,

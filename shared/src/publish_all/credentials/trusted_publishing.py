@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from publish_all import diagnoses
 from publish_all._actions import masks
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
 from publish_all.config.model import RepositoryKind
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_confidential
 from publish_all.credentials.audience import (
     ATTEMPTS,

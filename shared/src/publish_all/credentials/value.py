@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import unicodedata
 
+from publish_all import diagnoses
 from publish_all._secret import Secret, SecretName
-from publish_all.credentials import diagnoses
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest
 from publish_all.errors import CredentialError

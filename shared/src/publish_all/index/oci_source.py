@@ -13,9 +13,9 @@ from packaging.utils import NormalizedName
 
 from publish_all._http import Download
 from publish_all._http_errors import HttpError
+from publish_all.diagnoses import REGISTRY_CREDENTIAL_REFUSED
 from publish_all.errors import CredentialError
 from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
-from publish_all.repositories.oci_diagnoses import CREDENTIAL_REFUSED
 from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile, ReleaseTag
 from publish_all.repositories.oci_registry import NotModified, OciRegistry
 from publish_all.repositories.oci_replies import Login, RefusedError
@@ -158,7 +158,7 @@ class OciSource:
         """Whether the client is to be asked for a credential (401), or for another one."""
         if self._own is not None:
             return False
-        wrong = any(each.code == CREDENTIAL_REFUSED.code for each in error.findings)
+        wrong = any(each.code == REGISTRY_CREDENTIAL_REFUSED.code for each in error.findings)
         return login is None or error.status == 401 or wrong
 
     @contextmanager

@@ -19,6 +19,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 from starlette.requests import ClientDisconnect, Request
 
+from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
 from publish_all._values import dataclass
@@ -33,7 +34,6 @@ from publish_all.index.fallback import Where
 from publish_all.index.form import FormError, TooLargeError, UploadForm
 from publish_all.index.service import IndexService
 from publish_all.index.source import Visitor
-from publish_all.repositories import diagnoses as known
 from publish_all.repositories.repository import Repository, UploadOutcome
 from publish_all.results import FileState
 

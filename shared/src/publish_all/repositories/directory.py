@@ -29,13 +29,14 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._own_files import open_own
 from publish_all.config.model import RepositoryConfig
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
-from publish_all.findings import Diagnosis, Finding
-from publish_all.repositories import diagnoses as known
+from publish_all.findings import Finding
 from publish_all.repositories.fetch import files_of, read_chunks, store
 from publish_all.repositories.repository import (
     Capabilities,

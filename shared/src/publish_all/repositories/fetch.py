@@ -15,9 +15,9 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all.errors import RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses as known
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 _NAME_LENGTH = 255

@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
 
+from publish_all import diagnoses as known
 from publish_all._urls import shown_url, without_userinfo
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses as known
 
 _UPLOAD_SEGMENTS = frozenset({"legacy", "upload"})
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urljoin
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
@@ -25,7 +26,6 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.distributions.metadata import form_fields
 from publish_all.errors import CheckError, ConfigurationError, CredentialError, RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses as known
 from publish_all.repositories.index_urls import index_candidates, misdirected
 from publish_all.repositories.multipart import FileChangedError, MultipartBody, form_only
 from publish_all.repositories.replies import Attempt, classify, lost, network_diagnosis

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
 from publish_all.config.model import RepositoryConfig, Scope
@@ -27,8 +28,6 @@ from publish_all.credentials.source import Credential, CredentialRequest, Creden
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.fetch import not_there, store
 from publish_all.repositories.file_body import FileBody
 from publish_all.repositories.multipart import FileChangedError
@@ -215,7 +214,7 @@ class OciRepository:
         except CredentialError as error:
             return UploadOutcome(status=FileState.UNAUTHORIZED, findings=_findings(error))
         except FileChangedError as error:
-            finding = diagnoses.FILE_CHANGED.found(
+            finding = known.FILE_CHANGED.found(
                 error.message, where=str(distribution.path), hint="Build again, and run again."
             )
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
@@ -448,7 +447,7 @@ class OciRepository:
         if credential is None:
             return None
         if credential.host != host_of(self.url):
-            finding = diagnoses.CREDENTIAL_OF_OTHER_HOST.found(
+            finding = known.CREDENTIAL_OF_OTHER_HOST.found(
                 f"The credential from {credential.origin} is for {credential.host}, not for {host_of(self.url)}.",
                 where=self.url,
                 hint="Give a credential for this repository.",
@@ -504,7 +503,7 @@ def _http_findings(error: HttpError) -> tuple[Finding, ...]:
 def _findings(error: CredentialError) -> tuple[Finding, ...]:
     if error.findings:
         return error.findings
-    return (known.CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
+    return (known.REGISTRY_CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
 
 
 def _credential_error(finding: Finding) -> CredentialError:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from publish_all import diagnoses as known
 from publish_all._http import Auth, BearerAuth, Reply, Session
 from publish_all._http_headers import challenges
 from publish_all._numbers import seconds
@@ -18,8 +19,6 @@ from publish_all._secret import Secret
 from publish_all._urls import joined, shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.docker import IDENTITY_USER
-from publish_all.repositories import diagnoses
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, refusal
 
 DEFAULT_LIFETIME = 60.0
@@ -228,7 +227,7 @@ def _ensure_its_own(asked: Asked, realm: str) -> None:
     if server.scheme == "https" and registry.hostname not in _OWN_TOKENS:
         return
     shown = shown_url(realm)
-    finding = diagnoses.CREDENTIAL_OF_OTHER_HOST.found(
+    finding = known.CREDENTIAL_OF_OTHER_HOST.found(
         f"{asked.registry} says that tokens are given at {shown}, where the credential does not go.",
         where=asked.registry,
         hint="See whether the address of the registry is right, and who answers there: a token server on another host "

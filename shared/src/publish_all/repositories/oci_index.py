@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from publish_all import diagnoses as known
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_layout import INDEX_TYPE, Entry, Merge, PackageIndex, merge
 from publish_all.repositories.oci_names import tag_of
 from publish_all.repositories.oci_reader import file_digests, read_index
@@ -109,7 +108,7 @@ class ReleaseIndex:
 
     def _conflicts(self, merged: Merge) -> Iterator[Finding]:
         for each in merged.conflicts:
-            yield diagnoses.OTHER_BYTES.found(
+            yield known.OTHER_BYTES.found(
                 f"{self._repository} has another {each.architecture} of {self._release}.",
                 where=self._package.asked.where,
                 hint="Release a new version. Nothing was overwritten.",

@@ -15,11 +15,11 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._http import Download
 from publish_all._http_errors import Failure, HttpError
 from publish_all._values import dataclass
 from publish_all.distributions.read import METADATA_LIMIT
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,
     CREATED,

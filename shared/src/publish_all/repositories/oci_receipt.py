@@ -14,10 +14,10 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from publish_all import diagnoses as known
 from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.errors import UsageError
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_layout import Entry, is_digest, is_hex_digest
 
 SCHEMA = 1

@@ -15,13 +15,13 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urldefrag, urlsplit, urlunsplit
 
+from publish_all import diagnoses as known
 from publish_all._http import Auth, Body, Download, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._http_headers import next_link
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all._values import dataclass
-from publish_all.repositories import oci_diagnoses as known
 from publish_all.repositories.oci_auth import Authorizer
 from publish_all.repositories.oci_layout import ACCEPT, digest_of, is_digest
 from publish_all.repositories.oci_names import TAG_LENGTH
@@ -307,7 +307,7 @@ class OciPackage:
 
     def corrupt(self, digest: str) -> HttpError:
         """The error for bytes that are not what their digest says."""
-        finding = known.DIGEST_MISMATCH.found(
+        finding = known.REGISTRY_DIGEST_MISMATCH.found(
             f"What {self._asked.where} sends for {digest} is something else.",
             where=self._asked.where,
             hint="Try again; if it stays so, the registry or a proxy on the way changes files.",

@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable
 
+from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._json import loads
@@ -15,10 +16,8 @@ from publish_all._urls import shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.binding import with_names
-from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
-from publish_all.findings import Diagnosis, Finding
-from publish_all.repositories import diagnoses
-from publish_all.repositories import oci_diagnoses as known
+from publish_all.diagnoses import CREDENTIAL_MISSING, Diagnosis
+from publish_all.findings import Finding
 from publish_all.repositories.replies import retry_after
 
 
@@ -168,7 +167,7 @@ def _code(body: bytes) -> str:
 def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     said = f"{status} {text}".strip()
     if code == "NAME_INVALID" or (status == 400 and re.search(r"(?i)invalid.*name|must be lowercase", text)):
-        return known.NAME_NOT_ALLOWED.found(
+        return known.OCI_NAME_NOT_ALLOWED.found(
             f"{asked.registry} does not take the name {asked.repository}: {said}",
             where=asked.where,
             hint="See `owner` and the name of the project; the owner is written in lower case.",
@@ -178,20 +177,20 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     if code == "NAME_UNKNOWN":
         return _no_repository(said, asked)
     if code == "DIGEST_INVALID":
-        return known.DIGEST_MISMATCH.found(
+        return known.REGISTRY_DIGEST_MISMATCH.found(
             f"{asked.where} received other bytes than those that were read and checked: {said}",
             where=asked.where,
             hint="Build again if the file was changed meanwhile; else run again.",
         )
     if status == 429:
-        return _plain(diagnoses.SERVER_BUSY, said, asked, "It asks to wait.")
+        return _plain(known.SERVER_BUSY, said, asked, "It asks to wait.")
     if status >= 500:
-        return _plain(diagnoses.SERVER_FAILED, said, asked, "It may be all right again in a while.")
+        return _plain(known.SERVER_FAILED, said, asked, "It may be all right again in a while.")
     if status == 413:
         hint = (
             "GitHub takes 10 GB a file; other registries, and proxies before them, have limits of their own."
         )
-        return _plain(diagnoses.TOO_LARGE, said, asked, hint)
+        return _plain(known.TOO_LARGE, said, asked, hint)
     if status == 405 or code == "UNSUPPORTED":
         return _plain(known.READ_ONLY, said, asked, "It may be a mirror, which is only read from.")
     return _plain(known.REGISTRY_REFUSED, said, asked, "")
@@ -218,7 +217,7 @@ def _forbidden(text: str, said: str, asked: Asked) -> Finding:
     if asked.is_github or re.search(r"permission_denied|installation not allowed", text):
         return _by_github(text, said, asked)
     known_user = "403" in said.partition(" ")[0]
-    diagnosis = known.WRITE_NOT_ALLOWED if known_user else known.CREDENTIAL_REFUSED
+    diagnosis = known.WRITE_NOT_ALLOWED if known_user else known.REGISTRY_CREDENTIAL_REFUSED
     if asked.wish is Wish.READ and known_user:
         diagnosis = known.READ_NOT_ALLOWED
     return diagnosis.found(
@@ -257,7 +256,7 @@ def _by_github(text: str, said: str, asked: Asked) -> Finding:
 
 
 def _fine_grained(asked: Asked) -> Finding:
-    return known.FINE_GRAINED_TOKEN.found(
+    return known.GITHUB_FINE_GRAINED_TOKEN.found(
         f"The credential from {_origin(asked)} is a fine-grained personal access token, which GitHub Packages "
         "does not take.",
         where=asked.where,
@@ -301,7 +300,7 @@ def _not_known(said: str, asked: Asked) -> Finding:
             "`${{ secrets.GITHUB_TOKEN }}` with `permissions: packages: write`; elsewhere a classic personal "
             "access token.",
         )
-    return known.CREDENTIAL_REFUSED.found(
+    return known.REGISTRY_CREDENTIAL_REFUSED.found(
         f"{_refuses(asked)}: {said}",
         where=asked.where,
         hint="The token has expired, was revoked, or is misspelt. " + _HOW_TO_GIVE_ONE,

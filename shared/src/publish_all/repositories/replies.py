@@ -8,6 +8,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
+from publish_all import diagnoses as known
 from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
 from publish_all._numbers import seconds
@@ -15,11 +16,10 @@ from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass
 from publish_all.credentials.binding import with_names
-from publish_all.credentials.diagnoses import CREDENTIAL_MISSING
 from publish_all.credentials.source import Credential
+from publish_all.diagnoses import CREDENTIAL_MISSING, Diagnosis
 from publish_all.distributions.distribution import Distribution
-from publish_all.findings import Diagnosis, Finding
-from publish_all.repositories import diagnoses as known
+from publish_all.findings import Finding
 from publish_all.repositories.reply_patterns import PATTERNS
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState

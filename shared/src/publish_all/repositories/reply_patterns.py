@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from publish_all import diagnoses as known
 from publish_all._values import dataclass
-from publish_all.findings import Diagnosis
-from publish_all.repositories import diagnoses as known
+from publish_all.diagnoses import Diagnosis
 from publish_all.results import FileState
 
 
@@ -172,14 +172,14 @@ def _contents() -> Iterator[ReplyPattern]:
         (400,),
         r"use of local versions",
         _REFUSED,
-        known.LOCAL_VERSION,
+        known.LOCAL_VERSION_NOT_ALLOWED,
         'Build without the local part: `local = "none"` in [tool.publish-all.version].',
     )
     yield ReplyPattern(
         (400,),
         r"Can't have direct dependency",
         _REFUSED,
-        known.DIRECT_DEPENDENCY,
+        known.DIRECT_DEPENDENCY_REFUSED,
         "Depend on a released version instead of a URL.",
     )
     yield ReplyPattern(

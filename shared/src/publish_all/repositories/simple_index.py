@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import plain
@@ -23,7 +24,6 @@ from publish_all.credentials.source import Credential, CredentialRequest, Creden
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories import diagnoses as known
 from publish_all.repositories.fetch import files_of, store
 from publish_all.repositories.replies import retry_after
 from publish_all.repositories.simple_pages import (

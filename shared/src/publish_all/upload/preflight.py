@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 from publish_all._http_errors import Failure, HttpError
 from publish_all._values import dataclass
+from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
@@ -17,7 +18,6 @@ from publish_all.repositories.repository import Repository
 from publish_all.results import FileState, PlannedFile, PlanReport
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.decide import Decision, decide
-from publish_all.upload.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Plan, RepositoryPlan, Step
 from publish_all.upload.transfer import RetryPolicy, other_bytes

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from publish_all._values import dataclass
+from publish_all.diagnoses import COMMIT_FAILED, JOURNAL_BROKEN
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.events import Found, RepositoryStarted, StepStarted, UploadFinished
 from publish_all.findings import Finding
@@ -15,7 +16,6 @@ from publish_all.results import FileReport, FileState, ReleaseReport, Repository
 from publish_all.upload.clock import Cancellation, Clock
 from publish_all.upload.commit import Commit
 from publish_all.upload.decide import Decision
-from publish_all.upload.diagnoses import COMMIT_FAILED, JOURNAL_BROKEN
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import ReleasePlan, RepositoryPlan, Step
 from publish_all.upload.preflight import skipped_other_bytes

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from publish_all._values import dataclass
+from publish_all.diagnoses import (
+    CANNOT_READ_FILE,
+    MAYBE_OTHER_BYTES,
+    OTHER_BYTES,
+    RETRIES_EXHAUSTED,
+    UPLOAD_FAILED,
+)
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
-from publish_all.repositories.diagnoses import MAYBE_OTHER_BYTES, OTHER_BYTES
 from publish_all.repositories.repository import Progress, Repository, UploadOutcome
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.diagnoses import CANNOT_READ_FILE, RETRIES_EXHAUSTED, UPLOAD_FAILED
 
 _PROGRESS_SECONDS = 0.1
 _SPREAD_SECONDS = 1.0

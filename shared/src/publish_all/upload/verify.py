@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 from publish_all._values import dataclass
+from publish_all.diagnoses import INDEX_DIFFERS, STILL_PROPAGATING
 from publish_all.distributions.distribution import Release
 from publish_all.events import StepStarted, VerifyWaiting
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Repository, Verification
 from publish_all.results import FileState
 from publish_all.upload.clock import Cancellation, Clock
-from publish_all.upload.diagnoses import INDEX_DIFFERS, STILL_PROPAGATING
 from publish_all.upload.transfer import unexpected
 from publish_all.upload.workers import Workers
 

@@ -9,8 +9,7 @@ from publish_all import _process
 from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
-from publish_all.findings import Finding
-from publish_all.version.diagnoses import (
+from publish_all.diagnoses import (
     DIRTY_TREE,
     REMOTE_NOT_ASKED,
     TAG_DIFFERS_FROM_REMOTE,
@@ -18,6 +17,7 @@ from publish_all.version.diagnoses import (
     TAG_SAYS_OTHERWISE,
     VERSION_DIFFERS,
 )
+from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line
 from publish_all.version.place import Place
 from publish_all.version.places import find_places

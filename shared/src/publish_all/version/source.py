@@ -278,7 +278,7 @@ def _untagged(node: str | None, settings: Settings, *, problem: VersionError | N
 
 
 def _shallow_problem() -> VersionError:
-    from publish_all.version.diagnoses import SHALLOW_CLONE
+    from publish_all.diagnoses import SHALLOW_CLONE
 
     finding = SHALLOW_CLONE.found(
         "the clone is shallow, so the tags before the commit that is checked out are not known",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import ConflictError
 from publish_all.events import (
     BuildFinished,
@@ -20,7 +21,7 @@ from publish_all.events import (
     UploadWaiting,
     VerifyWaiting,
 )
-from publish_all.findings import Diagnosis, Severity
+from publish_all.findings import Severity
 from publish_all.results import (
     Advice,
     BuildSummary,
@@ -44,15 +45,15 @@ from publish_all.results import (
 SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
 SYNAPSE_SDIST = "kindling_synapse-1.2.0.tar.gz"
 FABRIC = "kindling_fabric-1.2.0-cp312-cp312-manylinux_2_28_x86_64.manylinux2014_x86_64.whl"
-NO_INDEX = Diagnosis("PA450", "index-unknown", Severity.NOTE, "").found(
+NO_INDEX = Diagnosis("PA450").found(
     "Where corp lists its files is not known.",
     where="https://pypi.corp.example/legacy/",
     hint="Set `index-url`.",
 )
-REFUSED = Diagnosis("PA449", "upload-refused", Severity.ERROR, "").found(
+REFUSED = Diagnosis("PA449").found(
     "corp refuses the file:\nthe description is too long\x1b[31m, 100% sure", where="corp", hint="Shorten it."
 )
-OTHER_BYTES = Diagnosis("PA410", "other-bytes-there", Severity.ERROR, "").found(
+OTHER_BYTES = Diagnosis("PA410").found(
     f"pypi has another file named {SYNAPSE}", where=f"pypi: {SYNAPSE}", hint="Publish under a new version."
 )
 CONFLICT = ConflictError(
@@ -253,7 +254,7 @@ DOCTOR = DoctorReport(
             ),
             advice=(
                 Advice(
-                    finding=Diagnosis("PA234", "tag-not-pushed", Severity.WARNING, "").found(
+                    finding=Diagnosis("PA234").found(
                         "the remote origin does not have the tag v1.2.0",
                         where="/home/me/kindling",
                         hint="git push origin v1.2.0",
@@ -288,7 +289,7 @@ DOCTOR = DoctorReport(
             facts=(Fact(label="files", text="4 files to upload, 2.1 MB"),),
             advice=(
                 Advice(
-                    finding=Diagnosis("PA401", "credential-refused", Severity.ERROR, "").found(
+                    finding=Diagnosis("PA401").found(
                         "corp refuses the user dev with the credential from environment variable "
                         "PUBLISH_ALL_CORP_PASSWORD: 401 Unauthorized\x1b[31m",
                         where="https://pypi.corp.example/legacy/",

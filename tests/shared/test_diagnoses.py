@@ -1,0 +1,62 @@
+"""Every code has one entry, the page in the documentation is made of the entries, and a test knows each code."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from publish_all import diagnoses
+from publish_all.diagnoses import Diagnosis, all_diagnoses, find
+
+ROOT = Path(__file__).parents[2]
+NAMES = {each.code: name for name, each in vars(diagnoses).items() if isinstance(each, Diagnosis)}
+
+
+def test_each_constant_has_its_own_entry():
+    assert list(NAMES) == [each.code for each in all_diagnoses()]
+    assert len(NAMES) > 170
+
+
+@pytest.mark.parametrize("entry", all_diagnoses(), ids=lambda each: each.code)
+def test_an_entry_is_complete(entry):
+    assert re.fullmatch(r"[a-z][a-z-]+", entry.slug)
+    assert entry.severity.value in {"error", "warning", "note"}
+    for text in (entry.means, entry.why, entry.next_step, entry.source, entry.seen_by):
+        assert text.strip() == text != ""
+    assert entry.means.endswith((".", ".)"))
+    assert entry.seen_by.startswith(("publish", "doctor", "check", "other commands"))
+    assert entry.seen_by != "publish", "say why doctor does not see it"
+
+
+def test_the_page_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("errors_page", ROOT / "tools" / "errors.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.PATH.read_text(encoding="utf-8") == tool.page(), "run python tools/errors.py"
+    anchors = re.findall(r'<a id="(pa\d{3})"></a>', tool.page())
+    assert anchors == [code.lower() for code in NAMES]
+
+
+def test_other_pages_name_the_right_slugs():
+    guide = (ROOT / "docs" / "how-to" / "github-packages.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| (PA6\d\d) `([a-z-]+)` \|", guide)
+    assert len(rows) > 8
+    assert all(find(code).slug == slug for code, slug in rows)
+
+
+def test_a_test_is_about_each_code():
+    here = Path(__file__)
+    tests = (path for path in (ROOT / "tests").rglob("*.py") if path != here)
+    words = {word for path in tests for word in re.findall(r"[\w-]+", path.read_text(encoding="utf-8"))}
+    unknown = [
+        each.code for each in all_diagnoses() if words.isdisjoint({each.code, each.slug, NAMES[each.code]})
+    ]
+    assert unknown == []
+
+
+def test_codes_and_slugs_are_found_in_any_case():
+    assert find("pa301") == find("PA301") == find(" token-for-other-index ")
+    assert find("PA300") is None
