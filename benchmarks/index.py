@@ -36,13 +36,13 @@ from made_files import make_sdist, make_wheel
 from served import Served, serving, static_index
 
 from publish_all._http import make_session
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import OCI
+from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.index.upload import VisitorCredentials
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.repository import UploadOutcome
-from publish_all.repositories.select import capabilities_of
 
 ROOT = tests_on_path.ROOT
 
@@ -337,10 +337,9 @@ def _release(files: Sequence[Distribution]) -> Release:
 
 
 def repository(url: str) -> OciRepository:
-    config = RepositoryConfig(name="bench", kind=RepositoryKind.OCI, url=url)
+    config = RepositoryConfig(name="bench", kind=OCI, url=url)
     return OciRepository(
         config,
-        capabilities=capabilities_of(config),
         credentials=VisitorCredentials(None),
         session=make_session(),
     )

@@ -16,11 +16,11 @@ from harness.environments import installed
 from harness.process import ServerProcess, free_port
 from harness.servers import Registry, answers
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import DIRECTORY
+from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.select import capabilities_of
 from publish_all.results import FileState
 
 
@@ -76,8 +76,8 @@ def github_at(registry: Registry) -> dict[str, str]:
 
 def static_index(folder: Path, *files: Path) -> Path:
     """A folder as `publish -r local` writes it."""
-    config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(folder))
-    repository = DirectoryRepository(config, root=folder, capabilities=capabilities_of(config))
+    config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(folder))
+    repository = DirectoryRepository(config)
     for path in files:
         file = read_distribution(path)
         assert repository.upload(file).status is FileState.UPLOADED

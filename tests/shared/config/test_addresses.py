@@ -5,14 +5,10 @@ import pytest
 from publish_all.config.addresses import (
     first_segment,
     host_of,
-    index_url_problem,
     is_loopback,
     scheme_of,
-    url_problem,
 )
-from publish_all.config.model import RepositoryKind
-
-LEGACY, OCI, DIRECTORY = RepositoryKind.LEGACY, RepositoryKind.OCI, RepositoryKind.DIRECTORY
+from publish_all.config.kinds import DIRECTORY, LEGACY, OCI
 
 
 @pytest.mark.parametrize(
@@ -40,7 +36,7 @@ LEGACY, OCI, DIRECTORY = RepositoryKind.LEGACY, RepositoryKind.OCI, RepositoryKi
     ],
 )
 def test_a_right_url(kind, url):
-    assert url_problem(url, kind) is None
+    assert kind.url_problem(url) is None
 
 
 @pytest.mark.parametrize(
@@ -72,12 +68,12 @@ def test_a_right_url(kind, url):
     ],
 )
 def test_a_wrong_url_says_why(kind, url, problem):
-    assert problem in url_problem(url, kind)
+    assert problem in kind.url_problem(url)
 
 
 @pytest.mark.parametrize("kind", [LEGACY, OCI])
 def test_a_url_with_a_password_is_refused_and_not_repeated(kind):
-    problem = url_problem("https://me:hunter2@x.example/", kind)
+    problem = kind.url_problem("https://me:hunter2@x.example/")
 
     assert "do not belong" in problem
     assert "hunter2" not in problem
@@ -96,7 +92,7 @@ def test_a_url_with_a_password_is_refused_and_not_repeated(kind):
     ],
 )
 def test_an_index_is_at_a_web_address_or_in_a_folder(kind, url, right):
-    assert (index_url_problem(url, kind) is None) is right
+    assert (kind.index_url_problem(url) is None) is right
 
 
 @pytest.mark.parametrize(

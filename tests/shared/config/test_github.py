@@ -7,7 +7,8 @@ import pytest
 from publish_all._process import Completed
 from publish_all.config.builtin import BUILT_IN
 from publish_all.config.github import GitHubProject, complete, from_environment, from_git, link_of_remote
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import RepositoryConfig
 
 GITHUB = BUILT_IN["github"]
 
@@ -106,7 +107,7 @@ def test_what_is_stated_wins_and_git_comes_last(tmp_path):
 def test_git_is_asked_only_where_it_matters(tmp_path):
     git = Git("git@github.com:Remote/repo.git")
     for url, asked in (("https://corp.example/legacy/", 0), ("https://corp.example/{owner}/", 1)):
-        config = RepositoryConfig(name="corp", kind=RepositoryKind.LEGACY, url=url)
+        config = RepositoryConfig(name="corp", kind=LEGACY, url=url)
         complete(config, root=tmp_path, environment={}, run=git)
         assert git.asked == asked
     assert complete(GITHUB, root=None, environment={}, run=git).owner is None

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from publish_all.config.kinds import DIRECTORY, LEGACY, OCI
 from publish_all.config.known import ad_hoc, known_repositories
-from publish_all.config.model import RepositoryKind, Scope
+from publish_all.config.model import Scope
 from publish_all.errors import ConfigurationError
 
 CORP = "[tool.publish-all.repositories.corp]\n"
@@ -40,8 +41,8 @@ def test_the_built_in_repositories(known, folders):
         "https://test.pypi.org/legacy/",
         "https://test.pypi.org/simple/",
     )
-    assert (github.kind, github.url) == (RepositoryKind.OCI, "ghcr.io/{owner}")
-    assert (local.kind, local.url) == (RepositoryKind.DIRECTORY, str(folders.data / "index"))
+    assert (github.kind, github.url) == (OCI, "ghcr.io/{owner}")
+    assert (local.kind, local.url) == (DIRECTORY, str(folders.data / "index"))
     assert {each.scope for each in (pypi, testpypi, github, local)} == {Scope.BUILT_IN}
 
 
@@ -151,7 +152,7 @@ def test_another_url_drops_the_index_and_the_user_name_of_the_lower_one(known, f
         "https://y/",
         None,
         None,
-        RepositoryKind.LEGACY,
+        LEGACY,
     )
     assert "index-url" not in corp.origins
 
@@ -177,7 +178,7 @@ def test_the_user_moves_an_oci_registry_without_naming_its_kind(known):
     ).get("github")
 
     assert (github.kind, github.url, github.owner) == (
-        RepositoryKind.OCI,
+        OCI,
         "containers.ghes.example/{owner}",
         "sep",
     )
@@ -235,7 +236,7 @@ def test_the_github_of_the_guides_becomes_the_built_in_one_with_its_owner(known,
     found = known(text)
 
     github = found.get("github")
-    assert (github.kind, github.url, github.owner) == (RepositoryKind.OCI, "ghcr.io/{owner}", "OWNER")
+    assert (github.kind, github.url, github.owner) == (OCI, "ghcr.io/{owner}", "OWNER")
     assert github.scope is Scope.BUILT_IN
     assert len(found.notes) == 1
     assert "'OWNER'" in found.notes[0]
@@ -411,12 +412,12 @@ def test_a_destination_may_be_defined_outside_of_the_project(known, parse):
         (
             "https://x.example/legacy/",
             None,
-            ("x.example", RepositoryKind.LEGACY, "https://x.example/legacy/"),
+            ("x.example", LEGACY, "https://x.example/legacy/"),
         ),
-        ("https://x.example/legacy/", "corp", ("corp", RepositoryKind.LEGACY, "https://x.example/legacy/")),
-        ("oci://x.example/owner", None, ("x.example", RepositoryKind.OCI, "x.example/owner")),
-        ("http://localhost:5000/o", "github", ("github", RepositoryKind.OCI, "http://localhost:5000/o")),
-        ("http://localhost:5000/", "pypi", ("pypi", RepositoryKind.LEGACY, "http://localhost:5000/")),
+        ("https://x.example/legacy/", "corp", ("corp", LEGACY, "https://x.example/legacy/")),
+        ("oci://x.example/owner", None, ("x.example", OCI, "x.example/owner")),
+        ("http://localhost:5000/o", "github", ("github", OCI, "http://localhost:5000/o")),
+        ("http://localhost:5000/", "pypi", ("pypi", LEGACY, "http://localhost:5000/")),
     ],
 )
 def test_a_url_of_the_command_line(url, name, found):
@@ -430,7 +431,7 @@ def test_a_url_of_the_command_line(url, name, found):
 def test_a_folder_of_the_command_line(url):
     config = ad_hoc(url)
 
-    assert config.kind is RepositoryKind.DIRECTORY
+    assert config.kind is DIRECTORY
     assert config.name == "directory"
     assert Path(config.url).is_absolute()
     assert "~" not in config.url

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from publish_all.config.kinds import LEGACY
 from publish_all.config.model import (
     Compression,
-    RepositoryKind,
     SyncPlace,
     VersionConfig,
     VersionSource,
@@ -74,7 +74,7 @@ def test_reads_every_key_of_the_project(parse):
 def test_reads_every_key_of_a_repository(parse):
     corp = parse(FULL).repositories["corp"]
 
-    assert corp.kind is RepositoryKind.LEGACY
+    assert corp.kind is LEGACY
     assert corp.url == "https://pypi.corp.example/legacy/"
     assert corp.index_url == "https://pypi.corp.example/simple/"
     assert corp.username == "__token__"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.model import RepositoryKind, Scope
+from publish_all.config.kinds import DIRECTORY, LEGACY, OCI
+from publish_all.config.model import Scope
 
 
 def repository(parse, name, text=""):
@@ -12,13 +13,13 @@ def repository(parse, name, text=""):
 def test_the_kind_is_legacy_unless_stated(parse):
     found = repository(parse, "corp", "url = 'https://x/'")
 
-    assert found.kind is RepositoryKind.LEGACY
+    assert found.kind is LEGACY
     assert found.scope is Scope.PROJECT
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("github", RepositoryKind.OCI), ("local", RepositoryKind.DIRECTORY), ("pypi", RepositoryKind.LEGACY)],
+    [("github", OCI), ("local", DIRECTORY), ("pypi", LEGACY)],
 )
 def test_a_built_in_repository_keeps_its_kind(parse, name, kind):
     assert repository(parse, name, "username = 'me'").kind is kind

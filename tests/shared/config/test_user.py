@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.model import RepositoryKind, Scope
+from publish_all.config.kinds import DIRECTORY
+from publish_all.config.model import Scope
 from publish_all.config.user import environment_repositories, user_repositories
 from publish_all.errors import ConfigurationError
 
@@ -56,7 +57,7 @@ def test_variables_state_url_index_and_kind():
     assert list(found) == ["corp-eu", "pypi"]
     corp = found["corp-eu"]
     assert (corp.kind, corp.url, corp.index_url) == (
-        RepositoryKind.DIRECTORY,
+        DIRECTORY,
         "/srv/index",
         "https://corp.example/simple/",
     )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from packaging.utils import canonicalize_name
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.config.kinds import LEGACY, OCI
+from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.events import Event
 
@@ -38,7 +39,7 @@ def request_for(
 
 def repository(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
     values: dict[str, object] = {
-        "kind": RepositoryKind.OCI if name == "github" else RepositoryKind.LEGACY,
+        "kind": OCI if name == "github" else LEGACY,
         "scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT,
     }
     return RepositoryConfig(name=name, url=url or URLS[name], **{**values, **changes})

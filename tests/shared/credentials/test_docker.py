@@ -6,7 +6,7 @@ import json
 import pytest
 
 from publish_all._process import Completed
-from publish_all.config.model import RepositoryKind
+from publish_all.config.kinds import LEGACY, OCI
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.docker import IDENTITY_USER, DockerSource
 from publish_all.errors import CredentialError
@@ -42,7 +42,7 @@ class Helpers:
 
 @pytest.fixture
 def source_of(tmp_path, make_repository):
-    def build(config, helpers=None, kind=RepositoryKind.OCI, content=None):
+    def build(config, helpers=None, kind=OCI, content=None):
         path = tmp_path / "config.json"
         if config is not None:
             path.write_text(config if isinstance(config, str) else json.dumps(config))
@@ -121,7 +121,7 @@ def test_an_identity_token_goes_with_its_own_user_name(source_of, make_request):
 
 
 def test_only_registries_are_served(source_of, make_request):
-    source = source_of({"auths": {HARBOR: pair("bob", "canary")}}, kind=RepositoryKind.LEGACY)
+    source = source_of({"auths": {HARBOR: pair("bob", "canary")}}, kind=LEGACY)
     assert found_in(source, make_request) is None
     assert source.misses(make_request("corp", f"https://{HARBOR}/team")) == ()
 

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from publish_all._http_errors import Failure, HttpError
-from publish_all.config.model import RepositoryKind
+from publish_all.config.kinds import OCI
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.source import CredentialKind, Purpose
@@ -102,7 +102,7 @@ class World:
             "pypi": make_repository("pypi"),
             "testpypi": make_repository("testpypi"),
             "testindex": make_repository("testindex", TESTINDEX, audience="testindex"),
-            "github": make_repository("github", kind=RepositoryKind.OCI),
+            "github": make_repository("github", kind=OCI),
         }
 
     def detect(self, audience):

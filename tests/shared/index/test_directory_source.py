@@ -8,13 +8,13 @@ import pytest
 from index_fakes.files import wheel
 from packaging.utils import canonicalize_name
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import DIRECTORY
+from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.index.directory_source import DirectorySource
 from publish_all.index.source import SourceError, Trouble
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.select import capabilities_of
 
 KINDLING = canonicalize_name("kindling-synapse")
 NAME = "kindling_synapse-0.2.0-py3-none-any.whl"
@@ -26,8 +26,8 @@ def root(tmp_path: Path) -> Path:
     """An index with one wheel, as `publish -r local` writes it."""
     path = tmp_path / NAME
     path.write_bytes(wheel())
-    config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(tmp_path / "root"))
-    repository = DirectoryRepository(config, root=tmp_path / "root", capabilities=capabilities_of(config))
+    config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(tmp_path / "root"))
+    repository = DirectoryRepository(config)
     file = read_distribution(path)
     repository.upload(file)
     repository.commit(Release(project=file.project, version=file.version, distributions=(file,)))

@@ -11,14 +11,14 @@ from index_fakes.asgi import Got, ask, basic
 from index_fakes.files import BOUNDARY, fields, form, wheel
 from index_fakes.source import FakeSource
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import DIRECTORY
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.index.access import visitor_of
 from publish_all.index.directory_source import DirectorySource
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.select import capabilities_of
 
 NAME = "kindling_synapse-0.2.0-py3-none-any.whl"
 CONTENT = wheel()
@@ -34,12 +34,12 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(make: Callable[..., Any], tmp_path: Path, folder: Path) -> Any:
     root = tmp_path / "root"
-    config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(root))
+    config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(root))
 
     def uploads(service: IndexService) -> Uploads:
         return Uploads(
             service,
-            lambda visitor: DirectoryRepository(config, root=root, capabilities=capabilities_of(config)),
+            lambda visitor: DirectoryRepository(config),
             folder=folder,
             passes_on=False,
             limit=1_000_000,

@@ -25,7 +25,8 @@ from urllib3 import HTTPResponse
 
 from publish_all._http import Session, make_session
 from publish_all._secret import Secret
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import (
     Credential,
     CredentialKind,
@@ -36,7 +37,6 @@ from publish_all.credentials.source import (
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.legacy import LegacyRepository
-from publish_all.repositories.select import capabilities_of
 
 
 @dataclass
@@ -193,10 +193,9 @@ def make_legacy(session: Session, credentials: FakeCredentials) -> MakeLegacy:
     def make(
         url: str = "https://corp.example/legacy/", name: str = "corp", clock: float = 1000.0, **keys: Any
     ) -> LegacyRepository:
-        config = RepositoryConfig(name=name, kind=RepositoryKind.LEGACY, url=url, **keys)
+        config = RepositoryConfig(name=name, kind=LEGACY, url=url, **keys)
         return LegacyRepository(
             config,
-            capabilities=capabilities_of(config),
             credentials=credentials,
             session=session,
             clock=lambda: clock,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.kinds import DIRECTORY
+from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.digests import digests_of
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import RepositoryError
 from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.select import capabilities_of
 from publish_all.results import FileState
 
 MakeDistribution = Callable[..., Distribution]
@@ -30,10 +30,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(root: Path) -> Callable[..., DirectoryRepository]:
     def make(lock_timeout: float = 5) -> DirectoryRepository:
-        config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(root))
-        return DirectoryRepository(
-            config, root=root, capabilities=capabilities_of(config), lock_timeout=lock_timeout
-        )
+        config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(root))
+        return DirectoryRepository(config, lock_timeout=lock_timeout)
 
     return make
 
@@ -271,16 +269,14 @@ class TestPreflight:
         assert (finding.code, finding.hint) == ("PA460", "Choose another folder as `url`.")
 
     def test_a_folder_that_cannot_be_written_is_found(self, root: Path):
-        config = RepositoryConfig(name="local", kind=RepositoryKind.DIRECTORY, url=str(root))
+        config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(root))
         asked: list[Path] = []
 
         def writable(folder: Path) -> bool:
             asked.append(folder)
             return False
 
-        repository = DirectoryRepository(
-            config, root=root, capabilities=capabilities_of(config), writable=writable
-        )
+        repository = DirectoryRepository(config, writable=writable)
         assert repository.preflight(())[0].code == "PA460"
         assert asked == [root.parent]
 

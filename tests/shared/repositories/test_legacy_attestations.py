@@ -13,11 +13,11 @@ import pytest
 from publish_all.attestations.attestation import PUBLISH, Attestation
 from publish_all.attestations.attester import Attester
 from publish_all.attestations.signer import SigningError
-from publish_all.config.model import RepositoryConfig, RepositoryKind, When
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import RepositoryConfig, When
 from publish_all.credentials.source import CredentialKind, Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.legacy import LegacyRepository
-from publish_all.repositories.select import capabilities_of
 from publish_all.results import FileState
 
 URL = "https://corp.example/legacy/"
@@ -49,11 +49,10 @@ def make(session, credentials, signer, make_credential) -> Callable[..., LegacyR
     credentials.found[Purpose.UPLOAD] = replace(found, kind=CredentialKind.TRUSTED_PUBLISHING)
 
     def make(when: When = When.AUTO) -> LegacyRepository:
-        config = RepositoryConfig(name="corp", kind=RepositoryKind.LEGACY, url=URL)
+        config = RepositoryConfig(name="corp", kind=LEGACY, url=URL)
         attester = Attester(repository="corp", when=when, public=True, signer=signer)
         return LegacyRepository(
             config,
-            capabilities=capabilities_of(config),
             credentials=credentials,
             session=session,
             attester=attester,

@@ -14,14 +14,14 @@ from packaging.version import Version
 from publish_all._http import make_session
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
-from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.config.kinds import OCI
+from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.source import Purpose
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_index import ROUNDS
 from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of
 from publish_all.repositories.oci_receipt import ReceiptFile, read_receipt
-from publish_all.repositories.select import capabilities_of
 from publish_all.results import FileState
 
 NAME = "sep/kindling"
@@ -32,10 +32,9 @@ Make = Callable[..., OciRepository]
 def make(fake_registry: FakeRegistry, credentials) -> Make:
     def make(*, receipt: ReceiptFile | None = None, **keys) -> OciRepository:
         stated = {"url": "ghcr.io/{owner}", "owner": "Sep", "link": "Sep/spark"} | keys
-        config = RepositoryConfig(name="github", kind=RepositoryKind.OCI, **stated)
+        config = RepositoryConfig(name="github", kind=OCI, **stated)
         return OciRepository(
             config,
-            capabilities=capabilities_of(config),
             credentials=credentials,
             session=make_session(transport=fake_registry),
             receipt=receipt,

@@ -10,7 +10,7 @@ from publish_all.commands.examine import check_planned
 from publish_all.upload.plan import Destination, plan
 
 PYPI = FakeRepository(name="pypi")
-CORP = FakeRepository(name="corp", capabilities=replace(PYPI_LIKE, public=False, local_versions=True))
+CORP = FakeRepository(name="corp", capabilities=replace(PYPI_LIKE, public=False))
 FILES = (distribution("a", "1.0+cu126", variant="cuda"), distribution("b", variant="plain"))
 
 

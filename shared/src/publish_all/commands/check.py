@@ -30,8 +30,6 @@ from publish_all.errors import BuildError, CheckError, PublishAllError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count
-from publish_all.repositories.repository import Capabilities
-from publish_all.repositories.select import capabilities_of
 from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
@@ -93,7 +91,7 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
     )
     names = options.repositories or (config.publish_to if config is not None else ())
     # Before the build: it may take long, and a name that nobody knows is told at once.
-    to = {name: capabilities_of(known.get(name)) for name in names}
+    to = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
         gathered = _gather(config, options, folder, listener)
         listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
@@ -152,7 +150,7 @@ def goes_to(variant: BuildVariant, repository: str) -> bool:
 
 
 def _audiences(
-    config: ProjectConfig | None, to: Mapping[str, Capabilities], variants: Sequence[BuildVariant]
+    config: ProjectConfig | None, to: Mapping[str, bool], variants: Sequence[BuildVariant]
 ) -> Callable[[Distribution], Audience]:
     by_name = {each.name: each for each in variants}
 
@@ -164,12 +162,12 @@ def _audiences(
     return audience_of
 
 
-def audience(config: ProjectConfig | None, to: Mapping[str, Capabilities]) -> Audience:
-    """For whom a file is checked that is to go to these repositories, by their names."""
+def audience(config: ProjectConfig | None, to: Mapping[str, bool]) -> Audience:
+    """For whom a file is checked that goes to the repositories of these names, which are public or not."""
     return Audience(
-        public=tuple(name for name, each in to.items() if each.public),
+        public=tuple(name for name, public in to.items() if public),
         private=config.private if config is not None else False,
-        local_versions=all(each.local_versions for each in to.values()),
+        local_versions=not any(to.values()),
     )
 
 

@@ -25,8 +25,7 @@ from publish_all.credentials.source import Credentials
 from publish_all.credentials.transport import Transport
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
-from publish_all.repositories.repository import Repository
-from publish_all.repositories.select import make_repository
+from publish_all.repositories.repository import Means, Repository, make_repository
 
 if TYPE_CHECKING:  # only for a run with --receipt
     from publish_all.repositories.oci_receipt import ReceiptFile
@@ -144,18 +143,14 @@ def make_repositories(
     signer = options.signer or SigstoreSigner(
         identity=AmbientIdentity(environment=environment), mask=mask_for(environment)
     )
-    return tuple(
-        make_repository(
-            each,
-            credentials=opened.credentials,
-            session=opened.session,
-            data_dir=opened.folders.data,
-            receipt=receipt,
-            signer=signer,
-            listener=listener,
-        )
-        for each in opened.chosen
+    means = Means(
+        credentials=opened.credentials,
+        session=opened.session,
+        receipt=receipt,
+        signer=signer,
+        listener=listener,
     )
+    return tuple(make_repository(each, means) for each in opened.chosen)
 
 
 def _configurations(

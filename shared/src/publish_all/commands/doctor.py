@@ -25,7 +25,7 @@ from publish_all.commands.found_files import BuiltBefore, files_built_before
 from publish_all.commands.gather import Gathered, built_files, manifest_files, usable_manifest
 from publish_all.commands.state import state_of
 from publish_all.config.builtin import canonical
-from publish_all.config.model import ProjectConfig, RepositoryKind
+from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import Workflows, read_workflows, repository_root
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CheckError, PublishAllError
@@ -327,9 +327,7 @@ class _Doctor:
     def _preflight(self, planned: Plan, journal: Journal) -> Mapping[str, Answer]:
         """Ask the destinations; offline only those on this machine."""
         repositories = tuple(
-            each
-            for each in planned.repositories
-            if not self._options.offline or each.repository.kind == RepositoryKind.DIRECTORY.value
+            each for each in planned.repositories if not self._options.offline or each.repository.kind.local
         )
         part = Plan(repositories=repositories)
         done = preflight(

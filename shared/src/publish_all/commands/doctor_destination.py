@@ -15,7 +15,7 @@ from publish_all.commands.destinations import Connection
 from publish_all.commands.doctor_identity import identity_facts, workflow_that_publishes
 from publish_all.commands.doctor_names import NamesAsked, ask_for_names, names_offline
 from publish_all.config.builtin import canonical
-from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.config.workflows import Workflow
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.chain import explain_missing
@@ -59,7 +59,7 @@ class Destination:
 
     @property
     def is_github(self) -> bool:
-        return self.stated.kind is RepositoryKind.OCI and canonical(self.stated.name) == "github"
+        return self.stated.kind.registry and canonical(self.stated.name) == "github"
 
     @property
     def in_job_with_identity(self) -> bool:
@@ -123,12 +123,8 @@ def examine_destination(
     seen = ExaminedDestination()
     projects = answer.projects if answer is not None else _own_name(config)
     asked = answer is not None and answer.files is not None
-    if destination.stated.kind is not RepositoryKind.DIRECTORY:
-        wrong = (
-            misdirected(destination.repository.url)
-            if destination.stated.kind is RepositoryKind.LEGACY
-            else None
-        )
+    if not destination.stated.kind.local:
+        wrong = misdirected(destination.repository.url) if destination.stated.kind.standard_api else None
         if wrong is not None:
             seen.fails([wrong], 4)
         else:
@@ -235,7 +231,7 @@ def _files(files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
 
 def _only_uploads(destination: Destination, files: Sequence[PlannedFile], seen: ExaminedDestination) -> None:
     """Say what nobody can know before: silence would pass for a promise."""
-    remote = destination.stated.kind is not RepositoryKind.DIRECTORY
+    remote = not destination.stated.kind.local
     if remote and any(each.action == "upload" for each in files):
         seen.untested.append(f"what {destination.repository.name} says to a file: only an upload tells")
 
@@ -249,7 +245,7 @@ def _names(
 ) -> NamesAsked:
     """What the index says about the projects' names, and about the versions and hashes it has."""
     silent = any(each.code.startswith("PA5") or each.code in _WRONG_ADDRESS for each in seen.findings)
-    if destination.offline or destination.stated.kind is not RepositoryKind.LEGACY or silent:
+    if destination.offline or not destination.stated.kind.standard_api or silent:
         names = names_offline(destination, projects)
     else:
         names = ask_for_names(

@@ -11,7 +11,7 @@ from publish_all.checks.workflows import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.doctor_names import NamesAsked
 from publish_all.config.builtin import canonical
 from publish_all.config.github import from_environment, from_git
-from publish_all.config.model import ProjectConfig, RepositoryKind, When
+from publish_all.config.model import ProjectConfig, When
 from publish_all.config.workflows import repository_root
 from publish_all.credentials.audience import ask_for_audience, base_of, ensure_own
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken
@@ -82,7 +82,7 @@ def identity_facts(
 def _is_possible(destination: Destination) -> bool:
     stated = destination.stated
     wanted = canonical(stated.name) in _PAGES or stated.trusted_publishing is When.ALWAYS
-    return stated.kind is RepositoryKind.LEGACY and wanted and stated.trusted_publishing is not When.NEVER
+    return stated.kind.trusted_publishing and wanted and stated.trusted_publishing is not When.NEVER
 
 
 def _token(destination: Destination) -> IdentityToken | None:

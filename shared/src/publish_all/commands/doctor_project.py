@@ -12,7 +12,7 @@ from publish_all._urls import without_userinfo
 from publish_all.checks.workflows import workflow_findings
 from publish_all.commands.context import Surroundings
 from publish_all.config.builtin import canonical
-from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, VersionSource, When
+from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
 from publish_all.diagnoses import (
     BETWEEN_TAGS,
@@ -140,12 +140,12 @@ def _workflows(
     trusted = tuple(
         canonical(each.name)
         for each in stated
-        if each.kind is RepositoryKind.LEGACY
+        if each.kind.trusted_publishing
         and (canonical(each.name) in {"pypi", "testpypi"} or each.trusted_publishing is When.ALWAYS)
         and each.trusted_publishing is not When.NEVER
     )
     registries = tuple(
-        each.name for each in stated if each.kind is RepositoryKind.OCI and canonical(each.name) == "github"
+        each.name for each in stated if each.kind.registry and canonical(each.name) == "github"
     )
     for workflow in found.found:
         yield from workflow_findings(
@@ -158,7 +158,7 @@ def _workflows(
 
 
 def _proxy(stated: Sequence[RepositoryConfig], environment: Mapping[str, str]) -> Iterator[Finding]:
-    if all(each.kind is RepositoryKind.DIRECTORY for each in stated):
+    if all(each.kind.local for each in stated):
         return
     for name in _PROXIES:
         value = environment.get(name)

@@ -13,7 +13,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Capabilities, Repository
+from publish_all.repositories.repository import Repository
 from publish_all.upload.plan import Destination, Plan
 
 
@@ -51,11 +51,11 @@ def planned_files(planned: Plan) -> tuple[Distribution, ...]:
 
 def check_planned(config: ProjectConfig | None, planned: Plan) -> CheckResult:
     """Each file of a plan, checked for those repositories that it goes to."""
-    to: dict[str, dict[str, Capabilities]] = {}
+    to: dict[str, dict[str, bool]] = {}
     for each in planned.repositories:
         for step in each.steps:
             there = to.setdefault(step.distribution.filename, {})
-            there[each.repository.name] = each.repository.capabilities
+            there[each.repository.name] = each.repository.capabilities.public
     return run_checks(planned_files(planned), lambda file: audience(config, to[file.filename]), config=config)
 
 

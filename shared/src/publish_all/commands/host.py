@@ -10,7 +10,6 @@ from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.load import load_project
-from publish_all.config.model import RepositoryKind
 from publish_all.credentials.address import same_url
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.events import Listener, ignore
@@ -50,7 +49,7 @@ def repository_for_host(
     options = ConnectionOptions(repositories=(name,))
     connection = open_connection(load_project(directory), options, listener=listener)
     (config,) = connection.chosen
-    if config.kind is not RepositoryKind.LEGACY or config.url is None:
+    if not config.kind.standard_api or config.url is None:
         return HostRepository(name=config.name, url=config.url, spoken=False)
     if own_url is not None and not same_url(own_url, config.url):
         return HostRepository(name=config.name, url=own_url, spoken=True)

@@ -24,14 +24,13 @@ from publish_all._values import dataclass
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
 from publish_all.commands.names import distribution_names
 from publish_all.commands.registries import project_around
-from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.source import Credentials, Purpose
 from publish_all.errors import UsageError
 from publish_all.events import Listener
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.repository import Repository
-from publish_all.repositories.select import make_repository
+from publish_all.repositories.repository import Means, Repository, make_repository
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -210,7 +209,7 @@ def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
 
 def _servable(chosen: Sequence[RepositoryConfig], options: IndexOptions) -> tuple[RepositoryConfig, ...]:
     """Those that we can serve; one that was named and that we can't is an error."""
-    legacy = [each for each in chosen if each.kind is RepositoryKind.LEGACY]
+    legacy = [each for each in chosen if each.kind.standard_api]
     named = bool(options.connection.repositories) or options.connection.repository_url is not None
     if legacy and named:
         msg = f"{legacy[0].name} is an index itself, and needs no other in front of it"
@@ -249,9 +248,7 @@ def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, o
 
 
 def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:
-    return make_repository(
-        config, credentials=credentials, session=opened.session, data_dir=opened.folders.data
-    )
+    return make_repository(config, Means(credentials=credentials, session=opened.session))
 
 
 def _ensure_one_scope(sources: Sequence[IndexSource]) -> None:
@@ -291,7 +288,7 @@ def _uploads(
     """Where uploads go: to the first repository, in the client's name, or in ours for who knows the password."""
     from publish_all.index.upload import Uploads, VisitorCredentials
 
-    passes_on = config.kind is RepositoryKind.OCI and not own
+    passes_on = config.kind.registry and not own
     if not options.takes_uploads or not (passes_on or options.password is not None):
         return None
 

@@ -34,9 +34,9 @@ from publish_all.commands.scaffold.next_steps import Form, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.commands.scaffold.testing import is_tested
 from publish_all.commands.scaffold.version_found import choose, suggest_version
-from publish_all.config.addresses import url_problem
+from publish_all.config.addresses import web_problem
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
-from publish_all.config.model import RepositoryKind, VersionSource, empty
+from publish_all.config.model import VersionSource, empty
 from publish_all.config.repositories import name_problem
 from publish_all.config.suggest import nearest
 from publish_all.config.workflows import FOLDER
@@ -166,9 +166,7 @@ def _refuse_bad_name(name: str, url: str | None) -> None:
     trouble = name_problem(name)
     if trouble is None and url is not None:
         trouble = (
-            f"{name} is built in, and a project can't change its URL"
-            if name in FIXED
-            else url_problem(url, RepositoryKind.LEGACY)
+            f"{name} is built in, and a project can't change its URL" if name in FIXED else web_problem(url)
         )
     if trouble is not None:
         msg = f"the destination {name!r}: {trouble}"

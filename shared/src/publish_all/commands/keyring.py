@@ -165,11 +165,10 @@ def _request_for(service: str, username: str | None, known: Known) -> Credential
 
 def _place(service: str, config: RepositoryConfig) -> tuple[str, Purpose] | None:
     """The URL that a service means, and for what: a bare host is for reading, so that nothing is minted for it."""
-    from publish_all.config.model import RepositoryKind
     from publish_all.credentials.address import host_of, same_url
     from publish_all.credentials.source import Purpose
 
-    if config.kind is not RepositoryKind.LEGACY or config.url is None:
+    if not config.kind.standard_api or config.url is None:
         return None
     if "://" in service and same_url(service, config.url):
         return config.url, Purpose.UPLOAD

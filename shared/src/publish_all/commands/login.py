@@ -14,9 +14,9 @@ from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders
 from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials import keyring
-from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_confidential
+from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, hostname_of, is_confidential
 from publish_all.credentials.prompt import Ask
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.credentials.token import describe, inspect
@@ -107,13 +107,13 @@ def _place(options: LoginOptions) -> tuple[RepositoryConfig, str]:
         folders=options.folders,
     )
     config = known.get(options.repository)
-    if config.kind is RepositoryKind.DIRECTORY or config.url is None:
+    if config.kind.local or config.url is None:
         msg = f"the repository {config.name} is a folder, and needs no credential"
         raise UsageError(msg)
     if not is_confidential(config.url):
         msg = f"the repository {config.name} is not at an https URL; a credential for it would be of no use"
         raise UsageError(msg, hint="State its https URL.")
-    return config, host_of(config.url) if config.kind is RepositoryKind.OCI else config.url
+    return config, config.kind.credential_service(config.url)
 
 
 def _username(options: LoginOptions, config: RepositoryConfig, ask: Ask) -> str:

@@ -120,7 +120,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     if not repositories:
         msg = "nothing says where to publish to: tool.publish-all.publish-to is empty"
         raise UsageError(msg, hint="Name a repository there, or with -r.")
-    if options.receipt is not None and all(each.kind != "oci" for each in repositories):
+    if options.receipt is not None and not any(each.kind.registry for each in repositories):
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener)

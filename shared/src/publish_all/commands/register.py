@@ -28,7 +28,7 @@ from publish_all.commands.ini_edit import has_section, value_of, with_item, with
 from publish_all.config.folders import Folders, usual_folders
 from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import ignore
@@ -220,7 +220,7 @@ def _lacks(config: RepositoryConfig, logins: Mapping[str, Credential | None]) ->
 
 
 def _fits(config: RepositoryConfig) -> bool:
-    return config.kind is RepositoryKind.LEGACY and config.url is not None and "{" not in config.url
+    return config.kind.standard_api and config.url is not None and "{" not in config.url
 
 
 def _file_of(options: RegisterOptions, folders: Folders) -> Path:

@@ -30,7 +30,7 @@ def open_registry(
         raise UsageError(msg, hint="Name one with -r.")
     (found,) = choose_destinations(config, options, listener=listener)
     if not isinstance(found, OciRepository):
-        msg = f"{found.name} is no OCI registry, but of the kind {found.kind}"
+        msg = f"{found.name} is no OCI registry, but of the kind {found.kind.name}"
         raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
     return found
 

@@ -12,7 +12,7 @@ from publish_all.config.builtin import ALIASES
 from publish_all.config.folders import Folders
 from publish_all.config.known import KnownRepositories, known_repositories
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind
+from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, ignore
@@ -90,7 +90,7 @@ def _row(found: RepositoryConfig, known: KnownRepositories, credential: str) -> 
         aliases=tuple(
             alias for alias, real in ALIASES.items() if real == found.name and alias not in known.refusals
         ),
-        kind=found.kind.value,
+        kind=found.kind.name,
         url=found.url or "",
         index_url=found.index_url,
         credential=credential,
@@ -100,7 +100,7 @@ def _row(found: RepositoryConfig, known: KnownRepositories, credential: str) -> 
 
 def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
     """Which credential an upload would use, in words; never its value."""
-    if config.kind is RepositoryKind.DIRECTORY or config.url is None:
+    if config.kind.local or config.url is None:
         return "not needed"
     url = config.url if "://" in config.url else f"https://{config.url}"
     request = CredentialRequest(

@@ -10,27 +10,12 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from publish_all.config.model import RepositoryKind
 from publish_all.config.suggest import did_you_mean
 
 PLACEHOLDERS = ("owner", "repository", "name")
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two characters at least: `C:` is a drive
-
-
-def url_problem(url: str, kind: RepositoryKind) -> str | None:
-    """What is wrong with the upload URL of a repository of this kind, or None."""
-    return _text_problem(url) or (
-        _path_problem(url) if kind is RepositoryKind.DIRECTORY else _web_problem(url, kind)
-    )
-
-
-def index_url_problem(url: str, kind: RepositoryKind) -> str | None:
-    """What is wrong with the URL of an index: a web address, or for a directory a path as well."""
-    if kind is RepositoryKind.DIRECTORY and scheme_of(url) not in {"http", "https"}:
-        return url_problem(url, kind)
-    return _text_problem(url) or _web_problem(url, RepositoryKind.LEGACY)
 
 
 def scheme_of(url: str) -> str:
@@ -70,7 +55,7 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _text_problem(url: str) -> str | None:
+def text_problem(url: str) -> str | None:
     if not url.strip():
         return "must not be empty"
     if url != url.strip() or not url.isprintable():
@@ -82,7 +67,7 @@ def _text_problem(url: str) -> str | None:
     return None
 
 
-def _path_problem(url: str) -> str | None:
+def path_problem(url: str) -> str | None:
     scheme = scheme_of(url)
     if scheme not in {"", "file"}:
         return f"a repository of kind 'directory' is a path or a file: URL, not {scheme}:"
@@ -91,7 +76,8 @@ def _path_problem(url: str) -> str | None:
     return None
 
 
-def _web_problem(url: str, kind: RepositoryKind) -> str | None:
+def web_problem(url: str, *, scheme_optional: bool = False) -> str | None:
+    """What is wrong with a web address, or None."""
     parts = _split(url)
     if parts is None:
         return "is not a URL (look at its port or brackets)"
@@ -99,12 +85,14 @@ def _web_problem(url: str, kind: RepositoryKind) -> str | None:
         return "holds a user name or a password, which do not belong in a configuration file; leave them out"
     if any(character.isspace() for character in url):
         return f"{url!r} holds white space"
-    return _scheme_problem(url, parts, kind) or (None if parts.hostname else f"{url!r} names no host")
+    return _scheme_problem(url, parts, optional=scheme_optional) or (
+        None if parts.hostname else f"{url!r} names no host"
+    )
 
 
-def _scheme_problem(url: str, parts: SplitResult, kind: RepositoryKind) -> str | None:
+def _scheme_problem(url: str, parts: SplitResult, *, optional: bool) -> str | None:
     if "://" not in url:
-        if kind is RepositoryKind.OCI:
+        if optional:
             return None
         if scheme_of(url) == "file" or "/" not in url or url.startswith((".", "/", "~")):
             return f'{url!r} is not a URL; a folder needs kind = "directory"'

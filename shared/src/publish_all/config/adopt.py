@@ -11,10 +11,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from publish_all._values import dataclass
-from publish_all.config.addresses import first_segment, host_of, url_problem
+from publish_all.config.addresses import first_segment, host_of
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.hosts import HostRepository
-from publish_all.config.model import EMPTY, RepositoryConfig, RepositoryKind, Scope
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import EMPTY, RepositoryConfig, Scope
 from publish_all.config.problems import dotted
 from publish_all.config.repositories import name_problem, owner_problem
 
@@ -118,7 +119,7 @@ def _refusal(each: HostRepository) -> Refusal | None:
             message=f"{each.name!r} ({each.origin}) is at {host_of(each.url)}, where GitHub has no Python packages",
             hint="Publish to the built-in 'github': it keeps wheels in GitHub's container registry, ghcr.io.",
         )
-    trouble = name_problem(each.name) or url_problem(each.url, RepositoryKind.LEGACY)
+    trouble = name_problem(each.name) or LEGACY.url_problem(each.url)
     if trouble is None:
         return None
     return Refusal(message=f"{each.name!r} ({each.origin}): its URL {trouble}", hint="Correct it there.")
@@ -129,10 +130,10 @@ def _is_github_packages(host: str) -> bool:
 
 
 def _of_host(each: HostRepository) -> RepositoryConfig:
-    stated = {"kind": RepositoryKind.LEGACY, "url": each.url, "index-url": each.index_url}
+    stated = {"kind": LEGACY, "url": each.url, "index-url": each.index_url}
     return RepositoryConfig(
         name=each.name,
-        kind=RepositoryKind.LEGACY,
+        kind=LEGACY,
         url=each.url,
         index_url=each.index_url,
         scope=Scope.HOST,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope
+from publish_all.config.kinds import DIRECTORY, LEGACY, OCI, Kind
+from publish_all.config.model import RepositoryConfig, Scope
 
 ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi"})
 """What Hatch calls them."""
@@ -28,9 +29,7 @@ def canonical(name: str) -> str:
     return ALIASES.get(key, key)
 
 
-def _built_in(
-    name: str, kind: RepositoryKind, url: str | None, index_url: str | None = None
-) -> RepositoryConfig:
+def _built_in(name: str, kind: Kind, url: str | None, index_url: str | None = None) -> RepositoryConfig:
     stated = {"kind": kind, "url": url, "index-url": index_url}
     return RepositoryConfig(
         name=name,
@@ -47,17 +46,15 @@ BUILT_IN: Mapping[str, RepositoryConfig] = MappingProxyType(
     {
         each.name: each
         for each in (
-            _built_in(
-                "pypi", RepositoryKind.LEGACY, "https://upload.pypi.org/legacy/", "https://pypi.org/simple/"
-            ),
+            _built_in("pypi", LEGACY, "https://upload.pypi.org/legacy/", "https://pypi.org/simple/"),
             _built_in(
                 "testpypi",
-                RepositoryKind.LEGACY,
+                LEGACY,
                 "https://test.pypi.org/legacy/",
                 "https://test.pypi.org/simple/",
             ),
-            _built_in("github", RepositoryKind.OCI, "ghcr.io/{owner}"),
-            _built_in("local", RepositoryKind.DIRECTORY, None),
+            _built_in("github", OCI, "ghcr.io/{owner}"),
+            _built_in("local", DIRECTORY, None),
         )
     }
 )

@@ -15,7 +15,7 @@ from publish_all._git import ask_git
 from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.model import RepositoryConfig
 from publish_all.config.repositories import owner_problem
 
 GIT_SECONDS = 10.0
@@ -45,7 +45,7 @@ def complete(
     `root` is the project's folder, None outside of any.
     """
     url = config.url or ""
-    wanted = config.kind is RepositoryKind.OCI or "{owner}" in url or "{repository}" in url
+    wanted = config.kind.registry or "{owner}" in url or "{repository}" in url
     if not wanted or (config.owner is not None and config.link is not None):
         return config
     found = from_environment(environment)

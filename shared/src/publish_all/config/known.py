@@ -13,12 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from publish_all._values import dataclass
-from publish_all.config.addresses import host_of, index_url_problem, scheme_of, url_problem
+from publish_all.config.addresses import host_of, scheme_of
 from publish_all.config.adopt import Refusal, adopt
 from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.hosts import HostRepositories, host_repositories
-from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, RepositoryKind, Scope, empty
+from publish_all.config.kinds import KINDS, LEGACY, Kind
+from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
 from publish_all.config.parse import PYPROJECT
 from publish_all.config.problems import dotted
 from publish_all.config.repositories import FIELDS, name_problem
@@ -123,7 +124,7 @@ def ad_hoc(
     url: str,
     name: str | None = None,
     *,
-    kind: RepositoryKind | None = None,
+    kind: Kind | None = None,
     index_url: str | None = None,
 ) -> RepositoryConfig:
     """The repository of a `--repository-url`.
@@ -136,11 +137,11 @@ def ad_hoc(
         if each.url is not None and url.rstrip("/") == each.url.rstrip("/"):
             return replace(each, index_url=index_url or each.index_url)
     found = kind or _kind_of(url, name)
-    address = url.removeprefix("oci://") if found is RepositoryKind.OCI else url
+    address = url.removeprefix(f"{found.name}://")
     troubles = {
-        "--repository-url": url_problem(address, found),
+        "--repository-url": found.url_problem(address),
         "--repository": name_problem(name or _name_of(address, found)),
-        "--index-url": index_url_problem(index_url, found) if index_url is not None else None,
+        "--index-url": found.index_url_problem(index_url) if index_url is not None else None,
     }
     for option, trouble in troubles.items():
         if trouble is not None:
@@ -160,17 +161,14 @@ def ad_hoc(
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
-def _name_of(address: str, kind: RepositoryKind) -> str:
-    return "directory" if kind is RepositoryKind.DIRECTORY else host_of(address)
+def _name_of(address: str, kind: Kind) -> str:
+    return kind.name if kind.local else host_of(address)
 
 
-def _kind_of(url: str, name: str | None) -> RepositoryKind:
-    if scheme_of(url) == "file" or url.startswith((".", "/", "~", "\\")) or Path(url).is_absolute():
-        return RepositoryKind.DIRECTORY
+def _kind_of(url: str, name: str | None) -> Kind:
     named = BUILT_IN.get(canonical(name or ""))
-    if scheme_of(url) == "oci" or (named is not None and named.kind is RepositoryKind.OCI):
-        return RepositoryKind.OCI
-    return RepositoryKind.LEGACY
+    usual = named.kind if named is not None and not named.kind.local else LEGACY
+    return next((each for each in KINDS.values() if each.claims(url)), usual)
 
 
 _OF_ADDRESS = frozenset({"index-url", "username", "audience"})
@@ -229,7 +227,7 @@ def _located(config: RepositoryConfig, *, base: Path, home: Path, data: Path) ->
     """With an absolute path where a repository is a folder. A path in a variable is relative to the current folder."""
     if config.url is None:
         return replace(config, url=str(data / "index"))
-    if config.kind is not RepositoryKind.DIRECTORY:
+    if not config.kind.local:
         return config
     from_here = config.scope in {Scope.ENVIRONMENT, Scope.COMMAND_LINE}
     start = Path.cwd() if from_here else home if config.scope is Scope.USER else base

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from publish_all._values import dataclass
+from publish_all.config.kinds import Kind
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -20,14 +21,6 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 def empty() -> Mapping[str, Any]:
     """`EMPTY` as a default of a field: before Python 3.12 dataclasses take it for mutable."""
     return EMPTY
-
-
-class RepositoryKind(enum.Enum):
-    """How a repository is spoken to."""
-
-    LEGACY = "legacy"
-    OCI = "oci"
-    DIRECTORY = "directory"
 
 
 class Compression(enum.Enum):
@@ -67,7 +60,7 @@ class RepositoryConfig:
     """
 
     name: str
-    kind: RepositoryKind
+    kind: Kind
     url: str | None
     index_url: str | None = None
     username: str | None = None
@@ -79,6 +72,11 @@ class RepositoryConfig:
     scope: Scope = Scope.PROJECT
     origin: str = ""
     origins: Mapping[str, str] = field(default_factory=empty, compare=False)
+
+    @property
+    def public(self) -> bool:
+        """Whether anyone can read what is uploaded, so that private projects are kept out."""
+        return self.kind.is_public(self.name, self.url or "")
 
 
 class VersionSource(enum.Enum):

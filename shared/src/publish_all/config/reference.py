@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import fields
 
 from publish_all._values import dataclass
+from publish_all.config.kinds import KINDS, RESERVED_KINDS
 from publish_all.config.model import (
     Compression,
     ProjectConfig,
     RepositoryConfig,
-    RepositoryKind,
     VariantConfig,
     VersionConfig,
     VersionSource,
@@ -148,10 +148,10 @@ _REPOSITORY = Section(
         Key(
             name="kind",
             type="string",
-            choices=tuple(each.value for each in RepositoryKind),
+            choices=tuple(KINDS),
             default='"legacy"',
-            meaning="legacy: the upload API of PyPI, which most servers speak; oci: a container registry; "
-            'directory: a static index in a folder. `"github-release"` is reserved',
+            meaning="; ".join(f"{name}: {each.meaning}" for name, each in KINDS.items())
+            + "".join(f'. `"{each}"` is reserved' for each in RESERVED_KINDS),
         ),
         _key(
             RepositoryConfig,

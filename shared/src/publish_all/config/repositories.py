@@ -6,13 +6,10 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from publish_all.config.addresses import index_url_problem, url_problem
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical
-from publish_all.config.model import RepositoryConfig, RepositoryKind, Scope, When
+from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
+from publish_all.config.model import RepositoryConfig, Scope, When
 from publish_all.config.table import Table
-
-KINDS = tuple(each.value for each in RepositoryKind)
-RESERVED_KINDS = ("github-release",)
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -99,12 +96,12 @@ def _parse_repository(name: str, written: str, table: Table, scope: Scope) -> Re
         table = _without_address(name, written, table)
     built_in = BUILT_IN.get(name)
     stated = table.choice("kind", KINDS, reserved=RESERVED_KINDS)
-    kind = RepositoryKind(stated) if stated else built_in.kind if built_in else RepositoryKind.LEGACY
+    kind = KINDS[stated] if stated else built_in.kind if built_in else LEGACY
     config = RepositoryConfig(
         name=name,
         kind=kind,
-        url=table.string("url", lambda url: url_problem(url, kind)),
-        index_url=table.string("index-url", lambda url: index_url_problem(url, kind)),
+        url=table.string("url", kind.url_problem),
+        index_url=table.string("index-url", kind.index_url_problem),
         username=table.string("username", _not_empty),
         owner=table.string("owner", owner_problem),
         link=table.string("link", _link_problem),

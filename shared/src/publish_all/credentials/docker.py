@@ -18,7 +18,6 @@ from publish_all import diagnoses
 from publish_all._process import Completed, run_with_input
 from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.config.model import RepositoryKind
 from publish_all.credentials.address import host_of, split
 from publish_all.credentials.binding import Bindings
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
@@ -66,7 +65,7 @@ class DockerSource:
 
     def find(self, request: CredentialRequest) -> Credential | None:
         config = self.bindings.config_of(request)
-        if config is None or config.kind is not RepositoryKind.OCI:
+        if config is None or not config.kind.registry:
             return None
         for where, table in self._tables():
             for found, origin in self._logins(table, where, request):
@@ -84,7 +83,7 @@ class DockerSource:
 
     def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         config = self.bindings.config_of(request)
-        if config is None or config.kind is not RepositoryKind.OCI:
+        if config is None or not config.kind.registry:
             return ()
         host = host_of(request.url)
         return (TraceEntry(source=self.name, outcome=self._outcomes.get(host, f"no login to {host}")),)

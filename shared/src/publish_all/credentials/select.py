@@ -13,7 +13,7 @@ from publish_all._process import Run, run, run_with_input
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import Folders, HostFolders, usual_folders
 from publish_all.config.hosts import host_repositories
-from publish_all.config.model import ProjectConfig, RepositoryConfig, RepositoryKind, When
+from publish_all.config.model import ProjectConfig, RepositoryConfig, When
 from publish_all.config.pypirc import DEFAULT_URLS
 from publish_all.config.user import environment_repositories, user_repositories
 from publish_all.credentials import docker, keyring
@@ -207,7 +207,7 @@ def _mode(auth: str, explicit: Explicit | None) -> AuthMode:
 def _when(mode: AuthMode, bindings: Bindings, request: CredentialRequest) -> When:
     """Whether trusted publishing may, must or must not be used. Only uploads to a legacy repository can."""
     config = bindings.config_of(request)
-    can = request.purpose is Purpose.UPLOAD and (config is None or config.kind is RepositoryKind.LEGACY)
+    can = request.purpose is Purpose.UPLOAD and (config is None or config.kind.trusted_publishing)
     if not can or mode is AuthMode.TOKEN:
         return When.NEVER
     if mode is AuthMode.OIDC:

@@ -14,7 +14,7 @@ from publish_all._http import ServerTls
 from publish_all._values import dataclass
 from publish_all.config.builtin import FIXED, normalized
 from publish_all.config.hosts import HostTls
-from publish_all.config.model import RepositoryConfig, RepositoryKind
+from publish_all.config.model import RepositoryConfig
 from publish_all.config.pip import pip_setting
 from publish_all.credentials.address import host_of, is_confidential, split
 from publish_all.credentials.environment import EnvironmentSource, Tool
@@ -57,7 +57,7 @@ class Transport:
         """The settings for the servers of repositories, by a URL on each. Files that are not there are noted and left out."""
         servers: dict[str, ServerTls] = {}
         for config in repositories:
-            if config.kind is RepositoryKind.DIRECTORY or config.url is None:
+            if config.kind.local or config.url is None:
                 continue
             found = self._of(config)
             for url in (config.url, config.index_url):

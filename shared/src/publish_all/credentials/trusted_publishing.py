@@ -17,7 +17,6 @@ from publish_all import diagnoses
 from publish_all._actions import masks
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
-from publish_all.config.model import RepositoryKind
 from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_confidential
 from publish_all.credentials.audience import (
     ATTEMPTS,
@@ -175,7 +174,7 @@ class TrustedPublishingSource:
         config = self._bindings.config_of(request)
         return (
             request.purpose is Purpose.UPLOAD
-            and (config is None or config.kind is RepositoryKind.LEGACY)
+            and (config is None or config.kind.trusted_publishing)
             and is_confidential(request.url)
         )
 

@@ -31,6 +31,7 @@ from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._own_files import open_own
+from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
@@ -40,6 +41,7 @@ from publish_all.findings import Finding
 from publish_all.repositories.fetch import files_of, read_chunks, store
 from publish_all.repositories.repository import (
     Capabilities,
+    Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
@@ -69,22 +71,20 @@ _LOCK_NAME = ".publish-all.lock"
 
 
 class DirectoryRepository:
-    """One folder. `root` is the folder which holds `simple/`, absolute."""
+    """One folder: the `url` of its configuration, which holds `simple/`."""
 
-    kind = "directory"
+    kind = DIRECTORY
+    capabilities = Capabilities(opens_alone=False, parallel_per_release=4, parallel=8, final_on_upload=False)
 
     def __init__(
         self,
         config: RepositoryConfig,
         *,
-        root: Path,
-        capabilities: Capabilities,
         lock_timeout: float = LOCK_TIMEOUT,
         writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK),
     ) -> None:
         self._config = config
-        self._root = root
-        self._capabilities = capabilities
+        self._root = Path(config.url or "").absolute()
         self._lock_timeout = lock_timeout
         self._writable = writable
 
@@ -105,10 +105,6 @@ class DirectoryRepository:
     def index_url(self) -> str:
         """What is given to `--index-url`."""
         return f"{(self._root / _PAGES).as_uri()}"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
@@ -374,3 +370,7 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             sha256.update(chunk)
     return sha256.hexdigest()
+
+
+def make(config: RepositoryConfig, _: Means) -> DirectoryRepository:
+    return DirectoryRepository(config)

@@ -18,6 +18,7 @@ from publish_all._http import BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.attestations.signer import SigningError
+from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.address import host_of
 from publish_all.credentials.chain import explain_missing
@@ -31,6 +32,7 @@ from publish_all.repositories.multipart import FileChangedError, MultipartBody, 
 from publish_all.repositories.replies import Attempt, classify, lost, network_diagnosis
 from publish_all.repositories.repository import (
     Capabilities,
+    Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
@@ -60,20 +62,18 @@ _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
 class LegacyRepository:
     """One repository with a legacy upload URL and, where it is known or can be guessed, a simple index."""
 
-    kind = "legacy"
+    kind = LEGACY
 
     def __init__(
         self,
         config: RepositoryConfig,
         *,
-        capabilities: Capabilities,
         credentials: Credentials,
         session: Session,
         attester: Attester | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._capabilities = capabilities
         self._credentials = credentials
         self._session = session
         self._attester = attester
@@ -91,7 +91,14 @@ class LegacyRepository:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._capabilities
+        """As PyPI wants it: several uploads that open a release at once fail, and so do more than four at a time to one release."""
+        return Capabilities(
+            opens_alone=True,
+            parallel_per_release=4,
+            parallel=16,
+            final_on_upload=True,
+            public=self._config.public,
+        )
 
     # --- preflight
 
@@ -324,7 +331,7 @@ class LegacyRepository:
         root = self._index(release.project).root
         if root is None:
             return None
-        if self._capabilities.public:
+        if self._config.public:
             path = f"../project/{release.project}/{quote(str(release.version))}/"
             return shown_url(urljoin(root, path))
         return f"{shown_url(root).rstrip('/')}/{release.project}/"
@@ -461,3 +468,16 @@ def _unavailable(reply: Reply, outcome: UploadOutcome) -> RepositoryError:
         retryable=True,
         retry_after=outcome.retry_after,
     )
+
+
+def make(config: RepositoryConfig, means: Means) -> LegacyRepository:
+    from publish_all.attestations.attester import Attester
+
+    attester = Attester(
+        repository=config.name,
+        when=config.attestations,
+        public=config.public,
+        signer=means.signer,
+        listener=means.listener,
+    )
+    return LegacyRepository(config, credentials=means.credentials, session=means.session, attester=attester)

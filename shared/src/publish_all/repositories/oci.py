@@ -22,6 +22,7 @@ from packaging.version import Version
 from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
+from publish_all.config.kinds import OCI
 from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.address import host_of, hostname_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
@@ -64,6 +65,7 @@ from publish_all.repositories.oci_replies import (
 from publish_all.repositories.replies import network_diagnosis
 from publish_all.repositories.repository import (
     Capabilities,
+    Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
@@ -102,13 +104,13 @@ class OciRepository:
     right away.
     """
 
-    kind = "oci"
+    kind = OCI
+    capabilities = Capabilities(opens_alone=False, parallel_per_release=8, parallel=16, final_on_upload=False)
 
     def __init__(
         self,
         config: RepositoryConfig,
         *,
-        capabilities: Capabilities,
         credentials: Credentials,
         session: Session,
         receipt: ReceiptFile | None = None,
@@ -116,7 +118,6 @@ class OciRepository:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
-        self._capabilities = capabilities
         self._credentials = credentials
         self._receipt = receipt
         self._clock = clock
@@ -142,10 +143,6 @@ class OciRepository:
     def registry(self) -> OciRegistry:
         """The client behind it, for reading."""
         return self._registry
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
 
     @property
     def source(self) -> str | None:
@@ -508,3 +505,7 @@ def _findings(error: CredentialError) -> tuple[Finding, ...]:
 
 def _credential_error(finding: Finding) -> CredentialError:
     return CredentialError(finding.message, hint=finding.hint, findings=(finding,))
+
+
+def make(config: RepositoryConfig, means: Means) -> OciRepository:
+    return OciRepository(config, credentials=means.credentials, session=means.session, receipt=means.receipt)

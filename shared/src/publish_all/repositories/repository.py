@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all._http import Session
 from publish_all._values import dataclass
+from publish_all.attestations.signer import Signer
+from publish_all.config.kinds import Kind
+from publish_all.config.model import RepositoryConfig
+from publish_all.credentials.source import Credentials
 from publish_all.distributions.distribution import Distribution, Release
+from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
 from publish_all.results import FileState
+
+if TYPE_CHECKING:
+    from publish_all.repositories.oci_receipt import ReceiptFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,18 +32,16 @@ class Capabilities:
 
     `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
-    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each
-    upload is final, `commit` does nothing; `local_versions`: versions with `+local` are allowed;
-    `public`: anyone can read what is uploaded, so private projects are kept out.
+    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read what is
+    uploaded, so private projects are kept out.
     """
 
     opens_alone: bool
     parallel_per_release: int
     parallel: int
-    lists: bool
     final_on_upload: bool
-    local_versions: bool
-    public: bool
+    public: bool = False
+    lists: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +96,7 @@ class Repository(Protocol):
         """Where uploads go; with `name` the key of the journal."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> Kind: ...
 
     @property
     def capabilities(self) -> Capabilities: ...
@@ -123,3 +131,25 @@ class Repository(Protocol):
 
     def install_command(self, release: Release) -> str | None:
         """The exact command which installs the release from here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What a repository is made with besides its configuration.
+
+    `signer` makes attestations where they are wanted; `listener` is told where they can't be made after
+    all. `receipt` is where a registry writes down what it was given, instead of listing it.
+    """
+
+    credentials: Credentials
+    session: Session
+    receipt: ReceiptFile | None = None
+    signer: Signer | None = None
+    listener: Listener = ignore
+
+
+def make_repository(config: RepositoryConfig, means: Means) -> Repository:
+    """The repository that a configuration describes, by `make` in the module of its kind. Raises `ConfigurationError`."""
+    module = import_module(f"publish_all.repositories.{config.kind.name.replace('-', '_')}")
+    make: Callable[[RepositoryConfig, Means], Repository] = module.make
+    return make(config, means)

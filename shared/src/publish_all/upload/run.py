@@ -319,7 +319,7 @@ class RepositoryRun:
         return RepositoryReport(
             name=self._repository.name,
             url=self._repository.url,
-            kind=self._repository.kind,
+            kind=self._repository.kind.name,
             releases=tuple(self._report_release(each, seen) for each in self._plan.releases),
             started=started,
             verified=verified,

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from publish_all.config.kinds import LEGACY, Kind
 from publish_all.distributions.digests import KnownDigests
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import PublishAllError, RepositoryError
@@ -34,7 +35,6 @@ PYPI_LIKE = Capabilities(
     parallel=8,
     lists=True,
     final_on_upload=True,
-    local_versions=False,
     public=True,
 )
 
@@ -93,7 +93,7 @@ class FakeRepository:
 
     name: str = "fake"
     capabilities: Capabilities = PYPI_LIKE
-    kind: str = "fake"
+    kind: Kind = LEGACY
     held: dict[str, str] = field(default_factory=dict)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     any_reply: Callable[[Distribution], UploadOutcome | None] = lambda _: None

@@ -19,7 +19,7 @@ from publish_all.config.adopt import adopt
 from publish_all.config.github import GIT_SECONDS, link_of_remote
 from publish_all.config.hosts import host_repositories
 from publish_all.config.load import parse_toml, read_text, search_pyproject
-from publish_all.config.model import ProjectConfig, RepositoryKind, empty
+from publish_all.config.model import ProjectConfig, empty
 from publish_all.config.parse import parse_project
 from publish_all.config.workflows import repository_root
 from publish_all.errors import ConfigurationError
@@ -221,9 +221,7 @@ def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewReposi
             origin=each.origin,
         )
         for each in adopted.accepted.values()
-        if each.kind is RepositoryKind.LEGACY
-        and each.url is not None
-        and each.name not in config.repositories
+        if each.kind.standard_api and each.url is not None and each.name not in config.repositories
     )
     refused = (f"{each.message}. {each.hint}" for each in adopted.refused.values())
     return known, (*hosts.notes, *adopted.notes, *refused)

@@ -13,9 +13,9 @@ from publish_all.commands.scaffold.hand_made import HandMade, read_hand_made
 from publish_all.commands.scaffold.shown import shown
 from publish_all.commands.scaffold.testing import Gate
 from publish_all.commands.scaffold.uploads import Upload
-from publish_all.config.addresses import host_of, url_problem
+from publish_all.config.addresses import host_of, web_problem
 from publish_all.config.builtin import BUILT_IN, canonical, normalized
-from publish_all.config.model import RepositoryKind, empty
+from publish_all.config.model import empty
 from publish_all.config.workflows import FOLDER, Workflow, read_workflow, read_workflows
 
 _PYPI = frozenset({"upload.pypi.org", "pypi.org", "pypi.python.org"})
@@ -145,7 +145,7 @@ def _at(url: str, name: str | None, origin: str) -> tuple[str | None, NewReposit
     if host.endswith("pkg.github.com"):
         note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
         return "github", None, note
-    if not host or "$" in url or url_problem(url, RepositoryKind.LEGACY) is not None:
+    if not host or "$" in url or web_problem(url) is not None:
         return None, None, f"the URL that it publishes to can't be stated ({shown(url)}): add `-r NAME=URL`"
     own = name if name is not None and canonical(name) not in BUILT_IN else _name_of(host)
     return own, NewRepository(name=own, url=url, origin=origin), ""
