@@ -16,7 +16,7 @@ from publish_all.checks.metadata import (
     check_metadata,
     check_path_dependencies,
 )
-from publish_all.distributions.digests import DistributionError
+from publish_all.distributions.distribution import DistributionError
 from publish_all.distributions.metadata import form_fields
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.oci_layout import entry_of, render_manifest

@@ -22,8 +22,7 @@ from publish_all.attestations.signer import SigningError
 from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.source import Credential, CredentialKind
-from publish_all.distributions.digests import KnownDigests
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
 
 JOB = {"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://actions.example/"}
 
@@ -39,7 +38,7 @@ def wheel(tmp_path: Path) -> Distribution:
         version=Version("1.0"),
         tag="py3-none-any",
         size=7,
-        digests=KnownDigests(md5="0" * 32, sha256="a" * 64, blake2_256="b" * 64),
+        digests=Digests(md5="0" * 32, sha256="a" * 64, blake2_256="b" * 64),
         metadata={},
         description="",
         core_metadata=b"",

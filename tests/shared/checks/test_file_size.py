@@ -9,8 +9,7 @@ from packaging.version import Version
 
 from publish_all.checks.audience import Audience
 from publish_all.checks.metadata import check_for_public_indexes
-from publish_all.distributions.digests import KnownDigests
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Digests, Distribution, DistributionKind
 
 MIB = 1024 * 1024
 
@@ -25,7 +24,7 @@ def test_a_file_of_more_than_100_mib_is_told_for_public_indexes(size, codes, pub
         version=Version("1.0"),
         tag="py3-none-any",
         size=size,
-        digests=KnownDigests(md5="", sha256="", blake2_256=""),
+        digests=Digests(md5="", sha256="", blake2_256=""),
         metadata={"Name": ("demo",), "Version": ("1.0",)},
         description="# Demo",
         core_metadata=b"",

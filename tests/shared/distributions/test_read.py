@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from publish_all.distributions.digests import DistributionError
-from publish_all.distributions.distribution import DistributionKind
+from publish_all.distributions.distribution import DistributionError, DistributionKind
 from publish_all.distributions.read import METADATA_LIMIT, read_distribution
 
 Make = Callable[..., Path]

@@ -12,8 +12,8 @@ from filelock import FileLock
 
 from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import RepositoryConfig
-from publish_all.distributions.digests import digests_of
 from publish_all.distributions.distribution import Distribution, Release
+from publish_all.distributions.read import digests_of
 from publish_all.errors import RepositoryError
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.results import FileState

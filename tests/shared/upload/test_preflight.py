@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -8,16 +7,13 @@ from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
 from publish_all._http_errors import Failure, HttpError
 from publish_all.diagnoses import Diagnosis
-from publish_all.distributions.digests import DistributionError
 from publish_all.errors import CheckError, ConflictError, CredentialError, RepositoryError
 from publish_all.events import Found, RepositoryWaiting
 from publish_all.findings import Severity
 from publish_all.results import FileState
-from publish_all.upload.clock import Cancellation
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import describe, preflight
-from publish_all.upload.workers import StoppedError
 
 WHEEL, SDIST = distribution(), distribution(tag=None)
 DOWN = HttpError("Nothing answers.", failure=Failure.REFUSED, url="https://x/", retryable=True)
@@ -181,40 +177,3 @@ def test_description_has_the_exit_code_of_a_real_run(ask):
 def test_repository_without_a_list_is_uploaded_to(ask):
     _, done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
     assert {each.action for each in done.repositories[0].decisions.values()} == {FileState.NOT_STARTED}
-
-
-class Late:
-    """Digests that are not there yet."""
-
-    def __init__(self, answer):
-        self._answer = answer
-
-    @property
-    def sha256(self):
-        return self._answer()
-
-    md5 = blake2_256 = sha256
-
-
-def test_an_abort_is_heard_while_digests_are_awaited(ask):
-    cancellation, never = Cancellation(), threading.Event()
-
-    def digest():
-        cancellation.cancel()
-        cancellation.cancel()
-        never.wait(30)
-        raise AssertionError
-
-    with pytest.raises(StoppedError, match="nothing was uploaded"):
-        ask(FakeRepository(), files=(replace(WHEEL, digests=Late(digest)),), cancellation=cancellation)
-    never.set()
-
-
-def test_digests_that_cannot_be_taken_end_it(ask):
-    def digest():
-        raise DistributionError("demo.whl can't be read: Input/output error.")
-
-    repository = FakeRepository()
-    with pytest.raises(DistributionError, match="can't be read"):
-        ask(repository, files=(replace(WHEEL, digests=Late(digest)),))
-    assert repository.uploads == []

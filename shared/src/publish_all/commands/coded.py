@@ -15,7 +15,7 @@ from publish_all.diagnoses import (
     VERSION_UNKNOWN,
     Diagnosis,
 )
-from publish_all.distributions.digests import DistributionError
+from publish_all.distributions.distribution import DistributionError
 from publish_all.errors import (
     BuildError,
     ConfigurationError,

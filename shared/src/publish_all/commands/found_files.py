@@ -29,7 +29,6 @@ from publish_all.commands.gather import Gathered, manifest_files, usable_manifes
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import repository_root
-from publish_all.distributions.digests import Digest, digests_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import Listener, Note, ignore
@@ -55,9 +54,7 @@ class BuiltBefore:
         )
 
 
-def files_built_before(
-    wanted: BuiltBefore, *, listener: Listener = ignore, digest: Digest = digests_of
-) -> Gathered:
+def files_built_before(wanted: BuiltBefore, *, listener: Listener = ignore) -> Gathered:
     """The files that the manifest of this checkout lists, or else those in the output folder that fit by name.
 
     Raises `UsageError` where nothing fits, or more than one set of files, and `CheckError` for listed files
@@ -66,8 +63,8 @@ def files_built_before(
     variants = wanted.resolved(listener)
     manifest = usable_manifest(state_of(wanted.config.root, wanted.around).manifest(wanted.output), variants)
     if manifest is not None:
-        return manifest_files(manifest, variants, allow_missing=wanted.allow_missing, digest=digest)
-    return _found(wanted, _untracked(wanted, listener), variants, listener, digest)
+        return manifest_files(manifest, variants, allow_missing=wanted.allow_missing)
+    return _found(wanted, _untracked(wanted, listener), variants, listener)
 
 
 def _found(
@@ -75,7 +72,6 @@ def _found(
     files: Sequence[_File],
     variants: Sequence[BuildVariant],
     listener: Listener,
-    digest: Digest,
 ) -> Gathered:
     sets = [each for each in _sets(wanted, variants, listener) if any(_of(each, files))]
     if not sets:
@@ -95,9 +91,7 @@ def _found(
     names = ", ".join(path.name for path, _ in kept)
     listener(Note(message=f"found by their names in {wanted.output}: {names}"))
     return Gathered(
-        distributions=tuple(
-            read_distribution(path, variant=entry.variant, digest=digest) for path, entry in kept
-        ),
+        distributions=tuple(read_distribution(path, variant=entry.variant) for path, entry in kept),
         variants=tuple(chosen),
     )
 

@@ -25,8 +25,7 @@ from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import CHANGED_SINCE_BUILD
-from publish_all.distributions.digests import Digest, DistributionError, digests_of
-from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.distribution import Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, ignore
@@ -44,9 +43,7 @@ class Gathered:
     variants: tuple[BuildVariant, ...] = ()
 
 
-def named_files(
-    paths: Sequence[Path], *, listener: Listener = ignore, digest: Digest = digests_of
-) -> Gathered:
+def named_files(paths: Sequence[Path], *, listener: Listener = ignore) -> Gathered:
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
     that are no distributions.
 
@@ -66,7 +63,7 @@ def named_files(
     broken: list[DistributionError] = []
     for path in files:
         try:
-            found.append(read_distribution(path, digest=digest))
+            found.append(read_distribution(path))
         except DistributionError as error:
             broken.append(error)
     if len(broken) > 1:
@@ -90,13 +87,12 @@ def built_files(
     *,
     listener: Listener,
     remembered: bool = False,
-    digest: Digest = digests_of,
 ) -> Gathered:
     """Build now, and take just what was built. `remembered` as in `build_project`."""
     report = build_project(config, options, listener=listener, remembered=remembered)
     return Gathered(
         distributions=tuple(
-            read_distribution(report.output / each.filename, variant=each.variant, digest=digest)
+            read_distribution(report.output / each.filename, variant=each.variant)
             for each in report.result.files
         ),
         variants=report.variants,
@@ -108,7 +104,6 @@ def manifest_files(
     variants: Sequence[BuildVariant],
     *,
     allow_missing: bool = False,
-    digest: Digest = digests_of,
 ) -> Gathered:
     """The files that the manifest lists of these variants, which must still be the bytes that were built.
 
@@ -120,7 +115,7 @@ def manifest_files(
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
     entries = [each for each in manifest.entries if is_of(each, variants)]
-    return Gathered(distributions=_read(manifest, entries, digest), variants=tuple(variants))
+    return Gathered(distributions=_read(manifest, entries), variants=tuple(variants))
 
 
 def listed_files(
@@ -128,7 +123,6 @@ def listed_files(
     variants: Sequence[BuildVariant] | None,
     *,
     allow_missing: bool = False,
-    digest: Digest = digests_of,
 ) -> Gathered:
     """The files that a manifest lists which the user named. `variants` None: there is no project around.
 
@@ -139,7 +133,7 @@ def listed_files(
         msg = f"there is no file {path}"
         raise UsageError(msg, hint="Name the file that `publish-all build --manifest FILE` wrote.")
     if variants is None:
-        return Gathered(distributions=_read(manifest, manifest.entries, digest))
+        return Gathered(distributions=_read(manifest, manifest.entries))
     now = {each.name: (canonicalize_name(each.project), Version(each.version)) for each in variants}
     for each in manifest.entries:
         if each.variant in now and now[each.variant] != _release(each):
@@ -151,10 +145,10 @@ def listed_files(
     if not of:
         msg = f"{path} lists no file of {', '.join(each.label for each in variants)}"
         raise UsageError(msg, hint="Build again with `--manifest`, or name the files to publish.")
-    return manifest_files(manifest, of, allow_missing=allow_missing, digest=digest)
+    return manifest_files(manifest, of, allow_missing=allow_missing)
 
 
-def _read(manifest: Manifest, entries: Sequence[ManifestEntry], digest: Digest) -> tuple[Distribution, ...]:
+def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distribution, ...]:
     """Read what is listed. Raises `CheckError` for what is not as it was built."""
     names = {each.filename for each in entries}
     findings = tuple(
@@ -169,10 +163,7 @@ def _read(manifest: Manifest, entries: Sequence[ManifestEntry], digest: Digest) 
     if findings:
         msg = f"the files in {manifest.folder} are not those that were built there; nothing was uploaded"
         raise CheckError(msg, findings=findings)
-    return tuple(
-        read_distribution(manifest.folder / each.filename, variant=each.variant, digest=digest)
-        for each in entries
-    )
+    return tuple(read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
 
 
 def usable_manifest(path: Path | None, variants: Sequence[BuildVariant]) -> Manifest | None:

@@ -29,7 +29,6 @@ from publish_all.commands.gather import (
 from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.digests import LateDigests
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Severity
@@ -166,12 +165,11 @@ def _gather(
             folder=folder,
             listener=listener,
         )
-    digest = LateDigests()  # the index can be asked meanwhile
     if options.manifest is not None:
         variants = _variants(config, options, listener) if config is not None else None
-        return listed_files(options.manifest, variants, allow_missing=options.allow_missing, digest=digest)
+        return listed_files(options.manifest, variants, allow_missing=options.allow_missing)
     if options.files or config is None:
-        return named_files(options.files, listener=listener, digest=digest)
+        return named_files(options.files, listener=listener)
     output = options.folder(config)
     if output.is_dir():
         note_old_files(sorted(output.iterdir()), listener)
@@ -188,7 +186,6 @@ def _gather(
                 around=options.around,
             ),
             listener=listener,
-            digest=digest,
         )
     if state is not None and not options.fresh and (killed or not journal.history.complete):
         variants = _variants(config, options, listener)
@@ -197,7 +194,7 @@ def _gather(
             listener(
                 Note(message="an earlier run was not finished; its files are published, and not built again")
             )
-            return manifest_files(manifest, variants, allow_missing=options.allow_missing, digest=digest)
+            return manifest_files(manifest, variants, allow_missing=options.allow_missing)
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
@@ -206,7 +203,7 @@ def _gather(
         allow_missing=options.allow_missing,
         around=options.around,
     )
-    return built_files(config, build, listener=listener, remembered=True, digest=digest)
+    return built_files(config, build, listener=listener, remembered=True)
 
 
 def _is_resumable(

@@ -10,7 +10,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
-from publish_all.distributions.digests import Digests
+from publish_all.errors import CheckError
+
+
+class DistributionError(CheckError):
+    """A file is not a distribution that can be published. The message names the file."""
 
 
 class DistributionKind(enum.Enum):
@@ -18,6 +22,15 @@ class DistributionKind(enum.Enum):
 
     WHEEL = "bdist_wheel"
     SDIST = "sdist"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """Hex digests of a file's bytes. `blake2_256` is BLAKE2b with 32 bytes."""
+
+    md5: str
+    sha256: str
+    blake2_256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

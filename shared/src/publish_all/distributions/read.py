@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import hashlib
 import lzma
 import re
 import tarfile
@@ -20,8 +22,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from publish_all.distributions.digests import Digest, DistributionError, digests_of, unreadable
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Digests, Distribution, DistributionError, DistributionKind
 from publish_all.distributions.metadata import CoreMetadata, parse_metadata
 
 METADATA_LIMIT = 16 * 1024 * 1024
@@ -29,40 +30,37 @@ METADATA_LIMIT = 16 * 1024 * 1024
 SDIST_LIMIT = 16 * 1024 * 1024 * 1024
 """How far an unpacked sdist is searched for its PKG-INFO, in bytes."""
 
-_MIB = 1024 * 1024
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
+    gzip.BadGzipFile,
     EOFError,
     NotImplementedError,
     RuntimeError,
-    gzip.BadGzipFile,
     UnicodeDecodeError,
+    csv.Error,
 )
+"""What the standard library raises for archives that are broken, encrypted or of an unknown kind, and for their RECORD."""
+_MIB = 1024 * 1024
 
 
 def read_distribution(
-    path: Path,
-    *,
-    variant: str | None = None,
-    sdist_limit: int = SDIST_LIMIT,
-    digest: Digest = digests_of,
+    path: Path, *, variant: str | None = None, sdist_limit: int = SDIST_LIMIT
 ) -> Distribution:
     """The distribution at `path`, with memory that does not depend on its size.
 
-    An sdist is unpacked for `sdist_limit` bytes at most to find its metadata. `digest` may take the
-    digests later than that.
+    An sdist is unpacked for `sdist_limit` bytes at most to find its metadata.
     Raises `DistributionError` for a file that is missing, broken, not a wheel or `.tar.gz` sdist, or
     whose name and metadata disagree about project or version.
     """
     kind, project, version = _parse_filename(path)
     try:
         content = _read_metadata(path, kind, sdist_limit)
-        size, digests = digest(path)
+        size, digests = digests_of(path)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
     metadata = parse_metadata(content)
     _ensure_same(path, metadata, project, version)
     return Distribution(
@@ -78,6 +76,19 @@ def read_distribution(
         core_metadata=content,
         variant=variant,
     )
+
+
+def digests_of(path: Path) -> tuple[int, Digests]:
+    """The size of a file and its digests, taken in one pass. Raises `OSError`."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    blake2 = hashlib.blake2b(digest_size=32)
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_MIB):
+            size += len(chunk)
+            for each in (md5, sha256, blake2):
+                each.update(chunk)
+    return size, Digests(md5=md5.hexdigest(), sha256=sha256.hexdigest(), blake2_256=blake2.hexdigest())
 
 
 def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Version]:
@@ -106,7 +117,7 @@ def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Versi
 def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
     try:
         return _wheel_metadata(path) if kind is DistributionKind.WHEEL else _sdist_metadata(path, sdist_limit)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DistributionError(
             f"{path} is broken: {error}.",
             hint="Build it again; the file may have been cut short while it was copied.",

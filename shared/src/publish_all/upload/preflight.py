@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from itertools import chain, islice
+from itertools import islice
 
 from publish_all._http_errors import Failure, HttpError
 from publish_all._values import dataclass
@@ -118,13 +118,12 @@ def preflight(
     listener(StepStarted(step="preflight", detail=names))
     clock = clock or Clock()
     cancellation = cancellation or Cancellation()
-    # One more, for what takes the place of no question.
-    workers = Workers(questions_at_once(jobs) + 1, listener=listener, cancellation=cancellation)
+    workers = Workers(questions_at_once(jobs), listener=listener, cancellation=cancellation)
     asking = _Asking(
         brief=in_earnest and _is_small(plan), clock=clock, cancellation=cancellation, emit=workers.emit
     )
     try:
-        answers = iter(workers.each(chain(_questions(plan, asking), [lambda: _digested(plan)])))
+        answers = iter(workers.each(_questions(plan, asking)))
     finally:
         workers.close()
     result = Preflight(
@@ -243,14 +242,6 @@ def _questions(plan: Plan, asking: _Asking) -> Iterator[Callable[[], _Answer]]:
         yield lambda repository=repository, releases=releases: asking.repository(repository, releases)  # type: ignore[misc]  # mypy cannot infer a lambda's default
         for release in releases:
             yield lambda repository=repository, release=release: asking.release(repository, release)  # type: ignore[misc]  # as above
-
-
-def _digested(plan: Plan) -> _Answer:
-    """Nothing to say, when all digests are there that the answers are judged by. Raises `DistributionError`."""
-    for each in plan.repositories:
-        for step in each.steps:
-            _ = step.distribution.digests.sha256
-    return _Answer()
 
 
 class _Judgement:

@@ -13,8 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all.config.kinds import LEGACY, Kind
-from publish_all.distributions.digests import KnownDigests
-from publish_all.distributions.distribution import Distribution, DistributionKind, Release
+from publish_all.distributions.distribution import Digests, Distribution, DistributionKind, Release
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Event
 from publish_all.findings import Finding
@@ -60,7 +59,7 @@ def distribution(
         version=Version(version),
         tag=tag,
         size=size,
-        digests=KnownDigests(md5=sha256[:32], sha256=sha256, blake2_256=sha256),
+        digests=Digests(md5=sha256[:32], sha256=sha256, blake2_256=sha256),
         metadata={},
         description="",
         core_metadata=b"",
