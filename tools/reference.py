@@ -15,15 +15,28 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from cleo.commands.command import Command
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+
 from publish_all.cli.application import PublishAllApplication
-from publish_all.cli.help import common_options, overview
-from publish_all.cli.manual import EXIT_CODES, VARIABLES, Entry, Page, page_of
+from publish_all.cli.options import CONNECTION, EXIT_CODES, VARIABLES, Operand, Value
+from publish_all.cli.registry import COMMANDS
 from publish_all.config.reference import SECTIONS, Key, Section
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/reference/commands.md", "docs/reference/configuration.md", "docs/reference/exit-codes.md")
 _MADE = re.compile(r"(<!-- generated: ([^>]+?) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
+_STYLE = re.compile(r"<(/?)[a-z0-9]*>")
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Start": ("init", "doctor", "explain", "login"),
+    "Build and publish": ("build", "check", "publish"),
+    "Look": ("version", "variants", "config", "repositories"),
+    "OCI registries, such as GitHub's": ("list", "download", "finalize"),
+    "Install": ("exec", "serve"),
+}
+"""The commands in the order in which people meet them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -45,23 +58,35 @@ def fresh(page: str) -> str:
 
 
 def commands_overview() -> str:
+    application = PublishAllApplication()
     lines = []
-    for title, commands in overview(PublishAllApplication()).items():
+    for title, names in grouped([*COMMANDS, "commands", "completions", "help"]):
         lines += [f"**{title}**", ""]
-        lines += [f"- [`{name}`](#publish-all-{name}): {_prose(text)}" for name, text in commands.items()]
+        lines += [
+            f"- [`{name}`](#publish-all-{name}): {_prose(application.find(name).description)}"
+            for name in names
+        ]
         lines.append("")
     return "\n".join(["", *lines, ""])
 
 
+def grouped(names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The names in their groups; those of no group come last."""
+    left = list(names)
+    for title, members in GROUPS.items():
+        yield title, tuple(each for each in members if each in left)
+    rest = tuple(each for each in left if not any(each in members for members in GROUPS.values()))
+    yield "This command line", rest
+
+
 def command_pages() -> str:
     application = PublishAllApplication()
-    names = [name for commands in overview(application).values() for name in commands]
-    pages = [page_of(application.find(name), called_as=f"publish-all {name}") for name in names]
-    return "\n" + "\n".join(line for page in pages for line in _page(page))
+    names = [name for _, group in grouped([*COMMANDS, "commands", "completions", "help"]) for name in group]
+    return "\n" + "\n".join(line for name in names for line in _page(application.find(name), name))
 
 
 def shared_options() -> str:
-    return "\n" + "\n".join(_entries(common_options(PublishAllApplication()))) + "\n"
+    return "\n" + "\n".join(_entries(map(_option, PublishAllApplication().definition.options))) + "\n"
 
 
 def exit_codes() -> str:
@@ -72,24 +97,52 @@ def variables() -> str:
     return _table(("variable", "is"), ((f"`{name}`", text) for name, text in VARIABLES.items()))
 
 
-def _page(page: Page) -> Iterator[str]:
-    yield from (f"## {page.called_as}", "", _prose(page.summary), "", "```text", page.usage, "```", "")
-    yield from (_prose(" ".join(page.text.split())), "")
-    if page.arguments:
-        yield from ("**Arguments**", "", *_entries(page.arguments))
-    for title, entries in page.options.items():
-        yield from (f"**{title}**", "", *_entries(entries))
-    yield from ("**Examples**", "", "```console", *(f"$ {each}" for each in page.examples), "```", "")
-    codes = (f"`{code}` {text}" for code, text in page.exit_codes.items())
+def _page(command: Command, name: str) -> Iterator[str]:
+    called_as = f"publish-all {name}"
+    text, _, examples = _STYLE.sub("", command.help.replace("{command_full_name}", called_as)).partition(
+        "Examples:\n"
+    )
+    usage = " ".join([called_as, "[options]", *map(_usage, command.arguments)])
+    yield from (f"## {called_as}", "", _prose(f"{command.description}."), "", "```text", usage, "```", "")
+    yield from (_prose(" ".join(text.split())), "")
+    if command.arguments:
+        yield from (
+            "**Arguments**",
+            "",
+            *_entries((_word(each), each.description) for each in command.arguments),
+        )
+    reach = [each for each in command.options if each in CONNECTION]
+    own = [each for each in command.options if each not in reach]
+    for title, options in (("Options", own), ("To reach the repository", reach)):
+        if options:
+            yield from (f"**{title}**", "", *_entries(map(_option, options)))
+    lines = (f"$ {each.strip()}" for each in examples.splitlines() if each.strip())
+    yield from ("**Examples**", "", "```console", *lines, "```", "")
+    codes = (f"`{code}` {EXIT_CODES[code]}" for code in getattr(command, "exit_codes", ()))
     yield from ("**Exit codes:** " + " · ".join(codes) + ".", "")
-    if page.variables:
-        yield from ("**Environment:** " + ", ".join(f"`{each}`" for each in page.variables) + ".", "")
+    if getattr(command, "variables", ()):
+        yield from ("**Environment:** " + ", ".join(f"`{each}`" for each in command.variables) + ".", "")
 
 
-def _entries(entries: Iterable[Entry]) -> Iterator[str]:
-    for entry in entries:
-        default = f" Default: `{entry.default}`." if entry.default is not None else ""
-        yield f"- `{entry.synopsis}`: {_prose(entry.text)}{default}"
+def _word(argument: Argument) -> str:
+    word = argument.word if isinstance(argument, Operand) else argument.name.upper()
+    return word + ("…" if argument.is_list() else "")
+
+
+def _usage(argument: Argument) -> str:
+    return _word(argument) if argument.is_required() else f"[{_word(argument)}]"
+
+
+def _option(option: Option) -> tuple[str, str]:
+    short = f"-{option.shortcut.split('|')[0]}, " if option.shortcut else ""
+    word = f" {option.word}" if isinstance(option, Value) else ""
+    default = f" Default: `{option.default}`." if word and option.default else ""
+    several = " May be given several times." if option.is_list() else ""
+    return f"{short}--{option.name}{word}", f"{option.description}{several}{default}"
+
+
+def _entries(entries: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield from (f"- `{synopsis}`: {_prose(text)}" for synopsis, text in entries)
     yield ""
 
 

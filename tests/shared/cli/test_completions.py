@@ -1,4 +1,4 @@
-"""Completion scripts: accepted by their shells, and right about what they offer."""
+"""Completions: scripts that their shells accept, and what is offered for a line."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 
-from publish_all.cli.application import PublishAllApplication
-from publish_all.cli.completion_scripts import SCRIPTS, completed
-from publish_all.cli.registry import COMMANDS
+from publish_all.cli.completions import SCRIPTS
+from publish_all.cli.registry import COMMANDS, load
 
 PROJECT = """\
 [project]
@@ -36,37 +35,9 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.parametrize("shell", [each for each in SCRIPTS if each == "bash" or shutil.which(each)])
 def test_a_shell_accepts_its_script(shell, tmp_path):
     script = tmp_path / "script"
-    script.write_text(SCRIPTS[shell](completed(PublishAllApplication())), encoding="utf-8")
+    script.write_text(SCRIPTS[shell], encoding="utf-8")
     read = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True)
     assert (read.returncode, read.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("shell", SCRIPTS)
-def test_a_script_knows_all_commands_and_options(shell, typed):
-    script = typed("completions", shell).out
-    known = completed(PublishAllApplication())
-    assert {each.name for each in known.commands} >= {*COMMANDS, "completions", "help"}
-    for command in known.commands:
-        assert command.name in script
-        for option in command.options:
-            assert option.name in script
-
-
-def complete(words, tmp_path):
-    """What bash would offer for the last of these words."""
-    script = tmp_path / "script"
-    script.write_text(SCRIPTS["bash"](completed(PublishAllApplication())), encoding="utf-8")
-    listed = " ".join(f"'{word}'" for word in words)
-    source = f"""
-        publish-all() {{ echo "asked: $*" | tr ' ' _; printf 'corp\\npypi\\n'; }}
-        . {script}
-        COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}
-        _publish_all
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    ended = subprocess.run(["bash", "-c", source], capture_output=True, text=True, cwd=tmp_path)
-    assert ended.stderr == ""
-    return set(ended.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -75,40 +46,61 @@ def complete(words, tmp_path):
         (["bui"], {"build"}),
         (["-C", "somewhere", "chec"], {"check"}),
         (["build", "--vari"], {"--variant"}),
+        (["build", "--direc"], {"--directory"}),
         (["-C", "somewhere", "build", "--vari"], {"--variant"}),
         (["build", "--format", ""], {"text", "json"}),
         (["build", "--format", "=", "j"], {"json"}),
         (["build", "--format", "="], {"text", "json"}),
+        (["build", "--format=j"], {"--format=json"}),
         (["build", "-f", "w"], {"wheel"}),
         (["publish", "-r", "c"], {"corp"}),
-        (["publish", "-r", "a"], {"asked:_-C_._completions_--names_repositories"}),
-        (["-C", "x", "build", "--variant", "a"], {"asked:_-C_x_completions_--names_variants"}),
+        (["build", "--variant", ""], {"synapse", "fabric"}),
         (["login", "c"], {"corp"}),
         (["build", "--reproduce", ""], set()),
+        (["check", "demo"], set()),
         (["completions", "z"], {"zsh"}),
+        (["help", "buil"], {"build"}),
     ],
 )
-def test_bash_offers_what_fits(words, offered, tmp_path):
-    assert complete(["publish-all", *words], tmp_path) == offered
+def test_offers_what_fits(words, offered, project, typed, monkeypatch):
+    monkeypatch.chdir(project)
+    lines = typed("completions", "--offer", "--", *words).out.splitlines()
+    assert {each.partition("\t")[0] for each in lines} == offered
 
 
-def test_bash_offers_files_where_files_go(tmp_path):
-    (tmp_path / "demo-1.0.tar.gz").touch()
-    assert complete(["publish-all", "check", "demo"], tmp_path) == {"demo-1.0.tar.gz"}
-    assert complete(["publish-all", "-C", "scr"], tmp_path) == set()
+def test_every_command_and_option_is_offered(typed):
+    def offered(*words):
+        lines = typed("completions", "--offer", "--", *words).out.splitlines()
+        return {each.partition("\t")[0] for each in lines}
+
+    assert offered("") >= {*COMMANDS, "completions", "help"}
+    for name in COMMANDS:
+        assert offered(name, "--") >= {f"--{each.name}" for each in load(name).options}
+
+
+def test_bash_asks_for_what_it_completes(tmp_path):
+    source = """
+        publish-all() { local IFS=_; printf 'asked:%s\\tWhat for\\nsecond\\t\\n' "$*"; }
+        . ./script
+        COMP_WORDS=(publish-all -C 'a b' publish -r c); COMP_CWORD=5
+        _publish_all
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    (tmp_path / "script").write_text(SCRIPTS["bash"], encoding="utf-8")
+    ended = subprocess.run(["bash", "-c", source], capture_output=True, text=True, cwd=tmp_path)
+    assert (ended.stdout, ended.stderr) == ("asked:completions_--offer_--_-C_a b_publish_-r_c\nsecond\n", "")
 
 
 def test_names_are_those_of_the_project(project, typed):
-    assert typed("-C", str(project), "completions", "--names", "variants").out == "synapse\nfabric\n"
-    repositories = typed("-C", str(project), "completions", "--names", "repositories").out.split()
-    assert repositories[0] == "corp"
-    assert {"pypi", "testpypi", "github", "local"} < set(repositories)
+    def offered(*words):
+        lines = typed("completions", "--offer", "--", "-C", str(project), *words).out.splitlines()
+        return [each.partition("\t")[0] for each in lines]
 
-
-def test_outside_of_a_project_names_are_the_built_in_ones(tmp_path, typed, project):
+    assert offered("publish", "--variant", "") == ["synapse", "fabric"]
+    assert {"corp", "pypi", "testpypi", "github", "local"} <= set(offered("publish", "-r", ""))
     (project / "pyproject.toml").unlink()
-    assert typed("-C", str(project), "completions", "--names", "variants").out == ""
-    assert "pypi" in typed("-C", str(project), "completions", "--names", "repositories").out.split()
+    assert offered("publish", "--variant", "") == []
+    assert "pypi" in offered("publish", "-r", "")
 
 
 def test_the_shell_is_that_of_the_user_unless_it_is_said(typed, monkeypatch):
@@ -117,14 +109,7 @@ def test_the_shell_is_that_of_the_user_unless_it_is_said(typed, monkeypatch):
     assert typed("completions", "zsh").out.startswith("#compdef")
 
 
-@pytest.mark.parametrize("arguments", [["tcsh"], ["--names", "colours"]])
-def test_what_it_does_not_know_is_a_usage_error(typed, arguments):
-    ended = typed("completions", *arguments)
+def test_a_shell_that_it_does_not_know_is_a_usage_error(typed):
+    ended = typed("completions", "tcsh")
     assert (ended.code, ended.out) == (2, "")
     assert "one of" in ended.err
-
-
-def test_zsh_puts_no_options_of_its_own_before_the_kind_of_names(typed):
-    script = typed("completions", "zsh").out
-    assert "]:NAME: _publish_all_names repositories'" in script
-    assert ":_publish_all_names" not in script

@@ -50,7 +50,6 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
     ("words", "says"),
     [
         (("list", "-r", "pypi", "demo"), "pypi is no OCI registry"),
-        (("list", "-r", "github", "-r", "pypi", "demo"), "one repository"),
         (("list", "-r", "nowhere", "demo"), "no repository 'nowhere'"),
         (("list", "demo"), "whose packages"),
         (("list", "demo", "--format", "yaml"), "--format"),

@@ -10,12 +10,13 @@ from contextlib import suppress
 
 from cleo.application import Application
 from cleo.commands.command import Command
+from cleo.commands.help_command import HelpCommand as CleoHelpCommand
 from cleo.exceptions import CleoCommandNotFoundError, CleoError
 from cleo.formatters.formatter import Formatter
 from cleo.formatters.style import Style
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.definition import Definition
 from cleo.io.inputs.input import Input
-from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 from cleo.io.outputs.output import Output
 from cleo.loaders.factory_command_loader import FactoryCommandLoader
@@ -23,9 +24,10 @@ from cleo.loaders.factory_command_loader import FactoryCommandLoader
 from publish_all import __version__
 from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.completions import CompletionsCommand
-from publish_all.cli.help import CommandsCommand, HelpCommand, no_command
+from publish_all.cli.options import Operand, Value, flag
 from publish_all.cli.registry import COMMANDS, load
 from publish_all.config.folders import provide_home
+from publish_all.config.suggest import did_you_mean
 from publish_all.reporting.words import shown
 
 _OUR_THREADS = "publish-all-"
@@ -47,17 +49,24 @@ class PublishAllApplication(Application):
 
     @property
     def _default_definition(self) -> Definition:
-        definition = super()._default_definition
-        definition.set_options([_worded(each) for each in definition.options])
-        definition.add_option(
-            Option(
-                "--directory",
-                "-C",
-                flag=False,
-                description="The project's folder (default: the current one).",
-            )
+        # Those of cleo, in our words, and -C.
+        return Definition(
+            [
+                Argument("command", description="The command to run."),
+                flag("help", "Show help.", short="h"),
+                flag("quiet", "Show only the result, and errors.", short="q"),
+                flag(
+                    "verbose",
+                    "Show more (-v), with reasons (-vv), with tracebacks of errors (-vvv).",
+                    short="v|vv|vvv",
+                ),
+                flag("version", "Show the version of publish-all.", short="V"),
+                flag("ansi", "Use colours, also if the output is not a terminal."),
+                flag("no-ansi", "Use no colours (as with the variable NO_COLOR)."),
+                flag("no-interaction", "Do not ask questions.", short="n"),
+                Value("directory", "FOLDER", "The project's folder (default: the current one)", short="C"),
+            ]
         )
-        return definition
 
     def create_io(
         self,
@@ -72,40 +81,57 @@ class PublishAllApplication(Application):
             formatter.set_style("error", Style("red", options=["bold"]))
         return io
 
+    def find(self, name: str) -> Command:
+        try:
+            return super().find(name)
+        except CleoCommandNotFoundError as error:
+            raise CleoError(f"there is no command {name!r}{did_you_mean(name, COMMANDS)}") from error
+
     def _run(self, io: IO) -> int:
         try:
             return super()._run(io)
         except CleoError as error:
-            io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(_message(error, io)))}")
+            io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
             io.write_error_line("  hint: `publish-all commands` shows the commands")
             return USAGE
 
 
-_WORDING = {
-    "help": "Show this, and do nothing else.",
-    "quiet": "Show only the result, and errors.",
-    "verbose": "Show more (-v), with the reasons (-vv), with the traces of errors (-vvv).",
-    "version": "Show the version of publish-all.",
-    "ansi": "Use colours, also where the output is no terminal.",
-    "no-ansi": "Use no colours (as with the variable NO_COLOR).",
-    "no-interaction": "Ask nothing.",
-}
+class CommandsCommand(Command):
+    """The overview; cleo's own is called `list`, a name that we need for packages."""
+
+    name = "commands"
+    description = "Show all commands"
+    help = """\
+Also shown by <c1>publish-all</c1> alone, and by <c1>publish-all --help</c1>.
+
+Examples:
+  <c1>{command_full_name}</c1>
+"""
+    exit_codes = (0, 2)
+
+    def handle(self) -> int:
+        from cleo.descriptors.text_descriptor import TextDescriptor
+
+        TextDescriptor().describe(self.io, self.application)
+        return 0
 
 
-def _worded(option: Option) -> Option:
-    """An option of cleo's in our words."""
-    return Option(
-        option.name,
-        option.shortcut,
-        flag=option.is_flag(),
-        description=_WORDING.get(option.name, option.description),
-    )
+class HelpCommand(CleoHelpCommand):
+    description = "Show what a command does, with its options and examples"
+    arguments = [Operand("command_name", "COMMAND", "The command.", names="commands")]  # noqa: RUF012 - as cleo has it
+    help = """\
+The same as `COMMAND --help`.
 
+Examples:
+  <c1>{command_full_name} publish</c1>
+"""
+    exit_codes = (0, 2)
 
-def _message(error: CleoError, io: IO) -> str:
-    if not isinstance(error, CleoCommandNotFoundError):
-        return str(error)
-    return no_command(io.input.first_argument or "")
+    def handle(self) -> int:
+        name = self.argument("command_name")
+        if self._command is None and name in {None, CommandsCommand.name}:
+            return self.call(CommandsCommand.name)
+        return super().handle()
 
 
 def _factory(name: str) -> Callable[[], UseCaseCommand]:

@@ -1,48 +1,50 @@
-"""`publish-all build`, `poetry build-all`."""
+"""`publish-all build` and `publish-all check`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
-from cleo.helpers import option
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.manual import BUILD_VARIABLES
-from publish_all.cli.options import allow_missing_option, format_option, variant_option
-from publish_all.commands.build import KINDS, BuildOptions, build
+from publish_all.cli.options import ALLOW_MISSING, BUILD_VARIABLES, FORMAT, VARIANT, Operand, Value, flag
 from publish_all.reporting.reporter import Reporter
 
 
 class BuildCommand(UseCaseCommand):
     name = "build"
-    description = "Builds all build variants of the project."
+    description = "Build all build variants of the project"
     options: ClassVar[list[Option]] = [
-        variant_option(),
-        option(
+        VARIANT,
+        Value(
             "wheel-tag",
-            None,
-            "Only the platform wheel of this tag (may be given several times).",
-            flag=False,
-            multiple=True,
+            "TAG",
+            "Only the platform wheel of this tag",
+            several=True,
         ),
-        allow_missing_option(),
-        option("kind", "f", "Only this kind of distribution: wheel or sdist.", flag=False, multiple=True),
-        option("reproduce", None, "Build twice, in different folders, and compare the bytes."),
-        option("output", "o", "The folder to build into (default: `dist-dir`).", flag=False),
-        option(
-            "manifest",
-            None,
-            "Also list the files in this file, for `publish --manifest` in another job.",
-            flag=False,
+        ALLOW_MISSING,
+        Value(
+            "kind",
+            "KIND",
+            "Only this kind of distribution",
+            short="f",
+            several=True,
+            choices=("wheel", "sdist"),
         ),
-        format_option(),
+        flag("reproduce", "Build twice, in different folders, and compare the bytes."),
+        Value("output", "FOLDER", "The folder to build into (default: `dist-dir`)", short="o"),
+        Value(
+            "manifest", "FILE", "Also list the files in this file, for `publish --manifest` in another job"
+        ),
+        FORMAT,
     ]
     help = """\
-Builds every build variant of the project with its own build backend. The output folder gets the
-wheels and sdists, and nothing else is written to the working tree. To publish the files in another
-job, write a manifest and hand it over together with the output folder. With a manifest, the commands of
-before-publish must pass first, as they do not run in the job that publishes.
+Builds every build variant with the project's own build backend. The output folder gets the wheels and
+sdists; nothing else is written to the working tree. To publish the files in another job, write a manifest
+and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
+first, as they do not run in the job that publishes.
 
 Examples:
   <c1>{command_full_name}</c1>
@@ -55,16 +57,71 @@ Examples:
     variables = BUILD_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        self.check_format()
+        from publish_all.commands.build import KINDS, BuildOptions, build
+
         options = BuildOptions(
             directory=self.directory,
             variants=self.texts("variant"),
             kinds=self.texts("kind") or KINDS,
             output=self.path("output"),
             wheel_tags=self.texts("wheel-tag"),
-            allow_missing=bool(self.option("allow-missing")),
-            reproduce=bool(self.option("reproduce")),
+            allow_missing=self.option("allow-missing"),
+            reproduce=self.option("reproduce"),
             manifest=self.path("manifest"),
         )
         reporter.show(build(options, listener=reporter.listener).summary)
         return 0
+
+
+class CheckCommand(UseCaseCommand):
+    name = "check"
+    description = "Check distributions offline, before upload"
+    arguments: ClassVar[list[Argument]] = [
+        Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True)
+    ]
+    options: ClassVar[list[Option]] = [
+        Value(
+            "repository",
+            "NAME",
+            "Check for this repository",
+            short="r",
+            several=True,
+            names="repositories",
+        ),
+        VARIANT,
+        ALLOW_MISSING,
+        flag("no-build", "Check what was built before."),
+        flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),
+        FORMAT,
+    ]
+    help = """\
+Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
+temporary folder. It checks metadata and the upload form, name, version and tags, RECORD, readme, paths and
+links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
+they state the same, and that build variants differ only as their configuration says.
+
+All checks work offline, except --rebuild if a build backend is not installed here.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --rebuild</c1>
+  <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
+"""
+    exit_codes = (0, 1, 2, 4)
+    variables = BUILD_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.check import CheckOptions, check
+
+        options = CheckOptions(
+            directory=self.directory,
+            files=tuple(map(Path, self.operands("files"))),
+            variants=self.texts("variant"),
+            repositories=self.texts("repository"),
+            build=not self.option("no-build"),
+            allow_missing=self.option("allow-missing"),
+            rebuild=self.option("rebuild"),
+        )
+        result = check(options, listener=reporter.listener)
+        reporter.show(result.summary)
+        return result.exit_code

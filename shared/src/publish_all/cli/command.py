@@ -10,10 +10,10 @@ import os
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeVar
 
 from cleo.commands.command import Command
 from cleo.exceptions import CleoError, CleoNoSuchOptionError
@@ -24,15 +24,20 @@ from cleo.io.outputs.output import Type as OutputType
 from cleo.io.outputs.output import Verbosity
 from cleo.io.outputs.stream_output import StreamOutput
 
+from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
-from publish_all.cli.manual import page_of
+from publish_all.cli.options import EXIT_CODES, VARIABLES, Value
 from publish_all.config.suggest import nearest
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.reporting.reporter import Reporter, make_reporter
 from publish_all.reporting.words import shown
 
+if TYPE_CHECKING:
+    from publish_all.commands.destinations import ConnectionOptions
+    from publish_all.credentials.prompt import Ask
+
 USAGE = 2
-FORMATS = ("text", "json")
+N = TypeVar("N", int, float)
 
 
 class UseCaseCommand(Command, ABC):
@@ -41,8 +46,7 @@ class UseCaseCommand(Command, ABC):
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
     usage error ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    `exit_codes` and `variables` are what the manual tells of the command, by the keys of
-    `manual.EXIT_CODES` and `manual.VARIABLES`.
+    `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
     """
 
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2)
@@ -59,16 +63,22 @@ class UseCaseCommand(Command, ABC):
 
     def _meant(self, error: CleoError) -> str:
         """Which option a misspelt one is near to, if the error is about one."""
-        misspelt = re.search(r"--([^\s\"]+)\"? option|option \"--([^\s\"]+)\"", str(error))
+        misspelt = re.search(r"--([^\s\"]+)", str(error))
         if not isinstance(error, CleoNoSuchOptionError) or misspelt is None:
             return ""
-        meant = nearest(misspelt[1] or misspelt[2], (each.name for each in self.definition.options))
+        meant = nearest(misspelt[1], (each.name for each in self.definition.options))
         return "" if meant is None else f"; did you mean --{meant}?"
 
     def handle(self) -> int:
-        kind = self.option("format") if self.definition.has_option("format") else "text"
-        events = self.definition.has_option("events") and bool(self.option("events"))
-        return self.reported(self.use_case, self.make_reporter(kind, events=events))
+        def checked(reporter: Reporter) -> int:
+            self._check_choices()
+            return self.use_case(reporter)
+
+        return self.reported(checked, self.reporter())
+
+    def reporter(self) -> Reporter:
+        """What shows events and the result."""
+        return self.make_reporter(self.given("format") or "text", events=bool(self.given("events")))
 
     def reported(self, use_case: Callable[[Reporter], int], reporter: Reporter) -> int:
         """Run it under a reporter; what it raises of ours is shown, and gives the exit code.
@@ -114,10 +124,8 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def processed_help(self) -> str:
-        """For Poetry, which shows a help text as it is: with the exit codes and variables at its end."""
-        page = page_of(self, called_as=self.called_as)
-        codes = "".join(f"  {code:<4} {text}\n" for code, text in page.exit_codes.items())
-        variables = "".join(f"  {name}\n      {text}\n" for name, text in page.variables.items())
+        codes = "".join(f"  {code:<4} {EXIT_CODES[code]}\n" for code in self.exit_codes)
+        variables = "".join(f"  {name}\n      {VARIABLES[name]}\n" for name in self.variables)
         more = f"\nExit codes:\n{codes}" + (f"\nEnvironment:\n{variables}" if variables else "")
         return str(super().processed_help) + Formatter.escape(more)
 
@@ -129,10 +137,7 @@ class UseCaseCommand(Command, ABC):
     @property
     def directory(self) -> Path:
         """Where the project is: `-C` of ours, `-P` or `-C` of Poetry's, else the current folder."""
-        of_poetry = getattr(self.application, "project_directory", None)
-        if of_poetry is not None:
-            return Path(of_poetry)
-        stated = self.option("directory") if self.definition.has_option("directory") else None
+        stated = getattr(self.application, "project_directory", None) or self.given("directory")
         return Path(stated) if stated else Path.cwd()
 
     @property
@@ -144,20 +149,18 @@ class UseCaseCommand(Command, ABC):
         return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
 
     @property
+    def ask_person(self) -> Ask | None:
+        """Asks on the terminal; None if there is nobody to ask."""
+        return make_ask(self.io) if self.can_ask else None
+
+    @property
     def verbosity(self) -> int:
         """-1 quiet, 0 normal, 1 to 3 for -v to -vvv."""
-        levels = [
-            Verbosity.QUIET,
-            Verbosity.NORMAL,
-            Verbosity.VERBOSE,
-            Verbosity.VERY_VERBOSE,
-            Verbosity.DEBUG,
-        ]
-        return levels.index(self.io.output.verbosity) - 1
+        return list(Verbosity).index(self.io.output.verbosity) - 1
 
     def make_reporter(self, kind: str = "text", *, events: bool = False) -> Reporter:
         return make_reporter(
-            kind if kind in FORMATS else "text",
+            kind if kind == "json" else "text",
             out=_stream(self.io.output, sys.stdout),
             err=_stream(self.io.error_output, sys.stderr),
             color=self.io.is_decorated(),
@@ -165,10 +168,18 @@ class UseCaseCommand(Command, ABC):
             events=events,
         )
 
-    def check_format(self) -> None:
-        if self.definition.has_option("format") and self.option("format") not in FORMATS:
-            msg = f"--format is {self.option('format')!r}"
-            raise UsageError(msg, hint="It is one of: " + ", ".join(FORMATS))
+    def _check_choices(self) -> None:
+        for each in self.definition.options:
+            if isinstance(each, Value) and each.choices:
+                for value in self.texts(each.name):
+                    if value not in each.choices:
+                        raise UsageError(
+                            f"--{each.name} is {value!r}", hint="It is one of: " + ", ".join(each.choices)
+                        )
+
+    def given(self, name: str) -> Any:
+        """The value of an option that not every command has."""
+        return self.option(name) if self.definition.has_option(name) else None
 
     def text(self, name: str) -> str | None:
         """What an option holds, None when it is not given.
@@ -178,8 +189,7 @@ class UseCaseCommand(Command, ABC):
         """
         value: Any = self.option(name)
         if value == "":
-            msg = f"--{name} is empty"
-            raise UsageError(msg, hint="Give it a value, or leave it out.")
+            raise UsageError(f"--{name} is empty", hint="Give it a value, or leave it out.")
         return str(value) if value not in (None, False) else None
 
     def text_or_unset(self, name: str) -> str | None:
@@ -187,43 +197,80 @@ class UseCaseCommand(Command, ABC):
         return self.text(name) if self.option(name) != "" else None
 
     def texts(self, name: str) -> tuple[str, ...]:
-        values: Sequence[Any] = self.option(name) or ()
-        return tuple(str(each) for each in values)
+        values: Any = self.option(name) or ()
+        return (values,) if isinstance(values, str) else tuple(values)
+
+    def operands(self, name: str) -> tuple[str, ...]:
+        """All values of an argument."""
+        return tuple(self.argument(name) or ())
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)
         return Path(value) if value is not None else None
 
-    def number(self, name: str, *, least: float = 0, most: float = 1e6) -> float | None:
+    def number(self, name: str, kind: type[N], *, least: float = 0, most: float = 1e6) -> N | None:
         """The number that an option holds, None when it is not given. Raises `UsageError`."""
         value = self.text(name)
         if value is None:
             return None
         try:
-            number = float(value)
+            number: float = kind(value)
         except ValueError:
             number = math.nan
         if not least <= number <= most:
-            raise _no_number(name, value, f"It is a number from {least:g} to {most:.0f}.")
-        return number
+            what = "whole number" if kind is int else "number"
+            raise UsageError(f"--{name} is {value!r}", hint=f"It is a {what} from {least:g} to {most:.0f}.")
+        return kind(number)
 
-    def whole_number(self, name: str, *, least: int = 0, most: int = 1_000_000) -> int | None:
-        """As `number`, without a fraction."""
-        value = self.text(name)
-        if value is None:
-            return None
-        if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
-            raise _no_number(name, value, f"It is a whole number from {least} to {most}.")
-        return int(value)
+
+class ConnectingCommand(UseCaseCommand):
+    """A command with the options of `repository_options`."""
+
+    def connection(self) -> ConnectionOptions:
+        """The options of the command line as values. Raises `UsageError`."""
+        from publish_all.commands.destinations import ConnectionOptions
+
+        password = self.text_or_unset("password")
+        return ConnectionOptions(
+            repositories=self.texts("repository"),
+            repository_url=self.text("repository-url"),
+            username=self.text_or_unset("username"),
+            password=Secret(password) if password is not None else None,
+            ca_cert=self.path("ca-cert"),
+            client_cert=self.path("client-cert"),
+            client_key=self.path("client-key"),
+            timeout=self.number("timeout", float, least=0.1),
+            auth=self.text("auth") or "auto",
+            ask=self.ask_person,
+        )
+
+
+def make_ask(io: IO) -> Ask:
+    """A function that asks a question on the error output; `hidden` answers are not echoed.
+
+    The answer is empty where the input has ended.
+    """
+
+    def ask(question: str, *, hidden: bool) -> str:
+        from cleo.ui.question import Question
+
+        asked = Question(f"<info>{question}</info>: ")
+        if hidden:
+            asked.hide()
+        asked.set_max_attempts(1)  # cleo would ask for ever
+        try:
+            answer = asked.ask(IO(io.input, io.error_output, io.error_output))
+        except (RuntimeError, EOFError):
+            # RuntimeError is what cleo raises at the end of the input.
+            answer = None
+        return str(answer or "")
+
+    return ask
 
 
 def error_text(error: PublishAllError) -> str:
     """The message of an error for a line that cleo formats, as in a command of a host."""
     return Formatter.escape(shown(error.message))
-
-
-def _no_number(name: str, value: str, hint: str) -> UsageError:
-    return UsageError(f"--{name} is {value!r}", hint=hint)
 
 
 def abandon_output() -> None:

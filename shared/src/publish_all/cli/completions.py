@@ -1,42 +1,67 @@
-"""`publish-all completions SHELL`."""
+"""`publish-all completions SHELL`: a short script, which asks this command what fits each time."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
-from cleo.helpers import argument, option
+from cleo.application import Application
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.options import Operand, Value, flag
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
 
-_SHELLS = ("bash", "zsh", "fish")
-_NAMES = ("repositories", "variants")
+SCRIPTS: Mapping[str, str] = MappingProxyType(
+    {
+        "bash": """\
+# bash completion of publish-all. In ~/.bashrc: source <(publish-all completions bash)
+_publish_all() {
+    local IFS=$'\\n'
+    COMPREPLY=($(publish-all completions --offer -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1))
+}
+complete -o default -F _publish_all publish-all
+""",
+        "zsh": """\
+#compdef publish-all
+# zsh completion of publish-all. In ~/.zshrc, after compinit: source <(publish-all completions zsh)
+_publish_all() {
+    local -a offers
+    offers=(${(f)"$(publish-all completions --offer -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+    if (( $#offers )); then _describe 'publish-all' "offers=( ${(@qq)offers/$'\\t'/:} )"; else _files; fi
+}
+if [ "$funcstack[1]" = "_publish_all" ]; then _publish_all "$@"; else compdef _publish_all publish-all; fi
+""",
+        "fish": """\
+# fish completion of publish-all, for ~/.config/fish/completions/publish-all.fish
+complete -c publish-all -a '(publish-all completions --offer -- (commandline -opc)[2..] (commandline -ct))'
+""",
+    }
+)
 
 
 class CompletionsCommand(UseCaseCommand):
     name = "completions"
-    description = "Prints what makes bash, zsh or fish complete commands, options and names."
+    description = "Print a script that completes commands, options and names in bash, zsh or fish"
     arguments: ClassVar[list[Argument]] = [
-        argument("shell", "bash, zsh or fish (default: the one in SHELL).", optional=True)
+        Operand(
+            "shell", "SHELL", "bash, zsh or fish (default: the one in SHELL).", several=True, choices=SCRIPTS
+        )
     ]
     options: ClassVar[list[Option]] = [
-        option(
-            "names",
-            None,
-            "Print the names of this project's repositories or variants instead, as the scripts ask for them.",
-            flag=False,
-        )
+        flag("offer", "Print what completes the words after `--` instead, as the scripts ask.")
     ]
     help = """\
 Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.bashrc; for zsh, put
 `source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
-~/.config/fish/completions/publish-all.fish. Names of repositories and build variants are looked up in
-the project when they are asked for.
+~/.config/fish/completions/publish-all.fish. The script asks publish-all for what fits, so it also knows the
+repositories and build variants of the project.
 
 Examples:
   <c1>{command_full_name} bash</c1>
@@ -46,26 +71,63 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         del reporter
-        names = self.text("names")
-        lines = self._names(names) if names is not None else self._script()
-        if lines:
-            self.io.write_line(lines, type=OutputType.RAW)
-        return 0
-
-    def _names(self, kind: str) -> str:
-        from publish_all.commands.names import Names, NamesOptions, list_names
-
-        if kind not in _NAMES:
-            msg = f"--names is {kind!r}"
-            raise UsageError(msg, hint="It is one of: " + ", ".join(_NAMES))
-        return "\n".join(list_names(NamesOptions(kind=Names(kind), directory=self.directory)))
-
-    def _script(self) -> str:
-        from publish_all.cli.completion_scripts import SCRIPTS, completed
-
-        stated = self.argument("shell")
-        shell = stated or os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 - a name, not a file
+        words = self.operands("shell")
+        if self.option("offer"):
+            found = offers(self.application, words)
+            self.io.write("".join(f"{name}\t{text}\n" for name, text in found), type=OutputType.RAW)
+            return 0
+        shell = words[0] if words else Path(os.environ.get("SHELL", "")).name
         if shell not in SCRIPTS:
             msg = f"there are no completions for {shell!r}" if shell else "which shell is it for?"
-            raise UsageError(msg, hint="Say one of: " + ", ".join(_SHELLS))
-        return SCRIPTS[shell](completed(self.application)).rstrip()
+            raise UsageError(msg, hint="Name one of: " + ", ".join(SCRIPTS))
+        self.io.write(SCRIPTS[shell], type=OutputType.RAW)
+        return 0
+
+
+def offers(application: Application | None, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What completes the last of the words, each with a description. Nothing where a file may stand."""
+    if application is None:
+        return
+    # bash makes three words of --format=json.
+    *before, current = [*(each for each in words[:-1] if each != "="), "".join(words[-1:])]
+    current = "" if current == "=" else current
+    options = {name: each for each in application.definition.options for name in _spellings(each)}
+    command, directory, waiting = None, ".", None
+    for word in before:
+        if waiting is not None:
+            directory = word if waiting.name == "directory" else directory
+            waiting = None
+        elif word.startswith("-"):
+            option = options.get(word)
+            waiting = option if option is not None and option.accepts_value() else None
+        elif command is None and application.has(word):
+            command = application.find(word)
+            options |= {name: each for each in command.options for name in _spellings(each)}
+    start, equals, _ = current.partition("=")
+    if waiting is None and equals and start in options:
+        found = [(f"{start}={name}", text) for name, text in _values(options[start], directory, application)]
+    elif waiting is not None:
+        found = [*_values(waiting, directory, application)]
+    elif current.startswith("-"):
+        found = [(name, each.description) for name, each in options.items()]
+    elif command is None:
+        found = [(name, each.description) for name, each in application.all().items()]
+    else:
+        found = [*_values(command.arguments[-1], directory, application)] if command.arguments else []
+    yield from (each for each in found if each[0].startswith(current))
+
+
+def _spellings(option: Option) -> Iterable[str]:
+    return (f"--{option.name}", *(f"-{each}" for each in (option.shortcut or "").split("|") if each))
+
+
+def _values(of: Option | Argument, directory: str, application: Application) -> Iterator[tuple[str, str]]:
+    if not isinstance(of, Value | Operand):
+        return
+    yield from ((each, "") for each in of.choices)
+    if of.names == "commands":
+        yield from ((name, each.description) for name, each in application.all().items())
+    elif of.names is not None:
+        from publish_all.commands.names import list_names
+
+        yield from ((each, "") for each in list_names(of.names, Path(directory)))

@@ -1,17 +1,17 @@
-"""`publish-all config`, `poetry publish-all config`."""
+"""`publish-all config` and `publish-all variants`: what the project's configuration comes to."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import ClassVar
 
-from cleo.helpers import option
 from cleo.io.inputs.option import Option
+from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import format_option
-from publish_all.cli.page_text import keys_text, terminal_width
-from publish_all.commands.config import ConfigOptions, show_config
+from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
+from publish_all.commands.variants import VariantRow, VariantsOptions, list_variants
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
@@ -19,12 +19,10 @@ from publish_all.results import Listing
 
 class ConfigCommand(UseCaseCommand):
     name = "config"
-    description = "Shows the resolved configuration, and where each value came from."
+    description = "Show the resolved configuration, and where each value comes from"
     options: ClassVar[list[Option]] = [
-        option(
-            "keys", None, "Show all keys that can be stated instead: type, default and meaning.", flag=True
-        ),
-        format_option(),
+        flag("keys", "Show all keys instead, each with type, default and meaning."),
+        FORMAT,
     ]
     help = """\
 Shows every setting of the project, of its build variants and of the repositories it uses, with
@@ -39,30 +37,28 @@ Examples:
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self, reporter: Reporter) -> int:
-        self.check_format()
-        if self.option("keys"):
-            self._show_keys(reporter)
-            return 0
+        reporter.show(_keys() if self.option("keys") else self._settings(reporter))
+        return 0
+
+    def _settings(self, reporter: Reporter) -> Listing:
+        from publish_all.commands.config import ConfigOptions, show_config
+
         result = show_config(ConfigOptions(directory=self.directory))
         for note in result.notes:
             reporter.listener(Note(message=note))
         rows = tuple((each.key, _toml(each.value), each.origin) for each in result.settings)
-        reporter.show(Listing(kind="settings", columns=("key", "value", "origin"), rows=rows))
-        return 0
+        return Listing(kind="settings", columns=("key", "value", "origin"), rows=rows)
 
-    def _show_keys(self, reporter: Reporter) -> None:
-        from publish_all.config.reference import SECTIONS
 
-        if self.option("format") == "text":
-            self.line(keys_text(SECTIONS, width=terminal_width()))
-            return
-        rows = tuple(
-            (section.table, key.name, key.shown_type, key.default or "", key.meaning)
-            for section in SECTIONS
-            for key in section.keys
-        )
-        columns = ("table", "key", "type", "default", "meaning")
-        reporter.show(Listing(kind="keys", columns=columns, rows=rows))
+def _keys() -> Listing:
+    from publish_all.config.reference import SECTIONS
+
+    rows = tuple(
+        (section.table, key.name, key.shown_type, key.default or "", key.meaning)
+        for section in SECTIONS
+        for key in section.keys
+    )
+    return Listing(kind="keys", columns=("table", "key", "type", "default", "meaning"), rows=rows)
 
 
 def _toml(value: object) -> str:
@@ -72,3 +68,51 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(each) for each in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+class VariantsCommand(UseCaseCommand):
+    name = "variants"
+    description = "List the build variants: name, version, and differences from the project"
+    options: ClassVar[list[Option]] = [
+        Value(
+            "diff",
+            "VARIANT",
+            "Compare the resolved pyproject.toml of this variant with the project's",
+            names="variants",
+        ),
+        FORMAT,
+    ]
+    help = """\
+Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
+against the project's own.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} --diff synapse</c1>
+"""
+    variables = VERSION_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        for_people = self.option("format") == "text"
+        options = VariantsOptions(directory=self.directory, diff=self.text("diff"))
+        result = list_variants(options, listener=reporter.listener)
+        if result.diff is None:
+            rows = tuple(row for each in result.variants for row in _rows(each, spread=for_people))
+            columns: tuple[str, ...] = ("variant", "name", "version", "differences")
+            reporter.show(Listing(kind="variants", columns=columns, rows=rows))
+        elif for_people:
+            self.io.write(result.diff or "no difference\n", type=OutputType.RAW)
+        else:
+            rows = ((result.variants[0].variant or "", result.diff),)
+            reporter.show(Listing(kind="diff", columns=("variant", "diff"), rows=rows))
+        return 0
+
+
+def _rows(row: VariantRow, *, spread: bool) -> Iterator[tuple[str, ...]]:
+    """With `spread` each difference has a line of its own, for reading; else there is one row a variant."""
+    head = (row.variant or "", row.project, row.version)
+    if not spread or not row.differences:
+        yield (*head, "; ".join(row.differences) or "the project itself")
+        return
+    for place, difference in enumerate(row.differences):
+        yield (*(head if place == 0 else ("", "", "")), difference)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cleo.helpers import argument
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import format_option
+from publish_all.cli.options import FORMAT, Operand
 from publish_all.reporting.reporter import Reporter
 
 
 class ExplainCommand(UseCaseCommand):
     name = "explain"
-    description = "Explains the code of an error, a warning or a note."
+    description = "Explain the code of an error, a warning or a note"
     arguments: ClassVar[list[Argument]] = [
-        argument("code", "The code that a finding names, such as PA301, or its name.")
+        Operand("code", "CODE", "The code that a finding names, such as PA301, or its name.", required=True)
     ]
-    options: ClassVar[list[Option]] = [format_option()]
+    options: ClassVar[list[Option]] = [FORMAT]
     help = """\
 Says what a code means, why it matters, what to do next, and who says so. Nothing is asked over
 the network.
@@ -32,6 +31,5 @@ Examples:
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.explain import explain
 
-        self.check_format()
         reporter.show(explain(str(self.argument("code"))))
         return 0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from cleo.helpers import option
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import format_option
+from publish_all.cli.options import FORMAT, Value, flag
 from publish_all.cli.questions import Questions, member_of, members_of
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.model import VersionSource
@@ -25,52 +25,53 @@ if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
 _NONE = "none"
 
 
+def _values(kind: type[enum.Enum]) -> tuple[str, ...]:
+    return tuple(each.value for each in kind)
+
+
 class InitCommand(UseCaseCommand):
     name = "init"
-    description = "Sets a project up: configuration, version source, and a CI workflow that publishes."
+    description = "Set up a project: configuration, version source, and a CI workflow that publishes"
     options: ClassVar[list[Option]] = [
-        option(
+        Value(
             "repository",
-            "r",
-            "Publish to this repository: NAME or NAME=URL (may be given several times).",
-            flag=False,
-            multiple=True,
+            "NAME",
+            "Publish to this repository: NAME or NAME=URL",
+            short="r",
+            several=True,
+            names="repositories",
         ),
-        option("version-source", None, "Where versions come from: project, git or attribute.", flag=False),
-        option("tag-prefix", None, "What version tags begin with.", flag=False),
-        option(
+        Value("version-source", "SOURCE", "Where versions come from", choices=_values(VersionSource)),
+        Value("tag-prefix", "TEXT", "What version tags begin with"),
+        Value(
             "ci",
-            None,
-            "The CI to write for: github, gitlab or none (may be given several times).",
-            flag=False,
-            multiple=True,
+            "SERVICE",
+            "The CI to write for",
+            several=True,
+            choices=(*_values(Service), _NONE),
         ),
-        option(
+        Value(
             "trigger",
-            None,
-            "What starts a release: release or tag (may be given several times).",
-            flag=False,
-            multiple=True,
+            "EVENT",
+            "What starts a release",
+            several=True,
+            choices=_values(Trigger),
         ),
-        option(
+        Value(
             "test",
-            None,
-            "A command that must pass before a release (may be given several times).",
-            flag=False,
-            multiple=True,
+            "COMMAND",
+            "A command that must pass before a release",
+            several=True,
         ),
-        option("no-tests", None, "Write no job that tests.", flag=True),
-        option("no-rehearsal", None, "Do not publish to TestPyPI before PyPI.", flag=True),
-        option("no-split", None, "Build in each job that publishes, not once for all.", flag=True),
-        option("existing-projects", None, "The projects are on PyPI already.", flag=True),
-        option(
-            "from-workflow",
-            None,
-            "Take build variants and destinations from this hand-made workflow.",
-            flag=False,
+        flag("no-tests", "Write no job that tests."),
+        flag("no-rehearsal", "Do not publish to TestPyPI before PyPI."),
+        flag("no-split", "Build in each job that publishes, not once for all."),
+        flag("existing-projects", "The projects are on PyPI already."),
+        Value(
+            "from-workflow", "FILE", "Take build variants and destinations from this hand-written workflow"
         ),
-        option("dry-run", None, "Show the changes and write nothing.", flag=True),
-        format_option(),
+        flag("dry-run", "Show the changes and write nothing."),
+        FORMAT,
     ]
     help = """\
 Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
@@ -89,7 +90,6 @@ Examples:
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.init import carry_out, look, plan_init, suggest
 
-        self.check_format()
         options = self._init_options()
         found = look(options)
         self._tell((*found.notes, *found.migration.notes), reporter)

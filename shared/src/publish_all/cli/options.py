@@ -1,55 +1,136 @@
-"""The options that several commands share, each with one wording."""
+"""What commands are described with: options and arguments that know their values, exit codes and variables.
+
+`--help`, the reference (`tools/reference.py`) and completions are made from these.
+"""
 
 from __future__ import annotations
 
-from cleo.helpers import argument, option
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
-FILES = argument(
-    "files",
-    "Wheels and sdists to publish as they are, instead of building the project.",
-    optional=True,
-    multiple=True,
+EXIT_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "done, or nothing to do",
+        1: "failed",
+        2: "usage or configuration",
+        3: "credentials",
+        4: "a check failed, nothing was uploaded",
+        5: "some uploads are or may be done, and not all are done and seen in the index: run again to resume",
+        6: "conflict: the same filename with other bytes; nothing was uploaded",
+        125: "of `exec`: the command could not be run; any other code of `exec` is the command's own",
+    }
 )
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "PUBLISH_ALL_<REPOSITORY>_TOKEN": "the token for the repository of that name",
+        "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>": "its token for one project, which comes first",
+        "PUBLISH_ALL_<REPOSITORY>_USERNAME": "the user name that goes with it",
+        "PUBLISH_ALL_<REPOSITORY>_PASSWORD": "a password in place of a token",
+        "PUBLISH_ALL_REPOSITORIES_<NAME>_URL": "where that repository is, before what your configuration says",
+        "PUBLISH_ALL_VERSION": "the version, whatever the project says",
+        "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the same for one project, which comes first",
+        "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` must know",
+        "GITHUB_TOKEN": "the token for GitHub's container registry",
+        "SOURCE_DATE_EPOCH": "the time that files in sdists and wheels are given, in seconds since 1970",
+    }
+)
+CREDENTIAL_VARIABLES = (
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN",
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>",
+    "PUBLISH_ALL_<REPOSITORY>_USERNAME",
+    "PUBLISH_ALL_<REPOSITORY>_PASSWORD",
+    "GITHUB_TOKEN",
+    "PUBLISH_ALL_REPOSITORIES_<NAME>_URL",
+)
+VERSION_VARIABLES = ("PUBLISH_ALL_VERSION", "PUBLISH_ALL_VERSION_FOR_<PROJECT>")
+BUILD_VARIABLES = (*VERSION_VARIABLES, "SOURCE_DATE_EPOCH")
 
 
-def format_option() -> Option:
-    return option("format", None, "How results are shown: text or json.", flag=False, default="text")
+class Value(Option):
+    """An option with a value, for which `word` stands in the reference.
+
+    Only the `choices` are accepted, if there are any. `names` is what a shell offers the names of:
+    "repositories" or "variants".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        word: str,
+        text: str,
+        *,
+        short: str | None = None,
+        default: str | None = None,
+        several: bool = False,
+        choices: Iterable[str] = (),
+        names: str | None = None,
+    ) -> None:
+        self.word, self.choices, self.names = word, tuple(choices), names
+        text += f": {', '.join(self.choices[:-1])} or {self.choices[-1]}" if self.choices else ""
+        super().__init__(name, short, flag=False, is_list=several, description=f"{text}.", default=default)
 
 
-def variant_option() -> Option:
-    return option(
-        "variant", None, "Only this build variant (may be given several times).", flag=False, multiple=True
-    )
+class Operand(Argument):
+    """An argument; `word`, `choices` and `names` as for options."""
+
+    def __init__(
+        self,
+        name: str,
+        word: str,
+        text: str,
+        *,
+        required: bool = False,
+        several: bool = False,
+        choices: Iterable[str] = (),
+        names: str | None = None,
+    ) -> None:
+        self.word, self.choices, self.names = word, tuple(choices), names
+        super().__init__(name, required=required, is_list=several, description=text)
 
 
-def allow_missing_option() -> Option:
-    return option(
-        "allow-missing",
-        None,
-        "Leave platform wheels out whose prebuilt files are not there.",
-        flag=True,
-    )
+def flag(name: str, text: str, *, short: str | None = None) -> Option:
+    return Option(name, short, description=text)
+
+
+FORMAT = Value("format", "FORMAT", "How to show results", choices=("text", "json"), default="text")
+VARIANT = Value("variant", "NAME", "Only this build variant", several=True, names="variants")
+ALLOW_MISSING = flag("allow-missing", "Leave out platform wheels whose prebuilt files are missing.")
+CONNECTION = [
+    Value("repository-url", "URL", "The URL of the repository, in place of its name"),
+    Value("username", "USER", "The user name for the repository", short="u"),
+    Value(
+        "password", "PASSWORD", "The password or token; better set in the environment or keyring", short="p"
+    ),
+    Value("auth", "HOW", "Which credentials to use", choices=("auto", "oidc", "token"), default="auto"),
+    Value("ca-cert", "FILE", "A file of CA certificates to trust instead of the system's"),
+    Value("client-cert", "FILE", "A client certificate (PEM), with its key or beside --client-key"),
+    Value("client-key", "FILE", "The key of the client certificate (PEM)"),
+    Value("timeout", "SECONDS", "Seconds to wait for the network, for each operation"),
+]
+"""How to reach a repository."""
+NAME_OPTIONS = [
+    Value(
+        "fallback",
+        "URL",
+        "An index for all names that are not private",
+        several=True,
+    ),
+    Value(
+        "private",
+        "PATTERN",
+        "A name or pattern (kindling-*) that is never looked up in the fallback (default: "
+        "what the project publishes)",
+        several=True,
+    ),
+]
+"""Which names an index takes from where."""
 
 
 def repository_options(verb: str = "Publish to", *, several: bool = True) -> list[Option]:
-    """`verb` says what is done with the repository, `several` whether there may be more than one."""
-    more = " (may be given several times)" if several else ""
-    return [
-        option("repository", "r", f"{verb} this repository{more}.", flag=False, multiple=True),
-        option("repository-url", None, f"{verb} this URL.", flag=False),
-        option("username", "u", "The user name for the repository.", flag=False),
-        option(
-            "password", "p", "The password or token; better set in the environment or keyring.", flag=False
-        ),
-        option("auth", None, "Which credentials to use: auto, oidc or token.", flag=False, default="auto"),
-        option("ca-cert", None, "A file of CA certificates to trust instead of the system's.", flag=False),
-        option(
-            "client-cert",
-            None,
-            "A client certificate (PEM), with its key or beside --client-key.",
-            flag=False,
-        ),
-        option("client-key", None, "The key of the client certificate (PEM).", flag=False),
-        option("timeout", None, "Seconds to wait for the network, for each operation.", flag=False),
-    ]
+    """`verb` says what is done with the repository; `several` whether the command takes more than one."""
+    text = f"{verb} this repository"
+    repository = Value("repository", "NAME", text, short="r", several=several, names="repositories")
+    return [repository, *CONNECTION]

@@ -1,25 +1,26 @@
-"""`publish-all publish`, `poetry publish-all`."""
+"""`publish-all publish` and `publish-all doctor`, which looks at all that a publish would do first."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar
 
-from cleo.helpers import option
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
 from publish_all.cli.cancel import cancelled_by_signals
-from publish_all.cli.command import abandon_output
-from publish_all.cli.connection import ConnectingCommand
-from publish_all.cli.manual import BUILD_VARIABLES, CREDENTIAL_VARIABLES
+from publish_all.cli.command import ConnectingCommand, abandon_output
 from publish_all.cli.options import (
-    FILES,
-    allow_missing_option,
-    format_option,
+    ALLOW_MISSING,
+    BUILD_VARIABLES,
+    CREDENTIAL_VARIABLES,
+    FORMAT,
+    VARIANT,
+    Operand,
+    Value,
+    flag,
     repository_options,
-    variant_option,
 )
 from publish_all.cli.registry import COMMANDS
 from publish_all.commands.publish import PublishOptions, publish
@@ -30,53 +31,51 @@ from publish_all.reporting.reporter import Reporter
 
 class PublishCommand(ConnectingCommand):
     name = "publish"
-    description = "Builds, checks and uploads all build variants, to one repository or several."
-    arguments: ClassVar[list[Argument]] = [FILES]
+    description = "Build, check and upload all build variants, to one repository or several"
+    arguments: ClassVar[list[Argument]] = [
+        Operand(
+            "files",
+            "FILE",
+            "Wheels and sdists to publish as they are, instead of building the project.",
+            several=True,
+        )
+    ]
     options: ClassVar[list[Option]] = [
         *repository_options(),
-        variant_option(),
-        option("dry-run", None, "Show what would be done; preflight for real, upload nothing.", flag=True),
-        option("skip-existing", None, "Skip files that are there with other bytes, too.", flag=True),
-        option("no-build", None, "Publish what was built before.", flag=True),
-        option("manifest", None, "Publish what this file lists, which `build --manifest` wrote.", flag=False),
-        allow_missing_option(),
-        option(
-            "allow-dirty", None, "Publish to PyPI with uncommitted changes in the working tree.", flag=True
-        ),
-        option("fresh", None, "Start over: forget an unfinished run, and build again.", flag=True),
-        option(
+        VARIANT,
+        flag("dry-run", "Show what a publish would do, after all checks; upload nothing."),
+        flag("skip-existing", "Also skip files that exist with other bytes."),
+        flag("no-build", "Publish what was built before."),
+        Value("manifest", "FILE", "Publish what this file lists, which `build --manifest` wrote"),
+        ALLOW_MISSING,
+        flag("allow-dirty", "Publish to PyPI with uncommitted changes in the working tree."),
+        flag("fresh", "Start over: forget an unfinished run, and build again."),
+        Value(
             "from",
-            None,
-            "Publish what this repository has of NAME==VERSION (default: of the project).",
-            flag=False,
+            "REPOSITORY",
+            "Publish what this repository has of NAME==VERSION (default: of the project)",
+            names="repositories",
         ),
-        option(
-            "rehearse",
-            None,
-            "Publish to testpypi first; install and import from there, then go on.",
-            flag=True,
-        ),
-        option(
+        flag("rehearse", "Publish to testpypi first; install and import from there, then go on."),
+        Value(
             "receipt",
-            None,
-            "Push to OCI repositories, and leave the listing to `finalize`, to be given this file.",
-            flag=False,
+            "FILE",
+            "Push to OCI repositories, and leave the listing to `finalize`, which is given this file",
         ),
-        option("jobs", "j", "How many uploads at a time, at most.", flag=False),
-        option("no-verify", None, "Do not look whether the index lists the files.", flag=True),
-        option(
+        Value("jobs", "N", "How many uploads at a time, at most", short="j"),
+        flag("no-verify", "Do not check that the index lists the files."),
+        Value(
             "verify-timeout",
-            None,
-            "Seconds to wait for the index to list the files (default: 180; 0: as --no-verify).",
-            flag=False,
+            "SECONDS",
+            "Seconds to wait for the index to list the files (default: 180; 0: as --no-verify)",
         ),
-        format_option(),
-        option("events", None, "With --format json: one line of JSON for each event.", flag=True),
+        FORMAT,
+        flag("events", "With --format json: one line of JSON for each event."),
     ]
     help = """\
 Builds every build variant, checks the files, asks each repository whether they can go there,
-and only then uploads them. A file that is already there with the same bytes is skipped. A run
-that was interrupted is finished by running it again.
+and only then uploads them. A file that is already there with the same bytes is skipped. If a run is
+interrupted, run it again to finish it.
 
 With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
 files in `dist-dir` that have the name and version of the project or its build variants and that git
@@ -95,7 +94,6 @@ Examples:
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
     def use_case(self, reporter: Reporter) -> int:
-        self.check_format()
         return _publish(self.publish_options(), reporter)
 
     def run_with(self, io: IO, options: PublishOptions) -> int:
@@ -105,37 +103,33 @@ Examples:
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
-        source, manifest = self.text("from"), self.path("manifest")
-        if manifest is not None and (source is not None or self._names()):
+        source, manifest, names = self.text("from"), self.path("manifest"), self.operands("files")
+        if manifest is not None and (source is not None or names):
             msg = "--manifest says which files to publish, so neither files nor --from go with it"
             raise UsageError(msg, hint="Leave one of them out.")
         return PublishOptions(
             directory=self.directory,
-            files=() if source is not None else self._files(),
+            files=self._files(names) if source is None else (),
             manifest=manifest,
             source=source,
-            releases=self._names() if source is not None else (),
-            rehearse=bool(self.option("rehearse")),
+            releases=names if source is not None else (),
+            rehearse=self.option("rehearse"),
             receipt=self.path("receipt"),
             variants=self.texts("variant"),
-            dry_run=bool(self.option("dry-run")),
-            skip_existing=bool(self.option("skip-existing")),
+            dry_run=self.option("dry-run"),
+            skip_existing=self.option("skip-existing"),
             build=not self.option("no-build"),
-            allow_dirty=bool(self.option("allow-dirty")),
-            allow_missing=bool(self.option("allow-missing")),
-            fresh=bool(self.option("fresh")),
-            jobs=self.whole_number("jobs", least=1),
+            allow_dirty=self.option("allow-dirty"),
+            allow_missing=self.option("allow-missing"),
+            fresh=self.option("fresh"),
+            jobs=self.number("jobs", int, least=1),
             verify=not self.option("no-verify"),
-            verify_timeout=self.number("verify-timeout"),
+            verify_timeout=self.number("verify-timeout", float),
             connection=self.connection(),
             cancelling=cancelled_by_signals,
         )
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(str(each) for each in self.argument("files") or ())
-
-    def _files(self) -> tuple[Path, ...]:
-        names = self._names()
+    def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
         program = self.called_as.removesuffix(" publish")
         for name in names:
             if name in COMMANDS and not Path(name).exists():
@@ -144,7 +138,7 @@ Examples:
             if "." not in name and not Path(name).exists() and (meant := nearest(name, COMMANDS)):
                 msg = f"there is no file {name}"
                 raise UsageError(msg, hint=f"Did you mean the command `{program} {meant}`?")
-        return tuple(Path(name) for name in names)
+        return tuple(map(Path, names))
 
 
 def _publish(options: PublishOptions, reporter: Reporter) -> int:
@@ -157,3 +151,48 @@ def _publish(options: PublishOptions, reporter: Reporter) -> int:
         # What was published is published, whether or not that can be told.
         abandon_output()
     return result.exit_code
+
+
+class DoctorCommand(ConnectingCommand):
+    name = "doctor"
+    description = "Find what would stop a publish, and say how to fix it"
+    options: ClassVar[list[Option]] = [
+        *repository_options("Look at"),
+        VARIANT,
+        flag("offline", "Ask no repository and no git remote."),
+        flag("no-build", "Look at what was built before."),
+        ALLOW_MISSING,
+        flag("allow-dirty", "Allow uncommitted changes, as with `publish --allow-dirty`."),
+        flag("skip-existing", "Allow files that exist with other bytes."),
+        FORMAT,
+    ]
+    help = """\
+Goes through everything that a publish does before its first upload, for each destination, and
+looks further where a publish would stop: configuration, version, files, credentials, trusted
+publishing, workflows, names. Nothing is uploaded, and no token is minted. The exit code is 0 if a
+publish would be attempted, else the code that the publish would end with.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} -r pypi</c1>
+  <c1>{command_full_name} --offline --format json</c1>
+"""
+    exit_codes = (0, 1, 2, 3, 4, 6)
+    variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.doctor import DoctorOptions, doctor
+
+        options = DoctorOptions(
+            directory=self.directory,
+            variants=self.texts("variant"),
+            offline=self.option("offline"),
+            build=not self.option("no-build"),
+            allow_missing=self.option("allow-missing"),
+            allow_dirty=self.option("allow-dirty"),
+            skip_existing=self.option("skip-existing"),
+            connection=self.connection(),
+        )
+        report = doctor(options, listener=reporter.listener)
+        reporter.show(report)
+        return report.exit_code

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cleo.io.io import IO
 
-from publish_all.cli.prompt import make_ask
+from publish_all.cli.command import make_ask
 from publish_all.errors import UsageError
 
 _T = TypeVar("_T")

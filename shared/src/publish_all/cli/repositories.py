@@ -1,19 +1,16 @@
-"""`publish-all repositories`, `poetry publish-all repositories`."""
+"""`publish-all repositories` and `publish-all login`."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from cleo.helpers import option
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
+from packaging.utils import canonicalize_name
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.manual import CREDENTIAL_VARIABLES
-from publish_all.cli.options import format_option
-from publish_all.commands.register import RegisterOptions, Tool, plan_registration, write_registration
-from publish_all.commands.repositories import RepositoriesOptions, list_repositories
-from publish_all.errors import UsageError
+from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value, flag
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
@@ -21,25 +18,24 @@ from publish_all.results import Listing
 
 class RepositoriesCommand(UseCaseCommand):
     name = "repositories"
-    description = "Lists the repositories that a publish can name, and who states them."
+    description = "List the repositories that you can publish to, and where each is configured"
     options: ClassVar[list[Option]] = [
-        option(
+        Value(
             "register",
-            None,
-            "Write them into the configuration of poetry, hatch, uv, pip or pypirc.",
-            flag=False,
+            "TOOL",
+            "Write them into the configuration of another tool",
+            choices=("poetry", "hatch", "uv", "pip", "pypirc"),
         ),
-        option(
+        Value(
             "repository",
-            "r",
-            "With --register: only this one (may be given several times).",
-            flag=False,
-            multiple=True,
+            "NAME",
+            "With --register: only this one",
+            short="r",
+            several=True,
+            names="repositories",
         ),
-        option(
-            "with-secrets", None, "With --register hatch or pypirc: write their credentials, too.", flag=True
-        ),
-        format_option(),
+        flag("with-secrets", "With --register hatch or pypirc: also write the credentials."),
+        FORMAT,
     ]
     help = """\
 Lists the built-in repositories, and those of the project, of your own configuration, and of
@@ -51,15 +47,15 @@ Examples:
   <c1>{command_full_name} --format json</c1>
   <c1>{command_full_name} --register poetry</c1>
 """
-    exit_codes = (0, 1, 2)
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        self.check_format()
         tool = self.text("register")
         return self._register(tool, reporter) if tool is not None else self._list(reporter)
 
     def _list(self, reporter: Reporter) -> int:
+        from publish_all.commands.repositories import RepositoriesOptions, list_repositories
+
         options = RepositoriesOptions(directory=self.directory)
         result = list_repositories(options, listener=reporter.listener)
         for name, reason in result.refused:
@@ -81,20 +77,24 @@ Examples:
         return 0
 
     def _register(self, tool: str, reporter: Reporter) -> int:
-        if tool not in {each.value for each in Tool}:
-            msg = f"--register is {tool!r}"
-            raise UsageError(msg, hint="It is one of: " + ", ".join(each.value for each in Tool))
+        from publish_all.commands.register import (
+            RegisterOptions,
+            Tool,
+            plan_registration,
+            write_registration,
+        )
+
         options = RegisterOptions(
             tool=Tool(tool),
             directory=self.directory,
             names=self.texts("repository"),
-            with_secrets=bool(self.option("with-secrets")),
+            with_secrets=self.option("with-secrets"),
         )
         planned = plan_registration(options)
         for note in planned.notes:
             reporter.listener(Note(message=note))
         if not planned.needed:
-            nothing = "there is nothing to write to {}" if planned.notes else "{} says all of it already"
+            nothing = "there is nothing to write to {}" if planned.notes else "{} is up to date"
             reporter.listener(Note(message=nothing.format(planned.path)))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
@@ -103,4 +103,53 @@ Examples:
             return 0
         write_registration(planned)
         reporter.listener(Note(message=f"{planned.path} is written"))
+        return 0
+
+
+class LoginCommand(UseCaseCommand):
+    name = "login"
+    description = "Store a repository's token or password in the keyring"
+    arguments: ClassVar[list[Argument]] = [
+        Operand(
+            "repository", "REPOSITORY", "The name of the repository.", required=True, names="repositories"
+        )
+    ]
+    options: ClassVar[list[Option]] = [
+        Value("username", "USER", "The user name, if it is not the configured one", short="u"),
+        Value("project", "NAME", "The only project that the token is valid for"),
+        flag("forget", "Remove the credential from the keyring instead."),
+        FORMAT,
+    ]
+    help = """\
+Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
+under the repository's URL, where twine, Hatch and uv find it too.
+
+Examples:
+  <c1>{command_full_name} pypi</c1>
+  <c1>{command_full_name} pypi --project kindling-synapse</c1>
+  <c1>{command_full_name} corp --forget</c1>
+"""
+    exit_codes = (0, 1, 2, 3)
+    variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.login import LoginOptions, login, logout
+
+        project = self.text("project")
+        options = LoginOptions(
+            repository=self.argument("repository"),
+            directory=self.directory,
+            ask=self.ask_person,
+            project=canonicalize_name(project) if project else None,
+            username=self.text_or_unset("username"),
+        )
+        if self.option("forget"):
+            gone = logout(options)
+            outcome = "removed" if gone.removed else "nothing stored"
+            row = (gone.repository, gone.service, gone.username, outcome)
+        else:
+            kept = login(options, listener=reporter.listener)
+            row = (kept.repository, kept.service, kept.username, f"{kept.kind}, kept in {kept.keyring}")
+        columns = ("repository", "service", "user", "outcome")
+        reporter.show(Listing(kind="login", columns=columns, rows=(row,)))
         return 0

@@ -1,51 +1,81 @@
-"""`publish-all serve`, `poetry publish-all serve`."""
+"""`publish-all serve` and `publish-all exec`: an index over repositories, to install from."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from cleo.helpers import option
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
+from cleo.io.io import IO
 
 from publish_all._secret import Secret
-from publish_all.cli.command import FORMATS
-from publish_all.cli.connection import ConnectingCommand
-from publish_all.cli.index_options import MOST_MIB, MOST_PORT, index_options, read_index_options
-from publish_all.cli.manual import CREDENTIAL_VARIABLES
-from publish_all.cli.options import repository_options
-from publish_all.commands.serve import ServeOptions, serve
+from publish_all.cli.command import ConnectingCommand
+from publish_all.cli.options import (
+    CREDENTIAL_VARIABLES,
+    NAME_OPTIONS,
+    Operand,
+    Value,
+    flag,
+    repository_options,
+)
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
 
+if TYPE_CHECKING:
+    from publish_all.commands.index import IndexOptions
+
 PASSWORD = "PUBLISH_ALL_SERVE_PASSWORD"  # noqa: S105 - the name of a variable
+FAILED = 125
+"""The exit code of `exec` for whatever is not the command's own, as env and docker have it."""
 _MIB = 1024 * 1024
+_MOST_MIB = 1e9
+_MOST_PORT = 65535
+_INDEX_OPTIONS = [
+    *NAME_OPTIONS,
+    flag("proxy", "Pass on pages and files of the fallback, instead of redirecting."),
+    Value("cache-dir", "FOLDER", "The folder in which fetched files are kept"),
+    Value("cache-size", "MIB", "How much is kept there, in MiB (default: 2048)"),
+]
 
 
-class ServeCommand(ConnectingCommand):
+class _IndexCommand(ConnectingCommand):
+    def index(self) -> IndexOptions:
+        """The options that both commands have. Raises `UsageError`."""
+        from publish_all.commands.index import IndexOptions
+
+        options = IndexOptions(
+            directory=self.directory,
+            # Asked for by a server's thread, a password would be typed into another program.
+            connection=replace(self.connection(), ask=None),
+            fallbacks=self.texts("fallback"),
+            private=self.texts("private"),
+            proxy=self.option("proxy"),
+            cache_dir=self.path("cache-dir"),
+        )
+        size = self.number("cache-size", float, most=_MOST_MIB)
+        return options if size is None else replace(options, cache_size=int(size * _MIB))
+
+
+class ServeCommand(_IndexCommand):
     name = "serve"
-    description = "Serves an index over OCI registries and folders, for pip, uv and Poetry to install from."
+    description = "Serve a package index over OCI registries and folders, for pip, uv and Poetry"
     options: ClassVar[list[Option]] = [
         *repository_options("Serve"),
-        option("host", None, "The address to listen on.", flag=False, default="127.0.0.1"),
-        option("port", None, "The port to listen on (0: any free one).", flag=False, default="8080"),
-        *index_options(),
-        option(
-            "own-credentials",
-            None,
-            "Read the repositories with your own credentials, whoever asks.",
-            flag=True,
-        ),
-        option("upload-limit", None, "How long an upload may be, in MiB (default: 2048).", flag=False),
-        option("log-format", None, "How requests are logged: text or json.", flag=False, default="text"),
+        Value("host", "HOST", "The address to listen on", default="127.0.0.1"),
+        Value("port", "PORT", "The port to listen on (0: any free one)", default="8080"),
+        *_INDEX_OPTIONS,
+        flag("own-credentials", "Read the repositories with your own credentials, for all clients."),
+        Value("upload-limit", "MIB", "The largest upload, in MiB (default: 2048)"),
+        Value("log-format", "FORMAT", "How to log requests", choices=("text", "json"), default="text"),
     ]
     help = """\
-Serves an index until it is stopped. Clients say who they are by Basic authentication, and the registry
-is asked in their name; with a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1> they must know that, and the
-registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request is
-one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a JSON
-object, and so are the messages of the server.
+Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
+is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
+the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
+is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
+JSON object, and so are the messages of the server.
 
 Examples:
   <c1>{command_full_name} -r github</c1>
@@ -53,37 +83,34 @@ Examples:
   <c1>{command_full_name} -r local --host 0.0.0.0 --port 8080</c1>
 """
     exit_codes = (0, 1, 2, 3)
-    variables = ("PUBLISH_ALL_SERVE_PASSWORD", *CREDENTIAL_VARIABLES)
+    variables = (PASSWORD, *CREDENTIAL_VARIABLES)
 
-    def handle(self) -> int:
-        as_json = self.option("log-format") == "json"
-        return self.reported(self.use_case, self.make_reporter("json" if as_json else "text", events=as_json))
+    def reporter(self) -> Reporter:
+        kind = self.option("log-format")
+        return self.make_reporter(kind, events=kind == "json")
 
     def use_case(self, reporter: Reporter) -> int:
-        log_format = self.text("log-format")
-        if log_format not in FORMATS:
-            msg = f"--log-format is {log_format!r}"
-            raise UsageError(msg, hint="It is one of: " + ", ".join(FORMATS))
-        index = read_index_options(self)
+        from publish_all.commands.serve import ServeOptions, serve
+
+        index = self.index()
         password = index.connection.around.environment.get(PASSWORD)
-        limit = self.number("upload-limit", least=1, most=MOST_MIB)
+        limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
         index = replace(
             index,
             password=Secret(password) if password else None,
-            own_credentials=bool(self.option("own-credentials")) or index.connection.password is not None,
+            own_credentials=self.option("own-credentials") or index.connection.password is not None,
             upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
         )
-        port = self.whole_number("port", most=MOST_PORT) or 0
-        serve(
-            ServeOptions(
-                index=index,
-                host=_address(self.text("host") or "127.0.0.1"),
-                port=port,
-                log=_print if self.verbosity >= 0 else None,
-                log_as_json=log_format == "json",
-            ),
-            listener=reporter.listener,
+        # IPv6 addresses have brackets in URLs only.
+        host = (self.text("host") or "127.0.0.1").removeprefix("[").removesuffix("]")
+        options = ServeOptions(
+            index=index,
+            host=host,
+            port=self.number("port", int, most=_MOST_PORT) or 0,
+            log=_print if self.verbosity >= 0 else None,
+            log_as_json=self.option("log-format") == "json",
         )
+        serve(options, listener=reporter.listener)
         return 0
 
 
@@ -93,6 +120,57 @@ def _print(line: str) -> None:
         print(line, flush=True)  # noqa: T201 - the result of `serve` is its log
 
 
-def _address(host: str) -> str:
-    """An address as one listens on it: that of IPv6 without the brackets that it has in URLs."""
-    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+class ExecCommand(_IndexCommand):
+    name = "exec"
+    description = "Run a command, such as pip install, with a temporary package index"
+    arguments: ClassVar[list[Argument]] = [
+        Operand(
+            "program", "PROGRAM", "What to run, with its arguments, after --.", required=True, several=True
+        )
+    ]
+    options: ClassVar[list[Option]] = [
+        *repository_options("Install from"),
+        *_INDEX_OPTIONS,
+        Value("port", "PORT", "The port of the index (default: any free one)"),
+        flag("no-fallback", "Install from the repositories alone."),
+    ]
+    help = """\
+Starts an index on a port of this machine that only the command can use, and runs the command with
+<c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. The configuration files of pip and uv are
+switched off for the command; settings in them that do not name an index are passed on. Private names come
+from the repositories only. If any are known (by <c1>--private</c1>, or as the project's own), all others come from
+<c1>--fallback</c1>, or else from the index that pip or uv is configured to, or else from PyPI.
+
+A command that names other indexes itself (an option, a requirements file, a lock file), and Poetry, which
+takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
+be run. If it fails, the reasons of the index are shown after it.
+
+Examples:
+  <c1>{command_full_name} -r github -- pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github --private "kindling-*" -- uv pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse</c1>
+"""
+    exit_codes = (0, 125)
+    variables = CREDENTIAL_VARIABLES
+
+    _ran = False
+
+    def run(self, io: IO) -> int:
+        code = super().run(io)
+        return FAILED if code and not self._ran else code
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.exec import ExecOptions, execute
+
+        options = ExecOptions(
+            index=self.index(),
+            command=self.operands("program"),
+            port=self.number("port", int, most=_MOST_PORT) or 0,
+            no_fallback=self.option("no-fallback"),
+        )
+        if options.no_fallback and options.index.fallbacks:
+            msg = "--fallback and --no-fallback exclude each other"
+            raise UsageError(msg, hint="Leave one of them out.")
+        code = execute(options, listener=reporter.listener)
+        self._ran = True
+        return code

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cleo.helpers import option
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.manual import VERSION_VARIABLES
-from publish_all.cli.options import format_option
+from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
 from publish_all.commands.version import VersionOptions, VersionResult, version
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
@@ -21,15 +19,15 @@ from publish_all.version.release import ReleasePlan
 
 class VersionCommand(UseCaseCommand):
     name = "version"
-    description = "Tells the version, and keeps all the places that say it in step."
+    description = "Show, set or sync the version"
     options: ClassVar[list[Option]] = [
-        option("explain", None, "Say how the version came about.", flag=True),
-        option("check", None, "Compare all places; exit code 4 if one says another version.", flag=True),
-        option("sync", None, "Write the version into all places, or into none.", flag=True),
-        option("set", None, "Set the version at its source, and in all places.", flag=False),
-        option("release", None, "Write all places, commit and tag.", flag=False),
-        option("dry-run", None, "With --sync, --set and --release: say what would be written.", flag=True),
-        format_option(),
+        flag("explain", "Show where the version comes from."),
+        flag("check", "Compare all places; exit code 4 if one has another version."),
+        flag("sync", "Write the version into all places, or into none."),
+        Value("set", "VERSION", "Set the version at its source, and in all places"),
+        Value("release", "VERSION", "Write all places, commit and tag"),
+        flag("dry-run", "With --sync, --set and --release: show what would be written."),
+        FORMAT,
     ]
     help = """\
 Prints the version and nothing else, for use in scripts. With other options it compares or writes
@@ -46,7 +44,6 @@ Examples:
     variables = VERSION_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        self.check_format()
         options = VersionOptions(
             directory=self.directory,
             check=bool(self.option("check")),

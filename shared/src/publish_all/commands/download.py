@@ -39,7 +39,6 @@ class DownloadOptions:
     the releases need, through an index as `index` describes it: private names from the registry only.
     """
 
-    directory: Path
     requirements: tuple[str, ...]
     destination: Path
     pre: bool = False
@@ -82,7 +81,7 @@ def download(
     and `RepositoryError` where nothing fits it.
     """
     requirements = [_parse(each) for each in options.requirements]
-    config = project_around(options.directory)
+    config = project_around(options.index.directory)
     index = _index_options(options, requirements, config) if options.dependencies else None
     repository = open_registry(config, options.connection, listener=listener)
     wanted = [file for each in requirements for file in _wanted(repository, each, pre=options.pre)]

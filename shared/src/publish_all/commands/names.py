@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import field
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject
@@ -16,31 +13,14 @@ from publish_all.config.model import ProjectConfig
 from publish_all.errors import ConfigurationError
 
 
-class Names(enum.Enum):
-    """What is named."""
-
-    REPOSITORIES = "repositories"
-    VARIANTS = "variants"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamesOptions:
-    kind: Names
-    directory: Path
-    around: Surroundings = field(default_factory=Surroundings)
-
-
-def list_names(options: NamesOptions) -> tuple[str, ...]:
-    """Read from configuration alone, also outside of a project. Raises `ConfigurationError`."""
-    inside = search_pyproject(options.directory) is not None
-    config = load_project(options.directory) if inside else None
-    if options.kind is Names.VARIANTS:
+def list_names(kind: str, directory: Path) -> tuple[str, ...]:
+    """The "repositories" or "variants" in the configuration, also outside of a project. Raises `ConfigurationError`."""
+    around = Surroundings()
+    config = load_project(directory) if search_pyproject(directory) is not None else None
+    if kind == "variants":
         return tuple(config.variants) if config is not None else ()
     return known_repositories(
-        config,
-        environment=options.around.environment,
-        home=options.around.home,
-        folders=options.around.places(),
+        config, environment=around.environment, home=around.home, folders=around.places()
     ).names
 
 

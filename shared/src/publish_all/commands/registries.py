@@ -25,9 +25,6 @@ def open_registry(
     """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
     if not options.repositories and options.repository_url is None:
         options = replace(options, repositories=(DEFAULT,))
-    if len(options.repositories) > 1:
-        msg = f"this goes with one repository, not with {', '.join(options.repositories)}"
-        raise UsageError(msg, hint="Name one with -r.")
     (found,) = choose_destinations(config, options, listener=listener)
     if not isinstance(found, OciRepository):
         msg = f"{found.name} is no OCI registry, but of the kind {found.kind.name}"

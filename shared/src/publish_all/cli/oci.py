@@ -1,0 +1,174 @@
+"""The commands for OCI registries: `publish-all list`, `publish-all download` and `publish-all finalize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
+
+from publish_all.cli.command import ConnectingCommand
+from publish_all.cli.options import (
+    CREDENTIAL_VARIABLES,
+    FORMAT,
+    NAME_OPTIONS,
+    Operand,
+    Value,
+    flag,
+    repository_options,
+)
+from publish_all.events import Note
+from publish_all.reporting.reporter import Reporter
+from publish_all.results import Listing
+
+
+class ListCommand(ConnectingCommand):
+    name = "list"
+    description = "List the Python packages in an OCI registry, such as GitHub's (ghcr.io)"
+    arguments: ClassVar[list[Argument]] = [
+        Operand("names", "NAME", "The packages (default: those that the project publishes).", several=True)
+    ]
+    options: ClassVar[list[Option]] = [*repository_options("Look into", several=False), FORMAT]
+    help = """\
+Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
+repository that they are linked to. The repository is github unless you name another one.
+
+Examples:
+  <c1>{command_full_name}</c1>
+  <c1>{command_full_name} -r github kindling-synapse</c1>
+"""
+    exit_codes = (0, 1, 2, 3)
+    variables = CREDENTIAL_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.listing import ListOptions, list_packages
+
+        options = ListOptions(
+            directory=self.directory, names=self.operands("names"), connection=self.connection()
+        )
+        result = list_packages(options, listener=reporter.listener)
+        for name in result.absent:
+            reporter.listener(Note(message=f"{name} has no versions there, or you may not see them"))
+        rows = tuple(
+            (
+                release.project,
+                str(release.version),
+                file.filename,
+                "" if file.size is None else file.size,
+                file.uploaded or "",
+                file.requires_python or "",
+                release.source or "",
+            )
+            for release in result.releases
+            for file in release.files
+        )
+        columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source")
+        reporter.show(Listing(kind="files", columns=columns, rows=rows))
+        return 0
+
+
+class DownloadCommand(ConnectingCommand):
+    name = "download"
+    description = "Download wheels and sdists from an OCI registry, such as GitHub's (ghcr.io)"
+    arguments: ClassVar[list[Argument]] = [
+        Operand(
+            "requirements",
+            "REQUIREMENT",
+            "What to download, as NAME or NAME==VERSION.",
+            required=True,
+            several=True,
+        )
+    ]
+    options: ClassVar[list[Option]] = [
+        *repository_options("Download from", several=False),
+        Value("dest", "FOLDER", "The folder to write to", short="d", default="."),
+        flag("pre", "Allow pre-releases."),
+        flag(
+            "with-dependencies", "Also download dependencies, with pip: private names from the registry only."
+        ),
+        *NAME_OPTIONS,
+        FORMAT,
+    ]
+    help = """\
+Downloads all files of the newest version that fits, checks the sha256 of each, and prints the line that
+installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
+same name from PyPI.
+
+With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs. The pip
+on <c1>PATH</c1> downloads the dependencies for its own Python and system; private names come from the registry
+only, as with <c1>exec</c1>.
+
+Examples:
+  <c1>{command_full_name} -r github kindling-synapse==0.2.0 -d wheelhouse</c1>
+  <c1>{command_full_name} -r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"</c1>
+"""
+    exit_codes = (0, 1, 2, 3)
+    variables = CREDENTIAL_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.download import DownloadOptions, download
+        from publish_all.commands.index import IndexOptions
+
+        options = DownloadOptions(
+            requirements=self.operands("requirements"),
+            destination=Path(self.text("dest") or "."),
+            pre=self.option("pre"),
+            dependencies=self.option("with-dependencies"),
+            index=IndexOptions(
+                directory=self.directory,
+                connection=self.connection(),
+                fallbacks=self.texts("fallback"),
+                private=self.texts("private"),
+            ),
+        )
+        rows = tuple(
+            (
+                each.project,
+                each.version,
+                str(each.path),
+                each.size,
+                each.sha256,
+                "fetched" if each.fresh else "was there",
+            )
+            for each in download(options, listener=reporter.listener)
+        )
+        columns = ("project", "version", "file", "bytes", "sha256", "state")
+        reporter.show(Listing(kind="files", columns=columns, rows=rows))
+        return 0
+
+
+class FinalizeCommand(ConnectingCommand):
+    name = "finalize"
+    description = "List in an OCI registry what several jobs have pushed with `publish --receipt`"
+    arguments: ClassVar[list[Argument]] = [
+        Operand(
+            "receipts", "RECEIPT", "The files that `publish --receipt` wrote.", required=True, several=True
+        )
+    ]
+    options: ClassVar[list[Option]] = [*repository_options("Finalize in", several=False), FORMAT]
+    help = """\
+Writes the index of each release once, with the files of all receipts. You can run it again.
+
+Examples:
+  <c1>{command_full_name} -r github receipts/*.json</c1>
+"""
+    exit_codes = (0, 1, 2, 3, 5, 6)
+    variables = CREDENTIAL_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.finalize import FinalizeOptions, finalize
+        from publish_all.repositories.oci_layout import TITLE
+
+        options = FinalizeOptions(
+            directory=self.directory,
+            receipts=tuple(map(Path, self.operands("receipts"))),
+            connection=self.connection(),
+        )
+        rows = tuple(
+            (release.project, str(release.version), entry.annotation(TITLE) or entry.architecture, "listed")
+            for release in finalize(options, listener=reporter.listener)
+            for entry in release.entries
+        )
+        reporter.show(Listing(kind="files", columns=("project", "version", "file", "state"), rows=rows))
+        return 0
