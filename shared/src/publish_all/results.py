@@ -50,11 +50,6 @@ class FileState(enum.Enum):
         """Whether nothing is left to upload."""
         return self in (FileState.UPLOADED, FileState.PRESENT, FileState.SKIPPED)
 
-    @property
-    def action(self) -> str:
-        """What a publish would do with a file in this state."""
-        return {"not started": "upload", "skipped": "skip"}.get(self.value, self.value)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileReport:
@@ -151,7 +146,7 @@ _MAY_BE_THERE = frozenset({FileState.UPLOADED, FileState.PRESENT, FileState.UNCL
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedFile:
-    """One step of a plan. `action` is upload, present, skip or conflict; `reason` says why there, or why not at all."""
+    """One step of a plan: `reason` says why there, or why not at all."""
 
     repository: str
     project: str
@@ -160,8 +155,13 @@ class PlannedFile:
     variant: str | None
     size: int
     sha256: str
-    action: str
+    state: FileState
     reason: str
+
+    @property
+    def action(self) -> str:
+        """What a publish would do with it: upload, present, skip or conflict."""
+        return {"not started": "upload", "skipped": "skip"}.get(self.state.value, self.state.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,13 +26,11 @@ from publish_all.events import (
 )
 from publish_all.repositories.repository import ReleaseOutcome
 from publish_all.results import FileState
-from publish_all.upload.clock import Cancellation
-from publish_all.upload.execute import execute
+from publish_all.upload.execute import VerifyOptions, execute
 from publish_all.upload.journal import Journal, open_journal, read_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import preflight
-from publish_all.upload.transfer import RetryPolicy
-from publish_all.upload.verify import VerifyOptions
+from publish_all.upload.retry import Cancellation, RetryPolicy
 
 TAGS = ("py3-none-any", "cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp314-cp314-win_amd64", None)
 REFUSED = outcome(FileState.REFUSED, finding=Diagnosis("PA449").found("no, thanks"))
@@ -53,7 +51,7 @@ def publish(events):
         planned = plan(files, [Destination(repository=each) for each in repositories])
         with open_journal(journal, wall=clock.wall) as opened:
             clear = preflight(planned, journal=opened, clock=clock, skip_existing=skip_existing)
-            report = execute(planned, clear, journal=opened, listener=events, clock=clock, **options)
+            report = execute(clear, journal=opened, listener=events, clock=clock, **options)
             publish.history = opened.history
         return report
 
@@ -325,7 +323,7 @@ def test_a_report_that_nobody_reads_does_not_end_the_uploads():
     planned = plan(files, [Destination(repository=FakeRepository())])
     with open_journal(None) as journal:
         report = execute(
-            planned, preflight(planned, journal=journal), journal=journal, listener=unless_it_breaks(gone)
+            preflight(planned, journal=journal), journal=journal, listener=unless_it_breaks(gone)
         )
     assert report.exit_code == 0
 
@@ -472,9 +470,7 @@ def test_keyboard_interrupt_counts_as_cancel(publish):
 
     planned = plan(files, [Destination(repository=FakeRepository())])
     with open_journal(None) as journal:
-        report = execute(
-            planned, preflight(planned, journal=journal), journal=journal, listener=Impatient(), jobs=1
-        )
+        report = execute(preflight(planned, journal=journal), journal=journal, listener=Impatient(), jobs=1)
     assert report.interrupted
     assert 1 <= list(statuses(report).values()).count(FileState.UPLOADED) < len(files)
 
@@ -507,3 +503,30 @@ def test_server_that_never_recovers_ends_in_bounded_time(publish, tmp_path):
     assert time.time < 1000
     repository.any_reply = lambda _: None
     assert publish(files_of("a", "b"), repository, journal=journal).exit_code == 0
+
+
+def test_waits_for_the_index_grow_and_end_with_the_timeout(publish, events):
+    time = FakeTime()
+    repository = FakeRepository(lag=10**6)
+    publish(files_of("a", "b", tags=TAGS[:1]), repository, time=time, verify=VerifyOptions(timeout=60.0))
+    assert time.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.5]
+    assert len(events.of(VerifyWaiting)[0].missing) == 2
+
+
+def test_the_index_is_asked_again_only_for_what_is_missing(publish):
+    repository = FakeRepository(lag=1)
+    assert publish(files_of("a", "b", tags=TAGS[:1]), repository).complete
+    assert len([each for each in repository.calls if each.startswith("verify")]) == 3
+
+
+def test_an_index_that_cannot_be_asked_is_not_asked_twice(publish):
+    repository = FakeRepository(verifiable=False)
+    publish(files_of("a", "b", tags=TAGS[:1]), repository)
+    assert len([each for each in repository.calls if each.startswith("verify")]) == 2
+
+
+@pytest.mark.parametrize("verifiable", [True, False])
+def test_what_the_index_says_of_itself_is_told_once(publish, events, verifiable):
+    why = STILL_PROPAGATING.found("so to speak")
+    publish(files_of("a", "b"), FakeRepository(verifiable=verifiable, remarks=(why,)))
+    assert [each.finding for each in events.of(Found)] == [why]

@@ -9,8 +9,8 @@ from publish_all.errors import UsageError
 from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Destination, plan
 
 
-def names(release_plan):
-    return [each.distribution.filename for each in release_plan.steps]
+def names(release):
+    return [each.filename for each in release.distributions]
 
 
 def test_smallest_wheel_opens_then_large_wheels_and_the_sdist_last():
@@ -20,35 +20,33 @@ def test_smallest_wheel_opens_then_large_wheels_and_the_sdist_last():
         distribution(tag="cp312-cp312-manylinux_2_28_x86_64", size=900),
         distribution(tag="cp313-cp313-win_amd64", size=100),
     ]
-    (only,) = plan(files, [Destination(repository=FakeRepository())]).repositories[0].releases
+    (planned,) = plan(files, [Destination(repository=FakeRepository())])
+    (only,) = planned.releases
     assert names(only) == [
         "demo-1.0-cp313-cp313-win_amd64.whl",
         "demo-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
         "demo-1.0-cp312-cp312-win_amd64.whl",
         "demo-1.0.tar.gz",
     ]
-    assert [each.opens for each in only.steps] == [True, False, False, False]
-    assert only.steps[0].reason == OPENS
-    assert only.steps[1].reason == FOLLOWS.format(limit=4)
+    reasons = [planned.reason(only, each) for each in only.distributions]
+    assert reasons == [OPENS, *[FOLLOWS.format(limit=4)] * 3]
 
 
 def test_nothing_opens_alone_where_the_repository_bears_it():
     repository = FakeRepository(capabilities=replace(PYPI_LIKE, opens_alone=False))
-    (only,) = plan([distribution()], [Destination(repository=repository)]).repositories[0].releases
-    assert [(each.opens, each.reason) for each in only.steps] == [(False, FREE.format(limit=4))]
+    (planned,) = plan([distribution()], [Destination(repository=repository)])
+    assert planned.reason(planned.releases[0], next(planned.files)) == FREE.format(limit=4)
 
 
 def test_release_with_an_sdist_only_is_opened_by_it():
-    (only,) = (
-        plan([distribution(tag=None)], [Destination(repository=FakeRepository())]).repositories[0].releases
-    )
+    (only,) = plan([distribution(tag=None)], [Destination(repository=FakeRepository())])[0].releases
     assert names(only) == ["demo-1.0.tar.gz"]
 
 
 def test_files_are_grouped_by_normalised_project_and_version():
     files = [distribution("Demo.One"), distribution("demo_one", tag=None), distribution("demo-one", "2.0")]
-    releases = plan(files, [Destination(repository=FakeRepository())]).repositories[0].releases
-    assert [(str(each.release), len(each.steps)) for each in releases] == [
+    releases = plan(files, [Destination(repository=FakeRepository())])[0].releases
+    assert [(str(each), len(each.distributions)) for each in releases] == [
         ("demo-one 1.0", 2),
         ("demo-one 2.0", 1),
     ]
@@ -63,9 +61,7 @@ def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
             Destination(repository=FakeRepository("second"), variants=frozenset({"fabric", None})),
         ],
     )
-    assert [
-        (each.repository.name, [str(one.release) for one in each.releases]) for each in planned.repositories
-    ] == [
+    assert [(each.repository.name, [str(one) for one in each.releases]) for each in planned] == [
         ("first", ["a 1.0", "b 1.0", "c 1.0"]),
         ("second", ["b 1.0", "c 1.0"]),
     ]
@@ -73,7 +69,7 @@ def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
 
 def test_the_same_file_named_twice_is_uploaded_once():
     planned = plan([distribution(), distribution(folder="other")], [Destination(repository=FakeRepository())])
-    assert len(list(planned.repositories[0].steps)) == 1
+    assert len(list(planned[0].files)) == 1
 
 
 def test_two_files_of_one_name_are_refused():

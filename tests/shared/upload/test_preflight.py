@@ -12,8 +12,8 @@ from publish_all.events import Found, RepositoryWaiting
 from publish_all.findings import Severity
 from publish_all.results import FileState
 from publish_all.upload.journal import open_journal
-from publish_all.upload.plan import Destination, plan
-from publish_all.upload.preflight import describe, preflight
+from publish_all.upload.plan import OPENS, Destination, plan
+from publish_all.upload.preflight import preflight
 
 WHEEL, SDIST = distribution(), distribution(tag=None)
 DOWN = HttpError("Nothing answers.", failure=Failure.REFUSED, url="https://x/", retryable=True)
@@ -25,19 +25,29 @@ NOTE = Diagnosis("PA450").found("no index is known")
 
 @pytest.fixture
 def ask(clock, events):
-    def ask(*repositories, files=(WHEEL, SDIST), **options):
+    def ask(*repositories, files=(WHEEL, SDIST), journalled=(), **options):
         planned = plan(files, [Destination(repository=each) for each in repositories])
         with open_journal(None) as journal:
-            done = preflight(planned, journal=journal, listener=events, clock=clock, **options)
-        return planned, done
+            for state, file in journalled:
+                journal.record(state, [file], repository=repositories[0].name, url=repositories[0].url)
+            return preflight(planned, journal=journal, listener=events, clock=clock, **options)
 
     return ask
 
 
+def require_clear(done):
+    if done.problem is not None:
+        raise done.problem
+
+
+def states(done):
+    return {each.filename: each.state for each in done.report.files}
+
+
 def test_everything_is_asked_and_nothing_uploaded(ask):
     first, second = FakeRepository("first"), FakeRepository("second")
-    _, done = ask(first, second)
-    done.require_clear()
+    done = ask(first, second)
+    require_clear(done)
     for each in (first, second):
         assert sorted(each.calls) == ["preflight 1", "states demo 1.0"]
 
@@ -60,77 +70,75 @@ def test_small_files_for_one_repository_may_ask_by_themselves(ask, repositories,
 
 def test_states_become_decisions(ask):
     repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256})
-    _, done = ask(repository)
-    decisions = done.repositories[0].decisions
-    assert decisions[WHEEL.filename].action is FileState.PRESENT
-    assert decisions[SDIST.filename].action is FileState.NOT_STARTED
+    done = ask(repository)
+    assert states(done) == {WHEEL.filename: FileState.PRESENT, SDIST.filename: FileState.NOT_STARTED}
 
 
 def test_conflict_in_the_second_of_three_stops_all(ask):
     second = FakeRepository("second", held={WHEEL.filename: "other"})
-    _, done = ask(FakeRepository("first"), second, FakeRepository("third"))
+    done = ask(FakeRepository("first"), second, FakeRepository("third"))
     with pytest.raises(ConflictError, match="second has files of the same names") as caught:
-        done.require_clear()
+        require_clear(done)
     assert [each.where for each in caught.value.findings] == [f"second: {WHEEL.filename}"]
 
 
 def test_skip_existing_makes_a_conflict_a_warning(ask):
-    _, done = ask(FakeRepository(held={WHEEL.filename: "other"}), skip_existing=True)
-    done.require_clear()
-    assert done.repositories[0].decisions[WHEEL.filename].action is FileState.SKIPPED
+    done = ask(FakeRepository(held={WHEEL.filename: "other"}), skip_existing=True)
+    require_clear(done)
+    assert states(done)[WHEEL.filename] is FileState.SKIPPED
     assert [each.severity for each in done.findings] == [Severity.WARNING]
 
 
 def test_a_listed_file_that_is_gone_is_told_and_uploaded_again(ask):
     repository = FakeRepository(held={WHEEL.filename: WHEEL.digests.sha256}, gone={WHEEL.filename})
-    _, done = ask(repository)
-    done.require_clear()
+    done = ask(repository)
+    require_clear(done)
     assert [(each.code, each.severity) for each in done.findings] == [("PA488", Severity.WARNING)]
-    assert {each.action for each in done.repositories[0].decisions.values()} == {FileState.NOT_STARTED}
+    assert set(states(done).values()) == {FileState.NOT_STARTED}
 
 
 def test_findings_are_told(ask, events):
     repository = FakeRepository(preflights=[(NOTE,)])
-    _, done = ask(repository)
-    done.require_clear()
+    done = ask(repository)
+    require_clear(done)
     assert [each.finding for each in events.of(Found)] == [NOTE]
 
 
 def test_missing_credential_has_its_own_error(ask):
-    _, done = ask(FakeRepository(preflights=[NO_TOKEN]))
+    done = ask(FakeRepository(preflights=[NO_TOKEN]))
     with pytest.raises(CredentialError) as caught:
-        done.require_clear()
+        require_clear(done)
     assert [each.hint for each in caught.value.findings] == ["Set PUBLISH_ALL_PYPI_TOKEN."]
 
 
 def test_missing_credential_is_moot_where_nothing_is_to_be_uploaded(ask):
     held = {each.filename: each.digests.sha256 for each in (WHEEL, SDIST)}
-    ask(FakeRepository(preflights=[NO_TOKEN], held=held))[1].require_clear()
+    require_clear(ask(FakeRepository(preflights=[NO_TOKEN], held=held)))
 
 
 def test_wrong_url_is_a_failed_check(ask):
-    _, done = ask(FakeRepository(preflights=[(WRONG_URL,)]))
+    done = ask(FakeRepository(preflights=[(WRONG_URL,)]))
     with pytest.raises(CheckError) as caught:
-        done.require_clear()
+        require_clear(done)
     assert caught.value.findings == (WRONG_URL,)
 
 
 def test_several_kinds_of_trouble_are_a_failed_check(ask):
-    _, done = ask(FakeRepository("a", preflights=[NO_TOKEN]), FakeRepository("b", preflights=[UNKNOWN_HOST]))
+    done = ask(FakeRepository("a", preflights=[NO_TOKEN]), FakeRepository("b", preflights=[UNKNOWN_HOST]))
     with pytest.raises(CheckError, match="a, b can't be published to") as caught:
-        done.require_clear()
+        require_clear(done)
     assert len(caught.value.findings) == 2
 
 
 def test_server_that_comes_back_is_asked_again(ask, events):
     repository = FakeRepository(preflights=[DOWN, DOWN], index_failures=[DOWN])
-    ask(repository)[1].require_clear()
+    require_clear(ask(repository))
     assert len(events.of(RepositoryWaiting)) == 3
 
 
 def test_retry_after_of_the_index_is_waited_for(ask, time):
     busy = HttpError("429", failure=Failure.STATUS, url="https://x/", retryable=True, retry_after=9.0)
-    ask(FakeRepository(index_failures=[busy]))[1].require_clear()
+    require_clear(ask(FakeRepository(index_failures=[busy])))
     assert 9.0 <= time.waits[0] <= 10.0
 
 
@@ -139,7 +147,7 @@ def test_server_that_stays_down_is_given_up_sooner_if_nobody_is_there(ask, failu
     down = HttpError("No answer.", failure=failure, url="https://x/", retryable=True)
     repository = FakeRepository(preflights=[down] * 100, index_failures=[down] * 100)
     with pytest.raises(RepositoryError, match="fake can't be reached") as caught:
-        ask(repository)[1].require_clear()
+        require_clear(ask(repository))
     assert caught.value.exit_code == 1
     assert len(caught.value.findings) == 1
     assert len(repository.calls) == calls
@@ -147,7 +155,7 @@ def test_server_that_stays_down_is_given_up_sooner_if_nobody_is_there(ask, failu
 
 def test_what_can_not_pass_is_asked_once(ask):
     repository = FakeRepository(preflights=[UNKNOWN_HOST])
-    _, done = ask(repository)
+    done = ask(repository)
     assert done.problem is not None
     assert repository.calls.count("preflight 1") == 1
 
@@ -155,25 +163,44 @@ def test_what_can_not_pass_is_asked_once(ask):
 def test_index_that_fails_stops_the_publish(ask):
     repository = FakeRepository(index_failures=[RepositoryError("the index is broken")])
     with pytest.raises(RepositoryError) as caught:
-        ask(repository)[1].require_clear()
+        require_clear(ask(repository))
     assert caught.value.findings[0].message == "the index is broken"
 
 
 def test_plan_is_described_with_reasons(ask):
-    planned, done = ask(FakeRepository(held={SDIST.filename: SDIST.digests.sha256}))
-    report = describe(planned, done)
+    done = ask(FakeRepository(held={SDIST.filename: SDIST.digests.sha256}))
+    report = done.report
     assert [(each.filename, each.action, each.reason) for each in report.files] == [
-        (WHEEL.filename, "upload", planned.repositories[0].releases[0].steps[0].reason),
+        (WHEEL.filename, "upload", OPENS),
         (SDIST.filename, "present", "already there, the same bytes"),
     ]
     assert report.exit_code == 0
 
 
 def test_description_has_the_exit_code_of_a_real_run(ask):
-    planned, done = ask(FakeRepository(held={SDIST.filename: "other"}))
-    assert describe(planned, done).exit_code == 6
+    done = ask(FakeRepository(held={SDIST.filename: "other"}))
+    assert done.report.exit_code == 6
 
 
 def test_repository_without_a_list_is_uploaded_to(ask):
-    _, done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
-    assert {each.action for each in done.repositories[0].decisions.values()} == {FileState.NOT_STARTED}
+    done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
+    assert set(states(done).values()) == {FileState.NOT_STARTED}
+
+
+@pytest.mark.parametrize(
+    ("lists", "final", "journalled", "state"),
+    [
+        (False, True, FileState.PUBLISHED, FileState.PRESENT),
+        (False, True, FileState.UNVERIFIED, FileState.PRESENT),
+        (False, True, FileState.STARTED, FileState.NOT_STARTED),
+        (False, True, FileState.UPLOADED, FileState.PRESENT),
+        (False, False, FileState.UPLOADED, FileState.NOT_STARTED),
+        (True, True, FileState.STARTED, FileState.NOT_STARTED),
+        (True, True, FileState.PUBLISHED, FileState.NOT_STARTED),
+        (True, True, FileState.VISIBLE, FileState.NOT_STARTED),
+    ],
+)
+def test_the_journal_counts_only_where_the_index_cannot_be_asked(ask, lists, final, journalled, state):
+    capabilities = replace(PYPI_LIKE, lists=lists, final_on_upload=final)
+    done = ask(FakeRepository(capabilities=capabilities), files=[WHEEL], journalled=[(journalled, WHEEL)])
+    assert states(done) == {WHEEL.filename: state}

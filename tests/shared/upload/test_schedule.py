@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
-from publish_all.upload.plan import Destination, plan
-from publish_all.upload.schedule import Schedule
+from publish_all.upload.plan import Destination, Schedule, plan
 
 TAGS = [
     "py3-none-any",
@@ -22,22 +21,21 @@ TAGS = [
 def schedule(projects, tags=TAGS, capabilities=PYPI_LIKE, there=(), jobs=100):
     files = [distribution(each, tag=tag) for each in projects for tag in tags]
     repository = FakeRepository(capabilities=capabilities)
-    releases = plan(files, [Destination(repository=repository)]).repositories[0].releases
-    wanted = frozenset(each.filename for each in files) - set(there)
-    return Schedule([(each, wanted) for each in releases], capabilities, jobs=jobs)
+    (planned,) = plan(files, [Destination(repository=repository)])
+    return Schedule(planned, {each.filename for each in files} - set(there), jobs=jobs)
 
 
 def started(one):
-    steps = []
-    while (step := one.next()) is not None:
-        steps.append(step)
-    return steps
+    files = []
+    while (file := one.next()) is not None:
+        files.append(file)
+    return files
 
 
 def test_only_the_first_file_of_a_new_release_starts():
     one = schedule(["a"])
     (first,) = started(one)
-    assert first.opens
+    assert first.filename == "a-1.0-cp312-cp312-macosx_11_0_arm64.whl"
     one.end(first)
     assert len(started(one)) == 4
 
@@ -45,9 +43,9 @@ def test_only_the_first_file_of_a_new_release_starts():
 def test_every_release_is_opened_before_others_go_on():
     one = schedule(["a", "b", "c"], capabilities=replace(PYPI_LIKE, parallel=3))
     first = started(one)
-    assert [each.distribution.name for each in first] == ["a", "b", "c"]
+    assert [each.name for each in first] == ["a", "b", "c"]
     one.end(first[0])
-    assert [each.distribution.name for each in started(one)] == ["a"]
+    assert [each.name for each in started(one)] == ["a"]
 
 
 def test_release_with_a_file_there_is_open():
@@ -73,9 +71,9 @@ def test_rules_hold_in_any_order_of_endings(seed):
         running += started(one)
         if not running:
             break
-        for project in {each.distribution.name for each in running}:
-            of_project = [each for each in running if each.distribution.name == project]
-            opened = any(each.distribution.name == project for each in done)
+        for project in {each.name for each in running}:
+            of_project = [each for each in running if each.name == project]
+            opened = any(each.name == project for each in done)
             assert len(of_project) <= (4 if opened else 1)
         done.append(running.pop(dice.randrange(len(running))))
         one.end(done[-1])

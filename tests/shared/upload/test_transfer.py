@@ -10,8 +10,8 @@ from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
-from publish_all.upload.clock import Cancellation
-from publish_all.upload.transfer import RetryPolicy, Transfer
+from publish_all.upload.retry import Cancellation, RetryPolicy
+from publish_all.upload.transfer import Transfer
 
 FILE = distribution()
 BUSY = Diagnosis("PA511").found("503 Service Unavailable")
@@ -25,8 +25,8 @@ def transfer(clock, events):
     def transfer(repository, *replies, retry=None, cancellation=None):
         repository.replies[FILE.filename] = list(replies)
         return Transfer(
-            repository=repository,
-            distribution=FILE,
+            repository,
+            FILE,
             retry=retry or RetryPolicy(),
             clock=clock,
             cancellation=cancellation or Cancellation(),
@@ -86,7 +86,7 @@ def test_retry_after_of_nothing_does_not_hammer():
 def test_given_up_after_the_last_attempt(transfer):
     repository = FakeRepository()
     result = transfer(repository, *[TRANSIENT] * 20)
-    assert (result.status, result.attempts, result.unclear) == (FileState.FAILED, 8, False)
+    assert (result.status, result.attempts) == (FileState.FAILED, 8)
     assert len(repository.uploads) == 8
     assert [each.code for each in result.findings] == ["PA511", "PA581"]
     assert "after 8 attempts" in result.findings[-1].message
@@ -182,7 +182,7 @@ def test_exists_already_after_a_gateway_error_may_be_our_own(transfer):
 
 def test_unsettled_failure_is_marked_as_unclear(transfer):
     result = transfer(FakeRepository(), *[AMBIGUOUS] * 8)
-    assert (result.status, result.unclear) == (FileState.UNCLEAR, True)
+    assert result.status is FileState.UNCLEAR
 
 
 def test_stopped_while_waiting_is_not_tried_again(transfer, time, clock):
@@ -203,7 +203,7 @@ def test_aborted_in_the_middle_of_the_body(transfer):
     cancellation.cancel()
     repository = FakeRepository()
     result = transfer(repository, cancellation=cancellation)
-    assert (result.status, result.unclear) == (FileState.INTERRUPTED, True)
+    assert result.status is FileState.INTERRUPTED
     assert repository.uploads == []
 
 
@@ -230,8 +230,8 @@ def test_progress_is_told_ten_times_a_second_at_most(clock, events, time):
             return UploadOutcome(status=FileState.UPLOADED)
 
     Transfer(
-        repository=Chunky(),
-        distribution=FILE,
+        Chunky(),
+        FILE,
         retry=RetryPolicy(),
         clock=clock,
         cancellation=Cancellation(),

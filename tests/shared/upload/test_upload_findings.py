@@ -9,11 +9,11 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
-from publish_all.upload.clock import Cancellation
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import preflight
-from publish_all.upload.transfer import RetryPolicy, Transfer, as_findings
+from publish_all.upload.retry import Cancellation, RetryPolicy
+from publish_all.upload.transfer import Transfer, as_findings
 
 FILE = distribution()
 
@@ -44,8 +44,8 @@ def test_an_answer_has_no_code(clock):
 def transferred(reply, clock, events):
     repository = FakeRepository(replies={FILE.filename: [reply]})
     return Transfer(
-        repository=repository,
-        distribution=FILE,
+        repository,
+        FILE,
         retry=RetryPolicy(),
         clock=clock,
         cancellation=Cancellation(),

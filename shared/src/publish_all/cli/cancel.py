@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from publish_all.upload.clock import Cancellation
+from publish_all.upload.retry import Cancellation
 
 _TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
 

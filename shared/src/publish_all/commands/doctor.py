@@ -35,8 +35,8 @@ from publish_all.reporting.words import count, size
 from publish_all.repositories.repository import Repository
 from publish_all.results import Advice, DoctorReport, Examined, Fact
 from publish_all.upload.journal import History, Journal, read_journal
-from publish_all.upload.plan import Plan, plan
-from publish_all.upload.preflight import Preflight, describe, preflight
+from publish_all.upload.plan import RepositoryPlan, plan
+from publish_all.upload.preflight import Preflight, preflight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -272,7 +272,7 @@ class _Doctor:
             around=self._options.around,
         )
 
-    def _plan(self, gathered: Gathered, chosen: Sequence[_Chosen]) -> Plan | None:
+    def _plan(self, gathered: Gathered, chosen: Sequence[_Chosen]) -> Sequence[RepositoryPlan] | None:
         repositories = [each.repository for each in chosen]
         try:
             destinations = destinations_of(gathered, repositories, self._ear(self._project))
@@ -281,7 +281,7 @@ class _Doctor:
             self._fails(self._project, error)
             return None
 
-    def _check(self, config: ProjectConfig, planned: Plan) -> None:
+    def _check(self, config: ProjectConfig, planned: Sequence[RepositoryPlan]) -> None:
         result = check_planned(config, planned)
         self._project.add(*result.findings)
         if result.errors:
@@ -312,7 +312,11 @@ class _Doctor:
             self._project.untested.append(f"before-publish, which only publish runs: {commands}")
 
     def _destination_by_destination(
-        self, config: ProjectConfig, chosen: Sequence[_Chosen], planned: Plan | None, journal: Journal
+        self,
+        config: ProjectConfig,
+        chosen: Sequence[_Chosen],
+        planned: Sequence[RepositoryPlan] | None,
+        journal: Journal,
     ) -> None:
         asked = self._preflight(planned, journal) if planned is not None else None
         for each in chosen:
@@ -324,29 +328,27 @@ class _Doctor:
             section.untested += examined.untested
             self._ends_with(examined.exit_code)
 
-    def _preflight(self, planned: Plan, journal: Journal) -> Mapping[str, Answer]:
+    def _preflight(self, planned: Sequence[RepositoryPlan], journal: Journal) -> Mapping[str, Answer]:
         """Ask the destinations; offline only those on this machine."""
         repositories = tuple(
-            each for each in planned.repositories if not self._options.offline or each.repository.kind.local
+            each for each in planned if not self._options.offline or each.repository.kind.local
         )
-        part = Plan(repositories=repositories)
         done = preflight(
-            part, journal=journal, listener=self._progress, skip_existing=self._options.skip_existing
+            repositories, journal=journal, listener=self._progress, skip_existing=self._options.skip_existing
         )
-        self._ends_with(self._exit_code_of(done, part, journal))
-        report = describe(part, done)
+        self._ends_with(self._exit_code_of(done, repositories, journal))
         asked = {
             each.repository.name: Answer(
                 plan=each,
                 findings=answer.findings,
-                files=tuple(file for file in report.files if file.repository == each.repository.name),
+                files=answer.files,
             )
             for each, answer in zip(repositories, done.repositories, strict=True)
         }
-        unasked = (each for each in planned.repositories if each.repository.name not in asked)
+        unasked = (each for each in planned if each.repository.name not in asked)
         return asked | {each.repository.name: Answer(plan=each, findings=(), files=None) for each in unasked}
 
-    def _exit_code_of(self, done: Preflight, part: Plan, journal: Journal) -> int:
+    def _exit_code_of(self, done: Preflight, part: Sequence[RepositoryPlan], journal: Journal) -> int:
         """How a publish would end on this. It leaves some questions to its first upload, which then fails with 1."""
         if done.problem is None or done.problem.exit_code != CheckError.exit_code:
             return done.problem.exit_code if done.problem is not None else 0

@@ -89,11 +89,11 @@ class Answer:
 
     @property
     def projects(self) -> tuple[NormalizedName, ...]:
-        return tuple(dict.fromkeys(each.release.project for each in self.plan.releases))
+        return tuple(dict.fromkeys(each.project for each in self.plan.releases))
 
     @property
     def distributions(self) -> tuple[Distribution, ...]:
-        return tuple(each for release in self.plan.releases for each in release.release.distributions)
+        return tuple(self.plan.files)
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)

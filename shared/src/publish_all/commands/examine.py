@@ -14,7 +14,7 @@ from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Repository
-from publish_all.upload.plan import Destination, Plan
+from publish_all.upload.plan import Destination, RepositoryPlan
 
 
 def destinations_of(
@@ -41,20 +41,18 @@ def destinations_of(
     return tuple(found)
 
 
-def planned_files(planned: Plan) -> tuple[Distribution, ...]:
+def planned_files(planned: Sequence[RepositoryPlan]) -> tuple[Distribution, ...]:
     """Every file of a plan, once."""
-    found = {
-        step.distribution.filename: step.distribution for each in planned.repositories for step in each.steps
-    }
+    found = {file.filename: file for each in planned for file in each.files}
     return tuple(found.values())
 
 
-def check_planned(config: ProjectConfig | None, planned: Plan) -> CheckResult:
+def check_planned(config: ProjectConfig | None, planned: Sequence[RepositoryPlan]) -> CheckResult:
     """Each file of a plan, checked for those repositories that it goes to."""
     to: dict[str, dict[str, bool]] = {}
-    for each in planned.repositories:
-        for step in each.steps:
-            there = to.setdefault(step.distribution.filename, {})
+    for each in planned:
+        for file in each.files:
+            there = to.setdefault(file.filename, {})
             there[each.repository.name] = each.repository.capabilities.public
     return run_checks(planned_files(planned), lambda file: audience(config, to[file.filename]), config=config)
 

@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
-from itertools import count
 from pathlib import Path
-from threading import Event
 
 from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
@@ -40,8 +38,7 @@ from publish_all.repositories.oci_names import SDIST, architecture_of, filename_
 from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
 from publish_all.repositories.oci_registry import Manifest, NotModified
 from publish_all.repositories.repository import ReleaseOutcome
-from publish_all.upload.clock import Clock
-from publish_all.upload.transfer import RetryPolicy
+from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 
 THREADS = 8
 
@@ -168,18 +165,15 @@ def _check_conflicts(repository: OciRepository, releases: Sequence[PushedRelease
 
 
 def _list(repository: OciRepository, release: PushedRelease, options: FinalizeOptions) -> ReleaseOutcome:
-    began = options.clock.now()
-    for attempt in count(1):
+    attempts = Attempts(options.retry, options.clock, Cancellation())
+    while True:
+        attempts.begin()
         try:
             outcome = repository.list_files(release)
         except HttpError as error:
             outcome = ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
-        seconds = options.retry.wait(attempt, retry_after=None, chance=options.clock.chance())
-        late = options.clock.now() - began + seconds > options.retry.seconds
-        if outcome.complete or not outcome.retryable or attempt >= options.retry.attempts or late:
+        if outcome.complete or not outcome.retryable or not attempts.wait():
             return outcome
-        options.clock.wait(seconds, Event())
-    raise AssertionError
 
 
 def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]) -> PublishAllError:

@@ -23,7 +23,7 @@ from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport
-from publish_all.upload.clock import Cancellation
+from publish_all.upload.retry import Cancellation
 
 if TYPE_CHECKING:  # only for a run with --receipt
     from publish_all.repositories.oci_receipt import ReceiptFile

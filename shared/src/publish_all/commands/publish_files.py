@@ -29,17 +29,16 @@ from publish_all.commands.gather import (
 from publish_all.commands.publish import DEFAULT_JOBS, PublishOptions, PublishResult
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import CheckError, PublishAllError
+from publish_all.errors import CheckError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Severity
 from publish_all.repositories.repository import Repository
 from publish_all.results import RepositoryReport
-from publish_all.upload.execute import execute
+from publish_all.upload.execute import VerifyOptions, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
 from publish_all.upload.lock import CannotLockError, lock
-from publish_all.upload.plan import Destination, Plan, plan
-from publish_all.upload.preflight import Preflight, describe, preflight
-from publish_all.upload.verify import VerifyOptions
+from publish_all.upload.plan import Destination, RepositoryPlan, plan
+from publish_all.upload.preflight import preflight
 from publish_all.variants.variant import BuildVariant
 
 if TYPE_CHECKING:  # only for a run with --rehearse
@@ -232,7 +231,7 @@ def _variants(config: ProjectConfig, options: PublishOptions, listener: Listener
     )
 
 
-def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> None:
+def _check(config: ProjectConfig | None, planned: Sequence[RepositoryPlan], listener: Listener) -> None:
     """Check each file for those repositories that it goes to. Raises `CheckError`."""
     files = len(planned_files(planned))
     listener(StepStarted(step="check", detail=f"{files} {'file' if files == 1 else 'files'}"))
@@ -247,7 +246,10 @@ def _check(config: ProjectConfig | None, planned: Plan, listener: Listener) -> N
 
 
 def _check_version(
-    config: ProjectConfig | None, planned: Plan, options: PublishOptions, listener: Listener
+    config: ProjectConfig | None,
+    planned: Sequence[RepositoryPlan],
+    options: PublishOptions,
+    listener: Listener,
 ) -> None:
     """What the working tree and its tags have against this version. Raises `CheckError`.
 
@@ -257,7 +259,7 @@ def _check_version(
         return
     findings = version_findings(
         config,
-        [each.repository for each in planned.repositories],
+        [each.repository for each in planned],
         allow_dirty=options.allow_dirty,
         ask_remote=True,
         around=options.around,
@@ -272,7 +274,9 @@ def _check_version(
         raise CheckError(msg, findings=errors)
 
 
-def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: Listener) -> PublishResult:
+def _upload(
+    planned: Sequence[RepositoryPlan], options: PublishOptions, journal: Journal, listener: Listener
+) -> PublishResult:
     jobs = options.jobs or DEFAULT_JOBS
     with options.cancelling() as cancellation:
         asked = preflight(
@@ -285,10 +289,9 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
             cancellation=cancellation,
         )
         if options.dry_run:
-            return PublishResult(report=describe(planned, asked), refused=_refusal(asked))
+            return PublishResult(report=asked.report, refused=asked.problem)
         rehearsal = _Rehearsal(planned, options, listener) if options.rehearse else None
         report = execute(
-            planned,
             asked,
             journal=journal,
             listener=listener,
@@ -304,8 +307,10 @@ def _upload(planned: Plan, options: PublishOptions, journal: Journal, listener: 
 class _Rehearsal:
     """Installs and imports what the test index, the first repository, now has; `failed` is the error if that fails."""
 
-    def __init__(self, planned: Plan, options: PublishOptions, listener: Listener) -> None:
-        self._first = planned.repositories[0]
+    def __init__(
+        self, planned: Sequence[RepositoryPlan], options: PublishOptions, listener: Listener
+    ) -> None:
+        self._first = planned[0]
         self._around = options.around
         self._listener = listener
         self.failed: RehearsalError | None = None
@@ -315,21 +320,14 @@ class _Rehearsal:
             return None
         from publish_all.commands.rehearse import RehearsalError, rehearse
 
-        releases = [each.release for each in self._first.releases]
         try:
-            rehearse(self._first.repository, releases, around=self._around, listener=self._listener)
+            rehearse(
+                self._first.repository, self._first.releases, around=self._around, listener=self._listener
+            )
         except RehearsalError as error:
             self.failed = error
             return error.message
         return None
-
-
-def _refusal(asked: Preflight) -> PublishAllError | None:
-    try:
-        asked.require_clear()
-    except PublishAllError as error:
-        return error
-    return None
 
 
 def _verify(options: PublishOptions) -> VerifyOptions | None:

@@ -102,7 +102,7 @@ def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
             head |= {"result": "publish", "exit_code": result.exit_code, "complete": result.complete}
             return head | _publish(result) | {"findings": findings}
         case PlanReport():
-            return head | {"result": "plan"} | as_object(result)
+            return head | {"result": "plan"} | _plan(result)
         case BuildSummary():
             return head | {"result": "build"} | as_object(result) | {"findings": findings}
         case CheckSummary():
@@ -117,6 +117,15 @@ def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
                 for row in result.rows
             ]
             return head | {"result": result.kind, result.kind: rows, "findings": findings}
+
+
+def _plan(report: PlanReport) -> dict[str, Any]:
+    files = [
+        {"action" if name == "state" else name: value for name, value in as_object(each).items()}
+        | {"action": each.action}
+        for each in report.files
+    ]
+    return as_object(report) | {"files": files}
 
 
 def _publish(report: PublishReport) -> dict[str, Any]:

@@ -31,18 +31,18 @@ SCHEMA = 1
 _HEADER = {"journal": "publish-all", "schema": SCHEMA}
 _SKEW = 60.0
 """Seconds by which the clock may have been set back since a record was written."""
-
-
-_FINISHED = frozenset({FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED})
+_FINISHED = (FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED)
 """Nothing is left to do. A file that is only published is still to be seen in the index."""
-_MAYBE_PUBLIC = frozenset(
-    {
-        FileState.STARTED,
-        FileState.UPLOADED,
-        FileState.PUBLISHED,
-        FileState.VISIBLE,
-        FileState.UNVERIFIED,
-    }
+_MAYBE_PUBLIC = (
+    FileState.STARTED,
+    FileState.UPLOADED,
+    FileState.PUBLISHED,
+    FileState.VISIBLE,
+    FileState.UNVERIFIED,
+)
+_DAMAGED_HINT = (
+    "Run again with --fresh --no-build: the journal is forgotten, the repositories are asked what they have, and "
+    "the files that were built are published. Built anew they may be other bytes."
 )
 
 
@@ -52,10 +52,10 @@ class JournalEntry:
 
     at: float
     state: FileState
+    filename: str
+    repository: str
     sha256: str
     url: str
-    repository: str
-    filename: str
 
     @property
     def key(self) -> tuple[str, str]:
@@ -64,6 +64,19 @@ class JournalEntry:
     @property
     def maybe_public(self) -> bool:
         return self.state in _MAYBE_PUBLIC
+
+    @property
+    def line(self) -> bytes:
+        return _line(
+            {
+                "at": self.at,
+                "state": self.state.value,
+                "filename": self.filename,
+                "repository": self.repository,
+                "sha256": self.sha256,
+                "url": self.url,
+            }
+        )
 
 
 class JournalError(PublishAllError):
@@ -111,75 +124,59 @@ def read_journal(path: Path, *, now: float | None = None) -> History:
         msg = f"{path} cannot be read: {error.strerror or error}"
         raise JournalError(msg, hint="Move it away; publish-all keeps its journal there.") from error
     latest = (time.time() if now is None else now) + _SKEW
-    lines = data.splitlines(keepends=True)
+    header, *lines = data.splitlines(keepends=True) or [b""]
+    if not _is_header(header, path, alone=not lines):
+        return History(entries={})
     entries: dict[tuple[str, str], JournalEntry] = {}
-    length = 0
-    for number, line in enumerate(lines, start=1):
+    length = len(header)
+    for number, line in enumerate(lines, start=2):
         try:
-            entry = _read_line(line, number=number, path=path)
+            entry = _entry(line)
         except ValueError as error:
-            if number == len(lines) and (number > 1 or _line(_HEADER).startswith(line)):
+            if number == len(lines) + 1:
                 break
-            if number == 1:
-                raise _foreign(path) from error
             msg = f"{path}: line {number} is not a journal record ({error})"
             raise JournalError(msg, hint=_DAMAGED_HINT) from error
         length += len(line)
-        if entry is not None and entry.at <= latest:
+        if entry.at <= latest:
             entries[entry.key] = entry
     return History(entries=entries, length=length)
 
 
-_DAMAGED_HINT = (
-    "Run again with --fresh --no-build: the journal is forgotten, the repositories are asked what they have, and "
-    "the files that were built are published. Built anew they may be other bytes."
-)
-
-
-def _read_line(line: bytes, *, number: int, path: Path) -> JournalEntry | None:
-    """The entry of a line; None for the header."""
-    if not line.endswith(b"\n"):
-        msg = "it ends in the middle"
-        raise ValueError(msg)
-    record = loads(line)
-    if not isinstance(record, dict):
-        msg = "not an object"
-        raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that can be wrong with a line
-    if number == 1:
-        _check_header(record, path)
-        return None
-    return _entry(record)
-
-
-def _check_header(record: Mapping[str, Any], path: Path) -> None:
+def _is_header(line: bytes, path: Path, *, alone: bool) -> bool:
+    """Whether it is a whole header. Raises `JournalError` for what is neither that nor the beginning of one."""
+    try:
+        record = loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        record = None
     if record == _HEADER:
-        return
-    if record.get("journal") == "publish-all":
-        msg = (
-            f"{path} was written by another publish-all (schema {record.get('schema')}, known here: {SCHEMA})"
-        )
+        return True
+    if alone and _line(_HEADER).startswith(line):
+        return False
+    if isinstance(record, dict) and record.get("journal") == "publish-all":
+        schema = record.get("schema")
+        msg = f"{path} was written by another publish-all (schema {schema}, known here: {SCHEMA})"
         raise JournalError(msg, hint="Go on with the version that wrote it, or start over with --fresh.")
-    raise _foreign(path)
-
-
-def _foreign(path: Path) -> JournalError:
     msg = f"{path} is not a journal of publish-all"
-    return JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
+    raise JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
 
 
-def _entry(record: Mapping[str, Any]) -> JournalEntry:
+def _entry(line: bytes) -> JournalEntry:
+    """The entry of a line. Raises `ValueError`."""
+    if not line.endswith(b"\n"):
+        raise ValueError("it ends in the middle")
+    record = loads(line)
     try:
         return JournalEntry(
             at=float(record["at"]),
             state=FileState(record["state"]),
+            filename=str(record["filename"]),
+            repository=str(record["repository"]),
             sha256=str(record["sha256"]),
             url=str(record["url"]),
-            repository=str(record["repository"]),
-            filename=str(record["filename"]),
         )
     except (KeyError, TypeError, OverflowError) as error:
-        msg = f"no proper {error}"
-        raise ValueError(msg) from error
+        raise ValueError(f"no proper {error}") from error
 
 
 class Journal:
@@ -203,34 +200,33 @@ class Journal:
         return self._entries.get((sha256, without_userinfo(url)))
 
     def record(self, state: FileState, files: Iterable[Distribution], *, repository: str, url: str) -> None:
-        """Write down that these files are now in this state. It is on disk when this returns."""
+        """Write down which of these files are newly in this state. It is on disk when this returns."""
+        found = ((each, self.entry(each.digests.sha256, url)) for each in files)
         self.append(
             JournalEntry(
                 at=round(self._wall(), 3),
                 state=state,
+                filename=each.filename,
+                repository=repository,
                 sha256=each.digests.sha256,
                 url=without_userinfo(url),
-                repository=repository,
-                filename=each.filename,
             )
-            for each in files
+            for each, known in found
+            if known is None or _is_news(state, known.state)
         )
 
     def append(self, entries: Iterable[JournalEntry]) -> None:
         fresh = list(entries)
         self._entries.update((each.key, each) for each in fresh)
-        if self._path is not None and fresh:
-            self._write(self._path, [_as_record(each) for each in fresh])
-
-    def _write(self, path: Path, records: list[dict[str, Any]]) -> None:
+        if self._path is None or not fresh:
+            return
         if self._file is None:
-            self._file = _open_for_append(path, self._length)
-        if self._length == 0:
-            records = [_HEADER, *records]
-        data = b"".join(map(_line, records))
+            self._file = _open_for_append(self._path, self._length)
+        header = _line(_HEADER) if self._length == 0 else b""
+        data = header + b"".join(each.line for each in fresh)
         try:
             if self._file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(self._file.fileno())
         except OSError:
             # The next record must not stand behind half of this one.
@@ -243,6 +239,13 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _is_news(state: FileState, known: FileState) -> bool:
+    if state is FileState.PLANNED:
+        return known is FileState.FAILED
+    less = state in (FileState.PUBLISHED, FileState.UNVERIFIED) and known is FileState.VISIBLE
+    return known is not state and not less
 
 
 @contextlib.contextmanager
@@ -264,7 +267,13 @@ def known_public(path: Path) -> tuple[JournalEntry, ...]:
     try:
         return read_journal(path).public
     except JournalError:
-        return _rescued(path).public
+        entries: dict[tuple[str, str], JournalEntry] = {}
+    with contextlib.suppress(OSError):
+        for line in read_own(path).splitlines(keepends=True):
+            with contextlib.suppress(ValueError):
+                entry = _entry(line)
+                entries[entry.key] = entry
+    return History(entries=entries).public
 
 
 def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
@@ -272,31 +281,6 @@ def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
     public = known_public(path)
     path.unlink(missing_ok=True)
     return public
-
-
-def _rescued(path: Path) -> History:
-    """Every record that can still be read."""
-    entries: dict[tuple[str, str], JournalEntry] = {}
-    try:
-        lines = read_own(path).splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            entry = _entry(loads(line))
-            entries[entry.key] = entry
-    return History(entries=entries)
-
-
-def _as_record(entry: JournalEntry) -> dict[str, Any]:
-    return {
-        "at": entry.at,
-        "state": entry.state.value,
-        "filename": entry.filename,
-        "repository": entry.repository,
-        "sha256": entry.sha256,
-        "url": entry.url,
-    }
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
@@ -312,14 +296,10 @@ def _open_for_append(path: Path, length: int) -> io.FileIO:
     if opened.tell() != length:
         opened.truncate(length)
     if created and os.name == "posix":
-        _fsync_folder(path.parent)
+        # A new file's name is only on disk when its folder is.
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     return opened
-
-
-def _fsync_folder(folder: Path) -> None:
-    """On POSIX a new file's name is only on disk when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,10 @@
-"""The plan of a publish: which file goes where, in which order, and why. Pure."""
+"""The plan of a publish: which file goes where, in which order, and which upload may start next. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
@@ -24,108 +26,122 @@ class Destination:
     repository: Repository
     variants: frozenset[str | None] | None = None
 
-    def takes(self, distribution: Distribution) -> bool:
-        return self.variants is None or distribution.variant in self.variants
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """One upload. `opens` tells that it must be done before any other file of its release starts."""
-
-    distribution: Distribution
-    opens: bool
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleasePlan:
-    """The uploads of one release to one repository, in the order in which they start."""
-
-    release: Release
-    steps: tuple[Step, ...]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPlan:
-    """All that goes to one repository. Releases are independent of each other."""
+    """All that goes to one repository. The files of a release stand in the order in which their uploads start."""
 
     repository: Repository
-    releases: tuple[ReleasePlan, ...]
+    releases: tuple[Release, ...]
 
     @property
-    def steps(self) -> Iterator[Step]:
-        return (step for release in self.releases for step in release.steps)
+    def files(self) -> Iterator[Distribution]:
+        return (file for release in self.releases for file in release.distributions)
+
+    def reason(self, release: Release, file: Distribution) -> str:
+        """Why the file is uploaded at its place in the order."""
+        alone = self.repository.capabilities.opens_alone
+        if alone and file is release.distributions[0]:
+            return OPENS
+        return (FOLLOWS if alone else FREE).format(limit=self.repository.capabilities.parallel_per_release)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """Repositories one after another: the next one starts when the one before is complete and verified."""
+def plan(
+    distributions: Sequence[Distribution], destinations: Sequence[Destination]
+) -> tuple[RepositoryPlan, ...]:
+    """Decide on order and grouping, for repositories one after another.
 
-    repositories: tuple[RepositoryPlan, ...]
-
-
-def plan(distributions: Sequence[Distribution], destinations: Sequence[Destination]) -> Plan:
-    """Decide on order and grouping. Raises `UsageError` for two different files of one name."""
-    unique = _without_doubles(distributions)
-    return Plan(
-        repositories=tuple(
-            RepositoryPlan(
-                repository=destination.repository,
-                releases=tuple(
-                    _plan_release(release, destination.repository)
-                    for release in _releases([each for each in unique if destination.takes(each)])
-                ),
-            )
-            for destination in destinations
-        )
-    )
-
-
-def _without_doubles(distributions: Sequence[Distribution]) -> list[Distribution]:
-    by_name: dict[str, Distribution] = {}
+    Raises `UsageError` for two different files of one name.
+    """
+    unique: dict[str, Distribution] = {}
     for each in distributions:
-        known = by_name.setdefault(each.filename, each)
+        known = unique.setdefault(each.filename, each)
         if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
             raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
-    return list(by_name.values())
-
-
-def _releases(distributions: Sequence[Distribution]) -> list[Release]:
-    grouped: dict[tuple[str, str], list[Distribution]] = {}
-    for each in distributions:
-        grouped.setdefault((each.project, str(each.version)), []).append(each)
-    return [
-        Release(project=files[0].project, version=files[0].version, distributions=tuple(files))
-        for files in grouped.values()
-    ]
-
-
-def _plan_release(release: Release, repository: Repository) -> ReleasePlan:
-    capabilities = repository.capabilities
-    alone = capabilities.opens_alone
-    limit = capabilities.parallel_per_release
-    rest = (FOLLOWS if alone else FREE).format(limit=limit)
-    steps = (
-        Step(distribution=each, opens=alone and place == 0, reason=OPENS if alone and place == 0 else rest)
-        for place, each in enumerate(_in_order(release.distributions))
+    return tuple(
+        RepositoryPlan(
+            repository=to.repository,
+            releases=_releases(
+                each for each in unique.values() if to.variants is None or each.variant in to.variants
+            ),
+        )
+        for to in destinations
     )
-    return ReleasePlan(release=release, steps=tuple(steps))
 
 
-def _in_order(distributions: Sequence[Distribution]) -> list[Distribution]:
+def _releases(files: Iterator[Distribution]) -> tuple[Release, ...]:
+    grouped: dict[tuple[str, str], list[Distribution]] = {}
+    for each in files:
+        grouped.setdefault((each.project, str(each.version)), []).append(each)
+    return tuple(
+        Release(project=group[0].project, version=group[0].version, distributions=_in_order(group))
+        for group in grouped.values()
+    )
+
+
+def _in_order(files: Sequence[Distribution]) -> tuple[Distribution, ...]:
     """The smallest wheel, then wheels from the largest down, then the sdist.
 
     The first file holds up the others, so it is small. Large ones start early, so that none is left
     over at the end. While a release holds an sdist and not yet all wheels, installers build from
     source; without a file that fits they stay with the version before: hence the sdist is last.
     """
-    wheels = sorted(
-        (each for each in distributions if each.kind is DistributionKind.WHEEL),
-        key=lambda each: (each.size, each.filename),
-    )
-    sdists = sorted(
-        (each for each in distributions if each.kind is DistributionKind.SDIST),
-        key=lambda each: each.filename,
-    )
-    return [*wheels[:1], *reversed(wheels[1:]), *sdists]
+    ordered = sorted(files, key=lambda each: (each.size, each.filename))
+    wheels = [each for each in ordered if each.kind is DistributionKind.WHEEL]
+    sdists = [each for each in ordered if each.kind is DistributionKind.SDIST]
+    return (*wheels[:1], *reversed(wheels[1:]), *sdists)
+
+
+@dataclasses.dataclass(slots=True)
+class _Lane:
+    """One release: the files that wait, how many are on their way, and whether its first file is there."""
+
+    waiting: deque[Distribution]
+    is_open: bool
+    running: int = 0
+
+    @property
+    def urgency(self) -> tuple[bool, int]:
+        return not self.is_open, sum(each.size for each in self.waiting)
+
+
+class Schedule:
+    """Hands out the files of a plan to upload, and is told when they are there. Knows neither threads nor clocks.
+
+    A release that is not open yet (`opens_alone`, and none of its files is known to be there) gets one
+    upload; when that is done, `parallel_per_release` at a time. Releases that are not open go first, so
+    that others have something to do meanwhile; among equals the one with the most bytes left.
+    """
+
+    def __init__(self, plan: RepositoryPlan, wanted: Collection[str], *, jobs: int) -> None:
+        """`wanted` are the filenames to upload; `jobs` is the user's limit."""
+        capabilities = plan.repository.capabilities
+        self._limit = capabilities.parallel_per_release
+        self._parallel = min(jobs, capabilities.parallel)
+        self._lanes: list[_Lane] = []
+        self._lane_of: dict[str, _Lane] = {}
+        for release in plan.releases:
+            waiting = deque(each for each in release.distributions if each.filename in wanted)
+            is_open = not capabilities.opens_alone or len(waiting) < len(release.distributions)
+            self._lanes.append(_Lane(waiting, is_open=is_open))
+            self._lane_of.update(dict.fromkeys((each.filename for each in waiting), self._lanes[-1]))
+
+    def next(self) -> Distribution | None:
+        """The file to start now, None if none may start at the moment. It counts as running."""
+        ready = [
+            each
+            for each in self._lanes
+            if each.waiting and each.running < (self._limit if each.is_open else 1)
+        ]
+        if not ready or sum(each.running for each in self._lanes) >= self._parallel:
+            return None
+        lane = max(ready, key=lambda each: each.urgency)
+        lane.running += 1
+        return lane.waiting.popleft()
+
+    def end(self, file: Distribution) -> None:
+        """An upload has ended, and the file is there."""
+        lane = self._lane_of[file.filename]
+        lane.running -= 1
+        lane.is_open = True

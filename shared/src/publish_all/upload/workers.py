@@ -6,12 +6,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
-from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Listener, Note
-from publish_all.upload.clock import Cancellation
+from publish_all.upload.retry import Cancellation
 
 T = TypeVar("T")
 
@@ -25,22 +26,6 @@ _LEAVE_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class _Done(Generic[T]):
-    """A task's end: `settle` is called in the waiting thread, and raises what the task raised."""
-
-    settle: Callable[[], None]
-
-
-# A question is a small request, and nothing can start before the last one is answered.
-_QUESTIONS_PER_JOB = 2
-
-
-def questions_at_once(jobs: int) -> int:
-    """How many questions are asked side by side, where so many files are uploaded."""
-    return _QUESTIONS_PER_JOB * jobs
-
-
 class StoppedError(PublishAllError):
     """The run was aborted while it waited for answers."""
 
@@ -48,15 +33,16 @@ class StoppedError(PublishAllError):
 class Workers:
     """At most `count` threads, started as they are needed.
 
-    `emit` is for tasks; the listener and `then` are called only in the thread that calls `wait`. The threads are daemons: an upload that is abandoned does not hold up the end of the process.
+    `emit` is for tasks; the listener and `then` are called only in the thread that calls `wait`. The threads are
+    daemons: an upload that is abandoned does not hold up the end of the process.
     """
 
     def __init__(self, count: int, *, listener: Listener, cancellation: Cancellation) -> None:
         self._count = max(1, count)
-        self._listener = listener
+        self.tell = listener
         self._cancellation = cancellation
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[Event | _Done[object]] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Event | Callable[[], object]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._said_that_it_stops = False
         self.running = 0
@@ -65,14 +51,17 @@ class Workers:
         """Tell of something from inside a task."""
         self._messages.put(event)
 
-    def tell(self, event: Event) -> None:
-        """Tell of something from the thread that waits."""
-        self._listener(event)
+    def submit(self, task: Callable[[], T], *, then: Callable[[T], object]) -> None:
+        """Run `task` in a thread, and hand its value to `then` in the thread that waits."""
 
-    def submit(self, task: Callable[[], T], *, then: Callable[[T], None]) -> None:
-        """Run `task` in a thread, and hand its value to `then`."""
+        def carry_out() -> None:
+            try:
+                self._messages.put(partial(then, task()))
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
+                self._messages.put(partial(_fail, error))
+
         self.running += 1
-        self._tasks.put(lambda: self._messages.put(_carry_out(task, then)))
+        self._tasks.put(carry_out)
         if len(self._threads) < min(self.running, self._count):
             name = f"{THREAD_NAME}-{len(self._threads) + 1}"
             self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
@@ -83,24 +72,20 @@ class Workers:
 
         Ctrl-C counts as `cancel` where no signal handler catches it.
         """
+        message: Event | Callable[[], object] | None = None
         try:
-            self._handle_next()
+            with suppress(queue.Empty):
+                message = self._messages.get(timeout=_POLL_SECONDS)
+            if isinstance(message, Event):
+                self.tell(message)
+            elif message is not None:
+                self.running -= 1
+                message()
         except KeyboardInterrupt:
             self._cancellation.cancel()
         if self._cancellation.stopping and self.running and not self._said_that_it_stops:
             self._said_that_it_stops = True
-            self._listener(Note(message=_STOPPING))
-
-    def _handle_next(self) -> None:
-        try:
-            message = self._messages.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            return
-        if isinstance(message, Event):
-            self._listener(message)
-            return
-        self.running -= 1
-        message.settle()
+            self.tell(Note(message=_STOPPING))
 
     def drain(self) -> None:
         """Wait until nothing runs any more, or the run is aborted."""
@@ -110,12 +95,8 @@ class Workers:
     def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:
         """The values of tasks that run side by side, in the order of the tasks. Raises `StoppedError`."""
         values: dict[int, T] = {}
-
-        def keeper(place: int) -> Callable[[T], None]:
-            return lambda value: values.__setitem__(place, value)
-
         for place, task in enumerate(tasks):
-            self.submit(task, then=keeper(place))
+            self.submit(task, then=partial(values.__setitem__, place))
         self.drain()
         if self.running:
             msg = "stopped; nothing was uploaded"
@@ -138,14 +119,5 @@ class Workers:
             task()
 
 
-def _carry_out(task: Callable[[], T], then: Callable[[T], None]) -> _Done[object]:
-    try:
-        value = task()
-    except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
-        caught = error
-
-        def fail() -> None:
-            raise caught
-
-        return _Done(fail)
-    return _Done(lambda: then(value))
+def _fail(error: BaseException) -> None:
+    raise error

@@ -184,7 +184,7 @@ PARTIAL = PublishReport(repositories=(PYPI, CORP, LOCAL), seconds=22.0)
 COMPLETE = PublishReport(repositories=(PYPI,), seconds=21.5)
 
 
-def planned(repository: str, filename: str, action: FileState, reason: str) -> PlannedFile:
+def planned(repository: str, filename: str, state: FileState, reason: str) -> PlannedFile:
     project = filename.split("-", maxsplit=1)[0].replace("_", "-")
     return PlannedFile(
         repository=repository,
@@ -194,7 +194,7 @@ def planned(repository: str, filename: str, action: FileState, reason: str) -> P
         variant=project.removeprefix("kindling-"),
         size=48_213,
         sha256="0123456789abcdef" * 4,
-        action=action.action,
+        state=state,
         reason=reason,
     )
 
