@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,7 @@ import pytest
 
 from publish_all.config.parse import parse_project
 from publish_all.errors import VersionError
-from publish_all.version.archival import parse_archival
-from publish_all.version.pkg_info import version_of_sdist
+from publish_all.version.git import Described, described_in_archive
 from publish_all.version.source import Origin, resolve_version
 
 NODE = "8519bc20c44c7b9728c11778b2282e1af6ce3848"
@@ -29,6 +29,18 @@ def config(root: Path, **settings: object) -> Any:
     return parse_project({"project": {"name": "demo", "dynamic": ["version"]}, "tool": table}, root=root)
 
 
+def archived(root: Path, text: str, prefix: str = "v") -> Described | None:
+    (root / ".git_archival.txt").write_bytes(text.encode())
+    return described_in_archive(root, prefix=prefix)
+
+
+def of_sdist(root: Path, pkg_info: str) -> str:
+    """The version of an unpacked sdist, "none" without one."""
+    (root / "PKG-INFO").write_text(pkg_info, newline="")
+    found = resolve_version(config(root, fallback="0"), environment=os.environ)
+    return found.text if found.origin is Origin.PKG_INFO else "none"
+
+
 @pytest.mark.parametrize(
     ("lines", "prefix", "expected"),
     [
@@ -41,8 +53,8 @@ def config(root: Path, **settings: object) -> Any:
         ("describe-name: v1.0-1-g8519bc20c\r\nref-names: HEAD\r", "v", ("v1.0", 1)),
     ],
 )
-def test_reads_what_git_filled_in(lines: str, prefix: str, expected: tuple[str, int]) -> None:
-    said = parse_archival(f"node: {NODE}\n{lines}\n", prefix=prefix)
+def test_reads_what_git_filled_in(lines: str, prefix: str, expected: tuple[str, int], tmp_path: Path) -> None:
+    said = archived(tmp_path, f"node: {NODE}\n{lines}\n", prefix)
     assert said is not None
     assert (said.tag, said.distance, said.node) == (*expected, NODE)
 
@@ -59,8 +71,8 @@ def test_reads_what_git_filled_in(lines: str, prefix: str, expected: tuple[str, 
         "",
     ],
 )
-def test_says_nothing_where_git_did_not_fill_it_in(text: str) -> None:
-    assert parse_archival(text, prefix="v") is None
+def test_says_nothing_where_git_did_not_fill_it_in(text: str, tmp_path: Path) -> None:
+    assert archived(tmp_path, text) is None
 
 
 def test_an_archive_of_git_has_the_version_of_its_commit(tmp_path: Path, git_states: Any) -> None:
@@ -87,27 +99,20 @@ def test_an_archive_of_git_has_the_version_of_its_commit(tmp_path: Path, git_sta
     ("text", "version"),
     [
         ("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n", "1.0"),
-        ("Name: De.Mo\nVersion: 1.0-rc1\n\nbody\nVersion: 9\n", None),
+        ("Name: De.Mo\nVersion: 1.0-rc1\n\nbody\nVersion: 9\n", "none"),
         ("Name: Demo\r\nVersion: 1.0-rc1\r\n\r\nVersion: 9\r\n", "1.0rc1"),
-        ("Metadata-Version: 2.1\n\nName: demo\nVersion: 1.0\n", None),
-        ("Name: other\nVersion: 1.0\n", None),
-        ("", None),
+        ("Metadata-Version: 2.1\n\nName: demo\nVersion: 1.0\n", "none"),
+        ("Name: other\nVersion: 1.0\n", "none"),
+        ("", "none"),
     ],
 )
-def test_reads_our_own_pkg_info(text: str, version: str | None, tmp_path: Path) -> None:
-    (tmp_path / "PKG-INFO").write_text(text, newline="")
-    found = version_of_sdist(tmp_path, name="demo")
-    assert (None if found is None else str(found)) == version
-
-
-def test_no_pkg_info_is_nothing(tmp_path: Path) -> None:
-    assert version_of_sdist(tmp_path, name="demo") is None
+def test_reads_our_own_pkg_info(text: str, version: str, tmp_path: Path) -> None:
+    assert of_sdist(tmp_path, text) == version
 
 
 def test_our_own_pkg_info_without_a_version_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "PKG-INFO").write_text("Name: demo\nVersion: one\n")
     with pytest.raises(VersionError, match="'one' is not a PEP 440 version"):
-        version_of_sdist(tmp_path, name="demo")
+        of_sdist(tmp_path, "Name: demo\nVersion: one\n")
 
 
 def test_archive_comes_before_pkg_info_before_fallback(tmp_path: Path, git_states: Any) -> None:

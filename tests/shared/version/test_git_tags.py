@@ -16,7 +16,6 @@ from publish_all.errors import UsageError
 from publish_all.version.git import Described, Untagged, describe
 from publish_all.version.release import plan_release
 from publish_all.version.source import ResolvedVersion, resolve_version, version_for_build
-from publish_all.version.tags import higher_tags
 
 NOWHERE = "1234567890123456789012345678901234567890"
 VALUES = {
@@ -136,20 +135,3 @@ def test_more_is_asked_only_where_a_higher_tag_exists(tmp_path: Path, git_states
     root = git_states.make(tmp_path, head="c5", tags={"v1.2.1": "c3"} | {f"v2.{n}": "c6" for n in range(200)})
     describe(root, prefix="v", environment=git_states.environment, run=run)
     assert asked == ["rev-parse", "show-ref", "describe", "for-each-ref"]
-
-
-def test_higher_tags_are_those_of_higher_versions() -> None:
-    tags = [
-        "v1.2",
-        "1.2.0",
-        "v1.2.0rc1",
-        "1.2.0.post1",
-        "v1.2.0+local",
-        "v1.10",
-        "2!0.1",
-        "v2-x",
-        "w3.0",
-        "v",
-    ]
-    assert higher_tags(tags, Version("1.2"), "v") == {"1.2.0.post1", "v1.2.0+local", "v1.10", "2!0.1"}
-    assert higher_tags(["core-1.3", "v9", "core-1.1"], Version("1.2"), "core-") == {"core-1.3"}

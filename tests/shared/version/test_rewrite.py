@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from publish_all.errors import VersionError
-from publish_all.version.attribute import Attribute, read_attribute
-from publish_all.version.rewrite import rewritten
-from publish_all.version.source_file import Read
+from publish_all.version.attribute import read_attribute, rewritten
 
 REWRITES: dict[str, tuple[bytes, bytes]] = {
     "plain": (b'__version__ = "1.2.3"\n', b'__version__ = "1.3.0"\n'),
@@ -92,15 +89,11 @@ REWRITES: dict[str, tuple[bytes, bytes]] = {
 }
 
 
-def reading(path: Path) -> Callable[[Read], Attribute]:
-    return lambda read: read_attribute(path, read=read)
-
-
 @pytest.mark.parametrize(("before", "after"), REWRITES.values(), ids=REWRITES)
 def test_rewrites_the_literal_alone(before: bytes, after: bytes, tmp_path: Path) -> None:
     path = tmp_path / "init.py"
     path.write_bytes(before)
-    assert rewritten(read_attribute(path), Version("1.3.0"), again=reading(path)) == after
+    assert rewritten(read_attribute(path), Version("1.3.0")) == after
     assert path.read_bytes() == before
 
 
@@ -108,7 +101,7 @@ def test_a_prerelease_goes_into_a_tuple_as_a_string(tmp_path: Path) -> None:
     path = tmp_path / "init.py"
     path.write_bytes(b'V = (1, 2, 3)\n__version__ = ".".join(map(str, V))\n')
     expected = b'V = (1, 3, 0, "rc1")\n__version__ = ".".join(map(str, V))\n'
-    assert rewritten(read_attribute(path), Version("1.3.0rc1"), again=reading(path)) == expected
+    assert rewritten(read_attribute(path), Version("1.3.0rc1")) == expected
 
 
 def test_rewrites_the_file_that_imports_lead_to(tmp_path: Path) -> None:
@@ -116,10 +109,7 @@ def test_rewrites_the_file_that_imports_lead_to(tmp_path: Path) -> None:
     (tmp_path / "_version.py").write_bytes(b'__version__ = "1.2.3"\r\n')
     found = read_attribute(tmp_path / "__init__.py")
     assert found.path == tmp_path / "_version.py"
-    assert (
-        rewritten(found, Version("1.3.0"), again=reading(tmp_path / "__init__.py"))
-        == b'__version__ = "1.3.0"\r\n'
-    )
+    assert rewritten(found, Version("1.3.0")) == b'__version__ = "1.3.0"\r\n'
 
 
 @pytest.mark.parametrize(
@@ -135,7 +125,7 @@ def test_refuses_what_is_not_one_literal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "init.py"
     path.write_text(text)
     with pytest.raises(VersionError, match="several parts") as caught:
-        rewritten(read_attribute(path), Version("1.3.0"), again=reading(path))
+        rewritten(read_attribute(path), Version("1.3.0"))
     assert caught.value.hint == 'Write it as one literal: __version__ = "1.3.0".'
 
 
@@ -144,11 +134,11 @@ def test_refuses_an_epoch_or_local_part_in_a_tuple(version: str, tmp_path: Path)
     path = tmp_path / "init.py"
     path.write_text('V = (1, 2)\n__version__ = ".".join(map(str, V))')
     with pytest.raises(VersionError, match="can't be written as a tuple"):
-        rewritten(read_attribute(path), Version(version), again=reading(path))
+        rewritten(read_attribute(path), Version(version))
 
 
 def test_refuses_when_another_binding_would_still_say_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "init.py"
     path.write_text('a = b = "1.0"\nif a:\n    __version__ = a\nelse:\n    __version__ = "1.0"')
     with pytest.raises(VersionError, match="several parts"):
-        rewritten(read_attribute(path), Version("2.0"), again=reading(path))
+        rewritten(read_attribute(path), Version("2.0"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from publish_all.version.scheme import version_after
+from publish_all.version.git import version_after
 
 
 def after(tag: str, distance: int, **changes: object) -> str:

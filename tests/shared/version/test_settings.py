@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError
-from publish_all.version.settings import settings_for_build, settings_of
+from publish_all.version.source import resolve_version, version_for_build
 
 RIGHT: list[dict[str, Any]] = [
     {},
@@ -47,29 +48,28 @@ def pyproject(table: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", RIGHT)
-def test_both_ways_give_the_same(table: dict[str, Any]) -> None:
-    values = pyproject(table)
-    assert settings_for_build(values, Path("/x")) == settings_of(parse_project(values, root=Path("/x")))
+def test_both_ways_give_the_same(table: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "PKG-INFO").write_text("Name: x\nVersion: 1.2\n")
+    (tmp_path / "src/demo_1").mkdir(parents=True)
+    (tmp_path / "src/demo_1/__init__.py").write_text('__version__ = "1.2"')
+    values = pyproject(table) if table else {"project": {"name": "x", "version": "1.2"}}
+    found = resolve_version(parse_project(values, root=tmp_path), environment=os.environ)
+    assert found.text == version_for_build(values, tmp_path, environment=os.environ) == "1.2"
 
 
 @pytest.mark.parametrize("table", WRONG)
 def test_what_is_wrong_is_told_by_the_long_way(table: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"tool\.publish-all\.version"):
-        settings_for_build(pyproject(table), Path("/x"))
-
-
-def test_no_table_at_all_gives_the_defaults() -> None:
-    assert settings_for_build({}, Path("/x")) == settings_of(parse_project({}, root=Path("/x")))
+        version_for_build(pyproject(table), Path("/x"), environment={})
 
 
 CODE = """
 import sys
 from pathlib import Path
-from publish_all.version.settings import settings_for_build
-from publish_all.version.source import resolve
+from publish_all.version.source import version_for_build
 table = {"source": "git", "tag-prefix": "v", "local": "node"}
 pyproject = {"project": {"name": "x"}, "tool": {"publish-all": {"version": table}}}
-resolve(settings_for_build(pyproject, Path.cwd()), environment={"PUBLISH_ALL_VERSION": "1"})
+version_for_build(pyproject, Path.cwd(), environment={"PUBLISH_ALL_VERSION": "1"})
 print(*sorted(name for name in sys.modules if name.startswith("publish_all.config")))
 """
 

@@ -1,29 +1,45 @@
-"""Tell the version, compare or write all the places that say it, or make a release step."""
+"""Tell the version, compare or write all the places that say it, or make a release step.
+
+A version is tried in a copy of the checkout before anything is changed: only the build backend knows what it makes
+of the files and the tags (`tag_regex`, a module that computes the version, a setup.py), so it is asked, and not
+guessed from its configuration.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 
+from packaging.version import InvalidVersion, Version
+
+from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._git import ask_git, git_in_copy
+from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, open_project, project_version
-from publish_all.commands.version_trial import try_version
+from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, VersionSource
-from publish_all.errors import CheckError, UsageError
-from publish_all.events import Found, Listener, ignore
+from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
+from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
 from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
 from publish_all.version.guard import comparable, version_differences
 from publish_all.version.place import Place
-from publish_all.version.places import find_places
+from publish_all.version.places import find_places, source_places, unwritable
 from publish_all.version.release import ReleasePlan, carry_out, plan_release
-from publish_all.version.source import NoProjectVersion, ResolvedVersion
+from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
+from publish_all.version.static import backend_asks_us, static_version
 
-
-def _yes(plan: ReleasePlan) -> bool:
-    del plan
-    return True
+# Variables that tell us and others a version: https://setuptools-scm.readthedocs.io/en/latest/overrides/ and the like.
+_OVERRIDES = re.compile(
+    r"PUBLISH_ALL_VERSION.*|.*_PRETEND_VERSION.*|.*_VERSIONING_BYPASS|P(DM_BUILD_SCM|BR)_VERSION"
+)
+_SETTINGS = r"^(core\.(autocrlf|eol|filemode|symlinks|ignorecase|precomposeunicode)|filter\..*)$"
+_NOTHING_SAID = Version("0.0.0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +55,7 @@ class VersionOptions:
     set_to: str | None = None
     release: str | None = None
     dry_run: bool = False
-    confirm: Callable[[ReleasePlan], bool] = _yes
+    confirm: Callable[[ReleasePlan], bool] | None = None
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -67,26 +83,6 @@ class VersionResult:
 
 def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionResult:
     """Raises `UsageError` for what does not go together, `VersionError` where there is no version."""
-    _refuse_several(options)
-    config = open_project(options.directory)
-    if options.release is not None and config.version.source is VersionSource.GIT:
-        return _release(config, None, options.release, options, listener)
-    now = project_version(config, around=options.around, listener=listener)
-    if now is None:
-        msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
-        raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
-    if options.check:
-        return _check(config, now, listener)
-    if options.sync:
-        return _sync(config, now, options)
-    if options.set_to is not None:
-        return _set(config, now, options.set_to, options, listener)
-    if options.release is not None:
-        return _release(config, now, options.release, options, listener)
-    return VersionResult(version=now, text=now.text)
-
-
-def _refuse_several(options: VersionOptions) -> None:
     asked = {
         "--check": options.check,
         "--sync": options.sync,
@@ -96,45 +92,41 @@ def _refuse_several(options: VersionOptions) -> None:
     if len(given := [name for name, stated in asked.items() if stated]) > 1:
         msg = f"{' and '.join(given)} do not go together"
         raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
-
-
-def _check(config: ProjectConfig, now: ResolvedVersion, listener: Listener) -> VersionResult:
-    findings = tuple(version_differences(config, now))
-    for finding in findings:
-        listener(Found(finding=finding))
-    return VersionResult(
-        version=now,
-        text=now.text,
-        places=find_places(config),
-        compared=comparable(config, now),
-        findings=findings,
-    )
-
-
-def _sync(config: ProjectConfig, now: ResolvedVersion, options: VersionOptions) -> VersionResult:
-    if not comparable(config, now):
-        msg = f"the version is {now.text}, between tags: a file that said so would be wrong once it is committed"
-        raise UsageError(
-            msg, hint="publish-all version --release VERSION writes, commits and tags in one step."
+    config, around = open_project(options.directory), options.around
+    if options.release is not None and config.version.source is VersionSource.GIT:
+        return _release(config, None, options.release, options, listener)
+    now = project_version(config, around=around, listener=listener)
+    if now is None:
+        msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
+        raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
+    if options.release is not None:
+        return _release(config, now, options.release, options, listener)
+    if options.set_to is not None:
+        wanted = parse_version(options.set_to)
+        refuse_unsettable(config, wanted)
+        changed, contents = planned(config, wanted)
+        _try_version(config, wanted, contents, around=around, listener=listener)
+        if not options.dry_run:
+            write_all(contents)
+        return VersionResult(version=now, text=str(wanted), changed=changed)
+    if options.check:
+        findings = tuple(version_differences(config, now))
+        for finding in findings:
+            listener(Found(finding=finding))
+        places, compared = find_places(config), comparable(config, now)
+        return VersionResult(version=now, text=now.text, places=places, compared=compared, findings=findings)
+    if options.sync:
+        if not comparable(config, now):
+            msg = f"the version is {now.text}, between tags: a file that said so would be wrong once it is committed"
+            hint = "publish-all version --release VERSION writes, commits and tags in one step."
+            raise UsageError(msg, hint=hint)
+        changed, contents = planned(config, now.version)
+        if not options.dry_run:
+            write_all(contents)
+        return VersionResult(
+            version=now, text=now.text, places=find_places(config), compared=True, changed=changed
         )
-    changed, contents = planned(config, now.version)
-    if not options.dry_run:
-        write_all(contents)
-    return VersionResult(
-        version=now, text=now.text, places=find_places(config), compared=True, changed=changed
-    )
-
-
-def _set(
-    config: ProjectConfig, now: ResolvedVersion, text: str, options: VersionOptions, listener: Listener
-) -> VersionResult:
-    wanted = parse_version(text)
-    refuse_unsettable(config, wanted)
-    changed, contents = planned(config, wanted)
-    try_version(config, wanted, contents, around=options.around, listener=listener)
-    if not options.dry_run:
-        write_all(contents)
-    return VersionResult(version=now, text=str(wanted), changed=changed)
+    return VersionResult(version=now, text=now.text)
 
 
 def _release(
@@ -147,8 +139,152 @@ def _release(
     around = options.around
     current = now.version if now is not None else None
     plan = plan_release(config, text, current=current, environment=around.environment, run=around.run)
-    try_version(config, plan.version, plan.contents, tag=plan.tag, around=around, listener=listener)
-    go = not options.dry_run and options.confirm(plan)
+    _try_version(config, plan.version, plan.contents, tag=plan.tag, around=around, listener=listener)
+    go = not options.dry_run and (options.confirm is None or options.confirm(plan))
     if go:
         carry_out(config, plan, environment=around.environment, run=around.run)
     return VersionResult(version=now, text=str(plan.version), changed=plan.changes, release=plan, released=go)
+
+
+def _try_version(
+    config: ProjectConfig,
+    version: Version,
+    contents: Mapping[Path, bytes],
+    *,
+    tag: str | None = None,
+    around: Surroundings,
+    listener: Listener,
+) -> None:
+    """Raise `VersionError` where the source, a place or the build backend would say another version.
+
+    `contents` are the files as they are to be written; with `tag`, they are committed and the commit is tagged.
+    """
+    if not _has_backend_of_its_own(config):
+        return  # `planned` has read the source out of what is to be written, or a clean tag is the source
+    environment = {
+        name: value for name, value in around.environment.items() if not _OVERRIDES.fullmatch(name)
+    }
+    git = _Git(environment, around)
+    detail = f"ask {backend_of(config.pyproject)} what it would say after a change to {version}"
+    listener(StepStarted(step="version", detail=detail))
+    with temporary_folder() as folder:
+        root = _copied(config.root, folder / "checkout", contents, git)
+        if tag is not None:
+            _tag(root, tag, git)
+        for what in _others_said(load_project(root), version, environment, around, listener):
+            raise _refusal(config, what, version)
+
+
+def _has_backend_of_its_own(config: ProjectConfig) -> bool:
+    """Whether a build backend may make the version in a way of its own, and not from `[project]` or from us."""
+    pyproject = config.pyproject
+    if static_version(pyproject) is not None or backend_asks_us(pyproject):
+        return False
+    # poetry-core knows no version but the static one.
+    return config.version.source is VersionSource.PROJECT or not poetry_version_counts(pyproject)
+
+
+def _others_said(
+    copy: ProjectConfig,
+    version: Version,
+    environment: Mapping[str, str],
+    around: Surroundings,
+    listener: Listener,
+) -> Iterator[str]:
+    """What in a copy of the project says another version."""
+
+    def ask_backend() -> str:
+        from publish_all.builders.run import ask_version
+
+        return ask_version(
+            copy.root, listener=listener, environment=environment, admitted=copy.build_environment
+        )
+
+    found = resolve_version(copy, environment=environment, run=around.run, ask_backend=ask_backend)
+    if found.version != version:
+        yield f"the version would be {found.text} ({found.source})"
+    for place in find_places(copy):
+        if not place.agrees(version):
+            yield f"{place.where} would say {place.says}"
+    if copy.version.source is not VersionSource.PROJECT and _has_backend_of_its_own(copy):
+        # Where it knows no version, it says no other one.
+        with suppress(PublishAllError, InvalidVersion):
+            said = Version(ask_backend())
+            if said not in {version, _NOTHING_SAID}:
+                yield f"the build backend {backend_of(copy.pyproject)} would say {said}"
+
+
+def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError:
+    reasons = "; ".join(unwritable(config))
+    msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
+    hint = (
+        "Write the version as a literal where the build backend reads it, or let"
+        " tool.publish-all.version.source say where it is, and the backend ask publish-all."
+    )
+    if not source_places(config) and not reasons:
+        hint = (
+            "If the version comes from a tag, state what tags begin with in tool.publish-all.version.tag-prefix."
+            f" Otherwise: {hint[0].lower()}{hint[1:]}"
+        )
+    return VersionError(msg, hint=hint)
+
+
+class _Git:
+    def __init__(self, environment: Mapping[str, str], around: Surroundings) -> None:
+        self.environment = environment
+        self.run = around.run
+
+    def ask(self, *arguments: str, cwd: Path) -> Sequence[str]:
+        """The parts of an answer with `-z` or `--null`, empty if git gives none."""
+        try:
+            done = ask_git(*arguments, cwd=cwd, environment=self.environment, run=self.run)
+        except OSError:
+            return ()
+        return done.stdout.rstrip("\n\0").split("\0") if done.returncode == 0 and done.stdout else ()
+
+    def do(self, *arguments: str, cwd: Path) -> None:
+        done = git_in_copy(*arguments, cwd=cwd, environment=self.environment, run=self.run)
+        if done.returncode != 0:
+            msg = f"the version can't be tried in a copy of the checkout: git {arguments[0]}: {done.stderr.strip()}"
+            raise VersionError(msg)
+
+
+def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -> Path:
+    """The project in a copy of its checkout that is a repository of its own, with these contents."""
+    from publish_all.builders.source_tree import SourceTree
+
+    root = root.resolve()
+    top = Path(next(iter(git.ask("rev-parse", "--show-toplevel", cwd=root)), root)).resolve()
+    in_git = (top / ".git").exists()
+    for name in SourceTree(top).files:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(top / name, target, follow_symlinks=False)
+    if in_git:
+        _repository(top, copy, git)
+    for path, data in contents.items():
+        if path.resolve().is_relative_to(top):
+            (copy / path.resolve().relative_to(top)).write_bytes(data)
+    return copy / root.relative_to(top)
+
+
+def _repository(top: Path, copy: Path, git: _Git) -> None:
+    """History, tags and index as in the checkout at `top`, whose objects are used where they are."""
+    head = next(iter(git.ask("rev-parse", "--verify", "--quiet", "HEAD", cwd=top)), None)
+    git.do("clone", "--quiet", "--mirror", "--shared", str(top), str(copy / ".git"), cwd=top)
+    git.do("config", "core.bare", "false", cwd=copy)
+    for each in git.ask("config", "--null", "--get-regexp", _SETTINGS, cwd=top):
+        key, _, value = each.partition("\n")
+        git.do("config", key, value, cwd=copy)
+    if head is not None:
+        git.do("update-ref", "--no-deref", "HEAD", head, cwd=copy)
+        git.do("reset", "--quiet", cwd=copy)
+
+
+def _tag(root: Path, tag: str, git: _Git) -> None:
+    author = ("-c", "user.name=publish-all", "-c", "user.email=publish-all@invalid")
+    message = ("-m", tag)
+    options = ("--quiet", "--allow-empty", "--no-verify", "--no-gpg-sign", "--all")
+    if git.ask("status", "--porcelain", "--untracked-files=no", "-z", cwd=root):
+        git.do(*author, "commit", *options, *message, cwd=root)
+    git.do(*author, "tag", "--annotate", "--no-sign", *message, tag, cwd=root)

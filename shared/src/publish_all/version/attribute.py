@@ -1,12 +1,18 @@
-"""`__version__` of a Python file, read from its syntax tree: nothing is imported, nothing runs.
+"""`__version__` of a Python file, read from its syntax tree and written as the bytes of one literal. Nothing runs.
 
-What is there must come down to literals, here or in a module that it is imported from.
+What is there must come down to literals, here or in a module that it is imported from. Statements are walked in
+their order, and each name keeps the bindings that it may have; a value is worked out when it is asked for.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+import io
+import re
+import tokenize
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -14,366 +20,453 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all.errors import VersionError
-from publish_all.version.bindings import (
-    Assigned,
-    Binding,
-    Imported,
-    ImportedModule,
-    Opaque,
-    Position,
-    last_bindings,
-)
-from publish_all.version.source_file import Read, SourceFile, read_source
 
 NAME = "__version__"
 _HINT = f'Write it as a literal: {NAME} = "1.2.3".'
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\r|\n")  # not what `splitlines` takes for one, such as a form feed
+_LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
+_STAR = "*"
+
+Read: TypeAlias = Callable[[Path], bytes]
+_Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
+_Names: TypeAlias = "Mapping[str, tuple[_Binding, ...]]"
 
 
-class Spot(NamedTuple):
-    """The one literal that a value is written in."""
+class _Binding(NamedTuple):
+    """The expression or import that binds a name, in the scope before it.
 
-    file: SourceFile
-    node: ast.expr
+    `name` is what an import takes from the module, or the module itself. `opaque` says what binds it that has no
+    value here.
+    """
+
+    node: ast.AST
+    scope: _Scope
+    name: str = ""
+    opaque: str = ""
+
+
+class _Scope(NamedTuple):
+    """What a statement binds names to, after those before it. A star import binds `*`: perhaps every name."""
+
+    names: _Names
+    before: _Scope | None
+
+    def get(self, name: str) -> tuple[_Binding, ...]:
+        """What the name may be bound to."""
+        scope: _Scope | None = self
+        while scope is not None:
+            if found := scope.names.get(name) or scope.names.get(_STAR):
+                return found
+            scope = scope.before
+        return ()
+
+    def since(self, earlier: _Scope) -> set[str]:
+        """The names that were bound after an earlier scope."""
+        found: set[str] = set()
+        scope: _Scope | None = self
+        while scope is not None and scope is not earlier:
+            found.update(scope.names)
+            scope = scope.before
+        return found
+
+
+class SourceFile(NamedTuple):
+    """One Python file: its text as UTF-8, in which `ast` counts columns, and what its names are bound to in the end."""
+
+    path: Path
+    text: bytes
+    encoding: str
+    bom: bytes
+    tree: ast.Module
+    scope: _Scope
+
+    def span(self, node: ast.expr) -> slice:
+        """Where the node is in the text."""
+        starts = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        return slice(starts[node.lineno - 1] + node.col_offset, end)
+
+    def segment(self, node: ast.expr) -> str:
+        """The node as it is written."""
+        return self.text[self.span(node)].decode()
 
 
 class Attribute(NamedTuple):
-    """A version and where it stands: the file that holds the literal, which re-exports have led to.
+    """A version and the expression that says it, in the file to which re-exports have led.
 
-    `spot` is None where the value is put together from several literals.
+    `is_literal`: it is one literal, so that another version can be written there.
     """
 
     version: Version
     text: str
-    path: Path
-    line: int
-    spot: Spot | None
+    file: SourceFile
+    node: ast.expr
+    is_literal: bool
 
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
-_Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
-_Step: TypeAlias = "tuple[Path, str, Position | None]"
+    @property
+    def line(self) -> int:
+        return self.node.lineno
 
 
 class _Value(NamedTuple):
     plain: _Plain
     file: SourceFile
     node: ast.expr
-    spot: Spot | None
+    is_literal: bool = False
+
+
+def read_source(path: Path, read: Read = Path.read_bytes) -> SourceFile:
+    """Read and parse. Raises `VersionError` for a file that is not there or not Python."""
+    try:
+        data = read(path)
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0].removesuffix("-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a compiler warns of is not our business
+            tree = ast.parse(data, filename=str(path))
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror or error}"
+        raise VersionError(msg, hint="The version is said to be in this file.") from error
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        msg = f"{path}{line}: is not Python that this interpreter can read: {getattr(error, 'msg', error)}"
+        raise VersionError(msg) from error
+    bom = _BOM if data.startswith(_BOM) else b""
+    text = data[len(bom) :].decode(encoding).encode()
+    return SourceFile(path, text, encoding, bom, tree, _after(tree.body, _Scope({}, None)))
 
 
 def read_attribute(
-    path: Path, *, name: str = NAME, own_name: str | None = None, read: Read = Path.read_bytes
-) -> Attribute:
-    """The version that `path` says. `own_name` is the project's, to know a circle through installed metadata.
-
-    Raises `VersionError` with file and line for anything that is not literal, and for no PEP 440 version.
-    """
-    return _version(_Reader(name, own_name, read).value_of(read_source(path, read), name), name)
-
-
-def read_expression(
     path: Path,
-    find: Callable[[ast.Module], ast.expr | None],
     *,
-    name: str,
+    name: str = NAME,
     own_name: str | None = None,
     read: Read = Path.read_bytes,
-) -> Attribute | None:
-    """The version that an expression of the file comes down to, which messages call `name`; None if there is none.
+    find: Callable[[ast.Module], ast.expr | None] | None = None,
+) -> Attribute:
+    """The version that `path` says, in the attribute `name` or in the expression that `find` gives.
 
-    Raises as `read_attribute` does.
+    `own_name` is the project's, to know a circle through installed metadata. Raises `VersionError` with file and
+    line for anything that is not literal, and for no PEP 440 version.
     """
-    file = read_source(path, read)
-    node = find(file.tree)
-    return None if node is None else _version(_Reader(name, own_name, read).value_at(file, node), name)
-
-
-def _version(value: _Value, name: str) -> Attribute:
-    text = _text(value, name)
+    reader, file = _Reader(name, own_name, read), read_source(path, read)
+    node = find(file.tree) if find is not None else None
+    value = reader.value_of(file, name) if node is None else reader.evaluate(file, node, file.scope)
+    match value.plain:
+        case str() as text:
+            pass
+        case tuple() as items if items and all(isinstance(each, str | int) for each in items):
+            text = ".".join(str(each) for each in items)
+        case _:
+            raise _failure(value.file, value.node, f"{name} is not a string")
     try:
-        version = Version(text)
+        return Attribute(Version(text), text, value.file, value.node, value.is_literal)
     except InvalidVersion as error:
         msg = f"{value.file.path}:{value.node.lineno}: {name} is {text!r}, which is not a PEP 440 version"
         raise VersionError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
-    return Attribute(
-        version=version, text=text, path=value.file.path, line=value.node.lineno, spot=value.spot
-    )
 
 
-def _text(value: _Value, name: str) -> str:
-    match value.plain:
-        case str():
-            return value.plain
-        case tuple() if value.plain and all(isinstance(each, str | int) for each in value.plain):
-            return ".".join(str(each) for each in value.plain)
+def _after(body: Sequence[ast.stmt], scope: _Scope) -> _Scope:
+    """The scope after these statements."""
+    for statement in body:
+        if names := _bound_by(statement, scope):
+            scope = _Scope(names, scope)
+    return scope
+
+
+def _either(scope: _Scope, *branches: _Scope) -> _Names:
+    """What may be bound where one of the branches was taken."""
+    found = {}
+    for name in {name for branch in branches for name in branch.since(scope)}:
+        found[name] = tuple({id(each): each for branch in branches for each in branch.get(name)}.values())
+    return found
+
+
+def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
+    """What a statement binds."""
+    match statement:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+            return _either(scope, _after(statement.orelse, scope))
+        case ast.If():
+            return _either(scope, _after(statement.body, scope), _after(statement.orelse, scope))
+        case ast.Match():
+            return _either(scope, scope, *(_after(each.body, scope) for each in statement.cases))
+        case ast.Try():
+            done = _after([*statement.body, *statement.orelse, *statement.finalbody], scope)
+            # A handler holds the stopgap for a version that can't be found: it counts only for other names.
+            stopgaps = _either(scope, scope, *(_after(each.body, scope) for each in statement.handlers))
+            return {**stopgaps, **_either(scope, done)}
+        case ast.With():
+            targets = [each.optional_vars for each in statement.items if each.optional_vars is not None]
+            inside = _Scope(_opaque(statement, "with", scope, *targets), scope)
+            return _either(scope, _after(statement.body, inside))
+        case ast.For():
+            inside = _Scope(_opaque(statement, "a loop", scope, statement.target), scope)
+            return _either(scope, scope, _after([*statement.body, *statement.orelse], inside))
+        case ast.While():
+            return _either(scope, scope, _after([*statement.body, *statement.orelse], scope))
+        case ast.Assign(targets=targets, value=value):
+            return {name: each for target in targets for name, each in _assigned(target, value, scope)}
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            return dict(_assigned(target, value, scope))
+        case ast.AugAssign(target=target):
+            return _opaque(statement, "an augmented assignment", scope, target)
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name: (_Binding(statement, scope, opaque="a definition"),)}
+        case ast.Delete(targets=targets):
+            return _opaque(statement, "del", scope, *targets)
+        case ast.ImportFrom(names=names):  # the alias of a star import is _STAR itself
+            return {each.asname or each.name: (_Binding(statement, scope, each.name),) for each in names}
+        case ast.Import(names=names):
+            modules = {
+                each.asname or _top(each.name): each.name if each.asname else _top(each.name)
+                for each in names
+            }
+            return {name: (_Binding(statement, scope, module),) for name, module in modules.items()}
         case _:
-            raise _failure(value.file, value.node, f"{name} is not a string")
+            return {}
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _assigned(target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[tuple[str, tuple[_Binding, ...]]]:
+    match target, value:
+        case ast.Name(id=name), _:
+            yield name, (_Binding(value, scope),)
+        case ((ast.Tuple() | ast.List()), (ast.Tuple() | ast.List())) if len(target.elts) == len(
+            value.elts
+        ) and not any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts)):
+            for inner_target, inner_value in zip(target.elts, value.elts, strict=True):
+                yield from _assigned(inner_target, inner_value, scope)
+        case ((ast.Tuple() | ast.List()), _):
+            yield from _opaque(value, "unpacking", scope, target).items()
+
+
+def _opaque(node: ast.AST, what: str, scope: _Scope, *targets: ast.expr) -> _Names:
+    names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+    return dict.fromkeys(names, (_Binding(node, scope, opaque=what),))
 
 
 class _Reader:
+    """Works out values. Messages call what was asked for `name`."""
+
     def __init__(self, name: str, own_name: str | None, read: Read) -> None:
         self._name = name
         self._own_name = own_name
         self._read = read
-        self._under_way: list[_Step] = []
-        self._here: Position | None = None
+        self._under_way: list[tuple[Path, str]] = []
 
-    def value_at(self, file: SourceFile, node: ast.expr) -> _Value:
-        """The value of an expression, where it stands."""
-        self._here = (node.lineno, node.col_offset)
-        return self._evaluate(file, node)
+    def value_of(self, file: SourceFile, name: str) -> _Value:
+        """The value that the name has at the end of the file."""
+        with self._step(file.path, name):
+            return self._looked_up(file, name, file.scope, f"{file.path}: there is no {name}")
 
-    def value_of(self, file: SourceFile, name: str, before: Position | None = None) -> _Value:
-        """The value at the end of the file, or at a position in it."""
-        step = (file.path, name, before)
-        if step in self._under_way:
-            msg = f"{file.path}: {name} is imported in a circle: {_chain([*self._under_way, step])}"
+    @contextmanager
+    def _step(self, path: Path, name: str) -> Iterator[None]:
+        steps = [*self._under_way, (path, name)]
+        if steps[-1] in self._under_way:
+            chain = " → ".join(f"{path.name}:{name}" for path, name in steps)
+            msg = f"{path}: {name} is imported in a circle: {chain}"
             raise VersionError(msg, hint=_HINT)
-        self._under_way.append(step)
+        self._under_way.append(steps[-1])
         try:
-            found, _ = last_bindings(
-                file.tree.body, name, lambda each: self._exports(file, each, name), before=before
-            )
-            if not found:
-                msg = f"{file.path}: there is no {name}"
-                if before is not None:
-                    msg = f"{file.path}:{before[0]}: there is no {name} yet"
-                raise VersionError(msg, hint=_HINT)
-            return self._agreed(file, name, [self._bound(file, each) for each in found])
+            yield
         finally:
             self._under_way.pop()
 
-    def _agreed(self, file: SourceFile, name: str, values: Sequence[_Value]) -> _Value:
+    def _looked_up(self, file: SourceFile, name: str, scope: _Scope, missing: str) -> _Value:
+        values = [self._bound(file, each) for each in self._bindings(file, name, scope)]
+        if not values:
+            raise VersionError(missing, hint=_HINT)
         if len({each.plain for each in values}) > 1:
-            lines = ", ".join(str(each.node.lineno) for each in reversed(values))
+            lines = ", ".join(str(line) for line in sorted(each.node.lineno for each in values))
             msg = f"{file.path}: {name} depends on a condition (lines {lines})"
             raise VersionError(msg, hint=_HINT)
-        first = values[0]
-        if len(values) == 1:
-            return first
-        return _Value(plain=first.plain, file=first.file, node=first.node, spot=None)
+        return values[0] if len(values) == 1 else values[0]._replace(is_literal=False)
 
-    def _bound(self, file: SourceFile, binding: Binding) -> _Value:
-        match binding:
-            case Assigned(value=value):
-                outer, self._here = self._here, (value.lineno, value.col_offset)
-                try:
-                    return self._evaluate(file, value)
-                finally:
-                    self._here = outer
-            case Imported():
-                return self._imported(file, binding.statement, binding.name)
-            case ImportedModule():
-                raise _failure(file, binding.statement, f"{binding.module} is a module, not a version")
-            case Opaque():
-                raise _failure(
-                    file, binding.statement, f"it is bound by {binding.what}, which only running it can tell"
-                )
+    def _bindings(self, file: SourceFile, name: str, scope: _Scope) -> Iterator[_Binding]:
+        for each in scope.get(name):
+            if each.name != _STAR:
+                yield each
+            elif self._exports(file, each.node, name):
+                yield each._replace(name=name)
+            else:
+                yield from self._bindings(file, name, each.scope)
 
-    def _imported(self, file: SourceFile, statement: ast.ImportFrom, name: str) -> _Value:
-        target = _find_module(file.path, statement.module or "", statement.level)
-        if target is None:
-            dots = "." * statement.level + (statement.module or "")
-            if (statement.module or "").startswith(("importlib", "pkg_resources")):
-                raise self._circular(file, statement)
-            raise _failure(file, statement, f"it comes from {dots}, which is not a file of this project")
-        return self.value_of(read_source(target, self._read), name)
-
-    def _exports(self, file: SourceFile, statement: ast.ImportFrom, name: str) -> bool:
+    def _exports(self, file: SourceFile, statement: ast.AST, name: str) -> bool:
         """Whether `from … import *` binds the name: public names, or what a literal `__all__` lists."""
-        target = _find_module(file.path, statement.module or "", statement.level)
+        target = _imported_file(file, statement)
         if target is None:
             return False
-        module = read_source(target, self._read)
-        stated, _ = last_bindings(module.tree.body, "__all__", lambda _: False)
-        if not stated:
-            found, _ = last_bindings(module.tree.body, name, lambda each: self._exports(module, each, name))
-            return bool(found) and not name.startswith("_")
-        listed = self._bound(module, stated[0])
-        return isinstance(listed.plain, tuple) and name in listed.plain
+        with self._step(target, f"* {name}"):
+            module = read_source(target, self._read)
+            for stated in self._bindings(module, "__all__", module.scope):
+                listed = self._bound(module, stated).plain
+                return isinstance(listed, tuple) and name in listed
+            return not name.startswith("_") and any(self._bindings(module, name, module.scope))
 
-    def _evaluate(self, file: SourceFile, node: ast.expr) -> _Value:
+    def _bound(self, file: SourceFile, binding: _Binding) -> _Value:
+        match binding.node:
+            case node if binding.opaque:
+                what = f"it is bound by {binding.opaque}, which only running it can tell"
+                raise _failure(file, node, what)
+            case ast.ImportFrom() as node:
+                target = _imported_file(file, node)
+                if target is not None:
+                    return self.value_of(read_source(target, self._read), binding.name)
+                module = node.module or ""
+                if module.startswith(("importlib", "pkg_resources")):
+                    raise self._circular(file, node)
+                what = f"it comes from {'.' * node.level}{module}, which is not a file of this project"
+                raise _failure(file, node, what)
+            case ast.expr() as node:
+                return self.evaluate(file, node, binding.scope)
+            case node:
+                raise _failure(file, node, f"{binding.name} is a module, not a version")
+
+    def evaluate(self, file: SourceFile, node: ast.expr, scope: _Scope) -> _Value:
+        """The value of an expression, where names have what `scope` says."""
+
+        def plain(inner: ast.expr) -> _Plain:
+            return self.evaluate(file, inner, scope).plain
+
         match node:
             case ast.Constant(value=bool()):
                 pass
-            case ast.Constant(value=str() | int() as plain):
-                return _Value(plain=plain, file=file, node=node, spot=Spot(file, node))
-            case ast.Tuple() | ast.List():
-                return _Value(plain=self._items(file, node), file=file, node=node, spot=Spot(file, node))
-            case ast.JoinedStr():
-                return self._joined(file, node)
-            case ast.Name(id=name):
-                return self.value_of(file, name, self._here)
-            case ast.Attribute():
-                return self._member(file, node)
-            case ast.Call():
-                return self._call(file, node)
-            case ast.BinOp(op=ast.Add()):
-                return self._sum(file, node)
-            case ast.Subscript():
-                return self._subscript(file, node)
-        raise _failure(file, node, f"{self._name} is not a literal")
-
-    def _items(self, file: SourceFile, node: ast.Tuple | ast.List) -> tuple[_Plain, ...]:
-        found: list[_Plain] = []
-        for each in node.elts:
-            if isinstance(each, ast.Starred):
-                inner = self._evaluate(file, each.value).plain
-                found += inner if isinstance(inner, tuple) else (inner,)
-            else:
-                found.append(self._evaluate(file, each).plain)
-        return tuple(found)
-
-    def _joined(self, file: SourceFile, node: ast.JoinedStr) -> _Value:
-        parts = []
-        for each in node.values:
-            if isinstance(each, ast.FormattedValue):
-                if each.conversion != -1 or each.format_spec is not None:
+            case ast.Constant(value=str() | int() as value):
+                return _Value(value, file, node, is_literal=True)
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                found: list[_Plain] = []
+                for each in items:
+                    inner = plain(each.value if isinstance(each, ast.Starred) else each)
+                    found += inner if isinstance(each, ast.Starred) and isinstance(inner, tuple) else [inner]
+                return _Value(tuple(found), file, node, is_literal=True)
+            case ast.JoinedStr(values=parts):
+                values = [each for each in parts if isinstance(each, ast.FormattedValue)]
+                if any(each.conversion != -1 or each.format_spec is not None for each in values):
                     raise _failure(file, node, "an f-string with a format is not a literal")
-                parts.append(str(self._evaluate(file, each.value).plain))
-            else:
-                parts.append(str(self._evaluate(file, each).plain))
-        whole = all(isinstance(each, ast.Constant) for each in node.values)
-        return _Value(plain="".join(parts), file=file, node=node, spot=Spot(file, node) if whole else None)
-
-    def _sum(self, file: SourceFile, node: ast.BinOp) -> _Value:
-        left, right = self._evaluate(file, node.left).plain, self._evaluate(file, node.right).plain
-        match left, right:
-            case str(), str():
-                return _Value(plain=left + right, file=file, node=node, spot=None)
-            case tuple(), tuple():
-                return _Value(plain=left + right, file=file, node=node, spot=None)
-            case _:
+                texts = [
+                    plain(each.value if isinstance(each, ast.FormattedValue) else each) for each in parts
+                ]
+                return _Value("".join(map(str, texts)), file, node, is_literal=not values)
+            case ast.Name(id=name):
+                missing = f"{file.path}:{node.lineno}: there is no {name} yet"
+                return self._looked_up(file, name, scope, missing)
+            case ast.Attribute(value=owner, attr=name):
+                module = self._module(file, owner, scope)
+                if module is not None:
+                    return self.value_of(read_source(module, self._read), name)
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                match plain(left), plain(right):
+                    case (str() as one, str() as other):
+                        return _Value(one + other, file, node)
+                    case (tuple() as start, tuple() as rest):
+                        return _Value((*start, *rest), file, node)
                 raise _failure(file, node, "this sum is not one of strings or tuples")
-
-    def _subscript(self, file: SourceFile, node: ast.Subscript) -> _Value:
-        plain = self._evaluate(file, node.value).plain
-        if isinstance(plain, tuple):
-            try:
-                index = (
-                    ast.literal_eval(node.slice)
-                    if not isinstance(node.slice, ast.Slice)
-                    else _slice(node.slice)
-                )
-                return _Value(plain=plain[index], file=file, node=node, spot=None)
-            except (ValueError, TypeError, IndexError):
-                pass
-        raise _failure(file, node, f"{self._name} is not a literal")
-
-    def _member(self, file: SourceFile, node: ast.Attribute) -> _Value:
-        """`module.name`, of a module that a plain import has bound."""
-        module = self._module(file, node.value)
-        if module is None:
-            self._refuse_metadata(file, node)
-            raise _failure(file, node, f"{ast.unparse(node)} is not a literal")
-        return self.value_of(read_source(module, self._read), node.attr)
-
-    def _module(self, file: SourceFile, node: ast.expr) -> Path | None:
-        if isinstance(node, ast.Attribute):
-            return _find_module(file.path, ast.unparse(node), 0)
-        if not isinstance(node, ast.Name):
-            return None
-        found, _ = last_bindings(file.tree.body, node.id, lambda _: False, before=self._here)
-        match found[:1]:
-            case [ImportedModule() as binding]:
-                return _find_module(file.path, binding.module, 0)
-            case [Imported() as binding]:
-                inner = ".".join(filter(None, (binding.statement.module, binding.name)))
-                return _find_module(file.path, inner, binding.statement.level)
-            case _:
-                return None
-
-    def _call(self, file: SourceFile, node: ast.Call) -> _Value:
-        match node:
+            case ast.Subscript(value=owner, slice=index):
+                whole = plain(owner)
+                with suppress(ValueError, TypeError, IndexError):
+                    if isinstance(whole, tuple):
+                        return _Value(whole[_index(index)], file, node)
             case ast.Call(
                 func=ast.Attribute(value=ast.Constant(value=str() as separator), attr="join"),
                 args=[argument],
                 keywords=[],
             ):
-                return self._join(file, node, separator, argument)
+                return self._joined(file, node, separator, self.evaluate(file, _iterated(argument), scope))
             case ast.Call(func=ast.Name(id="str"), args=[argument], keywords=[]):
-                value = self._evaluate(file, argument)
-                if isinstance(value.plain, str):
-                    return value
-        self._refuse_metadata(file, node)
-        raise _failure(file, node, f"{self._name} is the result of a call, {_short(node)}, not a literal")
+                text = self.evaluate(file, argument, scope)
+                if isinstance(text.plain, str):
+                    return text
+        raise self._refusal(file, node)
 
-    def _join(self, file: SourceFile, node: ast.Call, separator: str, argument: ast.expr) -> _Value:
-        value = self._evaluate(file, _iterated(argument))
-        if not isinstance(value.plain, tuple) or not all(isinstance(each, str | int) for each in value.plain):
-            raise _failure(file, node, f"{_short(argument)} is not a tuple of literals")
-        spot = value.spot if separator == "." else None
-        plain = separator.join(str(each) for each in value.plain)
-        return _Value(
-            plain=plain, file=value.file if spot else file, node=value.node if spot else node, spot=spot
-        )
+    def _joined(self, file: SourceFile, node: ast.expr, separator: str, items: _Value) -> _Value:
+        if not isinstance(items.plain, tuple) or not all(isinstance(each, str | int) for each in items.plain):
+            raise _failure(file, node, f"{_short(items.node)} is not a tuple of literals")
+        text = separator.join(str(each) for each in items.plain)
+        if items.is_literal and separator == ".":
+            return items._replace(plain=text)
+        return _Value(text, file, node)
 
-    def _refuse_metadata(self, file: SourceFile, node: ast.expr) -> None:
-        """`importlib.metadata.version(…)` and its like ask what is installed: what we are about to build."""
-        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-        for call in calls:
-            called = ast.unparse(call.func).split(".")
-            if called[-1] in {"version", "get_distribution", "distribution", "metadata", "require"}:
-                argument = call.args[0] if call.args else None
-                if not isinstance(argument, ast.Constant) or self._is_own(argument.value):
-                    raise self._circular(file, call)
-                msg = f"it is the version of another distribution, {argument.value!r}, as installed somewhere"
-                raise _failure(file, call, msg)
+    def _module(self, file: SourceFile, owner: ast.expr, scope: _Scope) -> Path | None:
+        """The file of the module that an expression names; None for what is no module of this project."""
+        if isinstance(owner, ast.Attribute):
+            return _find_module(file.path, ast.unparse(owner))
+        for each in self._bindings(file, owner.id, scope) if isinstance(owner, ast.Name) else ():
+            match each.node:
+                case ast.Import():
+                    return _find_module(file.path, each.name)
+                case ast.ImportFrom(module=module, level=level):
+                    return _find_module(file.path, ".".join(filter(None, (module, each.name))), level)
+        return None
 
-    def _is_own(self, name: object) -> bool:
-        if self._own_name is None:
-            return True
-        return isinstance(name, str) and canonicalize_name(name) == canonicalize_name(self._own_name)
+    def _refusal(self, file: SourceFile, node: ast.expr) -> VersionError:
+        """Why an expression is no literal; asking for installed metadata asks for what is about to be built."""
+        for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
+            called = ast.unparse(call.func).rpartition(".")[2]
+            if called in {"version", "get_distribution", "distribution", "metadata", "require"}:
+                other = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+                own = self._own_name is None or not isinstance(other, str)
+                if own or canonicalize_name(str(other)) == canonicalize_name(self._own_name or ""):
+                    return self._circular(file, call)
+                what = f"it is the version of another distribution, {other!r}, as installed somewhere"
+                return _failure(file, call, what)
+        match node:
+            case ast.Call():
+                what = f"{self._name} is the result of a call, {_short(node)}, not a literal"
+            case ast.Attribute():
+                what = f"{ast.unparse(node)} is not a literal"
+            case _:
+                what = f"{self._name} is not a literal"
+        return _failure(file, node, what)
 
     def _circular(self, file: SourceFile, node: ast.AST) -> VersionError:
-        return _failure(
-            file,
-            node,
-            f"circular: {self._name} asks the installed metadata for the version, which is made from {self._name}",
-        )
+        what = f"circular: {self._name} asks the installed metadata for the version, which is made from {self._name}"
+        return _failure(file, node, what)
 
 
 def _iterated(argument: ast.expr) -> ast.expr:
     """X of `map(str, X)`, of `str(x) for x in X`, and of X itself."""
-    if isinstance(argument, ast.GeneratorExp | ast.ListComp):
-        match argument.elt, argument.generators:
-            case (
-                ast.Call(func=ast.Name(id="str"), args=[ast.Name(id=item)], keywords=[]),
-                [ast.comprehension(target=ast.Name(id=bound), iter=inner, ifs=[])],
-            ) if item == bound:
-                return inner
     match argument:
         case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="str"), inner], keywords=[]):
             return inner
-        case _:
-            return argument
+        case (ast.GeneratorExp() | ast.ListComp()) as made:
+            match made.elt, made.generators:
+                case (
+                    ast.Call(func=ast.Name(id="str"), args=[ast.Name(id=item)], keywords=[]),
+                    [ast.comprehension(target=ast.Name(id=bound), iter=inner, ifs=[])],
+                ) if item == bound:
+                    return inner
+    return argument
 
 
-def _find_module(importer: Path, module: str, level: int) -> Path | None:
+def _imported_file(file: SourceFile, statement: ast.AST) -> Path | None:
+    if not isinstance(statement, ast.ImportFrom):
+        return None
+    return _find_module(file.path, statement.module or "", statement.level)
+
+
+def _find_module(importer: Path, module: str, level: int = 0) -> Path | None:
     """The file of a module that `importer` imports, by the layout of the files around it."""
-    if level:
-        folder = importer.parent
-        for _ in range(level - 1):
-            folder = folder.parent
-    else:
-        folder = importer.parent
-        while (folder / "__init__.py").is_file():
-            folder = folder.parent
+    folder = importer.parents[max(level - 1, 0)]
+    while not level and (folder / "__init__.py").is_file():
+        folder = folder.parent
     stem = folder.joinpath(*module.split(".")) if module else folder
-    for path in (stem / "__init__.py", stem.parent / f"{stem.name}.py"):
-        if path.is_file() and (module or path.name == "__init__.py"):
-            return path
-    return None
+    candidates = (stem / "__init__.py", *([stem.parent / f"{stem.name}.py"] if module else []))
+    return next((each for each in candidates if each.is_file()), None)
 
 
-def _slice(node: ast.Slice) -> slice:
-    bounds = (
-        None if each is None else ast.literal_eval(each) for each in (node.lower, node.upper, node.step)
-    )
-    return slice(*bounds)
-
-
-def _chain(steps: Sequence[_Step]) -> str:
-    return " → ".join(f"{path.name}:{name}" for path, name, _ in steps)
+def _index(node: ast.expr) -> slice | int:
+    if not isinstance(node, ast.Slice):
+        return int(ast.literal_eval(node))
+    bounds = (node.lower, node.upper, node.step)
+    return slice(*(None if each is None else ast.literal_eval(each) for each in bounds))
 
 
 def _short(node: ast.AST) -> str:
@@ -382,6 +475,58 @@ def _short(node: ast.AST) -> str:
 
 
 def _failure(file: SourceFile, node: ast.AST, message: str) -> VersionError:
-    line = getattr(node, "lineno", None)
-    where = f"{file.path}:{line}" if line else str(file.path)
-    return VersionError(f"{where}: {message}", hint=_HINT)
+    return VersionError(f"{file.path}:{getattr(node, 'lineno', 1)}: {message}", hint=_HINT)
+
+
+def rewritten(found: Attribute, version: Version) -> bytes:
+    """The contents of the file with another version: the bytes of the literal change, no others.
+
+    Quotes, prefixes and what surrounds it stay. Raises `VersionError` where the version is not one literal.
+    """
+    file, node = found.file, found.node
+    if not found.is_literal:
+        msg = f"{found.path}:{found.line}: the version is put together from several parts"
+        raise VersionError(msg, hint=f'Write it as one literal: {NAME} = "{version}".')
+    text = file.text
+    for each, new in reversed([*_edits(found, node, version)]):
+        span = file.span(each)
+        text = text[: span.start] + new.encode() + text[span.stop :]
+    return file.bom + text.decode().encode(file.encoding)
+
+
+def _edits(found: Attribute, node: ast.expr, version: Version) -> Iterator[tuple[ast.expr, str]]:
+    """What to write in place of which nodes, in the order of the file."""
+    segment = found.file.segment
+    if not isinstance(node, ast.Tuple | ast.List):
+        yield node, _string(segment(node), found.text.strip(), str(version))
+        return
+    if version.epoch or version.local:
+        msg = f"{found.path}:{found.line}: {version} can't be written as a tuple"
+        raise VersionError(msg, hint=f'Write it as one literal: {NAME} = "{version}".')
+    # 1.3.0rc1 becomes 1, 3, 0, rc1: joined by dots they read as the same version.
+    suffixes = str(version).removeprefix(version.base_version).split(".")
+    parts = [*map(str, version.release), *filter(None, suffixes)]
+    if len(node.elts) == len(parts) and all(isinstance(each, ast.Constant) for each in node.elts):
+        yield from ((each, _item(segment(each), part)) for each, part in zip(node.elts, parts, strict=True))
+        return
+    whole = segment(node)
+    opening, closing = (whole[0], whole[-1]) if whole[0] in "([" else ("", "")
+    like = segment(node.elts[0]) if node.elts else "0"
+    yield node, opening + ", ".join(_item(like, part) for part in parts) + closing
+
+
+def _string(literal: str, old: str, new: str) -> str:
+    """The literal, which may be several side by side, as one that says `new`."""
+    match = _LITERAL.match(literal)
+    if match is None:
+        return f'"{new}"'
+    inside = literal[match.end() : -len(match["quote"])]
+    return match[0] + (inside.replace(old, new) if old and inside.strip() == old else new) + match["quote"]
+
+
+def _item(old: str, part: str) -> str:
+    """One element of a tuple, quoted as the old one was; what is not a number needs quotes."""
+    match = _LITERAL.match(old)
+    if match is not None:
+        return match[0] + part + match["quote"]
+    return part if part.isdecimal() else f'"{part}"'

@@ -13,8 +13,8 @@ from packaging.version import InvalidVersion, Version
 from publish_all._build_system import backend_of
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import UsageError, VersionError
-from publish_all.version.place import Contents, Place
-from publish_all.version.places import find_places, read_place, source_places, unwritable
+from publish_all.version.place import Place, read_place
+from publish_all.version.places import find_places, source_places, unwritable
 
 
 def parse_version(text: str) -> Version:
@@ -42,25 +42,23 @@ def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
         hint = f"Tag it: publish-all version --release {version}, or git tag {config.version.tag_prefix}{version}."
         raise UsageError(msg, hint=hint)
     if not source_places(config):
-        reasons = unwritable(config)
+        reasons = "; ".join(unwritable(config))
         msg = f"the version is not written where it can be set: the build backend {backend_of(config.pyproject)} knows it"
-        if reasons:
-            msg += f" ({'; '.join(reasons)})"
         hint = (
             f"If it comes from a tag: publish-all version --release {version}. Otherwise write it in [project],"
             " or let tool.publish-all.version.source say where it is."
         )
-        raise UsageError(msg, hint=hint)
+        raise UsageError(f"{msg} ({reasons})" if reasons else msg, hint=hint)
 
 
-def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...], Contents]:
+def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...], dict[Path, bytes]]:
     """The places that do not say just this version, and what their files hold when they do.
 
     Nothing is written. Raises `VersionError` for a place that can't say it, and where another place would still
     say another version.
     """
-    different = tuple(each for each in find_places(config) if not each.says_just(version))
-    contents: Contents = {}
+    different = tuple(each for each in find_places(config) if each.says != each.spelt(version))
+    contents: dict[Path, bytes] = {}
 
     def read(path: Path) -> bytes:
         return contents[path] if path in contents else read_place(path)
@@ -75,12 +73,12 @@ def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...],
 
 
 def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
-    """Replace the contents of files, of all or of none. Gives what they held before.
+    """Replace the contents of files, of all or of none. Gives what they held before; new ones held nothing.
 
     Each is written beside its file first and then moved there, so that no file is ever half written.
     Raises `VersionError` when one cannot be written; the others are then as they were.
     """
-    before = {path: path.read_bytes() for path in contents}
+    before = {path: path.read_bytes() for path in contents if path.exists()}
     ready: dict[Path, Path] = {}
     done: list[Path] = []
     try:
@@ -91,7 +89,10 @@ def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
             done.append(path)
     except OSError as error:
         for path in done:
-            _beside(path, before[path]).replace(path.resolve())
+            if path in before:
+                _beside(path, before[path]).replace(path.resolve())
+            else:
+                path.unlink()
         msg = f"{error.filename or 'a file'}: can't be written: {error.strerror}; no file was changed"
         raise VersionError(msg) from error
     finally:
@@ -104,14 +105,21 @@ def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
 def _beside(path: Path, data: bytes) -> Path:
     """A new file next to the one that `path` leads to, with its mode."""
     target = path.resolve()
-    if not os.access(target, os.W_OK):
-        raise PermissionError(13, "Permission denied", str(target))
+    if target.exists():
+        mode = target.stat().st_mode
+        if not os.access(target, os.W_OK):
+            raise PermissionError(13, "Permission denied", str(target))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mask = os.umask(0o022)  # it can only be read by setting it
+        os.umask(mask)
+        mode = 0o666 & ~mask
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        temporary.chmod(target.stat().st_mode)
+        temporary.chmod(mode)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise

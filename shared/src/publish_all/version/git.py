@@ -1,35 +1,39 @@
-"""What git says of the commit that is checked out: three processes, as a rule. The working tree is only read.
+"""What git says of the commit that is checked out, and the version that it makes. The working tree is only read.
 
-`git describe` finds the nearest tag; the list of tags tells it beforehand which are no versions, and
-afterwards which others stand on the same commit. More is asked about renamed tags, about tags that lead
+A tag of a version is the prefix, taken literally, and a PEP 440 version that begins with a digit. With the prefix
+"v" or "", a "v" before the version is optional.
+
+Three processes are enough as a rule: `git describe` finds the nearest tag; the list of tags tells it beforehand
+which are versions, and afterwards which others stand on the same commit. More is asked about tags that lead
 nowhere, and where a tag of a higher version exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from publish_all._git import ask_git
 from publish_all._process import Completed, Run
 from publish_all.errors import VersionError
-from publish_all.version.tags import (
-    higher_tags,
-    highest,
-    is_version,
-    prefixes,
-    shape_pattern,
-    shapes_of,
-    starts,
-    tag_version,
-)
+
+ARCHIVAL = ".git_archival.txt"
+NODE_LENGTH = 9
+"""Hex digits of a hash in a local version, whatever `core.abbrev` says: the same on all machines."""
 
 _PEELED = "^{}"
 _NAMED = 100  # tags on a command line
-_DIGITS = frozenset("0123456789")
+_DIGITS = {ord(digit): "0" for digit in "123456789"}
+_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")  # of SHA-1, or of SHA-256
+_RENAMED = re.compile(r"tag '(?P<ref>.+)' is externally known as '")
+_ARCHIVED = re.compile(r"^(?P<key>[a-z-]+):[ \t]*(?P<value>.*?)[ \t\r]*$", re.MULTILINE)
+_DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
+
+_Git: TypeAlias = Callable[..., Completed]
 
 
 class Described(NamedTuple):
@@ -65,227 +69,222 @@ class NoRepository(NamedTuple):
     problem: VersionError | None = None
 
 
+def tag_version(tag: str, prefix: str) -> Version | None:
+    """The version that a tag names, or None if it names none."""
+    for head in _heads(prefix):
+        rest = tag[len(head) :]
+        if tag.startswith(head) and rest[:1].isdecimal():
+            return _version(rest)
+    return None
+
+
+def _heads(prefix: str) -> tuple[str, ...]:
+    """The literal texts that may stand before the version."""
+    return ("v", "") if prefix in {"", "v"} else (prefix,)
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text) if text.isascii() else None
+    except InvalidVersion:
+        return None
+
+
+def _highest(tags: Iterable[str], prefix: str) -> str | None:
+    """The tag of the highest version: of rc1 and the final on one commit, the final."""
+    versions = {tag: version for tag in tags if (version := tag_version(tag, prefix)) is not None}
+    return max(versions, key=lambda tag: (versions[tag], tag)) if versions else None
+
+
 def describe(
     root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
 ) -> Described | Untagged | NoRepository:
     """Ask git about the project at `root`, a folder which must itself be tracked."""
-    git = _Git(root, environment, run)
+
+    def git(*arguments: str) -> Completed:
+        return ask_git(*arguments, cwd=root, environment=environment, run=run)
+
     try:
-        position = _position(git)
-        if not isinstance(position, _Position):
-            return position
-        return _describe(git, position, prefix)
+        return _describe(git, root, prefix)
+    except VersionError as error:
+        return NoRepository(error.message, error)
     except FileNotFoundError:
-        return _git_missing(root)
+        folder, reason = _above_with_git(root), "there is no program git on PATH"
+        if folder is None:
+            return NoRepository(reason)
+        msg = f"{reason}, and the version is in the git repository at {folder}"
+        return NoRepository(reason, VersionError(msg, hint="Install git, or set PUBLISH_ALL_VERSION."))
     except (OSError, TimeoutError) as error:
-        return NoRepository(
-            reason=f"git can't be run: {error}", problem=VersionError(f"git can't be run: {error}")
-        )
+        reason = f"git can't be run: {error}"
+        return NoRepository(reason, VersionError(reason))
 
 
-class _Git:
-    def __init__(self, root: Path, environment: Mapping[str, str], run: Run) -> None:
-        self.root = root
-        self._environment = environment
-        self._run = run
-
-    def __call__(self, *arguments: str) -> Completed:
-        return ask_git(*arguments, cwd=self.root, environment=self._environment, run=self._run)
-
-
-class _Position(NamedTuple):
-    node: str
-    shallow: bool
-
-
-def _position(git: _Git) -> _Position | Untagged | NoRepository:
-    """Where we are. `HEAD:./` proves that this very folder is tracked, not just some folder around it."""
-    done = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")
-    lines = done.stdout.splitlines()
-    if done.returncode == 0 and len(lines) >= 4 and _is_hash(lines[-2]):
-        return _Position(node=lines[-2], shallow=lines[-3] == "true")
-    if len(lines) < 3:
-        return _no_repository(git.root, done)
-    toplevel = lines[0]
-    if _is_hash(lines[2]):
-        return NoRepository(reason=f"this folder is not tracked in the git repository at {toplevel}")
-    if Path(toplevel) != git.root and not _same_folder(Path(toplevel), git.root):
-        return NoRepository(reason=f"the git repository at {toplevel} has no commit yet")
-    return Untagged(node=None, dirty=False, shallow=False)
-
-
-def _describe(git: _Git, position: _Position, prefix: str) -> Described | Untagged | NoRepository:
-    listed = _listed_tags(git)
-    if isinstance(listed, NoRepository):
-        return listed
-    done = git(
-        "describe",
-        "--tags",
-        "--long",
-        "--always",
-        "--dirty",
-        "--abbrev=64",
-        *_selection(listed, prefix),
-    )
+def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRepository:
+    # `HEAD:./` proves that this very folder is tracked, not just some folder around it.
+    place = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")
+    lines = place.stdout.splitlines()
+    if place.returncode != 0 or len(lines) < 4 or not _HASH.fullmatch(lines[-2]):
+        return _outside(root, place, lines)
+    node, shallow = lines[-2], lines[-3] == "true"
+    commits = _commits_of_tags(git)
+    options = ("--tags", "--long", "--always", "--dirty", "--abbrev=64")
+    done = git("describe", *options, *_patterns(commits, prefix))
     if done.returncode != 0:
-        return _failed("describe", done)
+        raise _failed("describe", done)
     said = done.stdout.strip()
     dirty = said.endswith("-dirty")
-    found, _, _ = said.removesuffix("-dirty").rpartition("-g")
-    nearest, _, distance = found.rpartition("-")
-    if nearest and done.stderr.strip():  # the name is perhaps that of a tag which was renamed
-        nearest = _ref_of(git, nearest, int(distance), prefix)
-    together = _tags_beside(listed, nearest) if nearest else []
-    tag = highest(together, prefix)
+    nearest, _, distance = said.removesuffix("-dirty").rpartition("-g")[0].rpartition("-")
+    # Of an annotated tag that was renamed (`git tag NEW OLD; git tag -d OLD`), it says the old name.
+    if renamed := _RENAMED.search(done.stderr):
+        nearest = renamed["ref"]
+    together = [tag for tag in commits if commits[tag] == commits.get(nearest)]
+    tag = _highest(together, prefix)
     version = tag_version(tag, prefix) if tag is not None else None
     if tag is None or version is None:
-        return Untagged(node=position.node, dirty=dirty, shallow=position.shallow)
-    return Described(
-        tag=tag,
-        version=version,
-        distance=int(distance),
-        node=position.node,
-        dirty=dirty,
-        shallow=position.shallow,
-        beside=tuple(sorted(each for each in together if each != tag and tag_version(each, prefix))),
-        higher=_higher(git, listed, version, prefix),
-    )
+        return Untagged(node, dirty, shallow)
+    beside = sorted(each for each in together if each != tag and tag_version(each, prefix))
+    higher = _higher(git, commits, version, prefix)
+    return Described(tag, version, int(distance), node, dirty, shallow, tuple(beside), higher)
 
 
-def _listed_tags(git: _Git) -> Sequence[str] | NoRepository:
-    """Lines of `HASH refs/tags/NAME`, of an annotated tag a second one with its commit and `^{}` after the name.
+def _commits_of_tags(git: _Git) -> Mapping[str, str]:
+    """The commit of each tag.
 
     `git show-ref` takes a tenth of the time of others, and stops at the first tag that leads nowhere. Then
     those that lead to HEAD are enough: no other counts.
     """
     listed = git("show-ref", "--tags", "--dereference")
     if listed.returncode != 0 and listed.stderr.strip():
-        listed = git(
-            "for-each-ref",
-            "--merged=HEAD",
-            f"--format=%(objectname) %(refname)%0a%(*objectname) %(refname){_PEELED}",
-            "refs/tags",
-        )
+        form = f"--format=%(objectname) %(refname)%0a%(*objectname) %(refname){_PEELED}"
+        listed = git("for-each-ref", "--merged=HEAD", form, "refs/tags")
         if listed.returncode != 0:
-            return _failed("for-each-ref", listed)
-    return [line for line in listed.stdout.splitlines() if not line.startswith(" ")]
+            raise _failed("for-each-ref", listed)
+    found = {}
+    for line in listed.stdout.splitlines():
+        commit, _, tag = line.partition(" refs/tags/")
+        if commit:  # the line of an annotated tag's commit comes after that of the tag itself
+            found[tag.removesuffix(_PEELED)] = commit
+    return found
 
 
-def _ref_of(git: _Git, said: str, distance: int, prefix: str) -> str:
-    """The tag that `git describe` means: of an annotated tag it says the name at which it was made.
-
-    `git tag NEW OLD; git tag -d OLD` renames a tag, and the old name stays inside of it. Empty if there is none.
-    """
-    listed = git("for-each-ref", "--merged=HEAD", "--format=%(refname:lstrip=2) %(tag)", "refs/tags")
-    names = (line.split(" ", 1) for line in listed.stdout.splitlines())
-    found = [name for name, inside in names if (inside or name) == said and tag_version(name, prefix)]
-    if len(found) == 1:
-        return found[0]
-    counted = ((name, git("rev-list", "--count", f"refs/tags/{name}..HEAD").stdout) for name in found)
-    return next((name for name, count in counted if count.strip() == str(distance)), "")
-
-
-def _higher(git: _Git, listed: Iterable[str], version: Version, prefix: str) -> str | None:
-    """The tag of the highest version that is on HEAD or before it, if that is higher than `version`."""
-    higher = higher_tags((_tag_of(line) for line in listed), version, prefix)
-    if not higher:
-        return None
-    refs = [f"refs/tags/{each}" for each in higher] if len(higher) <= _NAMED else ["refs/tags"]
-    merged = git("for-each-ref", "--merged=HEAD", "--format=%(refname:lstrip=2)", *refs)
-    return highest(higher.intersection(merged.stdout.split()), prefix)
-
-
-def _selection(listed: Iterable[str], prefix: str) -> Sequence[str]:
+def _patterns(tags: Iterable[str], prefix: str) -> Sequence[str]:
     """The options by which `git describe` sees just the tags that are versions.
 
-    By shape, so that thousands of tags make a short command line; whichever of both lists is shorter.
+    By their shapes, with any digit for each digit, so that thousands of tags make a short command line: the grammar
+    of PEP 440 has no rule about which digit it is.
     """
-    names = [name for name in map(_tag_of, listed) if not name.endswith(_PEELED)]
-    # With the head apart: its own digits are literal.
-    found = {(head, shape) for head in prefixes(prefix) for shape in shapes_of(_after(head, names))}
-    good = sorted(each for each in found if is_version(each[1]))
-    bad = sorted(each for each in found if not is_version(each[1]))
-    if not good:
-        return ("--exclude=*",)
-    if len(bad) <= len(good):
-        patterns = [f"--match={each}" for each in starts(prefix)]
-        return (*patterns, *(f"--exclude={shape_pattern(head, shape)}" for head, shape in bad))
-    return tuple(f"--match={shape_pattern(head, shape)}" for head, shape in good)
+    shapes = {
+        (head, tag[len(head) :].translate(_DIGITS))
+        for head in _heads(prefix)
+        for tag in tags
+        if tag.startswith(head) and tag[len(head) : len(head) + 1].isdecimal()
+    }
+    good = sorted(each for each in shapes if _version(each[1]) is not None)
+    literal = {head: re.sub(r"([*?\[\\])", r"\\\1", head) for head, _ in good}
+    patterns = [f"--match={literal[head]}{shape.replace('0', '[0-9]')}" for head, shape in good]
+    return patterns or ["--exclude=*"]
 
 
-def _tags_beside(lines: Sequence[str], tag: str) -> list[str]:
-    """All tags, annotated or not, of the commit that `tag` stands on, itself included."""
-    # The line of the commit comes after that of the annotated tag itself.
-    commits = [line.partition(" ")[0] for line in lines if _tag_of(line).removesuffix(_PEELED) == tag]
-    commit = f"{commits[-1]} " if commits else " "
-    found = (_tag_of(line).removesuffix(_PEELED) for line in lines if line.startswith(commit))
-    return sorted({tag, *found})
+def _higher(git: _Git, tags: Iterable[str], version: Version, prefix: str) -> str | None:
+    """The tag of the highest version that is on HEAD or before it, if that is higher than `version`."""
+    higher = {tag for tag in tags if (named := tag_version(tag, prefix)) is not None and named > version}
+    if not higher:
+        return None
+    refs = [f"refs/tags/{each}" for each in sorted(higher)] if len(higher) <= _NAMED else ["refs/tags"]
+    merged = git("for-each-ref", "--merged=HEAD", "--format=%(refname:lstrip=2)", *refs)
+    return _highest(higher.intersection(merged.stdout.split()), prefix)
 
 
-def _tag_of(line: str) -> str:
-    """The tag that a line of `git show-ref` is about."""
-    return line.partition(" refs/tags/")[2]
-
-
-def _after(head: str, names: Iterable[str]) -> Iterator[str]:
-    """What comes after `head` in the names that go on with a digit there."""
-    size = len(head)
-    return (name[size:] for name in names if name.startswith(head) and name[size : size + 1] in _DIGITS)
-
-
-def _no_repository(root: Path, done: Completed) -> NoRepository:
+def _outside(root: Path, done: Completed, lines: Sequence[str]) -> Untagged | NoRepository:
+    """Why git does not describe this folder. Raises `VersionError` where only git could."""
     said = one_line(done.stderr)
-    if "dubious ownership" in said:
-        reason = f"git refuses to read the repository around {root}: its folder belongs to another user"
-        hint = f"If you trust it: git config --global --add safe.directory {_above_with_git(root) or root}"
-        return NoRepository(reason=reason, problem=VersionError(reason, hint=hint))
-    if "not a git repository" in said:
-        folder = _above_with_git(root)
-        if folder is None:
-            return NoRepository(reason=f"{root} is not in a git repository")
-        reason = f"git does not accept {folder / '.git'} as a repository: {said}"
-        hint = "A worktree or submodule that was copied without its repository looks so: copy that as well."
-        return NoRepository(reason=reason, problem=VersionError(reason, hint=hint))
-    return _failed("rev-parse", done)
-
-
-def _git_missing(root: Path) -> NoRepository:
     folder = _above_with_git(root)
-    reason = "there is no program git on PATH"
-    if folder is None:
-        return NoRepository(reason=reason)
-    problem = VersionError(
-        f"{reason}, and the version is in the git repository at {folder}",
-        hint="Install git, or set PUBLISH_ALL_VERSION.",
-    )
-    return NoRepository(reason=reason, problem=problem)
+    if len(lines) >= 3:
+        toplevel = Path(lines[0])
+        if _HASH.fullmatch(lines[2]):
+            return NoRepository(f"this folder is not tracked in the git repository at {toplevel}")
+        if toplevel != root and not (toplevel.exists() and toplevel.samefile(root)):
+            return NoRepository(f"the git repository at {toplevel} has no commit yet")
+        return Untagged(node=None, dirty=False, shallow=False)
+    if "dubious ownership" in said:
+        msg = f"git refuses to read the repository around {root}: its folder belongs to another user"
+        hint = f"If you trust it: git config --global --add safe.directory {folder or root}"
+        raise VersionError(msg, hint=hint)
+    if "not a git repository" in said:
+        if folder is None:
+            return NoRepository(f"{root} is not in a git repository")
+        msg = f"git does not accept {folder / '.git'} as a repository: {said}"
+        hint = "A worktree or submodule that was copied without its repository looks so: copy that as well."
+        raise VersionError(msg, hint=hint)
+    raise _failed("rev-parse", done)
 
 
-def _failed(what: str, done: Completed) -> NoRepository:
-    reason = f"git {what} failed ({done.returncode}): {one_line(done.stderr)}"
-    return NoRepository(reason=reason, problem=VersionError(reason))
+def _failed(what: str, done: Completed) -> VersionError:
+    return VersionError(f"git {what} failed ({done.returncode}): {one_line(done.stderr)}")
 
 
 def _above_with_git(root: Path) -> Path | None:
-    for folder in (root, *root.parents):
-        if (folder / ".git").exists():
-            return folder
-    return None
-
-
-def _is_hash(text: str) -> bool:
-    """40 digits of SHA-1, or 64 of SHA-256."""
-    return len(text) in {40, 64} and set(text) <= set("0123456789abcdef")
-
-
-def _same_folder(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
+    return next((each for each in (root, *root.parents) if (each / ".git").exists()), None)
 
 
 def one_line(text: str) -> str:
     """What a process said, on one line and without control characters, for a message."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "".join(character if character.isprintable() else " " for character in " ".join(lines[:3]))
+
+
+def described_in_archive(root: Path, *, prefix: str) -> Described | None:
+    """What `git archive` wrote into `.git_archival.txt` (a file marked `export-subst`), as setuptools-scm asks for it.
+
+    None without the file, where git did not fill it in, or if it names no version tag.
+    """
+    try:
+        text = (root / ARCHIVAL).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # Git leaves `$Format:…$` in a working tree, and `%(describe)` where it is too old for that.
+    lines = {
+        key: value for key, value in _ARCHIVED.findall(text) if "$Format" not in value and "%(" not in value
+    }
+    node, name = lines.get("node", ""), lines.get("describe-name", "")
+    refs = (each.strip() for each in lines.get("ref-names", "").split(","))
+    tag = _highest((each.removeprefix("tag: ") for each in refs if each.startswith("tag: ")), prefix)
+    distance = 0
+    if tag is None and (found := _DESCRIBED.fullmatch(name)):
+        tag, distance = found["tag"], int(found["distance"])
+    version = tag_version(tag or name, prefix)
+    if not _HASH.fullmatch(node) or version is None:
+        return None
+    return Described(tag or name, version, distance, node, dirty=False)
+
+
+def version_after(
+    tagged: Version, *, distance: int, dirty: bool, scheme: str, local: str, node: str, date: str
+) -> Version:
+    """The version of a tree `distance` commits after the commit that is tagged `tagged`.
+
+    A tree that is not just what was tagged never gets the tag's own version: it counts as a development version,
+    also when the only difference is that files were changed. `scheme` is "guess" (of what comes next: of the next rc
+    after an rc, of the next post after a post) or "post" (it sorts just after what was tagged), `local` is "none",
+    "node" or "node-and-date"; `node` is the full hash of the commit, `date` the day (YYYYMMDD) that stands for
+    uncommitted changes.
+    """
+    if not distance and not dirty:
+        return tagged
+    base = tagged.base_version
+    pre = "".join(str(each) for each in tagged.pre or ())
+    if tagged.dev is not None:  # it can only count on
+        post = "" if tagged.post is None else f".post{tagged.post}"
+        public = f"{base}{pre}{post}.dev{tagged.dev + (distance or 1)}"
+    elif scheme == "post":
+        # 1.0.post1.dev0 would sort before 1.0.post1.
+        number = distance if tagged.post is None else tagged.post + (distance or 1)
+        public = f"{base}{pre}.post{number}.dev0"
+    elif tagged.post is not None:
+        public = f"{base}{pre}.post{tagged.post + 1}.dev{distance}"
+    elif tagged.pre is not None:
+        public = f"{base}{tagged.pre[0]}{tagged.pre[1] + 1}.dev{distance}"
+    else:
+        public = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), base) + f".dev{distance}"
+    day = f".d{date}" if dirty and local == "node-and-date" else ""
+    return Version(public if local == "none" else f"{public}+g{node[:NODE_LENGTH]}{day}")

@@ -19,7 +19,6 @@ from publish_all.diagnoses import (
 )
 from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line
-from publish_all.version.place import Place
 from publish_all.version.places import find_places
 from publish_all.version.source import ResolvedVersion
 
@@ -55,7 +54,14 @@ def release_findings(
             )
         )
     if isinstance(said, Described) and said.distance == 0:
-        found += _tag_findings(config.root, said, resolved)
+        if resolved.version != said.version and not said.dirty:
+            found.append(
+                TAG_SAYS_OTHERWISE.found(
+                    f"HEAD has the tag {said.tag}, and the version is {resolved.text} ({resolved.source})",
+                    where=str(config.root),
+                    hint=f"Publish {said.version} from this commit, or tag another one as {resolved.text}.",
+                )
+            )
         if ask_remote:
             found += _remote_findings(config.root, said.tag, environment, run)
     return tuple(found)
@@ -63,18 +69,13 @@ def release_findings(
 
 def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Iterator[Finding]:
     """A finding for each place that says another version, where the places can be compared."""
-    for place in differing_places(config, resolved):
-        yield VERSION_DIFFERS.found(
-            f"says {place.says}, and the version is {resolved.text}",
-            where=place.where,
-            hint="publish-all version --sync writes the version into all places.",
-        )
-
-
-def differing_places(config: ProjectConfig, resolved: ResolvedVersion) -> tuple[Place, ...]:
-    if not comparable(config, resolved):
-        return ()
-    return tuple(each for each in find_places(config) if not each.agrees(resolved.version))
+    for place in find_places(config) if comparable(config, resolved) else ():
+        if not place.agrees(resolved.version):
+            yield VERSION_DIFFERS.found(
+                f"says {place.says}, and the version is {resolved.text}",
+                where=place.where,
+                hint="publish-all version --sync writes the version into all places.",
+            )
 
 
 def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:
@@ -82,40 +83,27 @@ def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:
     return config.version.source is not VersionSource.GIT or resolved.tagged
 
 
-def _tag_findings(root: Path, said: Described, resolved: ResolvedVersion) -> Iterator[Finding]:
-    if resolved.version != said.version and not said.dirty:
-        yield TAG_SAYS_OTHERWISE.found(
-            f"HEAD has the tag {said.tag}, and the version is {resolved.text} ({resolved.source})",
-            where=str(root),
-            hint=f"Publish {said.version} from this commit, or tag another one as {resolved.text}.",
-        )
-
-
 def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: Run) -> Iterator[Finding]:
-    def git(*arguments: str, using: Callable[..., Completed] = ask_git) -> tuple[int, str, str]:
+    def git(*arguments: str, using: Callable[..., Completed] = ask_git) -> Completed:
         try:
-            done = using(*arguments, cwd=root, environment=environment, run=run, timeout=_REMOTE_TIMEOUT)
+            return using(*arguments, cwd=root, environment=environment, run=run, timeout=_REMOTE_TIMEOUT)
         except (OSError, TimeoutError) as error:
-            return 1, "", str(error)
-        return done.returncode, done.stdout, done.stderr
+            return Completed(returncode=1, stdout="", stderr=str(error))
 
-    remote = next(iter(sorted(git("remote")[1].split(), key=lambda name: (name != "origin", name))), None)
-    if remote is None:
+    remotes = sorted(git("remote").stdout.split(), key=lambda name: (name != "origin", name))
+    if not remotes:
         return
-    name = f"refs/tags/{tag}"
-    failed, listed, said = git("ls-remote", "--tags", remote, name, using=git_for_user)
-    if failed:
-        reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(said)}"
+    remote, name = remotes[0], f"refs/tags/{tag}"
+    listed = git("ls-remote", "--tags", remote, name, using=git_for_user)
+    there = {ref: node for node, _, ref in (line.partition("\t") for line in listed.stdout.splitlines())}
+    here = git("rev-parse", "--verify", "--quiet", name).stdout.strip()
+    if listed.returncode != 0:
+        reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(listed.stderr)}"
         hint = f"See whether `git ls-remote {remote}` works; a publish goes on without."
         yield REMOTE_NOT_ASKED.found(reason, where=str(root), hint=hint)
-        return
-    there = {line.split("\t")[1]: line.split("\t")[0] for line in listed.splitlines() if "\t" in line}
-    here = git("rev-parse", "--verify", "--quiet", name)[1].strip()
-    if name not in there:
-        hint = f"git push {remote} {tag}"
-        yield TAG_NOT_PUSHED.found(
-            f"the remote {remote} does not have the tag {tag}", where=str(root), hint=hint
-        )
+    elif name not in there:
+        message = f"the remote {remote} does not have the tag {tag}"
+        yield TAG_NOT_PUSHED.found(message, where=str(root), hint=f"git push {remote} {tag}")
     elif there[name] != here:
         yield TAG_DIFFERS_FROM_REMOTE.found(
             f"the tag {tag} is {here[:9]} here and {there[name][:9]} on the remote {remote}",

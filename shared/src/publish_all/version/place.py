@@ -1,38 +1,31 @@
-"""One place in a project that says the version, and how another version is written there."""
+"""One place in a project that says the version: read, compared with another one, and written."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import field
+import ast
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
-from publish_all._values import dataclass
 from publish_all.errors import VersionError
-from publish_all.version.attribute import NAME, Attribute
-from publish_all.version.rewrite import rewritten
-from publish_all.version.semver import semantic
-from publish_all.version.source_file import Read
-from publish_all.version.toml_text import JSON, TOML, Syntax, find_string, parse, with_string
+from publish_all.version.attribute import NAME, Read, read_attribute, rewritten
+from publish_all.version.toml_text import find_string, with_string
 
-_ENCODING = "utf-8"
+_CARGO = (("package", "version"), ("workspace", "package", "version"))
+_PRE_RELEASES = {"a": "alpha", "b": "beta", "rc": "rc"}
 
-Contents: TypeAlias = "dict[Path, bytes]"
-"""The files that are to change, as they will be."""
-
-Write: TypeAlias = Callable[[Read, str], bytes]
-"""The new contents of a place's file, which is read by the first argument, with the version as it is spelt there."""
+Find: TypeAlias = Callable[[str], "Sequence[tuple[int, int]]"]
+"""The parts of a text that are the version: the first character of each and the one after its last."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One place that says a version.
 
     `path` (relative to the project) and `line` (from 1) are where it is written, in `file`; `key` is what it
-    is called there. `semantic`: Cargo and npm read it, which know no PEP 440.
+    is called there. `write` gives the contents of the file, which it reads by its first argument, with a version as
+    it is spelt there. `semantic`: Cargo and npm read it, which know no PEP 440.
     """
 
     path: str
@@ -40,7 +33,7 @@ class Place:
     says: str
     key: str
     file: Path
-    write: Write = field(compare=False, repr=False)
+    write: Callable[[Read, str], bytes]
     semantic: bool = False
 
     @property
@@ -49,17 +42,11 @@ class Place:
 
     def spelt(self, version: Version) -> str:
         """The version as it is written here. Raises `VersionError` for one that can't be."""
-        if not self.semantic:
-            return str(version)
-        text = semantic(version)
+        text = semantic(version) if self.semantic else str(version)
         if text is None:
             msg = f"{self.where}: {version} has no form in Semantic Versioning, which this file is read by"
             raise VersionError(msg, hint="Choose a version like 1.2.3 or 1.2.3rc1.")
         return text
-
-    def says_just(self, version: Version) -> bool:
-        """Whether it says this version, spelt as it would be written."""
-        return self.says == self.spelt(version)
 
     def agrees(self, version: Version) -> bool:
         """Whether it says this version, if perhaps in another spelling."""
@@ -69,122 +56,84 @@ class Place:
             return False
 
 
+def semantic(version: Version) -> str | None:
+    """The version as Cargo and npm write it (https://semver.org); None where it has no such form: 1.2.3.post1, 1.2.3.4."""
+    release = (*version.release, 0, 0)[: max(3, len(version.release))]
+    if len(release) > 3 or version.epoch or version.post is not None or version.local is not None:
+        return None
+    labels = [] if version.pre is None else [_PRE_RELEASES[version.pre[0]], str(version.pre[1])]
+    labels += [] if version.dev is None else ["dev", str(version.dev)]
+    numbers = ".".join(str(each) for each in release)
+    return f"{numbers}-{'.'.join(labels)}" if labels else numbers
+
+
+def read_place(path: Path) -> bytes:
+    """What a file holds that is said to hold the version. Raises `VersionError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror or error}"
+        raise VersionError(msg, hint="tool.publish-all.version names it.") from error
+
+
 class Files(NamedTuple):
-    """The files of the project at `root`, as they are or as they would be."""
+    """The files of the project at `root`, as they are or as they would be, and the places in them."""
 
     root: Path
+    own_name: str | None
     read: Read
 
-    def text(self, path: Path) -> str:
+    def text(self, path: Path, read: Read | None = None) -> str:
         """The contents; bytes that are not UTF-8 survive a round trip."""
-        return self.read(path).decode(_ENCODING, "surrogateescape")
+        return (read or self.read)(path).decode("utf-8", "surrogateescape")
 
     def name(self, path: Path) -> str:
-        return relative(path, self.root)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
+    def strings(self, path: Path, *keys: tuple[str, ...], semantic: bool = False) -> Iterator[Place]:
+        """The strings at the key paths of a TOML or JSON file, as far as there are any."""
+        text, name = self.text(path), self.name(path)
+        for key in keys:
+            if (span := find_string(text, key, where=name)) is not None:
 
-def key_places(
-    files: Files,
-    path: Path,
-    keys: Iterable[tuple[str, ...]],
-    *,
-    syntax: Syntax = TOML,
-    semantic: bool = False,
-) -> Iterator[Place]:
-    """The strings at the key paths of a TOML or JSON file, as far as there are any."""
-    text, name = files.text(path), files.name(path)
-    for key in keys:
-        span = find_string(text, key, where=name, syntax=syntax)
-        if span is None:
-            continue
+                def write(read: Read, version: str, *, key: tuple[str, ...] = key) -> bytes:
+                    return _encoded(with_string(self.text(path, read), key, version, where=name))
 
-        def write(read: Read, version: str, *, key: tuple[str, ...] = key) -> bytes:
-            now = Files(files.root, read).text(path)
-            return _encoded(with_string(now, key, version, where=name, syntax=syntax))
+                yield Place(name, span.line, span.says, ".".join(key), path, write, semantic)
 
-        found: object = parse(text, name, syntax=syntax)
-        for each in key:
-            found = found[each] if isinstance(found, dict) else ""
-        yield Place(
-            path=name,
-            line=span.line,
-            says=str(found),
-            key=".".join(key),
-            file=path,
-            write=write,
-            semantic=semantic,
-        )
+    def package_of_cargo(self, path: Path) -> Iterator[Place]:
+        """The version of a Cargo.toml's own package, or of all packages of its workspace; of no dependency.
 
+        https://doc.rust-lang.org/cargo/reference/workspaces.html#the-package-table
+        """
+        return self.strings(path, *_CARGO, semantic=True)
 
-def cargo_places(files: Files, path: Path) -> Iterator[Place]:
-    """The version of a Cargo.toml's own package, or of all packages of its workspace; of no dependency.
+    def attribute(
+        self, path: Path, name: str = NAME, find: Callable[[ast.Module], ast.expr | None] | None = None
+    ) -> Place:
+        """The literal that an attribute comes down to, or the expression that `find` gives."""
+        found = read_attribute(path, name=name, own_name=self.own_name, read=self.read, find=find)
 
-    https://doc.rust-lang.org/cargo/reference/workspaces.html#the-package-table
-    """
-    keys = (("package", "version"), ("workspace", "package", "version"))
-    return key_places(files, path, keys, semantic=True)
+        def write(read: Read, version: str) -> bytes:
+            now = read_attribute(path, name=name, own_name=self.own_name, read=read, find=find)
+            return rewritten(now, Version(version))
 
+        return Place(self.name(found.path), found.line, found.text.strip(), name, found.path, write)
 
-def npm_places(files: Files, path: Path) -> Iterator[Place]:
-    """The version of a package.json's own package."""
-    return key_places(files, path, [("version",)], syntax=JSON, semantic=True)
+    def spans(self, path: Path, find: Find, key: str) -> Iterator[Place]:
+        """The parts of a text file that `find` finds. Another version is written into all of them."""
+        text = self.text(path)
 
+        def write(read: Read, version: str) -> bytes:
+            now = self.text(path, read)
+            for start, end in reversed(find(now)):
+                now = now[:start] + version + now[end:]
+            return _encoded(now)
 
-def attribute_place(files: Files, ask: Callable[[Read], Attribute], *, key: str = NAME) -> Place:
-    """The literal that an attribute or an expression of a Python file comes down to. `ask` reads it."""
-    found = ask(files.read)
-
-    def write(read: Read, version: str) -> bytes:
-        return rewritten(ask(read), Version(version), again=ask, read=read)
-
-    return Place(
-        path=files.name(found.path),
-        line=found.line,
-        says=found.text.strip(),
-        key=key,
-        file=found.path,
-        write=write,
-    )
-
-
-Find: TypeAlias = Callable[[str], "Sequence[tuple[int, int]]"]
-"""The parts of a text that are the version: the first character of each and the one after its last."""
-
-
-def text_places(files: Files, path: Path, find: Find, *, key: str) -> Iterator[Place]:
-    """The parts of a text file that `find` finds. Another version is written into all of them."""
-    text = files.text(path)
-
-    def write(read: Read, version: str) -> bytes:
-        now = Files(files.root, read).text(path)
-        for start, end in reversed(find(now)):
-            now = now[:start] + version + now[end:]
-        return _encoded(now)
-
-    for start, end in find(text):
-        yield Place(
-            path=files.name(path),
-            line=text.count("\n", 0, start) + 1,
-            says=text[start:end],
-            key=key,
-            file=path,
-            write=write,
-        )
-
-
-def first_match(pattern: re.Pattern[str], group: str | int) -> Find:
-    """What a backend reads that looks for the first match of a pattern."""
-
-    def find(text: str) -> Sequence[tuple[int, int]]:
-        match = pattern.search(text)
-        return [match.span(group)] if match else []
-
-    return find
+        for start, end in find(text):
+            line = text.count("\n", 0, start) + 1
+            yield Place(self.name(path), line, text[start:end], key, path, write)
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode(_ENCODING, "surrogateescape")
-
-
-def relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return text.encode("utf-8", "surrogateescape")

@@ -1,46 +1,42 @@
-"""The places in a project that say its version: the source, and those that `sync` names.
+"""The places in a project that say its version: the source, and those that `sync` names. Read, compared and written.
 
 A TOML file says it in `[project]` or `[tool.poetry]`, a Cargo.toml in its package, a package.json in `version`, a
-Python file in `__version__`, any other text where its pattern fits.
+Python file in `__version__`, any other text where its pattern fits. Build backends keep a version
+that is not in `[project]` where their documentation tells; what a backend says in the end is asked of it, in
+`commands.version_trial`.
 """
 
 from __future__ import annotations
 
+import ast
+import configparser
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
 
-from publish_all._build_system import poetry_version_counts
+from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._toml import TOMLDecodeError, loads
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
-from publish_all.version.attribute import Attribute, read_attribute
-from publish_all.version.backend_places import Unwritable, backend_places
-from publish_all.version.place import (
-    Files,
-    Place,
-    attribute_place,
-    cargo_places,
-    key_places,
-    npm_places,
-    relative,
-    text_places,
-)
-from publish_all.version.source import attribute_path
-from publish_all.version.source_file import Read
-from publish_all.version.static import backend_asks_us, is_dynamic, project_name
+from publish_all.version.attribute import NAME, Read, read_source
+from publish_all.version.place import Files, Find, Place, read_place
+from publish_all.version.static import backend_asks_us, is_dynamic, project_name, table
 from publish_all.version.toml_text import parse
 
-TOML_KEYS = (("project", "version"), ("tool", "poetry", "version"))
 _VALUE = r"(?P<version>[0-9A-Za-z][0-9A-Za-z.!+_-]*)"
+# hatchling.version.core.DEFAULT_PATTERN, and pdm.backend.hooks.version: resolve_version_from_file.
+_HATCH = r"""(?i)^(__version__|VERSION)(?: ?\: ?str)? *= *(['"])v?(?P<version>.+?)\2"""
+_PDM = r"""^(?:__version__|VERSION)\s*=\s*["'](.+?)["']\s*(?:#.*)?$"""
+_FLIT_FILES = ("__init__.py", "version.py", "_version.py", "__version__.py")
+# `version` of `[metadata]`, as long as no other section begins.
+_SETUP_CFG = re.compile(
+    r"^\[[ \t]*metadata[ \t]*\](?:(?!^\[)[\s\S])*?^(?i:version)[ \t]*[=:][ \t]*(?P<version>[^\s;#]+)[ \t]*\r?$",
+    re.MULTILINE,
+)
 
-
-def read_place(path: Path) -> bytes:
-    """What a file holds that is said to hold the version. Raises `VersionError`."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: can't be read: {error.strerror or error}"
-        raise VersionError(msg, hint="tool.publish-all.version names it.") from error
+_Found: TypeAlias = Iterator[Place | str]
+"""Places, and of those that can't be written the reason."""
 
 
 def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
@@ -51,89 +47,86 @@ def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Plac
     found = [*source_places(config, read=read)]
     for entry in config.version.sync:
         found += _entry_places(config, entry, read)
-    unique = {(each.file, each.line, each.key, each.says): each for each in found}
-    return tuple(unique.values())
+    return tuple({(each.file, each.line, each.key, each.says): each for each in found}.values())
 
 
 def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:
     """The places which the version comes from; none where that is a tag, or nothing that can be written."""
+    files = _files(config, read)
     match config.version.source:
         case VersionSource.ATTRIBUTE:
-            return (_python_place(config, attribute_path(config.root, config.version.path), read),)
+            return (files.attribute(config.root / (config.version.path or "")),)
         case VersionSource.PROJECT:
-            stated = tuple(_toml_places(config, config.root / "pyproject.toml", read))
-            return stated or tuple(each for each in _of_backend(config, read) if isinstance(each, Place))
+            stated = tuple(_toml_places(files, config.root / "pyproject.toml"))
+            return stated or tuple(each for each in _of_backend(config, files) if isinstance(each, Place))
         case VersionSource.GIT:
             return ()
 
 
 def unwritable(config: ProjectConfig) -> tuple[str, ...]:
     """Why places cannot be written that the build backend reads the version from."""
-    return tuple(each.reason for each in _of_backend(config, read_place) if isinstance(each, Unwritable))
+    found = _of_backend(config, _files(config, read_place))
+    return tuple(each for each in found if isinstance(each, str))
 
 
-def _of_backend(config: ProjectConfig, read: Read) -> Iterator[Place | Unwritable]:
-    if not backend_asks_us(config.pyproject):
-        yield from backend_places(config.root, config.pyproject, read)
+def _files(config: ProjectConfig, read: Read) -> Files:
+    return Files(config.root, project_name(config.pyproject), read)
+
+
+def _of_backend(config: ProjectConfig, files: Files) -> Iterator[Place | str]:
+    return iter(()) if backend_asks_us(config.pyproject) else backend_places(files, config.pyproject)
 
 
 def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[Place]:
     is_glob = any(character in entry.path for character in "*?[")
-    paths = sorted(config.root.glob(entry.path)) if is_glob else [config.root / entry.path]
-    paths = [path for path in paths if not is_glob or path.is_file()]
+    paths = [config.root / entry.path]
+    if is_glob:
+        paths = [each for each in sorted(config.root.glob(entry.path)) if each.is_file()]
     if not paths:
         msg = f"tool.publish-all.version.sync: no file is like {entry.path}"
         raise VersionError(msg, hint="Correct the path, or take it out.")
-    places = [place for path in paths for place in _places_in(config, path, entry.pattern, read)]
+    files = _files(config, read)
+    places = [place for path in paths for place in _places_in(files, path, entry.pattern)]
     own = config.root / "pyproject.toml"
     if not places and not (paths == [own] and is_dynamic(config.pyproject)):
         msg = f"{entry.path}: no version is written there"
-        raise VersionError(
-            msg, hint="Write it there once, or take the path out of tool.publish-all.version.sync."
-        )
+        hint = "Write it there once, or take the path out of tool.publish-all.version.sync."
+        raise VersionError(msg, hint=hint)
     return places
 
 
-def _places_in(config: ProjectConfig, path: Path, pattern: str | None, read: Read) -> Iterator[Place]:
-    files = Files(config.root, read)
+def _places_in(files: Files, path: Path, pattern: str | None) -> Iterator[Place]:
     if pattern is not None:
         yield from _pattern_places(files, path, pattern)
     elif path.name == "Cargo.toml":
-        yield from cargo_places(files, path)
+        yield from files.package_of_cargo(path)
     elif path.name == "package.json":
-        yield from npm_places(files, path)
+        yield from files.strings(path, ("version",), semantic=True)
     elif path.suffix == ".toml":
-        yield from _toml_places(config, path, read)
+        yield from _toml_places(files, path)
     elif path.suffix in {".py", ".pyi"}:
-        yield _python_place(config, path, read)
+        yield files.attribute(path)
     else:
-        msg = f"tool.publish-all.version.sync: {relative(path, config.root)} needs a pattern"
+        msg = f"tool.publish-all.version.sync: {files.name(path)} needs a pattern"
         raise VersionError(msg, hint='Write { path = "…", pattern = "Version: {version}" }.')
 
 
-def _toml_places(config: ProjectConfig, path: Path, read: Read) -> Iterator[Place]:
-    files = Files(config.root, read)
+def _toml_places(files: Files, path: Path) -> Iterator[Place]:
     values = parse(files.text(path), files.name(path))
     # Poetry asks for a placeholder beside `dynamic`.
     placeholder = is_dynamic(values) or not poetry_version_counts(values)
-    return key_places(files, path, TOML_KEYS[:1] if placeholder else TOML_KEYS)
+    keys = [("project", "version"), *([] if placeholder else [("tool", "poetry", "version")])]
+    return files.strings(path, *keys)
 
 
-def _python_place(config: ProjectConfig, path: Path, read: Read) -> Place:
-    def ask(read: Read) -> Attribute:
-        return read_attribute(path, own_name=project_name(config.pyproject), read=read)
-
-    return attribute_place(Files(config.root, read), ask)
-
-
-def _pattern_places(files: Files, path: Path, pattern: str) -> Iterator[Place]:
+def _pattern_places(files: Files, path: Path, pattern: str) -> Sequence[Place]:
     """Raises `VersionError` where the pattern fits several versions: one of them is not the project's."""
     expression = _pattern(pattern)
 
     def find(text: str) -> Sequence[tuple[int, int]]:
         return [match.span("version") for match in expression.finditer(text)]
 
-    found = tuple(text_places(files, path, find, key=pattern))
+    found = tuple(files.spans(path, find, pattern))
     if len({each.says for each in found}) > 1:
         lines = ", ".join(f"{each.says} in line {each.line}" for each in found)
         msg = f"{files.name(path)}: the pattern {pattern!r} fits several versions: {lines}"
@@ -141,7 +134,7 @@ def _pattern_places(files: Files, path: Path, pattern: str) -> Iterator[Place]:
         if path.name in {"Cargo.toml", "package.json"}:
             hint = f'Take the pattern out: sync = ["{files.name(path)}"] knows where its version is.'
         raise VersionError(msg, hint=hint)
-    return iter(found)
+    return found
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
@@ -152,3 +145,180 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     start = r"(?<![\w.])" if pattern[:1].isalnum() else ""
     end = r"(?![\w.+!-])" if not after else r"(?!\w)" if pattern[-1].isalnum() else ""
     return re.compile(start + before + _VALUE + after + end)
+
+
+def backend_places(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """The places that the project's backend reads the version from, as far as it keeps it in files."""
+    backend = re.split(r"[.:]", backend_of(pyproject))[0]
+    if backend in _KINDS:
+        yield from _with_reasons(_KINDS[backend](files, pyproject), files)
+
+
+def _with_reasons(found: _Found, files: Files) -> _Found:
+    """What goes wrong when a place is read is why it can't be written."""
+    try:
+        yield from found
+    except VersionError as error:
+        yield error.message.replace(f"{files.root}/", "")
+
+
+def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """https://hatch.pypa.io/latest/version/: `regex` by default, `code`; `env` and plugins are elsewhere."""
+    try:
+        own = loads((files.root / "hatch.toml").read_text(encoding="utf-8"))
+    except (OSError, TOMLDecodeError, UnicodeDecodeError):  # hatchling says what is wrong with it
+        own = {}
+    stated = {**table(pyproject, "tool", "hatch"), **own}.get("version", {})
+    path, source = stated.get("path"), stated.get("source", "regex")
+    expression = str(stated.get("expression") or NAME)
+    if not isinstance(path, str):
+        return
+    if source == "regex":
+        yield from _by_pattern(files, path, stated.get("pattern") or _HATCH, "version")
+    elif source == "code" and expression.isidentifier():
+        yield files.attribute(files.root / path, expression)
+    elif source == "code":
+        yield f"{path}: the expression {expression!r} is run to tell the version"
+
+
+def _pdm(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """https://backend.pdm-project.org/metadata/#dynamic-project-version."""
+    stated = table(pyproject, "tool", "pdm", "version")
+    path = stated.get("path")
+    if isinstance(path, str) and stated.get("source", "file") == "file":
+        yield from _by_pattern(files, path, stated.get("pattern") or _PDM, 1)
+    elif stated.get("source") == "call":
+        yield f"pyproject.toml: {stated.get('getter')} is called to tell the version"
+
+
+def _flit(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """https://flit.pypa.io/en/stable/pyproject_toml.html#module-section: `__version__` of the module."""
+    name = str(table(pyproject, "tool", "flit", "module").get("name") or files.own_name or "")
+    path = name.replace("-", "_").replace(".", "/")
+    candidates = [f"{folder}{path}/{each}" for folder in ("", "src/") for each in _FLIT_FILES]
+    problem: VersionError | None = None
+    for each in (*candidates, f"{path}.py", f"src/{path}.py"):
+        if (files.root / each).is_file():
+            try:
+                yield files.attribute(files.root / each)
+            except VersionError as error:  # the version may be in another one of them
+                problem = problem or error
+            else:
+                return
+    if problem is not None:
+        raise problem
+
+
+def _maturin(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """https://www.maturin.rs/metadata: from Cargo.toml, in its package or its workspace."""
+    manifest = files.root / str(table(pyproject, "tool", "maturin").get("manifest-path", "Cargo.toml"))
+    if not manifest.is_file():
+        return
+    found = [*files.package_of_cargo(manifest)]
+    workspace = files.root / "Cargo.toml"
+    yield from found or (files.package_of_cargo(workspace) if workspace.is_file() else ())
+
+
+def _setuptools(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+    """https://setuptools.pypa.io/en/latest/userguide/pyproject_config.html#dynamic-metadata, setup.cfg, setup.py."""
+    tool = table(pyproject, "tool", "setuptools")
+    cfg = configparser.ConfigParser(interpolation=None)
+    try:
+        cfg.read(files.root / "setup.cfg", encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):  # setuptools says what is wrong in it
+        cfg = configparser.ConfigParser(interpolation=None)
+    folders = [(str(name), str(folder)) for name, folder in table(tool, "package-dir").items()]
+    folders += [("", str(each)) for each in table(tool, "packages", "find").get("where") or ()]
+    for line in re.split(r"[\n,]", cfg.get("options", "package_dir", fallback="").strip()):
+        name, equals, folder = line.partition("=")
+        folders += [(name.strip(), folder.strip())] if equals else []
+    folders += [("", each) for each in cfg.get("options.packages.find", "where", fallback="").split()]
+
+    stated = table(tool, "dynamic", "version")
+    if isinstance(attribute := stated.get("attr"), str):
+        yield _of_module(files, attribute, folders)
+    yield from _whole_files(files, stated.get("file") or ())
+    yield from _with_reasons(
+        _in_setup_cfg(files, cfg.get("metadata", "version", fallback=""), folders), files
+    )
+    yield from _with_reasons(_in_setup_py(files), files)
+
+
+def _in_setup_cfg(files: Files, version: str, folders: Sequence[tuple[str, str]]) -> _Found:
+    directive, _, rest = version.strip().partition(":")
+    if directive == "attr":
+        yield _of_module(files, rest, folders)
+    elif directive == "file":
+        yield from _whole_files(files, [each.strip() for each in rest.split(",")])
+    elif version.strip():
+        yield from files.spans(
+            files.root / "setup.cfg", _first_match(_SETUP_CFG, "version"), "metadata.version"
+        )
+
+
+def _in_setup_py(files: Files) -> _Found:
+    path = files.root / "setup.py"
+    if path.is_file() and _version_of_setup(read_source(path, files.read).tree) is not None:
+        yield files.attribute(path, "the version in setup()", _version_of_setup)
+
+
+def _version_of_setup(tree: ast.Module) -> ast.expr | None:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="setup") | ast.Attribute(attr="setup"), keywords=keywords):
+                return next((each.value for each in keywords if each.arg == "version"), None)
+    return None
+
+
+def _of_module(files: Files, attribute: str, folders: Sequence[tuple[str, str]]) -> Place | str:
+    """`package.module.NAME`, in the folder that the configuration names for the package, in `src` or at the root."""
+    module, _, name = attribute.strip().rpartition(".")
+    parts = module.split(".") if module else []
+    for package, folder in (*sorted(folders, reverse=True), ("", "src"), ("", "")):
+        above = package.split(".") if package else []
+        if parts[: len(above)] == above:
+            stem = files.root / PurePosixPath(folder, *parts[len(above) :])
+            for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+                if path.is_file():
+                    return files.attribute(path, name)
+    return f"no file of the module {module!r} is found, which {attribute!r} is in"
+
+
+def _by_pattern(files: Files, path: str, pattern: object, group: str | int) -> _Found:
+    try:
+        compiled = re.compile(str(pattern), re.MULTILINE)
+    except re.error as error:
+        yield f"{path}: the pattern {pattern!r} is not a regular expression: {error}"
+        return
+    if group != 1 and group not in compiled.groupindex:
+        yield f"{path}: the pattern {pattern!r} has no group {group!r}"
+        return
+    yield from files.spans(files.root / path, _first_match(compiled, group), str(pattern))
+
+
+def _first_match(pattern: re.Pattern[str], group: str | int) -> Find:
+    def find(text: str) -> Sequence[tuple[int, int]]:
+        match = pattern.search(text)
+        return [match.span(group)] if match else []
+
+    return find
+
+
+def _whole_files(files: Files, stated: str | Sequence[str]) -> _Found:
+    """Files that hold the version and nothing else but white space."""
+    names = [stated] if isinstance(stated, str) else stated
+    for name in names:
+        path = files.root / str(name)
+        if len(files.text(path).split()) == 1 and len(names) == 1:
+            yield from files.spans(path, _first_match(re.compile(r"\S+"), 0), "the whole file")
+        else:
+            yield f"{name}: it holds more than the version"
+
+
+_KINDS: Mapping[str, Callable[[Files, Mapping[str, Any]], _Found]] = {
+    "hatchling": _hatchling,
+    "pdm": _pdm,
+    "flit_core": _flit,
+    "maturin": _maturin,
+    "setuptools": _setuptools,
+}

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
 from publish_all import _process
 from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
-from publish_all._values import dataclass
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError, VersionError
 from publish_all.version.change import parse_version, planned, write_all
-from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line
-from publish_all.version.place import Contents, Place
+from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line, tag_version
+from publish_all.version.place import Place
 from publish_all.version.static import project_name
-from publish_all.version.tags import tag_version
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleasePlan:
+class ReleasePlan(NamedTuple):
     """What a release step does: these places get the version, one commit holds that, this tag names it.
 
     `changes` is empty where all places say the version already; then nothing is committed. `since` is
@@ -38,7 +36,7 @@ class ReleasePlan:
     commit_message: str
     tag_message: str
     push: str
-    contents: Contents
+    contents: Mapping[Path, bytes]
 
 
 def plan_release(
@@ -53,16 +51,33 @@ def plan_release(
 
     Raises `UsageError` for a tree with changes, a tag that exists and a version that is not higher.
     """
+
+    def ask(*arguments: str) -> list[str]:
+        return ask_git(*arguments, cwd=config.root, environment=environment, run=run).stdout.split()
+
     version = parse_version(text)
     if version.local is not None:
         msg = f"{version} is a local version: it is not for releases"
         raise UsageError(msg, hint=f"Release {version.public}.")
-    git = _Git(config.root, environment, run)
+    prefix = config.version.tag_prefix
     last = _last_release(config, environment, run)
-    _refuse_not_higher(version, last, current)
-    tag = _tag(config, version, last)
-    _refuse_existing(git, tag, version, config.version.tag_prefix)
+    if last is not None and version <= last.version:
+        msg = f"{version} is not higher than {last.version}, which is released as {last.tag}"
+        raise UsageError(msg, hint="Choose a higher version.")
+    if current is not None and current.local is None and version < current:
+        msg = f"{version} is lower than the version now, {current}"
+        raise UsageError(msg, hint="Choose a higher version.")
+    start = prefix
+    if prefix in {"", "v"} and last is not None:  # with or without the optional v: as the last release
+        start = "v" if last.tag.startswith("v") else ""
+    tag = f"{start}{version}"
+    for name in ask("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"):
+        if name == tag or tag_version(name, prefix) == version:
+            msg = f"the tag {name} exists already"
+            raise UsageError(msg, hint="Choose a higher version; others may have fetched that tag.")
     changes, contents = planned(config, version)
+    remotes = sorted(ask("remote"), key=lambda name: (name != "origin", name))
+    branch = ask("symbolic-ref", "--short", "--quiet", "HEAD")
     return ReleasePlan(
         version=version,
         tag=tag,
@@ -70,7 +85,7 @@ def plan_release(
         changes=changes,
         commit_message=f"Release {version}",
         tag_message=f"{project_name(config.pyproject) or config.root.name} {version}",
-        push=_push(git, tag),
+        push=" ".join(["git push --atomic", *(remotes[:1] or ["origin"]), *(branch or ["HEAD"]), tag]),
         contents=contents,
     )
 
@@ -79,7 +94,10 @@ def carry_out(
     config: ProjectConfig, plan: ReleasePlan, *, environment: Mapping[str, str], run: Run = _process.run
 ) -> None:
     """Write, commit and tag. Raises `VersionError`; what was written is then as it was, unless it was committed."""
-    git = _Git(config.root, environment, run)
+
+    def git(*arguments: str) -> Completed:
+        return git_for_user(*arguments, cwd=config.root, environment=environment, run=run)
+
     before = write_all(plan.contents)
     if plan.contents:
         paths = sorted(str(path) for path in plan.contents)
@@ -95,29 +113,12 @@ def carry_out(
         raise VersionError(msg, hint=f'Then: git tag -a {plan.tag} -m "{plan.tag_message}"')
 
 
-class _Git:
-    """Git for the user, whose commit has the user's hooks; `ask` changes nothing."""
-
-    def __init__(self, root: Path, environment: Mapping[str, str], run: Run) -> None:
-        self._root = root
-        self._environment = environment
-        self._run = run
-
-    def __call__(self, *arguments: str) -> Completed:
-        return git_for_user(*arguments, cwd=self._root, environment=self._environment, run=self._run)
-
-    def ask(self, *arguments: str) -> Completed:
-        return ask_git(*arguments, cwd=self._root, environment=self._environment, run=self._run)
-
-
 def _last_release(config: ProjectConfig, environment: Mapping[str, str], run: Run) -> Described | None:
     said = describe(config.root, prefix=config.version.tag_prefix, environment=environment, run=run)
     match said:
         case NoRepository():
-            raise said.problem or VersionError(
-                f"{config.root}: there is nothing to tag: {said.reason}",
-                hint="Commit the project to git first.",
-            )
+            msg = f"{config.root}: there is nothing to tag: {said.reason}"
+            raise said.problem or VersionError(msg, hint="Commit the project to git first.")
         case Untagged(node=None):
             msg = f"{config.root}: there is no commit to tag yet"
             raise VersionError(msg, hint="Commit the project first.")
@@ -128,34 +129,3 @@ def _last_release(config: ProjectConfig, environment: Mapping[str, str], run: Ru
         msg = f"{config.root}: there are uncommitted changes"
         raise UsageError(msg, hint="Commit or discard them first: `git status` lists them.")
     return said if isinstance(said, Described) else None
-
-
-def _refuse_not_higher(version: Version, last: Described | None, current: Version | None) -> None:
-    if last is not None and version <= last.version:
-        msg = f"{version} is not higher than {last.version}, which is released as {last.tag}"
-        raise UsageError(msg, hint="Choose a higher version.")
-    if current is not None and current.local is None and version < current:
-        msg = f"{version} is lower than the version now, {current}"
-        raise UsageError(msg, hint="Choose a higher version.")
-
-
-def _tag(config: ProjectConfig, version: Version, last: Described | None) -> str:
-    """With or without the optional v: as the last release did."""
-    prefix = config.version.tag_prefix
-    if prefix in {"", "v"} and last is not None:
-        prefix = "v" if last.tag.startswith("v") else ""
-    return f"{prefix}{version}"
-
-
-def _refuse_existing(git: _Git, tag: str, version: Version, prefix: str) -> None:
-    listed = git.ask("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags")
-    for name in listed.stdout.splitlines():
-        if name == tag or tag_version(name, prefix) == version:
-            msg = f"the tag {name} exists already"
-            raise UsageError(msg, hint="Choose a higher version; others may have fetched that tag.")
-
-
-def _push(git: _Git, tag: str) -> str:
-    remotes = sorted(git.ask("remote").stdout.split(), key=lambda name: (name != "origin", name))
-    branch = git.ask("symbolic-ref", "--short", "--quiet", "HEAD").stdout.strip()
-    return " ".join(["git push --atomic", remotes[0] if remotes else "origin", branch or "HEAD", tag])

@@ -7,6 +7,7 @@ PKG-INFO, `fallback`. Nothing is ever made up: without an answer it is an error.
 from __future__ import annotations
 
 import enum
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +18,6 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all.errors import VersionError
-from publish_all.version.overrides import override, variable_for
-from publish_all.version.settings import Settings, settings_for_build, settings_of
 from publish_all.version.static import (
     backend_asks_us,
     is_dynamic,
@@ -35,9 +34,41 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 
+_VARIABLE = "PUBLISH_ALL_VERSION"
+_CHOICES = {
+    "source": ("project", "git", "attribute"),
+    "scheme": ("guess", "post"),
+    "local": ("none", "node", "node-and-date"),
+    "dirty": ("allow", "error"),
+    "shallow": ("error", "allow"),
+}
+_PLAIN = {
+    "path": re.compile(r"([\w-]+/)*[\w-]+(\.py)?", re.ASCII),
+    "tag-prefix": re.compile(r"[\w-]*", re.ASCII),
+}
+
 
 class NoProjectVersion(VersionError):  # noqa: N818 - a name that reads well where it is caught
     """The project has no version of its own: no `[project]` or `[tool.poetry]` that could have one."""
+
+
+class Settings(NamedTuple):
+    """A project and its `[tool.publish-all.version]`, with the meanings and defaults of `VersionConfig`."""
+
+    root: Path
+    pyproject: Mapping[str, Any]
+    source: str = "project"
+    path: str | None = None
+    tag_prefix: str = "v"
+    scheme: str = "guess"
+    local: str = "none"
+    dirty: str = "allow"
+    shallow: str = "error"
+    fallback: str | None = None
+
+    @property
+    def file(self) -> Path:
+        return self.root / "pyproject.toml"
 
 
 class Origin(enum.Enum):
@@ -101,30 +132,7 @@ def resolve_version(
     `run` runs git, `_process.run` by default, which is imported then: most builds need no process.
     Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
     """
-    return resolve(settings_of(config), environment=environment, run=run, ask_backend=ask_backend, now=now)
-
-
-def resolve(
-    settings: Settings,
-    *,
-    environment: Mapping[str, str],
-    run: Run | None = None,
-    ask_backend: Callable[[], str] | None = None,
-    now: Clock = time.time,
-) -> ResolvedVersion:
-    """As `resolve_version`, without the whole configuration."""
-    if (stated := override(environment, project_name(settings.pyproject))) is not None:
-        variable, version = stated
-        return ResolvedVersion(
-            version=version, origin=Origin.OVERRIDE, explanation=(f"environment variable: {variable}",)
-        )
-    match settings.source:
-        case "project":
-            return _from_project(settings, ask_backend)
-        case "attribute":
-            return _from_attribute(settings)
-        case "git":
-            return _from_git(settings, environment=environment, run=run, now=now)
+    return _resolve(_settings_of(config), environment, run, ask_backend, now)
 
 
 def version_for_build(
@@ -134,30 +142,96 @@ def version_for_build(
 
     Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all]`.
     """
-    found = resolve(settings_for_build(pyproject, root), environment=environment, run=run)
+    found = _resolve(_settings_for_build(pyproject, root), environment, run, None, time.time)
     if found.note is not None:
         sys.stderr.write(f"publish-all: {found.note}\n")
     return found.text
 
 
+def _settings_of(config: ProjectConfig) -> Settings:
+    stated = config.version
+    same = {name: getattr(stated, name) for name in Settings._fields[3:]}
+    return Settings(config.root, config.pyproject, stated.source.value, **same)
+
+
+def _settings_for_build(pyproject: Mapping[str, Any], root: Path) -> Settings:
+    """The same from the values of a pyproject.toml, without importing the configuration, which costs more than git.
+
+    Only what is plainly right is taken; the long way knows the rest and says what is wrong.
+    """
+    stated = table(pyproject, "tool", "publish-all", "version")
+    whole = stated.get("source") != "attribute" or "path" in stated
+    if whole and all(_is_plain(key, value) for key, value in stated.items()):
+        keys = {key.replace("-", "_"): value for key, value in stated.items() if key != "sync"}
+        return Settings(root, pyproject, **keys)
+    from publish_all.config.parse import parse_project
+
+    return _settings_of(parse_project(pyproject, root=root))
+
+
+def _is_plain(key: str, value: object) -> bool:
+    """Whether it needs no closer look. Where `sync` points is no matter for a build."""
+    if key in _PLAIN and isinstance(value, str):
+        return bool(_PLAIN[key].fullmatch(value))
+    return isinstance(value, list) if key == "sync" else value in _CHOICES.get(key, ())
+
+
+def _resolve(
+    settings: Settings,
+    environment: Mapping[str, str],
+    run: Run | None,
+    ask_backend: Callable[[], str] | None,
+    now: Clock,
+) -> ResolvedVersion:
+    name = project_name(settings.pyproject)
+    for variable in (_VARIABLE,) if name is None else (_variable_for(name), _VARIABLE):
+        if text := environment.get(variable, ""):
+            version = _parsed(
+                text, f"the environment variable {variable}", "Write it like 1.2.3, or unset it."
+            )
+            return ResolvedVersion(version, Origin.OVERRIDE, (f"environment variable: {variable}",))
+    match settings.source:
+        case "attribute":
+            return _from_attribute(settings)
+        case "git":
+            return _from_git(settings, environment, run, now)
+        case _:
+            return _from_project(settings, ask_backend)
+
+
+def _variable_for(name: str) -> str:
+    """`PUBLISH_ALL_VERSION_FOR_<NAME>`: the name in capitals, with `_` for each run of `-`, `_` and `.`."""
+    return f"{_VARIABLE}_FOR_{re.sub(r'[-_.]+', '_', name).upper()}"
+
+
+def _parsed(text: str, where: str, hint: str = "Write it like 1.2.3 or 1.2.3rc1.") -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion as error:
+        msg = f"{where}: {text!r} is not a PEP 440 version"
+        raise VersionError(msg, hint=hint) from error
+
+
+def _from_attribute(settings: Settings) -> ResolvedVersion:
+    from publish_all.version.attribute import read_attribute
+
+    path, root = settings.root / (settings.path or ""), settings.root
+    found = read_attribute(path, own_name=project_name(settings.pyproject))
+    where = found.path.relative_to(root).as_posix() if found.path.is_relative_to(root) else str(found.path)
+    return ResolvedVersion(found.version, Origin.ATTRIBUTE, (f"file: {where}:{found.line}",))
+
+
 def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
+    backend = backend_of(settings.pyproject)
     written = static_version(settings.pyproject)
     if written is not None:
         text, key = written
         _refuse_placeholder(settings, text, key)
         version = _parsed(text, f"{settings.file}: {key}")
-        return ResolvedVersion(
-            version=version, origin=Origin.PROJECT, explanation=(f"file: pyproject.toml, {key}",)
-        )
+        return ResolvedVersion(version, Origin.PROJECT, (f"file: pyproject.toml, {key}",))
     if backend_asks_us(settings.pyproject):
-        msg = (
-            "the build takes the version from publish-all, and publish-all is told to take it from the build"
-        )
-        raise VersionError(
-            f"{settings.file}: {msg}",
-            hint='Set tool.publish-all.version.source to "git" or "attribute".',
-        )
-    backend = backend_of(settings.pyproject)
+        msg = f"{settings.file}: the build takes the version from publish-all, and publish-all is told to take it from the build"
+        raise VersionError(msg, hint='Set tool.publish-all.version.source to "git" or "attribute".')
     if not _may_have_version(settings):
         msg = f"{settings.file}: the project has no version"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
@@ -166,7 +240,7 @@ def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> 
         raise VersionError(msg)
     version = _parsed(ask_backend(), f"the build backend {backend}")
     _refuse_default(settings, version, backend)
-    return ResolvedVersion(version=version, origin=Origin.BACKEND, explanation=(f"build backend: {backend}",))
+    return ResolvedVersion(version, Origin.BACKEND, (f"build backend: {backend}",))
 
 
 def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
@@ -177,23 +251,23 @@ def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
     stated = [each.read_text(encoding="utf-8", errors="replace") for each in files if each.is_file()]
     if not any("version" in each for each in stated):
         msg = f"{settings.root}: the build backend {backend} found no version, and would build 0.0.0"
-        raise VersionError(
-            msg, hint="State the version, or add the tool that computes it to [build-system] requires."
-        )
+        hint = "State the version, or add the tool that computes it to [build-system] requires."
+        raise VersionError(msg, hint=hint)
 
 
 def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
     maker = maker_of_placeholder(settings.pyproject, text)
-    if maker is not None:
-        backend = backend_of(settings.pyproject)
-        msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
-        hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
-        if maker == "tool.poetry-dynamic-versioning":
-            hint = (
-                'Set build-system.build-backend to "poetry_dynamic_versioning.backend" and require'
-                ' poetry-dynamic-versioning there, or set tool.publish-all.version.source to "git".'
-            )
-        raise VersionError(msg, hint=hint)
+    if maker is None:
+        return
+    backend = backend_of(settings.pyproject)
+    msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
+    hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
+    if maker == "tool.poetry-dynamic-versioning":
+        hint = (
+            'Set build-system.build-backend to "poetry_dynamic_versioning.backend" and require'
+            ' poetry-dynamic-versioning there, or set tool.publish-all.version.source to "git".'
+        )
+    raise VersionError(msg, hint=hint)
 
 
 def _may_have_version(settings: Settings) -> bool:
@@ -202,79 +276,44 @@ def _may_have_version(settings: Settings) -> bool:
         return is_dynamic(settings.pyproject)
     if table(settings.pyproject, "tool", "poetry"):
         return not poetry_version_counts(settings.pyproject)
-    return bool(table(settings.pyproject, "tool", "flit", "metadata")) or _has_setup(settings.root)
-
-
-def _has_setup(root: Path) -> bool:
-    """Whether setuptools, or a backend around it (pbr.build), finds metadata; setup.cfg may be there for other tools alone."""
-    if (root / "setup.py").is_file():
+    if table(settings.pyproject, "tool", "flit", "metadata") or (settings.root / "setup.py").is_file():
         return True
-    try:
-        return "[metadata]" in (root / "setup.cfg").read_text(encoding="utf-8")
+    try:  # of setuptools, or of a backend around it (pbr.build); the file may be there for other tools alone
+        return "[metadata]" in (settings.root / "setup.cfg").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def _from_attribute(settings: Settings) -> ResolvedVersion:
-    from publish_all.version.attribute import read_attribute
-
-    found = read_attribute(
-        attribute_path(settings.root, settings.path), own_name=project_name(settings.pyproject)
-    )
-    where = _relative(found.path, settings.root)
-    return ResolvedVersion(
-        version=found.version, origin=Origin.ATTRIBUTE, explanation=(f"file: {where}:{found.line}",)
-    )
-
-
-def attribute_path(root: Path, path: str | None) -> Path:
-    """The file that `path` names; a configuration with this source is not accepted without one."""
-    return root / (path or "")
-
-
 def _from_git(
-    settings: Settings, *, environment: Mapping[str, str], run: Run | None, now: Clock
+    settings: Settings, environment: Mapping[str, str], run: Run | None, now: Clock
 ) -> ResolvedVersion:
     from publish_all import _process
     from publish_all.version.git import Described, NoRepository, describe
 
-    run = run or _process.run
-    answer = describe(settings.root, prefix=settings.tag_prefix, environment=environment, run=run)
+    prefix = settings.tag_prefix
+    problem: VersionError | None = None
+    answer = describe(settings.root, prefix=prefix, environment=environment, run=run or _process.run)
     match answer:
-        case NoRepository(reason=reason, problem=problem):
-            missing = _Missing(reason, hint=_no_repository_hint(settings), problem=problem)
         case Described() if not answer.shallow or not answer.distance or settings.shallow == "allow":
             return _described(answer, settings, Origin.GIT, environment, now)
+        case NoRepository():
+            reason, problem = answer.reason, answer.problem
+            variable = _variable_for(project_name(settings.pyproject) or "NAME")
+            hint = (
+                f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
+            )
         case _:
             _refuse_dirty(answer.dirty, settings)
-            shallow = answer.shallow and settings.shallow == "error"
-            missing = _untagged(answer.node, settings, problem=_shallow_problem() if shallow else None)
-    return _without_repository(settings, missing, environment, now)
-
-
-class _Missing(NamedTuple):
-    """Why git does not tell the version. `problem` is raised where nothing but the repository could."""
-
-    reason: str
-    hint: str
-    problem: VersionError | None
-
-
-def _no_repository_hint(settings: Settings) -> str:
-    return (
-        "Build from a clone in which this folder is committed, or from an sdist;"
-        f" or set {variable_for(project_name(settings.pyproject) or 'NAME')}."
-    )
-
-
-def _untagged(node: str | None, settings: Settings, *, problem: VersionError | None) -> _Missing:
-    reason = (
-        f"no tag like {settings.tag_prefix}1.2.3 is on the commit that is checked out or on one before it"
-    )
-    if node is None:
-        reason = "the git repository has no commit yet"
-    hint = f"Tag a commit (git tag {settings.tag_prefix}0.1.0), or set tool.publish-all.version.fallback."
-    return _Missing(reason, hint=hint, problem=problem)
+            reason = f"no tag like {prefix}1.2.3 is on the commit that is checked out or on one before it"
+            if answer.node is None:
+                reason = "the git repository has no commit yet"
+            hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
+            problem = _shallow_problem() if answer.shallow and settings.shallow == "error" else None
+    found = _without_repository(settings, reason, problem, environment, now)
+    if found is not None:
+        return found
+    msg = f"{settings.root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
+    raise VersionError(msg, hint=hint)
 
 
 def _shallow_problem() -> VersionError:
@@ -288,35 +327,47 @@ def _shallow_problem() -> VersionError:
 
 
 def _without_repository(
-    settings: Settings, missing: _Missing, environment: Mapping[str, str], now: Clock
-) -> ResolvedVersion:
-    """What else may say the version. A repository that can't be read is no case for `fallback`."""
-    from publish_all.version.archival import FILE as ARCHIVAL
-    from publish_all.version.archival import described_in_archive
-    from publish_all.version.pkg_info import version_of_sdist
+    settings: Settings,
+    reason: str,
+    problem: VersionError | None,
+    environment: Mapping[str, str],
+    now: Clock,
+) -> ResolvedVersion | None:
+    """What else may say the version. A repository that can't be read (`problem`) is no case for `fallback`."""
+    from publish_all.version.git import described_in_archive
 
     if (archived := described_in_archive(settings.root, prefix=settings.tag_prefix)) is not None:
         return _described(archived, settings, Origin.ARCHIVAL, environment, now)
-    name = project_name(settings.pyproject)
-    if (version := version_of_sdist(settings.root, name=name)) is not None:
-        return ResolvedVersion(version=version, origin=Origin.PKG_INFO, explanation=("file: PKG-INFO",))
-    if missing.problem is not None:
-        raise missing.problem
-    if settings.fallback is not None:
-        version = _parsed(settings.fallback, "tool.publish-all.version.fallback")
-        explanation = ("setting: tool.publish-all.version.fallback", f"because: {missing.reason}")
-        return ResolvedVersion(version=version, origin=Origin.FALLBACK, explanation=explanation)
-    msg = (
-        f"{settings.root}: there is no version: {missing.reason},"
-        f" and there is no {ARCHIVAL} and no PKG-INFO that says it"
-    )
-    raise VersionError(msg, hint=missing.hint)
+    if (version := _version_of_sdist(settings)) is not None:
+        return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
+    if problem is not None:
+        raise problem
+    if settings.fallback is None:
+        return None
+    key = "tool.publish-all.version.fallback"
+    explanation = (f"setting: {key}", f"because: {reason}")
+    return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
+
+
+def _version_of_sdist(settings: Settings) -> Version | None:
+    """The version in the PKG-INFO of an unpacked sdist; None without one, or if it is another project's."""
+    path, name = settings.root / "PKG-INFO", project_name(settings.pyproject)
+    if not path.is_file():
+        return None
+    from email.parser import HeaderParser
+
+    from packaging.utils import canonicalize_name
+
+    headers = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace"))
+    if name is None or canonicalize_name(headers.get("Name", "")) != canonicalize_name(name):
+        return None
+    return _parsed(headers.get("Version", ""), str(path), "Unpack the sdist anew.")
 
 
 def _described(
     said: Described, settings: Settings, origin: Origin, environment: Mapping[str, str], now: Clock
 ) -> ResolvedVersion:
-    from publish_all.version.scheme import NODE_LENGTH, version_after
+    from publish_all.version.git import NODE_LENGTH, version_after
 
     _refuse_dirty(said.dirty, settings)
     version = version_after(
@@ -370,15 +421,3 @@ def _date(environment: Mapping[str, str], now: Clock) -> str:
     except (OverflowError, ValueError, OSError) as error:
         msg = f"the environment variable SOURCE_DATE_EPOCH is {stated!r}, which is no date"
         raise VersionError(msg, hint="Set it to seconds since 1970, or unset it.") from error
-
-
-def _parsed(text: str, where: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion as error:
-        msg = f"{where}: {text!r} is not a PEP 440 version"
-        raise VersionError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

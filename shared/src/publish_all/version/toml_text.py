@@ -1,4 +1,4 @@
-"""Edits of one value in the text of a TOML file, or a JSON file; every other character stays.
+"""Edits of one value in the text of a TOML file, or of a JSON file; every other character stays.
 
 Candidates are found by their looks, and one counts only if a parser then reads just the change
 that was meant. So a look-alike in a comment, in a string or in another table is never edited.
@@ -9,96 +9,84 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all._values import dataclass
 from publish_all.errors import VersionError
 from publish_all.version.static import table
 
-_STRING = r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
+_TOML_VALUE = (
+    r'[ \t]*=[ \t]*(?P<value>"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\')'
+)
+_JSON_VALUE = r'\s*:\s*(?P<value>"(?:[^"\\\n]|\\.)*")'
 _PROBE = "0+publish.all.probe"
-_BOM = "\ufeff"
 _ENDS = 10  # comments inside an array may hold closing brackets, but hardly more of them
 
 
-class Syntax(NamedTuple):
-    """A language: its parser, what stands between a key and its value, and what a string looks like."""
-
-    name: str
-    loads: Callable[[str], Any]
-    between: str
-    string: str
-
-
-def _loads_toml(text: str) -> Any:
-    return loads(text, parse_float=str)  # NaN is not equal to itself
-
-
-def _loads_json(text: str) -> Any:
-    return json.loads(text.removeprefix(_BOM), parse_float=str, parse_constant=str)
-
-
-TOML = Syntax("TOML", _loads_toml, r"[ \t]*=[ \t]*", _STRING)
-JSON = Syntax("JSON", _loads_json, r"\s*:\s*", r'"(?:[^"\\\n]|\\.)*"')
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A string literal in the text, with its quotes: first character, one after the last, line from 1."""
+class Span(NamedTuple):
+    """A string in the text, with its quotes: first character, one after the last, line from 1, and what it says."""
 
     start: int
     end: int
     line: int
+    says: str
 
 
-def parse(text: str, where: str, *, syntax: Syntax = TOML) -> dict[str, Any]:
-    """The values, with numbers as strings: equal texts are equal values then. Raises `VersionError`."""
+def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
+    """The values of a TOML file, or of JSON where the name ends so. Raises `VersionError`.
+
+    Fractions are strings: equal texts are equal values then, which NaN is not.
+    """
+    as_json = where.endswith(".json")
     try:
-        found = syntax.loads(text)
+        if as_json:
+            found = json.loads(text.removeprefix("\ufeff"), parse_float=str, parse_constant=str)
+        else:
+            found = loads(text, parse_float=str)
     except (TOMLDecodeError, ValueError, RecursionError) as error:
-        msg = f"{where}: is not {syntax.name}: {error}"
+        msg = f"{where}: is not {'JSON' if as_json else 'TOML'}: {error}"
         raise VersionError(msg) from error
     return found if isinstance(found, dict) else {}
 
 
-def find_string(
-    text: str, path: tuple[str, ...], *, where: str = "pyproject.toml", syntax: Syntax = TOML
-) -> Span | None:
+def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.toml") -> Span | None:
     """Where the string at a key path stands; None when there is none. Raises `VersionError`."""
-    values = parse(text, where, syntax=syntax)
-    stated = table(values, *path[:-1]).get(path[-1])
-    if not isinstance(stated, str):
+    values = parse(text, where)
+    says = table(values, *path[:-1]).get(path[-1])
+    if not isinstance(says, str):
         return None
-    expected = _with_value(values, path, _PROBE)
-    for span in _candidates(text, path[-1], stated, syntax):
-        if _reads(text[: span.start] + f'"{_PROBE}"' + text[span.end :], syntax) == expected:
-            return span
+    expected = copy.deepcopy(values)
+    inner = expected
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = _PROBE
+    value = _JSON_VALUE if where.endswith(".json") else _TOML_VALUE
+    for match in re.finditer(rf"""(?=["']?{re.escape(path[-1])}["']?{value})""", text, re.DOTALL):
+        start, end = match.span("value")
+        may_be_it = says in match["value"] or "\\" in match["value"]
+        if may_be_it and _reads(f'{text[:start]}"{_PROBE}"{text[end:]}', where) == expected:
+            return Span(start, end, text.count("\n", 0, start) + 1, says)
     msg = f"{where}: it can't be told where {'.'.join(path)} is written"
-    raise VersionError(msg, hint=f'Write it on a line of its own: {path[-1]} = "{stated}".')
+    raise VersionError(msg, hint=f'Write it on a line of its own: {path[-1]} = "{says}".')
 
 
-def with_string(
-    text: str,
-    path: tuple[str, ...],
-    value: str,
-    *,
-    where: str = "pyproject.toml",
-    syntax: Syntax = TOML,
-) -> str:
-    """The text with another string at the key path, in the same quotes. Raises `VersionError` if there is none."""
-    span = find_string(text, path, where=where, syntax=syntax)
+def with_string(text: str, path: tuple[str, ...], value: str, *, where: str = "pyproject.toml") -> str:
+    """The text with a version at the key path of a string, in the same quotes. Raises `VersionError`."""
+    span = find_string(text, path, where=where)
     if span is None:
         msg = f"{where}: there is no {'.'.join(path)}"
         raise VersionError(msg)
-    literal = text[span.start : span.end]
-    quotes = literal[:3] if literal[:3] in {'"""', "'''"} else literal[:1]
-    changed = text[: span.start] + quotes + value + quotes + text[span.end :]
-    if _reads(changed, syntax) != _with_value(parse(text, where, syntax=syntax), path, value):
-        msg = f"{where}: {value!r} can't be written as {'.'.join(path)}"
-        raise VersionError(msg)
-    return changed
+    quote = text[span.start : span.start + 3]
+    quote = quote if quote in {'"""', "'''"} and span.end - span.start > 5 else quote[0]
+    return text[: span.start] + quote + value + quote + text[span.end :]
+
+
+def _reads(text: str, where: str = "pyproject.toml") -> dict[str, Any] | None:
+    try:
+        return parse(text, where)
+    except VersionError:
+        return None
 
 
 def lacks_version(values: Mapping[str, Any]) -> bool:
@@ -110,31 +98,8 @@ def lacks_version(values: Mapping[str, Any]) -> bool:
     return bool(poetry) and "version" not in poetry and poetry.get("package-mode", True) is not False
 
 
-def with_static_version(text: str, version: str, *, where: str = "pyproject.toml") -> str:
-    """The text of a pyproject.toml that states the version. As it is, if it states one already.
-
-    `dynamic = ["version"]` becomes `version = "…"`. Raises `VersionError` if no edit says just that.
-    """
-    values = parse(text, where)
-    if not lacks_version(values):
-        return text
-    expected = static_values(values, version)
-    for changed in _static_texts(text, values, version):
-        if _reads(changed) == expected:
-            return changed
-    msg = f"{where}: the version can't be written into it"
-    raise VersionError(msg, hint='Write dynamic = ["version"] on a line of its own in [project].')
-
-
-def static_values(values: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """A pyproject.toml's values with the version stated and not dynamic."""
-    result = copy.deepcopy(dict(values))
-    state_version(result, version)
-    return result
-
-
 def state_version(values: Mapping[str, Any], version: str) -> None:
-    """As `static_values`, in place."""
+    """Change the values of a pyproject.toml that lacks a version to one that states it."""
     if "project" not in values:
         values["tool"]["poetry"]["version"] = version
         return
@@ -145,49 +110,35 @@ def state_version(values: Mapping[str, Any], version: str) -> None:
         project["dynamic"] = others
 
 
-def _static_texts(text: str, values: Mapping[str, Any], version: str) -> Iterator[str]:
+def with_static_version(text: str, version: str, *, where: str = "pyproject.toml") -> str:
+    """The text of a pyproject.toml that states the version. As it is, if it states one already.
+
+    `dynamic = ["version"]` becomes `version = "…"`. Raises `VersionError` if no edit says just that.
+    """
+    values = parse(text, where)
+    if not lacks_version(values):
+        return text
+    candidates = _static_texts(text, values, f'version = "{version}"')
+    state_version(values, version)
+    for changed in candidates:
+        if _reads(changed) == values:
+            return changed
+    msg = f"{where}: the version can't be written into it"
+    raise VersionError(msg, hint='Write dynamic = ["version"] on a line of its own in [project].')
+
+
+def _static_texts(text: str, values: Mapping[str, Any], line: str) -> Iterator[str]:
     newline = "\r\n" if "\r\n" in text else "\n"
     if "project" not in values:
         for header in re.finditer(r"^[ \t]*\[[^\[\n]*poetry[^\n]*\][^\r\n]*", text, re.MULTILINE):
-            yield f'{text[: header.end()]}{newline}version = "{version}"{text[header.end() :]}'
+            yield f"{text[: header.end()]}{newline}{line}{text[header.end() :]}"
         return
-    others = [each for each in values["project"]["dynamic"] if each != "version"]
-    array = "[" + ", ".join(f'"{each}"' for each in others) + "]"
+    others = [each for each in table(values, "project").get("dynamic", ()) if each != "version"]
+    array = ", ".join(f'"{each}"' for each in others)
     for match in re.finditer(r"""((?:project[ \t]*\.[ \t]*)?)["']?dynamic["']?[ \t]*=[ \t]*\[""", text):
-        dotted = match[1]
-        head = f'{text[: match.start()]}{dotted}version = "{version}"'
+        head, dotted = text[: match.start()], match[1]
         for closing in list(re.compile(r"\]").finditer(text, match.end()))[:_ENDS]:
             rest = text[closing.end() :]
-            if others:
-                yield f"{head}{newline}{dotted}dynamic = {array}{rest}"
-                yield f"{head}, {dotted}dynamic = {array}{rest}"
-            else:
-                yield head + rest
-
-
-def _candidates(text: str, key: str, stated: str, syntax: Syntax) -> Iterator[Span]:
-    pattern = re.compile(
-        rf"""["']?{re.escape(key)}["']?{syntax.between}(?P<value>{syntax.string})""", re.DOTALL
-    )
-    position = 0
-    while (match := pattern.search(text, position)) is not None:
-        position = match.start("value")
-        literal = match["value"]
-        if stated in literal or "\\" in literal:
-            yield Span(*match.span("value"), line=text.count("\n", 0, match.start("value")) + 1)
-
-
-def _reads(text: str, syntax: Syntax = TOML) -> Any:
-    try:
-        return syntax.loads(text)
-    except (TOMLDecodeError, ValueError, RecursionError):
-        return None
-
-
-def _with_value(values: Mapping[str, Any], path: tuple[str, ...], value: str) -> dict[str, Any]:
-    result = copy.deepcopy(dict(values))
-    inner = result
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
-    return result
+            for between in (newline, ", ") if others else ():
+                yield f"{head}{dotted}{line}{between}{dotted}dynamic = [{array}]{rest}"
+            yield f"{head}{dotted}{line}{rest}"
