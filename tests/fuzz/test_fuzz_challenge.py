@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oci_fakes.registry import HOST, FakeRegistry, Reply
 
-from publish_all._http import make_session
+from publish_all._http import challenges, make_session, next_link
 from publish_all._http_errors import HttpError
-from publish_all._http_headers import challenges, next_link
 from publish_all._secret import Secret
 from publish_all.repositories.oci_registry import OciRegistry
 from publish_all.repositories.oci_replies import Login

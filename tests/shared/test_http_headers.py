@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publish_all._http_headers import Challenge, challenges, next_link
+from publish_all._http import Challenge, challenges, next_link
 
 
 def challenge(scheme: str, **parameters: str) -> Challenge:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publish_all._numbers import seconds, whole_number
+from publish_all._json import seconds, whole_number
 
 
 @pytest.mark.parametrize(

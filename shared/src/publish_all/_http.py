@@ -26,9 +26,8 @@ from requests.structures import CaseInsensitiveDict
 
 from publish_all import __version__
 from publish_all._http_connections import exact_target, pools
-from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate, unusable_proxy
-from publish_all._json import loads
-from publish_all._numbers import whole_number
+from publish_all._http_errors import Failure, HttpError, ensure_allowed, translate
+from publish_all._json import loads, whole_number
 from publish_all._secret import Secret
 from publish_all._server_text import is_page, message_of, spellings, without
 from publish_all._urls import is_loopback, origin, shown_url, without_userinfo
@@ -47,6 +46,14 @@ POOL_SIZE = 32
 _MIB = 1024 * 1024
 # What RFC 3986 lets stand in a path or query.
 _AS_IT_IS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+# Only the beginning of a long header is read.
+_HEADER_LENGTH = 16 * 1024
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_PARAMETER = re.compile(
+    r"""(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"""
+    r"""(?:[ \t]*=[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"?|(?P<plain>[^\s,;"]*)))?""",
+    re.DOTALL,
+)
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
 
@@ -175,14 +182,14 @@ class Session:
         `ConfigurationError` for an address that is not allowed.
         """
         with self.stream(method, url, auth=auth, headers=headers, body=body, redirects=redirects) as download:
-            content = _read(download, limit, url)
-            return Reply(
-                status=download.reply.status,
-                reason=download.reply.reason,
-                url=download.reply.url,
-                headers=download.reply.headers,
-                body=self._without_secrets(content, download.reply.status),
-            )
+            content = bytearray()
+            for chunk in download.chunks:
+                content += chunk
+                if len(content) > limit:
+                    msg = f"The reply of {shown_url(url)} is longer than {limit // _MIB} MiB."
+                    raise HttpError(msg, failure=Failure.DROPPED, url=url)
+            whole = self._without_secrets(bytes(content), download.reply.status)
+            return replace(download.reply, body=whole)
 
     @contextmanager
     def stream(
@@ -213,12 +220,10 @@ class Session:
                 verify=str(self._ca_cert) if self._ca_cert else None,
                 stream=True,
             ) as response:
-                head = _head(response)
-                chunks = _chunks(response, target)
-                yield Download(
-                    reply=self._head_without_secrets(head),
-                    chunks=(self._without_secrets(each, head.status) for each in chunks),
+                chunks = (
+                    self._without_secrets(each, response.status_code) for each in _chunks(response, target)
                 )
+                yield Download(reply=self._head(response), chunks=chunks)
         except requests.RequestException as error:
             raise translate(error, target) from error
 
@@ -226,12 +231,14 @@ class Session:
         with self._lock:
             self._shown = tuple(dict.fromkeys((*spellings, *self._shown)))
 
-    def _head_without_secrets(self, reply: Reply) -> Reply:
-        if not self._shown or reply.status < 300:
-            return reply
-        headers = {name: without(value, self._shown) for name, value in reply.headers.items()}
-        reason = without(reply.reason, self._shown)
-        return replace(reply, reason=reason, headers=CaseInsensitiveDict(headers))
+    def _head(self, response: requests.Response) -> Reply:
+        headers, reason = response.headers, response.reason or ""
+        if self._shown and response.status_code >= 300:
+            reason = without(reason, self._shown)
+            headers = CaseInsensitiveDict(
+                {name: without(value, self._shown) for name, value in headers.items()}
+            )
+        return Reply(status=response.status_code, reason=reason, url=response.url, headers=headers)
 
     def _without_secrets(self, body: bytes, status: int) -> bytes:
         if not self._shown or status < 300:
@@ -294,33 +301,17 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
     read = READ_TIMEOUT if options.timeout is None else options.timeout
     session = _Requests(options.proxy)
     session.headers["User-Agent"] = options.user_agent
-    _ensure_files((options.ca_cert, options.client_cert, options.client_key))
     adapter = transport or _Adapter(_tls_context(usual, options), read)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    if transport is None:
-        for url, stated in options.servers.items():
-            tls = _merged(stated, usual)
-            _ensure_files((*tls.ca_certs, tls.client_cert, tls.client_key))
-            # With the slash at its end, so that it is no other host that begins with the same letters.
-            session.mount(f"{_base(url)}/", _Adapter(_tls_context(tls, options), read))
+    for url, stated in options.servers.items() if transport is None else ():
+        # A client certificate of the command line wins over that of the server.
+        tls = replace(usual, ca_certs=stated.ca_certs) if usual.client_cert is not None else stated
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2].lower()
+        # With the slash at its end, so that it is no other host that begins with the same letters.
+        session.mount(f"{parts.scheme.lower()}://{host}/", _Adapter(_tls_context(tls, options), read))
     return Session(session, timeout=(connect, read), ca_cert=options.ca_cert)
-
-
-def _merged(stated: ServerTls, usual: ServerTls) -> ServerTls:
-    """A server's settings; a client certificate of the command line wins over its own."""
-    return replace(usual, ca_certs=stated.ca_certs) if usual.client_cert is not None else stated
-
-
-def _base(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
-
-
-def _ensure_files(paths: Iterable[Path | None]) -> None:
-    for path in paths:
-        if path is not None and not path.exists():
-            raise ConfigurationError(f"There is no certificate file {path}.")
 
 
 def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
@@ -328,6 +319,9 @@ def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
 
     Raises `ConfigurationError` for a certificate or key that cannot be used.
     """
+    for path in (options.ca_cert, *tls.ca_certs, tls.client_cert, tls.client_key):
+        if path is not None and not path.exists():
+            raise ConfigurationError(f"There is no certificate file {path}.")
     context = _system_trust() if options.ca_cert is None else None
     if tls == ServerTls():
         return context
@@ -338,12 +332,8 @@ def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
     if tls.client_cert is not None:
         key = tls.client_key or tls.client_cert
         with _usable(key, "and its key cannot be used as a client certificate"):
-            context.load_cert_chain(
-                str(tls.client_cert),
-                str(tls.client_key) if tls.client_key else None,
-                # Without it OpenSSL asks at the terminal by itself, whoever sits there.
-                password=lambda: _key_password(key, options.ask_password),
-            )
+            # Without the function OpenSSL asks at the terminal by itself, whoever sits there.
+            context.load_cert_chain(tls.client_cert, key, lambda: _key_password(key, options.ask_password))
     return context
 
 
@@ -353,15 +343,14 @@ def _usable(path: Path, trouble: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         reason = getattr(error, "strerror", None) or str(error)
-        msg = f"The certificate file {path} {trouble}: {reason}."
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(f"The certificate file {path} {trouble}: {reason}.") from error
 
 
 def _key_password(path: Path, ask: Callable[[Path], str] | None) -> str:
     if ask is None:
-        msg = f"The client key {path} is encrypted, and its password cannot be asked for here."
         raise ConfigurationError(
-            msg, hint=f"Decrypt it for this job: openssl pkey -in {path.name} -out client.key"
+            f"The client key {path} is encrypted, and its password cannot be asked for here.",
+            hint=f"Decrypt it for this job: openssl pkey -in {path.name} -out client.key",
         )
     return ask(path)
 
@@ -463,7 +452,7 @@ class _Adapter(HTTPAdapter):
         except (requests.exceptions.InvalidSchema, ValueError, urllib3.exceptions.HTTPError) as error:
             # A scheme that is not known, or SOCKS without the package for it. requests would say that
             # the URL of the request is wrong, urllib3 raises its own errors.
-            raise requests.exceptions.InvalidProxyURL(unusable_proxy(proxy)) from error
+            raise requests.exceptions.InvalidProxyURL(proxy) from error
         manager.pool_classes_by_scheme = pools(self._send_timeout)
         return manager
 
@@ -477,15 +466,6 @@ def _system_trust() -> ssl.SSLContext | None:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _head(response: requests.Response) -> Reply:
-    return Reply(
-        status=response.status_code,
-        reason=response.reason or "",
-        url=response.url,
-        headers=response.headers,
-    )
-
-
 def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:
     try:
         yield from response.iter_content(chunk_size=_MIB)
@@ -493,14 +473,36 @@ def _chunks(response: requests.Response, url: str) -> Iterator[bytes]:
         raise translate(error, url) from error
 
 
-def _read(download: Download, limit: int, url: str) -> bytes:
-    body = bytearray()
-    for chunk in download.chunks:
-        body += chunk
-        if len(body) > limit:
-            raise HttpError(
-                f"The reply of {shown_url(url)} is longer than {limit // _MIB} MiB.",
-                failure=Failure.DROPPED,
-                url=url,
-            )
-    return bytes(body)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Challenge:
+    """One way in which a server lets itself be told who asks. Scheme and parameters have names in lower case."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def challenges(text: str) -> tuple[Challenge, ...]:
+    """All challenges of `WWW-Authenticate` (RFC 9110, 11.6.1), in their order. What is none of them is passed over."""
+    found: list[tuple[str, dict[str, str]]] = []
+    for name, value in _parameters(text[:_HEADER_LENGTH]):
+        if value is None:
+            found.append((name, {}))
+        elif found:
+            found[-1][1].setdefault(name, value)
+    return tuple(Challenge(scheme=scheme, parameters=parameters) for scheme, parameters in found)
+
+
+def next_link(text: str) -> str | None:
+    """Where the link with the relation `next` leads (RFC 8288), as it is written; None if there is none."""
+    for link in _LINK.finditer(text[:_HEADER_LENGTH]):
+        if "next" in (dict(_parameters(link[2])).get("rel") or "").lower().split():
+            return link[1]
+    return None
+
+
+def _parameters(text: str) -> Iterator[tuple[str, str | None]]:
+    """Names in lower case, each with its value; None for a name that stands alone."""
+    for found in _PARAMETER.finditer(text):
+        quoted = re.sub(r"\\(.)", r"\1", found["quoted"] or "", flags=re.DOTALL)
+        value = None if found["plain"] is None and found["quoted"] is None else found["plain"] or quoted
+        yield found["name"].lower(), value

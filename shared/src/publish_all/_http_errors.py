@@ -76,35 +76,76 @@ def ensure_allowed(url: str) -> None:
 
 def translate(error: requests.RequestException, url: str) -> HttpError:
     """What requests raised, in plain words which name the URL."""
-    shown = shown_url(url)
-    if _find(error, SlowReplyError) is not None:
-        return _too_slow(shown)
-    for kind, make in _TRANSLATIONS:
-        if isinstance(error, kind):
-            return make(shown, error)
-    return _dropped(shown, error)
+    shown, said = shown_url(url), _innermost(error)
+
+    def failed(
+        message: str, failure: Failure, hint: str | None = None, *, retryable: bool = False
+    ) -> HttpError:
+        return HttpError(message, failure=failure, url=shown, hint=hint, retryable=retryable)
+
+    too_slow = _find(error, SlowReplyError, TimeoutError, urllib3.exceptions.TimeoutError)
+    system = _find(error, OSError)
+    if isinstance(too_slow, SlowReplyError):
+        # Not retryable: the server is there, and would hold the next request for as long.
+        return failed(
+            f"{shown} answers too slowly: its reply was not complete within the time allowed.",
+            Failure.TIMEOUT,
+            "Check the server, or allow more time with --timeout.",
+        )
+    match error:
+        case requests.exceptions.SSLError():
+            what, hint = _tls_trouble(error)
+            return failed(f"No trusted connection to {shown}: {what}.", Failure.TLS, hint)
+        case requests.exceptions.ProxyError():
+            return failed(
+                f"The proxy on the way to {shown} does not work: {said}.",
+                Failure.REFUSED,
+                "See the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+                retryable=True,
+            )
+        case requests.exceptions.TooManyRedirects():
+            return failed(f"{shown} leads from one address to the next without end.", Failure.INVALID)
+        case requests.exceptions.InvalidProxyURL():
+            if str(error).lower().startswith("socks"):
+                said = f"The proxy {shown_or_raw(str(error))} speaks SOCKS, which needs the package PySocks and a scheme like socks5h"
+            return failed(f"{shown} can't be reached. {said}.", Failure.INVALID, _PROXY_HINT)
+        case (
+            requests.exceptions.InvalidURL()
+            | requests.exceptions.InvalidSchema()
+            | requests.exceptions.MissingSchema()
+        ):
+            return failed(f"{shown} is not a usable address: {said}.", Failure.INVALID)
+    refused = isinstance(system, OSError) and system.errno == errno.ECONNREFUSED
+    if _find(error, NameResolutionError) is not None:
+        return failed(
+            f"The host name of {shown} is not known.",
+            Failure.DNS,
+            "Check the spelling of the URL, and the network connection of this machine.",
+        )
+    if refused:
+        return failed(
+            f"Nothing answers at {shown}: the connection was refused.",
+            Failure.REFUSED,
+            "Check that the server is up and that the URL names its port.",
+            retryable=True,
+        )
+    if too_slow is not None or isinstance(error, requests.Timeout):
+        what = "can't be reached" if isinstance(error, requests.ConnectTimeout) else "does not answer"
+        return failed(
+            f"{shown} {what}: no sign of it within the time allowed.",
+            Failure.TIMEOUT,
+            "Check that the server is up, or allow more time with --timeout.",
+            retryable=True,
+        )
+    if _find(error, urllib3.exceptions.NewConnectionError) is not None:
+        return failed(f"{shown} can't be reached: {said}.", Failure.REFUSED, retryable=True)
+    return failed(f"The connection to {shown} broke off: {said}.", Failure.DROPPED, retryable=True)
 
 
-def unusable_proxy(proxy: str) -> str:
-    """Why no request can go through this proxy; its user and password are not shown."""
-    if proxy.lower().startswith("socks"):
-        return f"The proxy {shown_or_raw(proxy)} speaks SOCKS, which needs the package PySocks and a scheme like socks5h"
-    return f"The proxy {shown_or_raw(proxy)} is not one that can be used"
-
-
-def _proxy_url(url: str, error: Exception) -> HttpError:
-    socks = "SOCKS" in str(error)
-    return HttpError(
-        f"{url} can't be reached. {_innermost(error) if not socks else error}.",
-        failure=Failure.INVALID,
-        url=url,
-        hint='Install "requests[socks]" (PySocks) beside publish-all and write socks5h://HOST:PORT, or set '
-        "HTTPS_PROXY and ALL_PROXY to an http:// proxy."
-        if socks
-        else "See the environment variables HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
-    )
-
-
+_PROXY_HINT = (
+    "Set HTTPS_PROXY, HTTP_PROXY and ALL_PROXY to an http:// proxy. For a SOCKS proxy install "
+    '"requests[socks]" (PySocks) beside publish-all and write socks5h://HOST:PORT.'
+)
 _CA_HINT = (
     "If the server has a certificate of your organisation's own, name the file with that "
     "authority's certificate: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
@@ -113,150 +154,51 @@ _CA_HINT = (
 # the trust stores of other systems tell by their words only.
 _CERTIFICATE_TROUBLES = (
     (
-        (9,),
+        {9},
         ("not yet valid",),
         "the certificate is not valid yet",
-        "See whether the clock of this machine is right.",
+        "Check the clock of this machine.",
     ),
     (
-        (10,),
+        {10},
         ("expired",),
         "the certificate has expired",
-        "The server needs a new certificate; if it has one, see whether the clock of this machine is right.",
+        "The server needs a new certificate; if it has one, check the clock of this machine.",
     ),
     (
-        (62, 64),
+        {62, 64},
         ("hostname", "host name", "ip address mismatch", "name mismatch", "not match"),
         "the certificate is not valid for this host name",
-        "See whether the URL names the host as its certificate does (the subject alternative names of it count).",
+        "Check that the URL names the host as its certificate does (in its subject alternative names).",
     ),
 )
 _HANDSHAKE_TROUBLES = (
     (
         ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"),
         "the server does not speak TLS there, but perhaps plain http",
-        "See whether the port is the one for https.",
+        "Check that the port is the one for https.",
     ),
     (
         ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN"),
         "the server wants a client certificate that it trusts",
-        "Name it: --client-cert FILE, and --client-key FILE where the key is in a file of its own.",
+        "Name it: --client-cert FILE, and --client-key FILE if the key is in another file.",
     ),
 )
 
 
-def _tls(url: str, error: Exception) -> HttpError:
-    what, hint = _tls_trouble(error)
-    return HttpError(f"No trusted connection to {url}: {what}.", failure=Failure.TLS, url=url, hint=hint)
-
-
 def _tls_trouble(error: Exception) -> tuple[str, str | None]:
     """What is wrong, and what helps against just that: naming an authority helps where it is not trusted."""
-    found = _find(error, ssl.SSLError)
+    found, said = _find(error, ssl.SSLError), _innermost(error)
     if isinstance(found, ssl.SSLCertVerificationError):
-        said = _innermost(error).lower()
         for codes, words, what, hint in _CERTIFICATE_TROUBLES:
-            if getattr(found, "verify_code", 0) in codes or any(word in said for word in words):
+            if getattr(found, "verify_code", 0) in codes or any(word in said.lower() for word in words):
                 return what, hint
-        return _innermost(error), _CA_HINT
+        return said, _CA_HINT
     reason = (found.reason or "") if isinstance(found, ssl.SSLError) else ""
     for reasons, what, hint in _HANDSHAKE_TROUBLES:
         if any(each in reason for each in reasons):
             return what, hint
-    return _innermost(error), None if reason else _CA_HINT
-
-
-def _proxy(url: str, error: Exception) -> HttpError:
-    return HttpError(
-        f"The proxy on the way to {url} does not work: {_innermost(error)}.",
-        failure=Failure.REFUSED,
-        url=url,
-        hint="See the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
-        retryable=True,
-    )
-
-
-def _slow(url: str, error: Exception) -> HttpError:
-    what = "can't be reached" if isinstance(error, requests.ConnectTimeout) else "does not answer"
-    return HttpError(
-        f"{url} {what}: no sign of it within the time allowed.",
-        failure=Failure.TIMEOUT,
-        url=url,
-        hint="See whether the server is up, or allow more time with --timeout.",
-        retryable=True,
-    )
-
-
-def _too_slow(url: str) -> HttpError:
-    """Not retryable: the server is there, and would hold the next request for as long."""
-    return HttpError(
-        f"{url} answers too slowly: its reply was not complete within the time allowed.",
-        failure=Failure.TIMEOUT,
-        url=url,
-        hint="Check the server, or allow more time with --timeout.",
-    )
-
-
-def _invalid(url: str, error: Exception) -> HttpError:
-    return HttpError(f"{url} is not a usable address: {_innermost(error)}.", failure=Failure.INVALID, url=url)
-
-
-def _redirects(url: str, error: Exception) -> HttpError:
-    del error
-    return HttpError(
-        f"{url} leads from one address to the next without end.", failure=Failure.INVALID, url=url
-    )
-
-
-def _connection(url: str, error: Exception) -> HttpError:
-    if _find(error, NameResolutionError) is not None:
-        return HttpError(
-            f"The host name of {url} is not known.",
-            failure=Failure.DNS,
-            url=url,
-            hint="See whether the URL is spelt right, and whether this machine has a network connection.",
-        )
-    system = _find(error, OSError)
-    if isinstance(system, OSError) and system.errno == errno.ECONNREFUSED:
-        return HttpError(
-            f"Nothing answers at {url}: the connection was refused.",
-            failure=Failure.REFUSED,
-            url=url,
-            hint="See whether the server is up and the URL names its port.",
-            retryable=True,
-        )
-    if _find(error, urllib3.exceptions.NewConnectionError) is not None:
-        return HttpError(
-            f"{url} can't be reached: {_innermost(error)}.",
-            failure=Failure.REFUSED,
-            url=url,
-            retryable=True,
-        )
-    if _find(error, TimeoutError) is not None or _find(error, urllib3.exceptions.TimeoutError) is not None:
-        return _slow(url, error)
-    return _dropped(url, error)
-
-
-def _dropped(url: str, error: Exception) -> HttpError:
-    return HttpError(
-        f"The connection to {url} broke off: {_innermost(error)}.",
-        failure=Failure.DROPPED,
-        url=url,
-        retryable=True,
-    )
-
-
-_TRANSLATIONS = (
-    (requests.exceptions.SSLError, _tls),
-    (requests.exceptions.ProxyError, _proxy),
-    (requests.exceptions.Timeout, _slow),
-    (requests.exceptions.TooManyRedirects, _redirects),
-    (requests.exceptions.InvalidProxyURL, _proxy_url),
-    (requests.exceptions.InvalidURL, _invalid),
-    (requests.exceptions.InvalidSchema, _invalid),
-    (requests.exceptions.MissingSchema, _invalid),
-    (requests.exceptions.ConnectionError, _connection),
-)
+    return said, None if reason else _CA_HINT
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -272,9 +214,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         todo += [each for each in inner if isinstance(each, BaseException)]
 
 
-def _find(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """The first of the causes that is of the first kind possible."""
+    found = [each for kind in kinds for each in _causes(error) if isinstance(each, kind)]
     # urllib3's and requests' own classes are OSErrors too, without an errno.
-    found = [each for each in _causes(error) if isinstance(each, kind)]
     with_number = [each for each in found if getattr(each, "errno", None) is not None]
     return next(iter(with_number or found), None)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from email.policy import compat32
 
-from publish_all._numbers import whole_number
+from publish_all._json import whole_number
 from publish_all._values import dataclass
 
 # https://packaging.python.org/specifications/core-metadata/ (1.0 to 2.5), header by header, with the

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from publish_all import diagnoses as known
-from publish_all._http import Auth, BearerAuth, Reply, Session
-from publish_all._http_headers import challenges
-from publish_all._numbers import seconds
+from publish_all._http import Auth, BearerAuth, Reply, Session, challenges
+from publish_all._json import seconds
 from publish_all._secret import Secret
 from publish_all._urls import joined, shown_url
 from publish_all._values import dataclass

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from publish_all._json import loads
-from publish_all._numbers import whole_number
+from publish_all._json import loads, whole_number
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.oci_names import architecture_of

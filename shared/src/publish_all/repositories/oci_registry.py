@@ -16,9 +16,8 @@ from typing import Any
 from urllib.parse import quote, urldefrag, urlsplit, urlunsplit
 
 from publish_all import diagnoses as known
-from publish_all._http import Auth, Body, Download, Reply, Session
+from publish_all._http import Auth, Body, Download, Reply, Session, next_link
 from publish_all._http_errors import Failure, HttpError
-from publish_all._http_headers import next_link
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all._values import dataclass

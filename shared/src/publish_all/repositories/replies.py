@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from publish_all import diagnoses as known
 from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
-from publish_all._numbers import seconds
+from publish_all._json import seconds
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all._values import dataclass

@@ -18,8 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from publish_all._html import Tag, scan
-from publish_all._json import loads
-from publish_all._numbers import whole_number
+from publish_all._json import loads, whole_number
 from publish_all._values import dataclass
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
