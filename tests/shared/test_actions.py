@@ -63,3 +63,8 @@ def test_each_line_of_a_secret_is_masked_once() -> None:
 def test_a_secret_can_be_no_command() -> None:
     lines = list(masks("pypi-abc\n::set-output name=pwned::yes\n::stop-commands::z"))
     assert [runner_takes(each) for each in lines] == [["add-mask"]] * 3
+
+
+def test_long_text_of_empty_lines_takes_no_longer_than_other_text():
+    text = "\n" * 1_000_000  # in quadratic time, this would take hours
+    assert harmless(text) == text
