@@ -9,13 +9,13 @@ from pathlib import Path
 from fuzz_inputs import fuzz, in_time, long, near
 from hypothesis import given
 
-from publish_all.checks.audience import Audience
 from publish_all.checks.metadata import (
     check_classifiers,
     check_for_public_indexes,
     check_metadata,
     check_path_dependencies,
 )
+from publish_all.checks.opened import Audience, open_distribution
 from publish_all.distributions.distribution import DistributionError
 from publish_all.distributions.metadata import form_fields
 from publish_all.distributions.read import read_distribution
@@ -88,9 +88,10 @@ def look(content: bytes) -> None:
         except DistributionError as error:
             assert str(path) in str(error)  # noqa: PT017 - what it says is a part of the behaviour
             return
+        opened = open_distribution(distribution, EVERYONE)
     list(form_fields(distribution.metadata, distribution.description))
     for check in (check_metadata, check_classifiers, check_for_public_indexes, check_path_dependencies):
-        list(check(distribution, EVERYONE))
+        list(check(opened))
     manifest = render_manifest(distribution, source=None, with_metadata=True)
     entry_of(distribution, manifest, created="2026-01-01T00:00:00Z", with_metadata=True)
 

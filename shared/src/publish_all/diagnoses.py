@@ -21,8 +21,14 @@ class Diagnosis(NamedTuple):
     code: str
 
     def found(self, message: str, *, where: str = "", hint: str = "") -> Finding:
+        """A finding with the severity of the entry and, unless there is a better hint, with its next step."""
         return Finding(
-            code=self.code, slug=self.slug, severity=self.severity, message=message, where=where, hint=hint
+            code=self.code,
+            slug=self.slug,
+            severity=self.severity,
+            message=message,
+            where=where,
+            hint=hint or self.next_step,
         )
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.audience import Audience
-from publish_all.checks.check import check_all
-from publish_all.checks.together import check_together
+from publish_all.checks.check import check_distribution
+from publish_all.checks.cross_file import check_across_files
+from publish_all.checks.opened import Audience, open_distribution
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Severity
 
@@ -29,7 +30,7 @@ MakeWheel = Callable[..., Distribution]
 
 
 def codes(distribution: Distribution, audience: Audience = PUBLIC) -> list[str]:
-    return [finding.slug for each in check_all([distribution], audience) for finding in each.findings]
+    return [each.slug for each in check_distribution(open_distribution(distribution, audience))]
 
 
 def test_finds_nothing_in_a_good_wheel(make_wheel: MakeWheel) -> None:
@@ -37,7 +38,7 @@ def test_finds_nothing_in_a_good_wheel(make_wheel: MakeWheel) -> None:
 
 
 def test_finds_a_file_that_is_not_in_record(make_wheel: MakeWheel) -> None:
-    found = check_all([make_wheel(extra={"demo/late.py": b""})], PUBLIC)[0].findings
+    found = check_distribution(open_distribution(make_wheel(extra={"demo/late.py": b""}), PUBLIC))
     assert [(each.code, each.message) for each in found] == [("PA202", "demo/late.py is not in RECORD")]
 
 
@@ -147,7 +148,7 @@ def test_finds_dependencies_that_are_paths_for_every_destination(
     make_wheel: MakeWheel, reference: str, audience: Audience
 ) -> None:
     text = METADATA.replace("Summary", f"Requires-Dist: core @ {reference}\nSummary")
-    (finding,) = check_all([make_wheel(metadata=text)], audience)[0].findings
+    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), audience))
     assert finding.slug == "path-dependency"
     assert repr(f"core @ {reference}") in finding.message
 
@@ -203,7 +204,7 @@ def test_tells_of_many_pointers_at_once(make_wheel: MakeWheel) -> None:
         "demo/__init__.py": b"",
         **{f"demo/{number}.bin": POINTER + b"\n" * number for number in range(5)},
     }
-    (finding,) = check_all([make_wheel(files=files)], PRIVATE)[0].findings
+    (finding,) = check_distribution(open_distribution(make_wheel(files=files), PRIVATE))
     assert finding.message.endswith("demo/0.bin, demo/1.bin, demo/2.bin and 2 more")
 
 
@@ -219,7 +220,7 @@ def test_finds_invalid_metadata(make_wheel: MakeWheel) -> None:
 
 def test_a_metadata_version_that_is_newer_than_packaging_is_a_note(make_wheel: MakeWheel) -> None:
     text = METADATA.replace("2.1", "2.99").replace("Summary", "Field-Of-Tomorrow: yes\nSummary")
-    (finding,) = check_all([make_wheel(metadata=text)], PUBLIC)[0].findings
+    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), PUBLIC))
     assert (finding.code, finding.severity) == ("PA265", Severity.NOTE)
     assert "2.99" in finding.message
 
@@ -265,10 +266,11 @@ def test_notes_projects_that_install_the_same_package(make_wheel: MakeWheel) -> 
     first = make_wheel(metadata=METADATA.replace("demo", "demo-a"))
     second = make_wheel(metadata=METADATA.replace("demo", "demo-b"))
     other = make_wheel(metadata=METADATA.replace("demo", "demo-c"), files={"other/__init__.py": b""})
-    assert [each.message for each in check_together([first, second, other])] == [
-        "demo-a, demo-b all install the package 'demo'"
-    ]
-    assert list(check_together([first, other])) == []
+    assert [
+        each.message
+        for each in check_across_files([open_distribution(each, PRIVATE) for each in [first, second, other]])
+    ] == ["demo-a, demo-b all install the package 'demo'"]
+    assert list(check_across_files([open_distribution(each, PRIVATE) for each in [first, other]])) == []
 
 
 @pytest.mark.parametrize(
@@ -286,3 +288,12 @@ def test_public_indexes_want_normalised_file_names(
 def test_public_indexes_want_short_labels(make_wheel: MakeWheel, length: int, expected: list[str]) -> None:
     entry = f"Project-URL: {'x' * length}, https://example.org\nSummary"
     assert codes(make_wheel(metadata=METADATA.replace("Summary", entry))) == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(100 << 20, []), ((100 << 20) + 1, ["file-too-large"])])
+def test_a_file_of_more_than_100_mib_is_told_for_public_indexes(
+    make_wheel: MakeWheel, size, expected
+) -> None:
+    large = replace(make_wheel(), size=size)
+    assert codes(large) == expected
+    assert codes(large, PRIVATE) == []

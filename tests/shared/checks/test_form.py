@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.audience import Audience
-from publish_all.checks.check import check_all
+from publish_all.checks.check import check_distribution
+from publish_all.checks.opened import Audience, open_distribution
 from publish_all.distributions.metadata import form_fields
 
 RICH = """\
@@ -35,7 +35,7 @@ Text.
 
 
 def slugs(distribution):
-    return [each.slug for each in check_all([distribution], Audience())[0].findings]
+    return [each.slug for each in check_distribution(open_distribution(distribution, Audience()))]
 
 
 def test_a_form_from_the_file_agrees(make_wheel):

@@ -9,14 +9,16 @@ from check_wheel_contents.checker import WheelChecker
 from check_wheel_contents.contents import WheelContents
 from twine.commands import check as twine_check
 
-from publish_all.checks.audience import Audience
-from publish_all.checks.check import check_all
+from publish_all.checks.check import check_distribution
+from publish_all.checks.opened import Audience, open_distribution
 
 PACKAGE = {"demo/__init__.py": b"x = 1\n"}
 
 
 def ours(distribution):
-    return {each.slug for each in check_all([distribution], Audience(public=("pypi",)))[0].findings}
+    return {
+        each.slug for each in check_distribution(open_distribution(distribution, Audience(public=("pypi",))))
+    }
 
 
 def twine(distribution):

@@ -17,7 +17,7 @@ FILES = (distribution("a", "1.0+cu126", variant="cuda"), distribution("b", varia
 def local_versions(*destinations: Destination) -> list[str]:
     result = check_planned(None, plan(FILES, destinations))
     return [
-        each.distribution.name
+        each.name.partition("-")[0]
         for each in result.checked
         if any(found.slug == "local-version" for found in each.findings)
     ]

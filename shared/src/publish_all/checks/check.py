@@ -1,55 +1,39 @@
-"""The interface of checks, and the run of all of them.
+"""All checks of one distribution, offline.
 
-A check looks at one distribution, offline, and says what it finds. `Audience` tells for whom the
-files are: some rules hold only where anybody can download them.
+A check is a function from the opened distribution to its findings. It never raises for what is wrong with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
-from publish_all._values import dataclass
-from publish_all.checks import archive, form, metadata, wheel, wheel_file
-from publish_all.checks.audience import Audience
-from publish_all.distributions.distribution import Distribution
+from publish_all.checks.members import check_contents, check_layout, check_links, check_paths
+from publish_all.checks.metadata import (
+    check_classifiers,
+    check_for_public_indexes,
+    check_form,
+    check_metadata,
+    check_path_dependencies,
+    check_readme,
+)
+from publish_all.checks.opened import Opened
+from publish_all.checks.wheel import check_record, check_tag, check_wheel_file
 from publish_all.findings import Finding
 
-
-class Check(Protocol):
-    """Looks at one distribution; never raises for what is wrong with it."""
-
-    def __call__(self, distribution: Distribution, audience: Audience) -> Iterable[Finding]: ...
-
-
-CHECKS: tuple[Check, ...] = (
-    archive.check_members,
-    wheel.check_record,
-    wheel_file.check_wheel_file,
-    wheel.check_tag,
-    form.check_form,
-    metadata.check_metadata,
-    metadata.check_readme,
-    metadata.check_classifiers,
-    metadata.check_path_dependencies,
-    metadata.check_for_public_indexes,
+_OF_MEMBERS = (check_paths, check_links, check_layout, check_contents, check_record, check_wheel_file)
+_OF_METADATA = (
+    check_tag,
+    check_form,
+    check_metadata,
+    check_readme,
+    check_classifiers,
+    check_path_dependencies,
+    check_for_public_indexes,
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
-    """A distribution and all that was found about it."""
-
-    distribution: Distribution
-    findings: tuple[Finding, ...]
-
-
-def check_all(distributions: Sequence[Distribution], audience: Audience) -> tuple[Checked, ...]:
-    """Run every check on every distribution; findings come in the order of the files."""
-    return tuple(
-        Checked(
-            distribution=each,
-            findings=tuple(finding for check in CHECKS for finding in check(each, audience)),
-        )
-        for each in distributions
-    )
+def check_distribution(opened: Opened) -> Iterator[Finding]:
+    """Run every check; those of members only if there are any to see."""
+    yield from opened.findings
+    for check in (*(_OF_MEMBERS if opened.readable else ()), *_OF_METADATA):
+        yield from check(opened)

@@ -1,130 +1,172 @@
-"""What is in an archive, read in one pass: wheels and sdists alike."""
+"""Checks on the members of archives: safe and unique paths, and in wheels what they install."""
 
 from __future__ import annotations
 
-import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+import keyword
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterator
+from fnmatch import translate
+from functools import lru_cache
 
-from publish_all._values import dataclass
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.checks.opened import Opened
+from publish_all.diagnoses import (
+    BYTECODE_SHIPPED,
+    COMMON_TOP_LEVEL,
+    EMPTY_WHEEL,
+    FORBIDDEN_FILE,
+    HARD_LINK_IN_SDIST,
+    LINK_IN_SDIST,
+    NOT_IMPORTABLE,
+    OUTSIDE_OF_PACKAGES,
+    PATHS_COLLIDE,
+    SAME_CONTENT,
+    SDIST_LAYOUT,
+    SEVERAL_TOP_LEVELS,
+    UNSAFE_LINK,
+    UNSAFE_PATH,
+)
+from publish_all.findings import Finding
 
-READ_LIMIT = 1 << 20
-"""The longest file that is looked into, in bytes: longer ones are data, and reading them takes long."""
-NOTEBOOK_LIMIT = 16 << 20
-"""The same for notebooks, which hold images."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """One member that is not a folder. `link` is where a link leads, `special` says a device or pipe.
-
-    The `link` of a `hard` link is the name of an earlier member; that of a symbolic one is relative to its folder.
-
-    `fingerprint` is the same for members with the same bytes, None where it is not to be had cheaply.
-    """
-
-    name: str
-    size: int
-    link: str | None = None
-    hard: bool = False
-    special: bool = False
-    fingerprint: tuple[int, int] | None = None
-
-
-def read_members(distribution: Distribution) -> Iterator[tuple[Member, bytes | None]]:
-    """Each member with its content, which is None for links and for files over the limits.
-
-    Raises `OSError`, `BadZipFile`, `TarError` and what zlib does.
-    """
-    if distribution.kind is DistributionKind.WHEEL:
-        yield from _of_wheel(distribution.path)
-    else:
-        yield from _of_sdist(distribution.path)
-
-
-def installed_paths(wheel: Distribution) -> Mapping[str, tuple[int, int]]:
-    """Path in site-packages → fingerprint, for each file that the wheel puts there; empty if it can't be read."""
-    try:
-        with zipfile.ZipFile(wheel.path) as opened:
-            return {
-                path: (each.file_size, each.CRC)
-                for each in opened.infolist()
-                if not each.is_dir() and (path := installed_path(each.filename)) is not None
-            }
-    except (OSError, zipfile.BadZipFile):
-        return {}
+_FORBIDDEN_NAMES = (
+    ".env", ".env.*", ".pypirc", ".netrc", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pfx", "*.p12", "*.jks",
+    "*.keystore", ".git", ".hg", ".svn", ".DS_Store", ".aws", ".ssh", ".htpasswd", ".git-credentials",
+)  # fmt: skip
+_FORBIDDEN = re.compile("|".join(map(translate, _FORBIDDEN_NAMES)))
+_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
+_MODULES = (".py", ".pyd", ".so")
+_BYTECODE = (".pyc", ".pyo")
+_AT_THE_TOP = (*_MODULES, *_BYTECODE, ".pyi", ".pth")
+# Names that projects use for what is not their library. One that a project is itself called is its own.
+_COMMON = frozenset(
+    {
+        "app", "build", "cli", "data", "dist", "doc", "docs", "example", "examples", "lib",
+        "notebooks", "scripts", "src", "test", "tests", "tools", "utils", "venv", ".venv", ".tox",
+        ".nox", ".eggs"
+    }
+)  # fmt: skip
+_SMALL = 64
+"""Files up to this size are not compared: empty `__init__.py`s and one-line markers are alike everywhere."""
 
 
-def installed_path(name: str) -> str | None:
-    """The path in site-packages of a wheel's member; None for one that goes elsewhere.
-
-    https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
-    """
-    first, _, rest = name.partition("/")
-    if first.endswith(".dist-info") and rest:
-        return None
-    if not first.endswith(".data") or not rest:
-        return name
-    scheme, _, inside = rest.partition("/")
-    return inside if scheme in {"purelib", "platlib"} and inside else None
-
-
-def sdist_files(
-    sdist: Distribution, *, read: Callable[[str], bool] = lambda _: False
-) -> Mapping[str, bytes | None]:
-    """Path below the sdist's folder → content of the files that `read` wants, None for others.
-
-    Links are in it without content. Empty if the sdist can't be read.
-    """
-    try:
-        with tarfile.open(sdist.path) as opened:
-            return {
-                path: file.read()
-                if each.isreg() and read(path) and (file := opened.extractfile(each))
-                else None
-                for each in opened
-                if not each.isdir() and (path := each.name.removeprefix("./").partition("/")[2])
-            }
-    except (OSError, tarfile.TarError, EOFError, zlib.error):
-        return {}
+def check_paths(opened: Opened) -> Iterator[Finding]:
+    """All that names alone tell: nothing lies outside, is there twice, or has a name of a file with credentials."""
+    seen: set[str] = set()
+    folded: dict[str, str] = {}
+    for name in (each.name for each in opened.members):
+        if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name[1:2]:
+            yield opened.found(UNSAFE_PATH, f"unsafe path {name!r}")
+        if name in seen:
+            yield opened.found(UNSAFE_PATH, f"{name!r} is in the archive twice")
+        seen.add(name)
+        first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if first != name:
+            yield opened.found(PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems")
+        if any(map(_is_forbidden, name.split("/"))):
+            yield opened.found(FORBIDDEN_FILE, f"{name} must not be published")
 
 
-def _of_wheel(path: Path) -> Iterator[tuple[Member, bytes | None]]:
-    with zipfile.ZipFile(path) as opened:
-        for each in opened.infolist():
-            if each.is_dir():
-                continue
-            linked = stat.S_ISLNK(each.external_attr >> 16)
-            content = opened.read(each) if linked or _is_read(each.filename, each.file_size) else None
-            member = Member(
-                name=each.filename,
-                size=each.file_size,
-                link=(content or b"").decode(errors="replace") if linked else None,
-                fingerprint=(each.file_size, each.CRC),
+@lru_cache(maxsize=4096)
+def _is_forbidden(part: str) -> bool:
+    return part not in _HARMLESS and _FORBIDDEN.fullmatch(part) is not None
+
+
+def check_links(opened: Opened) -> Iterator[Finding]:
+    """Links, devices and pipes. A link to another file of the sdist is only a warning."""
+    earlier: set[str] = set()
+    for each in opened.members:
+        if each.special:
+            yield opened.found(UNSAFE_LINK, f"{each.name} is a device or pipe", hint="Leave it out.")
+        elif each.hard and each.link is not None:
+            message = f"{each.name} is a hard link to {each.link!r}"
+            if posixpath.normpath(each.link) in earlier:
+                yield opened.found(HARD_LINK_IN_SDIST, message)
+            else:
+                yield opened.found(UNSAFE_LINK, f"{message}, which is not an earlier file of the sdist")
+        elif each.link is not None:
+            inside = not opened.is_wheel and _stays(each.name, each.link)
+            yield opened.found(
+                LINK_IN_SDIST if inside else UNSAFE_LINK, f"{each.name} is a link to {each.link!r}"
             )
-            yield member, None if linked else content
+        earlier.add(posixpath.normpath(each.name))
 
 
-def _of_sdist(path: Path) -> Iterator[tuple[Member, bytes | None]]:
-    with tarfile.open(path) as opened:
-        for each in opened:
-            if each.isdir():
-                continue
-            linked = each.issym() or each.islnk()
-            file = opened.extractfile(each) if each.isreg() and _is_read(each.name, each.size) else None
-            member = Member(
-                name=each.name,
-                size=each.size,
-                link=each.linkname if linked else None,
-                hard=each.islnk(),
-                special=not linked and not each.isreg(),
-            )
-            yield member, file.read() if file is not None else None
+def _stays(name: str, link: str) -> bool:
+    """Whether a symbolic link in an sdist, which is relative to its folder, leads to something in the top-level one."""
+    top = name.split("/", 1)[0]
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
+    return not link.startswith("/") and (target == top or target.startswith(top + "/"))
 
 
-def _is_read(name: str, size: int) -> bool:
-    return size <= (NOTEBOOK_LIMIT if name.endswith(".ipynb") else READ_LIMIT)
+def check_layout(opened: Opened) -> Iterator[Finding]:
+    """https://packaging.python.org/specifications/source-distribution-format/: one top-level folder."""
+    if opened.is_wheel:
+        return
+    paths = [posixpath.normpath(each.name).split("/") for each in opened.members]
+    tops = {parts[0] for parts in paths if len(parts) > 1}
+    loose = [parts[0] for parts in paths if len(parts) == 1]
+    if loose or len(tops) > 1:
+        what = loose[0] if loose else "the folders " + ", ".join(sorted(tops))
+        yield opened.found(SDIST_LAYOUT, f"the sdist has {what} at its top")
+
+
+def check_contents(opened: Opened) -> Iterator[Finding]:
+    """What a wheel installs, and what it should not install."""
+    if not opened.is_wheel:
+        return
+    if all(".dist-info/" in each.name for each in opened.members):
+        yield opened.found(EMPTY_WHEEL, f"{opened.distribution.filename} holds nothing but its metadata")
+        return
+    names = list(opened.installed())
+    compiled = [each.name for each in opened.members if each.name.endswith(_BYTECODE)]
+    yield from opened.found_in(BYTECODE_SHIPPED, "compiled Python", compiled)
+    loose = [
+        name
+        for name in names
+        if "/" not in name and (name == "__init__.py" or not name.endswith(_AT_THE_TOP))
+    ]
+    yield from opened.found_in(OUTSIDE_OF_PACKAGES, "files beside the packages", loose)
+    tops = sorted({_top_level(name) for name in names} - {""})
+    own = opened.distribution.project.replace("-", "_")
+    common = [top for top in tops if top in _COMMON and top != own]
+    yield from opened.found_in(COMMON_TOP_LEVEL, "top-level names that many projects use", common)
+    public = [top for top in tops if not top.startswith("_") and top not in _COMMON]
+    if len(public) > 1:
+        yield from opened.found_in(SEVERAL_TOP_LEVELS, "several top-level names", public)
+    yield from _not_importable(opened, names)
+    yield from _same_content(opened)
+
+
+def _top_level(name: str) -> str:
+    """The top-level name that a file installs; nothing for files that are no modules."""
+    top, slash, _ = name.partition("/")
+    if slash:
+        return top.removesuffix("-stubs")
+    return top.split(".", 1)[0] if top.endswith(_MODULES) else ""
+
+
+def _not_importable(opened: Opened, names: list[str]) -> Iterator[Finding]:
+    modules = [name for name in names if "/" in name and name.endswith((*_MODULES, ".pyi"))]
+    odd = [name for name in modules if not _is_importable(name)]
+    yield from opened.found_in(NOT_IMPORTABLE, "modules in folders that are no identifiers", odd)
+    folders = dict.fromkeys(name.split("/", 1)[0] for name in names if "/" in name)
+    with_modules = {name.split("/", 1)[0] for name in modules}
+    without = [each for each in folders if each not in with_modules]
+    yield from opened.found_in(NOT_IMPORTABLE, "top-level folders without a module", without)
+
+
+def _is_importable(name: str) -> bool:
+    first, *others = name.split("/")[:-1]
+    folders = (first.removesuffix("-stubs"), *others)
+    return all(each.isidentifier() and not keyword.iskeyword(each) for each in folders)
+
+
+def _same_content(opened: Opened) -> Iterator[Finding]:
+    """One finding for all groups of files that are the same; licences and `__init__.py`s often are."""
+    groups: dict[tuple[int, int] | None, list[str]] = {}
+    for name, each in opened.installed().items():
+        if each.size > _SMALL and not name.endswith("/__init__.py") and ".dist-info/" not in name:
+            groups.setdefault(each.fingerprint, []).append(name)
+    alike = [" and ".join(names[:2]) for names in groups.values() if len(names) > 1]
+    yield from opened.found_in(SAME_CONTENT, "files with the same content", alike)

@@ -1,4 +1,4 @@
-"""Checks for credentials inside files, notebooks and their outputs included.
+"""Search files for credentials, notebooks and their outputs included.
 
 Findings say what kind of thing is where, and never show it.
 """
@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from publish_all._token_shapes import TOKEN_SHAPES, TokenShape
-from publish_all.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET, Diagnosis
-from publish_all.distributions.distribution import Distribution
+from publish_all.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET
 from publish_all.findings import Finding
 
 _ASSIGNED = re.compile(
@@ -22,35 +21,28 @@ _ASSIGNED = re.compile(
 """What a person prints to see whether it is set. Looked for only in the outputs of notebooks."""
 
 
-def secrets_in(distribution: Distribution, name: str, content: bytes) -> Iterator[Finding]:
-    """What looks like a credential in one file, each kind once."""
+def secrets_in(where: str, name: str, content: bytes) -> Iterator[Finding]:
+    """What looks like a credential in one file of the distribution `where`, each kind once."""
     if name.endswith(".ipynb") and (cells := _cells(content)) is not None:
-        yield from _in_notebook(distribution, name, cells)
+        yield from _in_notebook(where, name, cells)
         return
-    for shape, place in _found(content):
+    for shape, place in _shapes(content):
         line = content.count(b"\n", 0, place) + 1
-        yield _finding(_diagnosis(shape), distribution, f"{name}:{line} holds {shape.kind}", _REPLACE)
+        yield _finding(shape, where, f"{name}:{line}")
 
 
-_REPLACE = "Revoke it where it was issued, take it out of the file, and build again."
-
-
-def _found(content: bytes) -> Iterator[tuple[TokenShape, int]]:
+def _shapes(content: bytes) -> Iterator[tuple[TokenShape, int]]:
     """Each kind of token that is there, with the place of the first that is no example."""
     kinds: set[str] = set()
     for shape in TOKEN_SHAPES:
-        if shape.kind in kinds or (place := shape.find(content)) is None:
-            continue
-        kinds.add(shape.kind)
-        yield shape, place
+        if shape.kind not in kinds and (place := shape.find(content)) is not None:
+            kinds.add(shape.kind)
+            yield shape, place
 
 
-def _diagnosis(shape: TokenShape) -> Diagnosis:
-    return CREDENTIAL_SHIPPED if shape.certain else LOOKS_LIKE_SECRET
-
-
-def _finding(diagnosis: Diagnosis, distribution: Distribution, message: str, hint: str) -> Finding:
-    return diagnosis.found(message, where=distribution.filename, hint=hint)
+def _finding(shape: TokenShape, where: str, place: str, hint: str = "") -> Finding:
+    diagnosis = CREDENTIAL_SHIPPED if shape.certain else LOOKS_LIKE_SECRET
+    return diagnosis.found(f"{place} holds {shape.kind}", where=where, hint=hint)
 
 
 def _cells(content: bytes) -> list[dict[str, Any]] | None:
@@ -63,50 +55,42 @@ def _cells(content: bytes) -> list[dict[str, Any]] | None:
     return [each for each in cells if isinstance(each, dict)] if isinstance(cells, list) else None
 
 
-def _in_notebook(distribution: Distribution, name: str, cells: Iterable[dict[str, Any]]) -> Iterator[Finding]:
+def _in_notebook(where: str, name: str, cells: Iterable[dict[str, Any]]) -> Iterator[Finding]:
+    clear = (
+        f"Clear it: jupyter nbconvert --clear-output --inplace {name.rpartition('/')[2]}. Revoke it where it was "
+        "issued, and build again."
+    )
     for number, cell in enumerate(cells, 1):
-        for shape, _ in _found(_text(cell.get("source"))):
-            yield _finding(
-                _diagnosis(shape), distribution, f"cell {number} of {name} holds {shape.kind}", _REPLACE
-            )
+        for shape, _ in _shapes(_text(cell.get("source"))):
+            yield _finding(shape, where, f"cell {number} of {name}")
         shown = b"\n".join(_outputs(cell))
-        if shown:
-            yield from _in_output(distribution, f"the output of cell {number} of {name}", name, shown)
-
-
-def _in_output(distribution: Distribution, place: str, name: str, shown: bytes) -> Iterator[Finding]:
-    hint = f"Clear it: jupyter nbconvert --clear-output --inplace {name.rpartition('/')[2]}. {_REPLACE}"
-    found = False
-    for shape, _ in _found(shown):
-        found = True
-        yield _finding(_diagnosis(shape), distribution, f"{place} holds {shape.kind}", hint)
-    if not found and any(_is_value(match[1].decode(errors="replace")) for match in _ASSIGNED.finditer(shown)):
-        yield _finding(
-            LOOKS_LIKE_SECRET, distribution, f"{place} shows the value of a password, key or token", hint
-        )
+        place = f"the output of cell {number} of {name}"
+        found = [_finding(shape, where, place, clear) for shape, _ in _shapes(shown)]
+        yield from found
+        if not found and any(
+            _is_value(match[1].decode(errors="replace")) for match in _ASSIGNED.finditer(shown)
+        ):
+            message = f"{place} shows the value of a password, key or token"
+            yield LOOKS_LIKE_SECRET.found(message, where=where, hint=clear)
 
 
 def _is_value(text: str) -> bool:
     """Whether it may be a secret: one has letters and digits, and no word has."""
-    return (
-        any(each.isdigit() for each in text)
-        and any(each.isalpha() for each in text)
-        and len(set(text)) > len(text) // 3
-    )
+    mixed = any(each.isdigit() for each in text) and any(each.isalpha() for each in text)
+    return mixed and len(set(text)) > len(text) // 3
 
 
 def _outputs(cell: dict[str, Any]) -> Iterator[bytes]:
     """The texts among a cell's outputs: no images."""
     outputs = cell.get("outputs")
     for each in outputs if isinstance(outputs, list) else ():
-        if not isinstance(each, dict):
-            continue
-        yield _text(each.get("text"))
-        yield _text(each.get("traceback"))
-        data = each.get("data")
-        for kind, value in data.items() if isinstance(data, dict) else ():
-            if not kind.startswith("image/"):
-                yield _text(value)
+        if isinstance(each, dict):
+            yield _text(each.get("text"))
+            yield _text(each.get("traceback"))
+            data = each.get("data")
+            for kind, value in data.items() if isinstance(data, dict) else ():
+                if not kind.startswith("image/"):
+                    yield _text(value)
 
 
 def _text(value: Any) -> bytes:

@@ -19,14 +19,12 @@ from packaging.version import Version
 
 from publish_all._values import dataclass
 from publish_all.builders.select import matches
-from publish_all.checks.members import installed_paths, sdist_files
+from publish_all.checks.opened import Opened, listed
 from publish_all.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding
 from publish_all.variants.variant import BuildVariant
 
-_NAMES = ("Name", "Version")
-_SHOWN = 3
 _VERSION_FILE = 1 << 20  # bytes; files that state a version are far smaller
 
 
@@ -35,29 +33,24 @@ class _Wheel:
     """A wheel of a variant: path in site-packages → what tells its content."""
 
     variant: BuildVariant
-    distribution: Distribution
-    files: Mapping[str, tuple[int, int]]
+    opened: Opened
+    files: Mapping[str, tuple[int, int] | None]
 
 
-def check_variants(
-    distributions: Sequence[Distribution], variants: Sequence[BuildVariant]
-) -> Iterator[Finding]:
+def check_variants(files: Sequence[Opened], variants: Sequence[BuildVariant]) -> Iterator[Finding]:
     """Compare the wheels of the variants, two by two. Platform wheels differ by their nature and are left out."""
-    wheels = list(_wheels(distributions, variants))
+    wheels = list(_wheels(files, variants))
     for one, other in combinations(wheels, 2):
-        if _alike(one, other):
-            yield VARIANTS_ALIKE.found(
+        if _is_same(one, other):
+            yield other.opened.found(
+                VARIANTS_ALIKE,
                 f"{one.variant.label} and {other.variant.label} differ in their names and nothing else",
-                where=other.distribution.filename,
-                hint="See what is said of each: publish-all variants --diff NAME.",
             )
-        elif _comparable(one.variant, other.variant):
+        elif _is_comparable(one.variant, other.variant):
             yield from _elsewhere(one, other)
 
 
-def check_selection(
-    variant: BuildVariant, sdist: Distribution, wheels: Sequence[Distribution]
-) -> Iterator[Finding]:
+def check_selection(variant: BuildVariant, sdist: Opened, wheels: Sequence[Opened]) -> Iterator[Finding]:
     """No file that the variant leaves out of its wheels is in its sdist.
 
     `wheels` are those of the same variant: where their files are in the sdist shows which folders of it are
@@ -65,8 +58,8 @@ def check_selection(
     """
     if not (variant.include or variant.exclude):
         return
-    held = sdist_files(sdist)
-    installed = {path for wheel in wheels for path in installed_paths(wheel)}
+    held = sdist.files()
+    installed = {path for wheel in wheels for path in wheel.installed()}
     packages = {path.split("/", 1)[0] for path in installed}
     found = set()
     for root in _source_roots(held, installed):
@@ -77,13 +70,10 @@ def check_selection(
                 if _is_left_out(variant, path, inside, within_package=within):
                     found.add(path)
     if found:
-        first = sorted(found)[:_SHOWN]
-        shown = ", ".join(first) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
-        yield EXCLUDED_IN_SDIST.found(
-            f"the sdist of {variant.label} holds {shown}, which `include` or `exclude` of the variant leaves out",
-            where=sdist.filename,
-            hint="Exclude it from the sdist in the build backend's own configuration, or build wheels alone "
-            "with `sdist = false`.",
+        yield sdist.found(
+            EXCLUDED_IN_SDIST,
+            f"the sdist of {variant.label} holds {listed(sorted(found))}, which `include` or `exclude` of the "
+            "variant leaves out",
         )
 
 
@@ -123,31 +113,19 @@ def _is_left_out(variant: BuildVariant, path: str, inside: str, *, within_packag
 
 def _is_forced(variant: BuildVariant, path: str, inside: str) -> bool:
     sources = (each.strip("/") for each in variant.force_include)
-    return _forced(variant, inside) or any(path == each or path.startswith(f"{each}/") for each in sources)
+    return _is_target(variant, inside) or any(path == each or path.startswith(f"{each}/") for each in sources)
 
 
-def _wheels(distributions: Sequence[Distribution], variants: Sequence[BuildVariant]) -> Iterator[_Wheel]:
+def _wheels(files: Sequence[Opened], variants: Sequence[BuildVariant]) -> Iterator[_Wheel]:
     for variant in variants:
-        own = [
-            each
-            for each in distributions
-            if each.kind is DistributionKind.WHEEL and each.variant == variant.name
-        ]
-        if len(own) == 1 and not variant.wheels and (files := _files(own[0])) is not None:
-            yield _Wheel(variant=variant, distribution=own[0], files=files)
-
-
-def _files(distribution: Distribution) -> Mapping[str, tuple[int, int]] | None:
-    """What the wheel installs, but for its own metadata; None where it can't be read, which another check says."""
-    try:
-        with zipfile.ZipFile(distribution.path) as opened:
-            return {
-                _without_name(each.filename): (each.file_size, each.CRC)
-                for each in opened.infolist()
-                if not each.is_dir() and not each.filename.split("/", 1)[0].endswith(".dist-info")
+        own = [each for each in files if each.is_wheel and each.distribution.variant == variant.name]
+        if len(own) == 1 and not variant.wheels and own[0].readable:
+            contents = {
+                _without_name(each.name): each.fingerprint
+                for each in own[0].members
+                if not each.name.split("/", 1)[0].endswith(".dist-info")
             }
-    except (OSError, zipfile.BadZipFile):
-        return None
+            yield _Wheel(variant=variant, opened=own[0], files=contents)
 
 
 def _without_name(path: str) -> str:
@@ -156,18 +134,21 @@ def _without_name(path: str) -> str:
     return f"*.data/{rest}" if slash and top.endswith(".data") else path
 
 
-def _alike(one: _Wheel, other: _Wheel) -> bool:
-    if one.distribution.project == other.distribution.project or one.files != other.files:
-        return False
-    same_readme = one.distribution.description == other.distribution.description
-    return same_readme and _metadata(one.distribution) == _metadata(other.distribution)
+def _is_same(one: _Wheel, other: _Wheel) -> bool:
+    first, second = one.opened.distribution, other.opened.distribution
+    return (
+        first.project != second.project
+        and one.files == other.files
+        and first.description == second.description
+        and _metadata(first) == _metadata(second)
+    )
 
 
 def _metadata(distribution: Distribution) -> Mapping[str, tuple[str, ...]]:
-    return {name: values for name, values in distribution.metadata.items() if name not in _NAMES}
+    return {name: values for name, values in distribution.metadata.items() if name not in ("Name", "Version")}
 
 
-def _comparable(one: BuildVariant, other: BuildVariant) -> bool:
+def _is_comparable(one: BuildVariant, other: BuildVariant) -> bool:
     """Whether the two are made from the same tree by the same rules."""
     return one.layout == other.layout and _rules(one) == _rules(other)
 
@@ -185,39 +166,45 @@ def _elsewhere(one: _Wheel, other: _Wheel) -> Iterator[Finding]:
         extra = [
             name
             for name in first.files.keys() - second.files.keys()
-            if not _forced(first.variant, name) and not _kept_out(second.variant, name)
+            if not _is_target(first.variant, name) and not _is_kept_out(second.variant, name)
         ]
-        yield from _finding(
-            first, extra, f"{first.variant.label} has {{}}, which {second.variant.label} has not"
-        )
+        if extra:
+            what = f"{first.variant.label} has {listed(sorted(extra))}, which {second.variant.label} has not"
+            yield _unexplained(first, what)
     changed = [
         name
         for name in one.files.keys() & other.files.keys()
         if one.files[name] != other.files[name]
-        and not _forced(one.variant, name)
-        and not _forced(other.variant, name)
-        and not _same_but_for_local_version(one, other, name)
+        and not _is_target(one.variant, name)
+        and not _is_target(other.variant, name)
+        and not _is_same_but_for_local_version(one, other, name)
     ]
-    yield from _finding(
-        one, changed, f"{one.variant.label} and {other.variant.label} have different contents of {{}}"
-    )
+    if changed:
+        labels = f"{one.variant.label} and {other.variant.label}"
+        yield _unexplained(one, f"{labels} have different contents of {listed(sorted(changed))}")
 
 
-def _same_but_for_local_version(one: _Wheel, other: _Wheel, name: str) -> bool:
+def _unexplained(wheel: _Wheel, what: str) -> Finding:
+    return wheel.opened.found(VARIANT_DIFFERS_ELSEWHERE, f"{what}, and nothing in the configuration says so")
+
+
+def _is_same_but_for_local_version(one: _Wheel, other: _Wheel, name: str) -> bool:
     """Whether the file is one that states the version, as build hooks write it, and nothing else in it differs."""
     locals_ = [Version(each.variant.version).local for each in (one, other)]
-    if locals_[0] == locals_[1] or max(each.files[name][0] for each in (one, other)) > _VERSION_FILE:
+    sizes = [each.files[name] or (0, 0) for each in (one, other)]
+    if locals_[0] == locals_[1] or max(size for size, _ in sizes) > _VERSION_FILE:
         return False
-    texts = [
+    first, second = (
         _without_local(_content(each, name), local) for each, local in zip((one, other), locals_, strict=True)
-    ]
-    return texts[0] == texts[1]
+    )
+    return first == second
 
 
 def _content(wheel: _Wheel, name: str) -> str:
-    with zipfile.ZipFile(wheel.distribution.path) as opened:
-        found = next(each for each in opened.namelist() if _without_name(each) == name)
-        return opened.read(found).decode(errors="surrogateescape")
+    """One of the few files that differ; contents are not kept, so the wheel is opened again."""
+    with zipfile.ZipFile(wheel.opened.distribution.path) as archive:
+        found = next(each for each in archive.namelist() if _without_name(each) == name)
+        return archive.read(found).decode(errors="surrogateescape")
 
 
 def _without_local(text: str, local: str | None) -> str:
@@ -228,12 +215,12 @@ def _without_local(text: str, local: str | None) -> str:
     return re.sub(rf"""\+{re.escape(local)}(?![\w.])|, *(['"])(?:{parts})\1""", "", text)
 
 
-def _forced(variant: BuildVariant, name: str) -> bool:
+def _is_target(variant: BuildVariant, name: str) -> bool:
     targets = (each.rstrip("/") for each in variant.force_include.values())
     return any(name == each or name.startswith(each + "/") for each in targets)
 
 
-def _kept_out(variant: BuildVariant, name: str) -> bool:
+def _is_kept_out(variant: BuildVariant, name: str) -> bool:
     if matches(_meanings(variant.exclude), name):
         return True
     return bool(variant.include) and not matches(_meanings(variant.include), name)
@@ -248,15 +235,3 @@ def _meanings(patterns: Sequence[str]) -> tuple[str, ...]:
         if "".join(parts[start:]).strip("*")  # what is nothing but stars would be every file
     )
     return (*patterns, *shorter)
-
-
-def _finding(wheel: _Wheel, names: Sequence[str], message: str) -> Iterator[Finding]:
-    if not names:
-        return
-    first = sorted(names)[:_SHOWN]
-    shown = ", ".join(first) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    yield VARIANT_DIFFERS_ELSEWHERE.found(
-        f"{message.format(shown)}, and nothing in the configuration says so",
-        where=wheel.distribution.filename,
-        hint="A build hook or script may write it. If it is meant, say so with `exclude` or `force-include`.",
-    )

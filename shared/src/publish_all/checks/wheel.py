@@ -1,100 +1,149 @@
-"""Checks on wheels: RECORD, and the platform tag."""
+"""Checks on wheels: RECORD, the WHEEL file, and the platform tag."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
-import zipfile
+import re
 from collections.abc import Iterator
+from email.parser import HeaderParser
 
-from publish_all.checks.audience import Audience
-from publish_all.checks.public_platforms import is_taken, remedy
-from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from packaging.tags import Tag, parse_tag
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from publish_all.checks.opened import ALGORITHMS, Opened
+from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG, WHEEL_FILE_DISAGREES
 from publish_all.findings import Finding
 
-_CHUNK = 1 << 20
-# Members above this many bytes are compared by their size: to hash them takes as long as to upload them.
-_LARGE = 64 << 20
-_SIGNATURES = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_UNSIGNED = re.compile(r"[^/]+\.dist-info/RECORD(?:\.jws|\.p7s)?")
+
+# The platforms that PyPI takes: https://github.com/pypi/warehouse, warehouse/utils/wheel.py,
+# `is_valid_platform_tag`, read in 2026.
+_FIXED = frozenset(
+    {
+        "any",
+        "win32", "win_amd64", "win_arm64", "win_ia64",
+        "linux_armv6l", "linux_armv7l",
+        *(f"manylinux{series}_{arch}" for series in ("1", "2010") for arch in ("x86_64", "i686")),
+        *(
+            f"manylinux2014_{arch}"
+            for arch in ("x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x")
+        ),
+    }
+)  # fmt: skip
+_LINUX = "x86_64|i686|aarch64|armv7l|ppc64le|s390x|riscv64"
+_MACOS = "ppc|ppc64|i386|x86_64|arm64|intel|fat|fat3|fat64|universal|universal2"
+# After macOS 15 comes 26; the index adds each one that Apple brings out.
+_MACOS_MAJOR = r"1[1-5]|2[6-9]|[3-9]\d"
+_FAMILIES = re.compile(
+    rf"manylinux_\d+_\d+_(?:{_LINUX}|ppc64)"
+    rf"|musllinux_\d+_\d+_(?:{_LINUX})"
+    rf"|macosx_(?:10_\d+|(?:{_MACOS_MAJOR})_0)_(?:{_MACOS})"
+    r"|ios_\d+_\d+_(?:arm64|x86_64)_(?:iphoneos|iphonesimulator)"
+    r"|android_\d+_(?:armeabi_v7a|arm64_v8a|x86|x86_64)"
+    r"|pyemscripten_\d+_\d+_wasm32",
+    re.ASCII,
+)
+_REMEDIES = (
+    (r"linux_.*", "Let auditwheel name it manylinux or musllinux, or state such a tag"),
+    (
+        r"macosx_(?!10_)\d+_[1-9]\d*_.*",
+        "From macOS 11 on, only the major version counts: state it with _0, as macosx_11_0",
+    ),
+    (r"(many|musl)linux.*", "State an architecture and a version that PEP 600 or PEP 656 knows"),
+    (r".*", "State a tag that PyPI knows"),
+)
 
 
-def check_record(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
-    """Every member is in RECORD with its size and, unless it is large, its hash; RECORD lists no other.
-
-    PEP 376, PEP 427.
-    """
-    del audience
-    if distribution.kind is not DistributionKind.WHEEL:
+def check_record(opened: Opened) -> Iterator[Finding]:
+    """Every member is in RECORD with its size and, unless it is large, its hash; RECORD lists no other."""
+    if not opened.is_wheel:
         return
-    try:
-        with zipfile.ZipFile(distribution.path) as opened:
-            yield from _compare(distribution, opened)
-    except (OSError, zipfile.BadZipFile):
-        return  # the check of the members says so
-
-
-def _compare(distribution: Distribution, opened: zipfile.ZipFile) -> Iterator[Finding]:
-    files = [each.filename for each in opened.infolist() if not each.is_dir()]
-    record_name = next(
-        (name for name in files if name.endswith(".dist-info/RECORD") and name.count("/") == 1), None
-    )
-    if record_name is None:
-        yield RECORD_MISMATCH.found(
-            "the wheel has no RECORD", where=distribution.filename, hint="Build it again."
-        )
+    record = opened.record
+    if record is None:
+        yield opened.found(RECORD_MISMATCH, "the wheel has no RECORD")
         return
-    text = opened.read(record_name).decode(errors="replace")
-    rows = {row[0]: row for row in csv.reader(io.StringIO(text)) if row}
-    folder = record_name.rpartition("/")[0]
-    unsigned = {f"{folder}/{each}" for each in _SIGNATURES}
-    for name in files:
-        if name not in rows and name not in unsigned:
-            yield _mismatch(distribution, f"{name} is not in RECORD")
-        elif name not in unsigned:
-            yield from _compare_row(distribution, opened, rows[name])
-    for name in rows.keys() - set(files):
-        yield _mismatch(distribution, f"RECORD lists {name}, which is not in the wheel")
+    for each in opened.members:
+        stated, size = record.get(each.name, ("", ""))
+        if _UNSIGNED.fullmatch(each.name):
+            continue
+        if each.name not in record:
+            yield opened.found(RECORD_MISMATCH, f"{each.name} is not in RECORD")
+        elif stated.partition("=")[0] not in ALGORITHMS:
+            yield opened.found(RECORD_MISMATCH, f"RECORD has no secure hash of {each.name}")
+        elif each.digest not in (None, stated) or size not in ("", str(each.size)):
+            yield opened.found(RECORD_MISMATCH, f"{each.name} is not what RECORD says")
+    for name in record.keys() - {each.name for each in opened.members}:
+        yield opened.found(RECORD_MISMATCH, f"RECORD lists {name}, which is not in the wheel")
 
 
-def _compare_row(distribution: Distribution, opened: zipfile.ZipFile, row: list[str]) -> Iterator[Finding]:
-    name, stated, size = [*row, "", ""][:3]
-    algorithm, _, digest = stated.partition("=")
-    if algorithm not in {"sha256", "sha384", "sha512"}:
-        yield _mismatch(distribution, f"RECORD has no secure hash of {name}")
-        return
-    length = opened.getinfo(name).file_size
-    if length > _LARGE:
-        if size and size != str(length):
-            yield _mismatch(distribution, f"{name} is not what RECORD says")
-        return
-    hasher = hashlib.new(algorithm)
-    length = 0
-    with opened.open(name) as member:
-        while chunk := member.read(_CHUNK):
-            hasher.update(chunk)
-            length += len(chunk)
-    actual = base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode()
-    if actual != digest or (size and size != str(length)):
-        yield _mismatch(distribution, f"{name} is not what RECORD says")
-
-
-def _mismatch(distribution: Distribution, message: str) -> Finding:
-    return RECORD_MISMATCH.found(
-        message, where=distribution.filename, hint="Build it again; do not edit wheels by hand."
-    )
-
-
-def check_tag(distribution: Distribution, audience: Audience) -> Iterator[Finding]:
+def check_tag(opened: Opened) -> Iterator[Finding]:
     """Public indexes take only platforms whose compatibility is defined (PEP 600, 656, 513)."""
-    if distribution.tag is None or not audience.public:
+    tag, public = opened.distribution.tag, opened.audience.names
+    if tag is None or not public:
         return
-    for platform in distribution.tag.rpartition("-")[2].split("."):
-        if not is_taken(platform):
-            yield UNSUPPORTED_TAG.found(
-                f"{audience.names} will refuse the platform tag {platform!r}",
-                where=distribution.filename,
-                hint=remedy(platform),
+    for platform in tag.rpartition("-")[2].split("."):
+        if platform not in _FIXED and _FAMILIES.fullmatch(platform) is None:
+            remedy = next(advice for pattern, advice in _REMEDIES if re.fullmatch(pattern, platform))
+            yield opened.found(
+                UNSUPPORTED_TAG,
+                f"{public} will refuse the platform tag {platform!r}",
+                hint=f"{remedy}; or publish it to a private index only.",
             )
+
+
+def check_wheel_file(opened: Opened) -> Iterator[Finding]:
+    """A wheel's name, its folders and its WHEEL file agree.
+
+    https://packaging.python.org/specifications/binary-distribution-format/#file-contents
+    """
+    if opened.is_wheel:
+        for problem in (*_folder_problems(opened), *_header_problems(opened)):
+            yield opened.found(WHEEL_FILE_DISAGREES, problem)
+
+
+def _folder_problems(opened: Opened) -> Iterator[str]:
+    project, version = opened.distribution.project, opened.distribution.version
+    tops = sorted({each.name.split("/", 1)[0] for each in opened.members if "/" in each.name})
+    for suffix in (".dist-info", ".data"):
+        first, *others = [each for each in tops if each.endswith(suffix)] or [""]
+        if others:
+            yield f"the wheel has several {suffix} folders: {', '.join([first, *others])}"
+        name, _, stated = first.removesuffix(suffix).partition("-")
+        if first and (canonicalize_name(name) != project or not _is_version(stated, version)):
+            yield f"the folder {first} is not named for {project} {version}"
+
+
+def _is_version(text: str, version: Version) -> bool:
+    """Build backends write `+` and `-` of a version as `_` in names of folders."""
+    try:
+        return Version(text.replace("_", "+", 1)) == version or Version(text.replace("_", "-")) == version
+    except InvalidVersion:
+        return False
+
+
+def _header_problems(opened: Opened) -> Iterator[str]:
+    if "WHEEL" not in opened.texts:
+        yield "the wheel has no WHEEL file"
+        return
+    message = HeaderParser().parsestr(opened.texts["WHEEL"].decode(errors="replace"))
+    version = message["Wheel-Version"]
+    if version is None:
+        yield "WHEEL states no Wheel-Version"
+    elif version.split(".")[0].strip() != "1":
+        yield f"WHEEL states the Wheel-Version {version}, which installers do not know"
+    if (message["Root-Is-Purelib"] or "").strip().lower() not in {"true", "false"}:
+        yield "WHEEL does not state whether Root-Is-Purelib"
+    *build, interpreter, abi, platform = (opened.distribution.tag or "").split("-")
+    named = parse_tag(f"{interpreter}-{abi}-{platform}")
+    stated = {tag for each in message.get_all("Tag", []) for tag in parse_tag(each.strip())}
+    if stated != named:
+        yield f"WHEEL states the tags {_listed(stated)}, the file's name {_listed(named)}"
+    if (message["Build"] or "").strip() != "".join(build):
+        yield (
+            f"WHEEL states the build number {message['Build'] or 'none'}, "
+            f"the file's name {''.join(build) or 'none'}"
+        )
+
+
+def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
+    return ", ".join(sorted(map(str, tags))) or "none"

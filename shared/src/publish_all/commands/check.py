@@ -13,9 +13,9 @@ from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.builders.output import output_folder
 from publish_all.builders.source_tree import SourceTree
-from publish_all.checks.audience import Audience
-from publish_all.checks.check import Checked, check_all
-from publish_all.checks.together import check_together
+from publish_all.checks.check import check_distribution
+from publish_all.checks.cross_file import check_across_files
+from publish_all.checks.opened import Audience, Opened, open_distribution
 from publish_all.checks.variants import check_selection, check_variants
 from publish_all.commands.build import BuildOptions
 from publish_all.commands.context import Surroundings, project_of_files
@@ -25,7 +25,7 @@ from publish_all.commands.rebuild import rebuild
 from publish_all.config.builtin import canonical
 from publish_all.config.known import known_repositories
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.distribution import Distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -56,7 +56,7 @@ class CheckOptions:
 class CheckResult:
     """Each file with its findings, and what concerns several of them."""
 
-    checked: tuple[Checked, ...]
+    checked: tuple[CheckedSubject, ...]
     together: tuple[Finding, ...]
 
     @property
@@ -70,10 +70,7 @@ class CheckResult:
     @property
     def summary(self) -> CheckSummary:
         """The same for reporters."""
-        subjects = (
-            CheckedSubject(name=each.distribution.filename, findings=each.findings) for each in self.checked
-        )
-        return CheckSummary(subjects=tuple(subjects), findings=self.together)
+        return CheckSummary(subjects=self.checked, findings=self.together)
 
     @property
     def exit_code(self) -> int:
@@ -96,26 +93,18 @@ def check(options: CheckOptions, *, listener: Listener = ignore) -> CheckResult:
         gathered = _gather(config, options, folder, listener)
         listener(StepStarted(step="check", detail=count(len(gathered.distributions), "file")))
         audiences = _audiences(config, to, gathered.variants)
-        result = run_checks(gathered.distributions, audiences, config=config)
-        together = (*result.together, *_compared(config, gathered, options, listener))
-        result = replace(result, together=together)
+        result = run_checks(gathered.distributions, audiences, config=config, compared=gathered.variants)
+        if options.rebuild:
+            rebuilt = rebuild(
+                gathered.distributions,
+                listener=listener,
+                environment=options.around.environment,
+                admitted=config.build_environment if config is not None else (),
+            )
+            result = replace(result, together=(*result.together, *rebuilt))
     for finding in result.findings:
         listener(Found(finding=finding))
     return result
-
-
-def _compared(
-    config: ProjectConfig | None, gathered: Gathered, options: CheckOptions, listener: Listener
-) -> Iterator[Finding]:
-    """What is found when files are compared with each other that a publish takes as they are."""
-    yield from check_variants(gathered.distributions, gathered.variants)
-    if options.rebuild:
-        yield from rebuild(
-            gathered.distributions,
-            listener=listener,
-            environment=options.around.environment,
-            admitted=config.build_environment if config is not None else (),
-        )
 
 
 def _gather(
@@ -176,12 +165,21 @@ def run_checks(
     audience_of: Callable[[Distribution], Audience],
     *,
     config: ProjectConfig | None = None,
+    compared: Sequence[BuildVariant] = (),
 ) -> CheckResult:
-    """All checks of all files, each for its audience. `config` is that of the project in whose folder it runs."""
-    checked = (each for one in distributions for each in check_all([one], audience_of(one)))
+    """All checks of all files, each for its audience. `config` is that of the project in whose folder it runs.
+
+    The wheels of the variants that are `compared` should differ only where their configuration says so.
+    """
+    opened = [open_distribution(each, audience_of(each)) for each in distributions]
+    checked = (
+        CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
+        for each in opened
+    )
     together = (
-        *check_together(distributions, sources=lambda: _source_files(config)),
-        *_selections(config, distributions),
+        *check_across_files(opened, sources=lambda: _source_files(config)),
+        *_selections(config, opened),
+        *check_variants(opened, compared),
     )
     return CheckResult(checked=tuple(checked), together=together)
 
@@ -194,24 +192,22 @@ def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
         return ()
 
 
-def _selections(config: ProjectConfig | None, distributions: Sequence[Distribution]) -> Iterator[Finding]:
+def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterator[Finding]:
     """Compare each sdist with `include` and `exclude` of its build variant. Files that were named have one, too."""
     if config is None or not any(
         each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
     ):
         return
-    for sdist in distributions:
-        if sdist.kind is not DistributionKind.SDIST:
-            continue
-        variant = _variant_of(sdist, config)
+    for sdist in files:
+        variant = None if sdist.is_wheel else _variant_of(sdist.distribution, config)
         if variant is not None:
-            release = (sdist.project, sdist.version)
-            wheels = [
-                each
-                for each in distributions
-                if each.kind is DistributionKind.WHEEL and (each.project, each.version) == release
-            ]
+            wheels = [each for each in files if each.is_wheel and _is_same_release(each, sdist)]
             yield from check_selection(variant, sdist, wheels)
+
+
+def _is_same_release(one: Opened, other: Opened) -> bool:
+    first, second = one.distribution, other.distribution
+    return (first.project, first.version) == (second.project, second.version)
 
 
 def _variant_of(sdist: Distribution, config: ProjectConfig) -> BuildVariant | None:

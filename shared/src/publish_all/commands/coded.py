@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from publish_all import diagnoses
 from publish_all._http_errors import HttpError
@@ -37,31 +36,19 @@ _OF_KINDS: tuple[tuple[type[PublishAllError], Diagnosis], ...] = (
     (RepositoryError, NO_ANSWER),
 )
 
-_HINTS = {
-    diagnoses.CONFIGURATION_INVALID.code: "Correct it there; docs/reference/configuration.md has all keys.",
-    UNREADABLE_ARCHIVE.code: "Build it again.",
-    diagnoses.NOTHING_TO_PUBLISH.code: "See `--help` of the command.",
-}
-
 
 def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
     """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
     if error.findings:
-        return _with_hint(error)
+        return error.findings
     if isinstance(error, HttpError):
         from publish_all.repositories.replies import network_diagnosis
 
         return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
     for kind, diagnosis in _OF_KINDS:
         if isinstance(error, kind):
-            return (diagnosis.found(error.message, hint=error.hint or _HINTS.get(diagnosis.code, "")),)
+            return (diagnosis.found(error.message, hint=error.hint or ""),)
     return ()
-
-
-def _with_hint(error: PublishAllError) -> tuple[Finding, ...]:
-    if len(error.findings) == 1 and error.hint and not error.findings[0].hint:
-        return (replace(error.findings[0], hint=error.hint),)
-    return error.findings
 
 
 @contextmanager

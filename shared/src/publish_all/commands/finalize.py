@@ -100,8 +100,9 @@ def _check_urls(repository: OciRepository, releases: Sequence[PushedRelease]) ->
     others = sorted({each.url for each in releases} - {repository.url})
     if others:
         msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
-        finding = known.RECEIPT_UNUSABLE.found(msg, where=repository.name)
-        raise UsageError(msg, hint="Name that repository with -r, with the same owner.", findings=(finding,))
+        hint = "Name that repository with -r, with the same owner."
+        finding = known.RECEIPT_UNUSABLE.found(msg, where=repository.name, hint=hint)
+        raise UsageError(msg, hint=hint, findings=(finding,))
 
 
 def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
@@ -115,8 +116,9 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
             wrong = _wrong(release, entry, manifest)
             if wrong is not None:
                 msg = f"the receipts list {entry.annotation(TITLE) or entry.digest} of {release}, but {wrong}"
-                finding = known.RECEIPT_UNUSABLE.found(msg, where=package.asked.where)
-                raise UsageError(msg, hint="Run the job that wrote this receipt again.", findings=(finding,))
+                hint = "Run the job that wrote this receipt again."
+                finding = known.RECEIPT_UNUSABLE.found(msg, where=package.asked.where, hint=hint)
+                raise UsageError(msg, hint=hint, findings=(finding,))
 
 
 def _wrong(release: PushedRelease, entry: Entry, found: Manifest | NotModified | None) -> str | None:

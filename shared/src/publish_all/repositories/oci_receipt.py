@@ -181,9 +181,7 @@ def _entry(descriptor: Mapping[str, Any]) -> Entry:
 
 def _unusable(path: Path, why: str) -> UsageError:
     finding = known.RECEIPT_UNUSABLE.found(f"{path} {why}", where=str(path))
-    return UsageError(
-        finding.message, hint="Name the files that `publish --receipt FILE` wrote.", findings=(finding,)
-    )
+    return UsageError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

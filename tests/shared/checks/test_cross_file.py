@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.checks.together import check_together
+from publish_all.checks.cross_file import check_across_files
+from publish_all.checks.opened import Audience, open_distribution
 
 NEEDS = "Summary: A demo\nRequires-Dist: attrs>=23\nRequires-Python: >=3.10"
 
 
+def compare(*distributions, sources=()):
+    opened = [open_distribution(each, Audience()) for each in distributions]
+    return list(check_across_files(opened, sources=lambda: sources))
+
+
 def slugs(*distributions):
-    return [each.slug for each in check_together(distributions)]
+    return [each.slug for each in compare(*distributions)]
 
 
 def build_system(backend, more=""):
@@ -26,8 +32,8 @@ def lacking(make_wheel, make_sdist):
     """The modules that an sdist lacks, from the message; empty if nothing is said."""
 
     def lacking(wheel, sdist, *, sources=()):
-        files = [make_wheel(files=wheel), make_sdist(files=sdist)]
-        found = [each for each in check_together(files, sources=lambda: sources) if each.code == "PA261"]
+        files = make_wheel(files=wheel), make_sdist(files=sdist)
+        found = [each for each in compare(*files, sources=sources) if each.code == "PA261"]
         return found[0].message.partition(": ")[2] if found else ""
 
     return lacking

@@ -1,0 +1,240 @@
+"""A distribution as the checks see it. Its archive is opened and read once, and its contents are not kept."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import posixpath
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from publish_all._values import dataclass
+from publish_all.checks.secrets import secrets_in
+from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE, Diagnosis
+from publish_all.distributions.distribution import Distribution, DistributionKind
+from publish_all.distributions.read import BROKEN
+from publish_all.findings import Finding
+
+ALGORITHMS = ("sha256", "sha384", "sha512")
+"""Those that RECORD may use (PEP 376, PEP 427)."""
+
+_CHUNK = 1 << 20
+# In bytes. Longer members are data, and are not searched: it takes too long. Notebooks hold images, and
+# Python files are compared with those of other archives.
+_READ, _READ_OF = 1 << 20, {".ipynb": 16 << 20, ".py": 16 << 20}
+# Longer members are compared with RECORD by their size: to hash them takes as long as to upload them.
+_HASHED = 64 << 20
+_KEPT = re.compile(r"[^/]+\.dist-info/WHEEL|(?:\./)?[^/]+/pyproject\.toml")
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: less than 1024 bytes; "hawser" is its name of 2014.
+_LFS_LIMIT = 1024
+_LFS_POINTER = re.compile(
+    rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v\d+\r?\n"
+    rb"(?:[a-z0-9.-]+ [^\n]*\n)*?oid [a-z0-9]+:[0-9a-f]{40,}\r?\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audience:
+    """Where the files are to go.
+
+    `public` names the destinations that anybody can read and that follow PyPI's rules (none: the
+    rules of public indexes are not applied); `private` is set if the project must never go there;
+    `local_versions` tells whether all destinations take versions with a `+local` part.
+    """
+
+    public: tuple[str, ...] = ()
+    private: bool = False
+    local_versions: bool = True
+
+    @property
+    def names(self) -> str:
+        return " and ".join(self.public)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One member that is not a folder. `link` is where a link leads, `special` marks a device or pipe.
+
+    The `link` of a `hard` link is the name of an earlier member; that of a symbolic one is relative to its folder.
+    `fingerprint` is the same for members with the same bytes. `digest` is the hash in the form of RECORD, by the
+    algorithm that RECORD names. Both are None where they cost too much.
+    """
+
+    name: str
+    size: int
+    link: str | None = None
+    hard: bool = False
+    special: bool = False
+    fingerprint: tuple[int, int] | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A distribution with all that its checks need.
+
+    `record` holds the rows of a wheel's RECORD, name → (hash, size), and is None without one. `texts` holds the WHEEL
+    file and pyproject.toml. `findings` are those about contents; if the archive is not `readable`, there is one.
+    """
+
+    distribution: Distribution
+    audience: Audience
+    readable: bool = True
+    members: tuple[Member, ...] = ()
+    record: Mapping[str, tuple[str, str]] | None = None
+    texts: Mapping[str, bytes]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_wheel(self) -> bool:
+        return self.distribution.kind is DistributionKind.WHEEL
+
+    def found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
+        return diagnosis.found(message, where=self.distribution.filename, hint=hint)
+
+    def found_in(self, diagnosis: Diagnosis, what: str, names: Sequence[str]) -> Iterator[Finding]:
+        """One finding for all the names, none without names: a wheel has them by hundreds, or not at all."""
+        if names:
+            yield self.found(diagnosis, f"{what}: {listed(names)}")
+
+    def installed(self) -> Mapping[str, Member]:
+        """Path in site-packages → member, for each file that a wheel puts there."""
+        paths = ((installed_path(each.name), each) for each in self.members)
+        return {path: each for path, each in paths if path is not None}
+
+    def files(self) -> Mapping[str, Member]:
+        """Path below the folder of an sdist → member."""
+        paths = ((each.name.removeprefix("./").partition("/")[2], each) for each in self.members)
+        return {path: each for path, each in paths if path}
+
+
+def listed(names: Sequence[str], *, limit: int = 3) -> str:
+    """`a, b, c and 4 more`."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def installed_path(name: str) -> str | None:
+    """The path in site-packages of a wheel's member; None for one that goes elsewhere.
+
+    https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
+    """
+    first, _, rest = name.partition("/")
+    if first.endswith(".dist-info") and rest:
+        return None
+    if not first.endswith(".data") or not rest:
+        return name
+    scheme, _, inside = rest.partition("/")
+    return inside if scheme in {"purelib", "platlib"} and inside else None
+
+
+def open_distribution(distribution: Distribution, audience: Audience) -> Opened:
+    """Read the archive, with memory that does not depend on the size of its members."""
+    try:
+        if distribution.kind is DistributionKind.WHEEL:
+            with zipfile.ZipFile(distribution.path) as wheel:
+                record = _record(wheel)
+                return _read(distribution, audience, _of_wheel(wheel, record or {}), record)
+        with tarfile.open(distribution.path) as sdist:
+            return _read(distribution, audience, _of_sdist(sdist), None)
+    except (OSError, *BROKEN) as error:
+        message = f"{distribution.filename} cannot be read: {error}"
+        finding = UNREADABLE_ARCHIVE.found(message, where=str(distribution.path))
+        return Opened(
+            distribution=distribution, audience=audience, readable=False, texts={}, findings=(finding,)
+        )
+
+
+def _read(
+    distribution: Distribution,
+    audience: Audience,
+    contents: Iterable[tuple[Member, bytes | None]],
+    record: Mapping[str, tuple[str, str]] | None,
+) -> Opened:
+    members: list[Member] = []
+    texts: dict[str, bytes] = {}
+    secrets: list[Finding] = []
+    pointers: list[str] = []
+    for member, content in contents:
+        members.append(member)
+        if content is not None:
+            secrets += secrets_in(distribution.filename, member.name, content)
+            if len(content) < _LFS_LIMIT and _LFS_POINTER.match(content):
+                pointers.append(member.name)
+            if _KEPT.fullmatch(member.name):
+                texts[posixpath.basename(member.name)] = content
+    opened = Opened(
+        distribution=distribution, audience=audience, members=tuple(members), record=record, texts=texts
+    )
+    lfs = opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)
+    return replace(opened, findings=(*lfs, *secrets))
+
+
+def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:
+    found = (each for each in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", each.filename))
+    info = next(found, None)
+    if info is None:
+        return None
+    if info.file_size > _HASHED:
+        raise zipfile.BadZipFile("its RECORD is too long")
+    rows = csv.reader(io.StringIO(wheel.read(info).decode(errors="replace")))
+    return {name: (digest, size) for name, digest, size in ([*row, "", ""][:3] for row in rows if row)}
+
+
+def _of_wheel(
+    wheel: zipfile.ZipFile, record: Mapping[str, tuple[str, str]]
+) -> Iterator[tuple[Member, bytes | None]]:
+    for each in wheel.infolist():
+        if each.is_dir():
+            continue
+        linked = stat.S_ISLNK(each.external_attr >> 16)
+        content = wheel.read(each) if linked or _is_searched(each.filename, each.file_size) else None
+        algorithm = record.get(each.filename, ("", ""))[0].partition("=")[0]
+        digest = None
+        if algorithm in ALGORITHMS and each.file_size <= _HASHED:
+            digest = _digest(algorithm, content, wheel, each)
+        member = Member(
+            name=each.filename,
+            size=each.file_size,
+            link=(content or b"").decode(errors="replace") if linked else None,
+            fingerprint=(each.file_size, each.CRC),
+            digest=digest,
+        )
+        yield member, None if linked else content
+
+
+def _digest(algorithm: str, content: bytes | None, wheel: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    hasher = hashlib.new(algorithm, content or b"")
+    if content is None:
+        with wheel.open(info) as file:
+            while chunk := file.read(_CHUNK):
+                hasher.update(chunk)
+    return f"{algorithm}={base64.urlsafe_b64encode(hasher.digest()).rstrip(b'=').decode()}"
+
+
+def _of_sdist(sdist: tarfile.TarFile) -> Iterator[tuple[Member, bytes | None]]:
+    for each in sdist:
+        if each.isdir():
+            continue
+        linked = each.issym() or each.islnk()
+        file = sdist.extractfile(each) if each.isreg() and _is_searched(each.name, each.size) else None
+        content = file.read() if file is not None else None
+        member = Member(
+            name=each.name,
+            size=each.size,
+            link=each.linkname if linked else None,
+            hard=each.islnk(),
+            special=not linked and not each.isreg(),
+            fingerprint=(each.size, zlib.crc32(content)) if content is not None else None,
+        )
+        yield member, content
+
+
+def _is_searched(name: str, size: int) -> bool:
+    return size <= _READ_OF.get(posixpath.splitext(name)[1], _READ)
