@@ -18,9 +18,9 @@ PATH = Path(__file__).parents[1] / "docs" / PAGE
 HEAD = """\
 # Errors, warnings and notes
 
-Everything that `publish`, `check` and `doctor` find has a code that stays the same for good. `publish-all
-explain CODE` shows an entry of this page on the terminal, without a network. An *error* keeps a publish from
-starting, or is why a file is not there; a *warning* and a *note* keep it from nothing.
+Every finding of `publish`, `check` and `doctor` has a code that never changes. `publish-all explain CODE` shows its
+entry in the terminal, without a network. An *error* stops a publish, or is the reason why a file is missing. A
+*warning* or a *note* does not stop a publish.
 
 <!-- Made from shared/src/publish_all/catalogue/*.toml by tools/errors.py: edit those files. -->"""
 HUNDREDS = {
