@@ -7,11 +7,13 @@ from typing import Any
 from fuzz_inputs import altered_json, fuzz, in_time, long, near
 from hypothesis import given
 from hypothesis import strategies as st
-from oci_fakes.registry import HOST, FakeRegistry, Reply
+from oci_fakes.registry import FakeRegistry, Reply
+from packaging.utils import canonicalize_name
 
 from publish_all._http import challenges, make_session, next_link
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
+from publish_all.repositories.oci_layout import parse_place
 from publish_all.repositories.oci_registry import OciRegistry
 from publish_all.repositories.oci_replies import Login
 
@@ -65,9 +67,11 @@ def ask(**replies: Reply) -> None:
         return replies.get("token" if "/token" in asked.path else "tags")
 
     fake.hooks.append(answer)
-    registry = OciRegistry(HOST, make_session(transport=fake), sleep=lambda _: None, attempts=1)
+    registry = OciRegistry(
+        parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None, attempts=1
+    )
     try:
-        registry.package("sep/demo", login=LOGIN).tags()
+        registry.package(canonicalize_name("demo"), login=LOGIN).tags()
     except HttpError as error:
         assert str(error)  # noqa: PT017 - what it says is a part of the behaviour
 

@@ -19,7 +19,7 @@ from publish_all.checks.opened import Audience, open_distribution
 from publish_all.distributions.distribution import DistributionError
 from publish_all.distributions.metadata import form_fields
 from publish_all.distributions.read import read_distribution
-from publish_all.repositories.oci_layout import entry_of, render_manifest
+from publish_all.repositories.oci_layout import render_file
 
 METADATA = b"""\
 Metadata-Version: 2.4
@@ -92,8 +92,7 @@ def look(content: bytes) -> None:
     list(form_fields(distribution.metadata, distribution.description))
     for check in (check_metadata, check_classifiers, check_for_public_indexes, check_path_dependencies):
         list(check(opened))
-    manifest = render_manifest(distribution, source=None, with_metadata=True)
-    entry_of(distribution, manifest, created="2026-01-01T00:00:00Z", with_metadata=True)
+    render_file(distribution, source=None, created="2026-01-01T00:00:00Z")
 
 
 @fuzz

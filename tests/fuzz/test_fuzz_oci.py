@@ -8,7 +8,7 @@ from typing import Any
 from fuzz_inputs import altered_json, fuzz, in_time, long, near
 from hypothesis import given
 from hypothesis import strategies as st
-from oci_fakes.registry import HOST, FakeRegistry, Reply
+from oci_fakes.registry import FakeRegistry, Reply
 from packaging.utils import canonicalize_name
 
 from publish_all._http import make_session
@@ -25,9 +25,8 @@ from publish_all.repositories.oci_layout import (
     LayoutError,
     merge,
     parse_index,
+    parse_place,
 )
-from publish_all.repositories.oci_names import parse_place
-from publish_all.repositories.oci_reader import OciReader, file_digests, read_index
 from publish_all.repositories.oci_registry import OciRegistry
 
 DEMO = canonicalize_name("demo")
@@ -86,13 +85,14 @@ def registry(**replies: bytes) -> OciRegistry:
         return Reply(200)
 
     fake.hooks.append(answer)
-    return OciRegistry(HOST, make_session(transport=fake), sleep=lambda _: None, attempts=1)
+    return OciRegistry(
+        parse_place("ghcr.io/sep"), make_session(transport=fake), sleep=lambda _: None, attempts=1
+    )
 
 
 def serve(**replies: bytes) -> None:
     """Make the page of a project, as `serve` and `list` do."""
-    found = registry(**replies)
-    source = OciSource("github", OciReader(parse_place("ghcr.io/sep", {}), found), found, knock=lambda: None)
+    source = OciSource("github", registry(**replies))
     try:
         page = source.page(DEMO, None)
     except SourceError as error:
@@ -105,16 +105,16 @@ def serve(**replies: bytes) -> None:
 def add(content: bytes) -> None:
     """Read an index, and write it again with a file of ours, as an upload does."""
     ours = parse_index(json.dumps({**INDEX, "manifests": [ENTRY]}).encode()).entries
-    package = registry(index=content).package("sep/demo", login=None)
+    package = registry(index=content).package(DEMO, login=None)
     try:
-        index = read_index(package, "1.0")
-        told = file_digests(package, index) if index is not None else {}
+        index = package.index("1.0")
+        told = package.sha256s(index) if index is not None else {}
     except HttpError as error:
         assert str(error)  # noqa: PT017 - what it says is a part of the behaviour
         return
     gone = frozenset(each.digest for each in index.entries) if index is not None else frozenset()
     merged = merge(index, ours, {"a": "b"}, sha256s=told, gone=gone)
-    parse_index(merged.index.render())
+    parse_index(merged.result.render())
 
 
 @fuzz
@@ -151,9 +151,7 @@ def test_manifest(content: bytes) -> None:
 def test_errors(content: bytes, status: int) -> None:
     def read() -> None:
         try:
-            registry(error=content, status=str(status).encode()).package("sep/demo", login=None).manifest(
-                "1.0"
-            )
+            registry(error=content, status=str(status).encode()).package(DEMO, login=None).manifest("1.0")
         except HttpError as error:
             assert all(isinstance(each, Finding) for each in error.findings)  # noqa: PT017
 

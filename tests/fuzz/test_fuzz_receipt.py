@@ -42,7 +42,7 @@ def read(content: bytes) -> None:
             assert str(path) in str(error)  # noqa: PT017 - what it says is a part of the behaviour
             return
     for each in releases:
-        merge(None, each.entries, each.annotations).index.render()
+        merge(None, each.entries, each.annotations).result.render()
         assert all(entry.size is None or entry.size >= 0 for entry in each.entries)
     render_receipt(releases)
 

@@ -12,14 +12,12 @@ from publish_all.commands.finalize import _wrong
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,
-    MANIFEST_TYPE,
     SHA256,
     SIZE,
     TITLE,
     Entry,
     digest_of,
-    entry_of,
-    render_manifest,
+    render_file,
 )
 from publish_all.repositories.oci_receipt import PushedRelease
 from publish_all.repositories.oci_registry import Manifest
@@ -33,8 +31,7 @@ def pushed(tmp_path: Path) -> Pushed:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n")
     wheel = read_distribution(path)
-    content = render_manifest(wheel, source=None, with_metadata=True)
-    entry = entry_of(wheel, content, created="2026-01-01T00:00:00Z", with_metadata=True)
+    content, entry = render_file(wheel, source=None, created="2026-01-01T00:00:00Z")
     release = PushedRelease(
         repository="github",
         url="https://ghcr.io/sep",
@@ -42,7 +39,7 @@ def pushed(tmp_path: Path) -> Pushed:
         version=wheel.version,
         entries=(entry,),
     )
-    return release, entry, Manifest(digest=entry.digest, media_type=MANIFEST_TYPE, content=content)
+    return release, entry, Manifest(digest=entry.digest, content=content)
 
 
 def test_a_receipt_that_says_what_the_manifest_says_is_right(pushed: Pushed) -> None:
@@ -71,17 +68,16 @@ def test_what_a_receipt_says_must_be_what_the_manifest_says(
     release, entry, manifest = pushed
     descriptor = copy.deepcopy(dict(entry.descriptor))
     change(descriptor)
-    assert (_wrong(release, Entry(descriptor=descriptor), manifest) or "").startswith(what)
+    assert (_wrong(release, Entry(descriptor), manifest) or "").startswith(what)
 
 
 def test_a_manifest_that_is_gone_or_is_of_something_else_is_not_listed(pushed: Pushed) -> None:
     release, entry, manifest = pushed
     assert "does not have its manifest" in (_wrong(release, entry, None) or "")
-    index = Manifest(digest=manifest.digest, media_type=MANIFEST_TYPE, content=b'{"manifests": []}')
+    index = Manifest(digest=manifest.digest, content=b'{"manifests": []}')
     assert "is not the manifest of a file" in (_wrong(release, entry, index) or "")
     other = Manifest(
         digest=manifest.digest,
-        media_type=MANIFEST_TYPE,
         content=manifest.content.replace(b"demo-1.0-py3", b"evil-1.0-py3"),
     )
     assert "which is no file of it" in (_wrong(release, entry, other) or "")

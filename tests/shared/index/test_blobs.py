@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.index.blobs import BlobCache, Manifests, Part
+from publish_all.index.blobs import BlobCache, Part
 
 CONTENT = bytes(range(256)) * 40
 
@@ -63,13 +63,6 @@ def test_leaves_nothing_of_what_was_given_up(cache: BlobCache) -> None:
     part.file.write(b"half")
     cache.give_up(part)
     assert [each for each in cache.folder.rglob("*") if each.is_file()] == []
-
-
-def test_keeps_manifests_of_each_repository_apart(cache: BlobCache) -> None:
-    manifests = Manifests(cache, "https://ghcr.io")
-    manifests.put("sep/one", f"sha256:{digest(b'{}')}", b"{}")
-    assert manifests.get("sep/one", f"sha256:{digest(b'{}')}") == b"{}"
-    assert manifests.get("sep/two", f"sha256:{digest(b'{}')}") is None
 
 
 def only_file(cache: BlobCache) -> Path:

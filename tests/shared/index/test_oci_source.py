@@ -12,36 +12,31 @@ from publish_all._http import make_session
 from publish_all._secret import Secret
 from publish_all.errors import CredentialError
 from publish_all.index.access import visitor_of
-from publish_all.index.blobs import BlobCache, Manifests
 from publish_all.index.oci_source import OciSource, Own
 from publish_all.index.source import SourceError, Trouble
 from publish_all.repositories.oci_layout import (
+    ARTIFACT_TYPE,
     INDEX_TYPE,
     MANIFEST_TYPE,
     YANKED,
     Entry,
     PackageIndex,
     digest_of,
+    parse_place,
 )
-from publish_all.repositories.oci_names import parse_place
-from publish_all.repositories.oci_reader import OciReader
 from publish_all.repositories.oci_registry import OciRegistry
 from publish_all.repositories.oci_replies import Login
 
 KINDLING = canonicalize_name("kindling-synapse")
 REPOSITORY = "sep/kindling_synapse"
+INDEX = {"mediaType": INDEX_TYPE, "artifactType": ARTIFACT_TYPE}
 DEV = visitor_of(basic("dev", "secret")["Authorization"])
 
 
-def make(fake: FakeRegistry, cache: BlobCache, *, own: Own | None = None) -> OciSource:
+def make(fake: FakeRegistry, *, own: Own | None = None) -> OciSource:
     session = make_session(transport=fake)
-
-    def registry() -> OciRegistry:
-        return OciRegistry(HOST, session, sleep=lambda seconds: None)
-
-    client = registry()
-    reader = OciReader(parse_place("ghcr.io/sep", {}), client, cache=Manifests(cache, HOST))
-    return OciSource("github", reader, client, knock=lambda: registry().open, own=own)
+    registry = OciRegistry(parse_place("ghcr.io/sep"), session, sleep=lambda seconds: None)
+    return OciSource("github", registry, own=own)
 
 
 @pytest.fixture
@@ -71,15 +66,17 @@ def put(fake: FakeRegistry, version: str, **annotations: str) -> str:
             },
         }
     )
-    fake.put(REPOSITORY, version, PackageIndex(entries=(entry,)).render(), INDEX_TYPE)
+    fake.put(
+        REPOSITORY, version, PackageIndex(INDEX | {"manifests": [entry.descriptor]}).render(), INDEX_TYPE
+    )
     return layer.removeprefix("sha256:")
 
 
-def test_lists_versions_with_all_that_the_index_tells(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_lists_versions_with_all_that_the_index_tells(fake: FakeRegistry) -> None:
     put(fake, "0.10.0")
     put(fake, "0.9.0", **{YANKED: "broken"})
     fake.put(REPOSITORY, "latest", b"{}", INDEX_TYPE)
-    page = make(fake, cache).page(KINDLING, None)
+    page = make(fake).page(KINDLING, None)
     assert page is not None
     assert page.versions == ("0.9.0", "0.10.0")
     first, second = page.files
@@ -90,9 +87,9 @@ def test_lists_versions_with_all_that_the_index_tells(fake: FakeRegistry, cache:
     assert second.core_metadata == {"sha256": hashlib.sha256(b"Version: 0.10.0\n").hexdigest()}
 
 
-def test_asks_anew_only_for_what_has_changed(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_asks_anew_only_for_what_has_changed(fake: FakeRegistry) -> None:
     put(fake, "0.1.0")
-    source = make(fake, cache)
+    source = make(fake)
     source.page(KINDLING, None)
     put(fake, "0.2.0")
     page = source.page(KINDLING, None)
@@ -102,9 +99,9 @@ def test_asks_anew_only_for_what_has_changed(fake: FakeRegistry, cache: BlobCach
     assert "If-None-Match" in again.headers
 
 
-def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry) -> None:
     digest = put(fake, "0.1.0")
-    source = make(fake, cache)
+    source = make(fake)
     with source.file(KINDLING, "x", digest, None).open(None) as download:
         assert b"".join(download.chunks) == wheel(version="0.1.0")
     sha256 = hashlib.sha256(b"Version: 0.1.0\n").hexdigest()
@@ -116,10 +113,10 @@ def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry, cache
     assert caught.value.trouble is Trouble.ABSENT
 
 
-def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry) -> None:
     digest = put(fake, "0.1.0")
     fake.users, fake.private = {"dev": "secret"}, True
-    source = make(fake, cache)
+    source = make(fake)
     assert source.scope == HOST
     assert source.page(KINDLING, DEV) is not None
     source.file(KINDLING, "x", digest, DEV).check()
@@ -137,11 +134,11 @@ def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry, cache: BlobCache) 
             assert "wrong" not in caught.value.message
 
 
-def test_asks_in_its_own_name_whoever_visits(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_asks_in_its_own_name_whoever_visits(fake: FakeRegistry) -> None:
     put(fake, "0.1.0")
     fake.users, fake.private = {"dev": "secret"}, True
     login = Login(username="dev", secret=Secret("secret"), origin="a test")
-    source = make(fake, cache, own=lambda project: login)
+    source = make(fake, own=lambda project: login)
     assert source.scope is None
     assert source.page(KINDLING, None) is not None
     assert source.page(KINDLING, visitor_of(basic("eve", "x")["Authorization"])) is not None
@@ -150,18 +147,18 @@ def test_asks_in_its_own_name_whoever_visits(fake: FakeRegistry, cache: BlobCach
         raise CredentialError("the token has expired")
 
     with pytest.raises(SourceError, match="expired") as caught:
-        make(fake, cache, own=broken).page(KINDLING, None)
+        make(fake, own=broken).page(KINDLING, None)
     assert caught.value.trouble is Trouble.DOWN
 
 
-def test_what_is_not_there_has_no_page(fake: FakeRegistry, cache: BlobCache) -> None:
-    assert make(fake, cache).page(canonicalize_name("absent"), None) is None
+def test_what_is_not_there_has_no_page(fake: FakeRegistry) -> None:
+    assert make(fake).page(canonicalize_name("absent"), None) is None
 
 
-def test_a_registry_that_fails_is_down(fake: FakeRegistry, cache: BlobCache) -> None:
+def test_a_registry_that_fails_is_down(fake: FakeRegistry) -> None:
     from oci_fakes.registry import error
 
-    source = make(fake, cache)
+    source = make(fake)
     source.ready()
     fake.hooks.append(lambda asked: error(500, "UNKNOWN"))
     for ask in (source.ready, lambda: source.page(KINDLING, None)):
@@ -171,9 +168,7 @@ def test_a_registry_that_fails_is_down(fake: FakeRegistry, cache: BlobCache) -> 
         assert caught.value.message.startswith("github: ")
 
 
-def test_lists_a_thousand_versions_of_three_files_over_pages_of_tags(
-    fake: FakeRegistry, cache: BlobCache
-) -> None:
+def test_lists_a_thousand_versions_of_three_files_over_pages_of_tags(fake: FakeRegistry) -> None:
     architectures = ("py3-none-any.whl", "cp312-cp312-win_amd64.whl", ".tar.gz")
     for number in range(1000):
         entries = tuple(
@@ -188,8 +183,13 @@ def test_lists_a_thousand_versions_of_three_files_over_pages_of_tags(
             )
             for each in architectures
         )
-        fake.put(REPOSITORY, f"1.{number}", PackageIndex(entries=entries).render(), INDEX_TYPE)
-    page = make(fake, cache).page(KINDLING, None)
+        fake.put(
+            REPOSITORY,
+            f"1.{number}",
+            PackageIndex(INDEX | {"manifests": [each.descriptor for each in entries]}).render(),
+            INDEX_TYPE,
+        )
+    page = make(fake).page(KINDLING, None)
     assert page is not None
     assert page.versions == tuple(f"1.{number}" for number in range(1000))
     assert len({each.filename for each in page.files}) == 3000

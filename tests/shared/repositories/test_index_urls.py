@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.repositories.index_urls import index_candidates, misdirected
+from publish_all.repositories.simple_index import index_candidates, misdirected
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,10 @@ from publish_all.repositories.oci_layout import (
     PackageIndex,
     describe,
     digest_of,
-    entry_of,
     merge,
     parse_index,
     parse_manifest,
-    render_manifest,
+    render_file,
 )
 
 CREATED = "2026-11-20T15:00:33Z"
@@ -25,9 +24,7 @@ SOURCE = "https://github.com/sep/spark"
 @pytest.fixture
 def entry(make_distribution):
     def make(**keys):
-        distribution = make_distribution(**keys)
-        manifest = render_manifest(distribution, source=SOURCE, with_metadata=True)
-        return entry_of(distribution, manifest, created=CREATED, with_metadata=True)
+        return render_file(make_distribution(**keys), source=SOURCE, created=CREATED)[1]
 
     return make
 
@@ -35,7 +32,7 @@ def entry(make_distribution):
 def test_the_manifest_of_a_wheel(make_distribution):
     wheel = make_distribution(headers="Requires-Python: >=3.10\nSummary: Kindles\nLicense-Expression: MIT\n")
 
-    manifest = json.loads(render_manifest(wheel, source=SOURCE, with_metadata=True))
+    manifest = json.loads(render_file(wheel, source=SOURCE, created=CREATED)[0])
 
     assert manifest == {
         "schemaVersion": 2,
@@ -60,11 +57,13 @@ def test_the_manifest_of_a_wheel(make_distribution):
             "org.opencontainers.image.licenses": "MIT",
         },
     }
-    assert parse_manifest(json.dumps(manifest).encode()).layer.size == wheel.size
+    assert parse_manifest(json.dumps(manifest).encode()).size == wheel.size
 
 
 def test_without_its_metadata_a_manifest_has_the_empty_config(make_distribution):
-    manifest = json.loads(render_manifest(make_distribution(), source=None, with_metadata=False))
+    manifest = json.loads(
+        render_file(make_distribution(), source=None, created=CREATED, with_metadata=False)[0]
+    )
     assert manifest["config"] == {
         "mediaType": "application/vnd.oci.empty.v1+json",
         "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
@@ -82,10 +81,8 @@ def test_descriptions_are_cut_and_texts_of_licences_left_out(make_distribution):
 def test_the_index_of_a_release(make_distribution, entry):
     headers = "Requires-Python: >=3.10\nProject-URL: Home, https://a.example\n"
     wheel = make_distribution(headers=headers)
-    index = PackageIndex(
-        entries=(entry(headers=headers), entry(kind="sdist")),
-        annotations={"org.opencontainers.image.source": SOURCE},
-    )
+    entries = [entry(headers=headers), entry(kind="sdist")]
+    index = merge(None, entries, {"org.opencontainers.image.source": SOURCE}).result
 
     value = json.loads(index.render())
 
@@ -131,7 +128,7 @@ def test_what_others_wrote_is_kept(entry):
         {"org.opencontainers.image.source": SOURCE, "org.opencontainers.image.licenses": "MIT"},
     )
 
-    value = json.loads(merged.index.render())
+    value = json.loads(merged.result.render())
     assert value["subject"] == theirs["subject"]
     assert foreign in value["manifests"]
     assert theirs["manifests"][1] in value["manifests"]
@@ -143,10 +140,10 @@ def test_what_others_wrote_is_kept(entry):
 
 
 def test_the_same_bytes_add_nothing_and_other_bytes_conflict(entry):
-    index = PackageIndex(entries=(entry(),))
+    index = merge(None, [entry()], {}).result
     later = entry()
     same = merge(index, [later], {})
-    assert (same.added, same.conflicts, same.index.entries) == ((), (), index.entries)
+    assert (same.added, same.conflicts, same.result.entries) == ((), (), index.entries)
 
     other = entry(content="other", folder="other")
     conflict = merge(index, [other, entry(kind="sdist")], {})
@@ -162,7 +159,7 @@ def test_two_of_ours_with_one_name_conflict(entry):
 def test_an_entry_without_sha256_is_compared_by_its_manifest(entry):
     ours = entry()
     old = dict(ours.descriptor) | {"annotations": {}, "digest": digest_of(b"their manifest")}
-    index = PackageIndex(entries=(type(ours)(descriptor=old),))
+    index = PackageIndex({"manifests": [old]})
     assert merge(index, [ours], {}).conflicts == (ours,)
     assert ours.sha256 is not None
     told = {digest_of(b"their manifest"): ours.sha256}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from publish_all.repositories.oci_names import (
+from publish_all.repositories.oci_layout import (
     PlaceError,
     architecture_of,
     filename_of,
@@ -21,16 +21,16 @@ KINDLING = canonicalize_name("kindling-synapse")
 @pytest.mark.parametrize(
     ("url", "shown", "repository"),
     [
-        ("ghcr.io/{owner}", "https://ghcr.io/sep", "sep/kindling_synapse"),
-        ("https://GHCR.io/{owner}/", "https://ghcr.io/sep", "sep/kindling_synapse"),
-        ("ghcr.io/{owner}/{repository}", "https://ghcr.io/sep/spark", "sep/spark/kindling_synapse"),
+        ("ghcr.io/Sep", "https://ghcr.io/sep", "sep/kindling_synapse"),
+        ("https://GHCR.io/Sep/", "https://ghcr.io/sep", "sep/kindling_synapse"),
+        ("ghcr.io/Sep/Spark", "https://ghcr.io/sep/spark", "sep/spark/kindling_synapse"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000", "kindling_synapse"),
         ("ghcr.io/team/python-{name}", "https://ghcr.io/team/python-{name}", "team/python-kindling_synapse"),
         ("ghcr.io/team/{name}/wheels", "https://ghcr.io/team/{name}/wheels", "team/kindling_synapse/wheels"),
     ],
 )
 def test_a_url_names_the_repository_of_each_project(url, shown, repository):
-    place = parse_place(url, {"owner": "Sep", "repository": "Spark"})
+    place = parse_place(url)
     assert (place.url, place.repository(KINDLING)) == (shown, repository)
     assert place.project(repository) == KINDLING
     assert place.project(f"other/{repository}") is None
@@ -42,7 +42,7 @@ def test_a_url_names_the_repository_of_each_project(url, shown, repository):
 )
 def test_what_no_registry_takes_is_refused(url):
     with pytest.raises(PlaceError):
-        parse_place(url, {})
+        parse_place(url)
 
 
 VERSIONS = st.from_regex(

@@ -3,48 +3,38 @@ from __future__ import annotations
 import json
 
 import pytest
-from oci_fakes.registry import HOST, FakeRegistry
+from oci_fakes.registry import FakeRegistry
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._http import make_session
 from publish_all._http_errors import HttpError
-from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, MANIFEST_TYPE, YANKED, digest_of
-from publish_all.repositories.oci_names import parse_place
-from publish_all.repositories.oci_reader import (
-    OciReader,
-    PackageRelease,
-    ReleaseTag,
-    read_index,
+from publish_all.repositories.oci_layout import (
+    ARTIFACT_TYPE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    YANKED,
+    digest_of,
+    parse_place,
+    version_of,
 )
-from publish_all.repositories.oci_registry import NOT_MODIFIED, OciRegistry
+from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease, ReleaseTag
 
 NAME = "sep/kindling_synapse"
 KINDLING = canonicalize_name("kindling-synapse")
 TAG = ReleaseTag(version=Version("1.0"), tag="1.0")
 
 
-class Cache(dict):
-    def get(self, repository: str, digest: str) -> bytes | None:
-        return dict.get(self, (repository, digest))
-
-    def put(self, repository: str, digest: str, content: bytes) -> None:
-        self[repository, digest] = content
-
-
-@pytest.fixture
-def cache() -> Cache:
-    return Cache()
-
-
 @pytest.fixture
 def registry(fake_registry: FakeRegistry) -> OciRegistry:
-    return OciRegistry(HOST, make_session(transport=fake_registry), sleep=lambda seconds: None)
+    return OciRegistry(
+        parse_place("ghcr.io/sep"), make_session(transport=fake_registry), sleep=lambda seconds: None
+    )
 
 
 @pytest.fixture
-def reader(registry: OciRegistry, cache: Cache) -> OciReader:
-    return OciReader(parse_place("ghcr.io/sep", {}), registry, cache=cache)
+def package(registry: OciRegistry) -> OciPackage:
+    return registry.package(KINDLING, login=None)
 
 
 def publish(
@@ -78,17 +68,17 @@ def publish(
     return fake.put(name, tag, json.dumps(index).encode(), INDEX_TYPE)
 
 
-def test_tags_are_sorted_by_version_and_foreign_ones_set_apart(reader, fake_registry):
+def test_tags_are_sorted_by_version_and_foreign_ones_set_apart(package, fake_registry):
     for tag in ("1.10", "latest", "1.9", "1_1.0", "1.9-cu126", "1.0rc1", "sha256-00.sig"):
         publish(fake_registry, tag, {})
-    tags = reader.tags(KINDLING)
-    assert [str(each.version) for each in tags.versions] == ["1.0rc1", "1.9", "1.9+cu126", "1.10", "1!1.0"]
-    assert tags.foreign == ("latest", "sha256-00.sig")
+    found = [str(each.version) for each in package.versions()]
+    assert found == ["1.0rc1", "1.9", "1.9+cu126", "1.10", "1!1.0"]
+    assert [tag for tag in package.tags() if version_of(tag) is None] == ["latest", "sha256-00.sig"]
 
 
-def test_a_package_of_pyoci_is_completed_from_its_manifests(reader, fake_registry):
+def test_a_package_of_pyoci_is_completed_from_its_manifests(package, fake_registry):
     publish(fake_registry, "1.0", {".tar.gz": b"sdist", "py3-none-any.whl": b"wheel"})
-    release = reader.release(KINDLING, TAG)
+    release = package.release(TAG)
     assert isinstance(release, PackageRelease)
     assert {each.filename: (each.sha256, each.size, each.core_metadata) for each in release.files} == {
         "kindling_synapse-1.0.tar.gz": (digest_of(b"sdist")[7:], 5, None),
@@ -97,59 +87,56 @@ def test_a_package_of_pyoci_is_completed_from_its_manifests(reader, fake_registr
     assert release.files[0].uploaded == "2024-11-20T20:23:36Z"
 
 
-def test_what_a_digest_names_is_asked_for_once(reader, fake_registry, cache):
-    digest = publish(fake_registry, "1.0", {".tar.gz": b"sdist"})
-    first = reader.release(KINDLING, TAG)
+def test_what_is_known_already_is_not_sent_again(package, fake_registry):
+    publish(fake_registry, "1.0", {".tar.gz": b"sdist"})
+    first = package.release(TAG)
     before = len(fake_registry.asked)
-    assert reader.known_release(KINDLING, TAG, digest) == first
-    assert len(fake_registry.asked) == before
-    assert reader.release(KINDLING, TAG, unless=digest) is NOT_MODIFIED
-    assert reader.known_release(KINDLING, TAG, digest_of(b"other")) is None
-    assert {repository for repository, _ in cache} == {NAME}
+    assert package.release(TAG, known=first) is first
+    assert len(fake_registry.asked) == before + 1
+    publish(fake_registry, "1.0", {".tar.gz": b"other"})
+    assert package.release(TAG, known=first) != first
 
 
-def test_yanks_are_read(reader, fake_registry):
+def test_yanks_are_read(package, fake_registry):
     publish(fake_registry, "1.0", {".tar.gz": b"sdist"}, **{YANKED: "broken"})
-    assert reader.release(KINDLING, TAG).files[0].yanked == "broken"
+    assert package.release(TAG).files[0].yanked == "broken"
 
 
 @pytest.mark.parametrize(
     "content",
     [b"{}", b"nonsense", json.dumps({"mediaType": MANIFEST_TYPE, "layers": []}).encode()],
 )
-def test_an_image_under_a_version_is_skipped_when_read_and_kept_when_written(
-    reader, registry, fake_registry, content
-):
+def test_an_image_under_a_version_is_skipped_when_read_and_kept_when_written(package, fake_registry, content):
     fake_registry.put(NAME, "1.0", content, MANIFEST_TYPE)
     publish(fake_registry, "1.1", {".tar.gz": b"sdist"})
-    assert reader.release(KINDLING, TAG) is None
-    assert [str(each.version) for each in reader.releases(KINDLING)] == ["1.1"]
+    assert package.release(TAG) is None
+    assert [str(each.version) for each in package.releases(package.versions())] == ["1.1"]
     with pytest.raises(HttpError, match="no Python package") as caught:
-        read_index(registry.package(NAME, login=None), "1.0")
+        package.index("1.0")
     assert caught.value.findings[0].code == "PA621"
 
 
-def test_files_that_are_none_of_the_release_are_left_out(reader, fake_registry):
+def test_files_that_are_none_of_the_release_are_left_out(package, fake_registry):
     publish(fake_registry, "1.0", {"amd64": b"image", "../../x.whl": b"evil", ".tar.gz": b"sdist"})
-    assert [each.filename for each in reader.release(KINDLING, TAG).files] == ["kindling_synapse-1.0.tar.gz"]
+    assert [each.filename for each in package.release(TAG).files] == ["kindling_synapse-1.0.tar.gz"]
 
 
-def test_a_file_whose_manifest_is_gone_is_left_out(reader, fake_registry):
+def test_a_file_whose_manifest_is_gone_is_left_out(package, fake_registry):
     publish(fake_registry, "1.0", {".tar.gz": b"sdist"})
     child = fake_registry.index(NAME, "1.0")["manifests"][0]["digest"]
     del fake_registry.manifests[NAME, child]
-    assert reader.release(KINDLING, TAG).files == ()
+    assert package.release(TAG).files == ()
 
 
-def test_many_releases_are_read_side_by_side_in_order(reader, fake_registry):
+def test_many_releases_are_read_side_by_side_in_order(package, fake_registry):
     for each in range(1000):
         publish(fake_registry, f"0.{each}", {".tar.gz": f"sdist {each}".encode()})
-    found = reader.releases(KINDLING)
+    found = package.releases(package.versions())
     assert [each.tag for each in found] == [f"0.{each}" for each in range(1000)]
-    assert reader.releases(canonicalize_name("absent")) == ()
+    assert package.releases(()) == ()
 
 
-def test_projects_are_those_in_the_namespace(reader, fake_registry):
+def test_projects_are_those_in_the_namespace(registry, fake_registry):
     for name in (
         "sep/kindling_synapse",
         "sep/zope_interface",
@@ -158,14 +145,13 @@ def test_projects_are_those_in_the_namespace(reader, fake_registry):
         "sep/not-ours",
     ):
         publish(fake_registry, "1.0", {}, name=name)
-    assert reader.projects() == ("kindling-synapse", "zope-interface")
+    assert registry.projects() == ("kindling-synapse", "zope-interface")
 
 
-def test_bytes_come_whole_or_in_parts(reader, fake_registry):
+def test_bytes_come_whole_or_in_parts(package, fake_registry):
     publish(fake_registry, "1.0", {".tar.gz": b"0123456789"})
-    sha256 = reader.release(KINDLING, TAG).files[0].sha256
-    with reader.open_file(KINDLING, sha256) as download:
+    sha256 = package.release(TAG).files[0].sha256
+    with package.blob(f"sha256:{sha256}") as download:
         assert (download.size, b"".join(download.chunks)) == (10, b"0123456789")
-    with reader.open_file(KINDLING, sha256, byte_range="bytes=8-") as download:
+    with package.blob(f"sha256:{sha256}", byte_range="bytes=8-") as download:
         assert (download.reply.status, b"".join(download.chunks)) == (206, b"89")
-    assert reader.core_metadata(KINDLING, sha256) == b"0123456789"

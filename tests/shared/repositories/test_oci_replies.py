@@ -6,16 +6,16 @@ import pytest
 
 from publish_all._http import Reply
 from publish_all._secret import Secret
-from publish_all.repositories.oci_replies import Asked, Login, Wish, refusal, refused_beforehand
+from publish_all.repositories.oci_replies import Asked, Login, refusal, refused_beforehand
 
 TOKEN = "ghp_0123456789abcdef"  # not a real one
 
 
-def asked(secret: str | None = TOKEN, *, wish: Wish = Wish.WRITE, registry: str = "https://ghcr.io") -> Asked:
+def asked(secret: str | None = TOKEN, *, write: bool = True, registry: str = "https://ghcr.io") -> Asked:
     login = None
     if secret is not None:
         login = Login(username="ada", secret=Secret(secret), origin="environment variable GITHUB_TOKEN")
-    return Asked(registry=registry, repository="sep/kindling", login=login, wish=wish, name="corp-eu")
+    return Asked(registry=registry, repository="sep/kindling", login=login, write=write, name="corp-eu")
 
 
 def said(status: int, message: str, code: str = "DENIED") -> Reply:
@@ -52,8 +52,8 @@ def said(status: int, message: str, code: str = "DENIED") -> Reply:
          "packages: write"),
         (asked(), 403, "permission_denied: create_package", "PA605", "Package creation"),
         (asked(), 403, "denied", "PA607", "owner"),
-        (asked(wish=Wish.READ), 403, "denied", "PA606", "read:packages"),
-        (asked(None, wish=Wish.READ), 401, "authentication required", "PA606", "read:packages"),
+        (asked(write=False), 403, "denied", "PA606", "read:packages"),
+        (asked(None, write=False), 401, "authentication required", "PA606", "read:packages"),
         (asked(None), 401, "authentication required", "PA307", "secrets.GITHUB_TOKEN"),
         (asked(registry="https://registry.corp.example"), 401, "authentication required", "PA612", "password"),
         (asked(registry="https://registry.corp.example"), 403, "no", "PA613", "user"),

@@ -42,9 +42,9 @@ def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
     if error.findings:
         return error.findings
     if isinstance(error, HttpError):
-        from publish_all.repositories.replies import network_diagnosis
+        from publish_all.repositories import replies
 
-        return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
+        return replies.findings_of(error)
     for kind, diagnosis in _OF_KINDS:
         if isinstance(error, kind):
             return (diagnosis.found(error.message, hint=error.hint or ""),)

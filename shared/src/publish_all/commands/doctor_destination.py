@@ -27,8 +27,8 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count, size
-from publish_all.repositories.index_urls import misdirected
 from publish_all.repositories.repository import Repository
+from publish_all.repositories.simple_index import misdirected
 from publish_all.results import Fact, PlannedFile
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.version.static import project_name

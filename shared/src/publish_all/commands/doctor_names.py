@@ -19,8 +19,7 @@ from publish_all.diagnoses import CLOCK_WRONG
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.words import count
-from publish_all.repositories.index_urls import index_candidates
-from publish_all.repositories.simple_index import Listing, SimpleIndex
+from publish_all.repositories.simple_index import Listing, SimpleIndex, index_candidates
 from publish_all.results import Fact
 
 if TYPE_CHECKING:

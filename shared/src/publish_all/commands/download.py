@@ -25,8 +25,7 @@ from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.repositories.fetch import not_there, read_chunks
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_reader import PackageRelease, ReleaseFile, ReleaseTag
-from publish_all.repositories.oci_replies import Login
+from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
 
 THREADS = 8
 
@@ -68,7 +67,7 @@ class _Wanted:
 
     release: PackageRelease
     file: ReleaseFile
-    login: Login | None
+    package: OciPackage
 
 
 @refusals_told()
@@ -212,7 +211,7 @@ def _fetch(
         there = target.is_file() and _sha256(target) == each.file.sha256
         if not there:
             # Whole and checked before it stands under its name.
-            repository.fetch_file(each.release.project, each.file, part, each.login).replace(target)
+            repository.fetch_file(each.package, each.file, part).replace(target)
         return DownloadedFile(
             project=each.release.project,
             version=str(each.release.version),
@@ -241,17 +240,14 @@ def _parse(text: str) -> Requirement:
 def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -> list[_Wanted]:
     """The files of the newest release that fits. A yanked one fits only where it is named exactly (PEP 592)."""
     project = canonicalize_name(requirement.name)
-    login = repository.login(project, Purpose.READ)
-    reader = repository.reader()
-    versions = reader.tags(project, login).versions
+    package = repository.package(project, Purpose.READ)
+    versions = package.versions()
     exact = any(each.operator in {"==", "==="} for each in requirement.specifier)
     for tag in reversed(_fitting(requirement, versions, pre=pre)):
-        release = reader.release(project, tag, login)
-        if not isinstance(release, PackageRelease):
-            continue
-        files = [each for each in release.files if exact or each.yanked is None]
-        if files:
-            return [_Wanted(release=release, file=each, login=login) for each in files]
+        release = package.release(tag)
+        files = [each for each in release.files if exact or each.yanked is None] if release else []
+        if release and files:
+            return [_Wanted(release=release, file=each, package=package) for each in files]
     others = [str(each.version) for each in versions[-10:]]
     raise not_there(
         f"{repository.name} has nothing that fits {requirement}", project, others, repository.name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from publish_all._values import dataclass
 from publish_all.commands.coded import findings_of
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.registries import open_registry, project_around, refusals_told
-from publish_all.credentials.source import Purpose
 from publish_all.errors import (
     ConflictError,
     PartialPublishError,
@@ -32,15 +30,15 @@ from publish_all.repositories.oci_layout import (
     TITLE,
     Entry,
     LayoutError,
+    architecture_of,
+    filename_of,
     parse_manifest,
+    tag_of,
 )
-from publish_all.repositories.oci_names import SDIST, architecture_of, filename_of, tag_of
 from publish_all.repositories.oci_receipt import PushedRelease, joined, read_receipt
-from publish_all.repositories.oci_registry import Manifest, NotModified
-from publish_all.repositories.repository import ReleaseOutcome
+from publish_all.repositories.oci_registry import Manifest
+from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
-
-THREADS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,10 +106,8 @@ def _check_urls(repository: OciRepository, releases: Sequence[PushedRelease]) ->
 def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
     """Each file must be in the registry as its receipt says, and be one of the release that lists it."""
     for release in releases:
-        login = repository.login(release.project, Purpose.UPLOAD)
-        package = repository.registry.package(repository.place.repository(release.project), login=login)
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            found = list(pool.map(package.manifest, (each.digest for each in release.entries)))
+        package = repository.package(release.project)
+        found = in_parallel(package.manifest, [each.digest for each in release.entries])
         for entry, manifest in zip(release.entries, found, strict=True):
             wrong = _wrong(release, entry, manifest)
             if wrong is not None:
@@ -121,9 +117,9 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
                 raise UsageError(msg, hint=hint, findings=(finding,))
 
 
-def _wrong(release: PushedRelease, entry: Entry, found: Manifest | NotModified | None) -> str | None:
+def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str | None:
     """What a receipt says of a file that its manifest does not say; None where both agree."""
-    if not isinstance(found, Manifest):
+    if found is None:
         return f"the registry does not have its manifest {entry.digest}"
     try:
         manifest = parse_manifest(found.content)
@@ -131,17 +127,14 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | NotModified |
     except (LayoutError, LookupError, TypeError):
         return f"{entry.digest} is not the manifest of a file"
     name = str(title)
-    if filename_of(release.project, tag_of(release.version), _rest(name), name) != name:
+    if filename_of(release.project, tag_of(release.version), architecture_of(name), name) != name:
         return f"{entry.digest} is the manifest of {name}, which is no file of it"
     facts = {
         "name": (entry.annotation(TITLE), name),
-        "platform": (entry.architecture, _rest(name)),
-        "sha256": (entry.sha256, manifest.layer.digest.removeprefix("sha256:")),
-        "size": (entry.annotation(SIZE), str(manifest.layer.size)),
-        "digest of its metadata": (
-            entry.annotation(CORE_METADATA),
-            manifest.metadata.digest if manifest.metadata is not None else None,
-        ),
+        "platform": (entry.architecture, architecture_of(name)),
+        "sha256": (entry.sha256, manifest.sha256),
+        "size": (entry.annotation(SIZE), str(manifest.size)),
+        "digest of its metadata": (entry.annotation(CORE_METADATA), manifest.core_metadata),
         "size of the manifest": (entry.descriptor.get("size"), len(found.content)),
         "type of the manifest": (entry.descriptor.get("mediaType"), MANIFEST_TYPE),
     }
@@ -153,11 +146,6 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | NotModified |
         ),
         None,
     )
-
-
-def _rest(filename: str) -> str:
-    """What tells a file from the others of its release; empty for what is no distribution's name."""
-    return architecture_of(filename) if filename.endswith(SDIST) or filename.count("-") > 1 else ""
 
 
 def _check_conflicts(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:

@@ -35,7 +35,6 @@ from publish_all.repositories.repository import Means, Repository, make_reposito
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from publish_all.index.blobs import BlobCache
     from publish_all.index.fallback import Fallback, Routing
     from publish_all.index.service import IndexService
     from publish_all.index.source import IndexSource, Visitor
@@ -127,7 +126,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     chosen = _servable(opened.chosen, options)
     own = options.own_credentials or options.password is not None
     cache = BlobCache(options.cache_dir or _cache_dir(), limit=options.cache_size)
-    sources = tuple(_source(each, opened, cache, own=own) for each in chosen)
+    sources = tuple(_source(each, opened, own=own) for each in chosen)
     _ensure_one_scope(sources)
     routing = routing_of(options, config)
     proxied = _proxied(routing, opened, options.fallback_http)
@@ -221,12 +220,9 @@ def _servable(chosen: Sequence[RepositoryConfig], options: IndexOptions) -> tupl
     return found
 
 
-def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, own: bool) -> IndexSource:
-    from publish_all.index.blobs import Manifests
+def _source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
     from publish_all.index.directory_source import DirectorySource
     from publish_all.index.oci_source import OciSource
-    from publish_all.repositories.oci_reader import OciReader
-    from publish_all.repositories.oci_registry import OciRegistry
 
     repository = _repository(config, opened, opened.credentials)
     if isinstance(repository, DirectoryRepository):
@@ -234,17 +230,8 @@ def _source(config: RepositoryConfig, opened: Connection, cache: BlobCache, *, o
     if not isinstance(repository, OciRepository):
         msg = f"{repository.name} can't be served"
         raise UsageError(msg)
-    place = repository.place
-    reader = OciReader(place, repository.registry, cache=Manifests(cache, place.registry))
     login = (lambda project: repository.login(project, Purpose.READ)) if own else None
-    return OciSource(
-        repository.name,
-        reader,
-        repository.registry,
-        # A client of its own, which does not know yet what the registry said before.
-        knock=lambda: OciRegistry(place.registry, opened.session).open,
-        own=login,
-    )
+    return OciSource(repository.name, repository.registry, own=login)
 
 
 def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:

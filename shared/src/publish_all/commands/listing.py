@@ -19,7 +19,8 @@ from publish_all.errors import UsageError
 from publish_all.events import Found, Listener, Note, ignore
 from publish_all.findings import Finding
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile
+from publish_all.repositories.oci_layout import version_of
+from publish_all.repositories.oci_registry import PackageRelease, ReleaseFile, versions_of
 from publish_all.repositories.oci_replies import PUBLISH_AGAIN, RefusedError
 from publish_all.variants.resolve import resolve_variants
 
@@ -50,28 +51,29 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
     """Look into a registry. Raises `PublishAllError`."""
     config = project_around(options.directory)
     repository = open_registry(config, options.connection, listener=listener)
-    reader = repository.reader()
     releases: list[PackageRelease] = []
     absent: list[NormalizedName] = []
     unbuilt = _unbuilt(options, config)
-    for project in _projects(options, config, repository, reader):
-        login = repository.login(project, Purpose.READ)
+    for project in _projects(options, config, repository):
+        package = repository.package(project, Purpose.READ)
         try:
-            tags = reader.tags(project, login)
+            tags = package.tags()
         except RefusedError as error:
             if project in unbuilt and not error.retryable:
                 continue  # nothing says that it is there
             raise
-        if tags.foreign:
-            listener(Found(finding=_foreign(repository, project, tags.foreign)))
-        if not tags.versions and project not in unbuilt:
+        foreign = [tag for tag in tags if version_of(tag) is None]
+        versions = versions_of(tags)
+        if foreign:
+            listener(Found(finding=_foreign(repository, project, foreign)))
+        if not versions and project not in unbuilt:
             absent.append(project)
-        newest = tags.versions[-MOST_VERSIONS:]
-        if len(newest) < len(tags.versions):
-            more = len(tags.versions) - len(newest)
+        newest = versions[-MOST_VERSIONS:]
+        if len(newest) < len(versions):
+            more = len(versions) - len(newest)
             listener(Note(message=f"{project}: {more} older versions are not shown"))
-        found = reader.releases(project, login, tags=newest)
-        for finding in _gone(repository, project, reader.missing(project, found, login)):
+        found = package.releases(newest)
+        for finding in _gone(repository, project, package.missing(found)):
             listener(Found(finding=finding))
         releases += found
     return ListResult(releases=tuple(releases), absent=tuple(absent))
@@ -86,14 +88,14 @@ def _unbuilt(options: ListOptions, config: ProjectConfig | None) -> set[Normaliz
 
 
 def _projects(
-    options: ListOptions, config: ProjectConfig | None, repository: OciRepository, reader: OciReader
+    options: ListOptions, config: ProjectConfig | None, repository: OciRepository
 ) -> tuple[NormalizedName, ...]:
     if options.names:
         return tuple(_name(each) for each in options.names)
     if config is not None:
         return distribution_names(config)
     try:
-        return reader.projects(repository.login(None, Purpose.READ))
+        return repository.registry.projects(repository.login(None, Purpose.READ))
     except RefusedError as error:
         msg = f"{repository.name} does not tell which packages it has"
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
@@ -126,7 +128,7 @@ def _gone(
         yield known.PART_MISSING.found(message, where=where, hint=PUBLISH_AGAIN)
 
 
-def _foreign(repository: OciRepository, project: NormalizedName, tags: tuple[str, ...]) -> Finding:
+def _foreign(repository: OciRepository, project: NormalizedName, tags: Sequence[str]) -> Finding:
     shown = ", ".join(tags[:5]) + (", …" if len(tags) > 5 else "")
     return known.FOREIGN_TAGS.found(
         f"{project} in {repository.name} has tags that are no versions: {shown}",

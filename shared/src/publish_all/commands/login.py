@@ -16,7 +16,7 @@ from publish_all.config.known import known_repositories
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials import keyring
-from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, hostname_of, is_confidential
+from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_confidential
 from publish_all.credentials.prompt import Ask
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.credentials.token import describe, inspect
@@ -113,7 +113,7 @@ def _place(options: LoginOptions) -> tuple[RepositoryConfig, str]:
     if not is_confidential(config.url):
         msg = f"the repository {config.name} is not at an https URL; a credential for it would be of no use"
         raise UsageError(msg, hint="State its https URL.")
-    return config, config.kind.credential_service(config.url)
+    return config, host_of(config.url) if config.kind.registry else config.url
 
 
 def _username(options: LoginOptions, config: RepositoryConfig, ask: Ask) -> str:

@@ -17,8 +17,8 @@ class Kind:
 
     `local`: its files are in a folder of this machine, and no credential is needed. `standard_api`: it has the
     upload API and the simple index of PyPI, which other tools know. `trusted_publishing`: it may give tokens
-    to a CI job. `registry`: it is a container registry, which `docker login` and clients of ours log in to,
-    and whose files can be listed later with receipts.
+    to a CI job. `registry`: it is a container registry, which `docker login` and clients of ours log in to, for
+    whose host credentials are stored, and whose files can be listed later with receipts.
     """
 
     name = ""
@@ -46,10 +46,6 @@ class Kind:
         del name, url
         return False
 
-    def credential_service(self, url: str) -> str:
-        """The name under which `login` stores a credential."""
-        return url
-
     def __str__(self) -> str:
         return self.name
 
@@ -75,9 +71,6 @@ class _Oci(Kind):
 
     def claims(self, url: str) -> bool:
         return scheme_of(url) == "oci"
-
-    def credential_service(self, url: str) -> str:
-        return host_of(url)
 
 
 class _Directory(Kind):

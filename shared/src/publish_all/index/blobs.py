@@ -13,7 +13,6 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 from weakref import WeakValueDictionary
@@ -251,41 +250,3 @@ def _sha256(file: IO[bytes]) -> str:
     while chunk := file.read(_CHUNK):
         sha256.update(chunk)
     return sha256.hexdigest()
-
-
-class Manifests:
-    """The cache as the reader of OCI registries wants it. `registry` is scheme and host.
-
-    What is new is written by a thread of its own, for which no client waits.
-    """
-
-    def __init__(self, cache: BlobCache, registry: str) -> None:
-        self._cache = cache
-        self._registry = registry
-        self._waiting: dict[tuple[str, str], bytes] = {}
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish-all cache")
-
-    def get(self, repository: str, digest: str) -> bytes | None:
-        waiting = self._waiting.get((repository, digest))
-        if waiting is not None:
-            return waiting
-        return self._cache.read(self._scope(repository), digest.removeprefix("sha256:"))
-
-    def put(self, repository: str, digest: str, content: bytes) -> None:
-        self._waiting[repository, digest] = content
-        self._writer.submit(self._write, repository, digest)
-
-    def _write(self, repository: str, digest: str) -> None:
-        content = self._waiting.get((repository, digest))
-        if content is None:  # the same, put twice
-            return
-        sha256 = digest.removeprefix("sha256:")
-        known = self._cache.open(self._scope(repository), sha256)
-        if known is None:
-            self._cache.write(self._scope(repository), sha256, content)
-        else:
-            known.close()
-        self._waiting.pop((repository, digest), None)
-
-    def _scope(self, repository: str) -> str:
-        return f"manifests of {self._registry}/{repository}"

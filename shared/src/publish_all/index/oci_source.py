@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -16,16 +15,12 @@ from publish_all._http_errors import HttpError
 from publish_all.diagnoses import REGISTRY_CREDENTIAL_REFUSED
 from publish_all.errors import CredentialError
 from publish_all.index.source import RemoteFile, SourceError, Trouble, Visitor
-from publish_all.repositories.oci_reader import OciReader, PackageRelease, ReleaseFile, ReleaseTag
-from publish_all.repositories.oci_registry import NotModified, OciRegistry
+from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease, ReleaseFile
 from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
 """The server's own credential for a project (None: for the list of all). Raises `CredentialError`, `HttpError`."""
-
-THREADS = 32
-"""How many releases are asked for at a time: a hundred at 40 ms away take four round trips so."""
 
 _PROJECTS_KEPT = 512
 
@@ -35,35 +30,24 @@ _Releases: TypeAlias = Mapping[str, PackageRelease]
 class OciSource:
     """The packages at one place of a registry.
 
-    In the name of each visitor, or with `own` in the server's own, whoever visits. `knock` raises
-    `HttpError` unless a registry answers.
+    In the name of each visitor, or with `own` in the server's own, whoever visits.
     """
 
-    def __init__(
-        self,
-        name: str,
-        reader: OciReader,
-        registry: OciRegistry,
-        *,
-        knock: Callable[[], object],
-        own: Own | None = None,
-    ) -> None:
+    def __init__(self, name: str, registry: OciRegistry, *, own: Own | None = None) -> None:
         self.name = name
-        self._reader = reader
         self._registry = registry
-        self._knock = knock
         self._own = own
         self._known: OrderedDict[tuple[NormalizedName, Login | None], _Releases] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def scope(self) -> str | None:
-        return None if self._own is not None else self._reader.place.registry
+        return None if self._own is not None else self._registry.place.registry
 
     def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
         login = self._login(None, visitor)
         with self._troubles(login):
-            return self._reader.projects(login)
+            return self._registry.projects(login)
 
     def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
         login = self._login(project, visitor)
@@ -88,51 +72,42 @@ class OciSource:
 
     def ready(self) -> None:
         with self._troubles(None):
-            # Learnt for all that comes, if it was not before; but now is what is asked for.
-            _ = self._registry.open
-            self._knock()
+            self._registry.knock()
 
     def _releases(self, project: NormalizedName, login: Login | None) -> tuple[PackageRelease, ...]:
         """All that is there now, oldest first. What has not changed since the last time is not sent again."""
         key = (project, login)
-        tags = self._reader.tags(project, login).versions
+        package = self._registry.package(project, login=login)
         with self._lock:
             before = self._known.get(key, {})
-
-        def current(tag: ReleaseTag) -> PackageRelease | None:
-            known = before.get(tag.tag)
-            found = self._reader.release(project, tag, login, unless=known.digest if known else None)
-            return known if isinstance(found, NotModified) else found
-
-        if not tags:
+        found = package.releases(package.versions(), known=before)
+        if not found:
             return ()
-        with ThreadPoolExecutor(max_workers=min(THREADS, len(tags))) as pool:
-            found = [each for each in pool.map(current, tags) if each is not None]
         with self._lock:
             self._known[key] = {each.tag: each for each in found}
             self._known.move_to_end(key)
             while len(self._known) > _PROJECTS_KEPT:
                 self._known.popitem(last=False)
-        return tuple(found)
+        return found
 
     def _blob(self, project: NormalizedName, sha256: str, visitor: Visitor) -> RemoteFile:
         @contextmanager
-        def open_(byte_range: str | None) -> Iterator[Download]:
+        def package() -> Iterator[OciPackage]:
             login = self._login(project, visitor)
-            with (
-                self._troubles(login),
-                self._reader.open_file(project, sha256, login, byte_range=byte_range) as download,
-            ):
+            with self._troubles(login):
+                yield self._registry.package(project, login=login)
+
+        @contextmanager
+        def open_(byte_range: str | None) -> Iterator[Download]:
+            with package() as found, found.blob(f"sha256:{sha256}", byte_range=byte_range) as download:
                 yield download
 
         def check() -> None:
-            login = self._login(project, visitor)
-            with self._troubles(login):
-                repository = self._reader.place.repository(project)
-                if not self._registry.package(repository, login=login).has_blob(f"sha256:{sha256}"):
+            with package() as found:
+                if not found.has_blob(f"sha256:{sha256}"):
                     raise SourceError(f"{self.name} has no such file of {project}", trouble=Trouble.ABSENT)
 
-        place = self._reader.place
+        place = self._registry.place
         scope = f"{place.registry}/{place.repository(project)}"
         # In the server's own name all visitors are one.
         return RemoteFile(scope=scope, sha256=sha256, open=open_, check=check if self._own is None else _same)

@@ -28,18 +28,15 @@ def files_of(
 ) -> tuple[IndexFile, ...]:
     """The files of one release on a page. Raises `RepositoryError` if there are none or one has no sha256."""
     files = page.files if page is not None else ()
-    found = tuple(each for each in files if _release(each.filename) == (project, version))
+    found = tuple(each for each in files if release_of(each.filename) == (project, version))
     if not found:
-        others = sorted({str(release[1]) for each in files if (release := _release(each.filename))})
+        others = sorted({str(release[1]) for each in files if (release := release_of(each.filename))})
         raise not_there(f"{where} has no files of {project} {version}", project, others, where)
     for each in found:
         if "sha256" not in each.hashes:
-            raise _as_error(
-                known.FETCHED_FILE_UNPROVEN.found(
-                    f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked",
-                    hint="Take the file from an index that states hashes.",
-                )
-            )
+            message = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
+            hint = "Take the file from an index that states hashes."
+            raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message, hint=hint))
     return found
 
 
@@ -49,27 +46,20 @@ def not_there(message: str, project: NormalizedName, others: Sequence[str], wher
     return _as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
 
 
-def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
+def store(chunks: Iterable[bytes], filename: str, sha256: str, folder: Path, where: str) -> Path:
     """Write a file's content into `folder`. Raises `RepositoryError` if it has not the hash that is listed."""
-    path = folder / Path(file.filename).name
-    sha256 = hashlib.sha256()
+    path = folder / Path(filename).name
+    found = hashlib.sha256()
     with path.open("wb") as opened:
         for chunk in chunks:
-            sha256.update(chunk)
+            found.update(chunk)
             opened.write(chunk)
-    if sha256.hexdigest() != file.hashes["sha256"]:
+    if found.hexdigest() != sha256:
         path.unlink()
-        raise _as_error(
-            known.FETCHED_FILE_UNPROVEN.found(
-                f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.hashes['sha256']})",
-                hint="Do not use that file; ask who runs the index.",
-            )
-        )
+        message = f"{where} sends other bytes for {filename} than it lists (sha256 {sha256})"
+        hint = "Do not use that file; ask who runs the index."
+        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message, hint=hint))
     return path
-
-
-def _as_error(finding: Finding) -> RepositoryError:
-    return RepositoryError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
@@ -79,7 +69,8 @@ def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
             yield chunk
 
 
-def _release(filename: str) -> tuple[NormalizedName, Version] | None:
+def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
+    """The project and version that a file is of; None for what is no distribution's name."""
     if len(filename) > _NAME_LENGTH:
         return None  # a version of thousands of digits is an error of its own
     try:
@@ -88,3 +79,7 @@ def _release(filename: str) -> tuple[NormalizedName, Version] | None:
         return parse_sdist_filename(filename)
     except (InvalidSdistFilename, InvalidWheelFilename):
         return None
+
+
+def _as_error(finding: Finding) -> RepositoryError:
+    return RepositoryError(finding.message, hint=finding.hint, findings=(finding,))

@@ -14,22 +14,20 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all import diagnoses as known
-from publish_all._http import BasicAuth, Reply, Session
+from publish_all._http import BasicAuth, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.attestations.signer import SigningError
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
-from publish_all.credentials.address import host_of
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.distributions.metadata import form_fields
-from publish_all.errors import CheckError, ConfigurationError, CredentialError, RepositoryError
+from publish_all.errors import CheckError, CredentialError
 from publish_all.findings import Finding
-from publish_all.repositories.index_urls import index_candidates, misdirected
-from publish_all.repositories.multipart import FileChangedError, MultipartBody, form_only
-from publish_all.repositories.replies import Attempt, classify, lost, network_diagnosis
+from publish_all.repositories.bodies import FileBody, FileChangedError, form
+from publish_all.repositories.replies import Attempt, classify, ensure_host, findings_of, lost
 from publish_all.repositories.repository import (
     Capabilities,
     Means,
@@ -37,9 +35,10 @@ from publish_all.repositories.repository import (
     ReleaseOutcome,
     UploadOutcome,
     Verification,
+    filled_url,
     no_progress,
 )
-from publish_all.repositories.simple_index import Listing, SimpleIndex
+from publish_all.repositories.simple_index import SimpleIndex, index_candidates, misdirected
 from publish_all.results import FileState
 
 if TYPE_CHECKING:
@@ -73,17 +72,14 @@ class LegacyRepository:
         attester: Attester | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.name = config.name
         self._config = config
         self._credentials = credentials
         self._session = session
         self._attester = attester
         self._clock = clock
-        self._url = _with_owner(config)
+        self._url = without_userinfo(filled_url(config))
         self._indexes: dict[str, SimpleIndex] = {}
-
-    @property
-    def name(self) -> str:
-        return self._config.name
 
     @property
     def url(self) -> str:
@@ -121,16 +117,11 @@ class LegacyRepository:
             if outcome.status is FileState.UNAUTHORIZED:
                 raise self._credential_error(outcome, attempt)
             findings += outcome.findings
-        findings += self._attesting(releases)
+        if self._attester is not None:
+            for each in releases:
+                credential = self._credentials.plausible(self._request(each.project))
+                findings += self._attester.preflight(each.distributions, credential)
         return tuple(dict.fromkeys(findings))
-
-    def _attesting(self, releases: tuple[Release, ...]) -> Iterator[Finding]:
-        """What there is to say about attestations for these releases."""
-        if self._attester is None:
-            return
-        for each in releases:
-            credential = self._credentials.plausible(self._request(each.project))
-            yield from self._attester.preflight(each.distributions, credential)
 
     def _probes(self, releases: tuple[Release, ...]) -> Iterator[Attempt]:
         """One attempt for each URL and credential that the releases would be uploaded with."""
@@ -149,24 +140,28 @@ class LegacyRepository:
 
     def _probe(self, attempt: Attempt) -> UploadOutcome:
         """What an upload without a file gives; UPLOADED means that a real one may come."""
-        body, content_type = form_only(_PROTOCOL)
+        head, tail, content_type = form(_PROTOCOL)
         # A credential with an empty secret stands for a token that is minted only when it is needed.
         minted_later = attempt.credential is not None and not attempt.credential.secret
-        auth = None if minted_later else self._auth(attempt.credential, attempt.url)
+        auth = None if minted_later else _auth(attempt)
         reply = self._session.request(
-            "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=body
+            "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=head + tail
         )
         # 500 is what some servers make of a missing file, so it does not say that they are in trouble.
         if (200 <= reply.status < 300 and not reply.is_page) or reply.status == 500:
-            finding = attempt.finding(
-                known.UPLOAD_API_DOUBTFUL,
-                f"{attempt.url} answers {reply.status} to an upload without a file.",
-                "If uploads fail, see whether the URL is the one to upload to.",
-            )
-            return UploadOutcome(status=FileState.UPLOADED, findings=(finding,))
+            message = f"{attempt.url} answers {reply.status} to an upload without a file."
+            return attempt.outcome(FileState.UPLOADED, known.UPLOAD_API_DOUBTFUL, message)
         outcome = classify(reply, attempt, now=self._clock())
         if outcome.status in {FileState.FAILED, FileState.UNCLEAR}:
-            raise _unavailable(reply, outcome)
+            finding = outcome.findings[0]
+            raise HttpError(
+                finding.message,
+                failure=Failure.STATUS,
+                url=shown_url(reply.url),
+                hint=finding.hint or "The server may be all right again in a while: run again.",
+                retryable=True,
+                retry_after=outcome.retry_after,
+            )
         speaks = reply.status in {400, 409, 411, 413, 415, 422}
         if speaks or (minted_later and outcome.status is FileState.UNAUTHORIZED):
             return UploadOutcome(status=FileState.UPLOADED)
@@ -194,16 +189,22 @@ class LegacyRepository:
             if attestations:
                 # Trusted publishing may have failed after all, and another credential have been found.
                 attestations = self._attestations(distribution, self._credentials.get, request)
-            outcome = self._upload(attempt, credential, attestations, progress)
+            outcome = self._upload(attempt._replace(credential=credential), attestations, progress)
             if outcome.status is FileState.UNAUTHORIZED and credential and credential.expires is not None:
                 renewed = self._credentials.renew(request)
                 if renewed is not None and renewed.secret != credential.secret:
-                    outcome = self._upload(attempt, renewed, attestations, progress)
+                    outcome = self._upload(attempt._replace(credential=renewed), attestations, progress)
         except CredentialError as error:
-            return _no_credential(error, attempt)
+            return UploadOutcome(
+                status=FileState.UNAUTHORIZED,
+                findings=error.findings
+                or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),),
+            )
         except SigningError as error:
-            return self._unsigned(error)
-        except CheckError as error:
+            assert self._attester is not None  # noqa: S101 - nobody else signs
+            status = FileState.FAILED if error.retryable else FileState.REFUSED
+            return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
+        except (CheckError, FileChangedError) as error:
             return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
@@ -217,11 +218,6 @@ class LegacyRepository:
     ) -> tuple[Attestation, ...]:
         return self._attester.attest(distribution, ask(request)) if self._attester is not None else ()
 
-    def _unsigned(self, error: SigningError) -> UploadOutcome:
-        assert self._attester is not None  # noqa: S101 - nobody else signs
-        status = FileState.FAILED if error.retryable else FileState.REFUSED
-        return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
-
     def _fresh(self, request: CredentialRequest) -> Credential | None:
         credential = self._credentials.get(request)
         if credential is None or credential.expires is None:
@@ -231,42 +227,32 @@ class LegacyRepository:
         return self._credentials.renew(request) or credential
 
     def _upload(
-        self,
-        tried: Attempt,
-        credential: Credential | None,
-        attestations: Sequence[Attestation],
-        progress: Progress,
+        self, attempt: Attempt, attestations: Sequence[Attestation], progress: Progress
     ) -> UploadOutcome:
-        distribution = tried.distribution
+        distribution = attempt.distribution
         assert distribution is not None  # noqa: S101 - attempts of `upload` have one
-        attempt = Attempt(
-            repository=self.name, url=tried.url, credential=credential, distribution=distribution
-        )
-        body = MultipartBody(
-            [*_PROTOCOL, *_fields(distribution), *_attested(attestations)],
-            path=distribution.path,
-            size=distribution.size,
-            progress=progress,
-        )
+        fields = [*_PROTOCOL, *_fields(distribution)]
+        if attestations:
+            # PEP 740: https://docs.pypi.org/api/upload/
+            fields.append(("attestations", json.dumps([dict(each.content) for each in attestations])))
+        head, tail, content_type = form(fields, distribution.path.name)
+        body = FileBody(distribution.path, size=distribution.size, progress=progress, head=head, tail=tail)
         try:
             reply = self._session.request(
                 "POST",
                 attempt.url,
-                auth=self._auth(credential, attempt.url),
-                headers=_ACCEPT | {"Content-Type": body.content_type},
+                auth=_auth(attempt),
+                headers=_ACCEPT | {"Content-Type": content_type},
                 body=body,
                 limit=REPLY_LIMIT,
             )
         except HttpError as error:
             return lost(error, attempt, body_sent=body.complete)
-        except FileChangedError as error:
-            finding = attempt.finding(known.FILE_CHANGED, str(error), "Build again, and run again.")
-            return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
         outcome = classify(reply, attempt, now=self._clock())
         if outcome.status is FileState.UPLOADED and not body.complete:
             # An answer that came before the body was sent can't be about it.
-            finding = attempt.finding(known.ANSWER_LOST, f"{self.name} answered before all was sent.")
-            return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
+            message = f"{self.name} answered before all was sent."
+            return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
         return self._settled(outcome, distribution) if reply.status in _MAY_BE_THERE else outcome
 
     def _settled(self, outcome: UploadOutcome, distribution: Distribution) -> UploadOutcome:
@@ -283,8 +269,7 @@ class LegacyRepository:
         except HttpError as error:
             if not doubtful:
                 return outcome
-            finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
-            return UploadOutcome(status=FileState.UNCLEAR, findings=(*outcome.findings, finding))
+            return UploadOutcome(status=FileState.UNCLEAR, findings=(*outcome.findings, *findings_of(error)))
         if state is FileState.PRESENT:
             return UploadOutcome(status=FileState.PRESENT)
         if state is FileState.DIFFERENT and outcome.findings:
@@ -297,8 +282,8 @@ class LegacyRepository:
     # --- the index
 
     def states(self, release: Release) -> Mapping[str, FileState]:
-        index, listing = self._listing(release)
-        return index.states(listing, release.distributions)
+        index = self._index(release.project)
+        return index.states(index.listing(release.project), release.distributions)
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
@@ -306,22 +291,27 @@ class LegacyRepository:
         return ReleaseOutcome(complete=True)
 
     def verify(self, release: Release) -> Verification:
+        index = self._index(release.project)
         try:
-            index, listing = self._listing(release)
+            listing = index.listing(release.project)
             states = index.states(listing, release.distributions, proven=True)
         except HttpError as error:
-            finding = network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or "")
-            return Verification(findings=(finding,))
+            return Verification(findings=findings_of(error))
         if not listing.known:
             return Verification(possible=False, findings=listing.findings)
-        return Verification(
-            states=states,
-            findings=tuple(
-                self._unhashed(name) if state is FileState.UNKNOWN else self._gone(name)
-                for name, state in states.items()
-                if state in {FileState.UNKNOWN, FileState.INCOMPLETE}
-            ),
-        )
+        return Verification(states=states, findings=tuple(self._doubts(states)))
+
+    def _doubts(self, states: Mapping[str, FileState]) -> Iterator[Finding]:
+        for name, state in states.items():
+            if state is FileState.UNKNOWN:
+                message = f"The index of {self.name} lists {name} without a hash."
+                yield known.INDEX_WITHOUT_HASHES.found(message, where=self.url)
+            elif state is FileState.INCOMPLETE:
+                yield known.LISTED_NOT_THERE.found(
+                    f"The index of {self.name} lists {name}, but answers that the file is not there.",
+                    where=self.url,
+                    hint="Try to install it. If that fails, run the same command again: the file is uploaded again.",
+                )
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         return self._index(project).fetch(project, version, folder)
@@ -345,10 +335,6 @@ class LegacyRepository:
             return f"pip install {shlex.quote(requirement)}"
         return f"pip install --index-url {shlex.quote(shown_url(root))} {shlex.quote(requirement)}"
 
-    def _listing(self, release: Release) -> tuple[SimpleIndex, Listing]:
-        index = self._index(release.project)
-        return index, index.listing(release.project)
-
     def _index(self, project: NormalizedName) -> SimpleIndex:
         """The index of a project: one for all, unless the upload URL has the project's name in it."""
         upload_url = _with_name(self._url, project)
@@ -369,20 +355,6 @@ class LegacyRepository:
         # Another thread may have been faster; then its index, which may have learnt where it is, is used.
         return self._indexes.setdefault(upload_url, index)
 
-    def _gone(self, filename: str) -> Finding:
-        return known.LISTED_NOT_THERE.found(
-            f"The index of {self.name} lists {filename}, but answers that the file is not there.",
-            where=self.url,
-            hint="Try to install it. If that fails, run the same command again: the file is uploaded again.",
-        )
-
-    def _unhashed(self, filename: str) -> Finding:
-        return known.INDEX_WITHOUT_HASHES.found(
-            f"The index of {self.name} lists {filename} without a hash.", where=self.url
-        )
-
-    # --- credentials
-
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
         url = _with_name(self._url, project) if project is not None else self._url
         return CredentialRequest(
@@ -393,81 +365,27 @@ class LegacyRepository:
             username=self._config.username,
         )
 
-    def _auth(self, credential: Credential | None, url: str) -> BasicAuth | None:
-        """Raises `CredentialError` rather than show a credential to a host that it was not found for."""
-        if credential is None:
-            return None
-        if credential.host != host_of(url):
-            finding = known.CREDENTIAL_OF_OTHER_HOST.found(
-                f"The credential from {credential.origin} is for {credential.host}, not for {host_of(url)}.",
-                where=shown_url(url),
-                hint="Give a credential for this repository.",
-            )
-            raise CredentialError(finding.message, hint=finding.hint, findings=(finding,))
-        return BasicAuth(username=credential.username, secret=credential.secret)
+
+def _auth(attempt: Attempt) -> BasicAuth | None:
+    if attempt.credential is None:
+        return None
+    ensure_host(attempt.credential, attempt.url)
+    return BasicAuth(username=attempt.credential.username, secret=attempt.credential.secret)
 
 
 def _fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
     """What the server is told about the file, in the API's names."""
     yield "filetype", distribution.kind.value
-    yield "pyversion", _python_tag(distribution)
+    tag = distribution.tag if distribution.kind is DistributionKind.WHEEL else None
+    yield "pyversion", tag.split("-")[-3] if tag is not None else "source"
     yield "md5_digest", distribution.digests.md5
     yield "sha256_digest", distribution.digests.sha256
     yield "blake2_256_digest", distribution.digests.blake2_256
     yield from form_fields(distribution.metadata, distribution.description)
 
 
-def _attested(attestations: Sequence[Attestation]) -> Iterator[tuple[str, str]]:
-    """PEP 740: https://docs.pypi.org/api/upload/."""
-    if attestations:
-        yield "attestations", json.dumps([dict(each.content) for each in attestations])
-
-
-def _python_tag(distribution: Distribution) -> str:
-    if distribution.kind is DistributionKind.SDIST or distribution.tag is None:
-        return "source"
-    return distribution.tag.split("-")[-3]
-
-
-def _with_owner(config: RepositoryConfig) -> str:
-    """The configured URL with `{owner}` and `{repository}` filled in. Raises `ConfigurationError`."""
-    if config.url is None:
-        raise ConfigurationError(
-            f"tool.publish-all.repositories.{config.name}.url is not stated.",
-            hint="State the URL that uploads go to.",
-        )
-    url = without_userinfo(config.url)
-    known_values = {"owner": config.owner, "repository": (config.link or "").rpartition("/")[2] or None}
-    for key, value in known_values.items():
-        if f"{{{key}}}" in url:
-            if value is None:
-                raise ConfigurationError(
-                    f"tool.publish-all.repositories.{config.name}.url holds {{{key}}}, which is not known.",
-                    hint="State `owner` or `link` of the repository.",
-                )
-            url = url.replace(f"{{{key}}}", quote(value, safe=""))
-    return url
-
-
 def _with_name(url: str, project: NormalizedName) -> str:
     return url.replace("{name}", quote(project, safe=""))
-
-
-def _no_credential(error: CredentialError, attempt: Attempt) -> UploadOutcome:
-    findings = error.findings or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),)
-    return UploadOutcome(status=FileState.UNAUTHORIZED, findings=findings)
-
-
-def _unavailable(reply: Reply, outcome: UploadOutcome) -> RepositoryError:
-    finding = outcome.findings[0]
-    return HttpError(
-        finding.message,
-        failure=Failure.STATUS,
-        url=shown_url(reply.url),
-        hint=finding.hint or "The server may be all right again in a while: run again.",
-        retryable=True,
-        retry_after=outcome.retry_after,
-    )
 
 
 def make(config: RepositoryConfig, means: Means) -> LegacyRepository:

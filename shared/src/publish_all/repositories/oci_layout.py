@@ -1,22 +1,25 @@
-"""The layout of Python packages in an OCI registry: manifests of files and the index of a release. Pure.
+"""Python packages in an OCI registry: where they are, and the form of manifests and indexes. Pure.
 
-A superset of PyOCI's (https://github.com/AllexVeldman/pyoci), which can read it: the tag of a version
-names an image index; each of its children with a `platform` is the manifest of one file, whose only layer
-is the file and whose config is the file's core metadata.
+A superset of PyOCI's layout (https://github.com/AllexVeldman/pyoci), which can read it: an OCI repository for each
+project; the tag of a version names an image index; each of its children with a `platform` is the manifest of one
+file, whose only layer is the file and whose config is the file's core metadata.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from publish_all._json import loads, whole_number
-from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
-from publish_all.repositories.oci_names import architecture_of
+from publish_all.repositories.fetch import release_of
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -41,10 +44,115 @@ YANKED = "dev.publish-all.yanked"
 DESCRIPTION_LENGTH = 512
 LICENSES_LENGTH = 256
 """What GitHub shows of these annotations at most, in characters."""
+SDIST = ".tar.gz"
+"""The `architecture` of an sdist."""
+TAG_LENGTH = 128
+"""The longest tag, after the specification."""
+
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_NAME = "{name}"
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class LayoutError(ValueError):
     """What a registry keeps is not a package in this layout. The message says why, to follow its name."""
+
+
+class PlaceError(ValueError):
+    """A URL does not name a place in an OCI registry. The message says why, to follow the URL."""
+
+
+class Place(NamedTuple):
+    """A registry, and below which path it keeps our projects.
+
+    `registry` is scheme and host (`https://ghcr.io`); `path` has `{name}` where the name of the project
+    belongs, in lower case.
+    """
+
+    registry: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """What people know it by: without the name of a project."""
+        return f"{self.registry}/{self.path}".removesuffix(f"/{_NAME}")
+
+    def repository(self, project: NormalizedName) -> str:
+        """The OCI repository of a project: `sep/kindling_synapse`."""
+        return self.path.replace(_NAME, project.replace("-", "_"))
+
+    def project(self, repository: str) -> NormalizedName | None:
+        """The project that an OCI repository here is for, None if it is for none."""
+        before, _, after = self.path.partition(_NAME)
+        name = canonicalize_name(repository.removeprefix(before).removesuffix(after))
+        return name if name and "/" not in name and self.repository(name) == repository else None
+
+
+def parse_place(url: str) -> Place:
+    """The place that a configured URL names, https where it states no scheme.
+
+    Registries know lower case only, and GitHub takes owners in any case, so names are turned into lower
+    case. Raises `PlaceError`.
+    """
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    path = parts.path.strip("/").lower()
+    if parts.query or parts.fragment:
+        raise PlaceError("has a query or fragment, which an OCI registry knows nothing of")
+    if path == "v2" or path.startswith("v2/"):
+        raise PlaceError("names the API; leave out /v2")
+    if _NAME not in path:
+        path = f"{path}/{_NAME}".lstrip("/")
+    for part in path.replace(_NAME, "x").split("/"):
+        if not _PART.fullmatch(part):
+            raise PlaceError(
+                f"holds {part!r}, and names in an OCI registry are letters, digits, and single '.', '_' and "
+                "'-' between them"
+            )
+    return Place(registry=f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}", path=path)
+
+
+def tag_of(version: Version) -> str:
+    """The tag of a version: tags may hold neither `+` nor `!`, and a normalised version neither `-` nor `_`."""
+    return str(version).replace("+", "-").replace("!", "_")
+
+
+def version_text(tag: str) -> str:
+    """The version as the writer of a tag wrote it."""
+    return tag.replace("-", "+", 1).replace("_", "!", 1)
+
+
+def version_of(tag: str) -> Version | None:
+    """The version that a tag stands for; None for a foreign tag, as `latest` and `sha256-…`."""
+    if not tag[:1].isdecimal() or len(tag) > TAG_LENGTH:
+        return None
+    try:
+        return Version(version_text(tag))
+    except InvalidVersion:
+        return None
+
+
+def architecture_of(filename: str) -> str:
+    """What tells the files of a release apart: `.tar.gz`, or what follows `name-version-` in a wheel's name."""
+    return SDIST if filename.endswith(SDIST) else "".join(filename.split("-", 2)[2:])
+
+
+def filename_of(project: NormalizedName, tag: str, architecture: str, title: str | None) -> str | None:
+    """The name of a file of a release: its title if that fits, else put together; None if none can be.
+
+    What comes from a registry is not trusted: the name is that of a distribution of this very project
+    and version, and no path.
+    """
+    stem = f"{project.replace('-', '_')}-{version_text(tag)}"
+    made = stem + (SDIST if architecture == SDIST else f"-{architecture}")
+    wanted = project, version_of(tag)
+    fitting = (
+        each
+        for each in (title or "", made)
+        if _FILENAME.fullmatch(each) and ".." not in each and architecture_of(each) == architecture
+    )
+    return next((each for each in fitting if release_of(each) == wanted), None)
 
 
 def digest_of(content: bytes) -> str:
@@ -53,25 +161,25 @@ def digest_of(content: bytes) -> str:
 
 def is_digest(text: object) -> bool:
     """Whether it is a sha256 digest, the only kind that we deal with."""
-    if not isinstance(text, str) or not text.startswith("sha256:"):
-        return False
-    return is_hex_digest(text.removeprefix("sha256:"))
+    return isinstance(text, str) and text.startswith("sha256:") and is_hex_digest(text[7:])
 
 
 def is_hex_digest(text: object) -> bool:
-    return isinstance(text, str) and len(text) == 64 and all(each in "0123456789abcdef" for each in text)
+    return isinstance(text, str) and _HEX.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Blob:
-    """What a manifest refers to: bytes by their digest."""
+# --- a file
 
-    digest: str
+
+class FileManifest(NamedTuple):
+    """The manifest of one file: its hex sha256 and size, and the digest of its core metadata if it has them."""
+
+    sha256: str
     size: int
+    core_metadata: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file in the index of a release; `descriptor` is kept as it is written, whoever wrote it."""
 
     descriptor: Mapping[str, Any]
@@ -102,119 +210,63 @@ class Entry:
         if reason is None:
             return self
         annotations = {**(self.descriptor.get("annotations") or {}), YANKED: reason}
-        return Entry(descriptor={**self.descriptor, "annotations": annotations})
+        return Entry({**self.descriptor, "annotations": annotations})
 
     def annotation(self, name: str) -> str | None:
         found = (self.descriptor.get("annotations") or {}).get(name)
         return found if isinstance(found, str) else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackageIndex:
-    """The index of a release.
+def render_file(
+    distribution: Distribution, *, source: str | None, created: str, with_metadata: bool = True
+) -> tuple[bytes, Entry]:
+    """The manifest of a file, and its entry in the index. `created` is a time in RFC 3339, in the entry alone.
 
-    `others` are children which are no files of ours (attestations of other tools, signatures), `rest`
-    keys that we don't know: both are kept when the index is written anew.
+    The same file gives the same manifest, so that a second upload finds it there. `with_metadata` False is for
+    registries that refuse a config of our type.
     """
-
-    entries: tuple[Entry, ...]
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    others: tuple[Mapping[str, Any], ...] = ()
-    rest: Mapping[str, Any] = field(default_factory=dict)
-
-    def entry(self, architecture: str) -> Entry | None:
-        return next((each for each in self.entries if each.architecture == architecture), None)
-
-    def render(self) -> bytes:
-        """The bytes to put under the tag, files in the order of their architecture."""
-        children = [each.descriptor for each in sorted(self.entries, key=lambda each: each.architecture)]
-        content = {
-            "schemaVersion": 2,
-            "mediaType": INDEX_TYPE,
-            "artifactType": ARTIFACT_TYPE,
-            "manifests": [*children, *self.others],
-            **self.rest,
-        }
-        return _json(content | ({"annotations": dict(self.annotations)} if self.annotations else {}))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileManifest:
-    """The manifest of one file: its one layer, and its core metadata if it has them."""
-
-    layer: Blob
-    metadata: Blob | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Merge:
-    """An index with our entries in it.
-
-    `added` are those that were not, or whose manifest is gone; `conflicts` can't be: other bytes are there.
-    """
-
-    index: PackageIndex
-    added: tuple[Entry, ...]
-    conflicts: tuple[Entry, ...]
-
-
-# --- writing
-
-
-def render_manifest(distribution: Distribution, *, source: str | None, with_metadata: bool) -> bytes:
-    """The manifest of a file. The same file gives the same bytes, so that a second upload finds them there.
-
-    `with_metadata` False is for registries that refuse a config of our type.
-    """
-    config = (
-        {
-            "mediaType": METADATA_TYPE,
-            "digest": digest_of(distribution.core_metadata),
-            "size": len(distribution.core_metadata),
-        }
-        if with_metadata
-        else {"mediaType": EMPTY_TYPE, "digest": digest_of(EMPTY), "size": len(EMPTY)}
-    )
-    layer = {
-        "mediaType": ARTIFACT_TYPE,
-        "digest": f"sha256:{distribution.digests.sha256}",
-        "size": distribution.size,
-        "annotations": {TITLE: distribution.filename},
-    }
-    content: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "artifactType": ARTIFACT_TYPE,
-        "config": config,
-        "layers": [layer],
-    }
+    config = distribution.core_metadata if with_metadata else EMPTY
     about = describe(distribution, source=source)
-    return _json(content | ({"annotations": about} if about else {}))
-
-
-def entry_of(distribution: Distribution, manifest: bytes, *, created: str, with_metadata: bool) -> Entry:
-    """The entry of a file in the index. `created` is a time in RFC 3339."""
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "artifactType": ARTIFACT_TYPE,
+            "config": {
+                "mediaType": METADATA_TYPE if with_metadata else EMPTY_TYPE,
+                "digest": digest_of(config),
+                "size": len(config),
+            },
+            "layers": [
+                {
+                    "mediaType": ARTIFACT_TYPE,
+                    "digest": f"sha256:{distribution.digests.sha256}",
+                    "size": distribution.size,
+                    "annotations": {TITLE: distribution.filename},
+                }
+            ],
+            **({"annotations": about} if about else {}),
+        }
+    )
+    requires = distribution.header("Requires-Python")
+    labelled = (each.partition(",") for each in distribution.metadata.get("Project-URL", ()))
     annotations = {
         TITLE: distribution.filename,
         CREATED: created,
         SHA256: distribution.digests.sha256,
-        PROJECT_URLS: _json(dict(_project_urls(distribution))).decode(),
+        PROJECT_URLS: _json({label.strip(): url.strip() for label, comma, url in labelled if comma}).decode(),
         SIZE: str(distribution.size),
+        CORE_METADATA: digest_of(config) if with_metadata else None,
+        REQUIRES_PYTHON: requires.strip() if requires else None,
     }
-    if with_metadata:
-        annotations[CORE_METADATA] = digest_of(distribution.core_metadata)
-    requires = distribution.header("Requires-Python")
-    if requires:
-        annotations[REQUIRES_PYTHON] = requires.strip()
-    return Entry(
-        descriptor={
-            "mediaType": MANIFEST_TYPE,
-            "digest": digest_of(manifest),
-            "size": len(manifest),
-            "annotations": annotations,
-            "platform": {"architecture": architecture_of(distribution.filename), "os": "any"},
-        }
-    )
+    entry = {
+        "mediaType": MANIFEST_TYPE,
+        "digest": digest_of(manifest),
+        "size": len(manifest),
+        "annotations": {name: value for name, value in annotations.items() if value is not None},
+        "platform": {"architecture": architecture_of(distribution.filename), "os": "any"},
+    }
+    return manifest, Entry(entry)
 
 
 def describe(distribution: Distribution, *, source: str | None) -> dict[str, str]:
@@ -233,6 +285,68 @@ def describe(distribution: Distribution, *, source: str | None) -> dict[str, str
     return {name: value for name, value in stated.items() if value and value != "UNKNOWN"}
 
 
+def parse_manifest(content: bytes) -> FileManifest:
+    """The manifest of a file. Raises `LayoutError` for anything that is not one."""
+    value = _object(content)
+    layers, config = value.get("layers"), value.get("config")
+    if not isinstance(layers, list) or len(layers) != 1:
+        raise LayoutError("is not the manifest of one file: it has not one layer")
+    has_metadata = isinstance(config, dict) and config.get("mediaType") == METADATA_TYPE
+    digest, size = _blob(layers[0])
+    return FileManifest(
+        sha256=digest.removeprefix("sha256:"),
+        size=size,
+        core_metadata=_blob(config)[0] if has_metadata else None,
+    )
+
+
+def _blob(descriptor: Any) -> tuple[str, int]:
+    if not isinstance(descriptor, dict) or not is_digest(descriptor.get("digest")):
+        raise LayoutError("refers to something without a sha256 digest")
+    stated = descriptor.get("size")
+    size = whole_number(stated) if isinstance(stated, int) else None
+    if size is None:
+        raise LayoutError("refers to something without a size")
+    return descriptor["digest"], size
+
+
+# --- a release
+
+
+class PackageIndex(NamedTuple):
+    """The index of a release: its JSON value, in which everything that is not ours is kept."""
+
+    value: Mapping[str, Any]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(Entry(each) for each in self.value["manifests"] if _is_file(each))
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        stated = self.value.get("annotations")
+        items = stated.items() if isinstance(stated, dict) else ()
+        return {name: each for name, each in items if isinstance(each, str)}
+
+    def entry(self, architecture: str) -> Entry | None:
+        return next((each for each in self.entries if each.architecture == architecture), None)
+
+    def render(self) -> bytes:
+        """The bytes to put under the tag."""
+        return _json(self.value)
+
+
+class Merge(NamedTuple):
+    """An index with our entries in it.
+
+    `added` are those that were not, or whose manifest is gone; `conflicts` can't be: other bytes are there.
+    """
+
+    result: PackageIndex
+    added: tuple[Entry, ...]
+    conflicts: tuple[Entry, ...]
+
+
 def merge(
     current: PackageIndex | None,
     ours: Iterable[Entry],
@@ -241,47 +355,35 @@ def merge(
     sha256s: Mapping[str, str] | None = None,
     gone: frozenset[str] = frozenset(),
 ) -> Merge:
-    """The index with our entries. One that is there with the same bytes stays as it is, whoever wrote it.
+    """The index with our entries, files in the order of their architecture. One that is there with the same
+    bytes stays as it is, whoever wrote it.
 
     `annotations` are added where the index has none of that name. `sha256s` tells for digests of
     manifests what the sha256 of their files is, where the index itself does not. Entries for the same
     bytes whose manifest is `gone` (by its digest) are replaced by ours; a yank stays.
     """
-    told = sha256s or {}
-    base = current or PackageIndex(entries=())
-    kept = list(base.entries)
+    base = current or PackageIndex({"manifests": []})
+    files = {each.architecture: each for each in reversed(base.entries)}
     added: list[Entry] = []
     conflicts: list[Entry] = []
     for each in ours:
-        there = _named(kept, each.architecture) or _named(added, each.architecture)
-        if there is None:
-            added.append(each)
-        elif (there.sha256 or told.get(there.digest)) != each.sha256:
+        there = files.get(each.architecture)
+        if there is not None and (there.sha256 or (sha256s or {}).get(there.digest)) != each.sha256:
             conflicts.append(each)
-        elif there.digest in gone and there.digest != each.digest:
-            kept.remove(there)
-            added.append(each.yanked_as(there))
-    index = PackageIndex(
-        entries=(*kept, *added),
-        annotations=dict(annotations) | dict(base.annotations),
-        others=base.others,
-        rest=base.rest,
-    )
-    return Merge(index=index, added=tuple(added), conflicts=tuple(conflicts))
-
-
-def _named(entries: Sequence[Entry], architecture: str) -> Entry | None:
-    return next((each for each in entries if each.architecture == architecture), None)
-
-
-def _project_urls(distribution: Distribution) -> Iterable[tuple[str, str]]:
-    for each in distribution.metadata.get("Project-URL", ()):
-        label, comma, url = each.partition(",")
-        if comma:
-            yield label.strip(), url.strip()
-
-
-# --- reading
+        elif there is None or (there.digest in gone and there.digest != each.digest):
+            added.append(each if there is None else each.yanked_as(there))
+            files[each.architecture] = added[-1]
+    children = [files[name].descriptor for name in sorted(files)]
+    stated = {**annotations, **base.annotations}
+    value = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "artifactType": ARTIFACT_TYPE,
+        **base.value,
+        "manifests": [*children, *(each for each in base.value["manifests"] if not _is_file(each))],
+        **({"annotations": stated} if stated else {}),
+    }
+    return Merge(PackageIndex(value), tuple(added), tuple(conflicts))
 
 
 def parse_index(content: bytes) -> PackageIndex:
@@ -291,25 +393,9 @@ def parse_index(content: bytes) -> PackageIndex:
         raise LayoutError("is not an image index")
     if value.get("artifactType") != ARTIFACT_TYPE:
         raise LayoutError(f"is not of the type {ARTIFACT_TYPE}")
-    children = [each for each in value["manifests"] if isinstance(each, dict)]
-    known = {"schemaVersion", "mediaType", "artifactType", "manifests", "annotations"}
     return PackageIndex(
-        entries=tuple(Entry(descriptor=each) for each in children if _is_file(each)),
-        annotations=_texts(value.get("annotations")),
-        others=tuple(each for each in children if not _is_file(each)),
-        rest={key: each for key, each in value.items() if key not in known},
+        {**value, "manifests": [each for each in value["manifests"] if isinstance(each, dict)]}
     )
-
-
-def parse_manifest(content: bytes) -> FileManifest:
-    """The manifest of a file. Raises `LayoutError` for anything that is not one."""
-    value = _object(content)
-    layers = value.get("layers")
-    if not isinstance(layers, list) or len(layers) != 1:
-        raise LayoutError("is not the manifest of one file: it has not one layer")
-    config = value.get("config")
-    is_metadata = isinstance(config, dict) and config.get("mediaType") == METADATA_TYPE
-    return FileManifest(layer=_blob(layers[0]), metadata=_blob(config) if is_metadata else None)
 
 
 def _is_file(child: Mapping[str, Any]) -> bool:
@@ -318,21 +404,6 @@ def _is_file(child: Mapping[str, Any]) -> bool:
         return False
     has_platform = isinstance(platform, dict) and isinstance(platform.get("architecture"), str)
     return has_platform and is_digest(child.get("digest"))
-
-
-def _blob(descriptor: Any) -> Blob:
-    if not isinstance(descriptor, dict) or not is_digest(descriptor.get("digest")):
-        raise LayoutError("refers to something without a sha256 digest")
-    stated = descriptor.get("size")
-    size = whole_number(stated) if isinstance(stated, int) else None
-    if size is None:
-        raise LayoutError("refers to something without a size")
-    return Blob(digest=descriptor["digest"], size=size)
-
-
-def _texts(value: Any) -> dict[str, str]:
-    items = value.items() if isinstance(value, dict) else ()
-    return {key: each for key, each in items if isinstance(each, str)}
 
 
 def _object(content: bytes) -> dict[str, Any]:

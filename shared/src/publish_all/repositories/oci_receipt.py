@@ -6,13 +6,13 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
@@ -47,13 +47,9 @@ class ReceiptFile:
     """Where a run writes down what it has pushed: rewritten whole with each release."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._releases: dict[tuple[str, str], PushedRelease] = {}
         self._lock = threading.Lock()
-
-    @property
-    def path(self) -> Path:
-        return self._path
 
     def start(self) -> None:
         """Remove what an earlier run has left, so that it can't be taken for this one's.
@@ -61,29 +57,30 @@ class ReceiptFile:
         Raises `UsageError`, also for a file that is neither empty nor a receipt, which stays.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._path.is_file() and self._path.stat().st_size:
-                read_receipt(self._path)
-            self._path.unlink(missing_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_file() and self.path.stat().st_size:
+                read_receipt(self.path)
+            self.path.unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise _unwritable(self.path, error) from error
 
     def add(self, release: PushedRelease) -> None:
+        """Raises `UsageError`."""
         with self._lock:
             self._releases[release.url, str(release)] = release
             try:
                 self._write(render_receipt(self._releases.values()))
             except OSError as error:
-                raise _unwritable(self._path, error) from error
+                raise _unwritable(self.path, error) from error
 
     def _write(self, content: bytes) -> None:
         """Through a file of a new name: one that is there could be a link to somewhere else."""
-        handle, part = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        handle, part = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
             Path(part).chmod(0o644)
-            Path(part).replace(self._path)
+            Path(part).replace(self.path)
         except BaseException:
             Path(part).unlink(missing_ok=True)
             raise
@@ -116,64 +113,46 @@ def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
     except OSError as error:
         raise _unusable(path, f"can't be read: {error.strerror or error}") from error
     try:
-        value = loads(content) if len(content) <= LIMIT else None
-        return tuple(_release(each) for each in _releases(value))
+        value = loads(content) if len(content) <= LIMIT else {}
+        if value["kind"] != "publish-all receipt" or value["schema"] != SCHEMA:
+            raise ValueError(value["kind"])
+        return tuple(_release(each) for each in value["releases"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unusable(path, "is not a receipt of `publish --receipt`") from error
 
 
 def joined(releases: Iterable[PushedRelease]) -> tuple[PushedRelease, ...]:
-    """The parts of each release together, in the order in which releases first occur."""
+    """The parts of each release together, in the order in which releases first occur.
+
+    Each file once: a job that ran twice wrote the same one with another time.
+    """
     together: dict[tuple[str, str], PushedRelease] = {}
     for each in releases:
-        key = each.url, str(each)
-        first = together.get(key)
-        if first is None:
-            together[key] = each
-            continue
-        together[key] = PushedRelease(
-            repository=first.repository,
-            url=first.url,
-            project=first.project,
-            version=first.version,
-            entries=_unique((*first.entries, *each.entries)),
-            annotations=dict(each.annotations) | dict(first.annotations),
+        first = together.setdefault((each.url, str(each)), each)
+        entries: dict[tuple[str, str | None], Entry] = {}
+        for entry in (*first.entries, *each.entries):
+            entries.setdefault((entry.architecture, entry.sha256), entry)
+        together[each.url, str(each)] = replace(
+            first,
+            entries=tuple(entries.values()),
+            annotations={**each.annotations, **first.annotations},
         )
     return tuple(together.values())
 
 
-def _unique(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """One entry for each file: a job that ran twice wrote the same one with another time."""
-    first: dict[tuple[str, str | None], Entry] = {}
-    for each in entries:
-        first.setdefault((each.architecture, each.sha256), each)
-    return tuple(first.values())
-
-
-def _releases(value: Any) -> Sequence[Any]:
-    if value["kind"] != "publish-all receipt" or value["schema"] != SCHEMA:
-        raise ValueError(value["kind"])
-    releases: Sequence[Any] = value["releases"]
-    return releases
-
-
 def _release(value: Mapping[str, Any]) -> PushedRelease:
-    try:
-        version = Version(value["version"])
-    except InvalidVersion as error:
-        raise ValueError(value["version"]) from error
     return PushedRelease(
         repository=str(value["repository"]),
         url=str(value["url"]),
         project=canonicalize_name(value["project"], validate=True),
-        version=version,
+        version=Version(value["version"]),
         entries=tuple(_entry(each) for each in value["files"]),
         annotations={str(key): str(each) for key, each in value["annotations"].items()},
     )
 
 
 def _entry(descriptor: Mapping[str, Any]) -> Entry:
-    entry = Entry(descriptor=descriptor)
+    entry = Entry(descriptor)
     if not is_digest(entry.digest) or not is_hex_digest(entry.sha256) or not entry.architecture:
         raise ValueError(entry.digest)
     return entry

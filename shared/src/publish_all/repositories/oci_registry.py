@@ -1,4 +1,4 @@
-"""A client of OCI registries: blobs, manifests and tags, with Basic, bearer or no authentication.
+"""A client of OCI registries, and of the Python packages in them.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md and, for tokens,
 https://distribution.github.io/distribution/spec/auth/token/
@@ -7,24 +7,59 @@ https://distribution.github.io/distribution/spec/auth/token/
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
-from urllib.parse import quote, urldefrag, urlsplit, urlunsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urldefrag, urlencode, urlsplit, urlunsplit
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from publish_all import diagnoses as known
-from publish_all._http import Auth, Body, Download, Reply, Session, next_link
+from publish_all._http import (
+    Auth,
+    BearerAuth,
+    Body,
+    Challenge,
+    Download,
+    Reply,
+    Session,
+    challenges,
+    next_link,
+)
 from publish_all._http_errors import Failure, HttpError
+from publish_all._json import seconds
+from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
-from publish_all._values import dataclass
-from publish_all.repositories.oci_auth import Authorizer
-from publish_all.repositories.oci_layout import ACCEPT, digest_of, is_digest
-from publish_all.repositories.oci_names import TAG_LENGTH
-from publish_all.repositories.oci_replies import Asked, Login, RefusedError, Wish, part_gone, refusal
+from publish_all.credentials.docker import IDENTITY_USER
+from publish_all.repositories.oci_layout import (
+    ACCEPT,
+    CORE_METADATA,
+    CREATED,
+    REQUIRES_PYTHON,
+    SOURCE,
+    TAG_LENGTH,
+    TITLE,
+    YANKED,
+    Entry,
+    FileManifest,
+    LayoutError,
+    PackageIndex,
+    Place,
+    digest_of,
+    filename_of,
+    is_digest,
+    parse_index,
+    parse_manifest,
+    version_of,
+)
+from publish_all.repositories.oci_replies import Asked, Login, RefusedError, broken, part_gone, refusal
+from publish_all.repositories.repository import in_parallel
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
 """The longest manifest or page of tags that is read, in bytes. Registries allow 4 MiB for a manifest."""
@@ -32,39 +67,82 @@ ATTEMPTS = 4
 """How often a question is asked which the network or the registry fails."""
 LONGEST_WAIT = 5.0
 """How long to wait between them at most, in seconds."""
+THREADS = 32
+"""How many releases are asked for at a time. At 40 ms away, 16 leave the processor idle; 32 keep it busy."""
+DEFAULT_LIFETIME = 60.0
+"""For how many seconds a token is valid that does not say so itself."""
+TOKENS_KEPT = 4096
+"""A server that asks in many users' names keeps so many tokens."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_PAGES = 10_000
 _MOST_TAGS = 100_000
+_OWN_TOKENS = frozenset({"ghcr.io"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """A manifest or index as the registry keeps it, checked against `digest`."""
+class Manifest(NamedTuple):
+    """A manifest or index as the registry keeps it, checked against `digest`; without content if that is known already."""
 
     digest: str
-    media_type: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NotModified:
-    """The registry says that a tag still means the digest that was named."""
+class ReleaseTag(NamedTuple):
+    """A version of a project, and the tag that it has in the registry."""
+
+    version: Version
+    tag: str
 
 
-NOT_MODIFIED = NotModified()
+class ReleaseFile(NamedTuple):
+    """One file of a release.
+
+    `sha256` and `core_metadata` are hex digests; `core_metadata` is None where the registry has no
+    metadata beside the file (and for sdists, whose metadata may change when they are built). `size` is in
+    bytes, `uploaded` a time in RFC 3339, each None where it is not told. `yanked` is the reason, empty
+    for a yank without one, None for a file that is not yanked. `manifest` is the digest of its manifest.
+    """
+
+    filename: str
+    sha256: str
+    size: int | None
+    uploaded: str | None
+    requires_python: str | None
+    core_metadata: str | None
+    yanked: str | None
+    manifest: str
+
+
+class PackageRelease(NamedTuple):
+    """What the registry has of one version. `digest` is that of the index: the same digest, the same release."""
+
+    project: NormalizedName
+    version: Version
+    tag: str
+    digest: str
+    files: tuple[ReleaseFile, ...]
+    source: str | None
+
+
+@dataclass(slots=True)
+class _Token:
+    """A token for one login and scope. The lock is held while it is asked for."""
+
+    secret: Secret | None = None
+    until: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class OciRegistry:
-    """One registry. Safe for several threads, and for requests in the name of several users.
+    """One place in a registry. Safe for several threads, and for requests in the name of several users.
 
-    `url` is scheme and host, `name` what the configuration calls the place in it. What it learns about authentication is kept; no login is, but in the key
-    of the tokens that it got.
+    `name` is what the configuration calls the place. What it learns about authentication is kept; no login is, but
+    in the key of the tokens that it got, so that no user is ever served with another's.
     """
 
     def __init__(
         self,
-        url: str,
+        place: Place,
         session: Session,
         *,
         name: str = "",
@@ -72,13 +150,30 @@ class OciRegistry:
         sleep: Callable[[float], None] = time.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.place = place
+        self.url = place.registry.rstrip("/")
         self._name = name
         self._session = session
         self._clock = clock
         self._sleep = sleep
         self._attempts = attempts
-        self._authorizer = Authorizer(self.url, session, clock=clock)
+        self._wanted: Challenge | None = None
+        self._read = set[str]()
+        self._tokens: dict[tuple[Login | None, str], _Token] = {}
+
+    def package(self, project: NormalizedName, *, login: Login | None, write: bool = False) -> OciPackage:
+        """The packages of a project, in the name of a user (None: of nobody), to read or to write as well."""
+        repository = self.place.repository(project)
+        asked = Asked(self.url, repository=repository, login=login, write=write, name=self._name)
+        return OciPackage(self, project, asked)
+
+    def projects(self, login: Login | None = None) -> tuple[NormalizedName, ...]:
+        """All projects here, as far as the registry tells. Many, GitHub's among them, refuse."""
+        pages = self.pages(f"{self.url}/v2/_catalog?n=1000", Asked(self.url, login=login))
+        names = (self.place.project(name) for page in pages for name in _texts(page.get("repositories")))
+        return tuple(sorted({each for each in names if each is not None}))
+
+    # --- who asks
 
     @property
     def open(self) -> bool:
@@ -86,24 +181,107 @@ class OciRegistry:
 
         Raises `HttpError`: a `RefusedError` where no registry answers.
         """
-        return self._authorizer.open
+        return self._challenge().scheme == ""
+
+    def knock(self) -> None:
+        """Raise `HttpError` unless a registry answers now."""
+        found = self._ask_challenge()
+        self._wanted = self._wanted or found
 
     def lets_read(self, repository: str) -> bool:
-        """Whether anyone may read an OCI repository; a registry can be open at its root and private below."""
-        return self._authorizer.lets_read(repository)
+        """Whether anyone may read an OCI repository. Asked once for each.
 
-    def package(self, repository: str, *, login: Login | None, wish: Wish = Wish.READ) -> OciPackage:
-        """One OCI repository, in the name of a user (None: of nobody), to read it or to write it as well."""
-        asked = Asked(registry=self.url, repository=repository, login=login, wish=wish, name=self._name)
-        return OciPackage(self, asked)
+        `/v2/` may be open where everything below wants a login; docker and skopeo go by what is below.
+        """
+        if self.open and repository not in self._read:
+            url = f"{self.url}/v2/{quote(repository)}/tags/list?n=1"
+            self._learn(self._session.request("GET", url, redirects=True), Asked(self.url, repository))
+            self._read.add(repository)
+        return self.open
 
-    def catalog(self, login: Login | None = None) -> Iterator[str]:
-        """The names of all repositories that the registry tells of. Many, GitHub's among them, refuse."""
-        asked = Asked(registry=self.url, repository=None, login=login, wish=Wish.READ)
-        for page in self.pages(f"{self.url}/v2/_catalog?n=1000", asked):
-            yield from _texts(page.get("repositories"))
+    def _challenge(self) -> Challenge:
+        """What the registry wants: `scheme` is empty (nothing), `basic` or `bearer`. Asked once."""
+        if self._wanted is None:
+            self._wanted = self._ask_challenge()
+        return self._wanted
 
-    # --- for OciPackage
+    def _ask_challenge(self) -> Challenge:
+        reply = self._session.request("GET", f"{self.url}/v2/", redirects=True)
+        found = _challenge_of(reply)
+        if found is None and reply.retryable:
+            raise refusal(reply, Asked(self.url), now=self._clock())
+        if found is None:
+            raise _no_registry(reply, self.url)
+        return found
+
+    def _auth(self, url: str, asked: Asked) -> Auth | None:
+        """The header for a request. Nothing is shown to another host: upload addresses may be there, which hold
+        their own right. Raises a `RefusedError` if the token server refuses.
+        """
+        if origin(url) != origin(self.url):
+            return None
+        challenge = self._challenge()
+        if challenge.scheme == "bearer":
+            return BearerAuth(secret=self._token(challenge, asked))
+        return asked.login.auth if challenge.scheme == "basic" and asked.login is not None else None
+
+    def _learn(self, reply: Reply, asked: Asked) -> bool:
+        """Whether a reply is worth asking again: the token is stale, or the registry wants something else than it said."""
+        if reply.status != 401:
+            return False
+        had_token = self._tokens.pop((asked.login, _scope(asked)), None) is not None
+        found = _challenge_of(reply)
+        if found is None or found.scheme == "":
+            return had_token
+        changed = self._wanted is None or found.scheme != self._wanted.scheme
+        if changed:
+            self._wanted = found
+        return had_token or (changed and (asked.login is not None or found.scheme == "bearer"))
+
+    def _token(self, challenge: Challenge, asked: Asked) -> Secret:
+        if len(self._tokens) > TOKENS_KEPT:
+            self._tokens.clear()
+        kept = self._tokens.setdefault((asked.login, _scope(asked)), _Token())
+        with kept.lock:
+            if kept.secret is None or kept.until <= self._clock():
+                kept.secret, kept.until = self._fetch_token(challenge.parameters, asked)
+            return kept.secret
+
+    def _fetch_token(self, stated: Mapping[str, str], asked: Asked) -> tuple[Secret, float]:
+        """A token, and until when it is good. With an identity token, as Azure's registries give to `docker login`, by
+        https://distribution.github.io/distribution/spec/auth/oauth/
+        """
+        realm = stated["realm"]
+        if asked.login is not None:
+            _ensure_its_own(asked, realm)
+        # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
+        service = [("service", stated["service"])] if stated.get("service") else []
+        wanted = [*service, ("scope", _scope(asked))]
+        began = self._clock()
+        if asked.login is not None and asked.login.username == IDENTITY_USER:
+            form = [("grant_type", "refresh_token"), ("client_id", "publish-all"), *wanted]
+            reply = self._session.request(
+                "POST",
+                realm,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                body=urlencode([*form, ("refresh_token", asked.login.secret.reveal())]).encode(),
+            )
+        else:
+            parts = urlsplit(realm)
+            query = urlencode([*parse_qsl(parts.query), *wanted], safe=":/,")
+            auth = asked.login.auth if asked.login is not None else None
+            reply = self._session.request("GET", urlunsplit(parts._replace(query=query)), auth=auth)
+        if reply.status != 200:
+            raise refusal(reply, asked, now=self._clock())
+        value = _object(reply) or {}
+        token = value.get("token") or value.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise _no_registry(reply, self.url)
+        lifetime = seconds(value.get("expires_in")) or DEFAULT_LIFETIME
+        # Renewed a little early: what is sent now arrives later.
+        return Secret(token), began + lifetime - min(10.0, lifetime / 5)
+
+    # --- requests
 
     def ask(
         self,
@@ -112,7 +290,7 @@ class OciRegistry:
         asked: Asked,
         *,
         headers: Mapping[str, str] | None = None,
-        allowed: Iterable[int] = (200,),
+        allowed: Iterable[int] = (200, 404),
     ) -> Reply:
         """A request that changes nothing, again where it fails for the moment. Raises `HttpError`."""
         for attempt in range(1, self._attempts + 1):
@@ -127,9 +305,27 @@ class OciRegistry:
                 self.pause(attempt, error.retry_after)
         raise AssertionError
 
-    def pause(self, attempt: int, asked_for: float | None) -> None:
-        chance = 0.5 + secrets.randbelow(1000) / 2000
-        self._sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
+    def change(
+        self,
+        method: str,
+        url: str,
+        asked: Asked,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> Reply:
+        """One request that changes something. Raises `HttpError`."""
+        reply = self.send(method, url, asked, headers=headers, body=body)
+        if reply.status in _REDIRECTS:
+            finding = known.REGISTRY_REFUSED.found(
+                f"{asked.where} answers an upload with {reply.status} and another address.",
+                where=asked.where,
+                hint="Configure the address of the registry itself.",
+            )
+            raise RefusedError(finding, status=reply.status)
+        if not 200 <= reply.status < 300:
+            raise refusal(reply, asked, now=self._clock())
+        return reply
 
     def send(
         self,
@@ -152,23 +348,21 @@ class OciRegistry:
                 redirects=method in {"GET", "HEAD"},
                 limit=MANIFEST_LIMIT,
             )
-            if last or not self._authorizer.learn(reply, asked):
+            if last or not self._learn(reply, asked):
                 return reply
         raise AssertionError
 
     @contextmanager
     def stream(self, url: str, asked: Asked, headers: Mapping[str, str]) -> Iterator[Download]:
-        """A body to be read piece by piece. Raises `RefusedError` for anything but 200 and 206."""
+        """A body to be read piece by piece. Raises `RefusedError` for anything but 200, 206, 304 and 416."""
         for last in (False, True):
-            with self._session.stream(
-                "GET", url, auth=self._auth(url, asked), headers=headers, redirects=True
-            ) as download:
-                status = download.reply.status
-                if status in {200, 206, 304, 416}:
+            auth = self._auth(url, asked)
+            with self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
+                if download.reply.status in {200, 206, 304, 416}:
                     yield download
                     return
                 reply = replace(download.reply, body=next(download.chunks, b""))
-            if last or not self._authorizer.learn(reply, asked):
+            if last or not self._learn(reply, asked):
                 raise refusal(reply, asked, now=self._clock())
 
     def pages(self, url: str, asked: Asked) -> Iterator[Mapping[str, Any]]:
@@ -177,79 +371,85 @@ class OciRegistry:
         following: str | None = url
         while following is not None and following not in seen and len(seen) < _MOST_PAGES:
             seen.add(following)
-            reply = self.ask("GET", following, asked, allowed=(200, 404))
+            reply = self.ask("GET", following, asked)
             if reply.status == 404:
                 return
-            yield _page(reply)
+            value = _object(reply)
+            if value is None:
+                raise HttpError(
+                    f"{shown_url(reply.url)} does not answer in JSON, as an OCI registry does.",
+                    failure=Failure.INVALID,
+                    url=shown_url(reply.url),
+                    hint="See whether the address is that of a registry.",
+                )
+            yield value
             link = next_link(reply.headers.get("Link", ""))
             following = joined(following, link) if link is not None else None
             if following is not None and origin(following) != origin(self.url):
                 return
 
-    def _auth(self, url: str, asked: Asked) -> Auth | None:
-        """Nothing is shown to another host: upload addresses may be there, which hold their own right."""
-        return self._authorizer.auth(asked) if origin(url) == origin(self.url) else None
-
-    def now(self) -> float:
-        return self._clock()
+    def pause(self, attempt: int, asked_for: float | None) -> None:
+        """Wait before the next of several tries."""
+        chance = 0.5 + secrets.randbelow(1000) / 2000
+        self._sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
 
 
 class OciPackage:
-    """One OCI repository in the name of one user. Raises `HttpError` (`RefusedError`) from every method."""
+    """The packages of one project in the name of one user. All methods raise `HttpError` (`RefusedError`)."""
 
-    def __init__(self, registry: OciRegistry, asked: Asked) -> None:
+    def __init__(self, registry: OciRegistry, project: NormalizedName, asked: Asked) -> None:
         self._registry = registry
-        self._asked = asked
+        self._project = project
+        self.asked = asked
         self._base = f"{registry.url}/v2/{quote(asked.repository or '')}"
 
-    @property
-    def asked(self) -> Asked:
-        return self._asked
+    # --- tags and manifests
 
     def tags(self) -> tuple[str, ...]:
         """All tags, in the registry's order; none where there is no such repository."""
-        pages = self._registry.pages(f"{self._base}/tags/list?n=1000", self._asked)
+        pages = self._registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
         tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= TAG_LENGTH)
         return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
-    def manifest(self, reference: str, *, unless: str | None = None) -> Manifest | NotModified | None:
+    def manifest(self, reference: str, *, unless: str | None = None) -> Manifest | None:
         """A manifest or index by tag or digest, None where it is not there.
 
-        `unless` is a digest that is known already: if the tag still means it, nothing is sent.
+        `unless` is a digest that is known already: if the tag still means it, no content is sent.
         """
         headers = {"Accept": ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
-        url = f"{self._base}/manifests/{quote(reference, safe=':')}"
-        reply = self._registry.ask("GET", url, self._asked, headers=headers, allowed=(200, 304, 404))
+        reply = self._registry.ask(
+            "GET", self._manifest_url(reference), self.asked, headers=headers, allowed=(200, 304, 404)
+        )
         if reply.status == 304:
-            return NOT_MODIFIED
+            return Manifest(unless or "", b"")
         if reply.status == 404:
             return None
         digest = digest_of(reply.body)
         if is_digest(reference) and reference != digest:
-            raise self.corrupt(reference)
-        if digest == unless:
-            return NOT_MODIFIED
-        return Manifest(digest=digest, media_type=reply.content_type, content=reply.body)
+            finding = known.REGISTRY_DIGEST_MISMATCH.found(
+                f"What {self.asked.where} sends for {reference} is something else.",
+                where=self.asked.where,
+                hint="Try again; if it stays so, the registry or a proxy on the way changes files.",
+            )
+            raise broken(finding, failure=Failure.DROPPED)
+        return Manifest(digest, reply.body)
 
     def has_manifest(self, digest: str) -> bool:
-        url = f"{self._base}/manifests/{digest}"
-        return (
-            self._registry.ask(
-                "HEAD", url, self._asked, headers={"Accept": ACCEPT}, allowed=(200, 404)
-            ).status
-            == 200
-        )
+        url = self._manifest_url(digest)
+        return self._registry.ask("HEAD", url, self.asked, headers={"Accept": ACCEPT}).status == 200
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> None:
         """One attempt to put a manifest, by its digest or under a tag."""
-        url = f"{self._base}/manifests/{quote(reference, safe=':')}"
-        self._changed(
-            self._registry.send("PUT", url, self._asked, headers={"Content-Type": media_type}, body=content)
-        )
+        headers = {"Content-Type": media_type}
+        self._registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
+
+    def _manifest_url(self, reference: str) -> str:
+        return f"{self._base}/manifests/{quote(reference, safe=':')}"
+
+    # --- blobs
 
     def has_blob(self, digest: str) -> bool:
-        url = f"{self._base}/blobs/{digest}"
-        return self._registry.ask("HEAD", url, self._asked, allowed=(200, 404)).status == 200
+        return self._registry.ask("HEAD", f"{self._base}/blobs/{digest}", self.asked).status == 200
 
     def push_blob(self, digest: str, body: Body) -> bool:
         """Send a blob unless it is there; False if it was, or has come meanwhile. One attempt; in one piece, as GitHub wants it."""
@@ -262,7 +462,7 @@ class OciPackage:
         # What else the query holds may be signed: it goes back byte for byte.
         url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
         try:
-            self._changed(self._registry.send("PUT", url, self._asked, headers=headers, body=body))
+            self._registry.change("PUT", url, self.asked, headers=headers, body=body)
         except RefusedError as error:
             # docker-registry's answer, too, to the slower of two who send the same blob at once.
             if error.code != "DIGEST_INVALID" or not self.has_blob(digest):
@@ -276,60 +476,35 @@ class OciPackage:
         if place is not None:
             # That giving up is not supported, as by GitHub, or not allowed with this scope, does no harm:
             # the upload ends by itself.
-            self._registry.send("DELETE", place, self._asked, again=False)
+            self._registry.send("DELETE", place, self.asked, again=False)
 
     @contextmanager
     def blob(self, digest: str, *, byte_range: str | None = None) -> Iterator[Download]:
         """A blob to be read piece by piece; `byte_range` is the value of a Range header.
 
-        The status is 200, 206, or 416. Whoever reads it compares the digest.
+        The status is 200, 206, or 416. Whoever reads all of it compares the digest.
         """
         # Encoded, its length and ranges would be those of something else.
         headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
         try:
-            with self._registry.stream(f"{self._base}/blobs/{digest}", self._asked, headers) as download:
+            with self._registry.stream(f"{self._base}/blobs/{digest}", self.asked, headers) as download:
                 yield download
         except RefusedError as error:
-            raise part_gone(error, self._asked, digest) from error
-
-    def small_blob(self, digest: str, *, limit: int) -> bytes:
-        """A whole blob of at most `limit` bytes, checked."""
-        content = bytearray()
-        with self.blob(digest) as download:
-            for chunk in download.chunks:
-                content += chunk
-                if len(content) > limit:
-                    raise self.corrupt(digest)
-        if digest_of(bytes(content)) != digest:
-            raise self.corrupt(digest)
-        return bytes(content)
-
-    def corrupt(self, digest: str) -> HttpError:
-        """The error for bytes that are not what their digest says."""
-        finding = known.REGISTRY_DIGEST_MISMATCH.found(
-            f"What {self._asked.where} sends for {digest} is something else.",
-            where=self._asked.where,
-            hint="Try again; if it stays so, the registry or a proxy on the way changes files.",
-        )
-        error = HttpError(finding.message, failure=Failure.DROPPED, url=self._asked.where, hint=finding.hint)
-        error.findings = (finding,)
-        return error
+            raise part_gone(error, self.asked, digest) from error
 
     def _begin(self) -> str | None:
         """Begin an upload; where its bytes go, None where the registry wants none."""
         url = f"{self._base}/blobs/uploads/"
-        reply = self._changed(self._registry.send("POST", url, self._asked))
+        reply = self._registry.change("POST", url, self.asked)
         if reply.status == 201:
             return None
-        return self._upload_place(url, reply.headers.get("Location", ""))
-
-    def _upload_place(self, url: str, location: str) -> str:
+        location = reply.headers.get("Location", "")
         whole = joined(url, location)
         if whole is None:
             raise HttpError(
-                f"{self._asked.where} sends an upload to {plain(location)!r}, which is not a URL.",
+                f"{self.asked.where} sends an upload to {plain(location)!r}, which is not a URL.",
                 failure=Failure.INVALID,
-                url=self._asked.where,
+                url=self.asked.where,
             )
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self._registry.url)
@@ -338,34 +513,181 @@ class OciPackage:
             place = urlunsplit(stated._replace(scheme=own.scheme, netloc=own.netloc))
         return place
 
-    def _changed(self, reply: Reply) -> Reply:
-        if reply.status in _REDIRECTS:
-            finding = known.REGISTRY_REFUSED.found(
-                f"{self._asked.where} answers an upload with {reply.status} and another address.",
-                where=self._asked.where,
-                hint="Configure the address of the registry itself.",
+    # --- releases
+
+    def index(self, tag: str) -> PackageIndex | None:
+        """The index under a tag, None where there is none.
+
+        Raises `HttpError` for something else, which must not be overwritten.
+        """
+        found = self.manifest(tag)
+        try:
+            return parse_index(found.content) if found is not None else None
+        except LayoutError as error:
+            where = f"{self.asked.where}:{tag}"
+            finding = known.NOT_OUR_LAYOUT.found(
+                f"{where} {error}: it is no Python package.",
+                where=where,
+                hint="Publish to a place of its own, or delete that tag.",
             )
-            raise RefusedError(
-                finding, status=reply.status, code="", url=shown_url(reply.url), retryable=False, wait=None
-            )
-        if not 200 <= reply.status < 300:
-            raise refusal(reply, self._asked, now=self._registry.now())
-        return reply
+            raise broken(finding) from error
+
+    def file_manifest(self, digest: str) -> FileManifest | None:
+        """The manifest of a file by its digest; None where it is gone, or is something else."""
+        found = self.manifest(digest)
+        try:
+            return parse_manifest(found.content) if found is not None else None
+        except LayoutError:
+            return None
+
+    def versions(self) -> tuple[ReleaseTag, ...]:
+        """The versions of the project, oldest first; none where it is not there."""
+        return versions_of(self.tags())
+
+    def release(self, tag: ReleaseTag, *, known: PackageRelease | None = None) -> PackageRelease | None:
+        """What is in one version; None where it is not there or is no Python package.
+
+        `known` is what it was before: if the tag still means the same, that is given back.
+        """
+        found = self.manifest(tag.tag, unless=known.digest if known is not None else None)
+        if found is None or (known is not None and found.digest == known.digest):
+            return known if found is not None else None
+        try:
+            index = parse_index(found.content)
+        except LayoutError:
+            return None
+        files = (self._file(tag, each) for each in index.entries)
+        source = index.annotations.get(SOURCE)
+        return PackageRelease(
+            project=self._project,
+            version=tag.version,
+            tag=tag.tag,
+            digest=found.digest,
+            files=tuple(each for each in files if each is not None),
+            source=source if source and source.startswith("https://") else None,
+        )
+
+    def releases(
+        self, tags: Sequence[ReleaseTag], *, known: Mapping[str, PackageRelease] | None = None
+    ) -> tuple[PackageRelease, ...]:
+        """These versions, asked for side by side. `known` holds by tag what is known already."""
+        found = in_parallel(
+            lambda tag: self.release(tag, known=known.get(tag.tag) if known else None), tags, threads=THREADS
+        )
+        return tuple(each for each in found if each is not None)
+
+    def missing(self, releases: Sequence[PackageRelease]) -> list[tuple[ReleaseFile, tuple[str, ...]]]:
+        """The files of these releases that cannot be fetched, and which of their parts are gone."""
+        files = [file for release in releases for file in release.files]
+
+        def look(file: ReleaseFile) -> tuple[str, ...]:
+            metadata = f"sha256:{file.core_metadata}" if file.core_metadata is not None else None
+            return self.missing_parts(file.manifest, f"sha256:{file.sha256}", metadata)
+
+        looks = in_parallel(look, files, threads=THREADS)
+        return [(file, parts) for file, parts in zip(files, looks, strict=True) if parts]
+
+    def missing_parts(self, manifest: str, file: str, metadata: str | None) -> tuple[str, ...]:
+        """Which parts of a listed file, by their digests, the registry has not got.
+
+        Nothing is fetched: registries count that as a download.
+        """
+        parts = {f"the file {file}": file} | ({f"its metadata {metadata}": metadata} if metadata else {})
+        gone = tuple(what for what, digest in parts.items() if not self.has_blob(digest))
+        return gone if self.has_manifest(manifest) else (f"the manifest {manifest}", *gone)
+
+    def sha256s(self, index: PackageIndex) -> dict[str, str]:
+        """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests.
+
+        A manifest that is gone, or no file's, tells nothing.
+        """
+        silent = [each.digest for each in index.entries if each.sha256 is None]
+        found = {digest: self.file_manifest(digest) for digest in silent}
+        return {digest: each.sha256 for digest, each in found.items() if each is not None}
+
+    def _file(self, tag: ReleaseTag, entry: Entry) -> ReleaseFile | None:
+        """One file as it is listed; None for what can't be a file of this release."""
+        filename = filename_of(self._project, tag.tag, entry.architecture, entry.annotation(TITLE))
+        if filename is None:
+            return None
+        sha256, size = entry.sha256, entry.size
+        if sha256 is None or size is None:
+            # PyOCI tells no size, and its first versions no digest.
+            manifest = self.file_manifest(entry.digest)
+            if manifest is None:
+                return None
+            sha256, size = manifest.sha256, manifest.size
+        metadata = entry.annotation(CORE_METADATA) if filename.endswith(".whl") else None
+        return ReleaseFile(
+            filename=filename,
+            sha256=sha256,
+            size=size,
+            uploaded=entry.annotation(CREATED),
+            requires_python=entry.annotation(REQUIRES_PYTHON),
+            core_metadata=metadata.removeprefix("sha256:") if metadata and is_digest(metadata) else None,
+            yanked=entry.annotation(YANKED),
+            manifest=entry.digest,
+        )
 
 
-def _page(reply: Reply) -> Mapping[str, Any]:
+def versions_of(tags: Iterable[str]) -> tuple[ReleaseTag, ...]:
+    """Those tags that are versions, oldest first; others (`latest`) are foreign."""
+    found = ((version_of(tag), tag) for tag in tags)
+    return tuple(sorted(ReleaseTag(version, tag) for version, tag in found if version is not None))
+
+
+def _challenge_of(reply: Reply) -> Challenge | None:
+    """What an answer asks for (nothing: an empty scheme); None where no registry answers so."""
+    if reply.status == 200:
+        is_page = reply.content_type in {"text/html", "application/xhtml+xml"}
+        return None if is_page else Challenge(scheme="")
+    stated = challenges(reply.headers.get("WWW-Authenticate", "")) if reply.status == 401 else ()
+    for each in stated:
+        if each.scheme == "bearer" and joined(each.parameters.get("realm", ""), ""):
+            return each
+    return next((each for each in stated if each.scheme == "basic"), None)
+
+
+def _scope(asked: Asked) -> str:
+    if asked.repository is None:
+        return "registry:catalog:*"
+    return f"repository:{asked.repository}:{'pull,push' if asked.write else 'pull'}"
+
+
+def _ensure_its_own(asked: Asked, realm: str) -> None:
+    """A token server on another host gets the login, as with Docker: many registries have one. But only by https,
+    and not where the registry is known to make its tokens itself. Raises `RefusedError`.
+    """
+    registry, server = urlsplit(asked.registry), urlsplit(realm)
+    if server.hostname == registry.hostname:
+        return
+    if server.scheme == "https" and registry.hostname not in _OWN_TOKENS:
+        return
+    finding = known.CREDENTIAL_OF_OTHER_HOST.found(
+        f"{asked.registry} says that tokens are given at {shown_url(realm)}, where the credential does not go.",
+        where=asked.registry,
+        hint="See whether the address of the registry is right, and who answers there: a token server on another host "
+        "must use https.",
+    )
+    raise RefusedError(finding, status=401)
+
+
+def _no_registry(reply: Reply, registry: str) -> RefusedError:
+    finding = known.NOT_A_REGISTRY.found(
+        f"{shown_url(reply.url)} does not answer as an OCI registry does (status {reply.status}).",
+        where=registry,
+        hint="See whether the address is that of a registry, as https://ghcr.io/OWNER.",
+    )
+    return RefusedError(finding, status=reply.status)
+
+
+def _object(reply: Reply) -> Mapping[str, Any] | None:
+    """The JSON object in a reply, None if it holds none."""
     try:
         value = reply.json()
     except ValueError:
-        value = None
-    if isinstance(value, dict):
-        return value
-    raise HttpError(
-        f"{shown_url(reply.url)} does not answer in JSON, as an OCI registry does.",
-        failure=Failure.INVALID,
-        url=shown_url(reply.url),
-        hint="See whether the address is that of a registry.",
-    )
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

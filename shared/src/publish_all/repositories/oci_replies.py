@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Callable
+from typing import NamedTuple
 
 from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Reply
@@ -13,16 +12,27 @@ from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
-from publish_all._values import dataclass
 from publish_all.credentials.address import hostname_of
 from publish_all.credentials.binding import with_names
-from publish_all.diagnoses import CREDENTIAL_MISSING, Diagnosis
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
 from publish_all.repositories.replies import retry_after
 
+FINE_GRAINED = "github_pat_"
+APP_OR_WORKFLOW = "ghs_"
+OAUTH = "gho_"
+"""How GitHub's tokens begin, by what made them."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Login:
+# A manifest can be refused for a blob that has only just been sent.
+_MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN"})
+
+PUBLISH_AGAIN = (
+    "Publish the same files again: what is missing is uploaded. Then exclude these packages from the clean-up "
+    "job that deletes untagged versions."
+)
+
+
+class Login(NamedTuple):
     """Who asks. `origin` says where the secret was found, in words a user can act on."""
 
     username: str
@@ -34,33 +44,16 @@ class Login:
         return BasicAuth(username=self.username, secret=self.secret)
 
 
-class Maker(enum.Enum):
-    """What made a GitHub token, with the beginning of such tokens."""
-
-    FINE_GRAINED = "github_pat_"
-    APP_OR_WORKFLOW = "ghs_"
-    OAUTH = "gho_"
-    CLASSIC = "ghp_"
-
-
-class Wish(enum.Enum):
-    """What was asked for."""
-
-    READ = "read"
-    WRITE = "write"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and for what.
+class Asked(NamedTuple):
+    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and whether to write.
 
     `name` is the name that the configuration has for the place.
     """
 
     registry: str
-    repository: str | None
-    login: Login | None
-    wish: Wish
+    repository: str | None = None
+    login: Login | None = None
+    write: bool = False
     name: str = ""
 
     @property
@@ -73,10 +66,15 @@ class Asked:
         return f"{shown_url(self.registry)}/{self.repository or ''}"
 
     @property
-    def made_by(self) -> Maker | None:
-        """What a GitHub token was made by, which its beginning tells; None for anything else."""
-        secret = self.login.secret.reveal() if self.login is not None else ""
-        return next((each for each in Maker if secret.startswith(each.value)), None)
+    def right(self) -> str:
+        return "write" if self.write else "read"
+
+    @property
+    def origin(self) -> str:
+        return (self.login.origin if self.login is not None else "") or "the request"
+
+    def token_is(self, beginning: str) -> bool:
+        return self.login is not None and self.login.secret.reveal().startswith(beginning)
 
 
 class RefusedError(HttpError):
@@ -86,12 +84,18 @@ class RefusedError(HttpError):
     """
 
     def __init__(
-        self, finding: Finding, *, status: int, code: str, url: str, retryable: bool, wait: float | None
+        self,
+        finding: Finding,
+        *,
+        status: int,
+        code: str = "",
+        retryable: bool = False,
+        wait: float | None = None,
     ) -> None:
         super().__init__(
             finding.message,
             failure=Failure.STATUS,
-            url=url,
+            url=finding.where,
             hint=finding.hint or None,
             retryable=retryable,
             retry_after=wait,
@@ -106,15 +110,22 @@ class RefusedError(HttpError):
         return self.status in {401, 403}
 
 
+def broken(finding: Finding, *, failure: Failure = Failure.INVALID) -> HttpError:
+    """The error for an answer that makes no sense."""
+    error = HttpError(finding.message, failure=failure, url=finding.where, hint=finding.hint or None)
+    error.findings = (finding,)
+    return error
+
+
 def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError:
     """The error that an answer stands for. `now` is Unix time in seconds."""
-    code, text = _said(reply, asked)
-    finding = _explain(reply.status, code, text, asked)
+    secrets = (asked.login.secret,) if asked.login is not None else ()
+    text = plain(reply.message, secrets=secrets) or plain(reply.reason, secrets=secrets)
+    code = _code(reply.body)
     return RefusedError(
-        finding,
+        _explain(reply.status, code, text, asked),
         status=reply.status,
         code=code,
-        url=shown_url(reply.url),
         retryable=reply.retryable or code in _MAY_PASS,
         wait=retry_after(reply.headers, now),
     )
@@ -122,38 +133,16 @@ def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError:
 
 def refused_beforehand(asked: Asked) -> Finding | None:
     """What can be told of a credential without asking: GitHub's registry never takes fine-grained tokens."""
-    return _fine_grained(asked) if asked.is_github and asked.made_by is Maker.FINE_GRAINED else None
-
-
-PUBLISH_AGAIN = (
-    "Publish the same files again: what is missing is uploaded. Then exclude these packages from the clean-up "
-    "job that deletes untagged versions."
-)
+    return _fine_grained(asked) if asked.is_github and asked.token_is(FINE_GRAINED) else None
 
 
 def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
     """The error where the registry has not got a blob that it lists. An unknown repository stays what it is."""
     if error.status != 404 or error.code == "NAME_UNKNOWN":
         return error
-    finding = known.PART_MISSING.found(
-        f"{asked.where} lists a file, and has not got its part {digest} any more.",
-        where=asked.where,
-        hint=PUBLISH_AGAIN,
-    )
-    return RefusedError(
-        finding, status=error.status, code=error.code, url=error.url, retryable=False, wait=None
-    )
-
-
-# A manifest can be refused for a blob that has only just been sent.
-_MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN"})
-
-
-def _said(reply: Reply, asked: Asked) -> tuple[str, str]:
-    """The registry's code, and its words, fit to be shown."""
-    secrets = (asked.login.secret,) if asked.login is not None else ()
-    words = plain(reply.message, secrets=secrets)
-    return _code(reply.body), words or plain(reply.reason, secrets=secrets)
+    message = f"{asked.where} lists a file, and has not got its part {digest} any more."
+    finding = known.PART_MISSING.found(message, where=asked.where, hint=PUBLISH_AGAIN)
+    return RefusedError(finding, status=error.status, code=error.code)
 
 
 def _code(body: bytes) -> str:
@@ -173,158 +162,130 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
             hint="See `owner` and the name of the project; the owner is written in lower case.",
         )
     if status in {401, 403}:
-        return _forbidden(text, said, asked)
+        return _forbidden(status, text, said, asked)
     if code == "NAME_UNKNOWN":
-        return _no_repository(said, asked)
+        # Amazon's registry, and others with repositories of their own settings, make none with the first upload.
+        create = f"Create the repository {asked.repository} in the registry first, then run again."
+        if ".dkr.ecr" in hostname_of(asked.registry):
+            create = f"Create it first: `aws ecr create-repository --repository-name {asked.repository}`. Then run again."
+        message = f"{asked.registry} has no repository {asked.repository}: {said}"
+        return known.REPOSITORY_MISSING.found(message, where=asked.where, hint=create)
     if code == "DIGEST_INVALID":
         return known.REGISTRY_DIGEST_MISMATCH.found(
             f"{asked.where} received other bytes than those that were read and checked: {said}",
             where=asked.where,
             hint="Build again if the file was changed meanwhile; else run again.",
         )
+    diagnosis, hint = _by_status(status, code)
+    return diagnosis.found(f"{asked.where} answers {said}", where=asked.where, hint=hint)
+
+
+def _by_status(status: int, code: str) -> tuple[Diagnosis, str]:
     if status == 429:
-        return _plain(known.SERVER_BUSY, said, asked, "It asks to wait.")
+        return known.SERVER_BUSY, "It asks to wait."
     if status >= 500:
-        return _plain(known.SERVER_FAILED, said, asked, "It may be all right again in a while.")
+        return known.SERVER_FAILED, "It may be all right again in a while."
     if status == 413:
         hint = (
             "GitHub takes 10 GB a file; other registries, and proxies before them, have limits of their own."
         )
-        return _plain(known.TOO_LARGE, said, asked, hint)
+        return known.TOO_LARGE, hint
     if status == 405 or code == "UNSUPPORTED":
-        return _plain(known.READ_ONLY, said, asked, "It may be a mirror, which is only read from.")
-    return _plain(known.REGISTRY_REFUSED, said, asked, "")
+        return known.READ_ONLY, "It may be a mirror, which is only read from."
+    return known.REGISTRY_REFUSED, ""
 
 
-def _no_repository(said: str, asked: Asked) -> Finding:
-    """Amazon's registry, and others with repositories of their own settings, make none with the first upload."""
-    name = asked.repository or ""
-    create = f"Create the repository {name} in the registry first, then run again."
-    if ".dkr.ecr" in hostname_of(asked.registry):
-        create = f"Create it first: `aws ecr create-repository --repository-name {name}`. Then run again."
-    return known.REPOSITORY_MISSING.found(
-        f"{asked.registry} has no repository {name}: {said}", where=asked.where, hint=create
-    )
-
-
-def _plain(diagnosis: Diagnosis, said: str, asked: Asked, hint: str) -> Finding:
-    return diagnosis.found(f"{asked.where} answers {said}", where=asked.where, hint=hint)
-
-
-def _forbidden(text: str, said: str, asked: Asked) -> Finding:
+def _forbidden(status: int, text: str, said: str, asked: Asked) -> Finding:
     if asked.login is None:
         return _nobody(said, asked)
-    if asked.is_github or re.search(r"permission_denied|installation not allowed", text):
-        return _by_github(text, said, asked)
-    known_user = "403" in said.partition(" ")[0]
-    diagnosis = known.WRITE_NOT_ALLOWED if known_user else known.REGISTRY_CREDENTIAL_REFUSED
-    if asked.wish is Wish.READ and known_user:
-        diagnosis = known.READ_NOT_ALLOWED
-    return diagnosis.found(
-        f"{_refuses(asked)}: {said}",
-        where=asked.where,
-        hint="See whether user name and password (or token) are right, and what that user may do there.",
-    )
+    by_github = asked.is_github or re.search(r"permission_denied|installation not allowed", text)
+    if by_github and asked.token_is(FINE_GRAINED):
+        return _fine_grained(asked)
+    if by_github:
+        diagnosis, hint = _by_github(text, asked)
+    else:
+        hint = "See whether user name and password (or token) are right, and what that user may do there."
+        diagnosis = known.WRITE_NOT_ALLOWED if asked.write else known.READ_NOT_ALLOWED
+        diagnosis = diagnosis if status == 403 else known.REGISTRY_CREDENTIAL_REFUSED
+    refuses = f"{asked.where} refuses the user {asked.login.username} with the credential from {asked.origin}"
+    return diagnosis.found(f"{refuses}: {said}", where=asked.where, hint=hint)
 
 
 def _nobody(said: str, asked: Asked) -> Finding:
-    if asked.wish is Wish.READ:
+    if not asked.write:
         return known.READ_NOT_ALLOWED.found(
             f"{asked.where} is not to be read without a credential: it is private, or not there ({said}).",
             where=asked.where,
             hint=_READ_HINT if asked.is_github else "Give a credential for this repository.",
         )
-    return CREDENTIAL_MISSING.found(
+    usual = f"Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login {asked.name}`."
+    return known.CREDENTIAL_MISSING.found(
         f"{asked.where} takes nothing from unknown users, and there is no credential for it ({said}).",
         where=asked.where,
-        hint=_HOW_TO_GIVE_ONE
-        if asked.is_github
-        else with_names(
-            f"Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login {asked.name}`.", asked.name
-        ),
+        hint=_HOW_TO_GIVE_ONE if asked.is_github else with_names(usual, asked.name),
     )
 
 
-def _by_github(text: str, said: str, asked: Asked) -> Finding:
+def _by_github(text: str, asked: Asked) -> tuple[Diagnosis, str]:
     """GitHub's own words, which are the same for several causes: the form of the token tells some apart."""
-    if asked.made_by is Maker.FINE_GRAINED:
-        return _fine_grained(asked)
-    for pattern, explain in _GITHUB_WORDS:
-        if re.search(pattern, text):
-            return explain(said, asked)
-    return _not_for_that_token(said, asked)
+    if "write_package" in text:
+        hint = (
+            "The package is there already, and was perhaps first made outside of GitHub Actions. Open the "
+            "package on GitHub, Package settings, Manage Actions access, Add repository, and give it the role "
+            f"Write. With a personal token: its user needs the role Write, and the token {asked.right}:packages."
+        )
+        return known.PACKAGE_NOT_CONNECTED, hint
+    if re.search(r"does not match expected scopes|insufficient[ _]scope", text):
+        return known.PACKAGES_PERMISSION, _permission_hint(asked)
+    if re.search(r"(?i)create_package|create organi[sz]ation package|not allowed to create", text):
+        hint = (
+            "In the workflow: `permissions: packages: write`. In the organisation: Settings, Packages, "
+            "Package creation must allow packages of that visibility; and Settings, Actions, General, "
+            "Workflow permissions must not be read-only."
+        )
+        return known.CREATION_NOT_ALLOWED, hint
+    if re.search(r"(?i)installation not allowed|read_package|Resource not accessible", text):
+        return known.PACKAGES_PERMISSION, _permission_hint(asked)
+    if re.search(
+        r"(?i)cannot be authenticated|unauthenticated|authentication required|bad credentials", text
+    ):
+        if asked.token_is(APP_OR_WORKFLOW):
+            hint = (
+                "The token of a GitHub App does not work for packages. In a workflow use "
+                "`${{ secrets.GITHUB_TOKEN }}` with `permissions: packages: write`; elsewhere a classic "
+                "personal access token."
+            )
+            return known.APP_TOKEN, hint
+        hint = "The token has expired, was revoked, or is misspelt. "
+        return known.REGISTRY_CREDENTIAL_REFUSED, hint + _HOW_TO_GIVE_ONE
+    if not asked.write:
+        return known.READ_NOT_ALLOWED, _READ_HINT
+    hint = f"See whether the owner is right ({asked.where}), and whether that user may write packages there. "
+    return known.OWNER_UNKNOWN, hint + _permission_hint(asked)
 
 
 def _fine_grained(asked: Asked) -> Finding:
+    scope = f"{asked.right}:packages"
     return known.GITHUB_FINE_GRAINED_TOKEN.found(
-        f"The credential from {_origin(asked)} is a fine-grained personal access token, which GitHub Packages "
+        f"The credential from {asked.origin} is a fine-grained personal access token, which GitHub Packages "
         "does not take.",
         where=asked.where,
-        hint=f"Make a classic token with the scope {_scope(asked)}: https://github.com/settings/tokens/new?"
-        f"scopes={_scope(asked)} — or publish from a workflow, with its GITHUB_TOKEN.",
+        hint=f"Make a classic token with the scope {scope}: https://github.com/settings/tokens/new?"
+        f"scopes={scope} — or publish from a workflow, with its GITHUB_TOKEN.",
     )
 
 
-def _write_package(said: str, asked: Asked) -> Finding:
-    return known.PACKAGE_NOT_CONNECTED.found(
-        f"{_refuses(asked)}: {said}",
-        where=asked.where,
-        hint="The package is there already, and was perhaps first made outside of GitHub Actions. Open the "
-        "package on GitHub, Package settings, Manage Actions access, Add repository, and give it the role "
-        f"Write. With a personal token: its user needs the role Write, and the token {_scope(asked)}.",
+def _permission_hint(asked: Asked) -> str:
+    permission = f"`permissions: packages: {asked.right}`"
+    if asked.token_is(APP_OR_WORKFLOW):
+        return f"Add {permission} to the job (a stated `permissions` drops all that it does not name)."
+    if asked.token_is(OAUTH):
+        return f"Add the scope to gh's token: `gh auth refresh --scopes {asked.right}:packages`."
+    return (
+        f"A classic personal access token needs the scope {asked.right}:packages (and, in an organisation with "
+        f"single sign-on, to be authorised for it); a workflow {permission}."
     )
 
-
-def _no_permission(said: str, asked: Asked) -> Finding:
-    return known.PACKAGES_PERMISSION.found(
-        f"{_refuses(asked)}: {said}", where=asked.where, hint=_permission_hint(asked)
-    )
-
-
-def _no_creation(said: str, asked: Asked) -> Finding:
-    return known.CREATION_NOT_ALLOWED.found(
-        f"{_refuses(asked)}: {said}",
-        where=asked.where,
-        hint="In the workflow: `permissions: packages: write`. In the organisation: Settings, Packages, "
-        "Package creation must allow packages of that visibility; and Settings, Actions, General, "
-        "Workflow permissions must not be read-only.",
-    )
-
-
-def _not_known(said: str, asked: Asked) -> Finding:
-    if asked.made_by is Maker.APP_OR_WORKFLOW:
-        return known.APP_TOKEN.found(
-            f"{_refuses(asked)}: {said}",
-            where=asked.where,
-            hint="The token of a GitHub App does not work for packages. In a workflow use "
-            "`${{ secrets.GITHUB_TOKEN }}` with `permissions: packages: write`; elsewhere a classic personal "
-            "access token.",
-        )
-    return known.REGISTRY_CREDENTIAL_REFUSED.found(
-        f"{_refuses(asked)}: {said}",
-        where=asked.where,
-        hint="The token has expired, was revoked, or is misspelt. " + _HOW_TO_GIVE_ONE,
-    )
-
-
-def _not_for_that_token(said: str, asked: Asked) -> Finding:
-    if asked.wish is Wish.READ:
-        return known.READ_NOT_ALLOWED.found(f"{_refuses(asked)}: {said}", where=asked.where, hint=_READ_HINT)
-    return known.OWNER_UNKNOWN.found(
-        f"{_refuses(asked)}: {said}",
-        where=asked.where,
-        hint=f"See whether the owner is right ({asked.where}), and whether that user may write packages there. "
-        + _permission_hint(asked),
-    )
-
-
-_GITHUB_WORDS: tuple[tuple[str, Callable[[str, Asked], Finding]], ...] = (
-    (r"write_package", _write_package),
-    (r"does not match expected scopes|insufficient[ _]scope", _no_permission),
-    (r"(?i)create_package|create organi[sz]ation package|not allowed to create", _no_creation),
-    (r"(?i)installation not allowed|read_package|Resource not accessible", _no_permission),
-    (r"(?i)cannot be authenticated|unauthenticated|authentication required|bad credentials", _not_known),
-)
 
 _HOW_TO_GIVE_ONE = (
     "In a workflow: `permissions: packages: write`, and `GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}` in the "
@@ -335,33 +296,3 @@ _READ_HINT = (
     "access token with read:packages, of somebody who has access; in a workflow `permissions: packages: read` "
     "and, for a package of another repository, access for this one in the package's settings."
 )
-
-
-def _permission_hint(asked: Asked) -> str:
-    match asked.made_by:
-        case Maker.APP_OR_WORKFLOW:
-            return (
-                f"Add `permissions: packages: {asked.wish.value}` to the job (a stated `permissions` drops all "
-                "that it does not name)."
-            )
-        case Maker.OAUTH:
-            return f"Add the scope to gh's token: `gh auth refresh --scopes {_scope(asked)}`."
-        case _:
-            return (
-                f"A classic personal access token needs the scope {_scope(asked)} (and, in an organisation with "
-                "single sign-on, to be authorised for it); a workflow `permissions: packages: "
-                f"{asked.wish.value}`."
-            )
-
-
-def _scope(asked: Asked) -> str:
-    return f"{asked.wish.value}:packages"
-
-
-def _origin(asked: Asked) -> str:
-    return (asked.login.origin if asked.login is not None else "") or "the request"
-
-
-def _refuses(asked: Asked) -> str:
-    who = asked.login.username if asked.login is not None else "nobody"
-    return f"{asked.where} refuses the user {who} with the credential from {_origin(asked)}"

@@ -1,11 +1,15 @@
-"""From a server's reply to an upload, or from its absence, to an outcome with its findings. Pure."""
+"""From a server's reply to an upload, or from its absence, to an outcome with its findings. Pure.
+
+`tests/shared/repositories/test_replies.py` holds replies of real servers, with their sources.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from publish_all import diagnoses as known
@@ -14,33 +18,173 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._json import seconds
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
-from publish_all._values import dataclass
+from publish_all.credentials.address import host_of
 from publish_all.credentials.binding import with_names
 from publish_all.credentials.source import Credential
-from publish_all.diagnoses import CREDENTIAL_MISSING, Diagnosis
+from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
+from publish_all.errors import CredentialError
 from publish_all.findings import Finding
-from publish_all.repositories.reply_patterns import PATTERNS
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
 
 _EPOCH_SIZED = 1_000_000_000
 """From here on a number of seconds is a date, not a wait: some servers give `reset` as Unix time."""
-
+_LATEST = 1e11
+_DATE_LENGTH = 64
 _PAGE_LENGTH = 120
 _LOGIN = re.compile(r"(?i)log[-_]?[io]n|sign[-_]?in|\bsso\b|oauth|saml|authorize")
 
-_LATEST = 1e11
-_DATE_LENGTH = 64
 
-_NO_API = (
-    "See whether the URL is the one to upload to, whether the repository exists, and whether the credential "
-    "may see it: some servers answer so to those who may not."
+class _Known(NamedTuple):
+    """If the status is one of `statuses` and the text holds `pattern`, the diagnosis is this one.
+
+    With MAYBE_OTHER_BYTES it is a question yet: the server has a file of this name, and only its index tells
+    whether it is ours. Without a hint, the diagnosis' own next step is one.
+    """
+
+    statuses: tuple[int, ...]
+    pattern: str
+    diagnosis: Diagnosis
+    hint: str = ""
+
+
+# The first that matches counts. Patterns are compiled only when a reply needs explaining.
+_KNOWN = (
+    # PyPI and TestPyPI: who may upload.
+    _Known((403,), r"Username/Password authentication is no longer supported", known.PASSWORD_UNSUPPORTED),
+    _Known((403,), r"token is not valid for project", known.TOKEN_SCOPE),
+    _Known(
+        (403,),
+        r"Invalid API Token|Invalid or non-existent authentication information",
+        known.CREDENTIAL_REFUSED,
+    ),
+    _Known((403,), r"isn't allowed to upload to project|not allowed to (edit|upload to)", known.NOT_ALLOWED),
+    _Known((403,), r"verified primary email|two-factor authentication", known.ACCOUNT_NOT_READY),
+    _Known((403,), r"Read-only mode|temporarily disabled", known.UPLOADS_DISABLED),
+    # PyPI and TestPyPI: projects, releases and names of files.
+    _Known(
+        (400,), r"The name .* isn't allowed|conflict with Python Standard Library", known.NAME_NOT_ALLOWED
+    ),
+    _Known((400,), r"too similar to an existing project", known.NAME_TOO_SIMILAR),
+    _Known((400,), r"Non-user identities cannot create new projects", known.NEW_PROJECT_NEEDS_USER),
+    _Known((429,), r"Too many new projects created", known.TOO_MANY_PROJECTS),
+    _Known(
+        (400,),
+        r"previously used by a file that has since been deleted|filename has already been used",
+        known.NAME_USED_BEFORE,
+    ),
+    _Known((400,), r"releases older than", known.RELEASE_CLOSED),
+    _Known((400,), r"Only one sdist may be uploaded", known.SECOND_SDIST),
+    _Known(
+        (400,),
+        r"Version in filename should be|Filename .* should contain|Filename .* is invalid"
+        r"|does not contain version|does not match project name|Bad filename|not a valid archive name",
+        known.FILENAME_WRONG,
+    ),
+    # PyPI and others: what is in the file and its metadata.
+    _Known((400, 413), r"(File|Project size) too large|Request Entity Too Large", known.TOO_LARGE),
+    _Known((400,), r"digest supplied does not match|hash mismatch", known.DIGEST_MISMATCH),
+    _Known((400,), r"not a valid classifier|is no longer valid", known.CLASSIFIER_UNKNOWN),
+    _Known((400,), r"description failed to render", known.DESCRIPTION_BROKEN),
+    _Known((400,), r"use of local versions", known.LOCAL_VERSION_NOT_ALLOWED),
+    _Known((400,), r"Can't have direct dependency", known.DIRECT_DEPENDENCY_REFUSED),
+    _Known((400,), r"unsupported platform tag", known.TAG_UNSUPPORTED),
+    _Known((400,), r"Invalid distribution file", known.ARCHIVE_REFUSED),
+    _Known(
+        (400, 403),
+        r"Invalid attestations supplied.*only supported (when|with|via|for)",
+        known.ATTESTATIONS_REFUSED,
+        'Publish with trusted publishing (`--auth oidc`), or set `attestations = "never"` for this repository.',
+    ),
+    _Known(
+        (400, 403),
+        r"Invalid attestations supplied.*(verif|does not match|identity|certificate|signature)",
+        known.ATTESTATIONS_REFUSED,
+        "Who signs must be the trusted publisher: remove attestations of other jobs from beside the files. A job "
+        "in a reusable workflow signs as the workflow that calls it, so publish in a job of the workflow itself.",
+    ),
+    _Known(
+        (400, 403),
+        r"Invalid attestations supplied.*(maximum|multiple|more than|predicate|duplicate)",
+        known.ATTESTATIONS_REFUSED,
+        "Leave one attestation of a kind beside each file: one of publishing, one of SLSA provenance at most.",
+    ),
+    _Known(
+        (400, 403),
+        r"Invalid attestations supplied",
+        known.ATTESTATIONS_REFUSED,
+        "Remove the attestations beside the files, if there are any, and run again.",
+    ),
+    _Known((400, 403), r"attestation", known.ATTESTATIONS_REFUSED),
+    _Known((400,), r"invalid name or version", known.METADATA_REFUSED),
+    # devpi, Artifactory, Nexus, Azure Artifacts, Google Artifact Registry: rights and kinds of repositories.
+    _Known(
+        (404,),
+        r"cannot submit to mirror index",
+        known.READ_ONLY_REPOSITORY,
+        "Upload to an index of type `stage`, such as your own.",
+    ),
+    _Known(
+        (400, 403, 405, 409),
+        r"repository is read[- ]only|default deployment repository",
+        known.READ_ONLY_REPOSITORY,
+    ),
+    _Known(
+        (409,),
+        r"in non-volatile index",
+        known.OTHER_BYTES,
+        "Release a new version; or make the index volatile (`devpi index … volatile=True`).",
+    ),
+    _Known(
+        (403,),
+        r"no permission to submit",
+        known.NOT_ALLOWED,
+        "Ask the owner of the index to add you (`devpi index … acl_upload+=USER`).",
+    ),
+    _Known(
+        (409,),
+        r"upstream sources",
+        known.REFUSED,
+        "The feed has this version from an upstream source. Release another version, or change what the "
+        "feed allows from upstream.",
+    ),
+    _Known(
+        (401, 403),
+        r"Unauthenticated request|TF400813",
+        known.CREDENTIAL_REFUSED,
+        "Get a new token; those of cloud providers live for hours only.",
+    ),
+    _Known(
+        (403,),
+        r"Permission .*(uploadArtifacts|PublishPackageVersion)|not authorized to perform|AddPackage",
+        known.NOT_ALLOWED,
+        "Give this identity the right to write to the repository.",
+    ),
+    # All servers, each in its own words: a file of this name is there.
+    _Known(
+        (400, 401, 403, 404, 409, 422),
+        r"already exist|already been taken|already contains|updating assets|cannot be updated"
+        r"|permissions to (delete/)?overwrite|Could not locate artifact",
+        known.MAYBE_OTHER_BYTES,
+    ),
+    _Known((409,), r"", known.MAYBE_OTHER_BYTES),
 )
 
+_OUTCOMES = {
+    known.CREDENTIAL_MISSING: FileState.UNAUTHORIZED,
+    known.CREDENTIAL_REFUSED: FileState.UNAUTHORIZED,
+    known.NOT_ALLOWED: FileState.UNAUTHORIZED,
+    known.PASSWORD_UNSUPPORTED: FileState.UNAUTHORIZED,
+    known.TOKEN_SCOPE: FileState.UNAUTHORIZED,
+    known.TOO_MANY_PROJECTS: FileState.FAILED,
+    known.OTHER_BYTES: FileState.CONFLICT,
+    known.MAYBE_OTHER_BYTES: FileState.CONFLICT,
+}
+"""What a diagnosis means for the file, if not that it is refused for good."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+
+class Attempt(NamedTuple):
     """What was tried: `credential` is what was sent, `distribution` None for an empty upload of preflight."""
 
     repository: str
@@ -50,39 +194,62 @@ class Attempt:
 
     def finding(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
         project = self.distribution.project if self.distribution is not None else None
-        hint = with_names(hint, self.repository, project)
+        hint = with_names(hint or diagnosis.next_step, self.repository, project)
         return diagnosis.found(message, where=shown_url(self.url), hint=hint)
+
+    def outcome(
+        self, status: FileState, diagnosis: Diagnosis, message: str, hint: str = "", wait: float | None = None
+    ) -> UploadOutcome:
+        finding = self.finding(diagnosis, message, hint)
+        return UploadOutcome(status=status, findings=(finding,), retry_after=wait)
 
     @property
     def subject(self) -> str:
         return self.distribution.filename if self.distribution else "an upload"
 
 
+def ensure_host(credential: Credential, url: str) -> None:
+    """Raise `CredentialError` rather than show a credential to a host that it was not found for."""
+    if credential.host != host_of(url):
+        finding = known.CREDENTIAL_OF_OTHER_HOST.found(
+            f"The credential from {credential.origin} is for {credential.host}, not for {host_of(url)}.",
+            where=shown_url(url),
+            hint="Give a credential for this repository.",
+        )
+        raise CredentialError(finding.message, hint=finding.hint, findings=(finding,))
+
+
 def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     """What a whole reply means. `now` is Unix time in seconds."""
     if 200 <= reply.status < 300:
         return _page(reply, attempt) if reply.is_page else UploadOutcome(status=FileState.UPLOADED)
-    said = _said(reply, attempt)
-    waits = retry_after(reply.headers, now)
-    for each in PATTERNS:
-        if each.matches(reply.status, said):
-            if each.diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
+    secrets = (attempt.credential.secret,) if attempt.credential else ()
+    said = plain(reply.message, secrets=secrets) or plain(reply.reason, secrets=secrets)
+    wait = retry_after(reply.headers, now)
+    for statuses, pattern, diagnosis, hint in _KNOWN:
+        if reply.status in statuses and re.search(pattern, said, re.IGNORECASE):
+            if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
                 return decided
-            return _outcome(each.outcome, each.diagnosis, said, attempt, hint=each.hint, retry_after=waits)
-    return _by_status(reply, said, attempt, waits)
+            return _refused(diagnosis, said, attempt, hint, wait)
+    return _by_status(reply, said, attempt, wait)
 
 
 def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcome:
     """What it means that no whole reply came. `body_sent` tells whether the server may have the file."""
+    hint = error.hint or ""
     if error.failure in {Failure.TIMEOUT, Failure.DROPPED} and body_sent:
-        finding = attempt.finding(known.ANSWER_LOST, error.message, error.hint or "")
-        return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
+        return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, error.message, hint)
     status = FileState.FAILED if error.retryable else FileState.REFUSED
-    return UploadOutcome(
-        status=status,
-        findings=(attempt.finding(network_diagnosis(error), error.message, error.hint or ""),),
-        retry_after=error.retry_after,
-    )
+    return attempt.outcome(status, network_diagnosis(error), error.message, hint, error.retry_after)
+
+
+def findings_of(error: HttpError | CredentialError) -> tuple[Finding, ...]:
+    """The findings of an error; where it has none, the error itself as one."""
+    if error.findings:
+        return error.findings
+    if isinstance(error, HttpError):
+        return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
+    return (known.CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
 
 
 def network_diagnosis(error: HttpError) -> Diagnosis:
@@ -103,56 +270,37 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), else the rest of a `RateLimit` window that
     is used up (draft-ietf-httpapi-ratelimit-headers, in its old and new forms).
     """
-    stated = headers.get("Retry-After", "").strip()
-    if stated:
-        return _seconds_or_date(stated, now)
-    ends = [seconds(until, most=_LATEST) for left, until in _windows(headers) if left == "0"]
-    return max((_wait(each, now) for each in ends if each is not None), default=None)
-
-
-def _windows(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What is left in each window of a rate limit, "0" where it is not told, and when the window ends."""
-    stated = headers.get("RateLimit", "")
-    if stated:
-        # Now `"name";r=0;t=30` for each window; before, `limit=20, remaining=0, reset=30` for the only one.
-        return [
-            *(_window(each, "r", "t") for each in stated.split(",")),
-            _window(stated, "remaining", "reset"),
-        ]
-    name = "RateLimit" if "RateLimit-Reset" in headers else "X-RateLimit"
-    return [(headers.get(f"{name}-Remaining", "0").strip(), headers.get(f"{name}-Reset", "").strip())]
-
-
-def _window(text: str, left: str, until: str) -> tuple[str, str]:
-    values = (re.search(rf"\b{name}=(\d+)", text) for name in (left, until))
-    rest, end = (each[1] if each else "" for each in values)
-    return rest or "0", end
-
-
-def _seconds_or_date(text: str, now: float) -> float | None:
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        ends = (seconds(until, most=_LATEST) for left, until in _windows(headers) if left == "0")
+        return max((_wait(each, now) for each in ends if each is not None), default=None)
     stated = seconds(text, most=_LATEST)
     if stated is not None:
         return _wait(stated, now)
     try:
-        return _until(text[:_DATE_LENGTH], now)
+        moment = parsedate_to_datetime(text[:_DATE_LENGTH])
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return max(0.0, moment.timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
-def _until(date: str, now: float) -> float:
-    moment = parsedate_to_datetime(date)
-    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - now)
+def _windows(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is left in each window of a rate limit, "0" where it is not told, and when the window ends."""
+    stated = headers.get("RateLimit", "")
+    if stated:
+        # Now `"name";r=0;t=30` for each window; before, `limit=20, remaining=0, reset=30` for the only one.
+        texts = [(each, "r", "t") for each in stated.split(",")] + [(stated, "remaining", "reset")]
+        for text, *names in texts:
+            left, end = (re.search(rf"\b{name}=(\d+)", text) for name in names)
+            yield left[1] if left else "0", end[1] if end else ""
+    else:
+        name = "RateLimit" if "RateLimit-Reset" in headers else "X-RateLimit"
+        yield headers.get(f"{name}-Remaining", "0").strip(), headers.get(f"{name}-Reset", "").strip()
 
 
 def _wait(seconds: float, now: float) -> float:
     return max(0.0, seconds - now) if seconds >= _EPOCH_SIZED else seconds
-
-
-def _said(reply: Reply, attempt: Attempt) -> str:
-    """The server's words, fit to be shown: from the body, else the reason phrase."""
-    secrets = (attempt.credential.secret,) if attempt.credential else ()
-    from_body = plain(reply.message, secrets=secrets)
-    return from_body or plain(reply.reason, secrets=secrets)
 
 
 def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
@@ -162,63 +310,86 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
     if found is None or ours is None:
         return None
     if found["hash"] != ours.digests.blake2_256:
-        return _outcome(FileState.CONFLICT, known.OTHER_BYTES, said, attempt, hint="Release a new version.")
+        return _refused(known.OTHER_BYTES, said, attempt, "Release a new version.")
     if found["file"] != ours.filename:
         hint = f"The same content is there as {found['file']}; leave this file out."
-        return _outcome(FileState.REFUSED, known.SAME_BYTES_ELSEWHERE, said, attempt, hint=hint)
+        return _refused(known.SAME_BYTES_ELSEWHERE, said, attempt, hint)
     return UploadOutcome(status=FileState.PRESENT)
 
 
-def _by_status(reply: Reply, said: str, attempt: Attempt, waits: float | None) -> UploadOutcome:
+def _by_status(reply: Reply, said: str, attempt: Attempt, wait: float | None) -> UploadOutcome:
     """What a status means by itself, for servers and texts that we don't know."""
-    status = reply.status
+    status, name = reply.status, attempt.repository
     numbered = said if str(status) in said else f"{status} {said}".strip()
     if 300 <= status < 400:
         return _redirected(reply, attempt)
+    if status in {401, 403} and attempt.credential is None:
+        return attempt.outcome(
+            FileState.UNAUTHORIZED,
+            known.CREDENTIAL_MISSING,
+            f"{name} lets nobody upload without a credential, and there is none ({numbered}).",
+            f"Give a credential: run `publish-all login {name}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN.",
+        )
     if status in {401, 403}:
-        return _unauthorized(status, numbered, attempt)
+        hint = (
+            "See whether user name and password (or token) are right, and whether that user may upload here."
+        )
+        diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
+        return _refused(diagnosis, numbered, attempt, hint)
     if status in {404, 405, 410, 501}:
-        return _outcome(FileState.REFUSED, known.NO_UPLOAD_API, numbered, attempt, hint=_NO_API)
+        hint = (
+            "See whether the URL is the one to upload to, whether the repository exists, and whether the credential "
+            "may see it: some servers answer so to those who may not."
+        )
+        message = f"{name} takes no uploads at {shown_url(attempt.url)}: {numbered}"
+        return attempt.outcome(FileState.REFUSED, known.NO_UPLOAD_API, message, hint)
     if reply.retryable:
         diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
         # A gateway says so, too, of a server that was merely slow, and has stored the file.
-        kind = FileState.UNCLEAR if status in {500, 502, 504} else FileState.FAILED
-        return _outcome(kind, diagnosis, numbered, attempt, retry_after=waits)
+        unclear = status in {500, 502, 504}
+        message = f"{name} {'refuses' if unclear else 'cannot take'} {attempt.subject}: {numbered}"
+        return attempt.outcome(
+            FileState.UNCLEAR if unclear else FileState.FAILED, diagnosis, message, wait=wait
+        )
     if status == 413:
-        hint = "Make it smaller, or raise the limit of the server or of the proxy before it."
-        return _outcome(FileState.REFUSED, known.TOO_LARGE, said, attempt, hint=hint)
+        return _refused(known.TOO_LARGE, said, attempt)
     if 400 <= status < 600:
-        return _outcome(FileState.REFUSED, known.REFUSED, numbered, attempt)
-    finding = attempt.finding(known.ANSWER_LOST, f"{attempt.repository} answers with the status {status}.")
-    return UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
+        return _refused(known.REFUSED, numbered, attempt)
+    message = f"{name} answers with the status {status}."
+    return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
 
 
-def _unauthorized(status: int, said: str, attempt: Attempt) -> UploadOutcome:
-    if attempt.credential is None:
-        diagnosis = CREDENTIAL_MISSING
+def _refused(
+    diagnosis: Diagnosis, said: str, attempt: Attempt, hint: str = "", wait: float | None = None
+) -> UploadOutcome:
+    status = _OUTCOMES.get(diagnosis, FileState.REFUSED)
+    name, credential = attempt.repository, attempt.credential
+    if status is FileState.UNAUTHORIZED and credential is not None:
+        message = f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
     else:
-        diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
-    hint = (
-        "See whether user name and password (or token) are right, and whether that user may upload here."
-        if attempt.credential
-        else f"Give a credential: run `publish-all login {attempt.repository}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN."
-    )
-    return _outcome(FileState.UNAUTHORIZED, diagnosis, said, attempt, hint=hint)
+        message = (
+            f"{name} {'cannot take' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
+        )
+    return attempt.outcome(status, diagnosis, message, hint, wait)
 
 
 def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
     """A page for people, as single sign-on and web sites send it for every address."""
     said = plain(reply.message, limit=_PAGE_LENGTH)
-    finding = attempt.finding(
+    return attempt.outcome(
+        FileState.REFUSED,
         known.PAGE_INSTEAD,
         f"{attempt.repository} answers {reply.status} to {attempt.subject} with a web page: {said}",
         "Check that the URL is the one to upload to, and that no login page stands before it.",
     )
-    return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
 
 def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
-    target = _target(attempt.url, plain(reply.headers.get("Location", "")))
+    location = plain(reply.headers.get("Location", ""))
+    try:
+        target = shown_url(urljoin(attempt.url, location))
+    except ValueError:
+        target = repr(location)
     message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
     if target == shown_url(attempt.url) + "/":
         hint = f"The slash at the end is missing. Configure the URL {target}"
@@ -227,8 +398,7 @@ def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
     else:
         message = f"{attempt.repository} sends an upload to a web page, perhaps to log in: {reply.status} to {target}."
         hint = "Check that the URL is the one to upload to, and that the credential is right."
-    finding = attempt.finding(known.REDIRECTED, message, hint)
-    return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
+    return attempt.outcome(FileState.REFUSED, known.REDIRECTED, message, hint)
 
 
 def _is_moved(status: int, url: str, target: str) -> bool:
@@ -241,37 +411,3 @@ def _is_moved(status: int, url: str, target: str) -> bool:
         return False
     same = urlsplit(url).path.rstrip("/") == urlsplit(target).path.rstrip("/")
     return same or status in {307, 308}
-
-
-def _target(url: str, location: str) -> str:
-    """Where a redirect leads, as it may be shown, even if it is not a URL."""
-    try:
-        return shown_url(urljoin(url, location))
-    except ValueError:
-        return repr(location)
-
-
-def _outcome(
-    status: FileState,
-    diagnosis: Diagnosis,
-    said: str,
-    attempt: Attempt,
-    *,
-    hint: str = "",
-    retry_after: float | None = None,
-) -> UploadOutcome:
-    message = _message(status, diagnosis, said, attempt)
-    finding = attempt.finding(diagnosis, message, hint)
-    return UploadOutcome(status=status, findings=(finding,), retry_after=retry_after)
-
-
-def _message(status: FileState, diagnosis: Diagnosis, said: str, attempt: Attempt) -> str:
-    name, credential = attempt.repository, attempt.credential
-    if diagnosis is CREDENTIAL_MISSING:
-        return f"{name} lets nobody upload without a credential, and there is none ({said})."
-    if diagnosis is known.NO_UPLOAD_API:
-        return f"{name} takes no uploads at {shown_url(attempt.url)}: {said}"
-    if status is FileState.UNAUTHORIZED and credential is not None:
-        return f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
-    verb = "can't take" if status is FileState.FAILED else "refuses"
-    return f"{name} {verb} {attempt.subject}: {said}"

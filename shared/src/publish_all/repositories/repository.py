@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -18,12 +20,16 @@ from publish_all.config.kinds import Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import Credentials
 from publish_all.distributions.distribution import Distribution, Release
+from publish_all.errors import ConfigurationError
 from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
 from publish_all.results import FileState
 
 if TYPE_CHECKING:
     from publish_all.repositories.oci_receipt import ReceiptFile
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +38,9 @@ class Capabilities:
 
     `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
-    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read what is
-    uploaded, so private projects are kept out.
+    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each
+    upload is final, `commit` does nothing; `public`: anyone can read what is uploaded, so private
+    projects are kept out.
     """
 
     opens_alone: bool
@@ -153,3 +160,31 @@ def make_repository(config: RepositoryConfig, means: Means) -> Repository:
     module = import_module(f"publish_all.repositories.{config.kind.name.replace('-', '_')}")
     make: Callable[[RepositoryConfig, Means], Repository] = module.make
     return make(config, means)
+
+
+def filled_url(config: RepositoryConfig) -> str:
+    """The URL with `{owner}` and `{repository}` filled in. Raises `ConfigurationError`."""
+    key_path = f"tool.publish-all.repositories.{config.name}"
+    if config.url is None:
+        raise ConfigurationError(f"{key_path}.url is not stated.", hint="State the URL that uploads go to.")
+    values = {"owner": config.owner, "repository": (config.link or "").rpartition("/")[2]}
+    hints = {
+        "owner": f'State `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
+        "the git remote `origin` of a repository on GitHub.",
+        "repository": f'State `link = "OWNER/REPOSITORY"` in [{key_path}].',
+    }
+    url = config.url
+    for key, value in values.items():
+        if f"{{{key}}}" in url and not value:
+            msg = f"{key_path}.url: it is not known whose packages {config.name} is for: {config.url} holds {{{key}}}."
+            raise ConfigurationError(msg, hint=hints[key])
+        url = url.replace(f"{{{key}}}", quote(value or "", safe=""))
+    return url
+
+
+def in_parallel(function: Callable[[T], R], values: Sequence[T], *, threads: int = 8) -> list[R]:
+    """The function's value for each of these, asked for side by side."""
+    if not values:
+        return []
+    with ThreadPoolExecutor(max_workers=min(threads, len(values))) as pool:
+        return list(pool.map(function, values))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -17,7 +16,7 @@ from publish_all import diagnoses as known
 from publish_all._http import Auth, BasicAuth, Reply, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import plain
-from publish_all._urls import joined, origin, shown_url
+from publish_all._urls import joined, origin, shown_url, without_userinfo
 from publish_all._values import dataclass
 from publish_all.credentials.address import host_of
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
@@ -26,6 +25,7 @@ from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories.fetch import files_of, store
 from publish_all.repositories.replies import retry_after
+from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     ACCEPT,
     HTML_TYPE,
@@ -37,12 +37,11 @@ from publish_all.repositories.simple_pages import (
 )
 from publish_all.results import FileState
 
-_LOOKS_AT_ONCE = 4
-
 COMPARE_LIMIT = 32 * 1024 * 1024
 """Files that an index lists without a hash are fetched for comparison up to this size, in bytes."""
 
 _REDIRECTS = 5
+_UPLOAD_SEGMENTS = frozenset({"legacy", "upload"})
 _PAGE_TYPES = frozenset({JSON_TYPE, HTML_TYPE, "text/html", "application/json"})
 _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PEEK_HEADERS = {"Accept": ACCEPT, "Range": "bytes=0-65535"}
@@ -121,16 +120,13 @@ class SimpleIndex:
     ) -> Mapping[str, FileState]:
         """The state of each distribution by filename, all UNKNOWN where the index is. Raises as `state`."""
         names = [each.filename for each in distributions]
-        if not listing.known:
-            return dict.fromkeys(names, FileState.UNKNOWN)
         page = listing.page
         if page is None:
-            return dict.fromkeys(names, FileState.ABSENT)
-        with ThreadPoolExecutor(max_workers=min(_LOOKS_AT_ONCE, len(names))) as pool:
-            states = pool.map(
-                lambda each: self.state(page.file(each.filename), each, proven=proven), distributions
-            )
-            return dict(zip(names, states, strict=True))
+            return dict.fromkeys(names, FileState.ABSENT if listing.known else FileState.UNKNOWN)
+        states = in_parallel(
+            lambda each: self.state(page.file(each.filename), each, proven=proven), distributions, threads=4
+        )
+        return dict(zip(names, states, strict=True))
 
     def state(self, file: IndexFile | None, distribution: Distribution, *, proven: bool = False) -> FileState:
         """How a listed file compares with ours. Raises `HttpError` when it must be asked for and can't be.
@@ -171,7 +167,7 @@ class SimpleIndex:
         with self._session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
                 raise self._unavailable(download.reply)
-            return store(download.chunks, file, folder, self._repository)
+            return store(download.chunks, file.filename, file.hashes["sha256"], folder, self._repository)
 
     def _stated(self, root: str, project: NormalizedName) -> Listing:
         url = _project_url(root, project)
@@ -326,6 +322,71 @@ class SimpleIndex:
                     return FileState.DIFFERENT
                 sha256.update(chunk)
         return FileState.PRESENT if sha256.hexdigest() == distribution.digests.sha256 else FileState.DIFFERENT
+
+
+def index_candidates(upload_url: str) -> tuple[str, ...]:
+    """Where a server with this upload URL may have its simple index, likeliest first, each with a slash at the end.
+
+    `…/legacy/` has it beside itself (PyPI, most mirrors), `…/upload` too (Azure Artifacts); devpi has
+    `+simple/` below each index; the others `simple/` below the URL (pypiserver, Nexus, Artifactory,
+    GitLab, Gitea, CodeArtifact, Artifact Registry).
+    """
+    return tuple(dict.fromkeys(_candidates(upload_url)))
+
+
+def _candidates(upload_url: str) -> Iterator[str]:
+    parts = urlsplit(without_userinfo(upload_url))._replace(query="", fragment="")
+    path = parts.path.rstrip("/")
+    if posixpath.basename(path) in _UPLOAD_SEGMENTS:
+        yield urlunsplit(parts._replace(path=f"{posixpath.dirname(path).rstrip('/')}/simple/"))
+    yield urlunsplit(parts._replace(path=f"{path}/simple/"))
+    yield urlunsplit(parts._replace(path=f"{path}/+simple/"))
+    if path.count("/") <= 1:
+        # Deeper down, the index at the top would be another repository's.
+        yield urlunsplit(parts._replace(path="/simple/"))
+
+
+def misdirected(upload_url: str) -> Finding | None:
+    """What is plainly wrong with a URL to upload to, or None. Nothing is asked over the network."""
+    parts = urlsplit(without_userinfo(upload_url))
+    host = (parts.hostname or "").lower()
+    if host == "pkg.github.com" or host.endswith(".pkg.github.com"):
+        return known.GITHUB_HAS_NO_PYTHON.found(
+            f"{shown_url(upload_url)} is not there: GitHub Packages has no registry for Python packages.",
+            where=shown_url(upload_url),
+            hint="Publish with `-r github`: the files are then kept in GitHub's container registry, and can "
+            "be installed from there.",
+        )
+    segments = parts.path.rstrip("/").split("/")
+    if segments[-1] in {"simple", "+simple"}:
+        return known.INDEX_URL.found(
+            f"{shown_url(upload_url)} is the URL to install from; uploads go to another one.",
+            where=shown_url(upload_url),
+            hint=_upload_url_hint(upload_url, host),
+        )
+    if host in {"pypi.org", "www.pypi.org", "pypi.python.org"}:
+        return known.NO_UPLOAD_API.found(
+            f"{shown_url(upload_url)} takes no uploads.",
+            where=shown_url(upload_url),
+            hint="Publish with `-r pypi`, whose URL is https://upload.pypi.org/legacy/",
+        )
+    return None
+
+
+def _upload_url_hint(url: str, host: str) -> str:
+    parts = urlsplit(without_userinfo(url))._replace(query="", fragment="")
+    if host in {"pypi.org", "www.pypi.org", "pypi.python.org"}:
+        return "PyPI's upload URL is https://upload.pypi.org/legacy/: publish with `-r pypi`."
+    if host == "test.pypi.org":
+        return "TestPyPI's upload URL is https://test.pypi.org/legacy/: publish with `-r testpypi`."
+    if "/_packaging/" in parts.path and parts.path.rstrip("/").endswith("/pypi/simple"):
+        upload = urlunsplit(parts._replace(path=f"{posixpath.dirname(parts.path.rstrip('/'))}/upload/"))
+        return f"The upload URL of Azure Artifacts is {upload}: configure it as `url`, and this one as `index-url`."
+    above = urlunsplit(parts._replace(path=f"{posixpath.dirname(parts.path.rstrip('/')).rstrip('/')}/"))
+    return (
+        f"Configure the upload URL as `url`, which often is {above}, and this one as `index-url`. "
+        "A [[tool.poetry.source]] or an uv index without publish-url is for installing only."
+    )
 
 
 def _project_url(root: str, project: NormalizedName) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.repositories.multipart import FileChangedError, MultipartBody, form_only
+from publish_all.repositories.bodies import FileBody, FileChangedError, form
 
 
 @pytest.fixture
@@ -14,24 +14,31 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a-1.tar.gz"
 
 
+def multipart(fields, path: Path, size: int = 7) -> FileBody:
+    head, tail, _ = form(fields, path.name)
+    return FileBody(path, size=size, head=head, tail=tail)
+
+
 def test_writes_fields_and_the_file(path: Path):
-    body = MultipartBody([("name", "Größe"), ("classifiers", "a\nb")], path=path, size=7, boundary="X")
-    assert b"".join(body) == (
+    fields = [("name", "Größe"), ("classifiers", "a\nb")]
+    head, tail, content_type = form(fields, path.name)
+    boundary = content_type.partition("multipart/form-data; boundary=")[2].encode()
+    body = FileBody(path, size=7, head=head, tail=tail)
+    assert b"".join(body).replace(boundary, b"X") == (
         b'--X\r\nContent-Disposition: form-data; name="name"\r\n\r\nGr\xc3\xb6\xc3\x9fe\r\n'
         b'--X\r\nContent-Disposition: form-data; name="classifiers"\r\n\r\na\nb\r\n'
         b'--X\r\nContent-Disposition: form-data; name="content"; filename="a-1.tar.gz"\r\n'
         b"Content-Type: application/octet-stream\r\n\r\ncontent\r\n--X--\r\n"
     )
-    assert body.content_type == "multipart/form-data; boundary=X"
 
 
 def test_knows_its_length_beforehand(path: Path):
-    body = MultipartBody([("a", "b")], path=path, size=7)
+    body = multipart([("a", "b")], path)
     assert len(body) == len(b"".join(body))
 
 
 def test_starts_anew_with_each_iteration(path: Path):
-    body = MultipartBody([("a", "b")], path=path, size=7)
+    body = multipart([("a", "b")], path)
     whole = b"".join(body)
     next(iter(body))
     assert not body.complete
@@ -40,13 +47,13 @@ def test_starts_anew_with_each_iteration(path: Path):
 
 
 def test_field_names_cannot_break_out(path: Path):
-    body = b"".join(MultipartBody([('a"\r\nX: y', "b")], path=path, size=7, boundary="X"))
+    body = b"".join(multipart([('a"\r\nX: y', "b")], path))
     assert b'name="a%22%0D%0AX: y"\r\n' in body
 
 
 @pytest.mark.parametrize("size", [6, 8])
 def test_a_file_of_another_size_is_an_error(path: Path, size: int):
-    body = MultipartBody([], path=path, size=size)
+    body = multipart([], path, size)
     with pytest.raises(FileChangedError, match="became"):
         b"".join(body)
     assert not body.complete
@@ -54,7 +61,7 @@ def test_a_file_of_another_size_is_an_error(path: Path, size: int):
 
 def test_a_missing_file_is_an_error_which_is_not_the_networks(tmp_path: Path):
     with pytest.raises(FileChangedError, match="can't be read") as caught:
-        b"".join(MultipartBody([], path=tmp_path / "none", size=1))
+        b"".join(multipart([], tmp_path / "none"))
     assert not isinstance(caught.value, OSError)
 
 
@@ -64,7 +71,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path):
     with path.open("wb") as file:
         file.truncate(size)
     tracemalloc.start()
-    sent = sum(len(chunk) for chunk in MultipartBody([], path=path, size=size))
+    sent = sum(len(chunk) for chunk in multipart([], path, size))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sent > size
@@ -72,9 +79,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path):
 
 
 def test_a_form_without_a_file():
-    body, content_type = form_only([("a", "b")])
+    head, tail, content_type = form([("a", "b")])
     boundary = content_type.partition("boundary=")[2].encode()
-    assert body == b'--%b\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--%b--\r\n' % (
+    assert head + tail == b'--%b\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--%b--\r\n' % (
         boundary,
         boundary,
     )

@@ -1,0 +1,96 @@
+"""Files as bodies of requests, streamed from disk: alone, or with form fields before them (RFC 7578)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from urllib3.filepost import choose_boundary, encode_multipart_formdata
+
+from publish_all import diagnoses
+from publish_all.errors import PublishAllError
+from publish_all.repositories.repository import Progress, no_progress
+
+_CHUNK = 256 * 1024
+
+
+class FileChangedError(PublishAllError):
+    """The file is gone, or shorter or longer than when it was read.
+
+    Not an `OSError`, which urllib3 would take for one of the network.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        message = f"{path} {what}."
+        finding = diagnoses.FILE_CHANGED.found(message, where=str(path), hint="Build again, and run again.")
+        super().__init__(message, findings=(finding,))
+
+
+class FileBody:
+    """A body of known length around a file, whose memory does not depend on the file's size. Each iteration starts anew.
+
+    `progress` is told how many of the file's bytes have been handed to the network; `complete` is true when the
+    whole body was. Raises `FileChangedError` while it is sent if the file has another length by then, or is gone.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: int,
+        progress: Progress = no_progress,
+        head: bytes = b"",
+        tail: bytes = b"",
+    ) -> None:
+        self.complete = False
+        self._path = path
+        self._size = size
+        self._progress = progress
+        self._head = head
+        self._tail = tail
+
+    def __len__(self) -> int:
+        return len(self._head) + self._size + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.complete = False
+        sent = -len(self._head)
+        for chunk in self._chunks():
+            yield chunk
+            # Whoever asks for the next chunk has sent this one.
+            sent += len(chunk)
+            self._progress(min(sent, self._size))
+        self.complete = True
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self._head:
+            yield self._head
+        left = self._size
+        try:
+            with self._path.open("rb") as file:
+                while left > 0:
+                    chunk = file.read(min(_CHUNK, left))
+                    if not chunk:
+                        raise FileChangedError(self._path, "became shorter while it was uploaded")
+                    left -= len(chunk)
+                    yield chunk
+                if file.read(1):
+                    raise FileChangedError(self._path, "became longer while it was uploaded")
+        except OSError as error:
+            raise FileChangedError(self._path, f"can't be read: {error.strerror or error}") from error
+        if self._tail:
+            yield self._tail
+
+
+def form(fields: Sequence[tuple[str, str]], filename: str | None = None) -> tuple[bytes, bytes, str]:
+    """What stands before and after the file in a multipart/form-data body, and its content type."""
+    boundary = choose_boundary()
+    parts: list[tuple[str, bytes | tuple[str, bytes, str]]] = [
+        (name, value.encode(errors="surrogateescape")) for name, value in fields
+    ]
+    if filename is not None:
+        parts.append(("content", (filename, b"", "application/octet-stream")))
+    body, content_type = encode_multipart_formdata(parts, boundary)
+    tail = f"--{boundary}--\r\n".encode()
+    end = b"\r\n" + tail if filename is not None else tail
+    return body.removesuffix(end), end, content_type
