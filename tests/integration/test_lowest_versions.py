@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._toml import loads
-from publish_all.builders import lowest_versions
+from publish_all.builders.backend_versions import LOWEST, SETUPTOOLS_FOR_SETUP_CFG
+from publish_all.builders.select import Backend
 
 VERSIONS = """\
 import importlib.metadata, json
@@ -56,9 +57,9 @@ force-include = {{ "conf/lite.toml" = "widget/conf.toml" }}
 extend-dependencies = ["tomlkit"]
 """
 BACKENDS = {
-    "hatchling": ("hatchling.build", lowest_versions.HATCHLING),
-    "poetry-core": ("poetry.core.masonry.api", lowest_versions.POETRY_CORE),
-    "setuptools": ("setuptools.build_meta", lowest_versions.SETUPTOOLS),
+    "hatchling": ("hatchling.build", LOWEST[Backend.HATCHLING]),
+    "poetry-core": ("poetry.core.masonry.api", LOWEST[Backend.POETRY_CORE]),
+    "setuptools": ("setuptools.build_meta", LOWEST[Backend.SETUPTOOLS]),
 }
 
 BASE = "widget-1.0-py3-none-any.whl"
@@ -124,8 +125,8 @@ def test_the_lowest_environment_of_builds_holds_what_we_claim(environment: dict[
     for name, (_, lowest) in BACKENDS.items():
         if name != "setuptools":  # its lowest version does not run on Python 3.12
             assert found[name] == Version(lowest)
-    assert Version(lowest_versions.SETUPTOOLS) <= found["setuptools"]
-    assert found["setuptools"] <= Version(lowest_versions.SETUPTOOLS_FOR_SETUP_CFG)
+    assert Version(LOWEST[Backend.SETUPTOOLS]) <= found["setuptools"]
+    assert found["setuptools"] <= Version(SETUPTOOLS_FOR_SETUP_CFG)
     for name, version in lowest_required().items():
         assert found[name] == version, name
 

@@ -33,17 +33,21 @@ def wheel(folder, name):
     return f"{name} @ {path.as_uri()}"
 
 
-def isolated(requirements, workspace):
+def isolated(requirements, workspace, *more):
     return interpreter_for(
-        requirements, environment=os.environ, workspace=workspace, listener=ignore, lookup=lambda _: None
+        requirements,
+        more=lambda _: more,
+        environment=os.environ,
+        workspace=workspace,
+        listener=ignore,
+        lookup=lambda _: None,
     )
 
 
 def test_more_is_installed_into_the_same_environment_which_goes_at_the_end(tmp_path):
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    with isolated([wheel(tmp_path, "one")], workspace) as interpreter:
-        assert interpreter.add([wheel(tmp_path, "two")])
+    with isolated([wheel(tmp_path, "one")], workspace, wheel(tmp_path, "two")) as interpreter:
         assert Path(interpreter.executable).is_relative_to(workspace)
         command = [interpreter.executable, "-I", "-c", "import one, two"]
         subprocess.run(command, check=True, env=dict(interpreter.environment))

@@ -1,3 +1,4 @@
+import gzip
 import os
 import shutil
 import tarfile
@@ -11,6 +12,7 @@ from poetry.core.masonry import api
 
 from publish_all._process import run
 from publish_all._toml import loads
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.poetry_core import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, working_directory
@@ -52,9 +54,9 @@ class Project:
         self.root, self.folder, self.notes = root, folder, []
         tree = SourceTree(root)
         self.builder = PoetryCoreBuilder(
-            tree=tree,
-            stages=Stages(tree, folder / "stages"),
+            Stages(tree, folder / "stages"),
             workspace=folder / "work",
+            deflate=DeflateCache(),
             listener=lambda event: self.notes.append(event.message),
         )
         self.output = folder / "output"
@@ -92,6 +94,10 @@ def project(make_tree, tmp_path, monkeypatch):
     return Project(make_tree(FILES), tmp_path)
 
 
+def tar(sdist: Path) -> bytes:
+    return gzip.decompress(sdist.read_bytes())
+
+
 def members(path: Path) -> list[str]:
     """Of a wheel without its dist-info, of an sdist below its folder; sorted."""
     if path.suffix == ".whl":
@@ -105,7 +111,7 @@ def test_both_files_are_byte_identical_to_vanilla(project, make_variant):
     pyproject = config(name="demo")
     variant = make_variant(pyproject, project="demo")
     sdist, wheel = project.vanilla(pyproject, "demo/ü.env")  # which vanilla would ship
-    assert project.build(variant, "sdist").read_bytes() == sdist.read_bytes()
+    assert tar(project.build(variant, "sdist")) == tar(sdist)
     assert project.build(variant, "wheel").read_bytes() == wheel.read_bytes()
 
 
@@ -289,7 +295,7 @@ def test_a_name_that_git_composes_otherwise_is_not_lost(make_tree, tmp_path, mak
 def test_a_name_that_is_not_utf8_is_an_error_that_shows_it(make_tree, tmp_path, make_variant, kind):
     project = Project(make_tree(FILES, git=False), tmp_path)
     Path(os.fsdecode(os.fsencode(project.root) + b"/demo/a\xff.txt")).write_text("x")
-    with pytest.raises(BuildError, match=r"not valid UTF-8: .*/demo/a\\xff\.txt"):
+    with pytest.raises(BuildError, match=r"not valid UTF-8: demo/a\\xff\.txt"):
         project.build(make_variant(config()), kind)
 
 
@@ -327,7 +333,7 @@ def test_a_layout_builds_as_the_hand_made_copy_does(make_tree, tmp_path, make_va
         wheel = by_hand / api.build_wheel(str(by_hand))
         sdist = by_hand / api.build_sdist(str(by_hand))
     assert project.build(variant).read_bytes() == wheel.read_bytes()
-    assert project.build(variant, "sdist").read_bytes() == sdist.read_bytes()
+    assert tar(project.build(variant, "sdist")) == tar(sdist)
 
 
 def test_what_poetry_includes_by_name_is_shipped_though_git_ignores_it(project, make_variant):

@@ -8,11 +8,11 @@ hatchling's builder of its kind, which runs its hooks with the data that they kn
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
@@ -25,12 +25,13 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from publish_all.builders.backend_contract import unknown_version
-from publish_all.builders.lowest_versions import refuse_old_backend
-from publish_all.builders.member_store import MemberStore
+from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.output import output_folder
 from publish_all.builders.platform_wheels import distributions_of, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError
@@ -38,12 +39,6 @@ from publish_all.events import Event, Note, ignore
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.source import resolve_version
-
-if TYPE_CHECKING:
-    from publish_all.builders.hatchling import HatchlingBuilder, HookOptions
-
-# https://hatch.pypa.io/latest/config/build/#environment-variables
-_CLEAN, _HOOKS_ONLY, _LOCATION = "HATCH_BUILD_CLEAN", "HATCH_BUILD_HOOKS_ONLY", "HATCH_BUILD_LOCATION"
 
 
 class VariantsConfig(BuilderConfig):
@@ -81,49 +76,48 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 
         What is wrong ends hatchling with our exit code and without a traceback.
         """
+        options = {
+            "hooks_only": _or_variable(hooks_only, "HATCH_BUILD_HOOKS_ONLY"),
+            "clean": _or_variable(clean, "HATCH_BUILD_CLEAN") or bool(clean_only),
+            "clean_hooks_after": clean_hooks_after,
+            "clean_only": bool(clean_only),
+        }
         try:
             _refuse_unknown_version()
-            from publish_all.builders.hatchling import HookOptions
-
-            options = HookOptions(
-                hooks_only=_or_variable(hooks_only, _HOOKS_ONLY),
-                clean=_or_variable(clean, _CLEAN) or bool(clean_only),
-                clean_hooks_after=clean_hooks_after,
-                clean_only=bool(clean_only),
-            )
-            yield from self._build(directory, tuple(versions or ()), options)
+            with TemporaryDirectory(prefix="publish-all-") as workspace:
+                yield from self._build(directory, tuple(versions or ()), options, Path(workspace))
         except PublishAllError as error:
             self.app.abort(_text(error), code=error.exit_code)
 
-    def _build(self, directory: str | None, names: Sequence[str], options: HookOptions) -> Iterator[str]:
+    def _build(
+        self, directory: str | None, names: Sequence[str], options: Mapping[str, bool | None], workspace: Path
+    ) -> Iterator[str]:
+        from publish_all.builders.hatchling import HatchlingBuilder
+
         config = load_project(Path(self.root))
         variants = self._variants(config, names)
-        if options.clean_only or options.hooks_only:
+        if options["clean_only"] or options["hooks_only"]:
             wanted = tuple(replace(each, wheels=()) for each in variants)
         else:
             wanted = with_present_files(variants, config.root, allow_missing=False, listener=ignore)
-        output = _output(config, directory)
-        if options.clean and not options.hooks_only:
+        # The folder of the command line, else of Hatch's variable, else the one in which `publish` looks.
+        stated = directory or os.environ.get("HATCH_BUILD_LOCATION")
+        output = config.root / stated if stated else output_folder(config)
+        if options["clean"] and not options["hooks_only"]:
             _clean(output, variants)
-        builder = self._builder(config, output)
+        builder = HatchlingBuilder(
+            Stages(SourceTree(config.root, leave_out=(output,)), workspace),
+            deflate=DeflateCache(config.compression),
+            listener=self._tell,
+            hooks_in_stage=False,
+            plugin_manager=self.plugin_manager,
+            app=self.app,
+        )
         for variant, kind in distributions_of(wanted, ("sdist", "wheel")):
             refuse_old_backend(variant)
             path = builder.run(variant, kind, output, options)
             if path is not None:
                 yield str(path)
-
-    def _builder(self, config: ProjectConfig, output: Path) -> HatchlingBuilder:
-        from publish_all.builders.hatchling import HatchlingBuilder
-        from publish_all.builders.hatchling_adapter import STEP
-
-        return HatchlingBuilder(
-            config.root,
-            leave_out=(output,),
-            plugin_manager=self.plugin_manager,
-            app=self.app,
-            store=MemberStore(config.root, step=STEP, compression=config.compression),
-            listener=self._tell,
-        )
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Note):
@@ -158,6 +152,7 @@ def _refuse_unknown_version() -> None:
 
 
 def _or_variable(stated: bool | None, variable: str) -> bool:
+    """https://hatch.pypa.io/latest/config/build/#environment-variables"""
     return os.environ.get(variable) in {"1", "true"} if stated is None else stated
 
 
@@ -168,12 +163,6 @@ def _version(config: ProjectConfig) -> str:
     return resolve_version(
         config, environment=os.environ, ask_backend=lambda: dynamic_version(config.root)
     ).text
-
-
-def _output(config: ProjectConfig, directory: str | None) -> Path:
-    """The folder of the command line, else of Hatch's variable, else the one in which `publish` looks."""
-    stated = directory or os.environ.get(_LOCATION)
-    return config.root / stated if stated else output_folder(config)
 
 
 def _clean(output: Path, variants: Sequence[BuildVariant]) -> None:

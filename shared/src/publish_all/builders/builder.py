@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -77,3 +78,12 @@ class Build(Protocol):
     def __call__(
         self, request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]
     ) -> BuildResult: ...
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal. Raises `OSError`."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 18):  # small enough for a processor's cache
+            digest.update(block)
+    return digest.hexdigest()

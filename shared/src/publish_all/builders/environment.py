@@ -11,19 +11,19 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import publish_all
 from publish_all._process import piped
-from publish_all._values import dataclass
+from publish_all._toml import loads
 from publish_all.builders.select import Backend, backend_of, build_requires
-from publish_all.builders.uv_settings import installer_settings
 from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
+from publish_all.variants.overlay import table
 from publish_all.variants.variant import BuildVariant
 
 _OURS = "publish-all"
@@ -40,18 +40,15 @@ _INTERPRETER_SETTINGS = (
 Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """A Python to run the worker with, and the whole environment to give it.
 
-    `add` gives it more requirements; False where it can't have them, because it is not ours to change.
     `dropped` names the variables that are not in the environment, as no build is known to read them or they may be
     credentials.
     """
 
     executable: str
     environment: Mapping[str, str]
-    add: Callable[[Sequence[str]], bool]
     dropped: tuple[str, ...] = ()
 
 
@@ -108,22 +105,29 @@ def requirements_of(variant: BuildVariant) -> tuple[str, ...]:
 
 def _hatch_dependencies(pyproject: Mapping[str, Any]) -> Iterator[str]:
     """https://hatch.pypa.io/latest/config/build/#dependencies, of the targets that we build."""
-    build = pyproject.get("tool", {}).get("hatch", {}).get("build", {})
-    tables = [build, *(build.get("targets", {}).get(kind, {}) for kind in ("wheel", "sdist"))]
-    for table in [*tables, *(hook for each in tables for hook in each.get("hooks", {}).values())]:
-        if not isinstance(table, Mapping):
+    build = table(pyproject, "tool", "hatch", "build")
+    project = table(pyproject, "project")
+    targets = [build, *(table(build, "targets", kind) for kind in ("wheel", "sdist"))]
+    for part in [*targets, *(hook for each in targets for hook in each.get("hooks", {}).values())]:
+        if not isinstance(part, Mapping):
             continue
-        yield from (str(each) for each in table.get("dependencies", ()))
-        if table.get("require-runtime-dependencies"):
-            yield from pyproject.get("project", {}).get("dependencies", ())
-        for feature in table.get("require-runtime-features", ()):
-            yield from pyproject.get("project", {}).get("optional-dependencies", {}).get(feature, ())
+        yield from (str(each) for each in part.get("dependencies", ()))
+        if part.get("require-runtime-dependencies"):
+            yield from project.get("dependencies", ())
+        for feature in part.get("require-runtime-features", ()):
+            yield from table(project, "optional-dependencies").get(feature, ())
+
+
+def _nothing(interpreter: Interpreter) -> Sequence[str]:
+    del interpreter
+    return ()
 
 
 @contextlib.contextmanager
 def interpreter_for(
     requirements: Sequence[str],
     *,
+    more: Callable[[Interpreter], Sequence[str]] = _nothing,
     environment: Mapping[str, str],
     workspace: Path,
     listener: Listener,
@@ -133,49 +137,44 @@ def interpreter_for(
 ) -> Iterator[Interpreter]:
     """The current interpreter, or one in a new isolated environment. Tells which and why.
 
-    `environment` is this process's. `admitted` are the names of `build-environment`, `root` is the project's folder
-    if there is one, whose constraints for build requirements count. Raises `BuildError` when the requirements cannot
-    be installed.
+    `more` tells which requirements the backend adds to them, asked with the first interpreter. `environment` is this
+    process's. `admitted` are the names of `build-environment`, `root` is the project's folder if there is one, whose
+    constraints for build requirements count. Raises `BuildError` when the requirements cannot be installed.
     """
-    missing = unmet(requirements, lookup=lookup)
     passed = for_project_code(environment, admitted)
-    reason = (
-        f"the build needs {missing}"
-        if missing
-        else f"it has {', '.join(requirements) or 'all that is needed'}"
-    )
-    listener(EnvironmentChosen(isolated=missing is not None, reason=reason, dropped=passed.dropped))
-    kept = {**passed.environment, **_temporary_folder(workspace)}
+    temporary = (
+        workspace / "t"
+    )  # backends and compilers leave nothing elsewhere; the name is short for sockets
+    temporary.mkdir(exist_ok=True)
+    ours = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    kept = {**passed.environment, **ours}
+
+    def choose(missing: str | None) -> None:
+        has = f"it has {', '.join(requirements) or 'all that is needed'}"
+        reason = f"the build needs {missing}" if missing else has
+        listener(EnvironmentChosen(isolated=missing is not None, reason=reason, dropped=passed.dropped))
+
+    missing = unmet(requirements, lookup=lookup)
+    choose(missing)
     if missing is None:
-        yield Interpreter(
-            executable=sys.executable,
-            environment=_with_scripts(kept, sysconfig.get_path("scripts")),
-            add=lambda more: unmet(more, lookup=lookup) is None,
-            dropped=passed.dropped,
-        )
-        return
+        path = _with_scripts(kept, sysconfig.get_path("scripts"))
+        current = Interpreter(sys.executable, path, passed.dropped)
+        added = more(current)
+        missing = unmet(added, lookup=lookup)
+        if missing is None:
+            yield current
+            return
+        requirements = (*requirements, *added)
+        more = _nothing
+        choose(missing)
     settings = installer_settings(environment, root=root, workspace=workspace)
-    installing = {**for_installers(environment, admitted), **_temporary_folder(workspace), **settings}
+    installing = {**for_installers(environment, admitted), **ours, **settings}
     with _isolated(workspace, installing) as install:
         executable = install(_wanted(requirements, lookup))
-
-        def add(more: Sequence[str]) -> bool:
-            install(more)
-            return True
-
-        yield Interpreter(
-            executable=executable,
-            environment=_elsewhere(kept, executable, workspace),
-            add=add,
-            dropped=passed.dropped,
-        )
-
-
-def _temporary_folder(workspace: Path) -> dict[str, str]:
-    """Backends and compilers leave nothing elsewhere, even if they are killed. The name is short for sockets."""
-    folder = workspace / "t"
-    folder.mkdir(exist_ok=True)
-    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+        isolated = Interpreter(executable, _elsewhere(kept, executable, workspace), passed.dropped)
+        if added := more(isolated):
+            install(added)
+        yield isolated
 
 
 def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
@@ -255,3 +254,71 @@ def _ourselves(folder: Path) -> Path:
         except OSError:  # Windows lets only administrators make links
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+def installer_settings(
+    environment: Mapping[str, str], *, root: Path | None, workspace: Path
+) -> dict[str, str]:
+    """Variables for pip and uv. `root` is the project's folder, None where no project has a say.
+
+    uv reads no configuration of the current folder, which names indexes (`UV_NO_CONFIG`); the user's is still
+    read. https://docs.astral.sh/uv/reference/settings/#build-constraint-dependencies hold for what is
+    installed, and for the builds of what has no wheel. `workspace` is where they are written down.
+    """
+    settings = {"UV_NO_CONFIG": "1"}
+    if not environment.get("UV_CONFIG_FILE") and (file := _users_file(environment)) is not None:
+        settings["UV_CONFIG_FILE"] = str(file)
+    constraints = build_constraints(root) if root is not None else ()
+    if constraints:
+        path = workspace / "constraints.txt"
+        path.write_text("".join(f"{each}\n" for each in constraints), encoding="utf-8")
+        for name in ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"):
+            # A list that is separated by spaces, and a URL has none.
+            settings[name] = " ".join(filter(None, (environment.get(name), path.resolve().as_uri())))
+    return settings
+
+
+def build_constraints(root: Path) -> tuple[str, ...]:
+    """The project's constraints for build requirements: those of its workspace's root, as uv takes them.
+
+    A `uv.toml` comes before `[tool.uv]` in the same folder.
+    """
+    for folder in _workspace_roots(root):
+        for name, keys in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
+            stated = table(_read(folder / name), *keys).get("build-constraint-dependencies")
+            if isinstance(stated, list):
+                return tuple(each for each in stated if isinstance(each, str))
+    return ()
+
+
+def _workspace_roots(root: Path) -> Iterator[Path]:
+    """The folder of the workspace that the project is a member of, if it is in one, then its own."""
+    for folder in root.resolve().parents:
+        uv = table(_read(folder / "pyproject.toml"), "tool", "uv")
+        if "workspace" in uv:
+            inside = root.resolve().relative_to(folder)
+            members = table(uv, "workspace").get("members")
+            if any(inside.match(str(each)) for each in (members if isinstance(members, list) else ())):
+                yield folder
+            break
+    yield root
+
+
+def _users_file(environment: Mapping[str, str]) -> Path | None:
+    """The user's `uv.toml`, or the machine's: https://docs.astral.sh/uv/concepts/configuration-files/."""
+    if os.name == "nt":
+        places = [environment.get("APPDATA"), environment.get("PROGRAMDATA")]
+    else:
+        home = environment.get("HOME")
+        own = environment.get("XDG_CONFIG_HOME") or (home and str(Path(home) / ".config"))
+        places = [own, *(environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"), "/etc"]
+    files = (Path(each) / "uv" / "uv.toml" for each in places if each)
+    return next((each for each in files if each.is_file()), None)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Empty where there is no such file, or it is broken: whoever it belongs to will say so."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,186 +1,181 @@
-"""Builds variants with the real hatchling, in this process, on the real tree."""
+"""hatchling, in the build worker: its own builders on the project's own files, with the variant's configuration.
+
+All use of hatchling beyond its plugin interface is in this module. The builders differ from hatchling's in these
+points: the metadata comes from a given configuration without hatch.toml; neither what git ignores nor what the
+variant leaves out is shipped; the sdist holds the given pyproject.toml; a path in the configuration that gives
+nothing is an error; and a clean removes no other project's files. The wheel is what hatchling alone builds from
+the unpacked sdist.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, NamedTuple, TypeAlias
+
+from hatchling.__about__ import __version__
+from hatchling.builders.plugin.interface import BuilderInterface, IncludedFile
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
+from hatchling.metadata.core import HatchMetadata, ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+from pathspec import GitIgnoreSpec
 
 from publish_all._toml import loads
-from publish_all._values import dataclass
-from publish_all.builders.hatchling_adapter import (
-    PROJECT_FILE,
-    OverlaidMetadata,
-    OverlaidSdistBuilder,
-    OverlaidWheelBuilder,
-    PluginManager,
-    ProjectMetadata,
-    Table,
-    __version__,
-    has_hooks,
-    hatch_table,
-    sdists_usable,
-    usable,
+from publish_all.builders.deflate import DeflateCache
+from publish_all.builders.retag import retagged
+from publish_all.builders.select import (
+    excluded_beside,
+    key_path,
+    matches,
+    named_though_ignored,
+    narrowed,
 )
-from publish_all.builders.hatchling_overlay import overlaid, plain
-from publish_all.builders.member_store import MemberStore
-from publish_all.builders.select import Shipped, key_path
-from publish_all.builders.source_tree import SourceTree, normal
-from publish_all.builders.stage import Stages
-from publish_all.errors import BuildError, PublishAllError, VersionError
+from publish_all.builders.source_tree import Shipped, SourceTree
+from publish_all.builders.stage import Stages, working_directory
+from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import Listener, Note, ignore
+from publish_all.variants.overlay import copied, table
+from publish_all.variants.tag import WheelTag
 from publish_all.variants.variant import BuildVariant
 
-
-class MakeTree(Protocol):
-    """Tells what of a folder belongs to the project."""
-
-    def __call__(self, root: Path, /, *, leave_out: Sequence[Path]) -> SourceTree: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HookOptions:
-    """What hatchling is to do beside building; None leaves it to its `HATCH_BUILD_…` variables."""
-
-    hooks_only: bool | None = False
-    clean: bool | None = False
-    clean_hooks_after: bool | None = None
-    clean_only: bool = False
+Table: TypeAlias = dict[str, Any]
+_PROJECT_FILE = "pyproject.toml"
+_LATER = "If a step before the build makes it, run that first."
+# The tables of a wheel beside `force-include`, and where in the wheel their files go.
+_DATA = {
+    "shared-data": ".data/data/",
+    "shared-scripts": ".data/scripts/",
+    "extra-metadata": ".dist-info/extra_metadata/",
+}
 
 
-_BUILD = HookOptions()
+class _Plan(NamedTuple):
+    """What hatchling builds a variant from: its pyproject.toml, and the paths which the variant leaves out of each kind."""
+
+    config: Table
+    dropped: Mapping[str, frozenset[str]]
 
 
 class HatchlingBuilder:
-    """Builds the project at `root`: what hatchling alone writes where pyproject.toml says the same.
+    """Builds variants of the project of `stages`.
 
-    A variant whose pyproject is the project's own file, as it is, is built as `hatch build` builds it:
-    then the sdist holds that file, with the version as dynamic as it is there.
-
-    `leave_out` names folders that are never shipped, beside the one that is built into. `app` is what
-    build hooks speak to, hatchling's own by default. `store` deflates for all variants; without it, and
-    where this hatchling can't take from it, hatchling deflates for each. `listener` hears of patterns that
-    match nothing. With `hooks_in_stage`, build hooks run in a stage: most write where they run.
+    A project that needs nothing changed in pyproject.toml is built as `hatch build` builds it. `app` is what build
+    hooks speak to, hatchling's own by default. With `hooks_in_stage`, build hooks run in a stage: most write where
+    they run. `listener` is told of patterns that match nothing.
     """
 
     def __init__(
         self,
-        root: Path,
+        stages: Stages,
         *,
-        leave_out: Sequence[Path] = (),
+        deflate: DeflateCache,
+        listener: Listener = ignore,
+        hooks_in_stage: bool = True,
         plugin_manager: PluginManager | None = None,
         app: Any = None,
-        make_tree: MakeTree = SourceTree,
-        store: MemberStore | None = None,
-        listener: Listener = ignore,
-        hooks_in_stage: bool = False,
     ) -> None:
-        self._root = root.resolve()
+        self._stages = stages
+        self._deflate = deflate
+        self._listener = listener
         self._hooks_in_stage = hooks_in_stage
-        self._leave_out = tuple(leave_out)
         self._plugin_manager = plugin_manager or PluginManager()
         self._app = app
-        self._make_tree = make_tree
-        self._tree = make_tree(self._root, leave_out=self._leave_out)
-        self._prepared: tuple[BuildVariant, Path, Table] | None = None
-        self._files = store
-        self._listener = listener
         self._told: set[str] = set()
-        self._store = store if store is not None and usable(store) else None
+        self._last: tuple[BuildVariant, Path, _Plan] | None = None
 
     @property
     def name(self) -> str:
         return f"hatchling {__version__}"
 
-    @cached_property
-    def _sdist_store(self) -> MemberStore | None:
-        return self._files if self._files is not None and sdists_usable(self._files) else None
-
     def build(self, variant: BuildVariant, kind: str, output: Path) -> Path:
         """Write the variant's sdist or wheel into `output`; other files there are left alone."""
-        built = self.run(variant, kind, output)
+        built = self.run(variant, kind, output, {"hooks_only": False, "clean": False})
         if built is None:
-            msg = f"hatchling wrote no {kind} for {variant.label}"
-            raise BuildError(msg)
+            raise BuildError(f"hatchling wrote no {kind} for {variant.label}")
         return built
 
     def run(
-        self, variant: BuildVariant, kind: str, output: Path, options: HookOptions = _BUILD
+        self, variant: BuildVariant, kind: str, output: Path, options: Mapping[str, bool | None]
     ) -> Path | None:
-        """As `build`, with hatchling's options for hooks; None where these say to build nothing.
+        """As `build`, with the options of hatchling's `build` for hooks; None where these say to build nothing.
 
         Raises `BuildError` for whatever hatchling or a build hook raises, `ConfigurationError` for
         what is wrong in the configuration.
         """
         output = output.resolve()
-        with _translated(variant, kind), self._folder(variant, kind) as tree, _working_in(tree.root):
-            return self._run(tree, variant, kind, output, options)
-
-    def _run(
-        self, tree: SourceTree, variant: BuildVariant, kind: str, output: Path, options: HookOptions
-    ) -> Path | None:
         output.mkdir(parents=True, exist_ok=True)
-        left_out = (*self._leave_out, output)
-        metadata = self._metadata(tree, variant, left_out)
-        # Hooks make files, so what there is to ship is asked anew once they have run.
-        hooks = has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
-        fresh = self._make_tree(tree.root, leave_out=left_out) if hooks else tree
-        if hooks and self._files is not None:
-            self._files.forget()
-        shipped = Shipped(fresh, leave_out=left_out, forced=_forced(variant))
-        with contextlib.ExitStack() as stack:
-            builder = self._builder(variant, kind, metadata, shipped, stack)
-            built = list(
-                builder.build(
-                    directory=str(output),
-                    versions=["standard"],
-                    hooks_only=options.hooks_only,
-                    clean=options.clean,
-                    clean_hooks_after=options.clean_hooks_after,
-                    clean_only=options.clean_only,
-                )
-            )
-        return Path(built[0]) if built else None
+        with _translated(variant, kind):
+            tree = self._tree(variant, kind)
+            _ = tree.files  # which refuses names that no archive can hold
+            with working_directory(tree.root), TemporaryDirectory(prefix="publish-all-") as folder:
+                builder = self._builder(tree, variant, kind, Path(folder))
+                built = list(builder.build(directory=str(output), versions=["standard"], **options))
+            if not built or variant.wheel is None:
+                return Path(built[0]) if built else None
+            with self._deflate.in_use():
+                return retagged(Path(built[0]), variant.wheel, backend=self.name)
 
-    def _metadata(
-        self, tree: SourceTree, variant: BuildVariant, left_out: Sequence[Path]
-    ) -> ProjectMetadata[PluginManager]:
-        if _is_as_it_is(variant, tree.root):
-            return ProjectMetadata(str(tree.root), self._plugin_manager)
-        # hatchling appends to lists of its configuration.
-        config = copy.deepcopy(self._configuration(tree, variant, left_out))
-        return OverlaidMetadata(str(tree.root), self._plugin_manager, config)
+    def _tree(self, variant: BuildVariant, kind: str) -> SourceTree:
+        """Where the variant is built: the project itself, or a stage where a layout moves its files or hooks write."""
+        tree = self._stages.tree
+        hooks = self._hooks_in_stage and _has_hooks(variant.pyproject, kind)
+        if not variant.layout and not hooks:
+            return tree
+        additions = {
+            source: source
+            for source in variant.force_include
+            if not _is_laid_out(source, variant) and (tree.root / source).exists()
+        }
+        if hooks:
+            additions |= {each: each for each in named_though_ignored(tree, variant.pyproject)}
+        origin = key_path(variant, "layout")
+        if hooks:
+            stage = self._stages.fresh(layout=variant.layout, additions=additions, origin=origin, git=True)
+        else:
+            stage = self._stages.shared(layout=variant.layout, additions=additions, origin=origin)
+        return SourceTree(stage)
 
     def _builder(
-        self,
-        variant: BuildVariant,
-        kind: str,
-        metadata: ProjectMetadata[PluginManager],
-        shipped: Shipped,
-        stack: contextlib.ExitStack,
-    ) -> OverlaidWheelBuilder | OverlaidSdistBuilder:
-        made: OverlaidWheelBuilder | OverlaidSdistBuilder
+        self, tree: SourceTree, variant: BuildVariant, kind: str, folder: Path
+    ) -> _WheelBuilder | _SdistBuilder:
+        plan = None if _is_as_it_is(variant, tree.root) else self._plan(tree, variant)
+        metadata: ProjectMetadata[PluginManager]
+        if plan is None:
+            metadata = ProjectMetadata(str(tree.root), self._plugin_manager)
+        else:  # hatchling appends to lists of its configuration
+            metadata = _Metadata(str(tree.root), self._plugin_manager, copy.deepcopy(plan.config))
+        # Hooks make files: what there is to ship is listed again once they have run.
+        fresh = (
+            SourceTree(tree.root, leave_out=tree.leave_out)
+            if _has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
+            else tree
+        )
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
+        builder: _WheelBuilder | _SdistBuilder
         if kind == "wheel":
-            made = OverlaidWheelBuilder(*arguments)
-            made.tag = None if variant.wheel is None else variant.wheel.tag
-            made.store = self._store
+            builder = _WheelBuilder(*arguments)
+            builder.tag = None if variant.wheel is None else variant.wheel.tag
         else:
-            made = OverlaidSdistBuilder(*arguments)
-            made.store = self._sdist_store
-            if isinstance(metadata, OverlaidMetadata):
-                folder = stack.enter_context(TemporaryDirectory(prefix="publish-all-"))
-                made.project_file = Path(folder, PROJECT_FILE)
-                made.project_file.write_text(_document(metadata.config), encoding="utf-8", newline="\n")
-        made.shipped = shipped
-        made.exclude = variant.exclude
-        made.tell = self._tell
-        return made
+            builder = _SdistBuilder(*arguments)
+            if plan is not None:
+                builder.project_file = folder / _PROJECT_FILE
+                builder.project_file.write_text(_document(plan.config), encoding="utf-8", newline="\n")
+        if plan is not None:
+            builder.dropped = plan.dropped[kind]
+        builder.shipped = Shipped(fresh, forced=variant.force_include)
+        builder.exclude, builder.tell, builder.deflate = variant.exclude, self._tell, self._deflate
+        return builder
+
+    def _plan(self, tree: SourceTree, variant: BuildVariant) -> _Plan:
+        """Kept for the variant's next file."""
+        if self._last is None or self._last[0] is not variant or self._last[1] != tree.root:
+            self._last = (variant, tree.root, _planned(tree, variant))
+        return self._last[2]
 
     def _tell(self, message: str) -> None:
         """A note, once for all files."""
@@ -188,68 +183,11 @@ class HatchlingBuilder:
             self._told.add(message)
             self._listener(Note(message=message))
 
-    def _configuration(self, tree: SourceTree, variant: BuildVariant, left_out: Sequence[Path]) -> Table:
-        """The overlaid configuration, kept for the variant's next file."""
-        if self._prepared is not None:
-            last, root, config = self._prepared
-            if last is variant and root == tree.root:
-                return config
-        config = overlaid(tree, variant, Shipped(tree, leave_out=left_out))
-        self._prepared = (variant, tree.root, config)
-        return config
-
-    @contextlib.contextmanager
-    def _folder(self, variant: BuildVariant, kind: str) -> Iterator[SourceTree]:
-        """Where the variant is built: the project itself, or a stage where a layout moves its files or hooks write."""
-        hooks = self._hooks_in_stage and has_hooks(variant.pyproject, kind)
-        if not variant.layout and not hooks:
-            yield self._tree
-            return
-        with TemporaryDirectory(prefix="publish-all-") as folder:
-            additions = {
-                source: source
-                for source in variant.force_include
-                if not _is_laid_out(source, variant) and (self._root / source).exists()
-            }
-            if hooks:
-                additions |= {each: each for each in _named(self._tree, variant)}
-            stages = Stages(self._tree, Path(folder))
-            origin = key_path(variant, "layout")
-            stage = stages.fresh(layout=variant.layout, additions=additions, origin=origin, git=hooks)
-            yield self._make_tree(stage, leave_out=())
-
-
-def _named(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
-    """Files which git ignores and hatchling's configuration names: by their paths, or as artifacts."""
-    build = hatch_table(variant.pyproject, "build")
-    for text in _texts(build):
-        path = normal(text)
-        if path and not PurePosixPath(path).is_absolute() and ".." not in path.split("/"):
-            yield from (each for each in tree.named(path) if each not in tree.file_set)
-    tables = (build, *hatch_table(variant.pyproject, "build", "targets").values())
-    patterns = [str(each) for table in tables for each in table.get("artifacts", ())]
-    if patterns:
-        from pathspec import GitIgnoreSpec  # hatchling's own
-
-        spec = GitIgnoreSpec.from_lines(patterns)
-        yield from (each for each in tree.ignored(["."]) if spec.match_file(each))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from (key, *_texts(each))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-
 
 def dynamic_version(root: Path) -> str:
     """The version which hatchling gives the project at `root`, normalised. Raises `VersionError`."""
     try:
-        with _working_in(root):
+        with working_directory(root):
             return ProjectMetadata(str(root), PluginManager()).version
     except PublishAllError:
         raise
@@ -260,14 +198,395 @@ def dynamic_version(root: Path) -> str:
         ) from error
 
 
+class _Metadata(ProjectMetadata[PluginManager]):
+    """The metadata of a given configuration: hatch.toml has been folded into it and is not read again."""
+
+    _given: HatchMetadata[PluginManager] | None = None
+
+    @property
+    def hatch(self) -> HatchMetadata[PluginManager]:
+        if self._given is None:
+            # As hatchling does, whose own annotation of its plugin manager is optional only here.
+            self._given = HatchMetadata(
+                self.root, dict(_hatch(self.config)), self.plugin_manager or PluginManager()
+            )
+        return self._given
+
+
+class _Builder(BuilderInterface[Any, PluginManager]):
+    """What both builders share. `dropped` are paths in the project which the variant leaves out.
+
+    `exclude` is the variant's, for the files that build hooks make. `tell` takes notes about patterns that match
+    nothing.
+    """
+
+    shipped: Shipped | None = None
+    dropped: frozenset[str] = frozenset()
+    exclude: Sequence[str] = ()
+    tell: Callable[[str], None]
+    deflate: DeflateCache
+
+    def recurse_included_files(self) -> Iterable[IncludedFile]:
+        selected = list(self.recurse_selected_project_files())
+        self._check_names(selected)
+        return [*selected, *self.recurse_forced_files(self.config.get_force_include())]
+
+    def recurse_selected_project_files(self) -> Iterable[IncludedFile]:
+        """hatchling's, without what is not to be shipped. It ships artifacts, and files named one by one, in any case."""
+        for file in super().recurse_selected_project_files():
+            path = file.relative_path
+            if self.config.path_is_build_artifact(path):
+                if not self._is_excluded(file):
+                    yield file
+            elif (
+                self.shipped is None
+                or self.shipped.allows(path, ignore_vcs=self.config.ignore_vcs)
+                or file.path in self.config.only_include
+                or self.config.path_is_artifact(path)
+            ) and not self._is_dropped(file):
+                yield file
+
+    def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
+        """hatchling's, without what git ignores elsewhere than there. What an sdist is built with stays."""
+        needed = self.config.build_force_include
+        for source, target in inclusion_map.items():
+            for file in super().recurse_forced_files({source: target}):
+                if self.shipped is not None and not self.shipped.allows_forced(source, file.path):
+                    continue
+                if source not in needed:
+                    left_out = self._is_dropped(file)
+                else:
+                    left_out = self.PLUGIN_NAME == "wheel" and self._is_excluded(file)
+                if not left_out:
+                    yield file
+
+    def recurse_explicit_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
+        return (each for each in super().recurse_explicit_files(inclusion_map) if not self._is_dropped(each))
+
+    def _is_dropped(self, file: IncludedFile) -> bool:
+        return bool(self.dropped) and _relative(file.path, self.root) in self.dropped
+
+    def _is_excluded(self, file: IncludedFile) -> bool:
+        return matches(self.exclude, _posix(file.distribution_path), _posix(file.relative_path))
+
+    def clean(self, directory: str, versions: list[str]) -> None:
+        """Remove nothing: hatchling's own removes every wheel in the folder, whosoever it is."""
+
+    def _check_names(self, selected: Sequence[IncludedFile]) -> None:
+        """Raise `BuildError` for a path that is not there or gives no file, and tell of patterns that match nothing.
+
+        hatchling ships the rest without a word (https://github.com/pypa/hatch/issues/1283).
+        """
+        walked = "only-include" if self._has("only-include") else "packages"
+        for source in self.config.only_include:
+            below = f"{source}{os.sep}"
+            found = [each for each in selected if f"{each.path}{os.sep}".startswith(below)]
+            self._check(walked, source, found or self._left_out(source))
+        for key in ("force-include", *_DATA):
+            recurse = self.recurse_forced_files if key == "force-include" else self.recurse_explicit_files
+            for source, target in getattr(self.config, key.replace("-", "_"), {}).items():
+                self._check(key, source, recurse({source: target}))
+        for key in ("include", "artifacts"):
+            for pattern in self._patterns(key):
+                where = f"{self._key_path(key)}: {pattern!r}"
+                paths = (each.relative_path for each in selected)
+                if key == "include" and self.config.only_include:
+                    self.tell(f"{where} has no effect, because `{walked}` says what to ship")
+                elif not any(map(GitIgnoreSpec.from_lines([pattern]).match_file, paths)):
+                    self.tell(f"{where} matches no file that can be shipped")
+
+    def _check(self, key: str, source: str, found: Iterable[object]) -> None:
+        shown = os.path.relpath(source, self.root)
+        where = self._key_path(key)
+        if not Path(source).exists():
+            raise BuildError(f"{where}: there is no file or folder {shown} in {self.root}", hint=_LATER)
+        if any(True for _ in found):
+            return
+        if any(Path(source).rglob("*")):
+            msg = f"{where}: git or hatchling ignores every file of {shown}, so nothing of it is shipped"
+            hint = "Name the files in `artifacts` or `force-include` of [tool.hatch.build.targets.wheel], or change .gitignore."
+            raise BuildError(msg, hint=hint)
+        raise BuildError(f"{where}: there is no file in {shown}", hint=_LATER)
+
+    def _left_out(self, source: str) -> Iterator[str]:
+        """Files of a path that `exclude` leaves out: that nothing of it is shipped may be what is wanted."""
+        path = _relative(source, self.root)
+        yield from (each for each in self.dropped if f"{each}/".startswith(f"{path}/"))
+        if self._has("exclude") and self.shipped is not None:
+            yield from self.shipped.tree.under(path)
+
+    def _has(self, key: str) -> bool:
+        return key in self.config.target_config or key in self.config.build_config
+
+    def _key_path(self, key: str) -> str:
+        target = f"targets.{self.PLUGIN_NAME}." if key in self.config.target_config else ""
+        return f"tool.hatch.build.{target}{key}"
+
+    def _patterns(self, key: str) -> Iterator[str]:
+        stated, excluded = (
+            self.config.target_config.get(name, self.config.build_config.get(name, ()))
+            for name in (key, "exclude")
+        )
+        return (each for each in stated if not each.startswith("!") and each not in excluded)
+
+
+class _WheelBuilder(_Builder, WheelBuilder):
+    """`tag` is that of a platform wheel; None where hatchling and the project's hooks tell it."""
+
+    tag: WheelTag | None = None
+
+    def get_default_build_data(self) -> dict[str, Any]:
+        return super().get_default_build_data() | self._tagged()  # hooks see for what they build
+
+    def build_standard(self, directory: str, **build_data: Any) -> str:
+        with self.deflate.in_use():
+            return super().build_standard(directory, **(build_data | self._tagged()))
+
+    def _tagged(self) -> dict[str, Any]:
+        """Without the build number, which hatchling does not know."""
+        return {} if self.tag is None else {"tag": self.tag.compressed, "pure_python": self.tag.is_pure}
+
+
+class _SdistBuilder(_Builder, SdistBuilder):
+    """`project_file` is the pyproject.toml which the sdist holds instead of that and hatch.toml of the tree."""
+
+    project_file: Path | None = None
+
+    def build_standard(self, directory: str, **build_data: Any) -> str:
+        with self.deflate.in_use():
+            return super().build_standard(directory, **build_data)
+
+    def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
+        for file in super().recurse_forced_files(inclusion_map):
+            path = _relative(file.path, self.root) if self.project_file is not None else ""
+            if path == _PROJECT_FILE:
+                file.path = str(self.project_file)
+            if path != "hatch.toml":
+                yield file
+
+
+def _planned(tree: SourceTree, variant: BuildVariant) -> _Plan:
+    """Everything but the files that are left out is said in hatchling's own configuration, which the sdist holds.
+
+    Raises `ConfigurationError` for paths that can't be right, `BuildError` for patterns that match nothing and when
+    hatchling finds no files to ship.
+    """
+    config: Table = copied(variant.pyproject)
+    # Without [tool.publish-all] the target `variants` means nothing.
+    config.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {}).pop("variants", None)
+    _pin_selection(tree.root, config, variant)
+    in_wheel = in_sdist = frozenset[str]()
+    if variant.include or variant.exclude or variant.force_include:
+        in_wheel, in_sdist = _select(tree, config, variant)
+    _carry_forced_sources(tree, config, variant)
+    return _Plan(config, {"wheel": in_wheel, "sdist": in_sdist})
+
+
+def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[frozenset[str], frozenset[str]]:
+    """Put the variant's `force_include` into the configuration, and tell the paths to leave out of wheel and sdist."""
+    wheel = _lister(_WheelBuilder, tree, config, variant)
+    sdist = _lister(_SdistBuilder, tree, config, variant)
+    added = dict(_additions(tree, variant))
+    forced = {target + path[len(source) :] for source, target in added.items() for path in tree.named(source)}
+    files = _listed(wheel)
+    data = {each: path for key in _DATA for each, path in _listed_data(wheel, key, variant)}
+    kept = narrowed(variant, {**files, **data}) - forced
+    # `include` says nothing of the files that are installed outside of packages.
+    kept |= {each for each, path in data.items() if not matches(variant.exclude, each, path)}
+    sources = {path for source in added for path in tree.named(source)}
+    staying = {path for each, path in {**files, **data}.items() if each in kept} | sources
+    dropped = {*files.values(), *data.values()} - staying
+    if variant.wheel is None and variant.sdist:
+        beside = {
+            path: _posix(wheel.config.get_distribution_path(path.replace("/", os.sep)))
+            for path in set(_listed(sdist).values()) - {*files.values(), *data.values()}
+        }
+        dropped |= excluded_beside(variant, beside, files)
+    # The sdist must build: it keeps what it is built with, and says that this does not go into the wheel.
+    needed = dropped & _needed(config)
+    wheel_table = _target(config, "wheel")
+    if needed:
+        wheel_table["exclude"] = [*(_stated(config, "wheel", "exclude") or ()), *map(_exact, sorted(needed))]
+    for target in ("wheel", "sdist"):
+        entries = _stated(config, target, "force-include") or {}
+        left = {source: path for source, path in entries.items() if not _is_gone(source, tree, dropped)}
+        if len(left) < len(entries):
+            _target(config, target)["force-include"] = left
+    if added:
+        wheel_table["force-include"] = {
+            **(_stated(config, "wheel", "force-include") or {}),
+            **{source: _before_sources(inside, wheel) for source, inside in added.items()},
+        }
+    return frozenset(dropped), frozenset(dropped - needed)
+
+
+def _is_gone(source: str, tree: SourceTree, dropped: Iterable[str]) -> bool:
+    """Whether nothing of a path is left. hatchling refuses a source of `force-include` that is not there."""
+    path = _absolute(source, tree.root)
+    files = set(tree.named(_relative(path, tree.root))) if Path(path).is_relative_to(tree.root) else set()
+    return bool(files) and files <= set(dropped)
+
+
+def _additions(tree: SourceTree, variant: BuildVariant) -> Iterator[tuple[str, str]]:
+    """The variant's `force_include`: source relative to the root, path inside the wheel."""
+    for source, inside in variant.force_include.items():
+        path = Path(os.path.normpath(tree.root / source))
+        if not path.is_file() and not tree.named(source):
+            where = key_path(variant, "force-include", source)
+            what = "file in" if path.exists() else "file or folder"
+            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {tree.root}", hint=_LATER)
+        yield path.relative_to(tree.root).as_posix(), str(PurePosixPath(inside))
+
+
+def _lister(
+    kind: type[_WheelBuilder | _SdistBuilder], tree: SourceTree, config: Table, variant: BuildVariant
+) -> Any:
+    """A builder with the least metadata that hatchling accepts, which only lists files."""
+    build = copy.deepcopy(dict(table(config, "tool", "hatch", "build")))
+    least = {
+        "project": {"name": variant.selection_name, "version": "0"},
+        "tool": {"hatch": {"build": build}},
+    }
+    made = kind(str(tree.root), config=least, metadata=_Metadata(str(tree.root), None, least))
+    made.shipped = Shipped(tree)
+    return made
+
+
+def _listed(lister: _Builder) -> dict[str, str]:
+    """The files that hatchling selects or is made to include: path inside → path in the project."""
+    data = lister.get_default_build_data()
+    lister.set_build_data_defaults(data)
+    with lister.config.set_build_data(data):
+        selected = lister.recurse_selected_project_files()
+        forced = lister.recurse_forced_files(lister.config.force_include)
+        return {
+            _posix(each.distribution_path): _relative(each.path, lister.root) for each in (*selected, *forced)
+        }
+
+
+def _listed_data(lister: _WheelBuilder, key: str, variant: BuildVariant) -> Iterator[tuple[str, str]]:
+    for each in lister.recurse_explicit_files(getattr(lister.config, key.replace("-", "_"))):
+        place = f"{variant.project}-{variant.version}{_DATA[key]}"
+        yield place + _posix(each.distribution_path), _relative(each.path, lister.root)
+
+
+def _needed(config: Table) -> set[str]:
+    """What an sdist is built with: the readme, licences, and files that build hooks are told."""
+    build = table(config, "tool", "hatch", "build")
+    hooks = [table(build, *target, "hooks") for target in ((), ("targets", "wheel"), ("targets", "sdist"))]
+    stated = [table(config, "project").get(key) for key in ("readme", "license", "license-files")]
+    return set(_strings([*hooks, table(config, "tool", "hatch", "metadata", "hooks"), *stated]))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield _posix(os.path.normpath(value))
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(each)
+
+
+def _pin_selection(root: Path, config: Table, variant: BuildVariant) -> None:
+    """Write down the files that hatchling selects by the project's name, before a new name selects others."""
+    if any(_stated(config, "wheel", key) for key in ("include", "packages", "only-include")):
+        return
+    try:
+        lister = _lister(_WheelBuilder, SourceTree(root), config, variant)
+        selection = lister.config.default_file_selection_options
+    except ValueError as error:
+        if _has_hooks(config, "wheel"):
+            return  # what the hooks make may be all there is to ship
+        msg = f"hatchling finds no files for the wheel of {variant.label}: {str(error).split(': http')[0]}"
+        raise BuildError(
+            msg, hint='Name them in [tool.hatch.build.targets.wheel], such as: packages = ["src/package"]'
+        ) from error
+    for key, found in (("packages", selection.packages), ("only-include", selection.only_include)):
+        if found and _stated(config, "wheel", key) is None:
+            _target(config, "wheel")[key] = [_posix(each) for each in found]
+
+
+def _carry_forced_sources(tree: SourceTree, config: Table, variant: BuildVariant) -> None:
+    """What the wheel includes by force must lie at the same place in the sdist, ignored by git or not."""
+    root = tree.root
+    carried = [
+        each
+        for each in _stated(config, "wheel", "force-include") or {}
+        if Path(_absolute(each, root)).is_relative_to(root)
+    ]
+    if not carried:
+        return
+    own = table(config, "tool", "hatch", "build", "targets", "sdist").get("force-include")
+    if own is None:
+        shared = table(config, "tool", "hatch", "build").get("force-include", {})
+        own = {source: target for source, target in shared.items() if source not in carried}
+    lister = _lister(_SdistBuilder, tree, config, variant)
+    _target(config, "sdist")["force-include"] = {
+        **own,
+        **{each: _before_sources(_relative(_absolute(each, root), root), lister) for each in carried},
+    }
+
+
+def _before_sources(inside: str, builder: _WheelBuilder | _SdistBuilder) -> str:
+    """The target which hatchling, applying `sources` to it as to all paths, turns into this path."""
+    replaced = builder.config.sources.items()
+    for candidate in (
+        inside,
+        *(_posix(old) + inside[len(new) :] for old, new in replaced if inside.startswith(_posix(new))),
+    ):
+        if _posix(builder.config.get_distribution_path(candidate.replace("/", os.sep))) == inside:
+            return candidate
+    msg = f"hatchling's `sources` leave no way to put a file at {inside!r}"
+    raise ConfigurationError(msg, hint="Change `sources` in [tool.hatch.build], or the path.")
+
+
+def _hatch(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return table(config, "tool", "hatch")
+
+
+def _has_hooks(config: Mapping[str, Any], target: str) -> bool:
+    """Whether build hooks run for a target."""
+    build = table(config, "tool", "hatch", "build")
+    return bool(table(build, "hooks") or table(build, "targets", target, "hooks"))
+
+
+def _target(config: Table, target: str) -> Table:
+    """The table of a build target, made where it is missing."""
+    found = config
+    for key in ("tool", "hatch", "build", "targets", target):
+        found = found.setdefault(key, {})
+    return found
+
+
+def _stated(config: Table, target: str, key: str) -> Any:
+    """An option as hatchling looks it up: the target's, else that of all targets, else None."""
+    build = table(config, "tool", "hatch", "build")
+    return table(build, "targets", target).get(key, build.get(key))
+
+
+def _exact(path: str) -> str:
+    """The gitignore pattern that matches this path from the root, and nothing else."""
+    escaped = "".join(f"\\{each}" if each in "\\*?[]!#" else each for each in path)
+    return "/" + (f"{escaped[:-1]}\\ " if escaped.endswith(" ") else escaped)
+
+
+def _absolute(source: str, root: Path) -> str:
+    """A source of `force-include` as hatchling's `normalize_inclusion_map` writes it."""
+    return os.path.normpath(root / Path(os.path.normpath(source)).expanduser())
+
+
+def _posix(path: str) -> str:
+    return path.replace(os.sep, "/")
+
+
+def _relative(path: str, root: Path | str) -> str:
+    return _posix(os.path.relpath(path, root))
+
+
 def _is_as_it_is(variant: BuildVariant, root: Path) -> bool:
     if variant.include or variant.exclude or variant.force_include or variant.layout:
         return False
-    return bool(loads((root / PROJECT_FILE).read_text(encoding="utf-8")) == plain(variant.pyproject))
-
-
-def _forced(variant: BuildVariant) -> Iterator[str]:
-    return (os.path.normpath(source).replace(os.sep, "/") for source in variant.force_include)
+    stated: Table = loads((root / _PROJECT_FILE).read_text(encoding="utf-8"))
+    return stated == copied(variant.pyproject)
 
 
 def _is_laid_out(source: str, variant: BuildVariant) -> bool:
@@ -289,17 +608,6 @@ def _document(config: Table) -> str:
             msg, hint="This is a defect of publish-all; please report it with your pyproject.toml."
         )
     return text
-
-
-@contextlib.contextmanager
-def _working_in(folder: Path) -> Iterator[None]:
-    """Work in a folder: PEP 517 promises hooks that they run in the root of the sources."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 @contextlib.contextmanager

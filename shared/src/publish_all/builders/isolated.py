@@ -15,7 +15,7 @@ import subprocess
 import sys
 from typing import Any
 
-from publish_all.builders.wire import own_pipes
+from publish_all.builders.worker_protocol import own_pipes
 
 _SHOWN_LINES = 5
 

@@ -39,8 +39,14 @@ def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
         )
     target = built.with_name(f"{name}-{version}-{tag}.whl")
     fresh = built.with_name(f".{target.name}")
-    with zipfile.ZipFile(built) as source, zipfile.ZipFile(fresh, "w") as opened:
-        _copy(source, opened, tag)
+    with zipfile.ZipFile(built) as source:
+        path = next(each for each in source.namelist() if _WHEEL.fullmatch(each))
+        before = source.read(path)
+        described = _described(before.decode(), tag)
+        if described == before and target == built:
+            return built
+        with zipfile.ZipFile(fresh, "w") as opened:
+            _copy(source, opened, path, described)
     built.unlink()
     fresh.replace(target)
     return target
@@ -57,11 +63,9 @@ def _system(platform: str) -> tuple[str, ...]:
     return (platform,) if match is None else (match[2], match[3])
 
 
-def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, tag: WheelTag) -> None:
-    dist_info = next(each for each in source.namelist() if _WHEEL.fullmatch(each)).rpartition("/")[0]
-    described = _described(source.read(f"{dist_info}/WHEEL").decode(), tag)
-    record = _recorded(source.read(f"{dist_info}/RECORD").decode(), f"{dist_info}/WHEEL", described)
-    changed = {f"{dist_info}/WHEEL": described, f"{dist_info}/RECORD": record}
+def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, path: str, described: bytes) -> None:
+    record = path.removesuffix("WHEEL") + "RECORD"
+    changed = {path: described, record: _recorded(source.read(record).decode(), path, described)}
     for member in source.infolist():
         info = copy.copy(member)
         if member.filename in changed:

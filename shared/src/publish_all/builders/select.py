@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import copy
 import enum
-import os
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
+from publish_all.variants.overlay import table
 from publish_all.variants.tag import PlatformWheel
 from publish_all.variants.variant import BuildVariant
 
@@ -56,19 +55,19 @@ _DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
 
 def backend_name(pyproject: Mapping[str, Any]) -> str:
     """`build-system.build-backend`, or setuptools' where there is none."""
-    return str(_table(pyproject, "build-system").get("build-backend", _DEFAULT_BACKEND))
+    return str(table(pyproject, "build-system").get("build-backend", _DEFAULT_BACKEND))
 
 
 def backend_of(pyproject: Mapping[str, Any]) -> Backend:
     """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never one that we know."""
-    if _table(pyproject, "build-system").get("backend-path"):
+    if table(pyproject, "build-system").get("backend-path"):
         return Backend.OTHER
     return _BACKENDS.get(backend_name(pyproject), Backend.OTHER)
 
 
 def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
     """`build-system.requires`, or what PEP 518 says where there is none."""
-    requires = _table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
+    requires = table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
     return tuple(str(each) for each in requires)
 
 
@@ -88,7 +87,7 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
         return pyproject
     backend = backend_of(pyproject)
     module = module_name(variant.selection_name)
-    if backend is Backend.POETRY_CORE or _table(pyproject, "tool", "poetry"):  # or one around poetry-core
+    if backend is Backend.POETRY_CORE or table(pyproject, "tool", "poetry"):  # or one around poetry-core
         _pin_poetry(pyproject, module, root)
     elif backend is Backend.FLIT:
         name = _keeping_stubs(variant.selection_name, lambda text: text.replace("-", "_"))
@@ -105,9 +104,9 @@ def pinned(variant: BuildVariant, root: Path) -> dict[str, Any]:
 
 def _pin_hatchling(pyproject: dict[str, Any], module: str, root: Path) -> None:
     """Where hatchling looks (https://hatch.pypa.io/latest/plugins/builder/wheel/#default-file-selection), unless files are stated."""
-    build = _table(pyproject, "tool", "hatch", "build")
-    wheel = _table(build, "targets", "wheel")
-    if any(key in table for table in (build, wheel) for key in ("include", "packages", "only-include")):
+    build = table(pyproject, "tool", "hatch", "build")
+    wheel = table(build, "targets", "wheel")
+    if any(key in part for part in (build, wheel) for key in ("include", "packages", "only-include")):
         return
     for key, path, file in (
         ("packages", module, f"{module}/__init__.py"),
@@ -120,7 +119,7 @@ def _pin_hatchling(pyproject: dict[str, Any], module: str, root: Path) -> None:
 
 
 def _pin_poetry(pyproject: dict[str, Any], module: str, root: Path) -> None:
-    if _table(pyproject, "tool", "poetry").get("packages"):
+    if table(pyproject, "tool", "poetry").get("packages"):
         return
     found = poetry_default_package(module, lambda path: (root / path).exists())
     if found is not None:
@@ -161,115 +160,27 @@ def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> Non
 
 
 def _setdefault(pyproject: dict[str, Any], path: tuple[str, ...], key: str, value: Any) -> None:
-    table = pyproject
+    found = pyproject
     for each in path:
-        table = table.setdefault(each, {})
-    table.setdefault(key, value)
+        found = found.setdefault(each, {})
+    found.setdefault(key, value)
 
 
-def _table(pyproject: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    found: Any = pyproject
-    for each in path:
-        found = found.get(each) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-class Shipped:
-    """What a builder that works in the project itself may ship: what git does not ignore, and no output.
-
-    `leave_out` names folders that hold output. `forced` names files and folders (relative to the root) which a
-    variant includes by force: all of them is shipped, ignored by git or not.
-    """
-
-    def __init__(
-        self, tree: SourceTree, *, leave_out: Iterable[Path] = (), forced: Iterable[str] = ()
-    ) -> None:
-        self.tree = tree
-        folders = [each.resolve() for each in leave_out]
-        self._output = tuple(f"{each}/" for each in (_below(each, tree.root) for each in folders) if each)
-        self._holds_output = tree.root in folders
-        self._forced = frozenset(forced)
-        self._named_files: dict[str, frozenset[str]] = {}
-
-    def allows(self, path: str, *, ignore_vcs: bool = False) -> bool:
-        """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` ships what git ignores, too."""
-        path = _composed(path)
-        if path.startswith(self._output):
-            return False
-        if ignore_vcs or not self.tree.in_git:
-            return not self._holds_output or "/" in path or path in self._known
-        is_link = self._known.get(path)
-        if is_link is not None:
-            return not is_link or self._allows_target(self.tree.root / path)
-        # hatchling follows links to folders, where git lists the link alone.
-        listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
-        return listed and self._allows_target(self.tree.root / path)
-
-    def allows_forced(self, source: str, path: str) -> bool:
-        """The same for a file at or below `source`, both absolute, which is included by force."""
-        below, inside = _below(Path(source), self.tree.root), _relative(path, self.tree.root)
-        if inside is not None and inside.startswith(self._output):
-            return False
-        if below is None or inside is None or below not in self._forced:
-            return True
-        named = self._named(below)
-        return inside in named or any(str(each) in named for each in PurePosixPath(inside).parents)
-
-    def holds(self, path: str) -> bool:
-        """Whether any file at or below a path, relative to the root, belongs to the project."""
-        path = _composed(path)
-        return path in self._known or any(each.startswith(f"{path}/") for each in self._known)
-
-    def _allows_target(self, link: Path) -> bool:
-        """A link that leads out of the project is followed; one into the project must not lead to what git ignores."""
-        target = _relative(str(link.resolve()), self.tree.root)
-        return target is None or _composed(target) in self._known
-
-    def _named(self, path: str) -> frozenset[str]:
-        if path not in self._named_files:
-            self._named_files[path] = frozenset(self.tree.named(path))
-        return self._named_files[path]
-
-    @cached_property
-    def _known(self) -> dict[str, bool]:
-        """Path → whether it is a symbolic link."""
-        links = self.tree.links
-        return {_composed(path): path in links for path in self.tree.files}
-
-
-def _composed(path: str) -> str:
-    """macOS: git gives names in composed form, the file system need not."""
-    path = path.replace(os.sep, "/")
-    return path if path.isascii() else unicodedata.normalize("NFC", path)
-
-
-def _below(path: Path, root: Path) -> str | None:
-    """The resolved path below the root; None for one that is elsewhere, and for the root itself."""
-    return normal(_relative(str(path.resolve()), root) or "") or None
-
-
-def _relative(path: str, root: Path) -> str | None:
-    """The path below the root, with slashes; None for one that is elsewhere."""
-    try:
-        relative = os.path.relpath(path, root).replace(os.sep, "/")
-    except ValueError:  # on another drive of Windows
-        return None
-    return None if relative.startswith("../") or relative == ".." else relative
-
-
-def refuse_undecodable(paths: Iterable[str], root: Path) -> None:
-    """Raise `BuildError` for a file whose name is not UTF-8, the one encoding of names in wheels and sdists."""
-    for path in paths:
-        if path.isascii():
-            continue
-        try:
-            path.encode()
-        except UnicodeEncodeError as error:
-            shown = os.fsencode(path).decode(errors="backslashreplace")
-            msg = f"the name of a file in {root} is not valid UTF-8: {shown}"
-            raise BuildError(
-                msg, hint="Rename the file: wheels and sdists hold names in UTF-8 only."
-            ) from error
+def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iterator[str]:
+    """Files which git ignores and which hatchling or poetry-core ships all the same, because their tables name them."""
+    build = table(pyproject, "tool", "hatch", "build")
+    tables = (build, *table(build, "targets").values())
+    for part in tables:
+        for key in ("force-include", "shared-data", "shared-scripts", "extra-metadata"):
+            for path in map(normal, part.get(key, ())):
+                if path and not PurePosixPath(path).is_absolute() and ".." not in path.split("/"):
+                    yield from (each for each in tree.named(path) if each not in tree.file_set)
+    patterns = [str(each) for part in tables for each in part.get("artifacts", ())]
+    stated = table(pyproject, "tool", "poetry").get("include", ())
+    includes = [each.get("path", "") if isinstance(each, Mapping) else each for each in stated]
+    patterns += [f"/{each}" for each in includes]
+    if patterns:
+        yield from (each for each in tree.ignored(["."]) if matches(patterns, each))
 
 
 def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -51,7 +52,7 @@ class SourceTree:
 
     def __init__(self, root: Path, *, leave_out: Sequence[Path] = (), run: Run = run) -> None:
         self.root = root.resolve()
-        self._leave_out = tuple(path.resolve() for path in leave_out)
+        self.leave_out = tuple(path.resolve() for path in leave_out)
         self._run = run
         self._tracked: set[str] = set()
         self._nested: dict[str, bool] = {}
@@ -147,11 +148,11 @@ class SourceTree:
     def _is_output(self, path: str) -> bool:
         """Whether a file was written by an earlier build."""
         full = self.root / path
-        if any(folder in full.parents and not self.root.is_relative_to(folder) for folder in self._leave_out):
+        if any(folder in full.parents and not self.root.is_relative_to(folder) for folder in self.leave_out):
             return True
         if path in self._tracked:
             return False
-        if full.parent in self._leave_out and path.endswith((*_DISTRIBUTIONS, *_OUR_FILES)):
+        if full.parent in self.leave_out and path.endswith((*_DISTRIBUTIONS, *_OUR_FILES)):
             return True
         first, _, rest = path.partition("/")
         if first == "build" and rest.startswith(("lib/", "lib.", "bdist.", "temp.")):
@@ -215,6 +216,82 @@ class SourceTree:
                 if not _is_utf8(relative):
                     raise _not_utf8(here, relative)
                 yield relative, path.is_symlink()
+
+
+class Shipped:
+    """What a builder that works in the project itself may ship: what git does not ignore, and no output.
+
+    `forced` names files and folders (relative to the root) which a variant includes by force: all of them is
+    shipped, ignored by git or not.
+    """
+
+    def __init__(self, tree: SourceTree, *, forced: Iterable[str] = ()) -> None:
+        self.tree = tree
+        folders = tree.leave_out
+        self._output = tuple(f"{each}/" for each in (_below(each, tree.root) for each in folders) if each)
+        self._holds_output = tree.root in folders
+        self._forced = frozenset(normal(os.path.normpath(each)) for each in forced)
+        self._named_files: dict[str, frozenset[str]] = {}
+
+    def allows(self, path: str, *, ignore_vcs: bool = False) -> bool:
+        """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` ships what git ignores, too."""
+        path = _composed(path)
+        if path.startswith(self._output):
+            return False
+        if ignore_vcs or not self.tree.in_git:
+            return not self._holds_output or "/" in path or path in self._known
+        is_link = self._known.get(path)
+        if is_link is not None:
+            return not is_link or self._allows_target(self.tree.root / path)
+        # hatchling follows links to folders, where git lists the link alone.
+        listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
+        return listed and self._allows_target(self.tree.root / path)
+
+    def allows_forced(self, source: str, path: str) -> bool:
+        """The same for a file at or below `source`, both absolute, which is included by force."""
+        below, inside = _below(Path(source), self.tree.root), _relative(path, self.tree.root)
+        if inside is not None and inside.startswith(self._output):
+            return False
+        if below is None or inside is None or below not in self._forced:
+            return True
+        named = self._named(below)
+        return inside in named or any(str(each) in named for each in PurePosixPath(inside).parents)
+
+    def _allows_target(self, link: Path) -> bool:
+        """A link that leads out of the project is followed; one into the project must not lead to what git ignores."""
+        target = _relative(str(link.resolve()), self.tree.root)
+        return target is None or _composed(target) in self._known
+
+    def _named(self, path: str) -> frozenset[str]:
+        if path not in self._named_files:
+            self._named_files[path] = frozenset(self.tree.named(path))
+        return self._named_files[path]
+
+    @cached_property
+    def _known(self) -> dict[str, bool]:
+        """Path → whether it is a symbolic link."""
+        links = self.tree.links
+        return {_composed(path): path in links for path in self.tree.files}
+
+
+def _composed(path: str) -> str:
+    """macOS: git gives names in composed form, the file system need not."""
+    path = path.replace(os.sep, "/")
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
+def _below(path: Path, root: Path) -> str | None:
+    """The resolved path below the root; None for one that is elsewhere, and for the root itself."""
+    return normal(_relative(str(path.resolve()), root) or "") or None
+
+
+def _relative(path: str, root: Path) -> str | None:
+    """The path below the root, with slashes; None for one that is elsewhere."""
+    try:
+        relative = os.path.relpath(path, root).replace(os.sep, "/")
+    except ValueError:  # on another drive of Windows
+        return None
+    return None if relative.startswith("../") or relative == ".." else relative
 
 
 def normal(path: str) -> str:

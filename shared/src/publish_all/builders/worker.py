@@ -14,21 +14,18 @@ import sys
 import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from publish_all.builders import wire
-from publish_all.builders.backend_contract import CONTRACTS, unknown_version
-from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile
-from publish_all.builders.deflate import is_zlib_ng
-from publish_all.builders.described import described
-from publish_all.builders.in_place import exempt_this_thread
-from publish_all.builders.lowest_versions import refuse_old_backend
-from publish_all.builders.member_store import MemberStore
+from publish_all.builders import worker_protocol
+from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
+from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile, sha256_of
+from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.platform_wheels import distributions_of
+from publish_all.builders.read_only import exempt_this_thread
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -46,18 +43,18 @@ def main() -> int:
     # and backends that are compiled once start faster for the next variant.)
     os.umask(0o022)  # sdists hold the modes of the files that backends make
     sys.dont_write_bytecode = True
-    incoming, outgoing = wire.own_pipes()
+    incoming, outgoing = worker_protocol.own_pipes()
 
     def send(message: Mapping[str, Any]) -> None:
-        outgoing.write(wire.dumps(message) + "\n")
+        outgoing.write(worker_protocol.dumps(message) + "\n")
         outgoing.flush()
 
-    question = wire.loads(incoming.readline())
+    question = worker_protocol.loads(incoming.readline())
     workspace = Path(question["workspace"])
     temporary = [workspace, *map(Path, question.get("temporary", ()))]
     answered = threading.Event()
     threading.Thread(target=_end_with_parent, args=(incoming, answered, temporary), daemon=True).start()
-    answer = _answer(question, workspace, lambda event: send(wire.event_message(event)))
+    answer = _answer(question, workspace, lambda event: send(worker_protocol.event_message(event)))
     answered.set()
     send(answer)
     return 0
@@ -67,10 +64,10 @@ def _answer(question: Mapping[str, Any], workspace: Path, listener: Listener) ->
     try:
         return {"answer": _ANSWERS[question["ask"]](question, workspace, listener)}
     except PublishAllError as error:
-        return wire.error_message(error)
+        return worker_protocol.error_message(error)
     except Exception as error:  # noqa: BLE001 - project code runs here and may raise anything
         traceback.print_exc()
-        return wire.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}"))
+        return worker_protocol.error_message(BuildError(f"the build failed: {type(error).__name__}: {error}"))
 
 
 def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Sequence[Path]) -> None:
@@ -85,39 +82,42 @@ def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Se
     os._exit(1)
 
 
-def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
-    request = wire.request_from(question["request"])
+def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listener) -> BuildResult:
+    request = worker_protocol.value_of(BuildRequest, question["request"])
     leave_out = tuple(map(Path, question["leave_out"]))
-    result = build_all(request, leave_out=leave_out, workspace=workspace, listener=listener)
-    return {"files": result.files}
+    return build_all(request, leave_out=leave_out, workspace=workspace, listener=listener)
 
 
-def _answer_version(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
-    from publish_all.builders.ask import backend_version
-
-    del listener
-    return {"version": backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)}
-
-
-def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
-    from publish_all.builders.pep517 import extra_requires
+def _answer_version(question: Mapping[str, Any], workspace: Path, listener: Listener) -> str:
+    from publish_all.builders.backend_hooks import backend_version
 
     del listener
-    request = wire.request_from(question["request"])
+    return backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)
+
+
+def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Listener) -> tuple[str, ...]:
+    from publish_all.builders.staged import extra_requires
+
+    del listener
+    request = worker_protocol.value_of(BuildRequest, question["request"])
     tree = SourceTree(request.root, leave_out=[Path(each) for each in question["leave_out"]])
-    stages = Stages(tree, workspace / "requires")
-    return {"requires": extra_requires(request.variants[0], request.kinds, stages)}
+    return extra_requires(request.variants[0], request.kinds, Stages(tree, workspace / "requires"))
 
 
-def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
-    from publish_all.builders.pep517 import call_hook
+def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Any:
+    from publish_all.builders.backend_hooks import call_hook
 
     del workspace, listener
-    folder, pyproject, version = Path(question["folder"]), question["pyproject"], question["version"]
-    return {"result": call_hook(folder, pyproject, question["hook"], question["output"], version=version)}
+    return call_hook(
+        Path(question["folder"]),
+        question["pyproject"],
+        question["hook"],
+        *question["arguments"],
+        version=question.get("version"),
+    )
 
 
-_ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Mapping[str, Any]]] = {
+_ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Any]] = {
     "build": _answer_build,
     "version": _answer_version,
     "requires": _answer_requires,
@@ -126,37 +126,54 @@ _ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Mapping[str
 
 
 def build_all(
-    request: BuildRequest,
-    *,
-    leave_out: Sequence[Path],
-    workspace: Path,
-    listener: Listener,
-    clock: Callable[[], float] = time.monotonic,
+    request: BuildRequest, *, leave_out: Sequence[Path], workspace: Path, listener: Listener
 ) -> BuildResult:
     """Build every file of a request, in order, into `request.output`.
 
     `leave_out` names folders of the project which hold output. Raises `BuildError` and `ConfigurationError`.
     """
-    _set_epoch(request.source_date_epoch)
-    if is_zlib_ng():
+    # https://reproducible-builds.org/specs/source-date-epoch/; without it the backends' own stable default.
+    os.environ.pop("SOURCE_DATE_EPOCH", None)
+    if request.source_date_epoch is not None:
+        os.environ["SOURCE_DATE_EPOCH"] = str(request.source_date_epoch)
+    if hasattr(zlib, "ZLIBNG_VERSION"):  # CPython from 3.14 on Windows, some Linux
         listener(Note(message=_ZLIB_NG))
     builders = _Builders(request, leave_out, workspace, listener)
-    found: list[Future[BuiltFile]] = []
-    with ThreadPoolExecutor(1) as pool:  # the next build goes on while a file is hashed
-        for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
-            listener(_started(variant, kind))
-            folder = request.output / str(number)  # its own: some backends clean the folder they write to
-            folder.mkdir()
-            begun = clock()
-            builder = builders.of(variant)
-            path = _put(builder.build(variant, kind, folder), request.output, variant)
-            seconds = clock() - begun
-            describe = partial(
-                described, builder=builder.name, seconds=seconds, reused=builders.reused(variant)
+    found: list[BuiltFile] = []
+    for number, (variant, kind) in enumerate(distributions_of(request.variants, request.kinds)):
+        tag = None if variant.wheel is None else str(variant.wheel.tag)
+        listener(BuildStarted(project=variant.project, variant=variant.name, kind=kind, tag=tag))
+        folder = request.output / str(number)  # its own: some backends clean the folder they write to
+        folder.mkdir()
+        begun = time.monotonic()
+        builder = builders.of(variant)
+        path = _put(builder.build(variant, kind, folder), request.output, variant)
+        seconds = time.monotonic() - begun
+        built = BuiltFile(
+            project=variant.project,
+            variant=variant.name,
+            version=variant.version,
+            filename=path.name,
+            kind=kind,
+            # The binary distribution format: the last parts are the tags, and a build number may stand before them.
+            tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
+            size=path.stat().st_size,
+            sha256=sha256_of(path),
+            builder=builder.name,
+            seconds=seconds,
+            reused=builders.reused(),
+        )
+        found.append(built)
+        listener(
+            BuildFinished(
+                project=variant.project,
+                variant=variant.name,
+                filename=path.name,
+                size=built.size,
+                seconds=seconds,
             )
-            found.append(pool.submit(describe, path, variant, kind))
-            listener(_finished(path, variant, seconds))
-    return BuildResult(files=tuple(each.result() for each in found))
+        )
+    return BuildResult(files=tuple(found))
 
 
 def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
@@ -167,31 +184,28 @@ def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
     return path.replace(output / path.name)
 
 
-def _set_epoch(epoch: int | None) -> None:
-    """https://reproducible-builds.org/specs/source-date-epoch/; without it the backends' own stable default."""
-    if epoch is None:
-        os.environ.pop("SOURCE_DATE_EPOCH", None)
-    else:
-        os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
-
-
 class _Builders:
     """One builder per backend, made when first needed: what it reads of the project serves all variants."""
 
     def __init__(
         self, request: BuildRequest, leave_out: Sequence[Path], workspace: Path, listener: Listener
     ) -> None:
-        self._listener = listener
-        self._compression = request.compression
-        self._leave_out = leave_out
+        self._request = request
         self._workspace = workspace
-        self._tree = SourceTree(request.root, leave_out=leave_out)
-        self._stages = Stages(self._tree, workspace / "stages")
+        self._listener = listener
+        self._stages = Stages(SourceTree(request.root, leave_out=leave_out), workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
         ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
         os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)
         self._made: dict[Backend, Builder] = {}
-        self._stores: dict[Backend, MemberStore] = {}
+
+    @cached_property
+    def deflate(self) -> DeflateCache:
+        return DeflateCache(self._request.compression)
+
+    def reused(self) -> float | None:
+        """The share of the content of the file built last that was deflated before; None where the backend deflates."""
+        return self.deflate.reused() if "deflate" in vars(self) else None
 
     def of(self, variant: BuildVariant) -> Builder:
         backend = backend_of(variant.pyproject)
@@ -200,65 +214,29 @@ class _Builders:
             self._made[backend] = self._make(backend)
         return self._made[backend]
 
-    def reused(self, variant: BuildVariant) -> float | None:
-        """The share of the content of the file built last that was deflated before; None if nobody knows."""
-        store = self._stores.get(backend_of(variant.pyproject))
-        return None if store is None else store.reused()
-
     def _make(self, backend: Backend) -> Builder:
         if self._is_staged(backend):
-            from publish_all.builders.pep517 import Pep517Builder
+            from publish_all.builders.staged import StagedBuilder
 
-            return Pep517Builder(stages=self._stages, listener=self._listener)
+            return StagedBuilder(self._stages, listener=self._listener)
         if backend is Backend.HATCHLING:
             from publish_all.builders.hatchling import HatchlingBuilder
-            from publish_all.builders.hatchling_adapter import STEP
 
-            return HatchlingBuilder(
-                self._tree.root,
-                leave_out=self._leave_out,
-                store=self._store(backend, STEP),
-                listener=self._listener,
-                hooks_in_stage=True,
-            )
+            return HatchlingBuilder(self._stages, deflate=self.deflate, listener=self._listener)
         from publish_all.builders.poetry_core import PoetryCoreBuilder
 
         return PoetryCoreBuilder(
-            tree=self._tree,
-            stages=self._stages,
-            workspace=self._workspace,
-            store=self._store(backend, None),
-            listener=self._listener,
+            self._stages, workspace=self._workspace, deflate=self.deflate, listener=self._listener
         )
 
     def _is_staged(self, backend: Backend) -> bool:
         """Whether a backend is run as any other: all but two are, and those where their version is not known here."""
-        if backend not in CONTRACTS or os.environ.get("PUBLISH_ALL_BUILD") == "stage":
+        if backend not in IN_PROCESS or os.environ.get("PUBLISH_ALL_BUILD") == "stage":
             return True
         why = unknown_version(backend)
         if why is not None:
             self._listener(Note(message=f"building in a stage, which takes longer: {why}"))
         return why is not None
-
-    def _store(self, backend: Backend, step: int | None) -> MemberStore:
-        store = MemberStore(self._tree.root, step=step, compression=self._compression)
-        self._stores[backend] = store
-        return store
-
-
-def _started(variant: BuildVariant, kind: str) -> BuildStarted:
-    tag = None if variant.wheel is None else str(variant.wheel.tag)
-    return BuildStarted(project=variant.project, variant=variant.name, kind=kind, tag=tag)
-
-
-def _finished(path: Path, variant: BuildVariant, seconds: float) -> BuildFinished:
-    return BuildFinished(
-        project=variant.project,
-        variant=variant.name,
-        filename=path.name,
-        size=path.stat().st_size,
-        seconds=seconds,
-    )
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ from publish_all.config.shape import check_shape
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.overlay import Table
-from publish_all.variants.setup_cfg import (
+from publish_all.variants.setup_files import (
     has_metadata_elsewhere,
     name_in_setup_cfg,
+    name_in_setup_py,
     with_metadata_elsewhere,
 )
-from publish_all.variants.setup_py import name_in_setup_py
 from publish_all.variants.tag import PlatformWheel, WheelTag
 from publish_all.variants.variant import BuildVariant
 
@@ -177,6 +177,9 @@ class _Resolver:
             msg = f"{where}: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
             raise ConfigurationError(msg, hint="To change parts of the project's own file, use `overlay`.")
         result = _without_ours(stated)
+        if beside := _hatch_file(self.config, self.read):
+            tool = result.setdefault("tool", {})
+            tool["hatch"] = overlay.merged(beside, tool.get("hatch", {}))
         if "build-system" not in result and "build-system" in self.pyproject:
             result["build-system"] = overlay.copied(self.pyproject["build-system"])
         version = overlay.static_version_of(result)
@@ -267,13 +270,18 @@ def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     result = _without_ours(overlay.copied(config.pyproject))
     if has_metadata_elsewhere(result):
         result = with_metadata_elsewhere(result)
-    try:
-        beside = read(config.root / "hatch.toml")
-    except FileNotFoundError:
-        return result
-    tool = result.setdefault("tool", {})
-    tool["hatch"] = {**tool.get("hatch", {}), **overlay.copied(beside)}
+    beside = _hatch_file(config, read)
+    if beside:
+        tool = result.setdefault("tool", {})
+        tool["hatch"] = {**tool.get("hatch", {}), **beside}
     return result
+
+
+def _hatch_file(config: ProjectConfig, read: Read) -> Table:
+    try:
+        return overlay.copied(read(config.root / "hatch.toml"))
+    except FileNotFoundError:
+        return {}
 
 
 def _refuse_other_shapes(pyproject: Mapping[str, Any], file: Path) -> None:

@@ -23,8 +23,7 @@ from publish_all.config.model import ProjectConfig, empty
 from publish_all.config.parse import parse_project
 from publish_all.config.workflows import repository_root
 from publish_all.errors import ConfigurationError
-from publish_all.variants.setup_cfg import name_in_setup_cfg
-from publish_all.variants.setup_py import name_in_setup_py
+from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py
 from publish_all.version.static import project_name, table
 
 

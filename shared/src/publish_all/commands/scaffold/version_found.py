@@ -10,7 +10,7 @@ from publish_all._build_system import backend_of
 from publish_all.commands.scaffold.choices import NewVariant, VersionChoice
 from publish_all.config.model import VersionSource
 from publish_all.errors import VersionError
-from publish_all.variants.setup_py import version_in_setup_py
+from publish_all.variants.setup_files import version_in_setup_py
 from publish_all.version.attribute import Attribute, read_attribute
 from publish_all.version.static import static_version, table
 

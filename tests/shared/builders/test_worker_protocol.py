@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import pytest
 
-from publish_all.builders import wire
+from publish_all.builders import worker_protocol
 from publish_all.builders.builder import BuildRequest
 from publish_all.errors import BuildError, ConfigurationError, CredentialError
 from publish_all.events import BuildFinished, BuildStarted, Note
@@ -25,9 +25,9 @@ def test_a_request_arrives_as_it_was_sent(make_variant):
         publish_to=("e",),
     )
     request = BuildRequest(root=Path("root"), output=Path("out"), variants=(variant,), source_date_epoch=1)
-    line = wire.dumps({"request": request})
+    line = worker_protocol.dumps({"request": request})
     assert "\n" not in line
-    assert wire.request_from(wire.loads(line)["request"]) == request
+    assert worker_protocol.value_of(BuildRequest, worker_protocol.loads(line)["request"]) == request
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,9 @@ def test_a_request_arrives_as_it_was_sent(make_variant):
     ],
 )
 def test_events_arrive_as_they_were_sent(event):
-    assert wire.event_from(wire.loads(wire.dumps(wire.event_message(event)))) == event
+    message = worker_protocol.loads(worker_protocol.dumps(worker_protocol.event_message(event)))
+    assert message["event"] == type(event).__name__
+    assert worker_protocol.value_of(type(event), message["fields"]) == event
 
 
 @pytest.mark.parametrize(
@@ -47,15 +49,17 @@ def test_events_arrive_as_they_were_sent(event):
     [(BuildError, BuildError), (ConfigurationError, ConfigurationError), (CredentialError, BuildError)],
 )
 def test_errors_keep_their_branch_where_a_build_has_it(sent, arrives):
-    error = wire.error_from(wire.loads(wire.dumps(wire.error_message(sent("m", hint="h")))))
+    error = worker_protocol.error_from(
+        worker_protocol.loads(worker_protocol.dumps(worker_protocol.error_message(sent("m", hint="h"))))
+    )
     assert (type(error), error.message, error.hint) == (arrives, "m", "h")
 
 
 def test_what_has_no_form_on_the_pipe_is_refused():
     with pytest.raises(TypeError, match="set does not go over"):
-        wire.dumps({"a": {1}})
+        worker_protocol.dumps({"a": {1}})
 
 
 def test_a_line_that_is_no_message_is_an_error():
     with pytest.raises(BuildError):
-        wire.loads("[]")
+        worker_protocol.loads("[]")

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from publish_all._toml import loads
-from publish_all.builders.ask import backend_version
+from publish_all.builders.backend_hooks import backend_version
 
 TEXT = """\
 [build-system]
@@ -29,7 +29,7 @@ def tell(tmp_path, monkeypatch, make_tree):
         monkeypatch.syspath_prepend(str(package.parent))
         monkeypatch.delitem(sys.modules, "setuptools_scm", raising=False)
         root = make_tree({"pyproject.toml": text, **files})
-        monkeypatch.setattr("publish_all.builders.ask.metadata_of", lambda *_: "Version: 9\n")
+        monkeypatch.setattr("publish_all.builders.backend_hooks.metadata_of", lambda *_: "Version: 9\n")
         return root, backend_version(root, loads(text), workspace=tmp_path / "work")
 
     yield tell

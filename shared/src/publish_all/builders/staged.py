@@ -1,4 +1,4 @@
-"""Any other PEP 517 backend, in a stage that holds the variant's own files and its pyproject.toml."""
+"""Any PEP 517 backend, in a stage that holds the variant's own files and its pyproject.toml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import fnmatch
 import glob
 import gzip
-import importlib
 import importlib.metadata
 import os
 import re
@@ -14,13 +13,12 @@ import shutil
 import sys
 import tarfile
 import tempfile
-import traceback
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import tomlkit
 from packaging.utils import (
@@ -32,84 +30,48 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all._toml import loads
-from publish_all._values import dataclass
-from publish_all.builders.in_place import read_only
+from publish_all.builders.backend_hooks import asked, metadata_of, requirements_of_hooks
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,
     backend_name,
     backend_of,
     build_requires,
+    excluded_beside,
     key_path,
     matches,
     missing_forced,
+    named_though_ignored,
     narrowed,
     pinned,
 )
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned, working_directory
-from publish_all.builders.worker_client import ask_worker
-from publish_all.errors import BuildError, PublishAllError
+from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
+from publish_all.builders.worker_protocol import ask_worker
+from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, ignore
-from publish_all.variants.setup_cfg import fields_in
+from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
 
-T = TypeVar("T")
-
 # Those which honour SOURCE_DATE_EPOCH in sdists too. The others record when and by whom they were packed.
-_REPRODUCIBLE_SDISTS = (Backend.FLIT, Backend.UV, Backend.SCIKIT_BUILD)
+_REPRODUCIBLE_SDISTS = (
+    Backend.FLIT,
+    Backend.UV,
+    Backend.SCIKIT_BUILD,
+    Backend.HATCHLING,
+    Backend.POETRY_CORE,
+)
 # How many files a note names.
 _SHOWN = 3
 # Tools that tell setuptools which files git tracks.
 _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
-# Tools that compute versions, and take one from these variables instead.
-_VERSION_VARIABLES = (
-    "SETUPTOOLS_SCM_PRETEND_VERSION",
-    "PDM_BUILD_SCM_VERSION",
-    "PBR_VERSION",
-    "POETRY_DYNAMIC_VERSIONING_BYPASS",
-    "UV_DYNAMIC_VERSIONING_BYPASS",
-)
 
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want: of the project, or of a variant that moves or configures it otherwise."""
-
-    def ask(folder: Path) -> tuple[str, ...]:
-        found: dict[str, None] = {}
-        for kind in kinds:
-            with _backend(folder, variant.pyproject) as hooks:
-                hook = getattr(hooks, f"get_requires_for_build_{kind}", None)
-                found.update(dict.fromkeys(hook() if hook else ()))
-        return tuple(found)
-
     if variant.layout or _configuration(variant.pyproject) != _configuration(_stated(stages.tree)):
-        return ask(_Stage.of(variant, stages).folder)
-    return asked(ask, stages)
-
-
-def asked(question: Callable[[Path], T], stages: Stages) -> T:
-    """The answer to a question which project code answers: in the project's own folder if nothing is written there, else in a stage."""
-    tree = stages.tree
-    if tree.in_git:  # outside of it a temporary folder costs little
-        answer = read_only(tree.top, lambda: question(tree.root))
-        if answer is not None:
-            return answer
-    return question(stages.fresh(layout={}, git=True))
-
-
-def metadata_of(
-    folder: Path, pyproject: Mapping[str, Any], workspace: Path, *, version: str | None = None
-) -> str:
-    """The core metadata of the project in `folder`, as the backend makes it; of this `version` if it computes one."""
-    workspace.mkdir(parents=True, exist_ok=True)
-    with _backend(folder, pyproject, version=version) as hooks:
-        prepare = getattr(hooks, "prepare_metadata_for_build_wheel", None)
-        if prepare is not None:
-            return (workspace / str(prepare(str(workspace))) / "METADATA").read_text(encoding="utf-8")
-        with zipfile.ZipFile(workspace / hooks.build_wheel(str(workspace))) as wheel:
-            name = next(each for each in wheel.namelist() if each.endswith(".dist-info/METADATA"))
-            return wheel.read(name).decode()
+        return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
+    return asked(lambda folder: requirements_of_hooks(folder, variant.pyproject, kinds), stages)
 
 
 class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
@@ -118,10 +80,10 @@ class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tri
         self.version = version
 
 
-class Pep517Builder:
+class StagedBuilder:
     """Calls the hooks of whatever backend a variant names, each time in a new stage."""
 
-    def __init__(self, *, stages: Stages, listener: Listener = ignore) -> None:
+    def __init__(self, stages: Stages, *, listener: Listener = ignore) -> None:
         self._stages = stages
         self._listener = listener
         self._told: set[str] = set()
@@ -216,30 +178,32 @@ class Pep517Builder:
     def _files(self, variant: BuildVariant, version: str | None, output: Path) -> _Placed:
         if not (variant.include or variant.exclude or variant.force_include):
             return _Placed()
-        if variant.label not in self._probed:
+        if variant.label not in self._probed:  # the same for all platform wheels of a variant
             self._probed[variant.label] = self._probe(variant, version, output)
         files = self._probed[variant.label]
-        forced = forced_sources(self._stages.tree, variant)
-        kept = narrowed(variant, {inside: path for inside, path in files.items() if inside not in forced})
-        dropped = {
-            path for inside, path in files.items() if path and inside not in kept and inside not in forced
+        tree = self._stages.tree
+        forced = forced_sources(tree, variant)
+        selected = {inside: path for inside, path in files.items() if inside not in forced}
+        kept = narrowed(variant, selected)
+        dropped = {path for inside, path in selected.items() if path and inside not in kept}
+        roots = {path[: len(path) - len(inside)] for inside, path in files.items() if path.endswith(inside)}
+        plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        beside = {
+            path: path[len(root) :]
+            for path in set(plan) - set(files.values())
+            for root in sorted(roots, key=len)  # the longest counts
+            if path.startswith(root)
         }
-        plan = planned(self._stages.tree, layout=variant.layout, origin=key_path(variant, "layout"))
-        dropped |= set(_unwanted_beside(variant, plan, files))
-        additions = {_place_for(inside, files): source for inside, source in forced.items()}
         return _Placed(
-            additions=additions,
+            additions={_place_for(inside, files): source for inside, source in forced.items()},
             forced=tuple(forced),
-            dropped=tuple(sorted(dropped)),
+            dropped=tuple(sorted(dropped | excluded_beside(variant, beside, files))),
             kept=kept,
-            unwanted=frozenset(files) - kept - frozenset(forced),
+            unwanted=frozenset(selected) - kept,
         )
 
     def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
-        """Build once as it is, to learn which file of the project becomes which of the wheel.
-
-        That is the same for all platform wheels of a variant.
-        """
+        """Build once as it is, to learn which file of the project becomes which of the wheel."""
         stage = _Stage.of(variant, self._stages)
         sources = [
             each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
@@ -249,23 +213,21 @@ class Pep517Builder:
             return origins(wheel, stage.folder, sources)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Placed:
+class _Placed(NamedTuple):
     """What a stage has more (path in it → path in the project) and less than the project.
 
     `forced`, `kept` and `unwanted` are paths inside the wheel: of what is added, of what the selection
     leaves, and of what is dropped.
     """
 
-    additions: Mapping[str, str] = field(default_factory=dict)
+    additions: Mapping[str, str] = {}
     forced: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
     unwanted: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Stage:
+class _Stage(NamedTuple):
     folder: Path
     pyproject: Mapping[str, Any]
 
@@ -279,20 +241,22 @@ class _Stage:
         metadata_elsewhere: bool = False,
     ) -> _Stage:
         """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`."""
-        origin = key_path(variant, "layout")
-        root = stages.shared(layout=variant.layout, origin=origin) if variant.layout else stages.tree.root
+        origin, tree = key_path(variant, "layout"), stages.tree
+        root = stages.shared(layout=variant.layout, origin=origin) if variant.layout else tree.root
         pyproject = pinned(variant, root)
-        if metadata_elsewhere and _has_metadata_elsewhere(variant, stages.tree):
+        if metadata_elsewhere and _has_metadata_elsewhere(variant, tree):
             del pyproject["project"]
         if backend_of(pyproject) is Backend.SETUPTOOLS:
             _drop_empty_packages(pyproject, placed)
-            _state_package_data(pyproject, (*placed.forced, *_moved_data(variant, stages.tree)))
+            _state_package_data(pyproject, (*placed.forced, *_moved_data(variant, tree)))
+        if backend_of(pyproject) is Backend.HATCHLING:
+            _force_ignored(pyproject, placed, tree)
         changed = {}
-        if not _is_the_projects_own(pyproject, variant, stages.tree):
+        if not _is_the_projects_own(pyproject, variant, tree):
             changed["pyproject.toml"] = tomlkit.dumps(pyproject).encode()
         folder = stages.fresh(
             layout=variant.layout,
-            additions=placed.additions,
+            additions={**{each: each for each in named_though_ignored(tree, pyproject)}, **placed.additions},
             # It is folded into pyproject.toml, whose tables it would replace.
             dropped=(*placed.dropped, *(["hatch.toml"] if changed else ())),
             changed=changed,
@@ -365,7 +329,7 @@ def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, versio
         "folder": stage.folder,
         "pyproject": stage.pyproject,
         "hook": f"build_{kind}",
-        "output": str(output),
+        "arguments": [str(output)],
         "version": version,
     }
     with tempfile.TemporaryDirectory(prefix="publish-all-hook-") as workspace:
@@ -381,68 +345,9 @@ def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, versio
         except BuildError as error:
             msg = f"{_described(stage.pyproject)} cannot build the {kind} of {variant.label}: {error.message}"
             raise BuildError(msg, hint=error.hint) from error
-    built = output / str(answer["result"])
+    built = output / str(answer)
     _refuse_other_version(variant, built)
     return built
-
-
-def call_hook(
-    folder: Path, pyproject: Mapping[str, Any], hook: str, *arguments: str, version: str | None = None
-) -> str:
-    """What a hook of the backend gives, called in this process. `version` is told to tools that compute one.
-
-    Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
-    """
-    try:
-        with _backend(folder, pyproject, version=version, epoch=DEFAULT_EPOCH) as hooks:
-            return str(getattr(hooks, hook)(*arguments))
-    except PublishAllError:
-        raise
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        msg = f"{type(error).__name__}: {error}"
-        raise BuildError(msg) from error
-
-
-@contextlib.contextmanager
-def _backend(
-    folder: Path, pyproject: Mapping[str, Any], *, version: str | None = None, epoch: int | None = None
-) -> Iterator[Any]:
-    """The backend's object with the hooks, with the project's folder as the current one (PEP 517).
-
-    `epoch` is the time of a build, where the environment says none. Questions have none: versions may hold the
-    day of today.
-    """
-    build_system = pyproject.get("build-system", {})
-    in_tree = [str(folder / each) for each in build_system.get("backend-path", ())]
-    environment, arguments = dict(os.environ), list(sys.argv)
-    sys.path[:0] = in_tree
-    if epoch is not None:
-        os.environ.setdefault("SOURCE_DATE_EPOCH", str(epoch))
-    os.environ["GIT_OPTIONAL_LOCKS"] = "0"
-    if version is not None:
-        os.environ.update(dict.fromkeys(_VERSION_VARIABLES, version))
-    try:
-        with working_directory(folder):
-            yield _imported(backend_name(pyproject))
-    finally:
-        # What a backend has added to the path stays: setuptools finds its own libraries so, once.
-        sys.path[:], sys.argv[:] = [each for each in sys.path if each not in in_tree], arguments
-        os.environ.clear()
-        os.environ.update(environment)
-
-
-def _imported(name: str) -> Any:
-    module, _, attributes = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for attribute in filter(None, attributes.split(".")):
-            found = getattr(found, attribute)
-    except (ImportError, AttributeError) as error:
-        msg = f"the build backend {name!r} cannot be imported: {error}"
-        hint = "Is it in [build-system] requires, and is build-backend right?"
-        raise BuildError(msg, hint=hint) from error
-    return found
 
 
 def _described(pyproject: Mapping[str, Any]) -> str:
@@ -548,29 +453,6 @@ def _holds(path: Path, info: zipfile.ZipInfo) -> bool:
     )
 
 
-def _roots(files: Mapping[str, str]) -> frozenset[str]:
-    """The folders of the stage (with a slash at the end) whose packages get into the wheel under their own names."""
-    return frozenset(
-        path[: len(path) - len(inside)] for inside, path in files.items() if path and path.endswith(inside)
-    )
-
-
-def _unwanted_beside(variant: BuildVariant, plan: Iterable[str], files: Mapping[str, str]) -> Iterator[str]:
-    """Files of the packages that only an sdist would hold, where the variant's patterns leave them out."""
-    tops = {each.partition("/")[0] for each in files}
-    wanted = set(files.values())
-    for path in plan:
-        for root in _roots(files) if path not in wanted else ():
-            inside = path[len(root) :]
-            if not path.startswith(root) or inside.partition("/")[0] not in tops:
-                continue
-            if matches(variant.exclude, inside) or (
-                variant.include and not matches(variant.include, inside, path)
-            ):
-                yield path
-                break
-
-
 def _place_for(inside: str, files: Mapping[str, str]) -> str:
     """Where a file is put so that it gets to `inside`: beside what goes to the same package already."""
     beside = [
@@ -614,6 +496,21 @@ def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> No
             continue
         data = pyproject.setdefault("tool", {}).setdefault("setuptools", {}).setdefault("package-data", {})
         data.setdefault(package, []).append(glob.escape(rest))
+
+
+def _force_ignored(pyproject: dict[str, Any], placed: _Placed, tree: SourceTree) -> None:
+    """Hatchling leaves out what git ignores, unless it is told to include it; in the sdist at the same place."""
+    inside_of = dict(zip(placed.additions, placed.forced, strict=True))
+    ignored = {
+        path: inside_of[path] for path, source in placed.additions.items() if source not in tree.file_set
+    }
+    if ignored:
+        found = pyproject
+        for key in ("tool", "hatch", "build", "targets"):
+            found = found.setdefault(key, {})
+        for target, forced in (("wheel", ignored), ("sdist", {path: path for path in ignored})):
+            below = found.setdefault(target, {})
+            below["force-include"] = {**below.get("force-include", {}), **forced}
 
 
 def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:

@@ -6,9 +6,10 @@ import zipfile
 import pytest
 
 from publish_all._process import run
-from publish_all.builders.pep517 import Pep517Builder, extra_requires, metadata_of
+from publish_all.builders.backend_hooks import metadata_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.staged import StagedBuilder, extra_requires
 from publish_all.config.model import ProjectConfig, VariantConfig
 from publish_all.errors import BuildError
 from publish_all.variants.resolve import resolve_variants
@@ -50,7 +51,7 @@ def _programs_of_backends(monkeypatch):
 
 @pytest.fixture
 def builder(make_tree, tmp_path):
-    return Pep517Builder(stages=Stages(SourceTree(make_tree(FILES)), tmp_path / "stages"))
+    return StagedBuilder(Stages(SourceTree(make_tree(FILES)), tmp_path / "stages"))
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_layout_is_built_from(make_tree, tmp_path, make_variant):
     root = make_tree(
         {"pyproject.toml": "", "README.md": "", "packages/demo/__init__.py": "", "other/x.py": ""}
     )
-    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    builder = StagedBuilder(Stages(SourceTree(root), tmp_path / "stages"))
     built = builder.build(
         make_variant(config("setuptools"), layout={"packages/demo": "demo"}), "wheel", tmp_path
     )
@@ -144,7 +145,7 @@ def test_what_the_backend_packs_nevertheless_is_an_error(make_tree, tmp_path, ma
     )
     variant = make_variant(IN_TREE_CONFIG, exclude=("demo/a.py",))
     with pytest.raises(BuildError, match=r"exclude: own:hooks still packs 'demo/a\.py'"):
-        Pep517Builder(stages=stages).build(variant, "wheel", tmp_path)
+        StagedBuilder(stages).build(variant, "wheel", tmp_path)
 
 
 def test_a_failing_backend_is_told_with_the_variant(build, make_variant):
@@ -176,7 +177,7 @@ IN_TREE_CONFIG = {"build-system": {"requires": [], "build-backend": "own:hooks",
 def test_in_tree_backends_and_objects_within_modules(make_tree, tmp_path, make_variant):
     stages = Stages(SourceTree(make_tree(IN_TREE)), tmp_path / "stages")
     variant = make_variant(IN_TREE_CONFIG)
-    assert Pep517Builder(stages=stages).build(variant, "wheel", tmp_path).name == "1.0.whl"
+    assert StagedBuilder(stages).build(variant, "wheel", tmp_path).name == "1.0.whl"
     assert extra_requires(variant, ("sdist", "wheel"), stages) == ("more", "most")
 
 
@@ -263,7 +264,7 @@ def build_versioned(versioned, tmp_path):
     def build(kind="wheel", *, from_backend=True, version="1.0", **variants):
         config = ProjectConfig(root=versioned, pyproject=VERSIONED, variants=variants)
         (variant,) = resolve_variants(config, version=version, from_backend=from_backend)
-        builder = Pep517Builder(stages=Stages(SourceTree(versioned), tmp_path / "stages"))
+        builder = StagedBuilder(Stages(SourceTree(versioned), tmp_path / "stages"))
         return builder.build(variant, kind, tmp_path)
 
     return build
@@ -336,7 +337,7 @@ def test_files_that_a_backend_takes_from_git_are_left_out_of_the_sdist_of_a_vari
 
 def test_what_only_an_sdist_would_hold_of_an_excluded_package_stays_out(make_tree, tmp_path, make_variant):
     root = make_tree({**FILES, "src/demo/db/notes.md": "private", "tests/db/test_a.py": ""})
-    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    builder = StagedBuilder(Stages(SourceTree(root), tmp_path / "stages"))
     variant = make_variant(config("pdm"), exclude=("demo/db/**",))
     held = members(builder.build(variant, "sdist", tmp_path))
     assert "src/demo/__init__.py" in held
@@ -356,9 +357,7 @@ def test_a_platform_wheel_is_the_backends_with_its_files_and_its_tag(
         where="w",
     )
     variant = make_variant(config(backend), wheels=(wheel,)).for_wheel(wheel)
-    built = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages")).build(
-        variant, "wheel", tmp_path
-    )
+    built = StagedBuilder(Stages(SourceTree(root), tmp_path / "stages")).build(variant, "wheel", tmp_path)
     assert built.name == "demo_x-1.0-2-py3-none-win_amd64.win_arm64.whl"
     assert members(built) == ["demo/__init__.py", "demo/tool"]
     with zipfile.ZipFile(built) as opened:
@@ -404,7 +403,7 @@ def test_a_variant_of_a_project_in_setup_cfg_keeps_its_metadata(make_tree, tmp_p
     pyproject = {"build-system": {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}}
     text = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     root = make_tree(FILES | {"setup.cfg": setup_cfg, "pyproject.toml": text})
-    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"))
+    builder = StagedBuilder(Stages(SourceTree(root), tmp_path / "stages"))
     plain, renamed = (
         resolve_variants(ProjectConfig(root=root, pyproject=pyproject, variants=variants), version="1.0")[0]
         for variants in ({}, {"x": VariantConfig(variant="x", project={"keywords": ["new"]})})
@@ -438,7 +437,7 @@ def test_each_file_is_built_in_a_process_of_its_own(make_tree, tmp_path, make_va
         )
     )
     stages = Stages(SourceTree(make_tree({"backend/own.py": counting})), tmp_path / "stages")
-    builder = Pep517Builder(stages=stages)
+    builder = StagedBuilder(stages)
     for _ in range(2):
         builder.build(make_variant(IN_TREE_CONFIG), "wheel", tmp_path)
 
@@ -447,7 +446,7 @@ def test_the_output_of_a_backend_that_dies_is_told(make_tree, tmp_path, make_var
     dying = IN_TREE["backend/own.py"].replace("import zipfile\n", "print('out of memory'); os._exit(9)\n")
     stages = Stages(SourceTree(make_tree({"backend/own.py": dying})), tmp_path / "stages")
     with pytest.raises(BuildError, match=r"(?s)cannot build the wheel of x: .*exit code 9"):
-        Pep517Builder(stages=stages).build(make_variant(IN_TREE_CONFIG), "wheel", tmp_path)
+        StagedBuilder(stages).build(make_variant(IN_TREE_CONFIG), "wheel", tmp_path)
 
 
 def test_setuptools_is_not_told_of_a_package_that_is_left_out_as_a_whole(build, make_variant):
@@ -464,7 +463,7 @@ def test_tells_of_files_of_a_package_that_are_left_out_because_git_ignores_them(
         (root / "src/demo" / path).parent.mkdir(exist_ok=True)
         (root / "src/demo" / path).touch()
     notes = []
-    builder = Pep517Builder(stages=Stages(SourceTree(root), tmp_path / "stages"), listener=notes.append)
+    builder = StagedBuilder(Stages(SourceTree(root), tmp_path / "stages"), listener=notes.append)
     variant = make_variant(config("setuptools", setuptools={"package-data": {"demo": ["data/*.bin"]}}))
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -488,7 +487,7 @@ def test_tells_of_a_package_that_git_ignores_as_a_whole(
     files = {**FILES, ".gitignore": "made/\n*.env\n", "src/made/__init__.py": "", "src/scratch/x.txt": ""}
     notes = []
     stages = Stages(SourceTree(make_tree(files)), tmp_path / "stages")
-    builder = Pep517Builder(stages=stages, listener=notes.append)
+    builder = StagedBuilder(stages, listener=notes.append)
     builder.build(make_variant(config(backend, "demo", **tool), name=None, project="demo"), "wheel", tmp_path)
     assert [each.message.partition(";")[0] for each in notes] == [
         "not shipped, because git ignores it: src/made/__init__.py"
