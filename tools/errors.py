@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from publish_all.diagnoses import PAGE, Diagnosis, all_diagnoses
+from publish_all.diagnoses import PAGE, catalogue
+from publish_all.results import Explanation
 
-PATH = Path(__file__).parents[1] / "docs" / PAGE
+PATH = Path(__file__).parents[1] / PAGE
 HEAD = """\
 # Errors, warnings and notes
 
@@ -40,13 +41,13 @@ def page() -> str:
 
 
 def _sections() -> Iterator[str]:
-    for digit, entries in groupby(all_diagnoses(), key=lambda each: each.code[2]):
+    for digit, entries in groupby(catalogue(), key=lambda each: each.code[2]):
         yield f"\n## {HUNDREDS[digit]}"
         for each in entries:
             yield _section(each)
 
 
-def _section(entry: Diagnosis) -> str:
+def _section(entry: Explanation) -> str:
     return f"""
 ### <a id="{entry.code.lower()}"></a>{entry.code} {entry.slug}
 
@@ -64,10 +65,10 @@ def main(arguments: list[str]) -> int:
     if PATH.is_file() and PATH.read_text(encoding="utf-8") == made:
         return 0
     if "--check" in arguments:
-        print(f"docs/{PAGE} is not up to date: run python tools/errors.py", file=sys.stderr)
+        print(f"{PAGE} is not up to date: run python tools/errors.py", file=sys.stderr)
         return 1
     PATH.write_text(made, encoding="utf-8", newline="\n")
-    print(f"wrote docs/{PAGE}")
+    print(f"wrote {PAGE}")
     return 0
 
 

@@ -34,6 +34,7 @@ from publish_all.commands.listing import ListOptions, list_packages
 from publish_all.diagnoses import Diagnosis
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
+from publish_all.results import Explanation
 
 CASES = (
     *project_cases.CASES,
@@ -67,7 +68,7 @@ def make_world(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("case", CASES, ids=lambda each: each.code)
 def test_entry(case: Case, make_world: Callable[[str], World]) -> None:
-    entry = Diagnosis(case.code)
+    entry = Diagnosis(case.code).entry
     world = make_world("broken")
     case.break_it(world)
     seen, met = world.doctor(), world.publish()
@@ -83,7 +84,7 @@ def test_entry(case: Case, make_world: Callable[[str], World]) -> None:
     assert_gone(case, alike.doctor(), alike.publish())
 
 
-def assert_told(case: Case, entry: Diagnosis, seen: Outcome, met: Outcome) -> None:
+def assert_told(case: Case, entry: Explanation, seen: Outcome, met: Outcome) -> None:
     """Both tell it with the same code, and doctor ends as publish does; or says that it could not look."""
     if entry.seen_by.endswith("doctor only"):
         assert case.code in seen.codes, seen

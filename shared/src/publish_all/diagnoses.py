@@ -7,89 +7,56 @@ By hundreds: 1 configuration, 2 distributions and versions, 3 credentials, 4 wha
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
 from publish_all._toml import loads
 from publish_all.findings import Finding, Severity
+from publish_all.results import Explanation
+
+PAGE = "docs/reference/errors.md"
 
 
 class Diagnosis(NamedTuple):
-    """One entry of the catalogue. Its data is read when a finding is made of it, or when it is explained."""
+    """A code. Its entry is read when a finding is made of it, or when it is explained."""
 
     code: str
 
+    @property
+    def entry(self) -> Explanation:
+        return _entries(self.code[2])[self.code]
+
     def found(self, message: str, *, where: str = "", hint: str = "") -> Finding:
         """A finding with the severity of the entry and, unless there is a better hint, with its next step."""
+        entry = self.entry
         return Finding(
             code=self.code,
-            slug=self.slug,
-            severity=self.severity,
+            slug=entry.slug,
+            severity=entry.severity,
             message=message,
             where=where,
-            hint=hint or self.next_step,
+            hint=hint or entry.next_step,
         )
-
-    @property
-    def slug(self) -> str:
-        return self._entry["slug"]
-
-    @property
-    def severity(self) -> Severity:
-        return Severity(self._entry["severity"])
-
-    @property
-    def means(self) -> str:
-        """What happened."""
-        return self._entry["means"]
-
-    @property
-    def why(self) -> str:
-        """Why it matters."""
-        return self._entry["why"]
-
-    @property
-    def next_step(self) -> str:
-        return self._entry["next_step"]
-
-    @property
-    def seen_by(self) -> str:
-        """Which commands find it, and why the others do not."""
-        return self._entry.get("seen_by", "publish and doctor")
-
-    @property
-    def source(self) -> str:
-        """The specification, page or behaviour that the entry relies on."""
-        return self._entry["source"]
-
-    @property
-    def page(self) -> str:
-        """Where the documentation explains it: `reference/errors.md#pa301`."""
-        return f"{PAGE}#{self.code.lower()}"
-
-    @property
-    def _entry(self) -> Mapping[str, str]:
-        return _hundred(self.code[2])[self.code]
-
-
-PAGE = "reference/errors.md"
 
 
 @cache
-def _hundred(digit: str) -> Mapping[str, Mapping[str, str]]:
-    return loads((pkgutil.get_data(__name__, f"catalogue/pa{digit}xx.toml") or b"").decode())
+def _entries(digit: str) -> dict[str, Explanation]:
+    """The entries of a hundred by code. Those that publish and doctor both find do not state by whom they are seen."""
+    data = loads((pkgutil.get_data(__name__, f"catalogue/pa{digit}xx.toml") or b"").decode())
+    return {
+        code: Explanation(
+            code=code,
+            severity=Severity(entry.pop("severity")),
+            page=f"{PAGE}#{code.lower()}",
+            **{"seen_by": "publish and doctor", **entry},
+        )
+        for code, entry in data.items()
+    }
 
 
-def all_diagnoses() -> tuple[Diagnosis, ...]:
-    """The whole catalogue, by code."""
-    return tuple(Diagnosis(code) for digit in "1234567" for code in _hundred(digit))
-
-
-def find(name: str) -> Diagnosis | None:
-    """The diagnosis with this code or slug, in any case of letters; None if there is none."""
-    wanted = name.strip().lower()
-    return next((each for each in all_diagnoses() if wanted in (each.code.lower(), each.slug)), None)
+def catalogue() -> tuple[Explanation, ...]:
+    """All entries, by code."""
+    return tuple(entry for digit in "1234567" for entry in _entries(digit).values())
 
 
 CONFIGURATION_INVALID = Diagnosis("PA101")

@@ -91,7 +91,7 @@ class _Section:
             name=self.name,
             where=self.where,
             facts=tuple(self.facts),
-            advice=tuple(Advice(finding=each, why=Diagnosis(each.code).why) for each in found),
+            advice=tuple(Advice(finding=each, why=Diagnosis(each.code).entry.why) for each in found),
             untested=tuple(dict.fromkeys(self.untested)),
         )
 
