@@ -21,7 +21,7 @@ from catalogue_world.public_index import Internet, Site
 from catalogue_world.tokens import token
 from harness.servers import Registry, Server
 
-from publish_all.attestations.signer import SigningError
+from publish_all.attestations.attestation import SigningError
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import DoctorOptions, doctor

@@ -17,8 +17,7 @@ from attestation_stand_ins.local_sigstore import LocalSigstore
 from packaging.version import Version
 
 from publish_all._secret import Secret
-from publish_all.attestations.attestation import PUBLISH, Attestation
-from publish_all.attestations.signer import SigningError
+from publish_all.attestations.attestation import PUBLISH, Attestation, SigningError
 from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.credentials.identity import AmbientIdentity
 from publish_all.credentials.source import Credential, CredentialKind

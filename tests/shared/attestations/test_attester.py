@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from publish_all.attestations.attestation import PUBLISH
+from publish_all.attestations.attestation import PUBLISH, SigningError
 from publish_all.attestations.attester import Attester
-from publish_all.attestations.signer import SigningError
 from publish_all.config.model import When
 from publish_all.findings import Severity
 
@@ -33,7 +32,7 @@ def beside(wheel, text, kind="publish"):
 @pytest.mark.parametrize("when", [When.AUTO, When.ALWAYS])
 def test_signs_once_for_each_file_however_often_it_is_tried(make_attester, wheel, trusted, signer, when):
     attester = make_attester(when)
-    assert attester.preflight((wheel,), trusted) == ()
+    assert list(attester.preflight((wheel,), trusted)) == []
     assert (signer.checked, signer.signed) == (1, [])
     first = attester.attest(wheel, trusted)
     assert [each.predicate for each in first] == [PUBLISH]
@@ -53,14 +52,14 @@ def test_writes_nothing_beside_the_files(make_attester, wheel, trusted):
 def test_never_means_never(make_attester, wheel, trusted, write, signer):
     beside(wheel, write(wheel))
     attester = make_attester(When.NEVER)
-    assert attester.preflight((wheel,), trusted) == ()
+    assert list(attester.preflight((wheel,), trusted)) == []
     assert attester.attest(wheel, trusted) == ()
     assert (signer.checked, signer.signed) == (0, [])
 
 
 def test_auto_writes_no_private_project_into_a_public_log(make_attester, wheel, trusted, signer):
     attester = make_attester(public=False)
-    assert attester.preflight((wheel,), trusted) == ()
+    assert list(attester.preflight((wheel,), trusted)) == []
     assert attester.attest(wheel, trusted) == ()
     assert (signer.checked, signer.signed) == (0, [])
 
@@ -68,7 +67,7 @@ def test_auto_writes_no_private_project_into_a_public_log(make_attester, wheel, 
 def test_one_that_lies_beside_is_uploaded_instead(make_attester, wheel, trusted, write, signer):
     beside(wheel, write(wheel))
     attester = make_attester()
-    assert attester.preflight((wheel,), trusted) == ()
+    assert list(attester.preflight((wheel,), trusted)) == []
     (given,) = attester.attest(wheel, trusted)
     assert given.content["envelope"]["signature"] == "c2lnbmVk"
     assert (signer.checked, signer.signed) == (0, [])
@@ -88,7 +87,7 @@ def test_a_wrong_one_beside_is_told_before_anything_is_uploaded(make_attester, w
 class TestWithoutTrustedPublishing:
     def test_auto_goes_without_a_word(self, make_attester, wheel, token, signer):
         attester = make_attester()
-        assert attester.preflight((wheel,), token) == ()
+        assert list(attester.preflight((wheel,), token)) == []
         assert attester.attest(wheel, token) == ()
         assert (signer.checked, signer.signed) == (0, [])
 

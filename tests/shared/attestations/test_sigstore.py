@@ -4,7 +4,7 @@ import pytest
 from attestation_stand_ins.local_sigstore import verify
 from pypi_attestations import AttestationType
 
-from publish_all.attestations.signer import SigningError
+from publish_all.attestations.attestation import SigningError
 
 
 def test_what_it_signs_is_what_pypi_reads(make_sigstore_signer, wheel):

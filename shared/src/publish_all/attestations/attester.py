@@ -5,12 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from publish_all import diagnoses
-from publish_all.attestations.attestation import PUBLISH, Attestation
-from publish_all.attestations.beside import attestation_files, attestations_beside
-from publish_all.attestations.signer import Signer, SigningError
+from publish_all.attestations.attestation import (
+    PUBLISH,
+    Attestation,
+    Signer,
+    SigningError,
+    attestation_files,
+    attestations_beside,
+)
 from publish_all.config.model import When
 from publish_all.credentials.source import Credential, CredentialKind
+from publish_all.diagnoses import ATTESTATION_FILES_UNUSED, ATTESTATION_IMPOSSIBLE, NOT_ATTESTED
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError
 from publish_all.events import Found, Listener, ignore
@@ -18,7 +23,7 @@ from publish_all.findings import Finding
 
 
 class Attester:
-    """The attestations for uploads to one repository, kept so that a second attempt signs nothing anew.
+    """The attestations for uploads to one repository, kept so that a second attempt signs nothing again.
 
     `public` tells that anyone may read the repository. Unless asked to, we sign for no other: a
     signature is written to a public log for good, with the names of file and source repository. An
@@ -45,20 +50,25 @@ class Attester:
 
     def preflight(
         self, distributions: Sequence[Distribution], credential: Credential | None
-    ) -> tuple[Finding, ...]:
-        """What stands against attesting these files, or is to be known. Signs nothing."""
+    ) -> Iterator[Finding]:
+        """What prevents attestations of these files, or is to be known. Signs nothing."""
         if self._when is When.NEVER:
-            return ()
+            return
         if not _may_attest(credential):
-            return tuple(self._without_trusted_publishing(distributions, credential))
-        wrong: list[Finding] = []
-        left = False
+            yield from self._without_trusted_publishing(distributions, credential)
+            return
+        to_sign = False
         for each in distributions:
             try:
-                left = self._is_to_sign(attestations_beside(each)) or left
+                to_sign = self._is_to_sign(attestations_beside(each)) or to_sign
             except CheckError as error:
-                wrong += error.findings
-        return (*wrong, *(self._signers_findings() if left else ()))
+                yield from error.findings
+        if to_sign:
+            try:
+                self._ready().check()
+            except SigningError as error:
+                self._given_up = self._when is not When.ALWAYS
+                yield self._not_attested(error) if self._given_up else self.impossible(error)
 
     def attest(self, distribution: Distribution, credential: Credential | None) -> tuple[Attestation, ...]:
         """The attestations to upload with a file; those that lie beside it take the place of ours.
@@ -70,13 +80,10 @@ class Attester:
             return ()
         if not _may_attest(credential):
             if self._when is When.ALWAYS:
-                msg = f"trusted publishing is needed for it, and {_what(credential)}"
-                raise SigningError(msg)
+                raise SigningError(f"trusted publishing is needed for it, and {_origin(credential)}")
             return ()
         beside = attestations_beside(distribution)
-        if not self._is_to_sign(beside):
-            return beside
-        ours = self._ours(distribution)
+        ours = self._ours(distribution) if self._is_to_sign(beside) else None
         return (*beside, ours) if ours is not None else beside
 
     def _is_to_sign(self, beside: Sequence[Attestation]) -> bool:
@@ -93,36 +100,21 @@ class Attester:
         except SigningError as error:
             if self._when is When.ALWAYS:
                 raise
-            self._give_up(error)
+            with self._lock:
+                first, self._given_up = not self._given_up, True
+            if first:
+                self._listener(Found(finding=self._not_attested(error)))
             return None
         with self._lock:
             return self._signed.setdefault(sha256, made)
 
     def _ready(self) -> Signer:
         if self._signer is None:
-            msg = "there is nothing to sign with"
-            raise SigningError(msg)
+            raise SigningError("there is nothing to sign with")
         return self._signer
 
-    def _signers_findings(self) -> tuple[Finding, ...]:
-        try:
-            self._ready().check()
-        except SigningError as error:
-            if self._when is When.ALWAYS:
-                return (self.impossible(error),)
-            with self._lock:
-                self._given_up = True
-            return (self._not_attested(error),)
-        return ()
-
-    def _give_up(self, error: SigningError) -> None:
-        with self._lock:
-            first, self._given_up = not self._given_up, True
-        if first:
-            self._listener(Found(finding=self._not_attested(error)))
-
     def _not_attested(self, error: SigningError) -> Finding:
-        return diagnoses.NOT_ATTESTED.found(
+        return NOT_ATTESTED.found(
             f"The files go to {self._repository} without attestations: {error.message}.",
             where=self._repository,
             hint=error.hint or 'To leave them out without this note, set `attestations = "never"`.',
@@ -130,29 +122,28 @@ class Attester:
 
     def impossible(self, error: SigningError) -> Finding:
         """The finding for a signature that must be there and can't be had."""
-        return diagnoses.ATTESTATION_IMPOSSIBLE.found(
+        return ATTESTATION_IMPOSSIBLE.found(
             f'{self._repository} has `attestations = "always"`, and none can be made: {error.message}.',
             where=self._repository,
-            hint=error.hint or 'With `attestations = "auto"` files are published without them then.',
+            hint=error.hint or "",
         )
 
     def _without_trusted_publishing(
         self, distributions: Sequence[Distribution], credential: Credential | None
     ) -> Iterator[Finding]:
         if self._when is When.ALWAYS:
-            yield diagnoses.ATTESTATION_IMPOSSIBLE.found(
-                f'{self._repository} has `attestations = "always"`, which needs trusted publishing; {_what(credential)}.',
+            yield ATTESTATION_IMPOSSIBLE.found(
+                f'{self._repository} has `attestations = "always"`, which needs trusted publishing; '
+                f"{_origin(credential)}.",
                 where=self._repository,
-                hint='Publish from a CI job with `--auth oidc`, or set `attestations` to "auto".',
             )
             return
         unused = [path.name for each in distributions for path in attestation_files(each)]
         if unused:
-            yield diagnoses.ATTESTATION_FILES_UNUSED.found(
+            yield ATTESTATION_FILES_UNUSED.found(
                 f"{', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not uploaded: attestations need "
-                f"trusted publishing, and {_what(credential)}.",
+                f"trusted publishing, and {_origin(credential)}.",
                 where=self._repository,
-                hint="Publish from a CI job with `--auth oidc`.",
             )
 
 
@@ -160,5 +151,5 @@ def _may_attest(credential: Credential | None) -> bool:
     return credential is not None and credential.kind is CredentialKind.TRUSTED_PUBLISHING
 
 
-def _what(credential: Credential | None) -> str:
+def _origin(credential: Credential | None) -> str:
     return f"the credential comes from {credential.origin}" if credential else "there is no credential"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from publish_all._http import HttpOptions, Session, make_session
 from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.attestations.signer import Signer
+from publish_all.attestations.attestation import Signer
 from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.commands.context import Surroundings
 from publish_all.config.folders import Folders

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
-from publish_all.attestations.beside import SUFFIX as ATTESTATION_SUFFIX
+from publish_all.attestations.attestation import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.builders.manifest import (
     Manifest,
     ManifestEntry,

@@ -17,7 +17,7 @@ from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
-from publish_all.attestations.signer import SigningError
+from publish_all.attestations.attestation import SigningError
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing

@@ -194,7 +194,7 @@ class Attempt(NamedTuple):
 
     def finding(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
         project = self.distribution.project if self.distribution is not None else None
-        hint = with_names(hint or diagnosis.next_step, self.repository, project)
+        hint = with_names(hint or diagnosis.entry.next_step, self.repository, project)
         return diagnosis.found(message, where=shown_url(self.url), hint=hint)
 
     def outcome(

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from publish_all._http import Session
 from publish_all._values import dataclass
-from publish_all.attestations.signer import Signer
+from publish_all.attestations.attestation import Signer
 from publish_all.config.kinds import Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import Credentials
