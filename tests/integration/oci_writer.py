@@ -12,7 +12,8 @@ from made_files import make_wheel
 
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.files import PublishOptions
+from publish_all.commands.publish import publish
 
 
 def main(url: str, folder: Path, writer: int, rounds: int) -> int:

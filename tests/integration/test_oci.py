@@ -22,7 +22,8 @@ from made_files import make_sdist, make_wheel
 
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.files import PublishOptions
+from publish_all.commands.publish import publish
 
 VARIANTS = ("databricks", "fabric", "synapse")
 VERSION = "0.4.2"

@@ -13,9 +13,10 @@ from made_files import make_sdist, make_wheel
 
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.files import PublishOptions
 from publish_all.commands.finalize import FinalizeOptions, finalize
 from publish_all.commands.listing import ListOptions, list_packages
-from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.publish import publish
 from publish_all.errors import UsageError
 
 PYPROJECT = """\

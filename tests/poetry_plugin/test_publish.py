@@ -16,7 +16,7 @@ from poetry.publishing.publisher import Publisher
 
 from poetry_publish_all import publish
 from poetry_publish_all.publish import prepare_publish
-from publish_all.commands.publish import PublishOptions
+from publish_all.commands.files import PublishOptions
 
 # A dependency of Poetry warns when it is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from publish_all.cli.command import error_text
 from publish_all.cli.publish import PublishCommand as OurPublish
+from publish_all.commands.files import PublishOptions
 from publish_all.commands.host import HostRepository, connection_of_host, repository_for_host
-from publish_all.commands.publish import PublishOptions
 from publish_all.errors import ConfigurationError, PublishAllError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from publish_all._values import dataclass
+from publish_all.errors import CheckError
 from publish_all.findings import Finding, Severity
 
 
@@ -222,9 +223,17 @@ class CheckSummary:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        return (*(finding for each in self.subjects for finding in each.findings), *self.findings)
+
+    @property
     def errors(self) -> tuple[Finding, ...]:
-        everything = (*(finding for each in self.subjects for finding in each.findings), *self.findings)
-        return tuple(each for each in everything if each.severity is Severity.ERROR)
+        return tuple(each for each in self.all_findings if each.severity is Severity.ERROR)
+
+    @property
+    def exit_code(self) -> int:
+        """4 where checks failed, as a publish would end then."""
+        return CheckError.exit_code if self.errors else 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,8 +24,9 @@ from harness.servers import Registry, Server
 from publish_all.attestations.attestation import SigningError
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.doctor import DoctorOptions, doctor
-from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.doctor import doctor
+from publish_all.commands.files import PublishOptions
+from publish_all.commands.publish import publish
 from publish_all.commands.state import state_of
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import PublishAllError
@@ -384,7 +385,7 @@ class World:
         return Outcome(tuple(dict.fromkeys([*found, *said])), code, text)
 
     def doctor(self) -> Outcome:
-        options = DoctorOptions(
+        options = PublishOptions(
             directory=self.root,
             build=self.build,
             skip_existing=self.skip_existing,

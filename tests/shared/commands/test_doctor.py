@@ -14,7 +14,8 @@ import pytest
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.doctor import DoctorOptions, doctor
+from publish_all.commands.doctor import doctor
+from publish_all.commands.files import PublishOptions
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.results import DoctorReport, Examined
 
@@ -82,7 +83,7 @@ class Project:
 
     def examine(self, *names: str, offline: bool = True, **environment: str) -> DoctorReport:
         connection = ConnectionOptions(repositories=names, around=self.around(environment))
-        return doctor(DoctorOptions(directory=self.root, offline=offline, connection=connection))
+        return doctor(PublishOptions(directory=self.root, offline=offline, connection=connection))
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_nothing_to_say_about_a_healthy_project(project):
 
 
 def test_a_folder_without_a_project(tmp_path):
-    report = doctor(DoctorOptions(directory=tmp_path))
+    report = doctor(PublishOptions(directory=tmp_path))
     assert (report.exit_code, codes(report)) == (2, ["PA101"])
 
 
@@ -307,9 +308,9 @@ def test_a_pipeline_of_gitlab_stands_for_the_credential(project):
 def test_a_credential_of_the_command_line_is_shown_to_one_destination_only(project):
     project.write(to='["pypi", "testpypi"]')
     connection = ConnectionOptions(username="me", password=Secret("canary"), around=project.around({}))
-    report = doctor(DoctorOptions(directory=project.root, offline=True, connection=connection))
+    report = doctor(PublishOptions(directory=project.root, offline=True, connection=connection))
     assert (report.exit_code, codes(report)) == (2, ["PA102"])
     assert [each.name for each in report.examined] == ["project"]
     one = replace(connection, repositories=("testpypi",))
-    alone = doctor(DoctorOptions(directory=project.root, offline=True, connection=one))
+    alone = doctor(PublishOptions(directory=project.root, offline=True, connection=one))
     assert (alone.exit_code, codes(alone)) == (3, ["PA305"])

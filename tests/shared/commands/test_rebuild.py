@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from publish_all.builders.standard_build import standard_builds
-from publish_all.commands.check import CheckOptions, check
+from publish_all.commands.check import check
+from publish_all.commands.files import PublishOptions
 from publish_all.commands.rebuild import compare_all, rebuild
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError
@@ -180,8 +181,8 @@ def test_a_fresh_build_of_a_project_is_compared_with_its_sdist(tmp_path):
         '[tool.publish-all.variants.a]\n[tool.publish-all.variants.b]\ndescription = "b"\n',
         encoding="utf-8",
     )
-    result = check(CheckOptions(directory=project, rebuild=True))
-    codes = [each.code for each in result.together]
+    result = check(PublishOptions(directory=project), compare_builds=True)
+    codes = [each.code for each in result.findings]
     assert "PA242" not in codes
     # The project itself and its variant `a` are one distribution under two names.
     assert codes.count("PA244") == 1

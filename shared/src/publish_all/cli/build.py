@@ -111,17 +111,19 @@ Examples:
     variables = BUILD_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.check import CheckOptions, check
+        from publish_all.commands.check import check
+        from publish_all.commands.destinations import ConnectionOptions
+        from publish_all.commands.files import PublishOptions
 
-        options = CheckOptions(
+        options = PublishOptions(
             directory=self.directory,
             files=tuple(map(Path, self.operands("files"))),
             variants=self.texts("variant"),
-            repositories=self.texts("repository"),
+            connection=ConnectionOptions(repositories=self.texts("repository")),
             build=not self.option("no-build"),
             allow_missing=self.option("allow-missing"),
-            rebuild=self.option("rebuild"),
         )
-        result = check(options, listener=reporter.listener)
-        reporter.show(result.summary)
+        compare_builds = bool(self.option("rebuild"))
+        result = check(options, compare_builds=compare_builds, listener=reporter.listener)
+        reporter.show(result)
         return result.exit_code

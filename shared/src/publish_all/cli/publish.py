@@ -23,7 +23,8 @@ from publish_all.cli.options import (
     repository_options,
 )
 from publish_all.cli.registry import COMMANDS
-from publish_all.commands.publish import PublishOptions, publish
+from publish_all.commands.files import PublishOptions
+from publish_all.commands.publish import publish
 from publish_all.config.suggest import nearest
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
@@ -181,9 +182,9 @@ Examples:
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.doctor import DoctorOptions, doctor
+        from publish_all.commands.doctor import doctor
 
-        options = DoctorOptions(
+        options = PublishOptions(
             directory=self.directory,
             variants=self.texts("variant"),
             offline=self.option("offline"),

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from publish_all.commands.context import project_variants
 from publish_all.commands.destinations import ConnectionOptions, choose_destinations
-from publish_all.commands.gather import Gathered
+from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.read import read_distribution
@@ -23,22 +23,19 @@ _Release = tuple[NormalizedName, Version]
 
 
 def promoted_files(
-    config: ProjectConfig | None,
-    releases: Sequence[str],
-    *,
-    source: str,
-    connection: ConnectionOptions,
-    folder: Path,
-    listener: Listener,
-) -> Gathered:
+    config: ProjectConfig | None, options: PublishOptions, folder: Path, listener: Listener
+) -> FoundFiles:
     """Fetch releases (`NAME==VERSION`; none: the project's, in its present version) from `source` into `folder`.
 
     The project's are those of its build variants, and its own if `source` has it: the host's `publish` sends it.
     Each file is checked against the hash that the source's index states. Raises `RepositoryError`, and
     `UsageError` for what is not a release.
     """
+    connection, releases = options.connection, options.releases
     # The user name and password of the command line are for the destination.
-    reading = replace(connection, repositories=(source,), repository_url=None, username=None, password=None)
+    reading = replace(
+        connection, repositories=(str(options.source),), repository_url=None, username=None, password=None
+    )
     (repository,) = choose_destinations(config, reading, listener=listener)
     wanted = [_parse(each) for each in releases] or _of_project(config, connection, listener)
     own = None if releases or config is None else _own(config, connection, wanted, listener)
@@ -55,7 +52,7 @@ def promoted_files(
     # Where the host alone publishes, the source has the project and no variant.
     if absent and (len(absent) < len(wanted) or not paths):
         raise absent[0]
-    return Gathered(distributions=tuple(read_distribution(path) for path in sorted(paths)))
+    return FoundFiles(distributions=tuple(read_distribution(path) for path in sorted(paths)))
 
 
 def _parse(text: str) -> _Release:

@@ -1,91 +1,37 @@
-"""Publish: build, check, before-publish, preflight, upload, verify. Nothing leaves before all of it may.
-
-What follows once it is clear where to publish to is in `publish_files`.
-"""
+"""Publish: build, check, before-publish, preflight, upload, verify. Nothing leaves before all of it may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.builders.manifest import Manifest, read_manifest
-from publish_all.builders.output import output_folder
 from publish_all.commands.coded import coded
-from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.context import project_of_files
 from publish_all.commands.default_destination import ensure_default_is_meant
-from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.commands.destinations import choose_destinations
+from publish_all.commands.files import PublishOptions
+from publish_all.commands.prepare import DEFAULT_JOBS, prepare
+from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.events import Listener, ignore, unless_it_breaks
+from publish_all.events import Listener, Note, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
-from publish_all.results import PlanReport, PublishReport
+from publish_all.results import PlanReport, PublishReport, RepositoryReport
+from publish_all.upload.execute import VerifyOptions, execute
+from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
+from publish_all.upload.lock import CannotLockError, lock
+from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
 
 if TYPE_CHECKING:  # only for a run with --receipt
     from publish_all.repositories.oci_receipt import ReceiptFile
 
-DEFAULT_JOBS = 8
 REHEARSAL = "testpypi"
-
-
-def _never() -> AbstractContextManager[Cancellation]:
-    return nullcontext(Cancellation())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishOptions:
-    """What to publish and how.
-
-    `files` are published as they are, instead of the project; `variants` names some of the build
-    variants, `itself` asks for the project and none of them; `build` False takes what was built before, which is
-    what the file `manifest` lists where one is named; with
-    `allow_missing`, platform wheels whose files are not there are left out; `fresh` forgets an unfinished run; `output`
-    is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
-    of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
-    only if what is there can be installed and imported. `receipt` is a file to write down what OCI
-    repositories are given, which then leave the listing of it to `finalize`.
-    `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
-    uploads: what it gives can end them early.
-    """
-
-    directory: Path
-    files: tuple[Path, ...] = ()
-    variants: tuple[str, ...] = ()
-    itself: bool = False
-    dry_run: bool = False
-    skip_existing: bool = False
-    build: bool = True
-    manifest: Path | None = None
-    allow_missing: bool = False
-    allow_dirty: bool = False
-    fresh: bool = False
-    source: str | None = None
-    releases: tuple[str, ...] = ()
-    rehearse: bool = False
-    receipt: Path | None = None
-    output: Path | None = None
-    jobs: int | None = None
-    verify: bool = True
-    verify_timeout: float | None = None
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
-    cancelling: Callable[[], AbstractContextManager[Cancellation]] = _never
-
-    @property
-    def around(self) -> Surroundings:
-        return self.connection.around
-
-    @property
-    def builds(self) -> bool:
-        """Whether the files are built in this run: otherwise no commands of the project run."""
-        return self.build and not self.files and self.manifest is None and self.source is None
-
-    def folder(self, config: ProjectConfig) -> Path:
-        """Where the project's files are built."""
-        return self.output or output_folder(config)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,28 +70,40 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener)
-    from publish_all.commands.publish_files import publish_files
+    options = _as_built(options)
+    with ExitStack() as held:
 
-    return publish_files(config, repositories, rehearsal, _as_built(options), listener=listener)
+        def before_preflight() -> Cancellation:
+            _before_publish(config, options, listener)
+            return held.enter_context(options.cancelling())
 
-
-def _as_built(options: PublishOptions) -> PublishOptions:
-    """With a manifest, in the version that it states: a job that publishes runs no project code to ask for it."""
-    manifest = read_manifest(options.manifest) if options.manifest is not None else None
-    if manifest is None:
-        return options
-    around = replace(options.around, built_version=_version_of(manifest))
-    return replace(options, connection=replace(options.connection, around=around))
-
-
-def _version_of(manifest: Manifest) -> str:
-    """What the manifest states, or the one version of all its files, but for the local part that variants may add; else empty."""
-    if manifest.version is not None:
-        return manifest.version
-    found = {
-        each.version if each.variant is None else each.version.partition("+")[0] for each in manifest.entries
-    }
-    return found.pop() if len(found) == 1 else ""
+        journal, killed = held.enter_context(_open_journal(config, options, listener))
+        prepared = prepare(
+            config,
+            repositories,
+            options,
+            scratch=held.enter_context(temporary_folder()),
+            journal=journal,
+            listener=listener,
+            killed=killed,
+            rehearsal=rehearsal,
+            before_preflight=before_preflight,
+        )
+        asked = prepared.preflight
+        if options.dry_run:
+            return PublishResult(report=asked.report, refused=asked.problem)
+        gate = _Rehearsal(prepared.plan[0], options, listener) if rehearsal is not None else None
+        report = execute(
+            asked,
+            journal=journal,
+            listener=listener,
+            jobs=options.jobs or DEFAULT_JOBS,
+            verify=_verify(options),
+            skip_existing=options.skip_existing,
+            gate=gate,
+            cancellation=prepared.cancellation,
+        )
+        return PublishResult(report=report, refused=gate.failed if gate is not None else None)
 
 
 def _receipt(options: PublishOptions) -> ReceiptFile | None:
@@ -169,3 +127,102 @@ def _rehearsal(
         options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
     )
     return choose_destinations(config, connection, listener=listener)[0]
+
+
+def _as_built(options: PublishOptions) -> PublishOptions:
+    """With a manifest, in the version that it states: a job that publishes runs no project code to ask for it."""
+    manifest = read_manifest(options.manifest) if options.manifest is not None else None
+    if manifest is None:
+        return options
+    around = replace(options.around, built_version=_version_of(manifest))
+    return replace(options, connection=replace(options.connection, around=around))
+
+
+def _version_of(manifest: Manifest) -> str:
+    """What the manifest states, or the one version of all its files, but for the local part that variants may add; else empty."""
+    if manifest.version is not None:
+        return manifest.version
+    found = {
+        each.version if each.variant is None else each.version.partition("+")[0] for each in manifest.entries
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+@contextmanager
+def _open_journal(
+    config: ProjectConfig | None, options: PublishOptions, listener: Listener
+) -> Iterator[tuple[Journal, bool]]:
+    """The journal of the checkout, which is locked meanwhile; and whether the run before was killed.
+
+    It is kept in memory only without a project, and where there is no folder or no lock for it, which is said: two
+    runs must not write to one.
+    """
+    path, killed, problem = None, False, None
+    with ExitStack() as held:
+        if config is not None:
+            state = state_of(config.root, options.around, make=not options.dry_run)
+            path = state.journal
+            if state.problem is not None:
+                problem = f"{state.problem}. If this run stops half-way, the next one asks the repositories what they have"
+            elif state.lock is not None and not options.dry_run:
+                try:
+                    killed = held.enter_context(lock(state.lock))
+                except CannotLockError as error:
+                    path, problem = None, error.message
+        if problem is not None:
+            listener(Note(message=f"publishing without a journal: {problem}"))
+        if path is not None and options.fresh:
+            # A dry run goes without the journal, too, and leaves it where it is.
+            for each in known_public(path) if options.dry_run else discard_journal(path):
+                text = f"already public, or may be: {each.filename} in {each.repository} ({each.url})"
+                listener(Note(message=text))
+            path = None if options.dry_run else path
+        yield held.enter_context(open_journal(path)), killed
+
+
+def _before_publish(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> None:
+    """Run the project's commands if this run builds; files that were built before had their commands then."""
+    if config is None or not config.before_publish or options.dry_run:
+        return
+    if options.build and not options.files and options.manifest is None and options.source is None:
+        from publish_all.commands.before import run_before_publish
+
+        run_before_publish(config, around=options.around, listener=listener)
+    elif options.source is None:
+        hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
+        listener(
+            Note(message=f"before-publish is not run here: it belongs to the build of these files{hint}")
+        )
+
+
+class _Rehearsal:
+    """Installs and imports what the test index, the first repository, now has; `failed` is the error if that fails."""
+
+    def __init__(self, planned: RepositoryPlan, options: PublishOptions, listener: Listener) -> None:
+        self._planned = planned
+        self._around = options.around
+        self._listener = listener
+        self.failed: PublishAllError | None = None
+
+    def __call__(self, report: RepositoryReport) -> str | None:
+        if report.name != self._planned.repository.name:
+            return None
+        from publish_all.commands.rehearse import RehearsalError, rehearse
+
+        try:
+            rehearse(
+                self._planned.repository,
+                self._planned.releases,
+                around=self._around,
+                listener=self._listener,
+            )
+        except RehearsalError as error:
+            self.failed = error
+            return error.message
+        return None
+
+
+def _verify(options: PublishOptions) -> VerifyOptions | None:
+    if not options.verify or options.verify_timeout == 0:
+        return None
+    return VerifyOptions(timeout=options.verify_timeout or VerifyOptions().timeout)

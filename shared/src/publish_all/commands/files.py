@@ -5,7 +5,9 @@ Never whatever else lies in the output folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import field
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -21,29 +23,87 @@ from publish_all.builders.manifest import (
     lacking_wheels,
     read_manifest,
 )
-from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.coded import findings_of
+from publish_all.commands.context import Surroundings, project_variants
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.distributions.distribution import Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, UsageError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Listener, Note
+from publish_all.upload.retry import Cancellation
 from publish_all.variants.variant import BuildVariant
 
 # What publish-all kept beside the files before it had a folder of its own for it.
 _OLD_NAMES = frozenset({"publish-all.json", "publish-all.lock", "publish-all.journal.jsonl"})
+_NAME_FILES = "Name wheels and sdists; to build and publish the project, name none."
+
+
+def _never() -> AbstractContextManager[Cancellation]:
+    return nullcontext(Cancellation())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gathered:
+class PublishOptions:
+    """What to publish and how; also what `doctor` and `check` look at.
+
+    `files` are published as they are, instead of the project; `variants` names some of the build
+    variants, `itself` asks for the project and none of them; `build` False takes what was built before, which is
+    what the file `manifest` lists where one is named; with
+    `allow_missing`, platform wheels whose files are not there are left out; `fresh` forgets an unfinished run; `output`
+    is where built files lie, instead of `dist-dir`. With `source`, the very files that this repository has
+    of `releases` (`NAME==VERSION`) are published. `rehearse` publishes to the test index first, and goes on
+    only if what is there can be installed and imported. `receipt` is a file to write down what OCI
+    repositories are given, which then leave the listing of it to `finalize`. `offline` asks no repository and no
+    git remote, which `doctor` can do without.
+    `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
+    uploads: what it gives can end them early.
+    """
+
+    directory: Path
+    files: tuple[Path, ...] = ()
+    variants: tuple[str, ...] = ()
+    itself: bool = False
+    dry_run: bool = False
+    offline: bool = False
+    skip_existing: bool = False
+    build: bool = True
+    manifest: Path | None = None
+    allow_missing: bool = False
+    allow_dirty: bool = False
+    fresh: bool = False
+    source: str | None = None
+    releases: tuple[str, ...] = ()
+    rehearse: bool = False
+    receipt: Path | None = None
+    output: Path | None = None
+    jobs: int | None = None
+    verify: bool = True
+    verify_timeout: float | None = None
+    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
+    cancelling: Callable[[], AbstractContextManager[Cancellation]] = _never
+
+    @property
+    def around(self) -> Surroundings:
+        return self.connection.around
+
+    def project_variants(self, config: ProjectConfig, listener: Listener) -> tuple[BuildVariant, ...]:
+        return project_variants(
+            config, self.variants, itself=self.itself, around=self.around, listener=listener
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFiles:
     """The files to publish, and the build variants that they come from (none for files that were named)."""
 
     distributions: tuple[Distribution, ...]
     variants: tuple[BuildVariant, ...] = ()
 
 
-def named_files(paths: Sequence[Path], *, listener: Listener = ignore) -> Gathered:
+def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
     """The files that were named. Raises `UsageError` for one that does not exist, `DistributionError` for all
     that are no distributions.
 
@@ -52,13 +112,12 @@ def named_files(paths: Sequence[Path], *, listener: Listener = ignore) -> Gather
     """
     for path in paths:
         if not path.is_file():
-            msg = f"there is no file {path}"
-            raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
+            raise UsageError(f"there is no file {path}", hint=_NAME_FILES)
     note_old_files(paths, listener)
     files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX and path.name not in _OLD_NAMES]
     if paths and not files:
-        msg = f"{', '.join(path.name for path in paths)}: no wheel or sdist"
-        raise UsageError(msg, hint="Name wheels and sdists; to build and publish the project, name none.")
+        names = ", ".join(path.name for path in paths)
+        raise UsageError(f"{names}: no wheel or sdist", hint=_NAME_FILES)
     found: list[Distribution] = []
     broken: list[DistributionError] = []
     for path in files:
@@ -71,7 +130,7 @@ def named_files(paths: Sequence[Path], *, listener: Listener = ignore) -> Gather
         raise DistributionError(msg, findings=[finding for each in broken for finding in findings_of(each)])
     if broken:
         raise broken[0]
-    return Gathered(distributions=tuple(found))
+    return FoundFiles(distributions=tuple(found))
 
 
 def note_old_files(paths: Iterable[Path], listener: Listener) -> None:
@@ -81,30 +140,9 @@ def note_old_files(paths: Iterable[Path], listener: Listener) -> None:
             listener(Note(message=f"{path} is from an older publish-all and is ignored; delete it"))
 
 
-def built_files(
-    config: ProjectConfig,
-    options: BuildOptions,
-    *,
-    listener: Listener,
-    remembered: bool = False,
-) -> Gathered:
-    """Build now, and take just what was built. `remembered` as in `build_project`."""
-    report = build_project(config, options, listener=listener, remembered=remembered)
-    return Gathered(
-        distributions=tuple(
-            read_distribution(report.output / each.filename, variant=each.variant)
-            for each in report.result.files
-        ),
-        variants=report.variants,
-    )
-
-
 def manifest_files(
-    manifest: Manifest,
-    variants: Sequence[BuildVariant],
-    *,
-    allow_missing: bool = False,
-) -> Gathered:
+    manifest: Manifest, variants: Sequence[BuildVariant], *, allow_missing: bool
+) -> FoundFiles:
     """The files that the manifest lists of these variants, which must still be the bytes that were built.
 
     Raises `CheckError` for one that is missing or was changed, and `UsageError` for a platform wheel
@@ -115,25 +153,20 @@ def manifest_files(
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
     entries = [each for each in manifest.entries if is_of(each, variants)]
-    return Gathered(distributions=_read(manifest, entries), variants=tuple(variants))
+    return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants))
 
 
-def listed_files(
-    path: Path,
-    variants: Sequence[BuildVariant] | None,
-    *,
-    allow_missing: bool = False,
-) -> Gathered:
+def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool) -> FoundFiles:
     """The files that a manifest lists which the user named. `variants` None: there is no project around.
 
     Raises `UsageError` where it lists files of other releases than those of the project now.
     """
     manifest = read_manifest(path)
     if manifest is None:
-        msg = f"there is no file {path}"
-        raise UsageError(msg, hint="Name the file that `publish-all build --manifest FILE` wrote.")
+        hint = "Name the file that `publish-all build --manifest FILE` wrote."
+        raise UsageError(f"there is no file {path}", hint=hint)
     if variants is None:
-        return Gathered(distributions=_read(manifest, manifest.entries))
+        return FoundFiles(distributions=_read(manifest, manifest.entries))
     now = {each.name: (canonicalize_name(each.project), Version(each.version)) for each in variants}
     for each in manifest.entries:
         if each.variant in now and now[each.variant] != _release(each):
@@ -166,11 +199,14 @@ def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distrib
     return tuple(read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
 
 
-def usable_manifest(path: Path | None, variants: Sequence[BuildVariant]) -> Manifest | None:
+def usable_manifest(
+    config: ProjectConfig, options: PublishOptions, output: Path, variants: Sequence[BuildVariant]
+) -> Manifest | None:
     """The manifest of what was built here, if it lists files of each of these variants in its present version.
 
     None also where none of its files is there any more.
     """
+    path = state_of(config.root, options.around).manifest(output)
     manifest = read_manifest(path) if path is not None else None
     if manifest is None:
         return None

@@ -1,0 +1,366 @@
+"""What publish, a dry run, doctor and check prepare in the same way: files, plan, checks, version, preflight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from publish_all._values import dataclass
+from publish_all.builders.manifest import Manifest, lacking_wheels
+from publish_all.builders.output import output_folder
+from publish_all.builders.source_tree import SourceTree
+from publish_all.checks.check import check_distribution
+from publish_all.checks.cross_file import check_across_files
+from publish_all.checks.opened import Audience, Opened, open_distribution
+from publish_all.checks.variants import check_selection, check_variants
+from publish_all.commands.build import BuildOptions, build_project
+from publish_all.commands.context import project_version
+from publish_all.commands.files import (
+    FoundFiles,
+    PublishOptions,
+    listed_files,
+    manifest_files,
+    named_files,
+    note_old_files,
+    usable_manifest,
+)
+from publish_all.config.addresses import host_of
+from publish_all.config.builtin import canonical
+from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.read import read_distribution
+from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
+from publish_all.events import Found, Listener, Note, StepStarted
+from publish_all.findings import Finding, Severity
+from publish_all.reporting.words import count
+from publish_all.repositories.repository import Repository
+from publish_all.results import CheckedSubject, CheckSummary
+from publish_all.upload.journal import History, Journal
+from publish_all.upload.plan import Destination, RepositoryPlan, plan
+from publish_all.upload.preflight import Preflight, preflight
+from publish_all.upload.retry import Cancellation
+from publish_all.variants.variant import BuildVariant
+
+T = TypeVar("T")
+
+DEFAULT_JOBS = 8
+
+Reach = dict[str, tuple[bool, frozenset[str | None] | None]]
+"""Who goes where: for each repository whether it is public, and the build variants that go there (None: everything)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """All that there is before the first upload. `errors` say why a part is None or empty."""
+
+    files: FoundFiles | None
+    plan: tuple[RepositoryPlan, ...]
+    checked: CheckSummary | None
+    preflight: Preflight
+    cancellation: Cancellation
+    errors: tuple[PublishAllError, ...]
+
+
+def prepare(
+    config: ProjectConfig | None,
+    repositories: Sequence[Repository],
+    options: PublishOptions,
+    *,
+    scratch: Path,
+    journal: Journal,
+    listener: Listener,
+    killed: bool = False,
+    rehearsal: Repository | None = None,
+    before_preflight: Callable[[], Cancellation] | None = None,
+) -> Prepared:
+    """Do all that a publish does before its uploads. The test index of a `rehearsal` comes first.
+
+    A publish has something to do `before_preflight`, which also gives what ends the preflight early: its builds are
+    kept, and the first error is raised. Without it builds go into `scratch`, and each step is taken that can be taken.
+    """
+    publishes = before_preflight is not None
+    errors: list[PublishAllError] = []
+
+    def attempt(step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except PublishAllError as error:
+            if publishes:
+                raise
+            errors.append(error)
+            return None
+
+    files = attempt(
+        lambda: find_files(
+            config,
+            options,
+            scratch=scratch,
+            listener=listener,
+            keep=publishes,
+            history=journal.history,
+            killed=killed,
+        )
+    )
+    planned: tuple[RepositoryPlan, ...] = ()
+    checked: CheckSummary | None = None
+    if files is not None and repositories:
+        to = reach(files, {each.name: each.capabilities.public for each in repositories}, listener)
+        planned = attempt(lambda: _plan(files, repositories, to, rehearsal)) or ()
+        if planned:
+            checked = _check(config, planned, to, listener)
+            attempt(lambda: _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed"))
+    named = [each.repository for each in planned] or repositories
+    attempt(lambda: _check_version(config, named, options, listener))
+    cancellation = before_preflight() if before_preflight is not None else Cancellation()
+    asked = [each for each in planned if not options.offline or each.repository.kind.local]
+    answer = preflight(
+        asked,
+        journal=journal,
+        listener=listener,
+        jobs=options.jobs or DEFAULT_JOBS,
+        skip_existing=options.skip_existing,
+        in_earnest=publishes and not options.dry_run,
+        cancellation=cancellation,
+    )
+    return Prepared(
+        files=files,
+        plan=planned,
+        checked=checked,
+        preflight=answer,
+        cancellation=cancellation,
+        errors=tuple(errors),
+    )
+
+
+def find_files(
+    config: ProjectConfig | None,
+    options: PublishOptions,
+    *,
+    scratch: Path,
+    listener: Listener,
+    keep: bool = False,
+    history: History | None = None,
+    killed: bool = False,
+) -> FoundFiles:
+    """The files: those of another repository; those named; of a run that was not finished; built now or before.
+
+    A build goes into the output folder if it is to be kept (`keep`), else into the folder `scratch`. `history` is that
+    of earlier runs; the last one of them was perhaps `killed`.
+    """
+    if options.source is not None:
+        from publish_all.commands.promote import promoted_files
+
+        return promoted_files(config, options, scratch, listener)
+    if options.manifest is not None:
+        variants = options.project_variants(config, listener) if config is not None else None
+        return listed_files(options.manifest, variants, allow_missing=options.allow_missing)
+    if options.files or config is None:
+        return named_files(options.files, listener)
+    output = options.output or output_folder(config)
+    note_old_files(sorted(output.iterdir()) if output.is_dir() else (), listener)
+    if not options.build:
+        from publish_all.commands.found_files import files_built_before
+
+        return files_built_before(config, options, output, listener)
+    if history is not None and (killed or not history.complete):
+        variants = options.project_variants(config, listener)
+        manifest = usable_manifest(config, options, output, variants)
+        if manifest is not None and _is_resumable(manifest, variants, options, history, killed=killed):
+            text = "an earlier run was not finished; its files are published, and not built again"
+            listener(Note(message=text))
+            return manifest_files(manifest, variants, allow_missing=options.allow_missing)
+    build = BuildOptions(
+        directory=options.directory,
+        variants=options.variants,
+        itself=options.itself,
+        output=output if keep else scratch,
+        allow_missing=options.allow_missing,
+        around=options.around,
+    )
+    report = build_project(config, build, listener=listener, remembered=keep)
+    return FoundFiles(
+        distributions=tuple(
+            read_distribution(report.output / each.filename, variant=each.variant)
+            for each in report.result.files
+        ),
+        variants=report.variants,
+    )
+
+
+def _is_resumable(
+    manifest: Manifest,
+    variants: Sequence[BuildVariant],
+    options: PublishOptions,
+    history: History,
+    *,
+    killed: bool,
+) -> bool:
+    """Whether the files of an earlier run are to be published: some are public, and it was not finished or was killed.
+
+    One that was killed after its last upload told nobody that it was done. Files built again would be in conflict.
+    """
+    if lacking_wheels(manifest, variants) and not options.allow_missing:
+        return False
+    built = {each.sha256 for each in manifest.entries}
+    return history.unfinished(built) or (killed and any(each.sha256 in built for each in history.public))
+
+
+def goes_to(variant: BuildVariant, repository: str) -> bool:
+    """Whether `publish-to` of the variant lets it go to the repository of this name."""
+    return variant.publish_to is None or canonical(repository) in map(canonical, variant.publish_to)
+
+
+def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:
+    """Where the build variants may go (`publish-to` of a variant narrows), of repositories that are public or not."""
+    found: Reach = {}
+    for repository, is_public in public.items():
+        kept = [each for each in files.variants if not goes_to(each, repository)]
+        for each in kept:
+            listener(Note(message=f"{each.label} does not go to {repository}: its publish-to says so"))
+        names = frozenset(each.name for each in files.variants if each not in kept)
+        if names or not kept:
+            found[repository] = (is_public, names if kept else None)
+    return found
+
+
+def _plan(
+    files: FoundFiles, repositories: Sequence[Repository], to: Reach, rehearsal: Repository | None
+) -> tuple[RepositoryPlan, ...]:
+    """The plan, with the test index first and once. Raises `UsageError` when nothing goes anywhere."""
+    if not to:
+        msg = "no build variant goes to " + " or ".join(each.name for each in repositories)
+        raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
+    if rehearsal is not None:
+        to[rehearsal.name] = (rehearsal.capabilities.public, None)
+        repositories = [rehearsal, *(each for each in repositories if each.name != rehearsal.name)]
+    destinations = [
+        Destination(repository=each, variants=to[each.name][1]) for each in repositories if each.name in to
+    ]
+    return plan(files.distributions, destinations)
+
+
+def _check(
+    config: ProjectConfig | None, planned: Sequence[RepositoryPlan], to: Reach, listener: Listener
+) -> CheckSummary:
+    """Check each file for those repositories that it goes to."""
+    unique = {file.filename: file for each in planned for file in each.files}
+    listener(StepStarted(step="check", detail=count(len(unique), "file")))
+    checked = run_checks(config, tuple(unique.values()), to)
+    for finding in checked.all_findings:
+        if finding.severity is not Severity.NOTE:
+            listener(Found(finding=finding))
+    return checked
+
+
+def run_checks(
+    config: ProjectConfig | None,
+    distributions: Sequence[Distribution],
+    to: Reach,
+    *,
+    compared: Sequence[BuildVariant] = (),
+) -> CheckSummary:
+    """All checks of all files, each for its audience. `config` is that of the project in whose folder it runs.
+
+    The wheels of the variants that are `compared` should differ only where their configuration says so.
+    """
+    opened = []
+    for each in distributions:
+        there = {name: public for name, (public, of) in to.items() if of is None or each.variant in of}
+        audience = Audience(
+            public=tuple(name for name, public in there.items() if public),
+            private=config.private if config is not None else False,
+            local_versions=not any(there.values()),
+        )
+        opened.append(open_distribution(each, audience))
+    subjects = (
+        CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
+        for each in opened
+    )
+    together = (
+        *check_across_files(opened, sources=lambda: _source_files(config)),
+        *_selections(config, opened),
+        *check_variants(opened, compared),
+    )
+    return CheckSummary(subjects=tuple(subjects), findings=together)
+
+
+def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
+    """What git tracks or does not ignore in the project; nothing where git does not answer."""
+    try:
+        return SourceTree(config.root).files if config is not None else ()
+    except BuildError:
+        return ()
+
+
+def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterator[Finding]:
+    """Compare each sdist with `include` and `exclude` of its build variant. Files that were named have one, too."""
+    if config is None or not any(
+        each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
+    ):
+        return
+    for sdist in files:
+        variant = None if sdist.is_wheel else _variant_of(sdist.distribution, config)
+        if variant is not None:
+            wheels = [each for each in files if each.is_wheel and _is_same_release(each, sdist)]
+            yield from check_selection(variant, sdist, wheels)
+
+
+def _is_same_release(one: Opened, other: Opened) -> bool:
+    first, second = one.distribution, other.distribution
+    return (first.project, first.version) == (second.project, second.version)
+
+
+def _variant_of(sdist: Distribution, config: ProjectConfig) -> BuildVariant | None:
+    """The build variant that an sdist is of, by its name and version; None for any other project's."""
+    from publish_all.variants.resolve import resolve_variants
+
+    try:
+        variants = resolve_variants(config, version=sdist.version.public)
+    except PublishAllError:
+        return None
+    named = [each for each in variants if canonicalize_name(each.project) == sdist.project]
+    same = [each for each in named if Version(each.version) == sdist.version]
+    return next(iter(same or named), None)
+
+
+def _check_version(
+    config: ProjectConfig | None,
+    repositories: Sequence[Repository],
+    options: PublishOptions,
+    listener: Listener,
+) -> None:
+    """Tell what the working tree and its tags have against publishing this version. Raises `CheckError`, `VersionError`.
+
+    Files that were named, or that come from another repository, are not of this working tree; and there is nothing to
+    tell where only build variants have a version.
+    """
+    if config is None or options.files or options.source is not None:
+        return
+    version = project_version(config, around=options.around, listener=listener)
+    if version is None:
+        return
+    from publish_all.version.guard import release_findings  # files that are named are not of a working tree
+
+    findings = release_findings(
+        config,
+        version,
+        pypi=any(each.name == "pypi" or host_of(each.url) == "upload.pypi.org" for each in repositories),
+        allow_dirty=options.allow_dirty,
+        ask_remote=not options.offline,
+        environment=options.around.environment,
+        run=options.around.run,
+    )
+    for finding in findings:
+        listener(Found(finding=finding))
+    errors = tuple(each for each in findings if each.severity is Severity.ERROR)
+    _refuse(errors, f"the version {version.text} cannot be published from here")
+
+
+def _refuse(errors: Sequence[Finding], why: str) -> None:
+    """Raise `CheckError` if there are errors."""
+    if errors:
+        raise CheckError(f"{why}; nothing was uploaded", findings=errors)
