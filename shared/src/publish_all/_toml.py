@@ -1,12 +1,45 @@
-"""The standard library's TOML reader, or its backport on Python 3.10."""
+"""The standard library's TOML reader, or its backport on Python 3.10, and what is done with the tables that it gives."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 if sys.version_info >= (3, 11):
     from tomllib import TOMLDecodeError, loads
 else:
     from tomli import TOMLDecodeError, loads
 
-__all__ = ["TOMLDecodeError", "loads"]
+__all__ = ["TOMLDecodeError", "Table", "copied", "loads", "merged", "table"]
+
+Table: TypeAlias = dict[str, Any]
+
+
+def table(values: Any, *path: str) -> Mapping[str, Any]:
+    """The table at a key path; an empty one where there is none."""
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
+
+
+def copied(values: Mapping[str, Any]) -> Table:
+    """A deep copy in plain dicts and lists."""
+    return {key: copied_value(value) for key, value in values.items()}
+
+
+def copied_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return copied(value)
+    return [copied_value(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+    """`over` laid over `base`: tables key by key, everything else (lists too) replaced. Neither is changed."""
+    result = copied(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping):
+            result[key] = merged(table(result, key), value)
+        else:
+            result[key] = copied_value(value)
+    return result

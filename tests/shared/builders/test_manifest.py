@@ -11,7 +11,7 @@ from publish_all.builders.manifest import (
     write_manifest,
 )
 from publish_all.errors import ConfigurationError
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 
 def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel", *, tag="py3-none-any"):

@@ -14,7 +14,7 @@ from publish_all.builders.builder import BuildRequest
 from publish_all.builders.run import build
 from publish_all.errors import BuildError, ConfigurationError
 from publish_all.events import BuildStarted, ignore
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 HATCHLING = {
     "build-system": {"requires": ["hatchling"], "build-backend": "hatchling.build"},

@@ -7,7 +7,7 @@ import pytest
 from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
 from publish_all.errors import BuildError, UsageError
 from publish_all.events import ignore
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 LINUX, MAC = "py3-none-manylinux_2_28_x86_64", "py3-none-macosx_11_0_arm64"
 

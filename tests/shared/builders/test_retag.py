@@ -9,7 +9,7 @@ import pytest
 
 from publish_all.builders.retag import retagged
 from publish_all.errors import BuildError
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 WHEEL = "Wheel-Version: 1.0\nGenerator: setuptools (80.9.0)\nRoot-Is-Purelib: true\nTag: py3-none-any\n\n"
 

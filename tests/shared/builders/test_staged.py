@@ -13,7 +13,7 @@ from publish_all.builders.staged import StagedBuilder, extra_requires
 from publish_all.config.model import ProjectConfig, VariantConfig
 from publish_all.errors import BuildError
 from publish_all.variants.resolve import resolve_variants
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 BACKENDS = {
     "setuptools": ("setuptools", "setuptools.build_meta"),

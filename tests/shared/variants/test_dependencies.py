@@ -1,9 +1,9 @@
 import pytest
 from poetry.core.packages.dependency import Dependency
 
+from publish_all._toml import copied
 from publish_all.errors import ConfigurationError
 from publish_all.variants import dependencies
-from publish_all.variants.overlay import copied
 
 
 def project(*listed, **more):

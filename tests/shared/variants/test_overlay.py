@@ -1,5 +1,6 @@
 import pytest
 
+from publish_all._toml import merged
 from publish_all.errors import ConfigurationError
 from publish_all.variants import overlay
 
@@ -9,7 +10,7 @@ POETRY = {"tool": {"poetry": {"name": "kindling", "version": "1.0", "dependencie
 
 def test_merges_tables_key_by_key_and_replaces_lists():
     base = {"tool": {"x": {"keep": 1, "list": [1, 2]}}, "project": {"name": "a"}}
-    assert overlay.merged(base, {"tool": {"x": {"list": [3]}}}) == {
+    assert merged(base, {"tool": {"x": {"list": [3]}}}) == {
         "tool": {"x": {"keep": 1, "list": [3]}},
         "project": {"name": "a"},
     }
@@ -17,15 +18,15 @@ def test_merges_tables_key_by_key_and_replaces_lists():
 
 def test_merging_changes_neither_side():
     base, over = {"t": {"list": [1]}}, {"t": {"other": {"deep": [2]}}}
-    result = overlay.merged(base, over)
+    result = merged(base, over)
     result["t"]["list"].append(9)
     result["t"]["other"]["deep"].append(9)
     assert (base, over) == ({"t": {"list": [1]}}, {"t": {"other": {"deep": [2]}}})
 
 
 def test_a_value_in_place_of_a_table_and_a_table_in_place_of_a_value():
-    assert overlay.merged({"a": {"b": 1}}, {"a": 2}) == {"a": 2}
-    assert overlay.merged({"a": 2}, {"a": {"b": 1}}) == {"a": {"b": 1}}
+    assert merged({"a": {"b": 1}}, {"a": 2}) == {"a": 2}
+    assert merged({"a": 2}, {"a": {"b": 1}}) == {"a": {"b": 1}}
 
 
 @pytest.mark.parametrize("pyproject", [PROJECT, POETRY])

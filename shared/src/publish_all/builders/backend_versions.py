@@ -16,9 +16,9 @@ from types import ModuleType
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._toml import table
 from publish_all.builders.select import Backend, backend_of
 from publish_all.errors import BuildError
-from publish_all.variants.overlay import table
 from publish_all.variants.variant import BuildVariant
 
 LOWEST: Mapping[Backend, str] = {

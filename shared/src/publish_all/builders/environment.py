@@ -18,12 +18,11 @@ from packaging.utils import canonicalize_name
 
 import publish_all
 from publish_all._process import piped
-from publish_all._toml import loads
+from publish_all._toml import loads, table
 from publish_all.builders.select import Backend, backend_of, build_requires
 from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
-from publish_all.variants.overlay import table
 from publish_all.variants.variant import BuildVariant
 
 _OURS = "publish-all"

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from hatchling.__about__ import __version__
 from hatchling.builders.plugin.interface import BuilderInterface, IncludedFile
@@ -25,7 +25,7 @@ from hatchling.metadata.core import HatchMetadata, ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from pathspec import GitIgnoreSpec
 
-from publish_all._toml import loads
+from publish_all._toml import Table, copied, loads, table
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -39,11 +39,8 @@ from publish_all.builders.source_tree import Shipped, SourceTree
 from publish_all.builders.stage import Stages, working_directory
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import Listener, Note, ignore
-from publish_all.variants.overlay import copied, table
-from publish_all.variants.tag import WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, WheelTag
 
-Table: TypeAlias = dict[str, Any]
 _PROJECT_FILE = "pyproject.toml"
 _LATER = "If a step before the build makes it, run that first."
 # The tables of a wheel beside `force-include`, and where in the wheel their files go.

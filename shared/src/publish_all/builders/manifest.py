@@ -19,8 +19,7 @@ from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildResult
 from publish_all.errors import ConfigurationError
-from publish_all.variants.tag import WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, WheelTag
 
 SCHEMA = 1
 

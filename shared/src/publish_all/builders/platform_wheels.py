@@ -10,8 +10,7 @@ from pathlib import Path
 from publish_all.builders.source_tree import normal
 from publish_all.errors import BuildError, UsageError
 from publish_all.events import Listener, Note
-from publish_all.variants.tag import PlatformWheel, WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 _HINT = "Build or fetch it first. `--allow-missing` builds the wheels whose files are there, `--wheel-tag` just one."
 

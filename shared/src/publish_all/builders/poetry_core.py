@@ -30,7 +30,7 @@ from poetry.core.masonry.utils.package_include import PackageInclude
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
-from publish_all._toml import loads
+from publish_all._toml import copied, loads, table
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -45,7 +45,6 @@ from publish_all.builders.source_tree import Shipped
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, ignore
-from publish_all.variants.overlay import copied, table
 from publish_all.variants.variant import BuildVariant
 
 _Made = TypeVar("_Made", bound="_ProjectBuilder")

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 from publish_all.errors import BuildError
-from publish_all.variants.tag import PlatformWheel, WheelTag
+from publish_all.variants.variant import PlatformWheel, WheelTag
 
 # A platform's name: the system, its version where there is one, the architecture.
 _PLATFORM = re.compile(r"(many|musl)?(linux|macosx|ios|android|win)[0-9]*(?:_[0-9]+)*_?(.*)")

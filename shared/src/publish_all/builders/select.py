@@ -17,11 +17,10 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from publish_all._toml import table
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
-from publish_all.variants.overlay import table
-from publish_all.variants.tag import PlatformWheel
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, PlatformWheel
 
 
 class Backend(enum.Enum):

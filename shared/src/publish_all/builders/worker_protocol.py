@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar, Union, cast, get_args, get_origin, get_type
 from publish_all._process import piped
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import BuildFinished, BuildStarted, Event, Listener, Note
-from publish_all.variants.tag import WheelTag
+from publish_all.variants.variant import WheelTag
 
 T = TypeVar("T")
 

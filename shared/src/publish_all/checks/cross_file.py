@@ -8,12 +8,11 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.builders.select import Backend, backend_of
 from publish_all.checks.opened import Opened, listed
 from publish_all.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
 from publish_all.findings import Finding
-from publish_all.variants.overlay import table
 
 # The fields that installers decide by, and so must be the same in all files of a release.
 _DECIDING = ("Requires-Dist", "Requires-Python", "Provides-Extra")

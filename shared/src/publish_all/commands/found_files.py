@@ -30,8 +30,7 @@ from publish_all.config.workflows import repository_root
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import Listener, Note
-from publish_all.variants.tag import WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
 
 

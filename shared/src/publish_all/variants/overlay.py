@@ -6,52 +6,27 @@ Variants speak PEP 621 in both cases; here it is translated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from publish_all._build_system import poetry_version_counts
+from publish_all._toml import Table, copied, copied_value, table
 from publish_all.errors import ConfigurationError
 from publish_all.variants import dependencies
 
-Table: TypeAlias = dict[str, Any]
-
-# Keys which `[tool.poetry]` has under the same name and in the same form.
-_SAME_IN_POETRY = frozenset({"name", "version", "description", "keywords", "classifiers", "scripts"})
 # Well-known labels of `[project.urls]` which have keys of their own there.
 _POETRY_URLS = ("homepage", "repository", "documentation")
 
 
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
-    """`over` laid over `base`: tables key by key, everything else (lists too) replaced. Neither is changed."""
-    result = copied(base)
-    for key, value in over.items():
-        below = result.get(key)
-        if isinstance(value, Mapping):
-            result[key] = merged(below if isinstance(below, Mapping) else {}, value)
-        else:
-            result[key] = _copied_value(value)
+def without_ours(pyproject: Mapping[str, Any]) -> Table:
+    """A copy without `[tool.publish-all]`, as distributions hold it."""
+    result = copied(pyproject)
+    tool = result.get("tool")
+    if isinstance(tool, dict):
+        tool.pop("publish-all", None)
+        if not tool:
+            del result["tool"]
     return result
-
-
-def copied(table: Mapping[str, Any]) -> Table:
-    """A deep copy in plain dicts and lists."""
-    return {key: _copied_value(value) for key, value in table.items()}
-
-
-def _copied_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return copied(value)
-    if isinstance(value, list | tuple):
-        return [_copied_value(each) for each in value]
-    return value
-
-
-def table(pyproject: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """The table at a key path; an empty one where there is none."""
-    found: Any = pyproject
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
 
 
 def is_poetry_style(pyproject: Mapping[str, Any]) -> bool:
@@ -119,11 +94,9 @@ def _placed(of: Table, key: str, value: str) -> Table:
 
 
 def _drop(tool: Table, path: tuple[str, ...], key: str) -> None:
-    for each in path:
-        tool = tool.get(each, {})
-        if not isinstance(tool, dict):
-            return
-    tool.pop(key, None)
+    found = table(tool, *path)
+    if isinstance(found, dict):
+        found.pop(key, None)
 
 
 def _without_empty_tables(pyproject: Table) -> Table:
@@ -135,11 +108,10 @@ def _without_empty_tables(pyproject: Table) -> Table:
 
 def _drop_dynamic(pyproject: Table, keys: set[str]) -> None:
     project = pyproject.get("project")
-    if not isinstance(project, dict) or "dynamic" not in project:
-        return
-    project["dynamic"] = [each for each in project["dynamic"] if each not in keys]
-    if not project["dynamic"]:
-        del project["dynamic"]
+    if isinstance(project, dict) and "dynamic" in project:
+        project["dynamic"] = [each for each in project["dynamic"] if each not in keys]
+        if not project["dynamic"]:
+            del project["dynamic"]
 
 
 def without_stated_dynamic(pyproject: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
@@ -163,9 +135,9 @@ def with_project_keys(pyproject: Mapping[str, Any], keys: Mapping[str, Any], *, 
         elif key == "optional-dependencies":
             result = dependencies.with_extras(result, value, where=f"{where}.{key}")
         elif is_poetry_style(result):
-            _set_in_poetry(result["tool"]["poetry"], key, _copied_value(value), where=f"{where}.{key}")
+            _set_in_poetry(result["tool"]["poetry"], key, copied_value(value), where=f"{where}.{key}")
         else:
-            result.setdefault("project", {})[key] = _copied_value(value)
+            result.setdefault("project", {})[key] = copied_value(value)
             if key == "requires-python":
                 # Poetry locks for this, and refuses one that is wider than the project's.
                 _drop(result.get("tool", {}), ("poetry", "dependencies"), "python")
@@ -174,79 +146,45 @@ def with_project_keys(pyproject: Mapping[str, Any], keys: Mapping[str, Any], *, 
 
 
 def _set_in_poetry(poetry: Table, key: str, value: Any, *, where: str) -> None:
-    if key in _SAME_IN_POETRY:
-        poetry[key] = value
-    elif key in _TRANSLATED:
-        _TRANSLATED[key](poetry, value, where)
-    else:
-        msg = f"{where}: [tool.poetry] has no such key, and the project has no [project] table"
-        raise ConfigurationError(
-            msg, hint="Move the project's metadata to [project], which Poetry 2 knows too."
-        )
+    match key:
+        case "name" | "version" | "description" | "keywords" | "classifiers" | "scripts":
+            poetry[key] = value
+        case "readme":
+            poetry[key] = _only(
+                value, "file", f"{where}: [tool.poetry] takes the readme from a file only", "README.md"
+            )
+        case "license":
+            what = f"{where}: [tool.poetry] takes a licence by its SPDX identifier only"
+            poetry[key] = _only(value, "text", what, "MIT")
+        case "authors" | "maintainers":
+            poetry[key] = [person(each) for each in value]
+        case "urls":
+            for each in (*_POETRY_URLS, "urls"):
+                poetry.pop(each, None)
+            poetry |= {label.lower(): url for label, url in value.items() if label.lower() in _POETRY_URLS}
+            other = {label: url for label, url in value.items() if label.lower() not in _POETRY_URLS}
+            if other:
+                poetry["urls"] = other
+        case "entry-points":
+            poetry["plugins"] = value
+        case "requires-python":
+            poetry["dependencies"] = {**poetry.get("dependencies", {}), "python": value}
+        case _:
+            msg = f"{where}: [tool.poetry] has no such key, and the project has no [project] table"
+            hint = "Move the project's metadata to [project], which Poetry 2 knows too."
+            raise ConfigurationError(msg, hint=hint)
 
 
-def _set_readme(poetry: Table, value: Any, where: str) -> None:
-    if isinstance(value, Mapping):
-        if "file" not in value:
-            msg = f"{where}: [tool.poetry] takes the readme from a file only"
-            raise ConfigurationError(msg, hint='State the name of a file: readme = "README.md"')
-        value = value["file"]
-    poetry["readme"] = value
-
-
-def _set_license(poetry: Table, value: Any, where: str) -> None:
-    if isinstance(value, Mapping):
-        if "text" not in value:
-            msg = f"{where}: [tool.poetry] takes a licence by its SPDX identifier only"
-            raise ConfigurationError(msg, hint='State it as text: license = "MIT"')
-        value = value["text"]
-    poetry["license"] = value
-
-
-def _people(key: str) -> Callable[[Table, Any, str], None]:
-    def put(poetry: Table, value: Any, where: str) -> None:
-        del where
-        poetry[key] = [person(each) for each in value]
-
-    return put
+def _only(value: Any, key: str, problem: str, example: str) -> Any:
+    """The value, or this key of a table."""
+    if not isinstance(value, Mapping):
+        return value
+    if key not in value:
+        raise ConfigurationError(problem, hint=f'State it as text, such as "{example}".')
+    return value[key]
 
 
 def person(entry: Mapping[str, str]) -> str:
     """`Name <email>`, or the one of them that there is."""
     name, email = entry.get("name", ""), entry.get("email", "")
     return f"{name} <{email}>" if name and email else name or email
-
-
-def _set_urls(poetry: Table, value: Mapping[str, str], where: str) -> None:
-    del where
-    for key in (*_POETRY_URLS, "urls"):
-        poetry.pop(key, None)
-    other = {}
-    for label, url in value.items():
-        if label.lower() in _POETRY_URLS:
-            poetry[label.lower()] = url
-        else:
-            other[label] = url
-    if other:
-        poetry["urls"] = other
-
-
-def _set_entry_points(poetry: Table, value: Any, where: str) -> None:
-    del where
-    poetry["plugins"] = value
-
-
-def _set_python(poetry: Table, value: Any, where: str) -> None:
-    del where
-    poetry["dependencies"] = {**poetry.get("dependencies", {}), "python": value}
-
-
-_TRANSLATED: Mapping[str, Callable[[Table, Any, str], None]] = {
-    "readme": _set_readme,
-    "license": _set_license,
-    "authors": _people("authors"),
-    "maintainers": _people("maintainers"),
-    "urls": _set_urls,
-    "entry-points": _set_entry_points,
-    "requires-python": _set_python,
-}

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from publish_all._toml import TOMLDecodeError, loads
-from publish_all._values import dataclass
+from publish_all._toml import Table, TOMLDecodeError, copied, loads, merged, table
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.config.problems import Problems
 from publish_all.config.shape import check_shape
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
-from publish_all.variants.overlay import Table
 from publish_all.variants.setup_files import (
     has_metadata_elsewhere,
     name_in_setup_cfg,
     name_in_setup_py,
     with_metadata_elsewhere,
 )
-from publish_all.variants.tag import PlatformWheel, WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
 _ROOT = "tool.publish-all"
@@ -71,8 +68,7 @@ def resolve_variants(
     return tuple(found)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """What a variant starts from. `own_name` and `own_version` are those of a file of its own.
 
     `selection_name` is the name of a full file, whose default selection is its own; an overlay only
@@ -86,8 +82,7 @@ class _Origin:
     selection_name: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Resolver:
+class _Resolver(NamedTuple):
     config: ProjectConfig
     version: str
     from_backend: bool
@@ -105,7 +100,7 @@ class _Resolver:
             project=name,
             version=version,
             pyproject=self._base_pyproject(name, version),
-            dynamic_pyproject=self._dynamic(_without_ours(overlay.copied(self.config.pyproject))),
+            dynamic_pyproject=self._dynamic(overlay.without_ours(self.config.pyproject)),
             version_from_backend=self.from_backend,
             selection_name=name,
             layout={},
@@ -115,7 +110,7 @@ class _Resolver:
         )
 
     def _base_pyproject(self, name: str, version: str) -> Table:
-        stated = _without_ours(overlay.copied(self.config.pyproject))
+        stated = overlay.without_ours(self.config.pyproject)
         if not has_metadata_elsewhere(stated):
             return overlay.with_version(self.pyproject, version)
         if self.config.version.source is VersionSource.PROJECT:
@@ -136,7 +131,11 @@ class _Resolver:
         origin = self._origin(own, where)
         result = self._inline(origin.pyproject, defaults, f"{_ROOT}.variant-defaults", must_match=False)
         result = self._inline(result, own, where, must_match=True)
-        name = own.name or defaults.name or origin.own_name or self._default_name(own, where)
+        project = self._own_name()
+        name = own.name or defaults.name or origin.own_name or (project and f"{project}-{own.variant}")
+        if name is None:
+            what = f"{where}: the variant has no name, and the project has none to make one from"
+            raise self._nameless(what)
         _refuse_invalid_name(name, where)
         selection = origin.selection_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
@@ -172,16 +171,16 @@ class _Resolver:
 
     def _replaced(self, file: str, where: str) -> _Origin:
         path, content = self._content(file, where)
-        stated = overlay.copied(content)
-        if not overlay.table(stated, "project") and not overlay.table(stated, "tool", "poetry"):
+        stated = copied(content)
+        if not table(stated, "project") and not table(stated, "tool", "poetry"):
             msg = f"{where}: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
             raise ConfigurationError(msg, hint="To change parts of the project's own file, use `overlay`.")
-        result = _without_ours(stated)
+        result = overlay.without_ours(content)
         if beside := _hatch_file(self.config, self.read):
             tool = result.setdefault("tool", {})
-            tool["hatch"] = overlay.merged(beside, tool.get("hatch", {}))
+            tool["hatch"] = merged(beside, tool.get("hatch", {}))
         if "build-system" not in result and "build-system" in self.pyproject:
-            result["build-system"] = overlay.copied(self.pyproject["build-system"])
+            result["build-system"] = copied(self.pyproject["build-system"])
         version = overlay.static_version_of(result)
         if self.config.version.source is not VersionSource.PROJECT:
             version = None
@@ -190,17 +189,16 @@ class _Resolver:
 
     def _overlaid(self, origin: _Origin, file: str, where: str) -> _Origin:
         path, content = self._content(file, where)
-        over = _without_ours(overlay.copied(content))
-        result = overlay.without_stated_dynamic(overlay.merged(origin.pyproject, over), over)
+        over = overlay.without_ours(content)
+        result = overlay.without_stated_dynamic(merged(origin.pyproject, over), over)
         version = overlay.static_version_of(over)
         if self.config.version.source is not VersionSource.PROJECT:
             version = None
-        return _Origin(
+        return origin._replace(
             pyproject=result,
             file=path,
             own_name=overlay.name_of(over) or origin.own_name,
             own_version=version or origin.own_version,
-            selection_name=origin.selection_name,
         )
 
     def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
@@ -223,23 +221,13 @@ class _Resolver:
         )
         for key, tables in (("tool", stated.tool), ("dependency-groups", stated.dependency_groups)):
             if tables:
-                result = overlay.merged(result, {key: tables})
+                result = merged(result, {key: tables})
         return result
-
-    def _default_name(self, own: VariantConfig, where: str) -> str:
-        project = self._own_name()
-        if project is None:
-            raise self._nameless(
-                f"{where}: the variant has no name, and the project has none to make one from"
-            )
-        return f"{project}-{own.variant}"
 
     def _nameless(self, what: str) -> ConfigurationError:
         file = self.config.root / "pyproject.toml"
-        return ConfigurationError(
-            f"{file}: {what}",
-            hint="State `name` in [project], or in each [tool.publish-all.variants.…].",
-        )
+        hint = "State `name` in [project], or in each [tool.publish-all.variants.…]."
+        return ConfigurationError(f"{file}: {what}", hint=hint)
 
     def _normalised(self, version: str, file: Path) -> str:
         if not version:
@@ -267,7 +255,7 @@ def _refuse_invalid_name(name: str, where: str) -> None:
 def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
     _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
-    result = _without_ours(overlay.copied(config.pyproject))
+    result = overlay.without_ours(config.pyproject)
     if has_metadata_elsewhere(result):
         result = with_metadata_elsewhere(result)
     beside = _hatch_file(config, read)
@@ -279,7 +267,7 @@ def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
 
 def _hatch_file(config: ProjectConfig, read: Read) -> Table:
     try:
-        return overlay.copied(read(config.root / "hatch.toml"))
+        return copied(read(config.root / "hatch.toml"))
     except FileNotFoundError:
         return {}
 
@@ -288,15 +276,6 @@ def _refuse_other_shapes(pyproject: Mapping[str, Any], file: Path) -> None:
     problems = Problems(str(file))
     check_shape(pyproject, problems)
     problems.raise_if_any()
-
-
-def _without_ours(pyproject: Table) -> Table:
-    tool = pyproject.get("tool")
-    if isinstance(tool, dict):
-        tool.pop("publish-all", None)
-        if not tool:
-            del pyproject["tool"]
-    return pyproject
 
 
 def _stated_at(where: str, key: str, own: object) -> str:
@@ -330,12 +309,12 @@ def _wheels(stated: Mapping[str, Mapping[str, WheelConfig]]) -> tuple[PlatformWh
 
     Raises `ConfigurationError` for a tag that no wheel can have, and for two keys that name the same one.
     """
-    found: dict[tuple[str, tuple[str, ...]], PlatformWheel] = {}
-    for table, wheels in stated.items():
-        here: dict[tuple[str, tuple[str, ...]], PlatformWheel] = {}
+    found: dict[object, PlatformWheel] = {}
+    for where, wheels in stated.items():
+        here: dict[object, PlatformWheel] = {}
         for each in wheels.values():
-            wheel = _wheel(each, f'{table}.wheels."{each.tag}"')
-            other = here.setdefault((wheel.tag.build, wheel.tag.expanded), wheel)
+            wheel = _wheel(each, f'{where}.wheels."{each.tag}"')
+            other = here.setdefault(wheel.tag.key, wheel)
             if other is not wheel:
                 msg = f"{wheel.where}: it names the same wheel as {str(other.tag)!r}"
                 raise ConfigurationError(msg, hint="Keep one of the two.")
@@ -373,26 +352,13 @@ def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
 
 
 def _refuse_same_filenames(variants: Sequence[BuildVariant]) -> None:
-    seen: dict[tuple[object, ...], BuildVariant] = {}
+    seen: dict[object, BuildVariant] = {}
     for each in variants:
-        for file in _files(each):
-            other = seen.setdefault((canonicalize_name(each.project), each.version, *file), each)
-            if other is not each:
-                raise _same_filename(other, each)
-
-
-def _files(variant: BuildVariant) -> Iterator[tuple[object, ...]]:
-    """What tells a variant's files apart, beside name and version."""
-    if variant.sdist:
-        yield ("sdist",)
-    if not variant.wheels:
-        yield ("wheel",)
-    for each in variant.wheels:
-        yield ("wheel", each.tag.build, each.tag.expanded)
-
-
-def _same_filename(first: BuildVariant, second: BuildVariant) -> ConfigurationError:
-    where = f"{_ROOT}.variants.{second.name}.name"
-    other = "the project itself" if first.name is None else f"the variant {first.name!r}"
-    msg = f"{where}: {other} and the variant {second.name!r} would both be {second.project} {second.version}"
-    return ConfigurationError(msg, hint="Give one of them another `name`; they would write the same files.")
+        files: list[object] = [wheel.tag.key for wheel in each.wheels] or ["wheel"]
+        for file in [*files, *(["sdist"] if each.sdist else [])]:
+            first = seen.setdefault((canonicalize_name(each.project), each.version, file), each)
+            if first is not each:
+                other = "the project itself" if first.name is None else f"the variant {first.name!r}"
+                msg = f"{_ROOT}.variants.{each.name}.name: {other} and the variant {each.name!r} would both be {each.project} {each.version}"
+                hint = "Give one of them another `name`; they would write the same files."
+                raise ConfigurationError(msg, hint=hint)

@@ -9,7 +9,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
-from publish_all.variants.overlay import Table, copied, table
+from publish_all._toml import Table, copied, table
 
 # What setuptools can find there (pyproject.toml specification, `dynamic`).
 FIELDS = (

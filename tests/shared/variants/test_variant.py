@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from packaging.tags import parse_tag
 
-from publish_all.variants.tag import PlatformWheel, WheelTag
-from publish_all.variants.variant import BuildVariant
+from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 
 def variant(**more: object) -> BuildVariant:
