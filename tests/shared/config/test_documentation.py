@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from publish_all.config.kinds import KINDS
-from publish_all.config.repositories import FIELDS
+from publish_all.config.parse import FIELDS
 from publish_all.config.user import user_repositories
 
 ROOT = Path(__file__).parents[3]

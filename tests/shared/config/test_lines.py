@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all._toml import loads
-from publish_all.config.lines import key_lines
+from publish_all.config.load import key_lines
 
 TEXT = '''\
 # comment = "no key"

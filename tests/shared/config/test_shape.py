@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from publish_all._toml import loads
+from publish_all.config.parse import check_shape
 from publish_all.config.problems import Problems
-from publish_all.config.shape import check_shape
 from publish_all.errors import ConfigurationError
 
 WRONG = [

@@ -27,7 +27,7 @@ from cleo.io.outputs.stream_output import StreamOutput
 from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import EXIT_CODES, VARIABLES, Value
-from publish_all.config.suggest import nearest
+from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.reporting.reporter import Reporter, make_reporter
 from publish_all.reporting.words import shown

@@ -25,7 +25,7 @@ from publish_all.cli.options import (
 from publish_all.cli.registry import COMMANDS
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.publish import publish
-from publish_all.config.suggest import nearest
+from publish_all.config.problems import nearest
 from publish_all.errors import UsageError
 from publish_all.reporting.reporter import Reporter
 

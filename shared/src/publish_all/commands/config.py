@@ -14,9 +14,8 @@ from publish_all.config.folders import Folders
 from publish_all.config.known import KnownRepositories, known_repositories
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
-from publish_all.config.parse import PYPROJECT, TABLE
+from publish_all.config.parse import FIELDS, PYPROJECT, TABLE
 from publish_all.config.problems import KeyPath, Problems, dotted
-from publish_all.config.repositories import FIELDS
 
 DEFAULT = "default"
 

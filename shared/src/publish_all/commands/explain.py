@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from publish_all.config.suggest import nearest
+from publish_all.config.problems import nearest
 from publish_all.diagnoses import PAGE, catalogue
 from publish_all.errors import UsageError
 from publish_all.results import Explanation

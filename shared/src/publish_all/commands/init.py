@@ -37,8 +37,8 @@ from publish_all.commands.scaffold.version_found import choose, suggest_version
 from publish_all.config.addresses import web_problem
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.model import VersionSource, empty
-from publish_all.config.repositories import name_problem
-from publish_all.config.suggest import nearest
+from publish_all.config.problems import nearest
+from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
 from publish_all.version.static import asks_us, table

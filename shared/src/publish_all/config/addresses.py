@@ -10,7 +10,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from publish_all.config.suggest import did_you_mean
+from publish_all.config.problems import did_you_mean
 
 PLACEHOLDERS = ("owner", "repository", "name")
 

@@ -17,7 +17,7 @@ from publish_all.config.hosts import HostRepository
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import EMPTY, RepositoryConfig, Scope
 from publish_all.config.problems import dotted
-from publish_all.config.repositories import name_problem, owner_problem
+from publish_all.config.rules import name_problem, owner_problem
 
 # Old `.pypirc` files name hosts which PyPI has left.
 _SAME_INDEX = {

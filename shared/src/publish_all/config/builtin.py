@@ -15,6 +15,9 @@ ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi
 FIXED = frozenset({"pypi", "testpypi", "github"})
 """Those whose address a project can't change: a pull request must not redirect a token."""
 
+ADDRESS = ("kind", "url", "index-url")
+"""The keys that say where a repository is."""
+
 _SEPARATORS = re.compile(r"[-_.]+")
 
 

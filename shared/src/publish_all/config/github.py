@@ -16,7 +16,7 @@ from publish_all._process import Run, run
 from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig
-from publish_all.config.repositories import owner_problem
+from publish_all.config.rules import owner_problem
 
 GIT_SECONDS = 10.0
 

@@ -20,10 +20,9 @@ from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.hosts import HostRepositories, host_repositories
 from publish_all.config.kinds import KINDS, LEGACY, Kind
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
-from publish_all.config.parse import PYPROJECT
-from publish_all.config.problems import dotted
-from publish_all.config.repositories import FIELDS, name_problem
-from publish_all.config.suggest import did_you_mean
+from publish_all.config.parse import FIELDS, PYPROJECT
+from publish_all.config.problems import did_you_mean, dotted
+from publish_all.config.rules import name_problem
 from publish_all.config.user import environment_repositories, user_repositories
 from publish_all.errors import ConfigurationError
 

@@ -1,4 +1,4 @@
-"""`[tool.publish-all]`: from plain TOML values to `ProjectConfig`. Pure; the whole schema is read here."""
+"""`[tool.publish-all]`: its keys, and from plain TOML values to `ProjectConfig`. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,50 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from publish_all.config.builtin import canonical
+from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canonical
+from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
 from publish_all.config.model import (
     EMPTY,
     Compression,
     ProjectConfig,
+    RepositoryConfig,
     Scope,
     SyncPlace,
-    VariantConfig,
     VersionConfig,
     VersionSource,
+    When,
 )
-from publish_all.config.paths import glob_problem, path_problem, source_problem
 from publish_all.config.problems import Problems
-from publish_all.config.repositories import name_problem, parse_repositories
-from publish_all.config.standards import version_problem
-from publish_all.config.table import Table, describe
-from publish_all.config.variants import parse_variant, parse_variants, parse_wheels
+from publish_all.config.reading import (
+    Choice,
+    Key,
+    Reader,
+    Value,
+    build,
+    choice,
+    describe,
+    field_of,
+    fields,
+    flag,
+    items,
+    mapping,
+    member,
+    table,
+    text,
+    texts,
+)
+from publish_all.config.rules import (
+    glob_problem,
+    link_problem,
+    name_problem,
+    not_empty,
+    owner_problem,
+    path_problem,
+    source_problem,
+    variable_part,
+    version_problem,
+)
+from publish_all.config.variants import SDIST, destinations, variant_defaults, variants, wheels
 
 PYPROJECT = "pyproject.toml"
 TABLE = ("tool", "publish-all")
@@ -43,116 +70,167 @@ def parse_project(
     with all that is wrong: unknown keys, wrong types, wrong values.
     """
     problems = Problems(file, origins)
-    table = _own_table(pyproject, problems)
-    config = ProjectConfig(
-        root=root,
-        pyproject=pyproject,
-        publish_to=_or(_destinations(table, "publish-to"), ("pypi",)),
-        dist_dir=table.string("dist-dir", path_problem) or "dist",
-        include_base=table.boolean("include-base") or False,
-        before_publish=table.strings("before-publish", _command_problem) or (),
-        build_environment=table.strings("build-environment", _variable_problem) or (),
-        private=table.boolean("private") or _has_private_classifier(pyproject),
-        sdist=table.boolean("sdist"),
-        compression=_compression(table),
-        repositories=parse_repositories(table.table("repositories"), scope=Scope.PROJECT),
-        version=_version(table.table("version")),
-        variant_defaults=_variant_defaults(table.table("variant-defaults")),
-        variants=parse_variants(table.table("variants"), _destinations),
-        wheels=parse_wheels(table.table("wheels")),
-        origins=MappingProxyType(
-            {key: origin for key, origin in origins.items() if key.startswith("tool.publish-all.")}
-        ),
-    )
-    table.close()
-    problems.raise_if_any()
-    return config
-
-
-def _own_table(pyproject: Mapping[str, Any], problems: Problems) -> Table:
     tool = pyproject.get("tool", {})
     stated = tool.get("publish-all", {}) if isinstance(tool, dict) else {}
-    if not isinstance(stated, dict):
-        problems.add(TABLE, f"must be a table, not {describe(stated)}")
-        stated = {}
-    return Table(stated, TABLE, problems)
-
-
-def _destinations(table: Table, key: str) -> tuple[str, ...] | None:
-    """Names of repositories, each once. Whether they exist is known when all repositories are."""
-    names = table.strings(key, name_problem)
-    seen: dict[str, str] = {}
-    for name in names or ():
-        if (before := seen.setdefault(canonical(name), name)) is not name:
-            table.add(
-                key, f"names the repository {before!r} twice" + ("" if before == name else f" (as {name!r})")
-            )
-    return names
-
-
-def _compression(table: Table) -> Compression:
-    stated = table.choice("compression", tuple(each.value for each in Compression))
-    return Compression(stated) if stated else Compression.DEFAULT
-
-
-def _variant_defaults(table: Table | None) -> VariantConfig:
-    if table is None:
-        return VariantConfig(variant=None)
-    if table.has("name"):
-        table.add(
-            "name",
-            "all build variants would have the same name",
-            hint="State it in each [tool.publish-all.variants.NAME]; the default is PROJECT-VARIANT.",
-        )
-    return parse_variant(None, table, _destinations)
-
-
-def _version(table: Table | None) -> VersionConfig:
-    if table is None:
-        return VersionConfig()
-    default = VersionConfig()
-    source = table.choice("source", tuple(each.value for each in VersionSource))
-    config = VersionConfig(
-        source=VersionSource(source) if source else default.source,
-        path=table.string("path", source_problem),
-        tag_prefix=_or(table.string("tag-prefix", _tag_prefix_problem), default.tag_prefix),
-        scheme=table.choice("scheme", ("guess", "post")) or default.scheme,
-        local=table.choice("local", ("none", "node", "node-and-date")) or default.local,
-        dirty=table.choice("dirty", ("allow", "error")) or default.dirty,
-        shallow=table.choice("shallow", ("error", "allow")) or default.shallow,
-        fallback=table.string("fallback", version_problem),
-        sync=_sync_places(table),
+    found = fields(Value(stated, TABLE, problems), {key.name: key.read for key in PROJECT})
+    problems.raise_if_any()
+    private = found.pop("private", False) or _has_private_classifier(pyproject)
+    own = {key: origin for key, origin in origins.items() if key.startswith("tool.publish-all.")}
+    return build(
+        ProjectConfig, found, root=root, pyproject=pyproject, private=private, origins=MappingProxyType(own)
     )
-    if config.source is VersionSource.ATTRIBUTE and not table.has("path"):
-        table.add(
-            "source",
+
+
+def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
+    """`Private :: Do Not Upload`: PyPI refuses every classifier that starts so, hence its use as a guard."""
+    tool = pyproject.get("tool", {})
+    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
+    for each in (pyproject.get("project", {}), poetry):
+        classifiers = each.get("classifiers", ()) if isinstance(each, dict) else ()
+        if isinstance(classifiers, list) and any(str(each).startswith("Private ::") for each in classifiers):
+            return True
+    return False
+
+
+# --- repositories
+
+
+def repositories(scope: Scope) -> Reader:
+    """Reads `[repositories.NAME]` tables: by name, in order; a built-in one under its own name, whatever alias is used."""
+
+    def read(found: Value) -> Mapping[str, RepositoryConfig]:
+        configs: dict[str, RepositoryConfig] = {}
+        written: dict[str, str] = {}
+        for name in table(found):
+            key = canonical(name)
+            if (trouble := name_problem(name)) is not None:
+                found.at(name).add(trouble)
+            elif key in written:
+                same = "are the same repository" if key in ALIASES.values() else _ALIKE
+                found.at(name).add(
+                    f"{written[key]!r} and {name!r} {same}", hint="Give one of them another name."
+                )
+            else:
+                written[key] = name
+                shown = key if key in BUILT_IN else name
+                configs[shown] = _repository(found.at(name), shown, scope)
+        return MappingProxyType(configs)
+
+    return read
+
+
+_ALIKE = "differ only by '-', '_', '.' or case"
+
+
+def _repository(found: Value, name: str, scope: Scope) -> RepositoryConfig:
+    refused = _refused(name, str(found.path[-1])) if scope is Scope.PROJECT else {}
+    stated = fields(found, {key.name: key.read for key in REPOSITORY}, refused=refused)
+    keys = tuple(stated)
+    kind = stated.pop("kind", BUILT_IN[name].kind if name in BUILT_IN else LEGACY)
+    for key, problem in (("url", kind.url_problem), ("index-url", kind.index_url_problem)):
+        if key in stated and (trouble := problem(stated[key])) is not None:
+            found.at(key).add(trouble)
+    origin = found.problems.origin
+    return build(
+        RepositoryConfig,
+        {"url": None, **stated},
+        name=name,
+        kind=kind,
+        scope=scope,
+        origin=origin((*found.path, "url")),
+        origins=MappingProxyType({key: origin((*found.path, key)) for key in keys}),
+    )
+
+
+def _refused(name: str, written: str) -> dict[str, tuple[str, str]]:
+    """The keys that a project can't state: with them it would send a user's tokens elsewhere."""
+    variable = f"PUBLISH_ALL_REPOSITORIES_{variable_part(name)}"
+    where = "your own publish-all/config.toml, where only you can"
+    also = "" if name == written else f" ({written!r} is another name of it)"
+    audience = (
+        "a project can't say for whom identity tokens are made out: that service could be used in your name",
+        f"Set {variable}_AUDIENCE, or state it in {where}.",
+    )
+    address = (
+        f"a project can't change where the built-in repository {name!r} is{also}: its file could redirect your token",
+        f"Give another address another name, as my-{name}; or set {variable}_URL, or {where}.",
+    )
+    return {"audience": audience} | (dict.fromkeys(ADDRESS, address) if name in FIXED else {})
+
+
+REPOSITORY = (
+    Key(
+        "kind",
+        Choice(KINDS, reserved=RESERVED_KINDS),
+        "; ".join(f"{name}: {each.meaning}" for name, each in KINDS.items())
+        + "".join(f'. `"{each}"` is reserved' for each in RESERVED_KINDS),
+        default='"legacy"',
+    ),
+    Key(
+        "url",
+        text(),
+        "where uploads go. May hold `{owner}`, `{repository}` and `{name}`, the distribution's name",
+        type="URL or path",
+    ),
+    Key(
+        "index-url",
+        text(),
+        "the simple index, to see what is there already and to verify",
+        type="URL or path",
+        default="guessed from `url`",
+    ),
+    Key("username", text(not_empty), "the user name to log in with"),
+    Key(
+        "owner",
+        text(owner_problem),
+        "`{owner}` in `url`",
+        default="`GITHUB_REPOSITORY_OWNER`, else the owner of the git remote `origin`",
+    ),
+    Key(
+        "link",
+        text(link_problem),
+        "the GitHub repository that packages are linked to",
+        type='`"OWNER/REPOSITORY"`',
+        default="`GITHUB_REPOSITORY`, else the git remote `origin`",
+    ),
+    Key("attestations", member(When), "whether uploads are attested (PEP 740)"),
+    Key("trusted-publishing", member(When), "whether a token is asked for with the identity of the CI job"),
+    Key(
+        "audience",
+        text(not_empty),
+        "for whom identity tokens may be made out, if the index asks for another audience than its own "
+        "host. In your own `config.toml` only, or `PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE`",
+    ),
+)
+
+FIELDS: Mapping[str, str] = MappingProxyType({key.name: field_of(key.name) for key in REPOSITORY})
+"""The keys of a repository in TOML, and the fields they become."""
+
+
+# --- version
+
+
+def _version(found: Value) -> VersionConfig:
+    config = build(VersionConfig, fields(found, {key.name: key.read for key in VERSION}))
+    if config.source is VersionSource.ATTRIBUTE and "path" not in found.value:
+        found.at("source").add(
             'is "attribute", without a path',
             hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".',
         )
-    table.close()
     return config
 
 
-def _sync_places(table: Table) -> tuple[SyncPlace, ...]:
-    places = (_sync_place(table, index, item) for index, item in table.items("sync"))
-    return tuple(place for place in places if place is not None)
-
-
-def _sync_place(table: Table, index: int, item: Any) -> SyncPlace | None:
-    where = (*table.path, "sync", index)
-    if isinstance(item, str):
-        if (trouble := glob_problem(item)) is not None:
-            table.problems.add(where, trouble)
-        return SyncPlace(path=item)
-    if not isinstance(item, dict):
-        table.problems.add(where, f"must be a path or {{ path, pattern }}, not {describe(item)}")
+def _sync_place(found: Value) -> SyncPlace | None:
+    if isinstance(found.value, str):
+        path = text(glob_problem)(found)
+        return SyncPlace(path=path) if path is not None else None
+    if not isinstance(found.value, dict):
+        found.add(f"must be a path or {{ path, pattern }}, not {describe(found.value)}")
         return None
-    place = Table(item, where, table.problems)
-    path, pattern = place.string("path", glob_problem), place.string("pattern", _pattern_problem)
-    if "path" not in item:
-        table.problems.add(where, "needs a 'path'")
-    place.close()
-    return None if path is None else SyncPlace(path=path, pattern=pattern)
+    stated = fields(found, {"path": text(glob_problem), "pattern": text(_pattern_problem)})
+    if "path" not in found.value:
+        found.add("needs a 'path'")
+    return build(SyncPlace, stated) if "path" in stated else None
 
 
 def _pattern_problem(pattern: str) -> str | None:
@@ -168,8 +246,42 @@ def _tag_prefix_problem(prefix: str) -> str | None:
     return None
 
 
-def _command_problem(command: str) -> str | None:
-    return None if command.strip() else "must not be empty"
+VERSION = (
+    Key(
+        "source",
+        member(VersionSource),
+        "project: the static version, else what the build backend says; git: the tag; attribute: "
+        "`__version__` in `path`",
+    ),
+    Key("path", text(source_problem), "for `attribute`: the Python file", type="path"),
+    Key(
+        "tag-prefix",
+        text(_tag_prefix_problem),
+        'what tags begin with, literally. With `"v"` or `""` the v is optional',
+    ),
+    Key(
+        "scheme",
+        choice("guess", "post"),
+        "two commits after 1.2.3: guess makes `1.2.4.dev2`, post makes `1.2.3.post2.dev0`",
+    ),
+    Key(
+        "local",
+        choice("none", "node", "node-and-date"),
+        "node adds `+g` and 9 digits of the commit; node-and-date adds also `.dYYYYMMDD` when the tree is dirty",
+    ),
+    Key("dirty", choice("allow", "error"), "what to do when files are changed and not committed"),
+    Key("shallow", choice("error", "allow"), "what to do in a shallow clone whose tags are cut off"),
+    Key(
+        "fallback",
+        text(version_problem),
+        "the version where there is no tag and no repository; without it that is an error",
+        type="version",
+    ),
+    Key("sync", items(_sync_place), "the other places that must say the same version", type="list"),
+)
+
+
+# --- the project
 
 
 def _variable_problem(name: str) -> str | None:
@@ -178,17 +290,109 @@ def _variable_problem(name: str) -> str | None:
     return f"{name!r} must be the name of an environment variable, or its beginning and a `*`: NAME_*"
 
 
-def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
-    """`Private :: Do Not Upload`: PyPI refuses every classifier that starts so, hence its use as a guard."""
-    tool = pyproject.get("tool", {})
-    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
-    for table in (pyproject.get("project", {}), poetry):
-        classifiers = table.get("classifiers", ()) if isinstance(table, dict) else ()
-        if isinstance(classifiers, list) and any(str(each).startswith("Private ::") for each in classifiers):
-            return True
-    return False
+PROJECT = (
+    Key(
+        "publish-to",
+        destinations,
+        "the repositories, in this order: a later one starts when the earlier is complete and verified",
+        type="list of names",
+    ),
+    Key(
+        "dist-dir",
+        text(path_problem),
+        "where wheels and sdists are written; inside of the repository or workspace",
+        type="path",
+    ),
+    Key("include-base", flag, "with variants: whether the project itself is built too", type="boolean"),
+    Key(
+        "before-publish",
+        texts(not_empty),
+        "must pass before anything is uploaded; `publish` runs them after it has built, and `build` with "
+        "`--manifest`. They get the variables that a build gets",
+        type="list of commands",
+    ),
+    Key(
+        "build-environment",
+        texts(_variable_problem),
+        "environment variables that builds and `before-publish` get besides those that builds are known to "
+        "read, see [what project code gets](../explanation/project-code.md). A variable whose name or value "
+        "is that of a credential is never passed",
+        type='list of names, such as `"DEMO_*"`',
+    ),
+    Key(
+        "private",
+        flag,
+        "never publish to `pypi` or `testpypi`. A classifier that starts with `Private ::` does the same",
+        type="boolean",
+    ),
+    Key(
+        "compression",
+        member(Compression),
+        "how wheels and sdists are deflated, where hatchling or poetry-core makes them: `default` gives "
+        "wheels that are byte for byte those of the backend, and sdists with the same tar inside another "
+        "gzip stream, one to seven percent larger; `fast` takes a fraction of the time for files a few "
+        "percent larger, and needs the extra `publish-all[fast]`",
+    ),
+    Key(
+        "repositories",
+        repositories(Scope.PROJECT),
+        "see [repositories](#toolpublish-allrepositoriesname)",
+        type="tables",
+    ),
+    Key("version", _version, "see [version](#toolpublish-allversion)", type="table"),
+    Key("variants", variants, "see [variants](#toolpublish-allvariantsname)", type="tables"),
+    Key(
+        "variant-defaults",
+        variant_defaults,
+        "what all variants share: the keys of a variant, but `name`",
+        type="table",
+    ),
+    Key("sdist", flag, "whether the project itself has an sdist", type="boolean", default=SDIST),
+    Key("wheels", wheels, "the platform wheels of the project itself, see [wheels](#wheels)", type="tables"),
+)
 
 
-def _or(value: Any, default: Any) -> Any:
-    """`default` for None only: an empty list or string is a value."""
-    return default if value is None else value
+# --- other tools' tables
+
+
+def _typed(read: Reader, *keys: str) -> dict[str, Reader]:
+    return dict.fromkeys(keys, read)
+
+
+_anything = items(lambda found: found)
+
+_SHAPE: Mapping[str, Any] = {
+    "dependency-groups": table,
+    "project": {
+        **_typed(text(), "name", "version"),
+        **_typed(texts(), "dynamic", "dependencies", "classifiers", "keywords"),
+        **_typed(table, "scripts", "gui-scripts", "entry-points", "urls"),
+        "optional-dependencies": mapping(texts()),
+    },
+    "build-system": {"requires": texts(), "build-backend": text()},
+    "tool": {
+        "poetry": {
+            **_typed(text(), "name", "version"),
+            **_typed(_anything, "packages", "include", "exclude", "classifiers", "keywords", "authors"),
+            **_typed(table, "dependencies", "extras", "group", "scripts", "plugins", "urls"),
+        }
+    },
+}
+
+
+def check_shape(pyproject: Mapping[str, Any], problems: Problems) -> None:
+    """Report what has another type than its tool's specification says, in tables that are not ours.
+
+    Only of keys that something here goes into: everything else is for the tools whose tables these are.
+    """
+    _check(Value(pyproject, (), problems), _SHAPE)
+
+
+def _check(found: Value, shape: Mapping[str, Any]) -> None:
+    stated = table(found)
+    for key, read in shape.items():
+        if key in stated:
+            if isinstance(read, dict):
+                _check(found.at(key), read)
+            else:
+                read(found.at(key))

@@ -1,12 +1,11 @@
-"""What is wrong with one configuration file, collected so that all of it is told at once."""
+"""What is wrong with one configuration file, collected so that all of it is told at once; and what was probably meant."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from publish_all.config.model import EMPTY
 from publish_all.errors import ConfigurationError
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
@@ -34,9 +33,9 @@ class Problems:
     table or list around it does.
     """
 
-    def __init__(self, file: str, origins: Mapping[str, str] = EMPTY) -> None:
+    def __init__(self, file: str, origins: Mapping[str, str] | None = None) -> None:
         self.file = file
-        self._origins = origins
+        self._origins = origins or {}
         self._found: list[tuple[int, str, str]] = []
 
     def add(self, path: KeyPath, message: str, *, hint: str = "") -> None:
@@ -76,3 +75,25 @@ def _one_line(text: str) -> str:
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was most likely meant, or None when none is near."""
+    from difflib import get_close_matches
+
+    asked = _folded(name)
+    by_folded = {_folded(each): each for each in known}
+    begun = [each for each in by_folded if len(asked) > 2 and each.startswith(asked)]
+    shuffled = [each for each in by_folded if sorted(each) == sorted(asked)]
+    matches = begun or shuffled or get_close_matches(asked, by_folded, n=1, cutoff=0.6)
+    return by_folded[matches[0]] if matches else None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "-")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    meant = nearest(name, known)
+    return "" if meant is None else f"; did you mean {meant!r}?"

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from publish_all.config.load import file_origins, read_toml
 from publish_all.config.model import EMPTY, RepositoryConfig, Scope
-from publish_all.config.problems import Problems
-from publish_all.config.repositories import parse_repositories
-from publish_all.config.suggest import did_you_mean
-from publish_all.config.table import Table
+from publish_all.config.parse import repositories
+from publish_all.config.problems import Problems, did_you_mean
+from publish_all.config.reading import Value, fields
 
 PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 
@@ -23,11 +22,10 @@ def user_repositories(path: Path) -> Mapping[str, RepositoryConfig]:
         return EMPTY
     values, text = read_toml(path)
     problems = Problems(str(path), file_origins(text, str(path)))
-    table = Table(values, (), problems)
-    found = parse_repositories(table.table("repositories"), scope=Scope.USER)
-    table.close()
+    found = fields(Value(values, (), problems), {"repositories": repositories(Scope.USER)})
     problems.raise_if_any()
-    return found
+    stated: Mapping[str, RepositoryConfig] = found.get("repositories", EMPTY)
+    return stated
 
 
 def environment_repositories(
@@ -53,7 +51,7 @@ def environment_repositories(
         origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
         origins.setdefault(name, f"environment {variable}")
     problems = Problems("environment", origins)
-    found = parse_repositories(Table(stated, (), problems), scope=Scope.ENVIRONMENT)
+    found = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
     problems.raise_if_any()
     return found, tuple(notes)
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from publish_all.config.model import EMPTY, VariantConfig, WheelConfig
-from publish_all.config.paths import source_problem, target_problem
-from publish_all.config.standards import (
+from publish_all.config.builtin import canonical
+from publish_all.config.model import VariantConfig, WheelConfig
+from publish_all.config.reading import (
+    Key,
+    Reader,
+    Value,
+    build,
+    describe,
+    fields,
+    flag,
+    items,
+    mapping,
+    table,
+    text,
+    texts,
+)
+from publish_all.config.rules import (
+    distribution_problem,
     local_version_problem,
     name_problem,
     requirement_problem,
+    source_problem,
     specifiers_problem,
+    target_problem,
     wheel_tag_problem,
 )
-from publish_all.config.table import Table, describe
 
-Destinations = Callable[[Table, str], "tuple[str, ...] | None"]
-"""Reads a `publish-to`."""
-
-_VARIANT_NAME = re.compile(r"[^:,\s]+")
+SDIST = "`true`; `false` with `wheels`"
 
 _REFUSED = {
     "version": (
@@ -34,197 +47,185 @@ _REFUSED = {
         "Give the build variant a name of its own instead.",
     ),
 }
+_REFUSED_IN_DEFAULTS = {
+    "name": (
+        "all build variants would have the same name",
+        "State it in each [tool.publish-all.variants.NAME]; the default is PROJECT-VARIANT.",
+    ),
+}
 
 
-def parse_variants(tables: Table | None, destinations: Destinations) -> Mapping[str, VariantConfig]:
+def destinations(found: Value) -> tuple[str, ...] | None:
+    """Names of repositories, each once. Whether they exist is known when all repositories are."""
+    names: tuple[str, ...] | None = texts(name_problem)(found)
+    seen: dict[str, str] = {}
+    for name in names or ():
+        if (before := seen.setdefault(canonical(name), name)) is not name:
+            again = "" if before == name else f" (as {name!r})"
+            found.add(f"names the repository {before!r} twice{again}")
+    return names
+
+
+def variants(found: Value) -> Mapping[str, VariantConfig]:
     """All build variants by name, in the order of the file."""
-    found = {}
-    for name, table in tables.tables() if tables is not None else ():
-        if not _VARIANT_NAME.fullmatch(name):
-            table.problems.add(
-                table.path, f"{name!r} can't name a build variant: no ':', ',' or white space, and not empty"
-            )
-        found[name] = parse_variant(name, table, destinations)
-    return MappingProxyType(found)
+    stated = table(found)
+    for name in stated:
+        if not re.fullmatch(r"[^:,\s]+", name):
+            trouble = f"{name!r} can't name a build variant: no ':', ',' or white space, and not empty"
+            found.at(name).add(trouble)
+    return MappingProxyType({name: _variant(found.at(name), name) for name in stated})
 
 
-def parse_variant(name: str | None, table: Table, destinations: Destinations) -> VariantConfig:
-    """One build variant; the defaults of all of them where `name` is None."""
-    for key, (reason, hint) in _REFUSED.items():
-        table.refuse(key, reason, hint=hint)
-    config = VariantConfig(
-        variant=name,
-        name=table.string("name", name_problem),
-        pyproject=table.string("pyproject", source_problem),
-        overlay=table.string("overlay", source_problem),
-        layout=_layout(table),
-        project=_project(table),
-        extend_dependencies=table.strings("extend-dependencies", requirement_problem) or (),
-        exclude_dependencies=table.strings("exclude-dependencies", name_problem) or (),
-        include=table.strings("include") or (),
-        exclude=table.strings("exclude") or (),
-        force_include=_force_include(table),
-        tool=_tool(table),
-        dependency_groups=_dependency_groups(table),
-        local_version=table.string("local-version", local_version_problem),
-        publish_to=destinations(table, "publish-to"),
-        sdist=table.boolean("sdist"),
-        wheels=parse_wheels(table.table("wheels")),
+def variant_defaults(found: Value) -> VariantConfig:
+    return _variant(found, None)
+
+
+def wheels(found: Value) -> Mapping[str, WheelConfig]:
+    """The platform wheels by tag, in the order of the file."""
+    stated = table(found)
+    for tag in stated:
+        if (trouble := wheel_tag_problem(tag)) is not None:
+            found.at(tag).add(trouble)
+    readers = {key.name: key.read for key in WHEEL}
+    return MappingProxyType(
+        {tag: build(WheelConfig, fields(found.at(tag), readers), tag=tag) for tag in stated}
     )
-    if table.has("pyproject") and table.has("overlay"):
-        table.add(
-            "overlay",
+
+
+def _variant(found: Value, name: str | None) -> VariantConfig:
+    refused = _REFUSED if name is not None else _REFUSED | _REFUSED_IN_DEFAULTS
+    stated = fields(found, _READERS, refused=refused)
+    if "pyproject" in stated and "overlay" in stated:
+        found.at("overlay").add(
             "goes without 'pyproject': the one is merged over our pyproject.toml, the other replaces it",
             hint="Keep one of the two.",
         )
-    table.close()
-    return config
+    # As plain TOML values, which are of the right types now.
+    project = {key: found.value[key] for key in stated if key in _PROJECT_READERS}
+    own = {key: value for key, value in stated.items() if key not in project}
+    return build(VariantConfig, own, variant=name, project=MappingProxyType(project))
 
 
-def parse_wheels(tables: Table | None) -> Mapping[str, WheelConfig]:
-    """The platform wheels by tag, in the order of the file."""
-    found = {}
-    for tag, table in tables.tables() if tables is not None else ():
-        if (trouble := wheel_tag_problem(tag)) is not None:
-            table.problems.add(table.path, trouble)
-        found[tag] = WheelConfig(
-            tag=tag,
-            include=table.strings("include") or (),
-            exclude=table.strings("exclude") or (),
-            force_include=_force_include(table),
-        )
-        table.close()
-    return MappingProxyType(found)
+def _tool(found: Value) -> Mapping[str, Any]:
+    if "publish-all" in (stated := table(found)):
+        found.at("publish-all").add("a build variant can't change the configuration that it is part of")
+    return MappingProxyType({name: dict(table(found.at(name))) for name in stated})
 
 
-def _layout(table: Table) -> Mapping[str, str]:
-    _check_keys(table, "layout")
-    return table.string_map("layout", target_problem) or EMPTY
-
-
-def _force_include(table: Table) -> Mapping[str, str]:
-    _check_keys(table, "force-include")
-    return table.string_map("force-include", target_problem) or EMPTY
-
-
-def _check_keys(table: Table, key: str) -> None:
-    """The left sides are paths in the project."""
-    stated = table.values.get(key)
-    for path in stated if isinstance(stated, dict) else ():
-        if (trouble := source_problem(path)) is not None:
-            table.add(key, trouble)
-
-
-def _tool(table: Table) -> Mapping[str, Any]:
-    tool = table.table("tool")
-    if tool is None:
-        return EMPTY
-    tool.refuse("publish-all", "a build variant can't change the configuration that it is part of")
-    return MappingProxyType({name: dict(each.values) for name, each in tool.tables()})
-
-
-def _dependency_groups(table: Table) -> Mapping[str, Any]:
+def _dependency_group_item(found: Value) -> Any:
     """PEP 735: dependency specifiers and `{include-group = …}`."""
-    groups = table.table("dependency-groups")
-    if groups is None:
-        return EMPTY
-    for name in groups.values:
-        for index, item in groups.items(name):
-            _check_group_item(groups, name, index, item)
-    return MappingProxyType(dict(groups.values))
-
-
-def _check_group_item(groups: Table, name: str, index: int, item: Any) -> None:
-    path = (*groups.path, name, index)
-    match item:
+    match found.value:
         case str():
-            if (trouble := requirement_problem(item)) is not None:
-                groups.problems.add(path, trouble)
-        case {"include-group": str()} if len(item) == 1:
+            text(requirement_problem)(found)
+        case {"include-group": str()} if len(found.value) == 1:
             pass
         case _:
-            groups.problems.add(
-                path, f'must be a dependency specifier or {{ include-group = "NAME" }}, not {describe(item)}'
-            )
+            what = describe(found.value)
+            found.add(f'must be a dependency specifier or {{ include-group = "NAME" }}, not {what}')
+    return found.value
 
 
-def _project(table: Table) -> Mapping[str, Any]:
-    """The `[project]` keys, as plain TOML values of the right types (PEP 621, 639, 794)."""
-    found: dict[str, Any] = {}
-    for key, read in _PROJECT_KEYS.items():
-        if table.has(key):
-            found[key] = read(table, key)
-    return MappingProxyType(found)
+def _dependency_groups(found: Value) -> Mapping[str, Any]:
+    mapping(items(_dependency_group_item))(found)
+    return MappingProxyType(dict(found.value)) if isinstance(found.value, dict) else {}
 
 
-def _string(table: Table, key: str) -> Any:
-    return table.string(key)
+def _text_or_table(found: Value) -> Any:
+    """`readme` and `license`."""
+    if isinstance(found.value, dict):
+        return mapping(text())(found)
+    if not isinstance(found.value, str):
+        found.add(f"must be a string or a table, not {describe(found.value)}")
+    return found.value
 
 
-def _strings(table: Table, key: str) -> Any:
-    return list(table.strings(key) or ())
+def _person(found: Value) -> Any:
+    return fields(found, {"name": text(), "email": text()})
 
 
-def _string_map(table: Table, key: str) -> Any:
-    return dict(table.string_map(key) or {})
+# The `[project]` keys (PEP 621, 639, 794).
+_PROJECT_READERS: Mapping[str, Reader] = {
+    "description": text(),
+    "readme": _text_or_table,
+    "requires-python": text(specifiers_problem),
+    "license": _text_or_table,
+    "license-files": texts(),
+    "authors": items(_person),
+    "maintainers": items(_person),
+    "keywords": texts(),
+    "classifiers": texts(),
+    "urls": mapping(text()),
+    "scripts": mapping(text()),
+    "gui-scripts": mapping(text()),
+    "entry-points": mapping(mapping(text())),
+    "dependencies": texts(requirement_problem),
+    "optional-dependencies": mapping(texts(requirement_problem)),
+    "import-names": texts(),
+    "import-namespaces": texts(),
+}
 
+WHEEL = (
+    Key("include", texts(), "paths inside the wheel: keeps these only", type="list of globs"),
+    Key("exclude", texts(), "paths inside the wheel: leaves these out", type="list of globs"),
+    Key(
+        "force-include",
+        mapping(text(target_problem), source_problem),
+        "puts what is at the left into the wheel, at the right",
+        type="table path → path",
+    ),
+)
 
-def _string_or_table(table: Table, key: str) -> Any:
-    """`readme` and `license`: a string, or a table of strings."""
-    if isinstance(table.values[key], dict):
-        return _string_map(table, key)
-    if not isinstance(table.values[key], str):
-        table.add(key, f"must be a string or a table, not {describe(table.values[key])}")
-    return table.values[key]
+_BEFORE_PROJECT = (
+    Key("name", text(distribution_problem), "the name of the distribution", default="`<project>-<variant>`"),
+    Key(
+        "pyproject",
+        text(source_problem),
+        "a full pyproject.toml that replaces `[project]`, `[tool.*]` and `[build-system]` of ours",
+        type="path",
+    ),
+    Key(
+        "overlay",
+        text(source_problem),
+        "a partial one that is merged over ours table by table; lists are replaced. Not together with "
+        "`pyproject`",
+        type="path",
+    ),
+    Key(
+        "layout",
+        mapping(text(target_problem), source_problem),
+        "build from a stage in which what is at the left stands at the right, with the other files of the root",
+        type="table path → path",
+    ),
+)
+_AFTER_PROJECT = (
+    Key(
+        "extend-dependencies",
+        texts(requirement_problem),
+        "adds; a dependency of the same name is replaced",
+        type="list of dependencies",
+    ),
+    Key("exclude-dependencies", texts(distribution_problem), "drops", type="list of names"),
+    *WHEEL,
+    Key("tool.*", _tool, "replaces, key by key, in that table", type="table"),
+    Key("dependency-groups", _dependency_groups, "replaces, group by group", type="table"),
+    Key("publish-to", destinations, "narrows the project's, for this variant", type="list of names"),
+    Key(
+        "local-version",
+        text(local_version_problem),
+        "the local part of the version, after the `+`. PyPI takes none",
+    ),
+    Key("sdist", flag, "whether the variant has an sdist", type="boolean", default=SDIST),
+    Key("wheels", wheels, "see [wheels](#wheels)", type="tables"),
+)
+_OF_PROJECT = Key(
+    "any `[project]` key",
+    table,
+    "replaces the project's; `optional-dependencies` extra by extra (see below)",
+    type="as there",
+)
 
-
-def _people(table: Table, key: str) -> Any:
-    """`authors` and `maintainers`: tables with `name`, `email` or both."""
-    people = []
-    for index, item in table.items(key):
-        if not isinstance(item, dict):
-            table.problems.add((*table.path, key, index), f"must be a table, not {describe(item)}")
-            continue
-        person = Table(item, (*table.path, key, index), table.problems)
-        stated = {"name": person.string("name"), "email": person.string("email")}
-        person.close()
-        people.append({each: value for each, value in stated.items() if value is not None})
-    return people
-
-
-def _entry_points(table: Table, key: str) -> Any:
-    groups = table.table(key)
-    return {} if groups is None else {group: dict(groups.string_map(group) or {}) for group in groups.values}
-
-
-def _requirements(table: Table, key: str) -> Any:
-    return list(table.strings(key, requirement_problem) or ())
-
-
-def _extras(table: Table, key: str) -> Any:
-    return dict(table.strings_map(key, requirement_problem) or {})
-
-
-def _requires_python(table: Table, key: str) -> Any:
-    return table.string(key, specifiers_problem)
-
-
-_PROJECT_KEYS: Mapping[str, Callable[[Table, str], Any]] = {
-    "description": _string,
-    "readme": _string_or_table,
-    "requires-python": _requires_python,
-    "license": _string_or_table,
-    "license-files": _strings,
-    "authors": _people,
-    "maintainers": _people,
-    "keywords": _strings,
-    "classifiers": _strings,
-    "urls": _string_map,
-    "scripts": _string_map,
-    "gui-scripts": _string_map,
-    "entry-points": _entry_points,
-    "dependencies": _requirements,
-    "optional-dependencies": _extras,
-    "import-names": _strings,
-    "import-namespaces": _strings,
+VARIANT = (*_BEFORE_PROJECT, _OF_PROJECT, *_AFTER_PROJECT)
+_READERS = {
+    **{each.name.removesuffix(".*"): each.read for each in (*_BEFORE_PROJECT, *_AFTER_PROJECT)},
+    **_PROJECT_READERS,
 }

@@ -17,8 +17,8 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._toml import Table, TOMLDecodeError, copied, loads, merged, table
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
+from publish_all.config.parse import check_shape
 from publish_all.config.problems import Problems
-from publish_all.config.shape import check_shape
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.setup_files import (

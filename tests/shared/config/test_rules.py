@@ -7,10 +7,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from publish_all.config import standards
-from publish_all.config.standards import (
+from publish_all.config import rules
+from publish_all.config.rules import (
+    distribution_problem,
     local_version_problem,
-    name_problem,
     requirement_problem,
     specifiers_problem,
     version_problem,
@@ -54,7 +54,7 @@ def test_wheel_tags(tag, right):
     ],
 )
 def test_names(name, right):
-    assert (name_problem(name) is None) is right
+    assert (distribution_problem(name) is None) is right
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_versions(text, right):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.from_regex(standards._PLAIN_REQUIREMENT, fullmatch=True))
+@given(st.from_regex(rules._PLAIN_REQUIREMENT, fullmatch=True))
 def test_what_is_taken_for_plainly_right_is_right_for_packaging(text):
     Requirement(text)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.from_regex(standards._PLAIN_SPECIFIERS, fullmatch=True))
+@given(st.from_regex(rules._PLAIN_SPECIFIERS, fullmatch=True))
 def test_plain_specifiers_are_right_for_packaging(text):
     SpecifierSet(text)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.from_regex(standards._RELEASE, fullmatch=True))
+@given(st.from_regex(rules._RELEASE, fullmatch=True))
 def test_plain_versions_are_right_for_packaging(text):
     Version(text)

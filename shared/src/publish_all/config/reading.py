@@ -1,0 +1,200 @@
+"""Reads values of TOML, and reports what is wrong with them by their key paths.
+
+A reader takes a value and gives what it means; None for a wrong one, which it has reported.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from publish_all.config.problems import KeyPath, Problems, did_you_mean
+
+T = TypeVar("T")
+
+Check: TypeAlias = "Callable[[str], str | None]"
+"""Says what is wrong with a string, or None."""
+
+
+class Value:
+    """One value, the keys that lead to it, and the collected problems of its file."""
+
+    def __init__(self, value: Any, path: KeyPath, problems: Problems) -> None:
+        self.value = value
+        self.path = path
+        self.problems = problems
+
+    def add(self, message: str, *, hint: str = "") -> None:
+        """Report a problem."""
+        self.problems.add(self.path, message, hint=hint)
+
+    def at(self, key: str | int) -> Value:
+        return Value(self.value[key], (*self.path, key), self.problems)
+
+    def items(self) -> Iterator[Value]:
+        return (self.at(index) for index in range(len(self.value)))
+
+
+Reader: TypeAlias = Callable[[Value], Any]
+
+
+def text(check: Check | None = None) -> Reader:
+    def read(found: Value) -> str | None:
+        trouble = f"must be a string, not {describe(found.value)}"
+        if isinstance(found.value, str):
+            trouble = (check(found.value) if check is not None else None) or ""
+        if trouble:
+            found.add(trouble)
+        return found.value if not trouble else None
+
+    return read
+
+
+def texts(check: Check | None = None) -> Reader:
+    one = text(check)
+
+    def read(found: Value) -> tuple[str, ...] | None:
+        if not isinstance(found.value, list):
+            single = ' (write ["…"] for a single one)' if isinstance(found.value, str) else ""
+            found.add(f"must be a list of strings, not {describe(found.value)}{single}")
+            return None
+        return tuple(each for item in found.items() if (each := one(item)) is not None)
+
+    return read
+
+
+def flag(found: Value) -> bool | None:
+    if isinstance(found.value, bool):
+        return found.value
+    found.add(f"must be true or false, not {describe(found.value)}")
+    return None
+
+
+class Choice:
+    """One of a closed set, by what TOML says; `reserved` values are refused with another message."""
+
+    def __init__(self, options: Mapping[str, Any], *, reserved: Iterable[str] = ()) -> None:
+        self.options = options
+        self._reserved = frozenset(reserved)
+        self._text = text(self._problem)
+
+    def __call__(self, found: Value) -> Any:
+        stated = self._text(found)
+        return self.options[stated] if stated is not None else None
+
+    def _problem(self, value: str) -> str | None:
+        known = ", ".join(self.options)
+        if value in self._reserved:
+            return f"{value!r} is reserved for a later version; it is one of: {known}"
+        if value not in self.options:
+            return f"must be one of {known}, not {value!r}{did_you_mean(value, self.options)}"
+        return None
+
+
+def choice(*names: str) -> Choice:
+    return Choice({each: each for each in names})
+
+
+def member(of: type[enum.Enum]) -> Choice:
+    return Choice({each.value: each for each in of})
+
+
+def items(read: Reader) -> Reader:
+    def read_all(found: Value) -> tuple[Any, ...] | None:
+        if not isinstance(found.value, list):
+            found.add(f"must be a list, not {describe(found.value)}")
+            return None
+        return tuple(each for item in found.items() if (each := read(item)) is not None)
+
+    return read_all
+
+
+def table(found: Value) -> Mapping[str, Any]:
+    """A table as it is; an empty one for anything else."""
+    if isinstance(found.value, dict):
+        return found.value
+    found.add(f"must be a table, not {describe(found.value)}")
+    return {}
+
+
+def mapping(read: Reader, check_key: Check | None = None) -> Reader:
+    """A table of anything, by keys of the user's."""
+
+    def read_all(found: Value) -> Mapping[str, Any]:
+        stated = table(found)
+        if check_key is not None:
+            for trouble in filter(None, map(check_key, stated)):
+                found.add(trouble)
+        values = {key: read(found.at(key)) for key in stated}
+        return MappingProxyType({key: value for key, value in values.items() if value is not None})
+
+    return read_all
+
+
+def fields(
+    found: Value, readers: Mapping[str, Reader], *, refused: Mapping[str, tuple[str, str]] | None = None
+) -> dict[str, Any]:
+    """What a table states, by key. Wrong values and unknown keys are reported, and left out.
+
+    `refused` are keys that are known, but must not be here: why, and what to do.
+    """
+    stated = {}
+    for key in table(found):
+        if refused is not None and key in refused:
+            message, hint = refused[key]
+            found.at(key).add(message, hint=hint)
+        elif key not in readers:
+            meant = did_you_mean(key, readers)
+            known = f"Known here: {', '.join(sorted(readers))}."
+            found.at(key).add(f"unknown key{meant}", hint="" if meant else known)
+        elif (value := readers[key](found.at(key))) is not None:
+            stated[key] = value
+    return stated
+
+
+def build(model: Callable[..., T], stated: Mapping[str, Any], **given: Any) -> T:
+    """The model with the fields that these keys become."""
+    return model(**{field_of(key): value for key, value in stated.items()}, **given)
+
+
+def field_of(key: str) -> str:
+    """The field of a model that a key becomes."""
+    return key.replace("-", "_")
+
+
+class Key(NamedTuple):
+    """A key of a table: how its value is read, and what people are told. `default` is told where it is not the model's."""
+
+    name: str
+    read: Reader
+    meaning: str
+    type: str = "string"
+    default: str | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The closed set of values, if it is one."""
+        return tuple(self.read.options) if isinstance(self.read, Choice) else ()
+
+    @property
+    def shown_type(self) -> str:
+        return ", ".join(f'"{each}"' for each in self.choices) or self.type
+
+
+def describe(value: Any) -> str:
+    """What a value is, in the words of TOML."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the string {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return "a date or time"
