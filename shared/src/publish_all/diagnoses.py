@@ -26,13 +26,15 @@ class Diagnosis(NamedTuple):
     def entry(self) -> Explanation:
         return _entries(self.code[2])[self.code]
 
-    def found(self, message: str, *, where: str = "", hint: str = "") -> Finding:
-        """A finding with the severity of the entry and, unless there is a better hint, with its next step."""
+    def found(
+        self, message: str, *, where: str = "", hint: str = "", severity: Severity | None = None
+    ) -> Finding:
+        """A finding with the next step and the severity of the entry, unless others are given."""
         entry = self.entry
         return Finding(
             code=self.code,
             slug=entry.slug,
-            severity=entry.severity,
+            severity=severity or entry.severity,
             message=message,
             where=where,
             hint=hint or entry.next_step,

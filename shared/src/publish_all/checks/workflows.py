@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from publish_all._values import dataclass
 from publish_all.config.builtin import canonical
@@ -51,7 +50,6 @@ class PublishJob:
 
     workflow: Workflow
     job: Job
-    line: int
     repositories: tuple[str, ...] | None
     has_token: bool
     builds: bool
@@ -59,7 +57,7 @@ class PublishJob:
     @property
     def where(self) -> str:
         """`.github/workflows/publish.yml:12`."""
-        return f"{shown_path(self.workflow)}:{self.line}"
+        return _where(self.workflow, self.job.line)
 
     @property
     def environments(self) -> tuple[str | None, ...]:
@@ -77,24 +75,22 @@ class PublishJob:
         return repository in (default if self.repositories is None else self.repositories)
 
 
-def shown_path(workflow: Workflow) -> str:
-    """The path of a workflow in its repository."""
-    return "/".join(workflow.path.parts[-3:])
+def _where(workflow: Workflow, line: int) -> str:
+    return f"{'/'.join(workflow.path.parts[-3:])}:{line}"
 
 
 def publish_jobs(workflow: Workflow) -> Iterator[PublishJob]:
     """The jobs of a workflow that publish something, in their order."""
     for job in workflow.jobs:
-        steps = [each for each in job.steps if _publishes(each)]
+        steps = [each for each in job.steps if each.action == _ACTION or _PUBLISHES.search(_commands(each))]
         if steps:
             named = [name for each in steps for name in _named(each)]
             yield PublishJob(
                 workflow=workflow,
                 job=job,
-                line=job.line,
                 repositories=tuple(dict.fromkeys(named)) or None,
                 has_token=any(_has_token(each, job, workflow) for each in steps),
-                builds=any(_builds(each) for each in job.steps),
+                builds=any(map(_builds, job.steps)),
             )
 
 
@@ -104,16 +100,10 @@ def gitlab_line(text: str, repository: str, default: tuple[str, ...]) -> int | N
     What a line runs is all that is looked at: whom GitLab gives an identity is stated in many ways.
     """
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("#") or not _PUBLISHES.search(line):
-            continue
-        named = tuple(canonical(name) for name in _NAMED.findall(line))
-        if repository in (named or default):
+        publishes = not line.lstrip().startswith("#") and _PUBLISHES.search(line)
+        if publishes and repository in (tuple(map(canonical, _NAMED.findall(line))) or default):
             return number
     return None
-
-
-def _publishes(step: Step) -> bool:
-    return step.action == _ACTION or _PUBLISHES.search(_commands(step)) is not None
 
 
 def _builds(step: Step) -> bool:
@@ -172,81 +162,61 @@ def workflow_findings(
     publishing, `registries` those at GitHub's container registry; `from_git`: the version is counted from tags.
     """
     for each in publish_jobs(workflow):
-        needs_identity = not each.has_token and any(each.goes_to(name, default) for name in trusted)
-        if needs_identity:
+        if not each.has_token and any(each.goes_to(name, default) for name in trusted):
             yield from _identity(each)
-        if any(each.goes_to(name, default) for name in registries):
-            yield from _packages(each)
-        if from_git and each.builds:
-            yield from _depth(each)
-    yield from _called(workflow)
+        permission = workflow.permission(each.job, "packages")
+        if permission != "write" and any(each.goes_to(name, default) for name in registries):
+            states = "states no permissions, and the default may be to read only"
+            yield PACKAGES_PERMISSION.found(
+                f"The job {each.job.key} publishes to GitHub's container registry and "
+                f"{states if permission is None else f'has {permission}'}; it needs packages: write.",
+                where=each.where,
+                severity=Severity.WARNING,
+            )
+        for step in each.job.steps if from_git and each.builds else ():
+            if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
+                yield SHALLOW_CLONE.found(
+                    f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",
+                    where=_where(workflow, step.line),
+                    hint="Add to the step of actions/checkout:\n  with:\n    fetch-depth: 0",
+                    severity=Severity.WARNING,
+                )
+    for job in workflow.jobs:
+        uses = job.uses or ""
+        publishes = re.search(r"publish|release|pypi", uses, re.IGNORECASE) and not uses.startswith("./")
+        if publishes and workflow.permission(job, "id-token") == "write":
+            yield IDENTITY_SUSPICIOUS.found(
+                f"The job {job.key} calls a workflow of another repository that publishes ({uses}); no trusted "
+                "publisher can match that.",
+                where=_where(workflow, job.line),
+                hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
+            )
 
 
 def _identity(each: PublishJob) -> Iterator[Finding]:
-    if each.workflow.permission(each.job, "id-token") != "write":
+    key, where, workflow = each.job.key, each.where, each.workflow
+    if workflow.permission(each.job, "id-token") != "write":
         yield NO_PERMISSION_FOR_IDENTITY.found(
-            f"The job {each.job.key} publishes without a token and may not ask for an identity either.",
-            where=each.where,
+            f"The job {key} publishes without a token and may not ask for an identity either.",
+            where=where,
             hint="Add to the job (not to its steps):\n  permissions:\n    id-token: write\n    contents: read",
         )
-    if "pull_request_target" in each.workflow.triggers:
+    if "pull_request_target" in workflow.triggers:
         yield IDENTITY_SUSPICIOUS.found(
             "The workflow runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request.",
-            where=each.where,
+            where=where,
             hint="Publish on push of a tag, on release, or on workflow_dispatch.",
         )
-    if "workflow_call" in each.workflow.triggers:
-        name = each.workflow.path.name
+    if "workflow_call" in workflow.triggers:
+        name = workflow.path.name
         yield IDENTITY_SUSPICIOUS.found(
-            f"The job {each.job.key} is in a reusable workflow: its publisher must name {name}, and no workflow of "
-            "another repository can use it to publish.",
-            where=each.where,
+            f"The job {key} is in a reusable workflow: its publisher must name {name}, and no workflow of another "
+            "repository can use it to publish.",
+            where=where,
             hint=f"Register {name} as the workflow name, not the workflow that calls it; or let the reusable one "
             "build only.",
         )
     if each.job.environment is None:
         yield NO_ENVIRONMENT.found(
-            f"The job {each.job.key} publishes with trusted publishing and names no environment.",
-            where=each.where,
-            hint="Add `environment: pypi` to the job, make an environment of that name in the settings of the "
-            "repository, and name it in the publisher.",
+            f"The job {key} publishes with trusted publishing and names no environment.", where=where
         )
-
-
-def _packages(each: PublishJob) -> Iterator[Finding]:
-    stated = each.workflow.permission(each.job, "packages")
-    if stated == "write":
-        return
-    what = "states no permissions, and the default may be to read only" if stated is None else f"has {stated}"
-    finding = PACKAGES_PERMISSION.found(
-        f"The job {each.job.key} publishes to GitHub's container registry and {what}; it needs packages: write.",
-        where=each.where,
-        hint="Add to the job:\n  permissions:\n    packages: write\n    contents: read",
-    )
-    yield replace(finding, severity=Severity.WARNING)
-
-
-def _depth(each: PublishJob) -> Iterator[Finding]:
-    for step in each.job.steps:
-        if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
-            finding = SHALLOW_CLONE.found(
-                f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",
-                where=f"{shown_path(each.workflow)}:{step.line}",
-                hint="Add to the step of actions/checkout:\n  with:\n    fetch-depth: 0",
-            )
-            yield replace(finding, severity=Severity.WARNING)
-
-
-def _called(workflow: Workflow) -> Iterator[Finding]:
-    """Jobs that call a workflow of another repository which has to do with publishing."""
-    for job in workflow.jobs:
-        uses = job.uses or ""
-        foreign = uses and not uses.startswith("./")
-        publishes = re.search(r"publish|release|pypi", uses, re.IGNORECASE)
-        if foreign and publishes and workflow.permission(job, "id-token") == "write":
-            yield IDENTITY_SUSPICIOUS.found(
-                f"The job {job.key} lets a workflow of another repository publish ({uses}); no trusted publisher "
-                "can match that.",
-                where=f"{shown_path(workflow)}:{job.line}",
-                hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
-            )
