@@ -19,7 +19,7 @@ from packaging.version import Version
 from served import Served, github_at, program, serving, wheel
 
 from publish_all.commands.context import Surroundings
-from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.events import ignore
@@ -91,7 +91,7 @@ def push(registry: Registry, folder: Path, base: Distribution) -> None:
     variables: Mapping[str, str] = github_at(registry)
     around = Surroundings(environment=variables, home=folder)
     connection = ConnectionOptions(repositories=("github",), around=around)
-    (repository,) = choose_destinations(None, connection, listener=ignore)
+    (repository,) = open_connection(None, connection, listener=ignore).repositories()
 
     def publish(number: int) -> bool:
         files = tuple(

@@ -23,6 +23,9 @@ _CAPABILITIES = (19, 38, 21)
 _GRACE_SECONDS = 2.0
 """How long processes have to end by themselves when they are asked to."""
 
+INTERRUPTED = threading.Event()
+"""Set by who handles the signals of the process: then a wait for another program, such as a keyring, ends at once."""
+
 _Started = TypeVar("_Started", bound="subprocess.Popen[Any]")
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
-from publish_all.commands.default_destination import ensure_default_is_meant
-from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.destinations import ConnectionOptions, ensure_default_is_meant
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.load import load_project
 from publish_all.errors import UsageError

@@ -9,7 +9,6 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all._toml import TOMLDecodeError, loads, table
-from publish_all.builders.select import Backend, backend_of
 from publish_all.checks.opened import Opened, listed
 from publish_all.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
 from publish_all.findings import Finding
@@ -102,6 +101,8 @@ def _may_make_modules(sdist: Opened) -> bool:
 
     A backend that runs no project code and has no build hook writes none. Any other may.
     """
+    from publish_all.builders.select import Backend, backend_of
+
     try:
         pyproject: Mapping[str, Any] = loads(sdist.texts.get("pyproject.toml", b"").decode())
     except (TOMLDecodeError, UnicodeDecodeError):

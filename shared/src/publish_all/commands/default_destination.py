@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from publish_all._values import dataclass
-from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.context import Surroundings
 from publish_all.config.hosts import HostRepositories, HostRepository, unnamed_uv
 from publish_all.config.known import known_repositories
 from publish_all.config.model import ProjectConfig
@@ -33,19 +33,10 @@ class _Other:
     options: str
 
 
-def ensure_default_is_meant(
-    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
-) -> None:
-    """Raise `UsageError` where project or environment name another place for uploads, or replace PyPI as a source.
-
-    What only adds a source, and mirrors that only this machine has, are notes. Nothing happens where the
-    command line or `publish-to` says where to publish to.
-    """
-    stated = config is not None and "tool.publish-all.publish-to" in config.origins
-    if stated or options.repositories or options.repository_url is not None:
-        return
-    environment, folders = options.around.environment, options.around.places()
-    known = known_repositories(config, environment=environment, home=options.around.home, folders=folders)
+def check_other_places(config: ProjectConfig | None, around: Surroundings, *, listener: Listener) -> None:
+    """As `ensure_default_is_meant` of destinations, where nothing says where to publish to."""
+    environment, folders = around.environment, around.places()
+    known = known_repositories(config, environment=environment, home=around.home, folders=folders)
     repositories = {name: known.get(name) for name in known.names}
     variables = tool_variables(environment, repositories, folders)
     others = [

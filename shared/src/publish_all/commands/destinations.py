@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all._http import HttpOptions, Session, make_session
-from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.attestations.attestation import Signer
-from publish_all.attestations.sigstore import SigstoreSigner
 from publish_all.commands.context import Surroundings
-from publish_all.config.folders import Folders
 from publish_all.config.github import complete
 from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.credentials.explicit import Explicit
-from publish_all.credentials.identity import AmbientIdentity
-from publish_all.credentials.prompt import Ask
-from publish_all.credentials.select import default_chain, mask_for, tool_variables
-from publish_all.credentials.source import Credentials
-from publish_all.credentials.transport import Transport
-from publish_all.errors import UsageError
+from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Means, Repository, make_repository
 
-if TYPE_CHECKING:  # only for a run with --receipt
+if TYPE_CHECKING:  # a folder needs neither network nor credential
+    from publish_all._http import Session
+    from publish_all._secret import Secret
+    from publish_all.attestations.attestation import Signer
+    from publish_all.credentials.explicit import Explicit
+    from publish_all.credentials.prompt import Ask
+    from publish_all.credentials.source import Credentials
+    from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_receipt import ReceiptFile
+
+DEFAULT_REGISTRY = "github"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,26 +54,106 @@ class ConnectionOptions:
     around: Surroundings = field(default_factory=Surroundings)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
-    """The repositories that were chosen, in order, and what is needed to speak to them."""
+    """The repositories that were chosen, in order, and what is needed to speak to them, made when it is first used."""
 
-    chosen: tuple[RepositoryConfig, ...]
-    credentials: Credentials
-    session: Session
-    folders: Folders
+    def __init__(
+        self,
+        chosen: tuple[RepositoryConfig, ...],
+        known: KnownRepositories,
+        *,
+        config: ProjectConfig | None,
+        options: ConnectionOptions,
+        listener: Listener,
+    ) -> None:
+        self.chosen = chosen
+        self.folders = options.around.places()
+        self._repositories = {name: known.get(name) for name in known.names} | {
+            each.name: each for each in chosen
+        }
+        self._stated_tls = known.hosts.tls
+        self._explicit = _explicit(options, chosen)
+        self._config = config
+        self._options = options
+        self._listener = listener
+
+    @cached_property
+    def session(self) -> Session:
+        """Raises `ConfigurationError` for a certificate that cannot be used."""
+        from publish_all._http import HttpOptions, make_session
+        from publish_all.credentials.select import tool_variables
+        from publish_all.credentials.transport import Transport
+
+        options = self._options
+        transport = Transport(
+            variables=tool_variables(options.around.environment, self._repositories, self.folders),
+            stated=self._stated_tls,
+            pip_files=self.folders.hosts.pip,
+            listener=self._listener,
+        )
+        return make_session(
+            HttpOptions(
+                ca_cert=options.ca_cert,
+                client_cert=options.client_cert,
+                client_key=options.client_key,
+                servers=transport.of(self.chosen),
+                ask_password=_key_password(options.ask),
+                timeout=options.timeout,
+            )
+        )
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The sources of credentials; none of them is asked yet. Raises `ConfigurationError`."""
+        from publish_all.credentials.select import default_chain
+
+        options = self._options
+        return default_chain(
+            environment=options.around.environment,
+            explicit=self._explicit,
+            repositories=self._repositories,
+            session=self.session,
+            auth=options.auth,
+            interactive=options.ask is not None,
+            ask=options.ask,
+            listener=self._listener,
+            home=options.around.home,
+            project=self._config,
+            folders=self.folders,
+        )
+
+    def repositories(self, receipt: ReceiptFile | None = None) -> tuple[Repository, ...]:
+        """The repositories, ready to be spoken to. Raises `ConfigurationError`.
+
+        With `receipt`, OCI repositories write down there what they are given, and do not list it.
+        """
+        means = None if all(each.kind.local for each in self.chosen) else self._means(receipt)
+        return tuple(make_repository(each, means) for each in self.chosen)
+
+    def _means(self, receipt: ReceiptFile | None) -> Means:
+        from publish_all.attestations.sigstore import SigstoreSigner
+        from publish_all.credentials.identity import AmbientIdentity
+        from publish_all.credentials.select import mask_for
+
+        environment = self._options.around.environment
+        identity = AmbientIdentity(environment=environment)
+        return Means(
+            credentials=self.credentials,
+            session=self.session,
+            receipt=receipt,
+            signer=self._options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
+            listener=self._listener,
+        )
 
 
 def open_connection(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> Connection:
-    """Look up the repositories and put the credentials' sources together; nothing is asked yet.
-
-    Raises `ConfigurationError`.
-    """
-    environment, home = options.around.environment, options.around.home
-    folders = options.around.places()
-    known = known_repositories(config, environment=environment, home=home, folders=folders)
+    """Look up the repositories. Raises `ConfigurationError`."""
+    environment = options.around.environment
+    known = known_repositories(
+        config, environment=environment, home=options.around.home, folders=options.around.places()
+    )
     if config is not None:
         known.check_destinations(config)
     for note in known.notes:
@@ -83,74 +163,23 @@ def open_connection(
         complete(each, root=root, environment=environment, run=options.around.run)
         for each in _configurations(config, options, known)
     )
-    repositories = _by_name(known, chosen)
-    transport = Transport(
-        variables=tool_variables(environment, repositories, folders),
-        stated=known.hosts.tls,
-        pip_files=folders.hosts.pip,
-        listener=listener,
-    )
-    session = make_session(
-        HttpOptions(
-            ca_cert=options.ca_cert,
-            client_cert=options.client_cert,
-            client_key=options.client_key,
-            servers=transport.of(chosen),
-            ask_password=_key_password(options.ask),
-            timeout=options.timeout,
-        )
-    )
-    credentials = default_chain(
-        environment=environment,
-        explicit=_explicit(options, chosen),
-        repositories=repositories,
-        session=session,
-        auth=options.auth,
-        interactive=options.ask is not None,
-        ask=options.ask,
-        listener=listener,
-        home=home,
-        project=config,
-        folders=folders,
-    )
-    return Connection(chosen=chosen, credentials=credentials, session=session, folders=folders)
+    return Connection(chosen, known, config=config, options=options, listener=listener)
 
 
-def choose_destinations(
-    config: ProjectConfig | None,
-    options: ConnectionOptions,
-    *,
-    listener: Listener,
-    receipt: ReceiptFile | None = None,
-) -> tuple[Repository, ...]:
-    """The repositories to publish to, in order, ready to be spoken to. Raises `ConfigurationError`.
+def ensure_default_is_meant(
+    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+) -> None:
+    """Raise `UsageError` where project or environment name another place for uploads, or replace PyPI as a source.
 
-    With `receipt`, OCI repositories write down there what they are given, and do not list it.
+    What only adds a source, and mirrors that only this machine has, are notes. Nothing happens where the
+    command line or `publish-to` says where to publish to.
     """
-    opened = open_connection(config, options, listener=listener)
-    return make_repositories(opened, options, listener=listener, receipt=receipt)
+    stated = config is not None and "tool.publish-all.publish-to" in config.origins
+    if stated or options.repositories or options.repository_url is not None:
+        return
+    from publish_all.commands.default_destination import check_other_places
 
-
-def make_repositories(
-    opened: Connection,
-    options: ConnectionOptions,
-    *,
-    listener: Listener,
-    receipt: ReceiptFile | None = None,
-) -> tuple[Repository, ...]:
-    """The repositories of a connection, ready to be spoken to. Raises `ConfigurationError`."""
-    environment = options.around.environment
-    signer = options.signer or SigstoreSigner(
-        identity=AmbientIdentity(environment=environment), mask=mask_for(environment)
-    )
-    means = Means(
-        credentials=opened.credentials,
-        session=opened.session,
-        receipt=receipt,
-        signer=signer,
-        listener=listener,
-    )
-    return tuple(make_repository(each, means) for each in opened.chosen)
+    check_other_places(config, options.around, listener=listener)
 
 
 def _configurations(
@@ -179,8 +208,34 @@ def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) ->
         names = ", ".join(each.name for each in chosen)
         msg = f"--username and --password are for one repository, and there are several: {names}"
         raise UsageError(msg, hint="Name the repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
+    from publish_all.credentials.explicit import Explicit
+
     return Explicit(repository=chosen[0].name, username=options.username, password=options.password)
 
 
-def _by_name(known: KnownRepositories, chosen: Sequence[RepositoryConfig]) -> Mapping[str, RepositoryConfig]:
-    return {name: known.get(name) for name in known.names} | {each.name: each for each in chosen}
+def open_registry(
+    config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
+) -> OciRepository:
+    """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
+    from publish_all.repositories.oci import OciRepository
+
+    if not options.repositories and options.repository_url is None:
+        options = replace(options, repositories=(DEFAULT_REGISTRY,))
+    (found,) = open_connection(config, options, listener=listener).repositories()
+    if not isinstance(found, OciRepository):
+        msg = f"{found.name} is no OCI registry, but of the kind {found.kind.name}"
+        raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
+    return found
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Turn a registry's refusal of who asks into a `CredentialError`, which has an exit code of its own."""
+    from publish_all.repositories.oci_replies import RefusedError
+
+    try:
+        yield
+    except RefusedError as error:
+        if not error.unauthorized:
+            raise
+        raise CredentialError(error.message, hint=error.hint, findings=error.findings) from error

@@ -11,7 +11,7 @@ from dataclasses import replace
 from publish_all._temporary import temporary_folder
 from publish_all.commands.coded import findings_of
 from publish_all.commands.context import project_of_files
-from publish_all.commands.destinations import ConnectionOptions, make_repositories, open_connection
+from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.doctor_destination import DestinationExam, Section
 from publish_all.commands.doctor_project import configuration_facts, surroundings_findings, version_facts
 from publish_all.commands.files import PublishOptions
@@ -103,7 +103,7 @@ class _Doctor:
             heard = self._ear(section)
             try:
                 opened = open_connection(config, connection, listener=heard)
-                (repository,) = make_repositories(opened, connection, listener=heard)
+                (repository,) = opened.repositories()
             except PublishAllError as error:
                 self._fails(section, error)
                 continue

@@ -15,10 +15,15 @@ from packaging.utils import NormalizedName, canonicalize_name
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
-from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import (
+    DEFAULT_REGISTRY,
+    ConnectionOptions,
+    open_registry,
+    refusals_told,
+)
 from publish_all.commands.exec import ExecOptions, execute, find_pip
 from publish_all.commands.index import IndexOptions, published_names
-from publish_all.commands.registries import DEFAULT, open_registry, project_around, refusals_told
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, UsageError
@@ -80,7 +85,7 @@ def download(
     and `RepositoryError` where nothing fits it.
     """
     requirements = [_parse(each) for each in options.requirements]
-    config = project_around(options.index.directory)
+    config = project_of_files(options.index.directory, optional=True)
     index = _index_options(options, requirements, config) if options.dependencies else None
     repository = open_registry(config, options.connection, listener=listener)
     wanted = [file for each in requirements for file in _wanted(repository, each, pre=options.pre)]
@@ -127,7 +132,7 @@ def _index_options(
         raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
     connection = options.connection
     if not connection.repositories and connection.repository_url is None:
-        connection = replace(connection, repositories=(DEFAULT,))
+        connection = replace(connection, repositories=(DEFAULT_REGISTRY,))
     # Asked for by a server's thread, a password would be typed into another program.
     connection = replace(connection, ask=None)
     named = (str(canonicalize_name(each.name)) for each in requirements)

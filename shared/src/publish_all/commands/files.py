@@ -9,32 +9,22 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
 from pathlib import Path
-
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
+from typing import TYPE_CHECKING
 
 from publish_all._values import dataclass
 from publish_all.attestations.attestation import SUFFIX as ATTESTATION_SUFFIX
-from publish_all.builders.manifest import (
-    Manifest,
-    ManifestEntry,
-    check_manifest,
-    is_of,
-    lacking_wheels,
-    read_manifest,
-)
 from publish_all.commands.coded import findings_of
 from publish_all.commands.context import Surroundings, project_variants
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
-from publish_all.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.distributions.distribution import Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
-from publish_all.errors import CheckError, UsageError
+from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.upload.retry import Cancellation
-from publish_all.variants.variant import BuildVariant
+
+if TYPE_CHECKING:  # files that are named are of no build variant
+    from publish_all.variants.variant import BuildVariant
 
 # What publish-all kept beside the files before it had a folder of its own for it.
 _OLD_NAMES = frozenset({"publish-all.json", "publish-all.lock", "publish-all.journal.jsonl"})
@@ -138,84 +128,3 @@ def note_old_files(paths: Iterable[Path], listener: Listener) -> None:
     for path in paths:
         if path.name in _OLD_NAMES:
             listener(Note(message=f"{path} is from an older publish-all and is ignored; delete it"))
-
-
-def manifest_files(
-    manifest: Manifest, variants: Sequence[BuildVariant], *, allow_missing: bool
-) -> FoundFiles:
-    """The files that the manifest lists of these variants, which must still be the bytes that were built.
-
-    Raises `CheckError` for one that is missing or was changed, and `UsageError` for a platform wheel
-    that has not been built, unless `allow_missing`.
-    """
-    lacking = lacking_wheels(manifest, variants)
-    if lacking and not allow_missing:
-        msg = f"not built yet: {', '.join(lacking)}"
-        raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
-    entries = [each for each in manifest.entries if is_of(each, variants)]
-    return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants))
-
-
-def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool) -> FoundFiles:
-    """The files that a manifest lists which the user named. `variants` None: there is no project around.
-
-    Raises `UsageError` where it lists files of other releases than those of the project now.
-    """
-    manifest = read_manifest(path)
-    if manifest is None:
-        hint = "Name the file that `publish-all build --manifest FILE` wrote."
-        raise UsageError(f"there is no file {path}", hint=hint)
-    if variants is None:
-        return FoundFiles(distributions=_read(manifest, manifest.entries))
-    now = {each.name: (canonicalize_name(each.project), Version(each.version)) for each in variants}
-    for each in manifest.entries:
-        if each.variant in now and now[each.variant] != _release(each):
-            name, version = now[each.variant]
-            msg = f"{path} lists {each.name} {each.version}, and the project is {name} {version} now"
-            raise UsageError(msg, hint="Build again, from the commit that you publish.")
-    listed = {each.variant for each in manifest.entries}
-    of = [each for each in variants if each.name in listed]
-    if not of:
-        msg = f"{path} lists no file of {', '.join(each.label for each in variants)}"
-        raise UsageError(msg, hint="Build again with `--manifest`, or name the files to publish.")
-    return manifest_files(manifest, of, allow_missing=allow_missing)
-
-
-def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distribution, ...]:
-    """Read what is listed. Raises `CheckError` for what is not as it was built."""
-    names = {each.filename for each in entries}
-    findings = tuple(
-        CHANGED_SINCE_BUILD.found(
-            f"{each.filename} {each.problem}",
-            where=str(manifest.folder / each.filename),
-            hint="Build again with `publish-all build`, or name the file to publish it as it is.",
-        )
-        for each in check_manifest(manifest)
-        if each.filename in names
-    )
-    if findings:
-        msg = f"the files in {manifest.folder} are not those that were built there; nothing was uploaded"
-        raise CheckError(msg, findings=findings)
-    return tuple(read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
-
-
-def usable_manifest(
-    config: ProjectConfig, options: PublishOptions, output: Path, variants: Sequence[BuildVariant]
-) -> Manifest | None:
-    """The manifest of what was built here, if it lists files of each of these variants in its present version.
-
-    None also where none of its files is there any more.
-    """
-    path = state_of(config.root, options.around).manifest(output)
-    manifest = read_manifest(path) if path is not None else None
-    if manifest is None:
-        return None
-    entries = [each for each in manifest.entries if is_of(each, variants)]
-    listed = {(each.variant, *_release(each)) for each in entries}
-    wanted = {(each.name, canonicalize_name(each.project), Version(each.version)) for each in variants}
-    there = any((manifest.folder / each.filename).exists() for each in entries)
-    return manifest if there and wanted <= listed else None
-
-
-def _release(entry: ManifestEntry) -> tuple[NormalizedName, Version]:
-    return canonicalize_name(entry.name), Version(entry.version)

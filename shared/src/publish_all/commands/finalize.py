@@ -11,8 +11,8 @@ from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
 from publish_all._values import dataclass
 from publish_all.commands.coded import findings_of
-from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.registries import open_registry, project_around, refusals_told
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
 from publish_all.errors import (
     ConflictError,
     PartialPublishError,
@@ -63,7 +63,7 @@ def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[
     """
     releases = joined(release for path in options.receipts for release in read_receipt(path))
     repository = open_registry(
-        project_around(options.directory), _connection(options, releases), listener=listener
+        project_of_files(options.directory, optional=True), _connection(options, releases), listener=listener
     )
     _check_urls(repository, releases)
     _check_files(repository, releases)

@@ -1,7 +1,8 @@
-"""Files in the output folder that fit by name: what the host's own `build` left, or another job handed over.
+"""Files that were built before: those that a manifest lists, or those in the output folder that fit by name.
 
-Nothing proves where they come from, so that they are listed before anything is uploaded, and files that git
-tracks are left out: a pull request can commit any file.
+What fits by name the host's own `build` may have left, or another job handed over. Nothing proves where it comes
+from, so that it is listed before anything is uploaded, and files that git tracks are left out: a pull request can
+commit any file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
+    NormalizedName,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
@@ -22,14 +24,25 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all._git import ask_git
-from publish_all.builders.manifest import Manifest, ManifestEntry, is_of, lacking_wheels
+from publish_all.builders.manifest import (
+    Manifest,
+    ManifestEntry,
+    check_manifest,
+    is_of,
+    lacking_wheels,
+    read_manifest,
+)
 from publish_all.commands.context import Surroundings, project_variants
-from publish_all.commands.files import FoundFiles, PublishOptions, manifest_files, usable_manifest
+from publish_all.commands.files import FoundFiles, PublishOptions
+from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import repository_root
+from publish_all.diagnoses import CHANGED_SINCE_BUILD
+from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
-from publish_all.errors import ConfigurationError, UsageError
+from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
+from publish_all.upload.journal import History
 from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
 
@@ -69,6 +82,32 @@ def files_built_before(
         distributions=tuple(read_distribution(output / each.filename, variant=each.variant) for each in kept),
         variants=tuple(chosen),
     )
+
+
+def unfinished_files(
+    config: ProjectConfig,
+    options: PublishOptions,
+    output: Path,
+    history: History,
+    listener: Listener,
+    *,
+    killed: bool,
+) -> FoundFiles | None:
+    """The files of an earlier run, if some are public, and it was not finished or was killed; else None.
+
+    One that was killed after its last upload told nobody that it was done. Files built again would be in conflict.
+    """
+    variants = options.project_variants(config, listener)
+    manifest = usable_manifest(config, options, output, variants)
+    if manifest is None or (lacking_wheels(manifest, variants) and not options.allow_missing):
+        return None
+    built = {each.sha256 for each in manifest.entries}
+    if not history.unfinished(built) and not (
+        killed and any(each.sha256 in built for each in history.public)
+    ):
+        return None
+    listener(Note(message="an earlier run was not finished; its files are published, and not built again"))
+    return manifest_files(manifest, variants, allow_missing=options.allow_missing)
 
 
 def _untracked(output: Path, around: Surroundings, listener: Listener) -> list[ManifestEntry]:
@@ -150,3 +189,103 @@ def _ensure_complete(
         if len(names) > 1:
             msg = f"two files fit in {output}: {' and '.join(names)}"
             raise UsageError(msg, hint="Delete the one that is not to be published, or name the files.")
+
+
+def manifest_files(
+    manifest: Manifest, variants: Sequence[BuildVariant], *, allow_missing: bool
+) -> FoundFiles:
+    """The files that the manifest lists of these variants, which must still be the bytes that were built.
+
+    Raises `CheckError` for one that is missing or was changed, and `UsageError` for a platform wheel
+    that has not been built, unless `allow_missing`.
+    """
+    lacking = lacking_wheels(manifest, variants)
+    if lacking and not allow_missing:
+        msg = f"not built yet: {', '.join(lacking)}"
+        raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
+    entries = [each for each in manifest.entries if is_of(each, variants)]
+    return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants))
+
+
+def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool) -> FoundFiles:
+    """The files that a manifest lists which the user named. `variants` None: there is no project around.
+
+    Raises `UsageError` where it lists files of other releases than those of the project now.
+    """
+    manifest = read_manifest(path)
+    if manifest is None:
+        hint = "Name the file that `publish-all build --manifest FILE` wrote."
+        raise UsageError(f"there is no file {path}", hint=hint)
+    if variants is None:
+        return FoundFiles(distributions=_read(manifest, manifest.entries))
+    now = {each.name: (canonicalize_name(each.project), Version(each.version)) for each in variants}
+    for each in manifest.entries:
+        if each.variant in now and now[each.variant] != _release(each):
+            name, version = now[each.variant]
+            msg = f"{path} lists {each.name} {each.version}, and the project is {name} {version} now"
+            raise UsageError(msg, hint="Build again, from the commit that you publish.")
+    listed = {each.variant for each in manifest.entries}
+    of = [each for each in variants if each.name in listed]
+    if not of:
+        msg = f"{path} lists no file of {', '.join(each.label for each in variants)}"
+        raise UsageError(msg, hint="Build again with `--manifest`, or name the files to publish.")
+    return manifest_files(manifest, of, allow_missing=allow_missing)
+
+
+def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distribution, ...]:
+    """Read what is listed. Raises `CheckError` for what is not as it was built."""
+    names = {each.filename for each in entries}
+    findings = tuple(
+        CHANGED_SINCE_BUILD.found(
+            f"{each.filename} {each.problem}",
+            where=str(manifest.folder / each.filename),
+            hint="Build again with `publish-all build`, or name the file to publish it as it is.",
+        )
+        for each in check_manifest(manifest)
+        if each.filename in names
+    )
+    if findings:
+        msg = f"the files in {manifest.folder} are not those that were built there; nothing was uploaded"
+        raise CheckError(msg, findings=findings)
+    return tuple(read_distribution(manifest.folder / each.filename, variant=each.variant) for each in entries)
+
+
+def usable_manifest(
+    config: ProjectConfig, options: PublishOptions, output: Path, variants: Sequence[BuildVariant]
+) -> Manifest | None:
+    """The manifest of what was built here, if it lists files of each of these variants in its present version.
+
+    None also where none of its files is there any more.
+    """
+    path = state_of(config.root, options.around).manifest(output)
+    manifest = read_manifest(path) if path is not None else None
+    if manifest is None:
+        return None
+    entries = [each for each in manifest.entries if is_of(each, variants)]
+    listed = {(each.variant, *_release(each)) for each in entries}
+    wanted = {(each.name, canonicalize_name(each.project), Version(each.version)) for each in variants}
+    there = any((manifest.folder / each.filename).exists() for each in entries)
+    return manifest if there and wanted <= listed else None
+
+
+def _release(entry: ManifestEntry) -> tuple[NormalizedName, Version]:
+    return canonicalize_name(entry.name), Version(entry.version)
+
+
+def as_built(options: PublishOptions, path: Path) -> PublishOptions:
+    """In the version that a manifest states: a job that publishes runs no project code to ask for it.
+
+    Else in the one version of all its files, but for the local part that variants may add, or in none.
+    """
+    manifest = read_manifest(path)
+    if manifest is None:
+        return options
+    version = manifest.version
+    if version is None:
+        found = {
+            each.version if each.variant is None else each.version.partition("+")[0]
+            for each in manifest.entries
+        }
+        version = found.pop() if len(found) == 1 else ""
+    around = replace(options.around, built_version=version)
+    return replace(options, connection=replace(options.connection, around=around))

@@ -21,9 +21,9 @@ from publish_all._secret import Secret
 from publish_all._temporary import temporary_folder
 from publish_all._urls import origin, shown_or_raw, shown_url, without_userinfo
 from publish_all._values import dataclass
+from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import Connection, ConnectionOptions, open_connection
 from publish_all.commands.names import distribution_names
-from publish_all.commands.registries import project_around
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.credentials.source import Credentials, Purpose
 from publish_all.errors import UsageError
@@ -121,7 +121,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     from publish_all.index.server import make_app
     from publish_all.index.service import IndexService
 
-    config = project_around(options.directory)
+    config = project_of_files(options.directory, optional=True)
     opened = open_connection(config, options.connection, listener=listener)
     chosen = _servable(opened.chosen, options)
     own = options.own_credentials or options.password is not None

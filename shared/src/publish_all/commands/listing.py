@@ -10,9 +10,9 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all import diagnoses as known
 from publish_all._values import dataclass
-from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
 from publish_all.commands.names import distribution_names
-from publish_all.commands.registries import open_registry, project_around, refusals_told
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError
@@ -49,7 +49,7 @@ class ListResult:
 @refusals_told()
 def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListResult:
     """Look into a registry. Raises `PublishAllError`."""
-    config = project_around(options.directory)
+    config = project_of_files(options.directory, optional=True)
     repository = open_registry(config, options.connection, listener=listener)
     releases: list[PackageRelease] = []
     absent: list[NormalizedName] = []

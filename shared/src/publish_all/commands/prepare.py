@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
-from publish_all.builders.manifest import Manifest, lacking_wheels
-from publish_all.builders.output import output_folder
-from publish_all.builders.source_tree import SourceTree
 from publish_all.checks.check import check_distribution
 from publish_all.checks.cross_file import check_across_files
 from publish_all.checks.opened import Audience, Opened, open_distribution
-from publish_all.checks.variants import check_selection, check_variants
-from publish_all.commands.build import BuildOptions, build_project
 from publish_all.commands.context import project_version
-from publish_all.commands.files import (
-    FoundFiles,
-    PublishOptions,
-    listed_files,
-    manifest_files,
-    named_files,
-    note_old_files,
-    usable_manifest,
-)
+from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
@@ -43,7 +30,9 @@ from publish_all.upload.journal import History, Journal
 from publish_all.upload.plan import Destination, RepositoryPlan, plan
 from publish_all.upload.preflight import Preflight, preflight
 from publish_all.upload.retry import Cancellation
-from publish_all.variants.variant import BuildVariant
+
+if TYPE_CHECKING:  # files that are named are of no build variant
+    from publish_all.variants.variant import BuildVariant
 
 T = TypeVar("T")
 
@@ -155,29 +144,37 @@ def find_files(
         from publish_all.commands.promote import promoted_files
 
         return promoted_files(config, options, scratch, listener)
+    if options.manifest is None and (options.files or config is None):
+        return named_files(options.files, listener)
+
+    from publish_all.builders.output import output_folder
+    from publish_all.commands import found_files
+
     if options.manifest is not None:
         variants = options.project_variants(config, listener) if config is not None else None
-        return listed_files(options.manifest, variants, allow_missing=options.allow_missing)
-    if options.files or config is None:
-        return named_files(options.files, listener)
+        return found_files.listed_files(options.manifest, variants, allow_missing=options.allow_missing)
+    assert config is not None  # noqa: S101 - else files are named, or listed
     output = options.output or output_folder(config)
     note_old_files(sorted(output.iterdir()) if output.is_dir() else (), listener)
     if not options.build:
-        from publish_all.commands.found_files import files_built_before
-
-        return files_built_before(config, options, output, listener)
+        return found_files.files_built_before(config, options, output, listener)
     if history is not None and (killed or not history.complete):
-        variants = options.project_variants(config, listener)
-        manifest = usable_manifest(config, options, output, variants)
-        if manifest is not None and _is_resumable(manifest, variants, options, history, killed=killed):
-            text = "an earlier run was not finished; its files are published, and not built again"
-            listener(Note(message=text))
-            return manifest_files(manifest, variants, allow_missing=options.allow_missing)
+        unfinished = found_files.unfinished_files(config, options, output, history, listener, killed=killed)
+        if unfinished is not None:
+            return unfinished
+    return _built_files(config, options, output if keep else scratch, listener, keep=keep)
+
+
+def _built_files(
+    config: ProjectConfig, options: PublishOptions, output: Path, listener: Listener, *, keep: bool
+) -> FoundFiles:
+    from publish_all.commands.build import BuildOptions, build_project
+
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
         itself=options.itself,
-        output=output if keep else scratch,
+        output=output,
         allow_missing=options.allow_missing,
         around=options.around,
     )
@@ -189,24 +186,6 @@ def find_files(
         ),
         variants=report.variants,
     )
-
-
-def _is_resumable(
-    manifest: Manifest,
-    variants: Sequence[BuildVariant],
-    options: PublishOptions,
-    history: History,
-    *,
-    killed: bool,
-) -> bool:
-    """Whether the files of an earlier run are to be published: some are public, and it was not finished or was killed.
-
-    One that was killed after its last upload told nobody that it was done. Files built again would be in conflict.
-    """
-    if lacking_wheels(manifest, variants) and not options.allow_missing:
-        return False
-    built = {each.sha256 for each in manifest.entries}
-    return history.unfinished(built) or (killed and any(each.sha256 in built for each in history.public))
 
 
 def goes_to(variant: BuildVariant, repository: str) -> bool:
@@ -283,17 +262,27 @@ def run_checks(
     together = (
         *check_across_files(opened, sources=lambda: _source_files(config)),
         *_selections(config, opened),
-        *check_variants(opened, compared),
+        *_differences(opened, compared),
     )
     return CheckSummary(subjects=tuple(subjects), findings=together)
 
 
 def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
     """What git tracks or does not ignore in the project; nothing where git does not answer."""
+    from publish_all.builders.source_tree import SourceTree
+
     try:
         return SourceTree(config.root).files if config is not None else ()
     except BuildError:
         return ()
+
+
+def _differences(opened: Sequence[Opened], compared: Sequence[BuildVariant]) -> Iterable[Finding]:
+    if not compared:
+        return ()
+    from publish_all.checks.variants import check_variants
+
+    return check_variants(opened, compared)
 
 
 def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterator[Finding]:
@@ -302,6 +291,8 @@ def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterat
         each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
     ):
         return
+    from publish_all.checks.variants import check_selection
+
     for sdist in files:
         variant = None if sdist.is_wheel else _variant_of(sdist.distribution, config)
         if variant is not None:

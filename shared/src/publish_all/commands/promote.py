@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all.commands.context import project_variants
-from publish_all.commands.destinations import ConnectionOptions, choose_destinations
+from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
@@ -36,7 +36,7 @@ def promoted_files(
     reading = replace(
         connection, repositories=(str(options.source),), repository_url=None, username=None, password=None
     )
-    (repository,) = choose_destinations(config, reading, listener=listener)
+    (repository,) = open_connection(config, reading, listener=listener).repositories()
     wanted = [_parse(each) for each in releases] or _of_project(config, connection, listener)
     own = None if releases or config is None else _own(config, connection, wanted, listener)
     listener(StepStarted(step="fetch", detail=f"{repository.name}: {', '.join(map(_shown, wanted))}"))

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
-from publish_all.builders.manifest import Manifest, read_manifest
 from publish_all.commands.coded import coded
 from publish_all.commands.context import project_of_files
-from publish_all.commands.default_destination import ensure_default_is_meant
-from publish_all.commands.destinations import choose_destinations
+from publish_all.commands.destinations import ensure_default_is_meant, open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import DEFAULT_JOBS, prepare
 from publish_all.commands.state import state_of
@@ -60,9 +58,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     named = bool(options.files or options.releases or options.manifest)
     config = project_of_files(options.directory, optional=named)
     ensure_default_is_meant(config, options.connection, listener=listener)
-    repositories = choose_destinations(
-        config, options.connection, listener=listener, receipt=_receipt(options)
-    )
+    opened = open_connection(config, options.connection, listener=listener)
+    repositories = opened.repositories(_receipt(options))
     if not repositories:
         msg = "nothing says where to publish to: tool.publish-all.publish-to is empty"
         raise UsageError(msg, hint="Name a repository there, or with -r.")
@@ -70,7 +67,10 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener)
-    options = _as_built(options)
+    if options.manifest is not None:
+        from publish_all.commands.found_files import as_built
+
+        options = as_built(options, options.manifest)
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
@@ -126,26 +126,8 @@ def _rehearsal(
     connection = replace(
         options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
     )
-    return choose_destinations(config, connection, listener=listener)[0]
-
-
-def _as_built(options: PublishOptions) -> PublishOptions:
-    """With a manifest, in the version that it states: a job that publishes runs no project code to ask for it."""
-    manifest = read_manifest(options.manifest) if options.manifest is not None else None
-    if manifest is None:
-        return options
-    around = replace(options.around, built_version=_version_of(manifest))
-    return replace(options, connection=replace(options.connection, around=around))
-
-
-def _version_of(manifest: Manifest) -> str:
-    """What the manifest states, or the one version of all its files, but for the local part that variants may add; else empty."""
-    if manifest.version is not None:
-        return manifest.version
-    found = {
-        each.version if each.variant is None else each.version.partition("+")[0] for each in manifest.entries
-    }
-    return found.pop() if len(found) == 1 else ""
+    (repository,) = open_connection(config, connection, listener=listener).repositories()
+    return repository
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
 from publish_all import diagnoses
+from publish_all._process import INTERRUPTED
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._values import dataclass
@@ -42,9 +43,6 @@ OUR_BACKEND = "publish_all.keyring_backend"
 
 THREAD = "publish-all keyring"
 """The name of the thread in which backends are asked; our own backend knows it, and does not ask in a circle."""
-
-INTERRUPTED = threading.Event()
-"""Set by who handles the signals of the process: then a wait for a keyring ends at once."""
 
 _NO_BACKEND = "keyring"  # while the backends themselves are looked up
 

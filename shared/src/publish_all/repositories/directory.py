@@ -375,5 +375,5 @@ def _sha256(path: Path) -> str:
     return sha256.hexdigest()
 
 
-def make(config: RepositoryConfig, _: Means) -> DirectoryRepository:
+def make(config: RepositoryConfig, _: Means | None) -> DirectoryRepository:
     return DirectoryRepository(config)

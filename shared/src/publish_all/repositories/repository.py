@@ -13,19 +13,19 @@ from urllib.parse import quote
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from publish_all._http import Session
 from publish_all._values import dataclass
-from publish_all.attestations.attestation import Signer
 from publish_all.config.kinds import Kind
 from publish_all.config.model import RepositoryConfig
-from publish_all.credentials.source import Credentials
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError
 from publish_all.events import Listener, ignore
 from publish_all.findings import Finding
 from publish_all.results import FileState
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a folder needs none of them
+    from publish_all._http import Session
+    from publish_all.attestations.attestation import Signer
+    from publish_all.credentials.source import Credentials
     from publish_all.repositories.oci_receipt import ReceiptFile
 
 T = TypeVar("T")
@@ -155,10 +155,13 @@ class Means:
     listener: Listener = ignore
 
 
-def make_repository(config: RepositoryConfig, means: Means) -> Repository:
-    """The repository that a configuration describes, by `make` in the module of its kind. Raises `ConfigurationError`."""
+def make_repository(config: RepositoryConfig, means: Means | None) -> Repository:
+    """The repository that a configuration describes, by `make` in the module of its kind. Raises `ConfigurationError`.
+
+    `means` may be None for a kind that is local.
+    """
     module = import_module(f"publish_all.repositories.{config.kind.name.replace('-', '_')}")
-    make: Callable[[RepositoryConfig, Means], Repository] = module.make
+    make: Callable[[RepositoryConfig, Means | None], Repository] = module.make
     return make(config, means)
 
 
