@@ -100,7 +100,7 @@ def test_takes_flags(run, project):
     workflow = (project / ".github/workflows/publish.yml").read_text()
     assert "make test" in workflow
     assert "--no-build" not in workflow
-    assert 'tags: ["v[0-9]*", "[0-9]*"]' in workflow
+    assert "tags: ['v[0-9]*', '[0-9]*']" in workflow
     assert (project / ".gitlab-ci.yml").is_file()
 
 

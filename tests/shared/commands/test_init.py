@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._toml import loads
 from publish_all.commands.context import Surroundings
-from publish_all.commands.init import InitOptions, carry_out, destinations, look, plan_init, suggest
+from publish_all.commands.init import InitOptions, carry_out, look, plan_init, suggest
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import VersionSource
@@ -74,13 +74,13 @@ def ours(plan):
 
 def test_what_goes_without_saying(project):
     answers = project.suggested()
-    assert (answers.publish_to, answers.services, answers.triggers) == (
+    assert (answers.publish_to, answers.services, answers.pipeline.triggers) == (
         ("pypi",),
         (Service.GITHUB,),
         (Trigger.RELEASE,),
     )
-    assert answers.rehearse
-    assert answers.split
+    assert answers.pipeline.rehearses
+    assert answers.pipeline.split
 
 
 def test_plans_the_configuration_a_workflow_and_the_forms(project):
@@ -125,7 +125,7 @@ def test_flags_take_the_place_of_what_was_found(project):
     }
     pipeline = plan.changes[1]
     assert pipeline.name == ".gitlab-ci.yml"
-    assert "'make test'" in pipeline.after
+    assert "- make test" in pipeline.after
     assert "/^(demo" in pipeline.after
     assert "testpypi" not in pipeline.after
 
@@ -146,9 +146,8 @@ def test_a_destination_that_is_none_is_an_error_that_says_what_to_write(project,
 
 
 def test_a_near_name_is_suggested(project):
-    found = look(InitOptions(directory=project.root))
     with pytest.raises(UsageError) as caught:
-        destinations(["githib"], found)
+        project.suggested(publish_to=("githib",))
     assert caught.value.hint == "Did you mean 'github'?"
 
 
@@ -172,7 +171,7 @@ def test_an_attribute_that_is_nowhere_is_an_error(project):
 def test_what_a_hand_made_workflow_does_goes_without_saying(project):
     project.add(".github/workflows/ci.yml", HAND_MADE)
     answers = project.suggested()
-    assert (answers.publish_to, answers.triggers) == (("corp",), (Trigger.TAG,))
+    assert (answers.publish_to, answers.pipeline.triggers) == (("corp",), (Trigger.TAG,))
     plan = project.planned()
     assert ours(plan)["repositories"] == {"corp": {"url": CORP}}
     assert (

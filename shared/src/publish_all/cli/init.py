@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
-from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.command import UseCaseCommand, make_ask
 from publish_all.cli.options import FORMAT, Value, flag
-from publish_all.cli.questions import Questions, member_of, members_of
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.model import VersionSource
+from publish_all.errors import UsageError
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
 
 if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
     from publish_all.commands.init import InitOptions, InitPlan
+    from publish_all.commands.scaffold.found import Found
+
+_E = TypeVar("_E", bound=enum.Enum)
 
 _NONE = "none"
 
@@ -93,22 +96,22 @@ Examples:
         options = self._init_options()
         found = look(options)
         self._tell((*found.notes, *found.migration.notes), reporter)
-        answers = suggest(options, found)
         if self.can_ask:
-            from publish_all.cli.interview import Interview
-
+            suggest(options, found)  # what flags state wrongly is said before anything is asked
             name = found.name or found.root.name
             self.io.write_error_line(f"Setting up {name}. Enter takes the answer in brackets.")
-            answers = Interview(Questions(self.io), options, found).held(answers)
-        plan = plan_init(answers, found)
+            options = self._interview(options, found)
+        plan = plan_init(suggest(options, found), found)
         self._tell(plan.notes, reporter)
-        self._show_changes(plan, reporter)
-        if self._may_write(plan):
+        for change in plan.needed:
+            self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
+        if not plan.needed:
+            self._tell(["there is nothing to change"], reporter)
+        elif self._may_write(plan):
             carry_out(plan)
-            for change in plan.needed:
-                reporter.listener(Note(message=f"{change.name} is written"))
-        elif plan.needed:
-            reporter.listener(Note(message="nothing was written"))
+            self._tell((f"{change.name} is written" for change in plan.needed), reporter)
+        else:
+            self._tell(["nothing was written"], reporter)
         self._show_result(plan, reporter)
         return 0
 
@@ -120,48 +123,124 @@ Examples:
         """The options of the command line as values. Raises `UsageError`."""
         from publish_all.commands.init import InitOptions
 
-        source = self.text("version-source")
-        no_ci = self.texts("ci") == (_NONE,)
-        tests = () if self.option("no-tests") else self.texts("test") or None
+        source, services = self.text("version-source"), self.texts("ci")
+        workflow = self.path("from-workflow")  # from the current folder, or else from the project's
+        if workflow is not None and not workflow.exists():
+            workflow = self.directory / workflow
         return InitOptions(
             directory=self.directory,
             publish_to=self.texts("repository") or None,
-            version_source=member_of(VersionSource, "version-source", source) if source else None,
+            version_source=VersionSource(source) if source else None,
             tag_prefix=self.text_or_unset("tag-prefix"),
-            services=() if no_ci else members_of(Service, "ci", self.texts("ci"), more=(_NONE,)),
-            triggers=members_of(Trigger, "trigger", self.texts("trigger")),
-            tests=tests,
+            services=tuple(Service(each) for each in services if each != _NONE) if services else None,
+            triggers=tuple(Trigger(each) for each in self.texts("trigger")) or None,
+            tests=() if self.option("no-tests") else self.texts("test") or None,
             rehearse=False if self.option("no-rehearsal") else None,
             split=False if self.option("no-split") else None,
             new_projects=False if self.option("existing-projects") else None,
-            from_workflow=self._from_workflow(),
+            from_workflow=workflow,
             in_poetry=getattr(self.application, "project_directory", None) is not None,
         )
 
-    def _from_workflow(self) -> Path | None:
-        """The file that was named, from the current folder or else from the project's."""
-        path = self.path("from-workflow")
-        if path is None or path.exists():
-            return path
-        return self.directory / path
+    def _interview(self, options: InitOptions, found: Found) -> InitOptions:
+        """Ask what no option states, each with the answer that goes with the project."""
+        from publish_all.commands.init import suggest
 
-    def _show_changes(self, plan: InitPlan, reporter: Reporter) -> None:
-        for change in plan.needed:
-            self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
-        if not plan.needed:
-            reporter.listener(Note(message="there is nothing to change"))
+        def ask(field: str, question: str, default: str, read: Callable[[str], Any]) -> None:
+            nonlocal options
+            if getattr(options, field) is None:
+                options = self._answer(
+                    question, default, lambda text: replace(options, **{field: read(text)}), options, found
+                )
+
+        usual = suggest(options, found)
+        known = ["pypi", "testpypi", "github", "local", *found.config.repositories]
+        known += [each.name for each in found.known]
+        question = f"Publish to ({', '.join(known)}, or NAME=URL)"
+        ask(
+            "publish_to",
+            question,
+            " ".join(usual.publish_to),
+            lambda text: tuple(text.replace(",", " ").split()),
+        )
+        question = "Versions come from (project: as now, git: tags, attribute: __version__)"
+        ask(
+            "version_source",
+            question,
+            usual.version.source.value,
+            lambda text: _member(VersionSource, "version-source", text),
+        )
+        if usual.variants:
+            files = ", ".join(each.pyproject for each in usual.variants)
+            ask("variants", f"Build variants from {files}?", "yes", _is_yes)
+        ask(
+            "services",
+            "Write a workflow for (github, gitlab, none)",
+            usual.services[0].value if usual.services else _NONE,
+            lambda text: () if text == _NONE else (_member(Service, "ci", text),),
+        )
+        usual = suggest(options, found)
+        pipeline = usual.pipeline
+        if not usual.services or not pipeline.publish_to:
+            return options
+        ask(
+            "triggers",
+            "A release starts with (release: made on the web, tag: pushed, both)",
+            "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value,
+            lambda text: tuple(Trigger) if text == "both" else (_member(Trigger, "trigger", text),),
+        )
+        if "pypi" in pipeline.publish_to:
+            ask("rehearse", "Rehearse on TestPyPI before PyPI?", "yes", _is_yes)
+        if suggest(options, found).pipeline.trusted:
+            names = ", ".join(each.project for each in pipeline.products)
+            question = f"Is there a project {names} on PyPI already?"
+            ask("new_projects", question, "no", lambda text: not _is_yes(text))
+        ask(
+            "tests",
+            "Test and lint with (commands, with ; between; none)",
+            "; ".join(pipeline.tests) or _NONE,
+            lambda text: tuple(each.strip() for each in text.split(";") if each.strip() not in {"", _NONE}),
+        )
+        return options
+
+    def _answer(
+        self,
+        question: str,
+        default: str,
+        read: Callable[[str], InitOptions],
+        options: InitOptions,
+        found: Found,
+    ) -> InitOptions:
+        """The options with an answer; as they are for the default. Asked again after one that will not do."""
+        from publish_all.commands.init import suggest
+
+        while True:
+            text = self._text(question, default)
+            if text == default:
+                return options
+            try:
+                answered = read(text)
+                suggest(answered, found)
+            except UsageError as error:
+                hint = f" {error.hint}" if error.hint else ""
+                self.io.write_error_line(f"  {error.message}.{hint}")
+            else:
+                return answered
+
+    def _text(self, question: str, default: str) -> str:
+        return make_ask(self.io)(f"{question} [{default}]", hidden=False).strip() or default
 
     def _may_write(self, plan: InitPlan) -> bool:
-        if self.option("dry-run") or not plan.needed:
-            return False
         names = ", ".join(change.name for change in plan.needed)
-        return not self.can_ask or Questions(self.io).confirm(f"Write {names}?", default=True)
+        return not self.option("dry-run") and (
+            not self.can_ask or _is_yes(self._text(f"Write {names}?", "yes"))
+        )
 
     def _show_result(self, plan: InitPlan, reporter: Reporter) -> None:
         if self.option("format") == "json":
             reporter.show(_listing(plan))
             return
-        from publish_all.commands.scaffold.next_steps import as_text
+        from publish_all.commands.scaffold.pipeline import as_text
 
         if plan.forms:
             self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
@@ -170,6 +249,21 @@ Examples:
             f"To try it: {program} publish -r local\nTo look for what is missing: {program} doctor\n",
             type=OutputType.RAW,
         )
+
+
+def _member(kind: type[_E], name: str, text: str) -> _E:
+    """The member of an enum that is meant. Raises `UsageError`."""
+    try:
+        return kind(text.lower())
+    except ValueError:
+        hint = "It is one of: " + ", ".join(_values(kind))
+        raise UsageError(f"--{name} is {text!r}", hint=hint) from None
+
+
+def _is_yes(text: str) -> bool:
+    if text.lower() not in {"y", "yes", "n", "no"}:
+        raise UsageError(f"the answer is {text!r}", hint="Answer yes or no.")
+    return text.lower() in {"y", "yes"}
 
 
 def _listing(plan: InitPlan) -> Listing:

@@ -11,7 +11,8 @@ from typing import Any
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
-from publish_all.commands.scaffold.choices import Pipeline, Product, Trigger
+from publish_all.commands.scaffold.choices import Trigger
+from publish_all.commands.scaffold.pipeline import Pipeline, Product
 
 ITSELF = Product(variant=None, project="kindling")
 SYNAPSE = Product(variant="synapse", project="kindling-synapse")

@@ -33,7 +33,7 @@ def test_a_new_file_comes_from_nothing(tmp_path):
     made = change(tmp_path / "sub" / "a.toml", None, "a = 1\n")
     assert made.diff.startswith("--- /dev/null\n+++ b/a.toml\n")
     assert (made.verb, made.needed) == ("create", True)
-    write(made)
+    write([made])
     assert current(made.path) == "a = 1\n"
 
 
@@ -41,7 +41,7 @@ def test_keeps_line_ends_and_permissions(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b"a = 1\r\n")
     path.chmod(0o600)
-    write(change(path, "a = 1\r\n", "a = 2\r\n"))
+    write([change(path, "a = 1\r\n", "a = 2\r\n")])
     assert path.read_bytes() == b"a = 2\r\n"
     if sys.platform != "win32":
         assert path.stat().st_mode & 0o777 == 0o600
@@ -51,7 +51,7 @@ def test_leaves_a_file_alone_that_has_changed_since(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text("a = 9\n")
     with pytest.raises(ConfigurationError, match="has changed meanwhile"):
-        write(change(path, "a = 1\n", "a = 2\n"))
+        write([change(path, "a = 1\n", "a = 2\n")])
     assert path.read_text() == "a = 9\n"
 
 

@@ -6,9 +6,10 @@ from subprocess import CompletedProcess
 import pytest
 
 from publish_all.commands.context import Surroundings
-from publish_all.commands.scaffold.choices import NewVariant, Service
-from publish_all.commands.scaffold.found import look
+from publish_all.commands.scaffold.choices import NewVariant, Service, VersionChoice
+from publish_all.commands.scaffold.found import look, version_choice
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.config.model import VersionSource
 from publish_all.errors import ConfigurationError
 
 POETRY = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
@@ -181,3 +182,82 @@ def test_files_of_the_same_name_are_different_variants(looking):
         }
     )
     assert [each.name for each in found.variants] == ["cpu-linux", "gpu-linux", "mac"]
+
+
+HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "files", "expected"),
+    [
+        ("", (), ()),
+        ("", ("tests/x",), ("uvx --with . pytest",)),
+        ("[tool.ruff]\n", (), ("uvx ruff check .",)),
+        (HATCH, ("test/x", "ruff.toml"), ("uvx ruff check .", "uvx hatch test")),
+        ("[tool.poetry]\nname = 'x'\n", ("tests/x",), ("uvx poetry install", "uvx poetry run pytest")),
+        (HATCH, ("tests/x", "uv.lock"), ("uv run --locked pytest",)),
+        ("", ("tests/x", "noxfile.py"), ("uvx nox",)),
+        ("[tool.tox]\nenv_list = []\n", ("tests/x",), ("uvx tox run",)),
+    ],
+)
+def test_guesses_how_a_project_is_tested(looking, pyproject, files, expected):
+    assert looking({"pyproject.toml": pyproject, **dict.fromkeys(files, "")}).tests == expected
+
+
+OPEN = '[project]\nname = "demo"\ndynamic = ["version"]\n'
+STATIC = '[project]\nname = "demo"\nversion = "1.0"\n'
+INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "files", "expected"),
+    [
+        (HATCH + STATIC, {}, VersionChoice()),
+        (HATCH + STATIC, INIT, VersionChoice(sync=("src/demo/__init__.py",))),
+        (HATCH + OPEN, INIT, VersionChoice(source=VersionSource.ATTRIBUTE, path="src/demo/__init__.py")),
+        (POETRY + OPEN, {}, VersionChoice(source=VersionSource.GIT)),
+        (HATCH + OPEN + '[tool.hatch.version]\npath = "src/demo/__init__.py"\n', INIT, VersionChoice()),
+        ("", {**INIT, "setup.py": "setup(version='1.0')"}, VersionChoice(sync=("src/demo/__init__.py",))),
+        ("", {**INIT, "setup.py": "setup(version=find())"}, VersionChoice()),
+    ],
+)
+def test_suggests_what_goes_with_the_version_as_it_is(looking, pyproject, files, expected):
+    shown = {"pyproject.toml": pyproject} if pyproject else {}
+    assert version_choice(looking({**shown, **files})) == expected
+
+
+def test_files_of_variants_are_kept_in_step(looking):
+    variants = [
+        NewVariant(name=each, project=f"demo-{each}", pyproject=path)
+        for each, path in {"a": "configs/a.toml", "b": "configs/b.toml", "c": "pyproject.c.toml"}.items()
+    ]
+    made = version_choice(looking({"pyproject.toml": HATCH + STATIC}), variants=variants)
+    assert made.sync == ("configs/*.toml", "pyproject.c.toml")
+
+
+def test_finds_literal_versions_the_project_s_own_first(looking):
+    found = looking(
+        {
+            "pyproject.toml": HATCH + STATIC.replace("demo", "my-demo"),
+            "another/__init__.py": '__version__ = "2"\n',
+            "my_demo/__init__.py": "from my_demo._version import __version__\n",
+            "my_demo/_version.py": '__version__ = "1"\n',
+            "dynamic/__init__.py": "__version__ = version('demo')\n",
+            "tests/__init__.py": '__version__ = "9"\n',
+            ".hidden/__init__.py": '__version__ = "9"\n',
+        }
+    )
+    assert version_choice(found).sync == ("my_demo/_version.py", "another/__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "sync"),
+    [
+        (VersionSource.GIT, None, ("src/demo/__init__.py", "configs/*.toml")),
+        (VersionSource.ATTRIBUTE, "src/demo/__init__.py", ("configs/*.toml",)),
+    ],
+)
+def test_another_source_keeps_the_other_places(looking, source, path, sync):
+    found = looking({"pyproject.toml": HATCH + STATIC, **INIT, "configs/a.toml": full("demo-a")})
+    made = version_choice(found, source=source, tag_prefix="x", variants=found.variants)
+    assert made == VersionChoice(source=source, path=path, sync=sync, tag_prefix="x")

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publish_all.commands.scaffold.choices import NewVariant, Trigger
-from publish_all.commands.scaffold.hand_made import read_hand_made, variant_name
-from publish_all.commands.scaffold.uploads import Upload
+from publish_all.commands.scaffold.hand_made import HandMade, Upload, tool_of, variant_name
 from publish_all.config.workflows import parse_workflow
 
 ROOT = Path(__file__).parents[4]
@@ -37,7 +36,7 @@ def read(repository):
         body = textwrap.indent(textwrap.dedent(script), " " * 10)
         text = f"{head}{strategy}    steps:\n      - name: Build\n        run: |\n{body}\n{more}"
         workflow = parse_workflow(text, Path("ci.yml"))
-        return read_hand_made(workflow, repository=repository, subfolder=subfolder)
+        return HandMade(workflow, repository, subfolder)
 
     return run
 
@@ -69,7 +68,7 @@ twine upload dist/*
 def test_a_loop_of_copies_is_variants_with_a_layout(read):
     made = read(LOOP)
     assert (made.variants, made.layout) == (variants(), LAYOUT)
-    assert (made.uploads, made.triggers, made.notes) == ((Upload(),), (Trigger.TAG,), ())
+    assert (made.uploads, tuple(made.triggers), made.notes) == ((Upload(),), (Trigger.TAG,), ())
     assert made.whole
     assert not made.builds_base
 
@@ -252,7 +251,7 @@ def test_the_loop_that_the_documentation_shows_is_understood(tmp_path):
     page = (ROOT / "docs" / "how-to" / "start-with-init.md").read_text(encoding="utf-8")
     steps = page.split("```yaml\n")[1].split("```")[0]
     text = "jobs:\n  publish:\n    steps:\n" + textwrap.indent(steps, " " * 6)
-    made = read_hand_made(parse_workflow(text, Path("ci.yml")), repository=tmp_path / "kindling")
+    made = HandMade(parse_workflow(text, Path("ci.yml")), tmp_path / "kindling")
     assert [each.name for each in made.variants] == ["synapse", "databricks", "fabric"]
     assert (made.layout, made.uploads, made.notes) == (LAYOUT, (Upload(),), ())
 
@@ -282,5 +281,77 @@ WORDS = st.sampled_from(
 def test_no_commands_are_too_odd_to_be_followed(words):
     script = textwrap.indent("poetry build\n" + " ".join(words), " " * 10)
     text = f"jobs:\n  a:\n    steps:\n      - run: |\n{script}\n"
-    made = read_hand_made(parse_workflow(text, Path("ci.yml")), repository=ROOT / "examples" / "kindling")
+    made = HandMade(parse_workflow(text, Path("ci.yml")), ROOT / "examples" / "kindling")
     assert all(note.startswith("ci.yml") for note in made.notes)
+
+
+URL = "https://pypi.corp.example/legacy/"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("poetry publish", Upload()),
+        ("poetry publish --build -r corp", Upload(name="corp")),
+        ("poetry publish --repository=corp", Upload(name="corp")),
+        ("twine upload dist/*", Upload()),
+        ("twine upload -r testpypi dist/*", Upload(name="testpypi")),
+        (f"twine upload --repository-url {URL} -r x dist/*", Upload(url=URL)),
+        ("hatch publish -r test", Upload(name="test")),
+        (f"hatch publish --repo {URL}", Upload(url=URL)),
+        (f"uv publish --publish-url {URL}", Upload(url=URL)),
+        ("uv publish --index corp", Upload(name="corp")),
+        ("flit publish --repository corp", Upload(name="corp")),
+        ("pdm publish -r corp", Upload(name="corp")),
+        ("twine check dist/*", None),
+        ("poetry build", None),
+        ("poetry publish -r", Upload()),
+    ],
+)
+def test_knows_where_commands_upload_to(read, command, expected):
+    made = read(f"{command}\n# to publish")
+    assert made.uploads == (() if expected is None else (expected,))
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ("twine upload x", "TWINE_REPOSITORY_URL"),
+        ("hatch publish", "HATCH_INDEX_REPO"),
+        ("uv publish", "UV_PUBLISH_URL"),
+        ("flit publish", "FLIT_INDEX_URL"),
+        ("pdm publish", "PDM_PUBLISH_REPO"),
+    ],
+)
+def test_knows_the_variables_of_the_tools(read, command, variable):
+    assert read(f"export X=1\n{command}\n", before=f"on: push\nenv: {{{variable}: {URL}}}").uploads == (
+        Upload(url=URL),
+    )
+
+
+def test_knows_the_action_for_pypi(read):
+    action = "      - uses: pypa/gh-action-pypi-publish@release/v1\n"
+    assert read("ls", more=action).uploads == (Upload(trusted=True),)
+    inputs = f"        with: {{password: x, repository-url: {URL}}}\n"
+    assert read("ls", more=action + inputs).uploads == (Upload(url=URL),)
+
+
+@pytest.mark.parametrize(
+    ("command", "tool"),
+    [
+        ("pytest -q tests", "pytest"),
+        ("hatch test --cover", "pytest"),
+        ("hatch fmt --check", "ruff"),
+        ("hatch run types:check", "hatch run types:check"),
+        ("make test", "make test"),
+        ("just lint", "just lint"),
+        ("tox", "tox"),
+        ("make", None),
+        ("make latest", None),
+        ("hatch run build", None),
+        ("hatch build", None),
+        ("pip install pytest", None),
+    ],
+)
+def test_knows_what_tests_and_lints(command, tool):
+    assert tool_of(command.split()) == tool

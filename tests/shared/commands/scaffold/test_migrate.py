@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.commands.scaffold.choices import NewRepository, Trigger
-from publish_all.commands.scaffold.github import MARK
-from publish_all.commands.scaffold.migrate import read_migration
+from publish_all.commands.scaffold.choices import MARK, NewRepository, Trigger
+from publish_all.commands.scaffold.hand_made import read_migration
 from publish_all.errors import ConfigurationError
 
 CORP = "https://pypi.corp.example/legacy/"

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-from publish_all.commands.scaffold.choices import Pipeline, Product, Service
-from publish_all.commands.scaffold.next_steps import as_text, next_steps
+from publish_all.commands.scaffold.choices import Service
+from publish_all.commands.scaffold.pipeline import Pipeline, Product, as_text, next_steps
 
 VARIANTS = (
     Product(variant="synapse", project="kindling-synapse"),
@@ -15,7 +13,7 @@ PIPELINE = Pipeline(publish_to=("pypi", "github", "corp"), products=VARIANTS, se
 def forms(
     pipeline=PIPELINE, *, service=Service.GITHUB, link="sep/kindling", workflow="publish.yml", new=True
 ):
-    return next_steps(pipeline, service=service, link=link, workflow=workflow, new=new)
+    return list(next_steps(pipeline, service=service, link=link, workflow=workflow, new=new))
 
 
 def test_fills_in_the_form_of_a_pending_publisher_for_each_project():
@@ -34,7 +32,7 @@ def test_fills_in_the_form_of_a_pending_publisher_for_each_project():
 
 
 def test_a_project_that_exists_has_its_own_page_and_shares_the_environment():
-    pypi = forms(replace(PIPELINE, separate=False), new=False)[0]
+    pypi = forms(PIPELINE._replace(separate=False), new=False)[0]
     assert pypi.url == "https://pypi.org/manage/project/kindling-synapse/settings/publishing/"
     assert pypi.fields[0] == ("Owner", "sep")
     assert pypi.fields[-1] == ("Environment name", "pypi")
@@ -68,7 +66,7 @@ def test_what_is_not_known_is_left_to_the_reader():
 
 
 def test_an_index_of_one_s_own_needs_no_form():
-    assert [each.title for each in forms(replace(PIPELINE, publish_to=("github",)))] == [
+    assert [each.title for each in forms(PIPELINE._replace(publish_to=("github",)))] == [
         "GitHub Packages: who may read, after the first release"
     ]
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
 
 from publish_all.checks.workflows import publish_jobs
-from publish_all.commands.scaffold.actions import ACTIONS
-from publish_all.commands.scaffold.choices import Pipeline, Trigger
-from publish_all.commands.scaffold.github import EVERYTHING, github_workflow
+from publish_all.commands.scaffold.choices import Trigger
+from publish_all.commands.scaffold.github import ACTIONS, github_workflow
+from publish_all.commands.scaffold.pipeline import EVERYTHING, Pipeline
 from publish_all.config.workflows import parse_workflow
 
 PIPELINE = Pipeline(
@@ -74,10 +73,10 @@ def test_no_permission_but_those_that_a_job_needs():
 
 
 def test_starts_as_it_was_asked_to():
-    triggers = parsed(replace(PIPELINE, triggers=tuple(Trigger), tag_prefix="core-v")).triggers
+    triggers = parsed(PIPELINE._replace(triggers=tuple(Trigger), tag_prefix="core-v")).triggers
     assert triggers["release"] == {"types": ["published"]}
     assert triggers["push"] == {"tags": ["core-v[0-9]*"]}
-    optional = parsed(replace(PIPELINE, triggers=(Trigger.TAG,))).triggers
+    optional = parsed(PIPELINE._replace(triggers=(Trigger.TAG,))).triggers
     assert optional["push"] == {"tags": ["v[0-9]*", "[0-9]*"]}
     inputs = triggers["workflow_dispatch"]["inputs"]
     assert inputs["repository"]["options"] == ["testpypi", "pypi", "github", "corp", EVERYTHING]
@@ -87,7 +86,7 @@ def test_starts_as_it_was_asked_to():
 
 
 def test_a_private_index_alone_has_no_choice_of_identity():
-    inputs = parsed(replace(PIPELINE, publish_to=("corp",))).triggers["workflow_dispatch"]["inputs"]
+    inputs = parsed(PIPELINE._replace(publish_to=("corp",))).triggers["workflow_dispatch"]["inputs"]
     assert list(inputs) == ["repository"]
     assert inputs["repository"]["options"] == ["corp"]
 
@@ -103,14 +102,14 @@ def test_each_new_project_has_a_job_in_an_environment_of_its_own():
 
 
 def test_projects_that_exist_share_a_job():
-    jobs = jobs_of(replace(PIPELINE, separate=False))
+    jobs = jobs_of(PIPELINE._replace(separate=False))
     assert jobs["pypi"].matrix == ({},)
     assert jobs["pypi"].environment == "pypi"
     assert "--variant" not in commands_of(jobs["pypi"])[0]
 
 
 def test_the_project_itself_beside_variants_is_published_by_its_files():
-    jobs = jobs_of(replace(PIPELINE, products=(ITSELF, SYNAPSE), subfolder="python"))
+    jobs = jobs_of(PIPELINE._replace(products=(ITSELF, SYNAPSE), subfolder="python"))
     assert jobs["pypi-itself"].environment == "pypi-kindling"
     assert commands_of(jobs["pypi-itself"]) == [
         'uvx --from "$PUBLISH_ALL" publish-all -C python publish -r pypi --auth "$AUTH" python/dist/kindling-[0-9]*'
@@ -130,7 +129,7 @@ def test_a_later_destination_waits_for_the_earlier_ones():
 
 
 def test_builds_once_or_in_each_job():
-    split, unsplit = jobs_of(PIPELINE), jobs_of(replace(PIPELINE, split=False))
+    split, unsplit = jobs_of(PIPELINE), jobs_of(PIPELINE._replace(split=False))
     assert "build --manifest publish-all-manifest.json" in commands_of(split["build"])[0]
     assert commands_of(split["pypi"])[0].endswith(" --manifest publish-all-manifest.json")
     assert "build" not in unsplit
@@ -139,7 +138,7 @@ def test_builds_once_or_in_each_job():
 
 
 def test_a_project_in_a_subfolder_is_named_everywhere():
-    jobs = jobs_of(replace(PIPELINE, subfolder="my code"))
+    jobs = jobs_of(PIPELINE._replace(subfolder="my code"))
     assert commands_of(jobs["build"]) == [
         "uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code' build --manifest publish-all-manifest.json"
     ]
@@ -164,13 +163,13 @@ def test_tokens_come_from_the_secrets_of_the_environment():
     "command", ["echo 'a: b'  # c", "- x", "{}", "|", "*", "true", "make test", "a\nb", 'echo "ü"', "& x"]
 )
 def test_any_command_stays_what_it_is(command):
-    (job,) = (each for each in parsed(replace(PIPELINE, tests=(command,))).jobs if each.key == "test")
+    (job,) = (each for each in parsed(PIPELINE._replace(tests=(command,))).jobs if each.key == "test")
     assert job.steps[-1].run.strip() == command
 
 
 @pytest.mark.parametrize("name", ["on", "1st", "corp.eu", "Corp_EU"])
 def test_any_name_of_a_repository_will_do(name):
-    workflow = replace(PIPELINE, publish_to=(name,), rehearse=False)
+    workflow = PIPELINE._replace(publish_to=(name,), rehearse=False)
     assert not list(validator("github-workflows").iter_errors(loaded(github_workflow(workflow))))
     assert f"publish -r {name} " in commands_of(parsed(workflow).jobs[-1])[0]
 

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no test
 
 from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
 
-from publish_all.commands.scaffold.choices import Pipeline
 from publish_all.commands.scaffold.gitlab import gitlab_pipeline
+from publish_all.commands.scaffold.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     publish_to=("pypi", "corp"), products=(SYNAPSE, SPARK, FABRIC), tests=("uvx nox",), separate=True
@@ -41,7 +40,7 @@ def test_identities_are_for_the_audience_of_each_index():
 
 
 def test_a_tag_starts_everything_and_a_person_what_was_asked_for():
-    rules = read(replace(PIPELINE, tag_prefix="core/v"))["pypi"]["rules"]
+    rules = read(PIPELINE._replace(tag_prefix="core/v"))["pypi"]["rules"]
     assert rules == [
         {"if": r"$CI_COMMIT_TAG =~ /^(core\/v)[0-9]/"},
         {"if": '$CI_PIPELINE_SOURCE == "web" && ($REPOSITORY == "pypi" || $REPOSITORY == "all of them")'},
@@ -65,7 +64,7 @@ def test_each_new_project_has_an_environment_of_its_own():
 
 
 def test_the_project_itself_is_published_by_its_files():
-    values = read(replace(PIPELINE, products=(ITSELF, SYNAPSE), split=False, subfolder="python"))
+    values = read(PIPELINE._replace(products=(ITSELF, SYNAPSE), split=False, subfolder="python"))
     assert values["pypi-itself"]["script"] == [
         'uvx --from "$PUBLISH_ALL" publish-all -C python build',
         'uvx --from "$PUBLISH_ALL" publish-all -C python publish -r pypi --auth "$AUTH" python/dist/kindling-[0-9]*',

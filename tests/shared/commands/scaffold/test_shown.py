@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 
 from pipelines import pipelines
 
+from publish_all.commands.scaffold.changes import shown
 from publish_all.commands.scaffold.github import github_workflow
 from publish_all.commands.scaffold.gitlab import gitlab_pipeline
-from publish_all.commands.scaffold.shown import shown
 
 TOKEN = "pypi-AgEIcHlwaS5vcmcCEzhmM2QxYzU1LWlkZW50aWZpZXI"
 

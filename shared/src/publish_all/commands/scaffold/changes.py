@@ -1,20 +1,40 @@
-"""Changes of files: made as values, shown as diffs, then written."""
+"""Changes of files: made as values, shown as diffs without credentials, then written."""
 
 from __future__ import annotations
 
 import difflib
-import os
-import stat
-import tempfile
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from publish_all._values import dataclass
-from publish_all.commands.scaffold.shown import shown
-from publish_all.errors import ConfigurationError
+from publish_all.errors import ConfigurationError, VersionError
+from publish_all.version.change import write_all
+
+_MASK = "***"
+_TOKEN = re.compile(
+    r"\b(?:pypi-[A-Za-z0-9_-]{16,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[A-Za-z0-9_-]{16,})"
+)
+_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_VALUE = r"(?P<value>(?!\$|@|['\"]?\$)\S{6,})"
+# What follows these on a command line, or in an assignment; an expression such as ${{ secrets.X }} is none.
+_AFTER = (
+    re.compile(rf"(?P<name>\s--(?:password|token|user|auth)(?:\s*=\s*|\s+)){_VALUE}"),
+    re.compile(rf"(?P<name>\b\w*(?:PASSWORD|TOKEN|SECRET)\w*\s*[:=]\s*){_VALUE}"),
+    re.compile(rf"(?P<name>\b(?:twine|poetry|hatch|uv|flit|pdm)\b[^\n]*\s-p\s+){_VALUE}"),
+    re.compile(r"(?P<name>\s-u\s+)(?P<value>[^\s:$]+:[^\s$]+)"),
+)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+def shown(text: str) -> str:
+    """The text of somebody's file with what is or may be a credential masked."""
+    text = _IN_URL.sub(_MASK, _TOKEN.sub(_MASK, text))
+    for pattern in _AFTER:
+        text = pattern.sub(lambda match: match["name"] + _MASK, text)
+    return text
+
+
+class Change(NamedTuple):
     """One file as it is and as it is to be. `before` is None for a new one; `name` is how it is shown."""
 
     path: Path
@@ -51,30 +71,17 @@ def current(path: Path) -> str | None:
         raise ConfigurationError(msg) from error
 
 
-def write(change: Change) -> None:
-    """Write one file at once or not at all, with the permissions that it had.
+def write(changes: Iterable[Change]) -> None:
+    """Write all files or none, with the permissions that they had.
 
-    Raises `ConfigurationError` where it has changed since it was read, or can't be written.
+    Raises `ConfigurationError` where one has changed since it was read, or can't be written.
     """
-    if current(change.path) != change.before:
-        msg = f"{change.path} has changed meanwhile, and is left as it is"
-        raise ConfigurationError(msg, hint="Run the command again.")
-    target = change.path.resolve()
+    changes = tuple(changes)
+    for each in changes:
+        if current(each.path) != each.before:
+            msg = f"{each.path} has changed meanwhile, and is left as it is"
+            raise ConfigurationError(msg, hint="Run the command again.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(change.after)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
-    except OSError as error:
-        msg = f"{target} can't be written: {error.strerror}"
-        raise ConfigurationError(msg) from error
-
-
-def _umask() -> int:
-    """The process's mask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        write_all({each.path: each.after.encode() for each in changes})
+    except VersionError as error:
+        raise ConfigurationError(error.message) from error

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
+from publish_all._build_system import backend_of
 from publish_all._git import ask_git
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Service, with_unique_names
-from publish_all.commands.scaffold.hand_made import variant_name
-from publish_all.commands.scaffold.migrate import Migration, read_migration
-from publish_all.commands.scaffold.testing import commands_of
+from publish_all.commands.scaffold.choices import (
+    NewRepository,
+    NewVariant,
+    Service,
+    VersionChoice,
+    with_unique_names,
+)
+from publish_all.commands.scaffold.hand_made import Migration, read_migration, variant_name
 from publish_all.config.adopt import adopt
 from publish_all.config.github import GIT_SECONDS, link_of_remote
 from publish_all.config.hosts import host_repositories
 from publish_all.config.load import parse_toml, read_text, search_pyproject
-from publish_all.config.model import ProjectConfig, empty
+from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.workflows import repository_root
-from publish_all.errors import ConfigurationError
-from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py
-from publish_all.version.static import project_name, table
+from publish_all.errors import ConfigurationError, UsageError, VersionError
+from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py, version_in_setup_py
+from publish_all.version.attribute import read_attribute
+from publish_all.version.static import asks_us, project_name, static_version, table
+
+_FOLDERS = ("", "src/", "lib/", "packages/")
+_FILES = ("__init__", "_version", "version", "__about__", "about")
+_NOT_OURS = frozenset({"tests", "test", "docs", "doc", "build", "dist", "examples", "benchmarks", "scripts"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """`root` is the project's folder, `subfolder` where that is in the git repository (empty: its root).
 
     `text` is the pyproject.toml as it is, empty where there is none. `known` are repositories that
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
-    remote, `service` whose it is, as far as that can be told. `migration` is what hand-made workflows do.
+    remote, `service` whose it is, as far as that can be told. `tests` are shell commands that need nothing
+    installed but uv. `migration` is what hand-made workflows do.
     """
 
     root: Path
@@ -41,19 +49,15 @@ class Found:
     text: str
     config: ProjectConfig
     name: str | None
-    variants: tuple[NewVariant, ...] = ()
-    layout: Mapping[str, str] = field(default_factory=empty)
-    known: tuple[NewRepository, ...] = ()
-    service: Service | None = None
-    link: str | None = None
-    tests: tuple[str, ...] = ()
-    migration: Migration = field(default_factory=Migration)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def subfolder(self) -> str:
-        relative = self.root.relative_to(self.repository).as_posix()
-        return "" if relative == "." else relative
+    subfolder: str
+    variants: tuple[NewVariant, ...]
+    layout: Mapping[str, str]
+    known: tuple[NewRepository, ...]
+    service: Service | None
+    link: str | None
+    tests: tuple[str, ...]
+    migration: Migration
+    notes: tuple[str, ...]
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -69,33 +73,31 @@ def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = 
     pyproject = parse_toml(text, root / "pyproject.toml")
     config = parse_project(pyproject, root=root, file="pyproject.toml")
     repository = repository_root(root)
+    subfolder = root.relative_to(repository).as_posix() if root != repository else ""
     service, link = _remote(repository, around)
     known, notes = _known(config, around)
-    found = Found(
+    migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
+    variants, layout = migration.variants, migration.layout
+    if config.variants:
+        variants, layout = (), EMPTY
+    elif not variants:
+        variants, layout = _with_layout(root, pyproject, with_unique_names(_variants(root)))
+    return Found(
         root=root,
         repository=repository,
         text=text,
         config=config,
         name=project_name(pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root),
+        subfolder=subfolder,
+        variants=variants,
+        layout=layout,
         known=known,
         service=service,
         link=link,
-        tests=commands_of(root, pyproject),
-        notes=(*notes, *_notes(root, pyproject), *_known_besides(known)),
+        tests=tuple(_test_commands(root, pyproject)),
+        migration=migration,
+        notes=(*notes, *_notes(root, pyproject, known)),
     )
-    migration = read_migration(from_workflow, repository=repository, subfolder=found.subfolder, known=known)
-    return _with_variants(replace(found, migration=migration))
-
-
-def _with_variants(found: Found) -> Found:
-    """With the build variants that hand-made workflows build, else those whose files lie about."""
-    if found.config.variants:
-        return found
-    made = found.migration
-    if made.variants:
-        return replace(found, variants=made.variants, layout=made.layout)
-    layout, variants = _layout(found.root, found.pyproject, with_unique_names(_variants(found.root)))
-    return replace(found, variants=variants, layout=layout)
 
 
 def _project(directory: Path) -> tuple[Path, str]:
@@ -115,26 +117,17 @@ def _has_setup(folder: Path) -> bool:
 
 def _variants(root: Path) -> Iterator[NewVariant]:
     """Full pyprojects of variants: in a folder such as `build-configs`, or `pyproject.NAME.toml` beside our own."""
-    beside = sorted(root.glob("pyproject[._-]*.toml"))
-    inside = sorted(each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
-    for path in (*beside, *inside):
+    inside = (each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
+    for path in (*sorted(root.glob("pyproject[._-]*.toml")), *sorted(inside)):
         where = path.relative_to(root).as_posix()
-        found = _variant(where, path, variant_name(where))
-        if found is not None:
-            yield found
+        name, values = variant_name(where), _values(path)
+        project = project_name(values)
+        usable = path.name != "pyproject.toml" and name and set(name).isdisjoint(":, \t")
+        if usable and project is not None and "build-system" in values:
+            yield NewVariant(name=name, project=project, pyproject=where)
 
 
-def _variant(where: str, path: Path, variant: str) -> NewVariant | None:
-    if path.name == "pyproject.toml" or not variant or not set(variant).isdisjoint(":, \t"):
-        return None
-    values = read_values(path)
-    project = project_name(values)
-    if project is None or "build-system" not in values:
-        return None
-    return NewVariant(name=variant, project=project, pyproject=where)
-
-
-def read_values(path: Path) -> Mapping[str, Any]:
+def _values(path: Path) -> Mapping[str, Any]:
     """A TOML file of somebody else's; empty where it is none."""
     try:
         return loads(path.read_text(encoding="utf-8"))
@@ -142,59 +135,45 @@ def read_values(path: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _layout(
-    root: Path, pyproject: Mapping[str, Any], variants: tuple[NewVariant, ...]
-) -> tuple[Mapping[str, str], tuple[NewVariant, ...]]:
+def _with_layout(
+    root: Path, pyproject: Mapping[str, Any], variants: Sequence[NewVariant]
+) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
     """Where packages that a variant's file looks for at the root really are: then a loop copied them there.
 
-    What all variants share comes first, else each variant has its own.
+    The layout that all variants share stands beside them, else each variant has its own.
     """
-    made = [guessed_layout(root, pyproject, read_values(root / (each.pyproject or ""))) for each in variants]
+    made = [_guessed_layout(root, pyproject, _values(root / each.pyproject)) for each in variants]
     if made and all(each == made[0] for each in made):
-        return made[0], variants
-    return {}, tuple(replace(variant, layout=each) for variant, each in zip(variants, made, strict=True))
+        return tuple(variants), made[0]
+    return tuple(each._replace(layout=layout) for each, layout in zip(variants, made, strict=True)), EMPTY
 
 
-def guessed_layout(
+def _guessed_layout(
     root: Path, pyproject: Mapping[str, Any], of_variant: Mapping[str, Any]
 ) -> Mapping[str, str]:
     """The layout in which each package that `of_variant` includes is there."""
-    own = {
-        str(each.get("include")): str(each.get("from"))
-        for each in _packages(pyproject)
-        if each.get("from") and each.get("include")
-    }
-    layout: dict[str, str] = {}
-    for each in _packages(of_variant):
-        include, folder = str(each.get("include", "")), each.get("from")
+    own = {include: folder for include, folder in _packages(pyproject) if include and folder}
+    layout = {}
+    for include, folder in _packages(of_variant):
         target = f"{folder}/{include}" if folder else include
         if include in own and not (root / target).exists():
             layout[str(PurePosixPath(own[include], include))] = target
     return layout
 
 
-def _packages(pyproject: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What Poetry is told to include, and the folder that it is in."""
     stated = table(pyproject, "tool", "poetry").get("packages", ())
-    return [each for each in stated if isinstance(each, Mapping)]
+    return [
+        (str(each.get("include") or ""), str(each.get("from") or ""))
+        for each in stated
+        if isinstance(each, Mapping)
+    ]
 
 
 def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str | None]:
     """The CI service, by what is in the repository, else by its remote; and OWNER/REPOSITORY of that."""
-    remote = _origin(repository, around)
-    link = link_of_remote(remote, around.environment)
-    at_gitlab = "gitlab" in remote
-    service = Service.GITHUB if link else Service.GITLAB if at_gitlab else None
-    if (repository / ".gitlab-ci.yml").is_file() and link is None:
-        service = Service.GITLAB
-    elif (repository / ".github" / "workflows").is_dir():
-        service = Service.GITHUB
-    if link is None and at_gitlab:
-        path = remote.partition("://")[2].partition("/")[2] or remote.rpartition(":")[2]
-        link = path.strip("/").removesuffix(".git") or None
-    return service, link
-
-
-def _origin(repository: Path, around: Surroundings) -> str:
+    remote = ""
     try:
         done = ask_git(
             *("remote", "get-url", "origin"),
@@ -203,22 +182,34 @@ def _origin(repository: Path, around: Surroundings) -> str:
             run=around.run,
             timeout=GIT_SECONDS,
         )
+        remote = done.stdout.strip() if done.returncode == 0 else ""
     except (OSError, TimeoutError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        pass
+    link = link_of_remote(remote, around.environment)
+    at_gitlab = link is None and "gitlab" in remote
+    service = Service.GITHUB if link else Service.GITLAB if at_gitlab else None
+    if (repository / ".gitlab-ci.yml").is_file() and link is None:
+        service = Service.GITLAB
+    elif (repository / ".github" / "workflows").is_dir():
+        service = Service.GITHUB
+    if at_gitlab:
+        path = remote.partition("://")[2].partition("/")[2] or remote.rpartition(":")[2]
+        link = path.strip("/").removesuffix(".git") or None
+    return service, link
 
 
 def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewRepository, ...], tuple[str, ...]]:
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
     hosts = host_repositories(config, environment=around.environment, folders=around.places().hosts)
     adopted = adopt(hosts.repositories)
+    sources = table(config.pyproject, "tool", "poetry").get("source", ())
+    indexes = {
+        each.get("name"): str(each["url"])
+        for each in (sources if isinstance(sources, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("url"), str)
+    }
     known = tuple(
-        NewRepository(
-            name=each.name,
-            url=each.url,
-            index_url=each.index_url or _source_of(each.name, config),
-            origin=each.origin,
-        )
+        NewRepository(each.name, each.url, each.index_url or indexes.get(each.name), each.origin)
         for each in adopted.accepted.values()
         if each.kind.standard_api and each.url is not None and each.name not in config.repositories
     )
@@ -226,24 +217,113 @@ def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewReposi
     return known, (*hosts.notes, *adopted.notes, *refused)
 
 
-def _source_of(name: str, config: ProjectConfig) -> str | None:
-    """The index of that name to install from, in `[[tool.poetry.source]]`."""
-    sources = table(config.pyproject, "tool", "poetry").get("source", ())
-    for each in sources if isinstance(sources, list) else ():
-        if isinstance(each, dict) and each.get("name") == name and isinstance(each.get("url"), str):
-            return str(each["url"])
-    return None
-
-
-def _known_besides(known: Iterable[NewRepository]) -> Iterator[str]:
-    for each in known:
-        yield f"{each.name} is known from {each.origin}: `-r {each.name}` publishes there as well"
-
-
-def _notes(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
+def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[NewRepository]) -> Iterator[str]:
     vcs = table(pyproject, "tool", "hatch", "version").get("source") == "vcs"
     if table(pyproject, "tool", "poetry-dynamic-versioning") or vcs:
         name = "hatch-vcs" if vcs else "poetry-dynamic-versioning"
         yield f"{name} makes the version; `--version-source git` has publish-all make it from the same tags"
     if not pyproject and _has_setup(root):
         yield "there is no pyproject.toml: one is made for publish-all; what is in setup.py and setup.cfg stays there"
+    for each in known:
+        yield f"{each.name} is known from {each.origin}: `-r {each.name}` publishes there as well"
+
+
+def _test_commands(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
+    """Which commands test and lint the project, guessed from what it has; none where it seems to have no tests."""
+    if (root / "noxfile.py").is_file():
+        yield "uvx nox"
+        return
+    if (root / "tox.ini").is_file() or "tox" in table(pyproject, "tool"):
+        yield "uvx tox run"
+        return
+    if "ruff" in table(pyproject, "tool") or (root / "ruff.toml").is_file():
+        yield "uvx ruff check ."
+    if not any((root / each).is_dir() for each in ("tests", "test")):
+        return
+    if table(pyproject, "tool", "poetry") or (root / "poetry.lock").is_file():
+        yield "uvx poetry install"
+        yield "uvx poetry run pytest"
+    elif (root / "uv.lock").is_file():
+        yield "uv run --locked pytest"
+    elif backend_of(pyproject).startswith("hatchling"):
+        yield "uvx hatch test"
+    else:
+        yield "uvx --with . pytest"
+
+
+def version_choice(
+    found: Found,
+    *,
+    source: VersionSource | None = None,
+    tag_prefix: str | None = None,
+    variants: Iterable[NewVariant] = (),
+) -> VersionChoice:
+    """What is to be written of the version: another `source` if one is wanted, else what goes with it as it is now.
+
+    Files that say the version are kept in step, those of variants too. Raises `UsageError` for `attribute` where no
+    file has a literal `__version__`, and for `project` where the project says no version.
+    """
+    stated = found.config.version
+    prefix = stated.tag_prefix if tag_prefix is None else tag_prefix
+    configs = tuple(dict.fromkeys(_glob_of(each.pyproject) for each in variants))
+    present = _present_version(found, configs)._replace(tag_prefix=prefix)
+    if source is None or source is present.source:
+        return present
+    if source is VersionSource.PROJECT and asks_us(found.pyproject):
+        msg = f"the version comes from {stated.source.value} now, and the project states none"
+        hint = "Write `version` into [project], and take [tool.publish-all.version] out, first."
+        raise UsageError(msg, hint=hint)
+    files = _attribute_files(found)
+    configs = tuple(each for each in present.sync if each.endswith(".toml"))
+    if source is not VersionSource.ATTRIBUTE:
+        return VersionChoice(source, None, prefix, (*files, *configs))
+    if not files:
+        msg = "no Python file of the project says __version__"
+        raise UsageError(msg, hint='Write __version__ = "0.1.0" into its __init__.py first.')
+    return VersionChoice(source, files[0], prefix, (*files[1:], *configs))
+
+
+def _glob_of(path: str) -> str:
+    """A glob for the folder of a variant's file; the file itself at the root."""
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}/*.toml" if slash else path
+
+
+def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
+    """What the configuration states, else what goes with the project: nothing moves unless nobody says a version."""
+    stated, pyproject, backend = found.config.version, found.pyproject, backend_of(found.pyproject)
+    if asks_us(pyproject):
+        return VersionChoice(stated.source, stated.path)
+    files = _attribute_files(found)
+    if static_version(pyproject) is not None:
+        return VersionChoice(sync=(*files, *configs))
+    # The version is the backend's business already: hatchling's own sources, or another backend.
+    if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
+        ("hatchling", "poetry.core", "publish_all.backends")
+    ):
+        in_step = files if version_in_setup_py(found.root) is not None else ()
+        return VersionChoice(sync=(*in_step, *configs))
+    if files:
+        return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=(*files[1:], *configs))
+    return VersionChoice(VersionSource.GIT, sync=configs)
+
+
+def _attribute_files(found: Found) -> tuple[str, ...]:
+    """The files with a literal `__version__`, as relative paths; those of the project's own package first."""
+    own = (found.name or "").lower().replace("-", "_").replace(".", "_")
+    others: dict[str, bool] = {}
+    candidates = [
+        path
+        for folder in _FOLDERS
+        for stem in _FILES
+        for path in sorted(found.root.glob(f"{folder}*/{stem}.py"))
+        if not path.parent.name.startswith(".") and path.parent.name not in _NOT_OURS
+    ]
+    for path in candidates:
+        try:
+            literal = read_attribute(path, own_name=found.name).path
+        except (VersionError, OSError):
+            continue
+        if literal.is_relative_to(found.root):
+            others.setdefault(literal.relative_to(found.root).as_posix(), path.parent.name.lower() != own)
+    return tuple(sorted(others, key=lambda each: others[each]))

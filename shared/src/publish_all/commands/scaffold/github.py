@@ -1,24 +1,51 @@
-"""The workflow of GitHub Actions that releases a project, as text with comments. Pure."""
+"""The workflow of GitHub Actions that releases a project, as text with comments. Pure.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+"""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from publish_all.commands.scaffold.actions import CHECKOUT, DOWNLOAD_ARTIFACT, SETUP_UV, UPLOAD_ARTIFACT
-from publish_all.commands.scaffold.choices import (
+from publish_all.commands.scaffold.choices import MARK, Trigger
+from publish_all.commands.scaffold.pipeline import (
+    EVERYTHING,
     MANIFEST,
     PUBLIC,
+    Noted,
     Pipeline,
-    Product,
-    Trigger,
-    tag_prefixes,
-    variable,
+    PublishJob,
+    token_variable,
+    yaml_lines,
 )
-from publish_all.commands.scaffold.yaml_text import block, flow, indented, scalar
 
-MARK = "# Written by `publish-all init`"
-EVERYTHING = "all of them"
+
+class Action(NamedTuple):
+    """An action by OWNER/REPOSITORY, a release of it, and the commit that its tag named when it was looked up.
+
+    A tag can be moved to other code, a commit can't. To update, change tag and commit together.
+    """
+
+    name: str
+    tag: str
+    commit: str
+
+    @property
+    def pinned(self) -> str:
+        """What follows `uses:`, with the tag as a comment for people and update bots."""
+        return f"{self.name}@{self.commit} # {self.tag}"
+
+    def step(self, **inputs: Any) -> dict[str, Any]:
+        stated = {key.replace("_", "-"): value for key, value in inputs.items()}
+        return {"uses": Noted(f"{self.name}@{self.commit}", self.tag), "with": stated}
+
+
+CHECKOUT = Action("actions/checkout", "v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1")
+UPLOAD_ARTIFACT = Action("actions/upload-artifact", "v7.0.1", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a")
+DOWNLOAD_ARTIFACT = Action("actions/download-artifact", "v8.0.1", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c")
+SETUP_UV = Action("astral-sh/setup-uv", "v8.1.0", "08807647e7069bb48b6ef5acd8ec9567f424441b")
+ACTIONS = (CHECKOUT, UPLOAD_ARTIFACT, DOWNLOAD_ARTIFACT, SETUP_UV)
 
 _HEAD = f"""\
 {MARK}: run it again to change this file, or edit it as you like.
@@ -27,322 +54,142 @@ _HEAD = f"""\
 # that it does not need, and nothing of a checkout's credential is kept.
 name: publish
 """
-
-_PAGES = {
-    "pypi": "https://pypi.org/project/{}/",
-    "testpypi": "https://test.pypi.org/project/{}/",
-}
+_TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
+_READ = {"contents": Noted("read", "for actions/checkout")}
+_START = [
+    CHECKOUT.step(fetch_depth=Noted(0, "with all tags, for the version"), persist_credentials=False),
+    SETUP_UV.step(enable_cache=Noted(value=False, comment="what other jobs wrote has no place in a release")),
+]
+_NEW_PROJECTS = (
+    "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
+    "# in the environment. Once the projects exist, one job with one environment will do."
+)
 
 
 def github_workflow(pipeline: Pipeline) -> str:
     """The whole file. `pipeline` has one destination at least."""
-    parts = [_HEAD, _triggers(pipeline), _top(pipeline), "jobs:"]
-    jobs = "\n\n".join(indented(each, 2) for each in _jobs(pipeline))
-    return "\n".join(parts) + "\n" + jobs + "\n"
+    parts: list[dict[str, Any]] = [
+        {"on": _triggers(pipeline)},
+        {"permissions": Noted({}, "each job states its own")},
+        {
+            "concurrency": {
+                "group": "publish-${{ github.ref }}",
+                "cancel-in-progress": Noted(value=False, comment="a release that has begun is finished"),
+            }
+        },
+        {"env": {"PUBLISH_ALL": pipeline.requirement}},
+        {"jobs": {}},
+    ]
+    head = "\n\n".join("\n".join(yaml_lines(each)) for each in parts).removesuffix(" {}")
+    jobs = ("\n".join(f"  {line}" for line in yaml_lines({key: job})) for key, job in _jobs(pipeline))
+    return f"{_HEAD}{head}\n" + "\n\n".join(jobs) + "\n"
 
 
-def is_ours(text: str) -> bool:
-    """Whether a workflow or pipeline was written by `init`."""
-    return text.startswith(MARK)
-
-
-def _triggers(pipeline: Pipeline) -> str:
-    lines = ["on:"]
+def _triggers(pipeline: Pipeline) -> dict[str, Any]:
+    triggers: dict[str, Any] = {}
     if Trigger.RELEASE in pipeline.triggers:
-        lines += ["  release:", "    types: [published]"]
+        triggers["release"] = {"types": ("published",)}
     if Trigger.TAG in pipeline.triggers:
-        tags = [f"{each}[0-9]*" for each in tag_prefixes(pipeline.tag_prefix)]
-        lines += ["  push:", f"    tags: {flow(tags)}"]
-    destinations = pipeline.destinations
-    options = [*destinations, *([EVERYTHING] if len(destinations) > 1 else [])]
-    lines += ["  workflow_dispatch:", "    inputs:", *_input("repository", "Where to publish", options)]
+        triggers["push"] = {"tags": tuple(f"{each}[0-9]*" for each in pipeline.tag_prefixes)}
+    inputs = {"repository": _choice("Where to publish", pipeline.choices)}
     if pipeline.trusted:
         text = "How to log in to PyPI: trusted publishing, or the environment's token"
-        lines += _input("auth", text, ["oidc", "token"])
-    return "\n".join(lines) + "\n"
+        inputs["auth"] = _choice(text, ("oidc", "token"))
+    return {**triggers, "workflow_dispatch": {"inputs": inputs}}
 
 
-def _input(name: str, description: str, options: list[str]) -> list[str]:
-    return [
-        f"      {name}:",
-        f"        description: {scalar(description)}",
-        "        type: choice",
-        "        required: true",
-        f"        options: {flow(options)}",
-        f"        default: {scalar(options[0])}",
-    ]
+def _choice(description: str, options: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": "choice",
+        "required": True,
+        "options": options,
+        "default": options[0],
+    }
 
 
-def _top(pipeline: Pipeline) -> str:
-    return f"""\
-permissions: {{}} # each job states its own
-
-concurrency:
-  group: publish-${{{{ github.ref }}}}
-  cancel-in-progress: false # a release that has begun is finished
-
-env:
-  PUBLISH_ALL: {scalar(pipeline.requirement)}
-"""
-
-
-def _jobs(pipeline: Pipeline) -> Iterator[str]:
-    before: tuple[str, ...] = ()
+def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
+    first: tuple[str, ...] = ()
     if pipeline.tests:
-        yield _test_job(pipeline)
-        before = ("test",)
+        commands = "\n".join(line.strip() for each in pipeline.tests for line in each.splitlines())
+        folder = {"working-directory": pipeline.subfolder} if pipeline.subfolder else {}
+        test = {"name": "Run tests and lint", **folder, "run": commands}
+        yield "test", _job("Tests and lint", _READ, [*_START, test])
+        first = ("test",)
     if pipeline.split:
-        yield _build_job(pipeline, before)
-        before = ("build",)
-    first = before
+        build = {"name": "Build", "run": pipeline.ours(f"build --manifest {MANIFEST}")}
+        paths = f"{pipeline.folder}/\n{MANIFEST}"
+        keep = UPLOAD_ARTIFACT.step(name="dist", path=paths, if_no_files_found="error")
+        steps = [*_START, build, {"name": "Keep the files for the jobs that publish them", **keep}]
+        yield "build", _job("Build", _READ, steps, needs=first)
+        first = ("build",)
+    before = first
     for repository in pipeline.destinations:
-        keys: list[str] = []
-        for key, text in _publish_jobs(repository, pipeline, needs=before, first=first):
-            keys.append(key)
-            yield text
-        before = (*first, *keys)
+        jobs = list(pipeline.jobs(repository))
+        for job in jobs:
+            yield job.key, _publish_job(job, first, before)
+        before = (*first, *(each.key for each in jobs))
 
 
-def _test_job(pipeline: Pipeline) -> str:
-    folder = f"working-directory: {scalar(pipeline.subfolder)}\n" if pipeline.subfolder else ""
-    step = f"- name: Run tests and lint\n{indented(folder, 2)}{'' if not folder else chr(10)}"
-    return _job(
-        "test",
-        name="Tests and lint",
-        permissions=_READ,
-        steps=[_checkout(), _UV, f"{step}  run:{indented_block(pipeline.tests, 2)}"],
-    )
+def _job(
+    name: str, permissions: dict[str, Any], steps: list[Any], *, needs: tuple[str, ...] = (), **more: Any
+) -> dict[str, Any]:
+    needed = {"needs": needs} if needs else {}
+    return {
+        "name": name,
+        **needed,
+        **more,
+        "runs-on": "ubuntu-latest",
+        "permissions": permissions,
+        "steps": steps,
+    }
 
 
-def _build_job(pipeline: Pipeline, needs: tuple[str, ...]) -> str:
-    return _job(
-        "build",
-        name="Build",
-        needs=needs,
-        permissions=_READ,
-        steps=[
-            _checkout(),
-            _UV,
-            f"- name: Build\n  run:{indented_block([_ours(f'build --manifest {MANIFEST}', pipeline)], 2)}",
-            _keep(pipeline.folder),
-        ],
-    )
-
-
-def _keep(folder: str) -> str:
-    return f"""\
-- name: Keep the files for the jobs that publish them
-  uses: {UPLOAD_ARTIFACT.pinned}
-  with:
-    name: dist
-    path: |
-      {folder}/
-      {MANIFEST}
-    if-no-files-found: error"""
-
-
-def _publish_jobs(
-    repository: str, pipeline: Pipeline, *, needs: tuple[str, ...], first: tuple[str, ...]
-) -> Iterator[tuple[str, str]]:
-    if not pipeline.separates(repository):
-        yield _key(repository), _publish_job(repository, pipeline, needs=needs, first=first)
-        return
-    products = pipeline.products_of(repository)
-    variants = [each for each in products if each.variant is not None]
-    for product in products:
-        if product.variant is None:
-            key = f"{_key(repository)}-itself"
-            yield key, _publish_job(repository, pipeline, needs=needs, first=first, key=key, itself=product)
-    yield (
-        _key(repository),
-        _publish_job(repository, pipeline, needs=needs, first=first, matrix=tuple(variants)),
-    )
-
-
-def _publish_job(
-    repository: str,
-    pipeline: Pipeline,
-    *,
-    needs: tuple[str, ...],
-    first: tuple[str, ...],
-    key: str | None = None,
-    itself: Product | None = None,
-    matrix: tuple[Product, ...] = (),
-) -> str:
-    return _job(
-        key or _key(repository),
-        name=_title(repository, pipeline),
-        needs=needs,
-        condition=_condition(repository, needs, first, pipeline),
-        matrix=matrix,
-        environment=_environment(repository, pipeline, itself, matrix),
-        permissions=_permissions(repository),
-        steps=[
-            _checkout(),
-            _UV,
-            *([_FETCH] if pipeline.split else []),
-            _publish(repository, pipeline, itself, matrix),
-        ],
-    )
-
-
-def _title(repository: str, pipeline: Pipeline) -> str:
-    known = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
-    where = known.get(repository, repository)
+def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) -> dict[str, Any]:
+    repository, pipeline = job.repository, job.pipeline
+    more: dict[str, Any] = {"if": _condition(job, first, needs)}
+    if job.matrix:
+        include = [{"variant": each.variant, "project": each.project} for each in job.matrix]
+        more[_NEW_PROJECTS] = None
+        more["strategy"] = {"fail-fast": False, "matrix": {"include": include}}
+    permissions = {**_READ}
+    if repository == "github":
+        permissions["packages"] = Noted("write", "to push to ghcr.io")
+    else:  # for GitHub's registry the job's own token is enough
+        more["environment"] = job.environment("${{ matrix.project }}")
+    if repository in PUBLIC:
+        permissions["id-token"] = Noted("write", "for trusted publishing and attestations")
     rehearsal = repository == "testpypi" and "testpypi" not in pipeline.publish_to
-    return f"Rehearse on {where}" if rehearsal else f"Publish to {where}"
+    title = f"{'Rehearse on' if rehearsal else 'Publish to'} {_TITLES.get(repository, repository)}"
+    fetch = {
+        "name": "Get the files that were built, and their manifest",
+        **DOWNLOAD_ARTIFACT.step(name="dist", path="."),
+    }
+    publish = {"name": "Publish", "run": "\n".join(job.commands), "env": _environment(job)}
+    steps = [*_START, *([fetch] if pipeline.split else []), publish]
+    return _job(title, permissions, steps, needs=needs, **more)
 
 
-def _condition(repository: str, needs: tuple[str, ...], first: tuple[str, ...], pipeline: Pipeline) -> str:
+def _condition(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) -> str:
     """When the job runs: what it needs has not failed, and it is asked for. What was not asked for is skipped."""
     clauses = ["!cancelled()"] if needs else []
     clauses += [f"needs.{each}.result == 'success'" for each in first]
     if set(needs) - set(first):
         clauses += ["!contains(needs.*.result, 'failure')", "!contains(needs.*.result, 'cancelled')"]
-    chosen = f"inputs.repository == '{repository}'"
-    if len(pipeline.destinations) > 1:
-        chosen = f"""contains(fromJSON('["{repository}", "{EVERYTHING}"]'), inputs.repository)"""
+    chosen = f"inputs.repository == '{job.repository}'"
+    if len(job.pipeline.destinations) > 1:
+        chosen = f"""contains(fromJSON('["{job.repository}", "{EVERYTHING}"]'), inputs.repository)"""
     clauses.append(f"(github.event_name != 'workflow_dispatch' || {chosen})")
-    return "\n  && ".join(clauses)
+    return "${{ " + "\n  && ".join(clauses) + " }}"
 
 
-def _environment(
-    repository: str, pipeline: Pipeline, itself: Product | None, matrix: tuple[Product, ...]
-) -> str:
-    page = _PAGES.get(repository)
-    if repository == "github":
-        return ""  # the job's own token is enough
-    products = pipeline.products_of(repository)
-    only = itself or (products[0] if len(products) == 1 else None)
-    if matrix:
-        name, project = f"{repository}-${{{{ matrix.project }}}}", "${{ matrix.project }}"
-    else:
-        name = pipeline.environment(repository, only.project if only else "")
-        project = only.project if only else ""
-    text = f"environment:\n  name: {name if matrix else scalar(name)}"
-    return f"{text}\n  url: {page.format(project)}" if page and project else text
-
-
-_READ = "permissions:\n  contents: read # for actions/checkout"
-
-
-def _permissions(repository: str) -> str:
-    match repository:
-        case "pypi" | "testpypi":
-            return f"{_READ}\n  id-token: write # for trusted publishing and attestations"
-        case "github":
-            return f"{_READ}\n  packages: write # to push to ghcr.io"
-        case _:
-            return _READ
-
-
-def _checkout() -> str:
-    return f"""\
-- uses: {CHECKOUT.pinned}
-  with:
-    fetch-depth: 0 # with all tags, for the version
-    persist-credentials: false"""
-
-
-_UV = f"""\
-- uses: {SETUP_UV.pinned}
-  with:
-    enable-cache: false # what other jobs wrote has no place in a release"""
-
-
-_FETCH = f"""\
-- name: Get the files that were built, and their manifest
-  uses: {DOWNLOAD_ARTIFACT.pinned}
-  with:
-    name: dist
-    path: ."""
-
-
-def _publish(repository: str, pipeline: Pipeline, itself: Product | None, matrix: tuple[Product, ...]) -> str:
-    command = f"publish -r {shlex.quote(repository)}"
-    environment: list[str] = []
-    if repository in PUBLIC:
-        command += ' --auth "$AUTH"'
-        environment.append("AUTH: ${{ inputs.auth || 'oidc' }}")
-    if matrix:
-        command += ' --variant "$VARIANT"'
-        environment.append("VARIANT: ${{ matrix.variant }}")
-    environment.append(_token(repository))
-    if itself is not None:
-        lines = [] if pipeline.split else [_ours("build", pipeline)]
-        lines.append(_ours(f"{command} {_files_of(itself, pipeline)}", pipeline))
-    else:
-        lines = [_ours(command + (f" --manifest {MANIFEST}" if pipeline.split else ""), pipeline)]
-    env = indented("\n".join(environment), 4)
-    return f"- name: Publish\n  run:{indented_block(lines, 2)}\n  env:\n{env}"
-
-
-def _files_of(product: Product, pipeline: Pipeline) -> str:
-    """The files of one project: in a filename a version follows the first hyphen."""
-    return f"{shlex.quote(pipeline.folder)}/{product.project.replace('-', '_')}-[0-9]*"
-
-
-def _token(repository: str) -> str:
-    name = variable(repository)
-    if repository == "github":
-        return "GITHUB_TOKEN: ${{ github.token }}"
-    secret = f"secrets.{name}_TOKEN"
-    if repository in PUBLIC:
-        return f"PUBLISH_ALL_{name}_TOKEN: ${{{{ inputs.auth == 'token' && {secret} || '' }}}}"
-    return f"PUBLISH_ALL_{name}_TOKEN: ${{{{ {secret} }}}}"
-
-
-def _ours(command: str, pipeline: Pipeline) -> str:
-    folder = f" -C {shlex.quote(pipeline.subfolder)}" if pipeline.subfolder else ""
-    return f'uvx --from "$PUBLISH_ALL" publish-all{folder} {command}'
-
-
-def _job(
-    key: str,
-    *,
-    name: str,
-    permissions: str,
-    steps: list[str],
-    needs: tuple[str, ...] = (),
-    condition: str = "",
-    matrix: tuple[Product, ...] = (),
-    environment: str = "",
-) -> str:
-    lines = [f"name: {scalar(name)}"]
-    if needs:
-        lines.append(f"needs: {flow(needs)}")
-    if condition:
-        lines.append("if: >-\n  ${{ " + condition + " }}")
-    if matrix:
-        lines.append(_strategy(matrix))
-    lines.append("runs-on: ubuntu-latest")
-    if environment:
-        lines.append(environment)
-    lines += [permissions, "steps:", indented("\n".join(steps), 2)]
-    return f"{key}:\n" + indented("\n".join(lines), 2)
-
-
-def _strategy(matrix: tuple[Product, ...]) -> str:
-    entries = "\n".join(
-        f"      - variant: {scalar(each.variant or '')}\n        project: {scalar(each.project)}"
-        for each in matrix
-    )
-    return (
-        "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
-        "# in the environment. Once the projects exist, one job with one environment will do.\n"
-        f"strategy:\n  fail-fast: false\n  matrix:\n    include:\n{entries}"
-    )
-
-
-def _key(repository: str) -> str:
-    """A job's key: letters, digits, `-` and `_`, and a letter first."""
-    key = "".join(each if each.isalnum() and each.isascii() else "-" for each in repository)
-    key = key if key[:1].isalpha() else f"to-{key}"
-    return f"to-{key}" if key in {"test", "build"} else key
-
-
-def indented_block(lines: list[str] | tuple[str, ...], spaces: int) -> str:
-    """`block`, whose lines stand under a step."""
-    text = block(lines)
-    head, newline, rest = text.partition("\n")
-    return head + newline + indented(rest, spaces)
+def _environment(job: PublishJob) -> dict[str, str]:
+    """The variables of the command that publishes, with its token."""
+    name = token_variable(job.repository)
+    stated = {"VARIANT": "${{ matrix.variant }}"} if job.matrix else {}
+    if job.repository == "github":
+        return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
+    if job.repository not in PUBLIC:
+        return {**stated, f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ secrets.{name}_TOKEN }}}}"}
+    token = f"${{{{ inputs.auth == 'token' && secrets.{name}_TOKEN || '' }}}}"
+    return {"AUTH": "${{ inputs.auth || 'oidc' }}", **stated, f"PUBLISH_ALL_{name}_TOKEN": token}

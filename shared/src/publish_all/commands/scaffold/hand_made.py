@@ -1,4 +1,4 @@
-"""What a workflow that was made by hand does: which copies it builds, and where it publishes. Nothing runs.
+"""What workflows that were made by hand do: which copies they build, and where they publish. Nothing runs.
 
 Copying a package and a variant's pyproject.toml into a folder and building there becomes a build variant
 with a layout; what is uploaded where becomes destinations. All else is told.
@@ -6,79 +6,43 @@ with a layout; what is uploaded where becomes destinations. All else is told.
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all._values import dataclass
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Trigger, with_unique_names
-from publish_all.commands.scaffold.shell import ENTER, LEAVE, Command, commands_of
-from publish_all.commands.scaffold.shown import shown
-from publish_all.commands.scaffold.testing import Gate, tool_of
-from publish_all.commands.scaffold.uploads import Upload, upload_of, upload_of_action, url_in_config
-from publish_all.config.model import empty
-from publish_all.config.workflows import Job, Step, Workflow
+from publish_all.commands.scaffold.changes import shown
+from publish_all.commands.scaffold.choices import (
+    NewRepository,
+    NewVariant,
+    Trigger,
+    is_ours,
+    with_unique_names,
+)
+from publish_all.commands.scaffold.shell import Command, commands_of
+from publish_all.config.addresses import host_of
+from publish_all.config.builtin import BUILT_IN, canonical, normalized
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import EMPTY
+from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
 from publish_all.version.static import project_name
 
 _ROOT = "/."  # the repository, where paths begin
 _EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
+_PYTHON = re.compile(r"python[\d.]*|py")
 _RUNNERS = (("uvx",), ("uv", "run"), ("pipx", "run"), ("poetry", "run"), ("sudo",), ("time",))
-_BUILDS = (
-    ("poetry", "build"),
-    ("hatch", "build"),
-    ("uv", "build"),
-    ("pdm", "build"),
-    ("flit", "build"),
-    ("pyproject-build",),
-    ("build",),
-)
+_BUILDERS = {"poetry", "hatch", "uv", "pdm", "flit"}
 # What changes nothing that a release is made of, or what our workflow does by itself.
 _HARMLESS = frozenset(
     {
-        ":",
-        "[",
-        "[[",
-        "black",
-        "cat",
-        "coverage",
-        "echo",
-        "env",
-        "exit",
-        "find",
-        "flake8",
-        "git",
-        "head",
-        "isort",
-        "ls",
-        "make",
-        "mkdir",
-        "mypy",
-        "nox",
-        "pip",
-        "pip3",
-        "pre-commit",
-        "printf",
-        "pwd",
-        "pytest",
-        "rm",
-        "rmdir",
-        "ruff",
-        "set",
-        "tail",
-        "tar",
-        "test",
-        "tox",
-        "tree",
-        "true",
-        "unzip",
-        "which",
+        ":", "[", "[[", "cat", "echo", "env", "exit", "find", "git", "head", "ls", "make", "mkdir", "pip", "pip3",
+        "printf", "pwd", "rm", "rmdir", "set", "tail", "tar", "test", "tree", "true", "unzip", "which",
     }
-)
+)  # fmt: skip
 _HARMLESS_OF = {
     "poetry": {"install", "lock", "check", "self", "sync", "env", "show", "config", "add", "--version"},
     "hatch": {"test", "fmt", "env", "--version", "config", "run"},
@@ -87,64 +51,166 @@ _HARMLESS_OF = {
     "pipx": {"install", "inject", "ensurepath"},
     "pdm": {"install", "sync", "config"},
 }
-_ACTIONS = frozenset(
+_PYPI_ACTION = "pypa/gh-action-pypi-publish"
+_HARMLESS_ACTIONS = frozenset(
     {
-        "abatilo/actions-poetry",
-        "actions/cache",
-        "actions/checkout",
-        "actions/download-artifact",
-        "actions/setup-python",
-        "actions/upload-artifact",
-        "astral-sh/setup-uv",
-        "pypa/hatch",
-        "snok/install-poetry",
+        "abatilo/actions-poetry", "actions/cache", "actions/checkout", "actions/download-artifact",
+        "actions/setup-python", "actions/upload-artifact", "astral-sh/setup-uv", "pypa/hatch", "snok/install-poetry",
     }
-)
+)  # fmt: skip
+_TESTERS = frozenset(
+    {
+        "black", "coverage", "flake8", "isort", "mypy", "nox", "pre-commit", "pylint", "pyright", "pytest", "ruff",
+        "tox", "unittest",
+    }
+)  # fmt: skip
+_TASK = re.compile(r"(^|[-_:])(tests?|lint|check|cov|coverage)\b")
+# How a command names where it uploads to: options and variables for a name or a URL, and for a URL alone.
+_UPLOADS = {
+    ("poetry", "publish"): (("-r", "--repository"), ()),
+    ("twine", "upload"): (
+        ("-r", "--repository", "TWINE_REPOSITORY"),
+        ("--repository-url", "TWINE_REPOSITORY_URL"),
+    ),
+    ("hatch", "publish"): (("-r", "--repo", "HATCH_INDEX_REPO"), ()),
+    ("uv", "publish"): (("--index",), ("--publish-url", "UV_PUBLISH_URL")),
+    ("flit", "publish"): (("--repository",), ("FLIT_INDEX_URL",)),
+    ("pdm", "publish"): (("-r", "--repository", "PDM_PUBLISH_REPO"), ()),
+}
+_INDEXES = {
+    "upload.pypi.org": "pypi",
+    "pypi.org": "pypi",
+    "pypi.python.org": "pypi",
+    "test.pypi.org": "testpypi",
+    "testpypi.python.org": "testpypi",
+}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HandMade:
-    """What one workflow comes to. `notes` say what was not understood, with file and line.
+class Upload(NamedTuple):
+    """A destination as a tool states it: by `name`, by `url`, or neither for the tool's default, PyPI."""
 
-    `builds_base` tells that it also builds the project as it is; `whole` that all of its jobs build or
-    publish; `publishes` that it uploads at all. `gates` are the commands that test or lint in it.
+    name: str | None = None
+    url: str | None = None
+    trusted: bool = False
+
+
+class Gate(NamedTuple):
+    """A command of a workflow that stops it where tests or lint fail, and the file and line that it stands in."""
+
+    tool: str
+    command: str
+    where: str
+
+
+class Migration(NamedTuple):
+    """What all hand-made workflows come to together.
+
+    `workflows` are the files that it comes from; `replaceable` those of them that do nothing else than
+    what our workflow does instead. `gates` are the commands in them that test or lint.
     """
 
+    workflows: tuple[Path, ...] = ()
+    replaceable: tuple[Path, ...] = ()
     variants: tuple[NewVariant, ...] = ()
-    layout: Mapping[str, str] = field(default_factory=empty)
-    builds_base: bool = False
-    whole: bool = False
-    uploads: tuple[Upload, ...] = ()
+    layout: Mapping[str, str] = EMPTY
+    include_base: bool = False
+    destinations: tuple[str, ...] = ()
     repositories: tuple[NewRepository, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def publishes(self) -> bool:
-        return bool(self.uploads)
+
+def read_migration(
+    named: Path | None, *, repository: Path, subfolder: str, known: Iterable[NewRepository]
+) -> Migration:
+    """Read the workflow that was named, else all that publish. Raises `ConfigurationError` for one that is named and can't be read."""
+    if named is not None:
+        # As the workflows' folder has it, however it was written.
+        usual = repository / FOLDER / named.name
+        same = usual.is_file() and named.is_file() and usual.samefile(named)
+        made = [HandMade(read_workflow(usual if same else named), repository, subfolder)]
+        return _merged(made, (), known)
+    workflows = read_workflows(repository)
+    texts = [(each, each.path.read_text(encoding="utf-8")) for each in workflows.found]
+    made = [HandMade(each, repository, subfolder) for each, text in texts if not is_ours(text)]
+    return _merged([each for each in made if each.uploads], workflows.notes, known)
 
 
-@dataclasses.dataclass(slots=True)
-class _Stage:
-    """The folders as a job has changed them: target → what was copied there. Paths are the repository's.
+def _merged(made: Sequence[HandMade], notes: tuple[str, ...], known: Iterable[NewRepository]) -> Migration:
+    others = {normalized(each.name): each for each in known}
+    found = [_destination(upload, each, others) for each in made for upload in each.uploads]
+    names = dict.fromkeys(name for name, _, _ in found if name is not None)
+    if "pypi" in names:
+        names.pop("testpypi", None)  # the rehearsal
+    with_variants = next((each for each in made if each.variants), None)
+    return Migration(
+        workflows=tuple(each.path for each in made),
+        replaceable=tuple(each.path for each in made if each.whole and not each.notes),
+        variants=with_variants.variants if with_variants else (),
+        layout=with_variants.layout if with_variants else EMPTY,
+        include_base=with_variants is not None and with_variants.builds_base,
+        destinations=tuple(names),
+        repositories=tuple({each.name: each for _, each, _ in found if each is not None}.values()),
+        triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
+        gates=tuple(gate for each in made for gate in each.gates),
+        notes=(*notes, *_told(made), *dict.fromkeys(note for _, _, note in found if note)),
+    )
 
-    `previous` is where `cd -` goes, `stack` is that of pushd, `shells` has where each open subshell began.
+
+def _told(made: Iterable[HandMade]) -> Iterator[str]:
+    for each in made:
+        if each.variants:
+            listed = ", ".join(variant.name for variant in each.variants)
+            yield f"{each.path.name}: what it copies and builds becomes the build variants {listed}"
+        if any(upload.trusted for upload in each.uploads):
+            yield f"{each.path.name} is a trusted publisher of PyPI already: the new workflow must be registered as well"
+        yield from each.notes
+
+
+def _destination(
+    upload: Upload, made: HandMade, others: Mapping[str, NewRepository]
+) -> tuple[str | None, NewRepository | None, str]:
+    """The name of a destination, the repository to state for it, and what to tell."""
+    url, own = upload.url or made.urls.get(upload.name or ""), canonical(upload.name or "pypi")
+    if url is None and own in BUILT_IN:
+        return own, None, ""
+    if url is None and own in others:
+        return others[own].name, others[own], ""
+    if url is None:
+        return (
+            None,
+            None,
+            f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`",
+        )
+    host = host_of(url)
+    if host in _INDEXES:
+        return _INDEXES[host], None, ""
+    if host.endswith("pkg.github.com"):
+        note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
+        return "github", None, note
+    if not host or "$" in url or LEGACY.url_problem(url) is not None:
+        return None, None, f"the URL that it publishes to can't be stated ({shown(url)}): add `-r NAME=URL`"
+    if upload.name is not None and own not in BUILT_IN:
+        name = upload.name
+    else:  # `corp` for `pypi.corp.example`
+        labels = host.split(".")
+        name = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else "private"
+    return name, NewRepository(name=name, url=url, origin=made.path.name), ""
+
+
+@dataclass(slots=True)
+class _Folders:
+    """The folders as a job has changed them: `copies` maps a target to what was copied there. Paths are the repository's.
+
+    `previous` is where `cd -` goes, `stack` has where each open subshell and each pushd began.
     """
 
     cwd: str = ""
     previous: str = ""
     copies: dict[str, str] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
     stack: list[str] = field(default_factory=list)
-    shells: list[str] = field(default_factory=list)
-
-    def begin(self, folder: str) -> None:
-        """A step has a shell of its own."""
-        self.cwd = ""
-        self.cwd = self.previous = self.path(folder)
-        self.stack.clear()
-        self.shells.clear()
 
     def go(self, folder: str) -> None:
         self.cwd, self.previous = folder, self.cwd
@@ -154,220 +220,187 @@ class _Stage:
         return "" if joined == "." else joined
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Build:
-    folder: str
-    pyproject: str | None
-    layout: Mapping[str, str]
+class HandMade:
+    """What one workflow comes to for the project in `subfolder` of `repository` (empty: its root).
 
+    `notes` say what was not understood, with file and line. `builds_base` tells that it also builds the project as
+    it is; `whole` that all of its jobs build or publish. `urls` are those of repositories that Poetry is told.
+    """
 
-class Reader:
-    """Reads one workflow for the project in `subfolder` of `repository` (empty: its root)."""
-
-    def __init__(self, workflow: Workflow, *, repository: Path, subfolder: str = "") -> None:
+    def __init__(self, workflow: Workflow, repository: Path, subfolder: str = "") -> None:
+        self.path = workflow.path
         self._workflow = workflow
         self._repository = repository
         self._subfolder = subfolder
-        self._builds: dict[tuple[str, str | None], _Build] = {}
+        self._builds: dict[str, Mapping[str, str]] = {}
         self._uploads: dict[Upload, None] = {}
-        self._urls: dict[str, str] = {}
         self._gates: dict[Gate, None] = {}
         self._notes: dict[str, None] = {}
-
-    def read(self) -> HandMade:
-        for job in self._workflow.jobs:
+        self.urls: dict[str, str] = {}
+        self.builds_base = False
+        self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
+        for job in workflow.jobs:
             self._read_job(job)
-            self._find_gates(job)
-        variants, layout = self._variants()
-        return HandMade(
-            variants=variants,
-            layout=layout,
-            builds_base=any(each.pyproject is None for each in self._builds.values()) and bool(variants),
-            whole=all(any(map(_concerns, job.steps)) for job in self._workflow.jobs),
-            uploads=tuple(self._uploads),
-            repositories=tuple(
-                NewRepository(name=name, url=url, origin=self._workflow.path.name)
-                for name, url in self._urls.items()
-            ),
-            triggers=tuple(_triggers(self._workflow)),
-            gates=tuple(self._gates),
-            notes=tuple(self._notes),
-        )
+        self.variants, self.layout = self._found_variants()
+        self.builds_base = self.builds_base and bool(self.variants)
+        self.uploads, self.gates, self.notes = tuple(self._uploads), tuple(self._gates), tuple(self._notes)
+
+    @property
+    def triggers(self) -> Iterator[Trigger]:
+        push = self._workflow.triggers.get("push")
+        if "release" in self._workflow.triggers:
+            yield Trigger.RELEASE
+        if isinstance(push, Mapping) and "tags" in push:
+            yield Trigger.TAG
+
+    def _note(self, line: int, message: str) -> None:
+        where = f"{self.path.name}:{line}" if line else self.path.name
+        self._notes[f"{where}: {shown(message)}"] = None
 
     def _read_job(self, job: Job) -> None:
-        if not any(_concerns(step) for step in job.steps):
+        for step in job.steps:  # what tests or lints, in whichever job: the one that publishes may need it
+            for command in commands_of(_substituted(step.run or "", {}), variables={}):
+                if (tool := tool_of(_bare(command.words))) is not None:
+                    where = f"{self.path.name}:{step.run_line + command.line - 1}"
+                    self._gates[Gate(tool, shown(command.text), where)] = None
+        if not any(map(_concerns, job.steps)):
             if job.uses and "publish" in job.uses.lower():
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")
             return
         if job.matrix is None:
             self._note(job.line, f"the matrix of {job.key} is made by an expression: its jobs are read once")
         for combination in job.matrix or ({},):
-            stage = _Stage()
+            folders = _Folders()
             for step in job.steps:
-                self._read_step(step, job, combination, stage)
+                self._read_step(step, job, combination, folders)
 
-    def _find_gates(self, job: Job) -> None:
-        """What tests or lints, in whichever job: the one that publishes may need it."""
-        for step in job.steps:
-            script = _substituted(step.run or "", {})
-            for command in commands_of(script, variables={}):
-                tool = tool_of(_bare(command.words))
-                if tool is not None:
-                    where = f"{self._workflow.path.name}:{step.run_line + command.line - 1}"
-                    self._gates[Gate(tool=tool, command=shown(command.text), where=where)] = None
-
-    def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], stage: _Stage) -> None:
+    def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders) -> None:
         known = {f"matrix.{key}": value for key, value in combination.items()}
         variables = {"GITHUB_WORKSPACE": _ROOT, **self._workflow.env, **job.env, **step.env}
         known |= {f"env.{key}": value for key, value in variables.items()}
         variables = {key: _substituted(value, known) for key, value in variables.items()}
-        if step.uses is not None:
-            self._read_action(step, known)
-        if step.run is not None:
-            folder = step.working_directory or job.working_directory or ""
-            stage.begin(_substituted(folder, known))
-            script = _substituted(step.run, known)
-            for command in commands_of(
-                script, variables=variables, glob=lambda text: self._glob(text, stage)
-            ):
-                self._read_command(command, step, variables, stage)
-
-    def _read_action(self, step: Step, known: Mapping[str, str]) -> None:
-        inputs = {key: _substituted(value, known) for key, value in step.inputs.items()}
-        upload = upload_of_action(step.action or "", inputs)
-        if upload is not None:
-            self._uploads[upload] = None
-        elif step.action not in _ACTIONS:
+        if step.action == _PYPI_ACTION:
+            inputs = {key: _substituted(value, known) for key, value in step.inputs.items()}
+            url = inputs.get("repository-url") or inputs.get("repository_url") or None
+            self._uploads[Upload(url=url, trusted=not inputs.get("password"))] = None
+        elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
             self._note(step.line, f"not understood: the action {step.uses}")
+        # A step has a shell of its own.
+        folders.cwd, folders.stack = "", []
+        folders.go(folders.path(_substituted(step.working_directory or job.working_directory or "", known)))
+        script = _substituted(step.run or "", known)
+        for each in commands_of(script, variables=variables, glob=lambda text: self._glob(text, folders)):
+            if not self._understood(each, variables, folders):
+                line = step.run_line + each.line - 1
+                self._note(line, f"not understood: `{each.text}` in “{step.title}”")
 
-    def _read_command(
-        self, command: Command, step: Step, variables: Mapping[str, str], stage: _Stage
-    ) -> None:
+    def _understood(self, command: Command, variables: Mapping[str, str], folders: _Folders) -> bool:
         words = _bare(command.words)
-        understood = self._understood(words, variables, stage) if command.plain else _harmless(words)
-        if not understood:
-            line = step.run_line + command.line - 1
-            self._note(line, f"not understood: `{command.text}` in “{step.title}”")
-
-    def _understood(self, words: tuple[str, ...], variables: Mapping[str, str], stage: _Stage) -> bool:
-        url = url_in_config(words)
-        if url is not None:
-            self._urls[url[0]] = url[1]
-            return True
-        built = _is_build(words) or (words[:2] == ("poetry", "publish") and "--build" in words)
-        if built:
-            self._build(stage)
-        upload = upload_of(words, variables)
+        if not command.plain:
+            return _is_harmless(words)
+        upload = _upload_of(words, variables)
         if upload is not None:
             self._uploads[upload] = None
-        if built or upload is not None:
+        if _is_build(words):
+            self._build(folders)
+        if upload is not None or _is_build(words):
             return True
+        plain = [folders.path(each) for each in words[1:] if not each.startswith("-")]
         match words:
-            case ("(",) | (")",):
-                _subshell(words[0], stage)
-            case ("cd", "-"):
-                stage.go(stage.previous)
-            case ("cd", folder):
-                stage.go(stage.path(folder))
-            case ("pushd", folder):
-                stage.stack.append(stage.cwd)
-                stage.go(stage.path(folder))
-            case ("popd",):
-                stage.go(stage.stack.pop() if stage.stack else "")
-            case ("poetry", "version", *arguments) if all(each.startswith("-") for each in arguments):
+            case ("poetry", "config", *rest) if (url := _url_in_config(rest)) is not None:
+                self.urls[url[0]] = url[1]
+            case ("poetry", "version", *rest) if all(each.startswith("-") for each in rest):
                 pass  # it is asked for, not set
-            case ("mkdir", *folders):
-                stage.folders |= {stage.path(each) for each in folders if not each.startswith("-")}
-            case ("rm", *paths):
-                _remove([stage.path(each) for each in paths if not each.startswith("-")], stage)
+            case ("cd", "-"):
+                folders.go(folders.previous)
+            case ("cd", folder):
+                folders.go(folders.path(folder))
+            case ("(",) | ("pushd", _):
+                folders.stack.append(folders.cwd)
+                folders.go(plain[0] if plain else folders.cwd)
+            case (")",) | ("popd",):
+                folders.go(folders.stack.pop() if folders.stack else folders.cwd)
+            case ("mkdir", *_):
+                folders.made.update(plain)
+            case ("rm", *_):
+                for path in (each.removesuffix("/*") for each in plain):
+                    for target in [each for each in folders.copies if f"{each}/".startswith(f"{path}/")]:
+                        del folders.copies[target]
+                    folders.made.discard(path)
             case ("cp" | "mv" | "rsync", *arguments):
-                return self._copy(arguments, stage)
+                return self._copy(arguments, folders)
             case _:
-                return _harmless(words)
+                return _is_harmless(words)
         return True
 
-    def _copy(self, arguments: Sequence[str], stage: _Stage) -> bool:
+    def _copy(self, arguments: Sequence[str], folders: _Folders) -> bool:
         """Note what lies where now. False for what only part of is copied (`--exclude`, `dir/.`)."""
         paths = [each for each in arguments if not each.startswith("-")]
         if len(paths) < 2 or any(each.startswith(("--exclude", "--include")) for each in arguments):
             return False
-        if any("dist" in posixpath.normpath(each).split("/") for each in paths[:-1]):
-            return True  # what was built is gathered
         *sources, target = paths
-        found = [path for each in sources for path in (self._glob(each, stage) or (each,))]
+        if any("dist" in posixpath.normpath(each).split("/") for each in sources):
+            return True  # what was built is gathered
+        found = [path for each in sources for path in (self._glob(each, folders) or (each,))]
         if any(each.endswith(("/.", "/*")) or each in {".", "*"} for each in found):
             return False
-        folder = stage.path(target)
-        inside = (
-            target.endswith(("/", "/.")) or target == "." or len(found) > 1 or self._is_folder(folder, stage)
-        )
-        for each in found:
-            source = stage.path(each)
+        folder = folders.path(target)
+        inside = target.endswith(("/", "/.")) or target == "." or len(found) > 1
+        inside = inside or folder in folders.made or (self._repository / folder).is_dir()
+        for source in map(folders.path, found):
             place = posixpath.join(folder, posixpath.basename(source)) if inside else folder
-            stage.copies[place] = stage.copies.get(source, source)
+            folders.copies[place] = folders.copies.get(source, source)
         if inside:
-            stage.folders.add(folder)
+            folders.made.add(folder)
         return True
 
-    def _is_folder(self, path: str, stage: _Stage) -> bool:
-        return path in stage.folders or (self._repository / path).is_dir()
-
-    def _glob(self, pattern: str, stage: _Stage) -> tuple[str, ...]:
+    def _glob(self, pattern: str, folders: _Folders) -> tuple[str, ...]:
         """The repository's files that a pattern names, as the script would name them; empty for what is none."""
         if not any(each in pattern for each in "*?["):
             return ()
         folder, _, name = pattern.rpartition("/")
-        place = self._repository / stage.path(folder)
+        place = self._repository / folders.path(folder)
         names = sorted(each.name for each in place.iterdir()) if place.is_dir() else []
         fitting = fnmatch.filter((each for each in names if not each.startswith(".")), name)
-        return tuple(f"{folder}/{each}" if folder else each for each in fitting)
+        return tuple(posixpath.join(folder, each) for each in fitting)
 
-    def _build(self, stage: _Stage) -> None:
-        folder = stage.cwd
+    def _build(self, folders: _Folders) -> None:
+        folder, own = folders.cwd, self._own
         inside = {
             posixpath.relpath(target, folder or "."): source
-            for target, source in stage.copies.items()
+            for target, source in folders.copies.items()
             if not folder or target.startswith(f"{folder}/")
         }
         pyproject = inside.pop("pyproject.toml", None)
-        if pyproject is None and folder not in {"", self._subfolder}:
+        if pyproject is not None:
+            layout = {own(source): target for target, source in inside.items() if own(source) != target}
+            self._builds.setdefault(own(pyproject), layout)
+        elif folder in {"", self._subfolder}:
+            self.builds_base = True
+        else:
             self._note(0, f"a build in {folder}/, to which no pyproject.toml was copied, is left out")
-            return
-        own = self._own
-        layout = {own(source): target for target, source in inside.items() if own(source) != target}
-        self._builds[folder, pyproject] = _Build(
-            folder=folder, pyproject=own(pyproject) if pyproject else None, layout=layout
-        )
 
     def _own(self, path: str) -> str:
         """A path of the repository as one of the project."""
         return posixpath.relpath(path, self._subfolder) if self._subfolder else path
 
-    def _variants(self) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
+    def _found_variants(self) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
         """The builds with a pyproject.toml of their own, and the layout that they share."""
-        builds = [each for each in self._builds.values() if each.pyproject is not None]
-        shared = builds[0].layout if builds and all(e.layout == builds[0].layout for e in builds) else {}
+        layouts = list(self._builds.values())
+        shared = layouts[0] if layouts and all(each == layouts[0] for each in layouts) else {}
         found = []
-        for build in builds:
-            variant = self._variant(build, {} if shared else build.layout)
-            found += [variant] if variant is not None else []
+        for where, layout in self._builds.items():
+            try:
+                text = (self._repository / self._subfolder / where).read_text(encoding="utf-8")
+                project = project_name(loads(text))
+            except (OSError, UnicodeDecodeError, TOMLDecodeError):
+                project = None
+            if project is None:
+                self._note(0, f"{where}, which it builds with, is not there or names no project")
+                continue
+            own = EMPTY if shared else layout
+            found.append(NewVariant(name=variant_name(where), project=project, pyproject=where, layout=own))
         return with_unique_names(found), shared
-
-    def _variant(self, build: _Build, layout: Mapping[str, str]) -> NewVariant | None:
-        where = build.pyproject or ""
-        path = self._repository / self._subfolder / where
-        try:
-            project = project_name(loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, TOMLDecodeError):
-            project = None
-        if project is None:
-            self._note(0, f"{where}, which it builds with, is not there or names no project")
-            return None
-        return NewVariant(name=variant_name(where), project=project, pyproject=where, layout=layout)
-
-    def _note(self, line: int, message: str) -> None:
-        where = f"{self._workflow.path.name}:{line}" if line else self._workflow.path.name
-        self._notes[f"{where}: {shown(message)}"] = None
 
 
 def variant_name(path: str) -> str:
@@ -378,37 +411,35 @@ def variant_name(path: str) -> str:
     return re.sub(r"^pyproject[._-]|[._-]pyproject$", "", pure.stem) or pure.stem
 
 
-def read_hand_made(workflow: Workflow, *, repository: Path, subfolder: str = "") -> HandMade:
-    """What a workflow comes to for the project in `subfolder` of `repository`."""
-    return Reader(workflow, repository=repository, subfolder=subfolder).read()
+def tool_of(words: Sequence[str]) -> str | None:
+    """What a command tests or lints with: `pytest`, `make test`; None if it does neither."""
+    match words:
+        case ("hatch", "test", *_):
+            return "pytest"
+        case ("hatch", "fmt", *_):
+            return "ruff"
+        case (("hatch" | "pdm"), "run", task, *_) | (("make" | "just"), task, *_) if _TASK.search(task):
+            return " ".join([*words[: words.index(task)], task])
+        case (tool, *_) if tool in _TESTERS:
+            return tool
+    return None
 
 
 def _concerns(step: Step) -> bool:
     """Whether a step may build or publish: jobs without one are not our business."""
-    if upload_of_action(step.action or "", step.inputs) is not None:
-        return True
     text = step.run or ""
-    return bool(re.search(r"\b(poetry|hatch|uv|pdm|flit|twine|build|setup\.py)\b", text)) and bool(
-        re.search(r"\b(build|publish|upload|sdist|bdist_wheel)\b", text)
-    )
-
-
-def _triggers(workflow: Workflow) -> Iterator[Trigger]:
-    if "release" in workflow.triggers:
-        yield Trigger.RELEASE
-    push = workflow.triggers.get("push")
-    if isinstance(push, Mapping) and "tags" in push:
-        yield Trigger.TAG
+    names_a_tool = re.search(r"\b(poetry|hatch|uv|pdm|flit|twine|build|setup\.py)\b", text)
+    does_it = re.search(r"\b(build|publish|upload|sdist|bdist_wheel)\b", text)
+    return step.action == _PYPI_ACTION or bool(names_a_tool and does_it)
 
 
 def _substituted(text: str, known: Mapping[str, str]) -> str:
     """The text with the values of `${{ matrix.x }}` and `${{ env.x }}`; other expressions become one word."""
 
     def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name == "github.workspace":
+        if match[1] == "github.workspace":
             return _ROOT
-        return known.get(name, "@" + re.sub(r"[^\w.]+", "_", name) + "@")
+        return known.get(match[1], "@" + re.sub(r"[^\w.]+", "_", match[1]) + "@")
 
     return _EXPRESSION.sub(value, text)
 
@@ -416,37 +447,55 @@ def _substituted(text: str, known: Mapping[str, str]) -> str:
 def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
     """The command without what runs it: `uvx poetry build`, `python -m build`."""
     for runner in _RUNNERS:
-        if words[: len(runner)] == runner and len(words) > len(runner):
+        if words[: len(runner)] == runner:
             rest = words[len(runner) :]
             while rest and rest[0].startswith("-"):
                 rest = rest[2:] if rest[0] in {"--with", "--from", "--spec"} else rest[1:]
             return _bare(rest) if rest else words
-    if re.fullmatch(r"python[\d.]*|py", words[0]) and words[1:2] == ("-m",):
+    if _PYTHON.fullmatch(words[0]) and words[1:2] == ("-m",):
         return words[2:] or words
     return words
 
 
 def _is_build(words: tuple[str, ...]) -> bool:
-    if re.fullmatch(r"python[\d.]*|py", words[0]) and words[1:2] == ("setup.py",):
-        return any(each in {"sdist", "bdist_wheel"} for each in words[2:])
-    return any(words[: len(each)] == each for each in _BUILDS)
+    first, second = words[0], words[1] if len(words) > 1 else ""
+    if _PYTHON.fullmatch(first) and second == "setup.py":
+        return not {"sdist", "bdist_wheel"}.isdisjoint(words)
+    if first in _BUILDERS:
+        return second == "build" or (words[:2] == ("poetry", "publish") and "--build" in words)
+    return first in {"build", "pyproject-build"}
 
 
-def _harmless(words: Iterable[str]) -> bool:
-    first, *rest = words
-    return first in _HARMLESS or (bool(rest) and rest[0] in _HARMLESS_OF.get(first, ()))
+def _is_harmless(words: tuple[str, ...]) -> bool:
+    second = words[1] if len(words) > 1 else ""
+    return words[0] in _HARMLESS | _TESTERS or second in _HARMLESS_OF.get(words[0], ())
 
 
-def _subshell(word: str, stage: _Stage) -> None:
-    if word == ENTER:
-        stage.shells.append(stage.cwd)
-    elif word == LEAVE and stage.shells:
-        stage.go(stage.shells.pop())
+def _upload_of(words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
+    """What a command uploads to; None for one that doesn't. `variables` are those of its environment."""
+    stated = _UPLOADS.get((words[0], words[1] if len(words) > 1 else ""))
+    if stated is None:
+        return None
+    name, url = (_stated(words, each, variables) for each in stated)
+    if name is not None and "://" in name:
+        return Upload(url=name)
+    return Upload(url=url) if url else Upload(name=name)
 
 
-def _remove(paths: Iterable[str], stage: _Stage) -> None:
-    for path in paths:
-        gone = path.removesuffix("/*")
-        for target in [each for each in stage.copies if each == gone or each.startswith(f"{gone}/")]:
-            del stage.copies[target]
-        stage.folders.discard(gone)
+def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, str]) -> str | None:
+    """What an option or else a variable of these names says."""
+    for index, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if word in names and index + 1 < len(words):
+            return words[index + 1]
+        if equals and option in names and option.startswith("--"):
+            return value
+    return next((variables[each] for each in names if variables.get(each)), None)
+
+
+def _url_in_config(words: Sequence[str]) -> tuple[str, str] | None:
+    """Name and URL of `poetry config repositories.NAME URL`."""
+    match [each for each in words if not each.startswith("--")]:
+        case [key, url] if key.startswith("repositories.") and "://" in url:
+            return key.removeprefix("repositories.").removesuffix(".url"), url
+    return None

@@ -1,0 +1,305 @@
+"""What CI is to do at a release, the jobs that publish, their text as YAML, and what only a person can do on web pages. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from publish_all.commands.scaffold.choices import Service, Trigger
+
+PUBLIC = ("pypi", "testpypi")
+"""The repositories with trusted publishing and pending publishers."""
+
+EVERYTHING = "all of them"
+MANIFEST = "publish-all-manifest.json"
+"""What the job that builds hands to those that publish, beside the files: which they are, and their hashes."""
+
+_HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
+_UNKNOWN = "(yours)"
+# Keys of our own jobs, and what is no key of a job at GitLab.
+_TAKEN = frozenset(
+    {"test", "build", "stages", "variables", "include", "image", "services", "default", "workflow", "pages"}
+)
+
+
+class Product(NamedTuple):
+    """One distribution that a release publishes; `variant` is None for the project itself.
+
+    `publish_to` narrows the destinations, as the variant does; None where it does not.
+    """
+
+    variant: str | None
+    project: str
+    publish_to: tuple[str, ...] | None = None
+
+    def goes_to(self, repository: str) -> bool:
+        """A rehearsal is for all that go to PyPI."""
+        narrowed = self.publish_to
+        return narrowed is None or repository in narrowed or (repository == "testpypi" and "pypi" in narrowed)
+
+
+class Pipeline(NamedTuple):
+    """What a CI service is to do at a release.
+
+    `publish_to` are the destinations in order, without those which only this machine has. `subfolder`
+    is the project's folder in the repository, empty for its root. `separate` gives each new project of
+    a public index a job and an environment of its own, as pending publishers need it. `requirement`
+    is what installs publish-all.
+    """
+
+    publish_to: tuple[str, ...]
+    products: tuple[Product, ...]
+    subfolder: str = ""
+    triggers: tuple[Trigger, ...] = (Trigger.RELEASE,)
+    tag_prefix: str = "v"
+    tests: tuple[str, ...] = ()
+    rehearse: bool = True
+    split: bool = True
+    separate: bool = False
+    requirement: str = "publish-all[cli]"
+    dist_dir: str = "dist"
+
+    @property
+    def folder(self) -> str:
+        """Where the files are built, as seen from the repository's root."""
+        return f"{self.subfolder}/{self.dist_dir}" if self.subfolder else self.dist_dir
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """All destinations in order, the rehearsal first."""
+        return tuple(dict.fromkeys([*(["testpypi"] if self.rehearses else []), *self.publish_to]))
+
+    @property
+    def rehearses(self) -> bool:
+        return self.rehearse and "pypi" in self.publish_to
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The destinations that a job of this pipeline can publish to with its identity."""
+        return tuple(each for each in self.destinations if each in PUBLIC)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a person who starts it by hand may choose from."""
+        return (*self.destinations, *([EVERYTHING] if len(self.destinations) > 1 else []))
+
+    @property
+    def tag_prefixes(self) -> tuple[str, ...]:
+        """What version tags may begin with: with the prefixes `v` and none, the v is optional."""
+        return ("v", "") if self.tag_prefix in {"v", ""} else (self.tag_prefix,)
+
+    def products_of(self, repository: str) -> tuple[Product, ...]:
+        """What goes to a destination."""
+        return tuple(each for each in self.products if each.goes_to(repository))
+
+    def _separates(self, repository: str) -> bool:
+        return self.separate and repository in PUBLIC and len(self.products_of(repository)) > 1
+
+    def environment(self, repository: str, project: str) -> str:
+        """The CI environment that a project is published to a repository from."""
+        return f"{repository}-{project}" if self._separates(repository) else repository
+
+    def jobs(self, repository: str) -> Iterator[PublishJob]:
+        """The jobs that publish to a destination: one, or one for the project itself and one for each variant."""
+        key = "".join(each if each.isalnum() and each.isascii() else "-" for each in repository)
+        if not key[:1].isalpha() or key in _TAKEN:
+            key = f"to-{key}"
+        products = self.products_of(repository)
+        if not self._separates(repository):
+            only = products[0].project if len(products) == 1 else ""
+            yield PublishJob(self, key, repository, only)
+            return
+        itself = [each for each in products if each.variant is None]
+        for product in itself:
+            yield PublishJob(self, f"{key}-itself", repository, product.project, by_files=True)
+        yield PublishJob(
+            self, key, repository, "", matrix=tuple(each for each in products if each not in itself)
+        )
+
+    def ours(self, command: str) -> str:
+        """A command of publish-all, as a shell runs it."""
+        folder = f" -C {shlex.quote(self.subfolder)}" if self.subfolder else ""
+        return f'uvx --from "$PUBLISH_ALL" publish-all{folder} {command}'
+
+
+class PublishJob(NamedTuple):
+    """A job that publishes: one `project` (empty for several), by its files alone, or all that is in `matrix`."""
+
+    pipeline: Pipeline
+    key: str
+    repository: str
+    project: str
+    by_files: bool = False
+    matrix: tuple[Product, ...] = ()
+
+    @property
+    def commands(self) -> list[str]:
+        """In the variables `AUTH` and `VARIANT` are the way to log in and the variant of the matrix."""
+        pipeline, command = self.pipeline, f"publish -r {shlex.quote(self.repository)}"
+        command += ' --auth "$AUTH"' if self.repository in PUBLIC else ""
+        command += ' --variant "$VARIANT"' if self.matrix else ""
+        if not self.by_files:
+            return [pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
+        # In a filename a version follows the first hyphen.
+        files = f"{shlex.quote(pipeline.folder)}/{self.project.replace('-', '_')}-[0-9]*"
+        build = [] if pipeline.split else [pipeline.ours("build")]
+        return [*build, pipeline.ours(f"{command} {files}")]
+
+    def environment(self, variable: str) -> dict[str, Any]:
+        """The environment with the page of the project, which is in a variable where there is a matrix."""
+        name = (
+            f"{self.repository}-{variable}"
+            if self.matrix
+            else self.pipeline.environment(self.repository, self.project)
+        )
+        project = variable if self.matrix else self.project
+        known = self.repository in _HOSTS and project
+        page = {"url": f"https://{_HOSTS[self.repository]}/project/{project}/"} if known else {}
+        return {"name": name, **page}
+
+
+def token_variable(repository: str) -> str:
+    """`PUBLISH_ALL_<this>_TOKEN` is the variable of a repository's token."""
+    return "".join(each if each.isalnum() and each.isascii() else "_" for each in repository).upper()
+
+
+class Noted(NamedTuple):
+    """A value with a comment behind it."""
+
+    value: Any
+    comment: str
+
+
+# What is the same text in YAML 1.1 and 1.2 without quotes, as long as no comment or mapping begins in it.
+_PLAIN = re.compile(r"(?:[A-Za-z$/]|\./)(?!.*(?:: |:$| #|\s$)).*")
+_PLAIN_IN_LIST = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "nan", "y", "n"})
+
+
+def scalar(text: str, plain: re.Pattern[str] = _PLAIN) -> str:
+    """A text as a YAML scalar: as it is where that is safe, else in quotes."""
+    if plain.fullmatch(text) and text.isprintable() and text.lower() not in _WORDS:
+        return text
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(_escaped(each) for each in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    """Within double quotes, with the escapes of YAML: those of JSON have no characters beyond 16 bits."""
+    if character.isprintable() and character not in '"\\':
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def yaml_lines(value: Mapping[str, Any] | list[Any]) -> Iterator[str]:
+    """Nested values as YAML: a tuple on one line, a text of several lines as a block, a key that begins with `#` as it is."""
+    if isinstance(value, list):
+        for item in value:
+            lines = list(yaml_lines(item)) if isinstance(item, dict) else [_inline(item)]
+            yield from (f"{'  ' if number else '- '}{line}" for number, line in enumerate(lines))
+        return
+    for key, stated in value.items():
+        inner, comment = stated if isinstance(stated, Noted) else (stated, "")
+        behind = f" # {comment}" if comment else ""
+        if key.startswith("#"):
+            yield from key.splitlines()
+        elif isinstance(inner, dict | list) and inner:
+            yield f"{key}:{behind}"
+            yield from (f"  {line}" for line in yaml_lines(inner))
+        elif isinstance(inner, str) and "\n" in inner:
+            # An expression of GitHub has no line end behind it.
+            yield f"{key}: {'>-' if inner.startswith('${{') else '|'}{behind}"
+            yield from (f"  {line}" for line in inner.splitlines())
+        else:
+            yield f"{key}: {_inline(inner)}{behind}"
+
+
+def _inline(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return "[" + ", ".join(scalar(each, _PLAIN_IN_LIST) for each in value) + "]"
+        case str():
+            return scalar(value)
+        case _:
+            return str(value)  # a number, or an empty table
+
+
+class Form(NamedTuple):
+    """A form on a web page: `fields` are labels and values, in the order of the page."""
+
+    title: str
+    url: str
+    fields: tuple[tuple[str, str], ...] = ()
+    why: str = ""
+
+
+def next_steps(
+    pipeline: Pipeline, *, service: Service, link: str | None, workflow: str, new: bool
+) -> Iterator[Form]:
+    """The forms to fill in before the first release. `link` is OWNER/REPOSITORY, `new` says that the projects don't exist yet."""
+    link = link or (f"{_UNKNOWN}/{_UNKNOWN}" if service is Service.GITHUB else _UNKNOWN)
+    owner, _, name = link.rpartition("/")
+    labels = ("Owner", "Repository name", "Workflow name")
+    if service is Service.GITLAB:
+        labels = ("Namespace", "Project name", "Top-level pipeline file path")
+    for repository in reversed(pipeline.trusted):
+        for _, project, _ in pipeline.products_of(repository):
+            title = "PyPI" if repository == "pypi" else "TestPyPI"
+            page = "account/publishing/" if new else f"project/{project}/settings/publishing/"
+            yield Form(
+                title=f"{title}: {'a pending publisher' if new else 'a trusted publisher'} for {project}",
+                url=f"https://{_HOSTS[repository]}/manage/{page}",
+                fields=(
+                    *((("PyPI Project Name", project),) if new else ()),
+                    *zip(labels, (owner or _UNKNOWN, name, workflow), strict=True),
+                    ("Environment name", pipeline.environment(repository, project)),
+                ),
+                why="It expires after 30 days, and is used up by the first release." if new else "",
+            )
+    with_tokens = [each for each in pipeline.destinations if each not in (*PUBLIC, "github")]
+    environments = dict.fromkeys(
+        pipeline.environment(each, product.project)
+        for each in pipeline.destinations
+        if each != "github"
+        for product in pipeline.products_of(each)
+    )
+    if service is Service.GITHUB and environments:
+        yield Form(
+            title="GitHub: the environments of the jobs",
+            url=f"https://github.com/{link}/settings/environments",
+            why="Name reviewers for those of PyPI, and allow only what you release from.",
+            fields=(
+                *(("Environment", each) for each in environments),
+                *((f"Secret of {each}", f"{token_variable(each)}_TOKEN") for each in with_tokens),
+            ),
+        )
+    if service is Service.GITLAB and with_tokens:
+        secrets = ", ".join(f"PUBLISH_ALL_{token_variable(each)}_TOKEN" for each in with_tokens)
+        yield Form(
+            title=f"GitLab: protected and masked variables, {secrets}",
+            url=f"https://gitlab.com/{link}/-/settings/ci_cd",
+        )
+    if "github" in pipeline.destinations:
+        yield Form(
+            title="GitHub Packages: who may read, after the first release",
+            url=f"https://github.com/{link.partition('/')[0]}?tab=packages",
+            why="New packages are private.",
+        )
+
+
+def as_text(forms: Iterable[Form]) -> str:
+    """Numbered, with the fields under each other."""
+    parts = []
+    for number, form in enumerate(forms, 1):
+        width = max((len(label) for label, _ in form.fields), default=0)
+        lines = [f"{number}. {form.title}", f"   {form.url}"]
+        lines += [f"     {label:<{width}}  {value}" for label, value in form.fields]
+        lines += [f"   {form.why}"] if form.why else []
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
