@@ -57,8 +57,11 @@ def options_for(tmp_path: Path, ring):
         return LoginOptions(
             repository=repository,
             directory=tmp_path,
-            around=Surroundings(environment={}, home=tmp_path),
-            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            around=Surroundings(
+                environment={},
+                home=tmp_path,
+                folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            ),
             store=ring.store,
             forget=ring.forget,
             **{"ask": lambda question, *, hidden: left.pop(0), **options},
@@ -70,7 +73,7 @@ def options_for(tmp_path: Path, ring):
 def test_a_token_is_kept_under_the_url(options_for, ring):
     result = login(options_for("pypi", token("pypi.org")), listener=print)
     assert ring.entries == {("https://upload.pypi.org/legacy/", "__token__", None): token("pypi.org")}
-    assert (result.keyring, result.kind) == ("a ring", "a token of pypi.org")
+    assert result.outcome == "a token of pypi.org, kept in a ring"
     assert token("pypi.org") not in repr(result)
 
 
@@ -125,6 +128,6 @@ def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(options_for):
 
 def test_what_was_kept_is_removed(options_for, ring):
     login(options_for("pypi", token("pypi.org")), listener=print)
-    assert logout(options_for("pypi")).removed
-    assert not logout(options_for("pypi")).removed
+    assert logout(options_for("pypi")).outcome == "removed"
+    assert logout(options_for("pypi")).outcome == "nothing stored"
     assert ring.entries == {}

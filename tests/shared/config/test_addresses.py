@@ -4,7 +4,7 @@ import pytest
 
 from publish_all.config.addresses import (
     first_segment,
-    host_of,
+    hostname_of,
     is_loopback,
     scheme_of,
 )
@@ -105,7 +105,7 @@ def test_an_index_is_at_a_web_address_or_in_a_folder(kind, url, right):
     ],
 )
 def test_parts_of_a_url(url, host, segment):
-    assert (host_of(url), first_segment(url)) == (host, segment)
+    assert (hostname_of(url), first_segment(url)) == (host, segment)
 
 
 def test_a_drive_is_no_scheme():
@@ -113,7 +113,7 @@ def test_a_drive_is_no_scheme():
 
 
 @pytest.mark.parametrize(
-    ("host", "is_it"), [("::1", True), ("10.0.0.1", False), ("localhost", True), ("nolocalhost", False)]
+    ("host", "is_it"), [("[::1]", True), ("10.0.0.1", False), ("localhost", True), ("nolocalhost", False)]
 )
 def test_loopback(host, is_it):
     assert is_loopback(host) is is_it

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from publish_all.config.kinds import KINDS
+from publish_all.config.known import user_repositories
 from publish_all.config.parse import FIELDS
-from publish_all.config.user import user_repositories
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "docs" / "reference" / "configuration.md"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from publish_all.config.kinds import DIRECTORY
+from publish_all.config.known import environment_repositories, user_repositories
 from publish_all.config.model import Scope
-from publish_all.config.user import environment_repositories, user_repositories
 from publish_all.errors import ConfigurationError
 
 

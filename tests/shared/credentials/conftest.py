@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
 
+from publish_all.config.folders import HostFolders
 from publish_all.config.kinds import LEGACY, OCI
-from publish_all.config.model import RepositoryConfig, Scope
-from publish_all.credentials.source import CredentialRequest, Purpose
+from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
+from publish_all.config.tools import ToolSettings, read_tools
+from publish_all.credentials.source import CredentialRequest, CredentialSource, Purpose
 from publish_all.events import Event
 
 PYPI = "https://upload.pypi.org/legacy/"
@@ -27,9 +30,10 @@ def request_for(
     project: str | None = "kindling-synapse",
     username: str | None = None,
     purpose: Purpose = Purpose.UPLOAD,
+    config: RepositoryConfig | None = None,
 ) -> CredentialRequest:
     return CredentialRequest(
-        repository=repository,
+        config=config or configured(repository, URLS.get(repository, url)),
         url=url if url is not None else URLS[repository],
         project=canonicalize_name(project) if project is not None else None,
         purpose=purpose,
@@ -37,7 +41,7 @@ def request_for(
     )
 
 
-def repository(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
+def configured(name: str, url: str | None = None, **changes: object) -> RepositoryConfig:
     values: dict[str, object] = {
         "kind": OCI if name == "github" else LEGACY,
         "scope": Scope.BUILT_IN if name in URLS and name != "corp" else Scope.PROJECT,
@@ -84,13 +88,53 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
+def tools_of(tmp_path: Path) -> Callable[..., ToolSettings]:
+    """Reads the settings of tools, with files whose names in the user's folder and texts are given."""
+
+    def build(
+        files: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        project: ProjectConfig | None = None,
+    ) -> ToolSettings:
+        user = tmp_path / "user"
+        user.mkdir(exist_ok=True)
+        for name, text in (files or {}).items():
+            (user / name).write_text(text, encoding="utf-8")
+            (user / name).chmod(0o600)
+        folders = HostFolders(
+            poetry=user / "config.toml",
+            hatch=user / "hatch.toml",
+            uv=user / "uv.toml",
+            pdm=user / "pdm.toml",
+            pypirc=user / ".pypirc",
+            uv_credentials=user / "credentials.toml",
+            pip=(user / "pip.conf",),
+        )
+        return read_tools(project, environment=environment or {}, folders=folders)
+
+    return build
+
+
+@pytest.fixture
+def misses() -> Callable[..., dict[str, str]]:
+    """Where a source looks in vain for a request."""
+
+    def build(source: CredentialSource, request: CredentialRequest) -> dict[str, str]:
+        found: dict[str, str] = {}
+        assert source.find(request, found.__setitem__) is None
+        return found
+
+    return build
+
+
+@pytest.fixture
 def make_request() -> Callable[..., CredentialRequest]:
     return request_for
 
 
 @pytest.fixture
 def make_repository() -> Callable[..., RepositoryConfig]:
-    return repository
+    return configured
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from publish_all._secret import Secret
-from publish_all.config.folders import Folders, HostFolders
 from publish_all.credentials.chain import explain_missing
+from publish_all.credentials.default_chain import Explicit, default_chain
 from publish_all.credentials.environment import VARIABLES
-from publish_all.credentials.explicit import Explicit
-from publish_all.credentials.select import default_chain
 from publish_all.errors import CredentialError
 
 CANARY = "canary-7f3e9b-do-not-show"
@@ -29,28 +27,18 @@ def every_variable(value):
 
 
 @pytest.fixture
-def shown(tmp_path, make_repository, make_request, recorder):
+def shown(tools_of, make_request, recorder):
     """Everything that a lookup says, for a chain made with these options."""
 
-    def look(**options):
-        hosts = HostFolders(
-            poetry=tmp_path / "config.toml",
-            hatch=tmp_path / "hatch.toml",
-            uv=tmp_path / "uv.toml",
-            pdm=tmp_path / "pdm.toml",
-            pypirc=tmp_path / ".pypirc",
-        )
+    def look(environment=None, files=None, **options):
         values = {
-            "environment": {},
-            "repositories": {name: make_repository(name) for name in ("pypi", "corp", "github")},
             "session": SimpleNamespace(request=no_index),
-            "home": tmp_path,
-            "folders": Folders(config=tmp_path / "x", data=tmp_path, hosts=hosts),
             "backends": tuple,
             "listener": recorder,
             "run": lambda *args, **kwargs: SimpleNamespace(returncode=1, stdout="", stderr=""),
         }
-        chain = default_chain(**{**values, **options})
+        names = ("pypi", "corp", "github")
+        chain = default_chain(tools_of(files, environment), names, **{**values, **options})
         said = []
         for name in ("pypi", "corp", "github"):
             request = make_request(name)
@@ -76,7 +64,7 @@ def test_variables(spoilt, shown):
 
 @pytest.mark.parametrize("spoilt", [CANARY, f"{CANARY}\x00x", f"pypi-{CANARY}"])
 def test_command_line(spoilt, shown):
-    assert CANARY not in shown(explicit=Explicit(repository="pypi", password=Secret(spoilt)))
+    assert CANARY not in shown(explicit=Explicit("pypi", password=Secret(spoilt)))
 
 
 @pytest.mark.parametrize(
@@ -92,9 +80,8 @@ def test_command_line(spoilt, shown):
         ("hatch.toml", f"[publish.index]\nauth = {CANARY}\n"),
     ],
 )
-def test_files(file, text, shown, tmp_path):
-    (tmp_path / file).write_text(text)
-    assert CANARY not in shown()
+def test_files(file, text, shown):
+    assert CANARY not in shown(files={file: text})
 
 
 def test_keyring_gh_and_prompt(shown):
@@ -102,7 +89,7 @@ def test_keyring_gh_and_prompt(shown):
     assert CANARY not in shown(backends=lambda: (ring,))
     gh = SimpleNamespace(returncode=0, stdout=f"{CANARY}\n", stderr="")
     assert CANARY not in shown(run=lambda *args, **kwargs: gh)
-    assert CANARY not in shown(interactive=True, ask=lambda question, *, hidden: CANARY if hidden else "bob")
+    assert CANARY not in shown(ask=lambda question, *, hidden: CANARY if hidden else "bob")
 
 
 @pytest.mark.parametrize("user", [f"pypi-{CANARY}", f"ghp_{CANARY}", f"github_pat_{CANARY}"])

@@ -7,10 +7,13 @@ import pytest
 
 from publish_all import diagnoses
 from publish_all._secret import Secret
+from publish_all.config.model import When
 from publish_all.credentials.chain import CredentialChain, explain_missing
-from publish_all.credentials.source import Credential, CredentialKind, TraceEntry
+from publish_all.credentials.source import Credential, CredentialKind, CredentialSource, TraceEntry
+from publish_all.credentials.value import refused
 from publish_all.errors import CredentialError
 from publish_all.events import Found
+from publish_all.findings import Severity
 
 CANARY = "canary-7f3e9b-do-not-show"
 NOW = 1_800_000_000.0
@@ -23,14 +26,14 @@ def credential(secret=CANARY, *, expires=None, host="pypi.corp.example", kind=Cr
 
 
 @dataclass
-class Fake:
+class Fake(CredentialSource):
     """A source with given answers, in order; the last one stays."""
 
     name: str
     answers: list[Credential | CredentialError | None]
     asked: list[object] = field(default_factory=list)
 
-    def find(self, request):
+    def find(self, request, tell=None):
         self.asked.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, CredentialError):
@@ -39,7 +42,9 @@ class Fake:
 
 
 class Mint(Fake):
-    def plausible(self, request):
+    mints = True
+
+    def promise(self, request, tell=None):
         return credential("", kind=CredentialKind.TRUSTED_PUBLISHING)
 
 
@@ -172,31 +177,74 @@ def test_what_is_plausible_and_needs_no_minting_is_kept_for_get(make_request):
     assert len(source.asked) == 1
 
 
-def test_sources_that_do_not_apply_are_not_asked(make_request):
-    first, second = Fake("one", [credential("a")]), Fake("two", [credential("b")])
-    chain = CredentialChain([first, second], applies=lambda source, request: source is second)
-    assert chain.get(make_request("corp")).secret == Secret("b")
-    assert first.asked == []
+@pytest.mark.parametrize(
+    ("when", "asked"), [(When.AUTO, "minted"), (When.ALWAYS, "minted"), (When.NEVER, "stored")]
+)
+def test_minting_may_must_or_must_not_be_the_answer(when, asked, make_request):
+    mint, stored = Mint("mint", [credential("minted")]), Fake("stored", [credential("stored")])
+    chain = CredentialChain([mint, stored], when=lambda request: when)
+    assert chain.get(make_request("corp")).secret == Secret(asked)
+    assert len(mint.asked) + len(stored.asked) == 1
+
+
+def test_what_fails_to_mint_lets_the_others_go_first(make_request, recorder):
+    failure = refused(diagnoses.MINT_REFUSED.found("no"))
+    chain = CredentialChain([Mint("mint", [failure]), Fake("two", [credential()])], listener=recorder)
+    assert chain.get(make_request("corp")) == credential()
+    assert [each.finding.severity for each in recorder.events] == [Severity.WARNING]
+    with pytest.raises(CredentialError, match="no"):
+        CredentialChain([Mint("mint", [failure]), Fake("two", [None])]).get(make_request("corp"))
+    always = CredentialChain([Mint("mint", [failure])], when=lambda request: When.ALWAYS)
+    with pytest.raises(CredentialError, match="no"):
+        always.get(make_request("corp"))
+
+
+def test_a_token_that_cannot_be_minted_again_is_none(make_request):
+    mint = Mint("mint", [credential("minted"), refused(diagnoses.MINT_REFUSED.found("no"))])
+    chain = CredentialChain([mint])
+    assert chain.get(make_request("corp")) is not None
+    assert chain.renew(make_request("corp")) is None
 
 
 def test_a_user_name_stated_elsewhere_is_what_sources_are_asked_for(make_request):
-    source = Fake("one", [credential()])
-    CredentialChain([source], username=lambda request: "carol").get(make_request("corp", username="bob"))
+    class Named(Fake):
+        def username(self, request):
+            return "carol"
+
+    source = Named("one", [credential()])
+    CredentialChain([source]).get(make_request("corp", username="bob"))
     assert source.asked == [replace(make_request("corp"), username="carol")]
 
 
-def test_remarks_are_told(make_request, recorder):
+def test_an_unused_source_has_its_say_once(make_request, recorder):
     finding = diagnoses.TRUSTED_PUBLISHING_UNUSED.found("it would have been possible")
-    chain = CredentialChain(
-        [Fake("one", [credential()])], remark=lambda request, found: finding, listener=recorder
-    )
-    chain.get(make_request("corp"))
+
+    class Unused(Fake):
+        def unused(self, request, credential):
+            return finding
+
+    chain = CredentialChain([Fake("one", [credential()]), Unused("two", [None])], listener=recorder)
+    for project in ("a", "b"):
+        chain.get(make_request("corp", project=project))
     assert recorder.events == [Found(finding=finding)]
+
+
+def test_a_value_is_cleaned_with_a_note(make_request, recorder):
+    chain = CredentialChain([Fake("one", [credential(f" {CANARY}\n")])], listener=recorder)
+    assert chain.get(make_request("corp")).secret == Secret(CANARY)
+    assert "the fake" in recorder.text
+    assert CANARY not in recorder.text
+
+
+def test_a_line_break_inside_is_refused_and_names_the_origin(make_request):
+    with pytest.raises(CredentialError, match="the fake") as caught:
+        CredentialChain([Fake("one", [credential(f"{CANARY}\nmore")])]).get(make_request("corp"))
+    assert CANARY not in str(caught.value) + repr(caught.value.findings)
 
 
 def test_one_lookup_at_a_time_for_each_project(make_request):
     class Slow(Fake):
-        def find(self, request):
+        def find(self, request, tell=None):
             gate.wait(5)
             return super().find(request)
 

@@ -6,8 +6,7 @@ import json
 import pytest
 
 from publish_all._process import Completed
-from publish_all.config.kinds import LEGACY, OCI
-from publish_all.credentials.binding import Bindings
+from publish_all.config.kinds import OCI
 from publish_all.credentials.docker import IDENTITY_USER, DockerSource
 from publish_all.errors import CredentialError
 
@@ -41,95 +40,91 @@ class Helpers:
 
 
 @pytest.fixture
-def source_of(tmp_path, make_repository):
-    def build(config, helpers=None, kind=OCI, content=None):
+def source_of(tmp_path):
+    def build(config, helpers=None, content=None):
         path = tmp_path / "config.json"
         if config is not None:
             path.write_text(config if isinstance(config, str) else json.dumps(config))
-        repository = make_repository("corp", f"https://{HARBOR}/team", kind=kind)
-        return DockerSource(
-            files=(tmp_path / "none.json", path),
-            content=content,
-            bindings=Bindings({"corp": repository}),
-            ask=helpers or Helpers(),
-        )
+        return DockerSource((tmp_path / "none.json", path), content, ask=helpers or Helpers())
 
     return build
 
 
-def found_in(source, make_request, url=f"https://{HARBOR}/team"):
-    found = source.find(make_request("corp", url))
+@pytest.fixture
+def team(make_request, make_repository):
+    url = f"https://{HARBOR}/team"
+    return make_request("corp", url, config=make_repository("corp", url, kind=OCI))
+
+
+def found_in(source, team):
+    found = source.find(team)
     return None if found is None else (found.username, found.secret.reveal())
 
 
 @pytest.mark.parametrize("key", [HARBOR, f"https://{HARBOR}", f"https://{HARBOR}/v2/", f"{HARBOR}/team"])
-def test_a_login_that_is_written_down(key, source_of, make_request):
+def test_a_login_that_is_written_down(key, source_of, team):
     source = source_of({"auths": {key: pair("bob", "can:ary")}})
-    assert found_in(source, make_request) == ("bob", "can:ary")
+    assert found_in(source, team) == ("bob", "can:ary")
 
 
 @pytest.mark.parametrize(
     "key", ["other.example", f"{HARBOR}:8443", f"{HARBOR}.evil.example", f"{HARBOR}/other"]
 )
-def test_a_login_to_another_place_is_not_taken(key, source_of, make_request):
+def test_a_login_to_another_place_is_not_taken(key, source_of, team, misses):
     source = source_of({"auths": {key: pair("bob", "canary")}})
-    assert found_in(source, make_request) is None
-    assert HARBOR in source.misses(make_request("corp", f"https://{HARBOR}/team"))[0].outcome
+    assert HARBOR in misses(source, team)["docker login"]
 
 
-def test_the_login_to_the_longest_path_wins(source_of, make_request):
+def test_the_login_to_the_longest_path_wins(source_of, team):
     auths = {HARBOR: pair("general", "x"), f"{HARBOR}/team": pair("of-team", "y")}
-    assert found_in(source_of({"auths": auths}), make_request) == ("of-team", "y")
+    assert found_in(source_of({"auths": auths}), team) == ("of-team", "y")
 
 
-def test_the_helper_of_a_registry_comes_before_the_store_and_the_file(source_of, make_request):
+def test_the_helper_of_a_registry_comes_before_the_store_and_the_file(source_of, team):
     helpers = Helpers(**{"ecr-login": {HARBOR: ("AWS", "of-helper")}, "desktop": {HARBOR: ("x", "of-store")}})
     config = {
         "credHelpers": {HARBOR: "ecr-login", ECR: "other"},
         "credsStore": "desktop",
         "auths": {HARBOR: pair("y", "of-file")},
     }
-    assert found_in(source_of(config, helpers), make_request) == ("AWS", "of-helper")
+    assert found_in(source_of(config, helpers), team) == ("AWS", "of-helper")
     assert helpers.asked == [("ecr-login", HARBOR)]
 
 
-def test_the_store_is_asked_by_the_name_under_which_docker_has_stored(source_of, make_request):
+def test_the_store_is_asked_by_the_name_under_which_docker_has_stored(source_of, team):
     key = f"https://{HARBOR}"
     helpers = Helpers(desktop={key: ("bob", "canary")})
     source = source_of({"credsStore": "desktop", "auths": {key: {}, "other.example": {}}}, helpers)
-    assert found_in(source, make_request) == ("bob", "canary")
+    assert found_in(source, team) == ("bob", "canary")
     assert helpers.asked == [("desktop", key)]
 
 
-def test_a_helper_that_is_not_installed_is_told(source_of, make_request):
+def test_a_helper_that_is_not_installed_is_told(source_of, team, misses):
     source = source_of({"credHelpers": {HARBOR: "gcloud"}})
-    assert found_in(source, make_request) is None
-    (entry,) = source.misses(make_request("corp", f"https://{HARBOR}/team"))
-    assert entry.outcome == "docker-credential-gcloud is not installed"
+    assert misses(source, team) == {"docker login": "docker-credential-gcloud is not installed"}
 
 
-def test_the_name_of_a_helper_is_no_path(source_of, make_request):
+def test_the_name_of_a_helper_is_no_path(source_of, team):
     helpers = Helpers()
     source = source_of({"credHelpers": {HARBOR: "../../tmp/x"}, "credsStore": "a b"}, helpers)
-    assert found_in(source, make_request) is None
+    assert found_in(source, team) is None
     assert helpers.asked == []
 
 
-def test_an_identity_token_goes_with_its_own_user_name(source_of, make_request):
+def test_an_identity_token_goes_with_its_own_user_name(source_of, team):
     entry = {**pair("00000000-0000-0000-0000-000000000000", ""), "identitytoken": "canary"}
-    assert found_in(source_of({"auths": {HARBOR: entry}}), make_request) == (IDENTITY_USER, "canary")
+    assert found_in(source_of({"auths": {HARBOR: entry}}), team) == (IDENTITY_USER, "canary")
 
 
-def test_only_registries_are_served(source_of, make_request):
-    source = source_of({"auths": {HARBOR: pair("bob", "canary")}}, kind=LEGACY)
-    assert found_in(source, make_request) is None
-    assert source.misses(make_request("corp", f"https://{HARBOR}/team")) == ()
+def test_only_registries_are_served(source_of, make_request, misses):
+    source = source_of({"auths": {HARBOR: pair("bob", "canary")}})
+    assert misses(source, make_request("corp", f"https://{HARBOR}/team")) == {}
 
 
-def test_the_variable_of_gitlab_comes_first(source_of, make_request):
+def test_the_variable_of_gitlab_comes_first(source_of, team):
     content = json.dumps({"auths": {HARBOR: pair("ci", "of-variable")}})
     source = source_of({"auths": {HARBOR: pair("bob", "of-file")}}, content=content)
-    assert found_in(source, make_request) == ("ci", "of-variable")
+    assert found_in(source, team) == ("ci", "of-variable")
 
 
 @pytest.mark.parametrize(
@@ -141,12 +136,12 @@ def test_the_variable_of_gitlab_comes_first(source_of, make_request):
         '{"auths": {"harbor.corp.example": {"auth": "%%"}}}',
     ],
 )
-def test_a_file_of_another_shape_holds_nothing_and_a_broken_one_is_named(config, source_of, make_request):
+def test_a_file_of_another_shape_holds_nothing_and_a_broken_one_is_named(config, source_of, team):
     source = source_of(config)
     if config.startswith("{canary"):
         with pytest.raises(CredentialError, match=r"config\.json cannot be read") as caught:
-            found_in(source, make_request)
+            found_in(source, team)
         assert "canary" not in str(caught.value)
         assert caught.value.__cause__ is None
     else:
-        assert found_in(source, make_request) is None
+        assert found_in(source, team) is None

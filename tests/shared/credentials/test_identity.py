@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import pytest
 
+from publish_all._secret import Secret
 from publish_all.credentials.identity import (
     AmbientIdentity,
+    IdentityToken,
     Provider,
     file_of_workflow,
+    form_fields,
+    near_misses,
+    publishers_to_register,
     read_claims,
     repository_of_workflow,
+    why_unknown,
 )
 
 
@@ -55,3 +61,82 @@ def test_the_parts_of_a_workflows_reference():
     assert file_of_workflow(reference) == ".github/workflows/release.yml"
     assert repository_of_workflow(reference) == "sep/kindling"
     assert file_of_workflow("") == ""
+
+
+# Publishers
+
+
+def token(**claims):
+    return IdentityToken(secret=Secret("canary"), claims=claims)
+
+
+GITHUB = {
+    "iss": "https://token.actions.githubusercontent.com",
+    "repository": "sep/kindling",
+    "job_workflow_ref": "sep/kindling/.github/workflows/release.yml@refs/heads/main",
+    "workflow_ref": "sep/kindling/.github/workflows/release.yml@refs/heads/main",
+}
+
+
+@pytest.mark.parametrize(
+    ("claims", "fields"),
+    [
+        (
+            GITHUB,
+            {
+                "Owner": "sep",
+                "Repository name": "kindling",
+                "Workflow name": "release.yml",
+                "Environment name": "(none: leave it empty)",
+            },
+        ),
+        (
+            {
+                "iss": "https://gitlab.com",
+                "project_path": "group/sub/kindling",
+                "ci_config_ref_uri": "gitlab.com/group/sub/kindling//ci/release.yml@refs/heads/main",
+                "environment": "release",
+            },
+            {
+                "GitLab instance": "https://gitlab.com",
+                "Namespace": "group/sub",
+                "Project name": "kindling",
+                "Top-level pipeline file path": "ci/release.yml",
+                "Environment name": "release",
+            },
+        ),
+        (
+            {"iss": "https://accounts.google.com", "email": "x@y.example", "sub": "123"},
+            {"Email": "x@y.example", "Subject": "123"},
+        ),
+        (
+            {"iss": "https://agent.buildkite.com", "sub": "o"},
+            {"Issuer": "https://agent.buildkite.com", "Subject": "o"},
+        ),
+        ({}, {"Issuer": "", "Subject": ""}),
+    ],
+)
+def test_the_fields_of_the_form(claims, fields):
+    assert dict(form_fields(token(**claims), None)) == fields
+    assert form_fields(token(**claims), "kindling")[0] == ("PyPI Project Name", "kindling")
+
+
+def test_claims_are_shown_without_control_characters():
+    fields = dict(form_fields(token(**{**GITHUB, "environment": "\x1b[31mred\nline"}), None))
+    assert fields["Environment name"] == "[31mred line"
+
+
+def test_a_plain_job_has_no_near_misses():
+    assert near_misses(token(**GITHUB)) == ()
+    assert near_misses(token(iss="https://gitlab.com", event_name="pull_request_target")) == ()
+
+
+def test_the_letter_case_of_the_repository_is_mentioned_only_where_it_can_matter():
+    assert not any("case count" in line for line in why_unknown(token(**GITHUB), None))
+    upper = why_unknown(token(**{**GITHUB, "repository": "Sep/Kindling"}), None)
+    assert any("Sep/Kindling" in line and "case" in line for line in upper)
+
+
+def test_one_project_needs_no_list():
+    assert publishers_to_register(token(**GITHUB), ["a", "a"], page=None) == ()
+    assert len(publishers_to_register(token(**GITHUB), ["a", "b"], page=None)) == 3

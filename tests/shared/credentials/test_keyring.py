@@ -10,8 +10,7 @@ from keyring.backends import fail
 from keyring.backends.chainer import ChainerBackend
 
 from publish_all._secret import Secret
-from publish_all.credentials.binding import Bindings, KnownNames
-from publish_all.credentials.host_config import Account, HatchSettings, PoetrySettings
+from publish_all.config.tools import ToolSettings
 from publish_all.credentials.keyring import (
     KeyringSource,
     forget,
@@ -81,11 +80,9 @@ class HungRing(Ring):
 
 
 @pytest.fixture
-def source_of(recorder, make_repository):
-    def build(*rings, **options):
-        configured = {name: make_repository(name) for name in ("pypi", "corp", "github")}
-        options.setdefault("bindings", Bindings(configured))
-        return KeyringSource(backends=lambda: rings, listener=recorder, **options)
+def source_of(recorder, tools_of):
+    def build(*rings, files=None, **options):
+        return KeyringSource(tools_of(files), backends=lambda: rings, listener=recorder, **options)
 
     return build
 
@@ -120,20 +117,18 @@ def test_an_entry_for_another_url_or_user_is_not_taken(service, user, source_of,
 
 def test_poetrys_entry_for_a_name_that_poetry_knows_elsewhere_is_not_taken(source_of, make_request):
     ring = Ring({("poetry-repository-corp", "__token__"): "canary"})
-    poetry = PoetrySettings(names=KnownNames(urls={"corp": CORP}))
-    source = source_of(ring, poetry=poetry)
+    source = source_of(ring, files={"config.toml": f"[repositories.corp]\nurl = '{CORP}'\n"})
     assert source.find(make_request("corp", EVIL)) is None
     assert source.find(make_request("corp", CORP)) is not None
 
 
 def test_poetrys_name_for_the_same_url_is_found_with_its_user(source_of, make_request):
     ring = Ring({("poetry-repository-Our.Corp", "carol"): "canary"})
-    poetry = PoetrySettings(
-        names=KnownNames(urls={"our-corp": CORP}),
-        basic={"our-corp": Account(username="carol")},
-        spelled={"our-corp": "Our.Corp"},
-    )
-    assert source_of(ring, poetry=poetry).find(make_request("corp")).username == "carol"
+    files = {
+        "config.toml": f"[repositories.'Our.Corp']\nurl = '{CORP}'\n",
+        "auth.toml": "[http-basic.'Our.Corp']\nusername = 'carol'\n",
+    }
+    assert source_of(ring, files=files).find(make_request("corp")).username == "carol"
 
 
 def test_poetrys_empty_user_name_is_understood(source_of, make_request):
@@ -141,16 +136,14 @@ def test_poetrys_empty_user_name_is_understood(source_of, make_request):
     assert source_of(ring).find(make_request("corp")).username == ""
 
 
-def test_the_user_that_hatch_remembers_is_asked_for(source_of, make_request):
+def test_the_user_that_hatch_states_is_asked_for(source_of, make_request):
     class Files(Ring):
         def get_credential(self, service, username):
             return None
 
     ring = Files({(CORP, "dave"): "canary"})
-    assert (
-        source_of(ring, hatch=HatchSettings(users={CORP: "dave"})).find(make_request("corp")).username
-        == "dave"
-    )
+    files = {"hatch.toml": f"[publish.index.repos.ours]\nurl = '{CORP}'\nuser = 'dave'\n"}
+    assert source_of(ring, files=files).find(make_request("corp")).username == "dave"
 
 
 def test_the_entry_of_the_project_comes_first(source_of, make_request):
@@ -174,11 +167,15 @@ def test_an_index_is_read_with_the_token_for_its_upload_url_if_it_is_on_the_same
 ):
     ring = CloudRing({})
     corp = make_repository("corp", index_url="https://pypi.corp.example/simple/")
-    source = source_of(ring, bindings=Bindings({"corp": corp}))
+    source = source_of(ring)
     for url, purpose in (("https://pypi.corp.example/simple/", Purpose.READ), (CORP, Purpose.UPLOAD)):
-        assert source.find(make_request("corp", url, purpose=purpose)).username == "oauth2accesstoken"
+        assert (
+            source.find(make_request("corp", url, purpose=purpose, config=corp)).username
+            == "oauth2accesstoken"
+        )
     assert ring.asked == [(CORP, "__token__")]
-    assert source.find(make_request("corp", "https://evil.example/simple/", purpose=Purpose.READ)) is None
+    elsewhere = "https://evil.example/simple/"
+    assert source.find(make_request("corp", elsewhere, purpose=Purpose.READ, config=corp)) is None
 
 
 def test_a_made_token_is_made_anew_when_it_is_renewed(source_of, make_request):
@@ -203,7 +200,7 @@ def test_whoever_is_stored_comes_before_a_guess_but_at_pypi(source_of, make_requ
     assert source_of(ring).find(make_request("pypi", project=None)).username == "__token__"
 
 
-def test_a_hung_backend_costs_its_time_once_and_is_named(source_of, make_request, recorder):
+def test_a_hung_backend_costs_its_time_once_and_is_named(source_of, make_request, recorder, misses):
     source = source_of(HungRing({}), seconds=0.2)
     started = time.monotonic()
     for project in ("a", "b", "c"):
@@ -211,7 +208,7 @@ def test_a_hung_backend_costs_its_time_once_and_is_named(source_of, make_request
     assert time.monotonic() - started < 1.5
     assert "HungRing" in recorder.text
     assert len(recorder.events) == 1
-    assert "does not answer" in source.misses(make_request("corp", project="c"))[0].outcome
+    assert "does not answer" in str(misses(source, make_request("corp", project="c")))
 
 
 def test_a_hung_backend_does_not_keep_the_next_one_from_being_asked(source_of, make_request):
@@ -252,14 +249,13 @@ def test_a_window_that_a_person_can_see_gets_more_time(backend, interactive, sec
     assert time_for(backend, interactive=interactive) == seconds
 
 
-def test_a_broken_backend_is_not_said_to_hold_nothing(source_of, make_request):
+def test_a_broken_backend_is_not_said_to_hold_nothing(source_of, make_request, misses):
     source = source_of(BrokenRing({}), Ring({}))
-    assert source.find(make_request("corp")) is None
-    broken, empty = source.misses(make_request("corp"))
-    assert "BrokenRing" in broken.source
-    assert broken.outcome.startswith("failed: ")
-    assert "BrokenRing" not in empty.source
-    assert empty.outcome.startswith("nothing stored for ")
+    (broken, why), (empty, outcome) = misses(source, make_request("corp")).items()
+    assert "BrokenRing" in broken
+    assert why.startswith("failed: ")
+    assert "BrokenRing" not in empty
+    assert outcome.startswith("nothing stored for ")
 
 
 def test_a_broken_backend_is_noted_and_the_next_one_asked(source_of, make_request, recorder):
@@ -271,27 +267,23 @@ def test_a_broken_backend_is_noted_and_the_next_one_asked(source_of, make_reques
     assert "\n" not in event.finding.message
 
 
-def test_a_keyring_that_cannot_be_imported_is_noted(make_request, recorder):
+def test_a_keyring_that_cannot_be_imported_is_noted(make_request, recorder, tools_of):
     def backends():
         msg = "No module named keyring"
         raise ImportError(msg)
 
-    assert KeyringSource(backends=backends, listener=recorder).find(make_request("corp")) is None
+    assert KeyringSource(tools_of(), backends=backends, listener=recorder).find(make_request("corp")) is None
     assert "No module named keyring" in recorder.text
 
 
-def test_tells_which_services_it_asked_for(source_of, make_request):
-    source = source_of(Ring({}))
-    source.find(make_request("corp"))
-    (entry,) = source.misses(make_request("corp"))
-    assert CORP in entry.outcome
-    assert "Ring" in entry.source
+def test_tells_which_services_it_asked_for(source_of, make_request, misses):
+    ((place, outcome),) = misses(source_of(Ring({})), make_request("corp")).items()
+    assert CORP in outcome
+    assert "Ring" in place
 
 
-def test_without_backends_it_says_so(source_of, make_request):
-    source = source_of()
-    source.find(make_request("corp"))
-    assert "no backend is installed" in source.misses(make_request("corp"))[0].source
+def test_without_backends_it_says_so(source_of, make_request, misses):
+    assert "keyring (no backend is installed)" in misses(source_of(), make_request("corp"))
 
 
 @pytest.fixture
@@ -330,8 +322,10 @@ def test_what_is_stored_is_found_and_forgotten(installed, make_request):
     assert "StoringRing" in store(CORP, "bob", Secret("canary"))
     store(CORP, "__token__", Secret("scoped"), project="kindling-synapse")
     assert ring.entries == {(CORP, "bob"): "canary", (f"{CORP}#kindling-synapse", "__token__"): "scoped"}
-    assert KeyringSource().find(make_request("corp")).secret == Secret("scoped")
-    assert KeyringSource().find(make_request("corp", project="x", username="bob")).secret == Secret("canary")
+    assert KeyringSource(ToolSettings()).find(make_request("corp")).secret == Secret("scoped")
+    assert KeyringSource(ToolSettings()).find(
+        make_request("corp", project="x", username="bob")
+    ).secret == Secret("canary")
     assert forget(CORP, "bob")
     assert not forget(CORP, "bob")
 

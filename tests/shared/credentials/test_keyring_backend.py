@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import keyring.backend
 import pytest
@@ -68,12 +69,9 @@ def answers_of(tmp_path, places, make_repository):
     def build(answer, *, load=None, environment=None):
         chain = Chain(answer)
         (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-        repositories = {
-            "corp": make_repository("corp", index_url=INDEX),
-            "pypi": make_repository("pypi"),
-            "github": make_repository("github"),
-        }
-        known = Known(repositories=repositories, credentials=chain, project="Kindling.Synapse")
+        corp = make_repository("corp", index_url=INDEX)
+        repositories = (corp, make_repository("pypi"), make_repository("github"))
+        known = Known(repositories, chain, "kindling-synapse")
         answers = KeyringAnswers(
             environment=environment or {},
             folders=places,
@@ -153,8 +151,8 @@ def test_a_url_in_a_variable_is_mentioned(answers_of):
     answers, _ = answers_of(
         credential(), environment={"PUBLISH_ALL_REPOSITORIES_X_URL": "https://x.example/"}
     )
-    assert answers._is_mentioned("x.example", answers._directory())
-    assert not answers._is_mentioned("y.example", answers._directory())
+    assert answers.is_mentioned("x.example", Path.cwd())
+    assert not answers.is_mentioned("y.example", Path.cwd())
 
 
 def test_a_question_of_our_own_search_is_not_answered(answers_of):

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from publish_all._http import ServerTls
-from publish_all.config.hosts import HostTls
 from publish_all.config.model import Scope
-from publish_all.credentials.binding import Bindings, KnownNames
-from publish_all.credentials.environment import EnvironmentSource, Tool
-from publish_all.credentials.transport import Transport
+from publish_all.config.tools import Tool, ToolRepository
+from publish_all.credentials.transport import server_settings
 
 CORP = "https://pypi.corp.example/legacy/"
 SERVER = "https://pypi.corp.example"
@@ -24,21 +23,19 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def settings(make_repository, recorder):
-    def of(*stated, environment=None, pip_files=(), known=None, **changes):
-        repositories = {"corp": make_repository("corp", **changes), "pypi": make_repository("pypi")}
-        variables = EnvironmentSource(
-            environment=environment or {}, bindings=Bindings(repositories), known=known or {}
-        )
-        transport = Transport(variables=variables, stated=stated, pip_files=pip_files, listener=recorder)
-        return transport.of(repositories.values())
+def settings(make_repository, tools_of, recorder):
+    def of(*stated, environment=None, pip="", poetry="", **changes):
+        repositories = [make_repository("corp", **changes), make_repository("pypi")]
+        tools = tools_of({"pip.conf": pip, "config.toml": poetry}, environment)
+        tools = replace(tools, places={**tools.places, "stated": stated})
+        return server_settings(tools, repositories, listener=recorder)
 
     return of
 
 
 def test_what_stands_beside_a_url_is_for_its_host_alone(settings, files):
-    stated = HostTls(
-        tool="pdm",
+    stated = ToolRepository(
+        tool=Tool.PDM,
         url=CORP,
         ca_cert=files / "ca.pem",
         client_cert=files / "client.pem",
@@ -54,20 +51,21 @@ def test_what_stands_beside_a_url_is_for_its_host_alone(settings, files):
 
 
 def test_what_a_name_has_in_poetry_goes_where_poetry_knows_the_name(settings, files):
-    stated = HostTls(
-        tool="Poetry", name="Corp", client_cert=files / "client.pem", origin="Poetry config.toml"
+    stated = ToolRepository(
+        tool=Tool.POETRY, name="Corp", client_cert=files / "client.pem", origin="Poetry config.toml"
     )
     assert settings(stated)[SERVER].client_cert == files / "client.pem"
-    elsewhere = {Tool.POETRY: KnownNames(urls={"corp": "https://other.example/"})}
-    assert settings(stated, known=elsewhere) == {}
+    assert settings(stated, poetry="[repositories.corp]\nurl = 'https://other.example/'\n") == {}
 
 
 def test_a_project_adds_no_authority_for_pypi(settings, files):
-    stated = HostTls(
-        tool="Poetry", name="pypi", ca_cert=files / "ca.pem", origin="Poetry poetry.toml", of_project=True
+    stated = ToolRepository(
+        tool=Tool.POETRY, name="pypi", ca_cert=files / "ca.pem", origin="Poetry poetry.toml", of_project=True
     )
     assert settings(stated) == {}
-    assert list(settings(HostTls(tool="Poetry", name="pypi", ca_cert=files / "ca.pem", origin="x"))) == [PYPI]
+    assert list(
+        settings(ToolRepository(tool=Tool.POETRY, name="pypi", ca_cert=files / "ca.pem", origin="x"))
+    ) == [PYPI]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +79,7 @@ def test_an_authority_in_a_variable_is_added_for_all(variable, settings, files):
 @pytest.mark.parametrize(
     ("environment", "origin", "shown"),
     [
-        ({"TWINE_CLIENT_CERT": "client.pem"}, ".pypirc", True),
+        ({"TWINE_CLIENT_CERT": "client.pem"}, "[corp] in .pypirc", True),
         ({"TWINE_CLIENT_CERT": "client.pem"}, "pyproject.toml:3", False),
         ({"TWINE_CLIENT_CERT": "client.pem", "TWINE_REPOSITORY_URL": CORP}, "pyproject.toml:3", True),
         ({"TWINE_CLIENT_CERT": "client.pem", "TWINE_REPOSITORY_URL": "https://x.example/"}, "", False),
@@ -96,22 +94,21 @@ def test_a_client_certificate_in_a_variable_goes_where_the_tool_would_show_it(
     placed = {
         name: str(files / value) if value.endswith(".pem") else value for name, value in environment.items()
     }
-    found = settings(environment=placed, origin=origin)
+    pypirc = ToolRepository(tool=Tool.TWINE, name="corp", url=CORP, origin="[corp] in .pypirc")
+    found = settings(pypirc, environment=placed, origin=origin)
     assert found == ({SERVER: ServerTls(client_cert=files / "client.pem")} if shown else {})
 
 
 def test_pips_own_files_are_read_unless_pip_does_not(settings, files):
-    (files / "pip.conf").write_text(f"[global]\ncert = {files / 'ca.pem'}\nindex-url = {SERVER}/simple/\n")
-    conf = (files / "none.conf", files / "pip.conf")
-    assert settings(pip_files=conf)[SERVER] == ServerTls(ca_certs=(files / "ca.pem",))
-    assert settings(pip_files=conf, environment={"PIP_CONFIG_FILE": "/dev/null"}) == {}
-    (files / "pip.conf").write_text("no ini file")
-    assert settings(pip_files=conf) == {}
+    conf = f"[global]\ncert = {files / 'ca.pem'}\nindex-url = {SERVER}/simple/\n"
+    assert settings(pip=conf)[SERVER] == ServerTls(ca_certs=(files / "ca.pem",))
+    assert settings(pip=conf, environment={"PIP_CONFIG_FILE": "/dev/null"}) == {}
+    assert settings(pip="no ini file") == {}
 
 
 def test_an_index_on_another_host_is_trusted_but_shown_no_client_certificate(settings, files):
-    stated = HostTls(
-        tool="pdm", url=CORP, ca_cert=files / "ca.pem", client_cert=files / "client.pem", origin="pdm"
+    stated = ToolRepository(
+        tool=Tool.PDM, url=CORP, ca_cert=files / "ca.pem", client_cert=files / "client.pem", origin="pdm"
     )
     found = settings(stated, index_url="https://wheels.corp.example/simple/")
     assert found["https://wheels.corp.example"] == ServerTls(ca_certs=(files / "ca.pem",))

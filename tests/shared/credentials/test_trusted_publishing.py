@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
 
 from publish_all._http_errors import Failure, HttpError
-from publish_all.config.kinds import OCI
-from publish_all.credentials.binding import Bindings
+from publish_all._secret import Secret
+from publish_all.config.model import When
 from publish_all.credentials.identity import AmbientIdentity
-from publish_all.credentials.source import CredentialKind, Purpose
-from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_in_github
+from publish_all.credentials.source import Credential, CredentialKind, Purpose
+from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
 from publish_all.errors import CredentialError
 
 NOW = 1_800_000_000.0
@@ -98,12 +98,7 @@ class World:
         self.product = ""
         self.now = NOW
         self.static_jwt = None
-        self.repositories = {
-            "pypi": make_repository("pypi"),
-            "testpypi": make_repository("testpypi"),
-            "testindex": make_repository("testindex", TESTINDEX, audience="testindex"),
-            "github": make_repository("github", kind=OCI),
-        }
+        self.testindex = make_repository("testindex", TESTINDEX, audience="testindex")
 
     def detect(self, audience):
         self.audiences.append(audience)
@@ -115,8 +110,7 @@ class World:
             identity=AmbientIdentity(
                 environment=self.environment, detect=self.detect, product_name=lambda: self.product
             ),
-            bindings=Bindings(self.repositories),
-            required=lambda request: self.required,
+            when=lambda request: When.ALWAYS if self.required else When.AUTO,
             mask=self.masked.append,
             listener=self.recorder,
             clock=lambda: self.now,
@@ -130,9 +124,11 @@ def world(recorder, make_repository):
 
 
 @pytest.fixture
-def request_of(make_request):
+def request_of(make_request, world):
     def build(name="testindex", **changes):
-        return make_request(name, TESTINDEX if name == "testindex" else None, **changes)
+        if name != "testindex":
+            return make_request(name, **changes)
+        return make_request(name, TESTINDEX, config=world.testindex, **changes)
 
     return build
 
@@ -203,7 +199,8 @@ def test_a_jwt_that_the_service_gives_only_once_serves_all_projects(world, reque
 
 
 def test_each_line_of_a_secret_is_masked_in_github(capsys):
-    mask_in_github("one\n::error::two")
+    mask_for({"GITHUB_ACTIONS": "true"})("one\n::error::two")
+    mask_for({})("three")
     assert capsys.readouterr().err == "::add-mask::one\n::add-mask::::error::two\n"
 
 
@@ -281,7 +278,7 @@ def test_an_unknown_publisher_is_told_as_the_fields_to_fill_in(world, request_of
 )
 def test_near_misses_are_told_before_and_after(claims, words, world, request_of):
     world.claims, world.required = claims, True
-    world.source().plausible(request_of())
+    world.source().promise(request_of())
     told_before = words in world.recorder.text
     assert told_before is ("environment" not in claims)
     world.index.mints = [refusal("invalid-publisher")]
@@ -294,7 +291,7 @@ def test_several_new_projects_get_the_list_of_publishers_to_register(world, requ
     world.index.audience, world.required = "pypi", True
     source = world.source()
     for project in ("kindling-synapse", "kindling-databricks", "kindling-fabric"):
-        source.plausible(request_of("pypi", project=project))
+        source.promise(request_of("pypi", project=project))
     world.index.mints = [refusal("invalid-publisher")]
     with pytest.raises(CredentialError) as caught:
         source.find(request_of("pypi"))
@@ -304,7 +301,7 @@ def test_several_new_projects_get_the_list_of_publishers_to_register(world, requ
 
 
 def test_plausible_reads_the_claims_and_mints_nothing(world, request_of):
-    found = world.source().plausible(request_of())
+    found = world.source().promise(request_of())
     assert not found.secret
     assert found.kind is CredentialKind.TRUSTED_PUBLISHING
     assert world.index.tokens == []
@@ -363,13 +360,11 @@ def test_a_host_may_ask_for_its_own_and_for_what_the_user_has_configured(audienc
     ],
 )
 def test_an_index_without_trusted_publishing_is_passed_over_unless_it_is_required(
-    audience, world, request_of
+    audience, world, request_of, misses
 ):
     world.index.audience = audience
     source = world.source()
-    assert source.find(request_of()) is None
-    assert source.failure(request_of()) is None
-    assert "not offered" in source.misses(request_of())[0].outcome
+    assert "not offered" in misses(source, request_of())["trusted publishing"]
     world.required = True
     with pytest.raises(CredentialError) as caught:
         world.source().find(request_of())
@@ -391,9 +386,9 @@ def test_a_missing_permission_is_told_with_the_lines_to_add(world, request_of):
         "GITHUB_ACTIONS": "true",
         "GITHUB_WORKFLOW_REF": "sep/kindling/.github/workflows/release.yml@refs/heads/main",
     }
-    source = world.source()
-    assert source.find(request_of()) is None
-    finding = source.failure(request_of()).findings[0]
+    with pytest.raises(CredentialError) as caught:
+        world.source().find(request_of())
+    finding = caught.value.findings[0]
     assert finding.code == "PA320"
     assert finding.where == ".github/workflows/release.yml"
     assert "id-token: write" in finding.hint
@@ -402,21 +397,9 @@ def test_a_missing_permission_is_told_with_the_lines_to_add(world, request_of):
 
 def test_gitlab_is_told_which_variable_to_ask_for(world, request_of):
     world.environment, world.index.audience = {"GITLAB_CI": "true"}, "testpypi"
-    source = world.source()
-    assert source.find(request_of("testpypi")) is None
-    assert (
-        "TESTPYPI_ID_TOKEN:\n      aud: testpypi" in source.failure(request_of("testpypi")).findings[0].hint
-    )
-
-
-def test_a_failure_is_kept_until_nobody_else_answers(world, request_of):
-    world.index.mints = [refusal("invalid-publisher")]
-    source = world.source()
-    assert source.find(request_of()) is None
-    assert source.failure(request_of()).findings[0].code == "PA324"
-    world.index.mints = [minted()]
-    assert source.find(request_of()) is not None
-    assert source.failure(request_of()) is None
+    with pytest.raises(CredentialError) as caught:
+        world.source().find(request_of("testpypi"))
+    assert "TESTPYPI_ID_TOKEN:\n      aud: testpypi" in caught.value.hint
 
 
 def test_an_identity_that_cannot_be_had_is_an_error(world, request_of):
@@ -453,6 +436,14 @@ def test_reading_other_kinds_and_plain_http_are_not_for_it(world, request_of, ma
 )
 def test_tells_offline_whether_it_would_have_been_possible(job, name, possible, world, request_of):
     world.environment, world.product = job
-    assert world.source().is_possible(request_of(name)) is possible
+    token = Credential(
+        username="__token__",
+        secret=Secret("canary"),
+        host="",
+        kind=CredentialKind.TOKEN,
+        origin="environment variable X",
+    )
+    assert (world.source().unused(request_of(name), token) is not None) is possible
+    assert world.source().unused(request_of(name), replace(token, origin="keyring")) is None
     assert world.index.seen == []
     assert world.audiences == []

@@ -11,7 +11,7 @@ from index_fakes.asgi import Got, ask, basic
 from index_fakes.files import BOUNDARY, fields, form, wheel
 from index_fakes.source import FakeSource
 
-from publish_all.config.kinds import DIRECTORY
+from publish_all.config.kinds import DIRECTORY, OCI
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.index.access import visitor_of
@@ -166,9 +166,9 @@ def test_who_is_passed_on_must_say_who_they_are(make: Callable[..., Any], folder
 
 
 def test_the_visitors_credential_is_what_the_repository_gets() -> None:
-    request = CredentialRequest(
-        repository="github", url="https://ghcr.io/sep", project=None, purpose=Purpose.UPLOAD
-    )
+    github = RepositoryConfig(name="github", kind=OCI, url="ghcr.io/{owner}")
+    url = "https://ghcr.io/sep"
+    request = CredentialRequest(config=github, url=url, project=None, purpose=Purpose.UPLOAD)
     credentials = VisitorCredentials(visitor_of(basic("dev", "secret")["Authorization"]))
     found = credentials.get(request)
     assert found is not None

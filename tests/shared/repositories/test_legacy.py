@@ -104,7 +104,7 @@ class TestUpload:
         make_legacy(username="ada").upload(wheel)
         (request,) = credentials.requests
         assert (request.repository, request.url, request.project) == ("corp", URL, "kindling")
-        assert (request.purpose, request.username) == (Purpose.UPLOAD, "ada")
+        assert (request.purpose, request.config.username) == (Purpose.UPLOAD, "ada")
         assert network.posts[0].headers["Authorization"].startswith("Basic ")
 
     def test_goes_without_a_credential_where_there_is_none(

@@ -11,6 +11,8 @@ import requests
 from packaging.utils import NormalizedName
 
 from publish_all._http_errors import HttpError
+from publish_all.config.kinds import LEGACY
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.simple_index import COMPARE_LIMIT, SimpleIndex
@@ -22,6 +24,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE = '<!DOCTYPE html><html><body><a href="../../f/kindling-1.0.tar.gz#sha256=aa">x</a></body></html>'
 ONE = "https://corp.example/one/"
 TWO = "https://corp.example/two/"
+LEGACY_URL = "https://corp.example/legacy/"
 
 MakeIndex = Callable[..., SimpleIndex]
 
@@ -31,9 +34,8 @@ def make_index(session, credentials) -> MakeIndex:
     def make(*candidates: str, stated: bool = False) -> SimpleIndex:
         return SimpleIndex(
             candidates,
-            repository="corp",
-            username=None,
-            upload_url="https://corp.example/legacy/",
+            config=RepositoryConfig(name="corp", kind=LEGACY, url=LEGACY_URL),
+            upload_url=LEGACY_URL,
             stated=stated,
             session=session,
             credentials=credentials,

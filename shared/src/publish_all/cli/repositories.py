@@ -143,13 +143,8 @@ Examples:
             project=canonicalize_name(project) if project else None,
             username=self.text_or_unset("username"),
         )
-        if self.option("forget"):
-            gone = logout(options)
-            outcome = "removed" if gone.removed else "nothing stored"
-            row = (gone.repository, gone.service, gone.username, outcome)
-        else:
-            kept = login(options, listener=reporter.listener)
-            row = (kept.repository, kept.service, kept.username, f"{kept.kind}, kept in {kept.keyring}")
+        done = logout(options) if self.option("forget") else login(options, listener=reporter.listener)
+        row = (done.repository, done.service, done.username, done.outcome)
         columns = ("repository", "service", "user", "outcome")
         reporter.show(Listing(kind="login", columns=columns, rows=(row,)))
         return 0

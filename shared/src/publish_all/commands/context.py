@@ -17,6 +17,7 @@ from publish_all.errors import VersionError
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
+    from publish_all.config.known import KnownRepositories
     from publish_all.variants.variant import BuildVariant
     from publish_all.version.source import ResolvedVersion
 
@@ -37,6 +38,12 @@ class Surroundings:
     folders: Folders | None = None
     built_version: str | None = None
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
+
+    def known(self, config: ProjectConfig | None) -> KnownRepositories:
+        """All repositories known to a project, or outside of any. Raises `ConfigurationError`."""
+        from publish_all.config.known import known_repositories
+
+        return known_repositories(config, environment=self.environment, home=self.home, folders=self.folders)
 
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all._http import Session
     from publish_all._secret import Secret
     from publish_all.attestations.attestation import Signer
-    from publish_all.credentials.explicit import Explicit
+    from publish_all.credentials.default_chain import Explicit
     from publish_all.credentials.prompt import Ask
     from publish_all.credentials.source import Credentials
     from publish_all.repositories.oci import OciRepository
@@ -62,18 +62,13 @@ class Connection:
         chosen: tuple[RepositoryConfig, ...],
         known: KnownRepositories,
         *,
-        config: ProjectConfig | None,
         options: ConnectionOptions,
         listener: Listener,
     ) -> None:
         self.chosen = chosen
         self.folders = options.around.places()
-        self._repositories = {name: known.get(name) for name in known.names} | {
-            each.name: each for each in chosen
-        }
-        self._stated_tls = known.hosts.tls
+        self._known = known
         self._explicit = _explicit(options, chosen)
-        self._config = config
         self._options = options
         self._listener = listener
 
@@ -81,22 +76,15 @@ class Connection:
     def session(self) -> Session:
         """Raises `ConfigurationError` for a certificate that cannot be used."""
         from publish_all._http import HttpOptions, make_session
-        from publish_all.credentials.select import tool_variables
-        from publish_all.credentials.transport import Transport
+        from publish_all.credentials.transport import server_settings
 
         options = self._options
-        transport = Transport(
-            variables=tool_variables(options.around.environment, self._repositories, self.folders),
-            stated=self._stated_tls,
-            pip_files=self.folders.hosts.pip,
-            listener=self._listener,
-        )
         return make_session(
             HttpOptions(
                 ca_cert=options.ca_cert,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
-                servers=transport.of(self.chosen),
+                servers=server_settings(self._known.tools, self.chosen, listener=self._listener),
                 ask_password=_key_password(options.ask),
                 timeout=options.timeout,
             )
@@ -105,21 +93,17 @@ class Connection:
     @cached_property
     def credentials(self) -> Credentials:
         """The sources of credentials; none of them is asked yet. Raises `ConfigurationError`."""
-        from publish_all.credentials.select import default_chain
+        from publish_all.credentials.default_chain import default_chain
 
         options = self._options
         return default_chain(
-            environment=options.around.environment,
-            explicit=self._explicit,
-            repositories=self._repositories,
+            self._known.tools,
+            (*self._known.names, *(each.name for each in self.chosen)),
             session=self.session,
+            explicit=self._explicit,
             auth=options.auth,
-            interactive=options.ask is not None,
             ask=options.ask,
             listener=self._listener,
-            home=options.around.home,
-            project=self._config,
-            folders=self.folders,
         )
 
     def repositories(self, receipt: ReceiptFile | None = None) -> tuple[Repository, ...]:
@@ -133,7 +117,7 @@ class Connection:
     def _means(self, receipt: ReceiptFile | None) -> Means:
         from publish_all.attestations.sigstore import SigstoreSigner
         from publish_all.credentials.identity import AmbientIdentity
-        from publish_all.credentials.select import mask_for
+        from publish_all.credentials.trusted_publishing import mask_for
 
         environment = self._options.around.environment
         identity = AmbientIdentity(environment=environment)
@@ -163,7 +147,7 @@ def open_connection(
         complete(each, root=root, environment=environment, run=options.around.run)
         for each in _configurations(config, options, known)
     )
-    return Connection(chosen, known, config=config, options=options, listener=listener)
+    return Connection(chosen, known, options=options, listener=listener)
 
 
 def ensure_default_is_meant(
@@ -208,9 +192,9 @@ def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) ->
         names = ", ".join(each.name for each in chosen)
         msg = f"--username and --password are for one repository, and there are several: {names}"
         raise UsageError(msg, hint="Name the repository with -r, or set PUBLISH_ALL_<NAME>_TOKEN for each.")
-    from publish_all.credentials.explicit import Explicit
+    from publish_all.credentials.default_chain import Explicit
 
-    return Explicit(repository=chosen[0].name, username=options.username, password=options.password)
+    return Explicit(chosen[0].name, username=options.username, password=options.password)
 
 
 def open_registry(

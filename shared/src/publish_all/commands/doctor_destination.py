@@ -17,17 +17,16 @@ from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
 from publish_all.checks.workflows import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.destinations import Connection
 from publish_all.commands.files import PublishOptions
+from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import canonical
 from publish_all.config.github import from_environment, from_git
 from publish_all.config.model import ProjectConfig, When
 from publish_all.config.workflows import Workflow, repository_root
-from publish_all.credentials.address import hostname_of
-from publish_all.credentials.audience import ask_for_audience, base_of, ensure_own
 from publish_all.credentials.chain import explain_missing
-from publish_all.credentials.identity import AmbientIdentity, IdentityToken
-from publish_all.credentials.publisher import form_fields
+from publish_all.credentials.identity import AmbientIdentity, IdentityToken, form_fields
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose
 from publish_all.credentials.token import describe, read_pypi_token
+from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own
 from publish_all.diagnoses import (
     CLOCK_WRONG,
     CREDENTIAL_MISSING,
@@ -168,11 +167,10 @@ class DestinationExam:
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
         """The question that an upload of this project will put to the chain of credentials."""
         return CredentialRequest(
-            repository=self.repository.name,
+            config=self.stated,
             url=self.repository.url.replace("{name}", project or "{name}"),
             project=project,
             purpose=Purpose.UPLOAD,
-            username=self.stated.username,
         )
 
     # Credentials
@@ -280,8 +278,7 @@ class DestinationExam:
         stated, url = self.stated.index_url, self.repository.url.replace("{name}", project)
         return SimpleIndex(
             (stated.replace("{name}", project),) if stated else index_candidates(url),
-            repository=self.repository.name,
-            username=self.stated.username,
+            config=self.stated,
             upload_url=url,
             stated=stated is not None,
             session=self._opened.session,
@@ -407,7 +404,7 @@ class DestinationExam:
         if offer.audience is None or identity.missing_permission(offer.audience) is not None:
             return None
         try:
-            ensure_own(offer.audience, self._request(None), base, configured=self.stated.audience)
+            ensure_own(offer.audience, self._request(None), base)
             return identity.token(offer.audience)
         except CredentialError:
             return None  # told by the chain of credentials

@@ -9,8 +9,8 @@ from packaging.utils import canonicalize_name
 from publish_all._secret import Secret
 from publish_all._values import dataclass
 from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.config.addresses import same_url
 from publish_all.config.load import load_project
-from publish_all.credentials.address import same_url
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.events import Listener, ignore
 
@@ -54,11 +54,10 @@ def repository_for_host(
     if own_url is not None and not same_url(own_url, config.url):
         return HostRepository(name=config.name, url=own_url, spoken=True)
     request = CredentialRequest(
-        repository=config.name,
+        config=config,
         url=config.url,
         project=canonicalize_name(project),
         purpose=Purpose.UPLOAD,
-        username=config.username,
     )
     ask = connection.credentials.get if mint else connection.credentials.plausible
     found = ask(request)

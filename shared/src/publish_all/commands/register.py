@@ -204,11 +204,10 @@ def _logins(
     return {
         each.name: connection.credentials.get(
             CredentialRequest(
-                repository=each.name,
+                config=each,
                 url=each.url or "",
                 project=None,
                 purpose=Purpose.UPLOAD,
-                username=each.username,
             )
         )
         for each in repositories

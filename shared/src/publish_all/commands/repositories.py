@@ -104,11 +104,10 @@ def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
         return "not needed"
     url = config.url if "://" in config.url else f"https://{config.url}"
     request = CredentialRequest(
-        repository=config.name,
+        config=config,
         url=url.replace("{owner}", config.owner or "owner"),
         project=None,
         purpose=Purpose.UPLOAD,
-        username=config.username,
     )
     try:
         found = credentials.plausible(request)

@@ -1,4 +1,4 @@
-"""What the URL of a repository may be.
+"""What the URL of a repository may be, and which addresses a credential is bound to.
 
 https only, so that no credential and no file is read or changed on its way; plain http for this very
 machine alone; for a repository of kind `directory` a path or a file: URL.
@@ -7,15 +7,25 @@ machine alone; for a repository of kind `directory` a path or a file: URL.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
+from publish_all import _urls
 from publish_all.config.problems import did_you_mean
 
 PLACEHOLDERS = ("owner", "repository", "name")
 
+PYPI_HOSTS = frozenset({"upload.pypi.org", "pypi.org"})
+TESTPYPI_HOSTS = frozenset({"test.pypi.org"})
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two characters at least: `C:` is a drive
+
+
+def split(url: str) -> SplitResult:
+    """The parts of a URL; `https` where no scheme is stated, as in `ghcr.io/owner`. Raises `ValueError`."""
+    return urlsplit(url if "://" in url else f"https://{url}")
 
 
 def scheme_of(url: str) -> str:
@@ -24,35 +34,64 @@ def scheme_of(url: str) -> str:
     return match[1].lower() if match else ""
 
 
-def host_of(url: str) -> str:
+def hostname_of(url: str) -> str:
     """The host in lower case, without port and user; empty where there is none."""
-    parts = _split(url)
-    return (parts.hostname or "").lower() if parts is not None else ""
+    with suppress(ValueError):
+        return (split(url).hostname or "").lower()
+    return ""
+
+
+def host_of(url: str) -> str:
+    """The host in lower case, with its port unless that is the scheme's default; never the user info."""
+    host = hostname_of(url)
+    host = f"[{host}]" if ":" in host else host
+    port = None
+    with suppress(ValueError):
+        port = split(url).port
+    return host if port in {None, _DEFAULT_PORTS.get(split(url).scheme.lower())} else f"{host}:{port}"
 
 
 def first_segment(url: str) -> str:
     """The first part of the path: the owner, in the URLs of GitHub Packages."""
-    parts = _split(url)
-    return parts.path.lstrip("/").partition("/")[0] if parts is not None else ""
+    with suppress(ValueError):
+        return split(url).path.lstrip("/").partition("/")[0]
+    return ""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this very machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_pypi(url: str) -> bool:
+    """Whether the URL is of PyPI or TestPyPI, which accept API tokens alone."""
+    return hostname_of(url) in PYPI_HOSTS | TESTPYPI_HOSTS
 
 
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url if "://" in url else f"https://{url}")
-        _ = parts.port  # raises ValueError for what is no port
-    except ValueError:
-        return None
-    return parts
+def same_url(one: str, other: str) -> bool:
+    """Whether two URLs mean the same place: a slash at the end, the case of the host and a default port do not count."""
+    return _key(one) == _key(other)
+
+
+def is_below(url: str, base: str) -> bool:
+    """Whether a URL is `base`, or in the folder that `base` means, on the same scheme, host and port."""
+    path, folder = split(url).path.rstrip("/") + "/", split(base).path.rstrip("/") + "/"
+    return _key(url)[:2] == _key(base)[:2] and path.startswith(folder) and ".." not in path.split("/")
+
+
+def without_user(url: str) -> str:
+    """The URL as it may be shown: without user name, password, query and fragment."""
+    return _urls.shown_url(split(url).geturl())
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL, or host with or without a port, is of this very machine."""
+    return _urls.is_loopback(hostname_of(url))
+
+
+def is_confidential(url: str) -> bool:
+    """Whether nobody between us and the host can read what is sent: https, or this very machine."""
+    return split(url).scheme.lower() == "https" or is_loopback(url)
+
+
+def _key(url: str) -> tuple[str, str, str, str]:
+    parts = split(url)
+    return parts.scheme.lower(), host_of(url), parts.path.rstrip("/"), parts.query
 
 
 def text_problem(url: str) -> str | None:
@@ -71,15 +110,17 @@ def path_problem(url: str) -> str | None:
     scheme = scheme_of(url)
     if scheme not in {"", "file"}:
         return f"a repository of kind 'directory' is a path or a file: URL, not {scheme}:"
-    if scheme == "file" and host_of(url) not in {"", "localhost"}:
+    if scheme == "file" and hostname_of(url) not in {"", "localhost"}:
         return "a file: URL names no other machine; write file:///path"
     return None
 
 
 def web_problem(url: str, *, scheme_optional: bool = False) -> str | None:
     """What is wrong with a web address, or None."""
-    parts = _split(url)
-    if parts is None:
+    try:
+        parts = split(url)
+        _ = parts.port
+    except ValueError:
         return "is not a URL (look at its port or brackets)"
     if parts.username is not None or parts.password is not None:
         return "holds a user name or a password, which do not belong in a configuration file; leave them out"
@@ -98,7 +139,7 @@ def _scheme_problem(url: str, parts: SplitResult, *, optional: bool) -> str | No
             return f'{url!r} is not a URL; a folder needs kind = "directory"'
         return f"{url!r} must start with https://"
     scheme = parts.scheme.lower()
-    if scheme == "https" or (scheme == "http" and is_loopback((parts.hostname or "").lower())):
+    if scheme == "https" or (scheme == "http" and is_loopback(url)):
         return None
     if scheme == "file":
         return f'{url!r} is a folder, which needs kind = "directory"'

@@ -14,7 +14,7 @@ from pathlib import Path
 from publish_all._git import ask_git
 from publish_all._process import Run, run
 from publish_all._values import dataclass
-from publish_all.config.addresses import host_of
+from publish_all.config.addresses import hostname_of
 from publish_all.config.model import RepositoryConfig
 from publish_all.config.rules import owner_problem
 
@@ -80,11 +80,11 @@ def from_git(root: Path, *, environment: Mapping[str, str], run: Run = run) -> G
 def link_of_remote(remote: str, environment: Mapping[str, str]) -> str | None:
     """OWNER/REPOSITORY of a git remote on GitHub (or on the server of the job); None for any other."""
     if _URL.fullmatch(remote):
-        host, path = host_of(remote), remote.partition("://")[2].partition("/")[2]
+        host, path = hostname_of(remote), remote.partition("://")[2].partition("/")[2]
     else:
         match = _SCP.fullmatch(remote)
         host, path = (match["host"].lower(), match["path"]) if match else ("", "")
-    own = host_of(environment.get("GITHUB_SERVER_URL") or "https://github.com")
+    own = hostname_of(environment.get("GITHUB_SERVER_URL") or "https://github.com")
     if host not in {"github.com", "ssh.github.com", own} and not host.endswith(".ghe.com"):
         return None
     return _link(path.strip("/").removesuffix(".git"))

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from publish_all.config.addresses import host_of, path_problem, scheme_of, text_problem, web_problem
+from publish_all.config.addresses import (
+    hostname_of,
+    path_problem,
+    scheme_of,
+    text_problem,
+    web_problem,
+)
 
 
 class Kind:
@@ -58,7 +64,7 @@ class _Legacy(Kind):
 
     def is_public(self, name: str, url: str) -> bool:
         # A file of the user's may call them otherwise: PyPI has a token for each project, `.pypirc` a section.
-        return name in {"pypi", "testpypi"} or host_of(url) in {"upload.pypi.org", "test.pypi.org"}
+        return name in {"pypi", "testpypi"} or hostname_of(url) in {"upload.pypi.org", "test.pypi.org"}
 
 
 class _Oci(Kind):

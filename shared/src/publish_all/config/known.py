@@ -3,6 +3,9 @@
 Looked up in this order: the project, the environment, the user's own `publish-all/config.toml`, what
 Poetry, Hatch, uv, pdm and `.pypirc` define, the built-in ones. A higher place changes a repository
 key by key, but never keeps the rest of an address (index, user name) when it states another URL.
+
+A tool's `test` or `github` may be another place than ours. Such a name is refused when it is used:
+either guess could send a private package to the public.
 """
 
 from __future__ import annotations
@@ -13,31 +16,45 @@ from pathlib import Path
 from types import MappingProxyType
 
 from publish_all._values import dataclass
-from publish_all.config.addresses import host_of, scheme_of
-from publish_all.config.adopt import Refusal, adopt
-from publish_all.config.builtin import ALIASES, BUILT_IN, canonical, normalized
+from publish_all.config.addresses import first_segment, hostname_of, scheme_of
+from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.folders import Folders, home_folder, usual_folders
-from publish_all.config.hosts import HostRepositories, host_repositories
 from publish_all.config.kinds import KINDS, LEGACY, Kind
+from publish_all.config.load import file_origins, read_toml
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
-from publish_all.config.parse import FIELDS, PYPROJECT
-from publish_all.config.problems import did_you_mean, dotted
-from publish_all.config.rules import name_problem
-from publish_all.config.user import environment_repositories, user_repositories
+from publish_all.config.parse import FIELDS, PYPROJECT, repositories
+from publish_all.config.problems import Problems, did_you_mean, dotted
+from publish_all.config.reading import Value, fields
+from publish_all.config.rules import name_problem, owner_problem
+from publish_all.config.tools import Tool, ToolRepository, ToolSettings, read_tools
 from publish_all.errors import ConfigurationError
+
+PREFIX = "PUBLISH_ALL_REPOSITORIES_"
+
+_KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind", "_AUDIENCE": "audience"}
+_OF_ADDRESS = frozenset({"index-url", "username", "audience"})
+"""What is stated for an address, and does not go with another one."""
+# Old `.pypirc` files name hosts which PyPI has left.
+_SAME_INDEX = {
+    "pypi": {"upload.pypi.org", "pypi.org", "pypi.python.org"},
+    "testpypi": {"test.pypi.org", "testpypi.python.org"},
+    "github": {"ghcr.io"},
+}
+
+Repositories = Mapping[str, RepositoryConfig]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownRepositories:
-    """The repositories of a run. `notes` are things worth a line to the user; `hosts` is what other tools define.
+    """The repositories of a run. `notes` are things worth a line to the user; `tools` is what other tools are configured to.
 
-    `repositories` and `refusals` are keyed by normalised name.
+    `repositories` are keyed by normalised name, and `refusals`: why a name that someone defines cannot be used.
     """
 
-    repositories: Mapping[str, RepositoryConfig]
-    refusals: Mapping[str, Refusal] = field(default_factory=empty)
+    repositories: Repositories
+    refusals: Mapping[str, ConfigurationError] = field(default_factory=empty)
     notes: tuple[str, ...] = ()
-    hosts: HostRepositories = field(default_factory=HostRepositories)
+    tools: ToolSettings = field(default_factory=ToolSettings)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,7 +65,7 @@ class KnownRepositories:
         """The repository of that name, however it is spelt. Raises `ConfigurationError`."""
         refusal = self.refusals.get(normalized(name)) or self.refusals.get(canonical(name))
         if refusal is not None:
-            raise ConfigurationError(refusal.message, hint=refusal.hint)
+            raise refusal
         found = self.repositories.get(canonical(name))
         if found is None:
             raise self._unknown(name)
@@ -71,10 +88,9 @@ class KnownRepositories:
             msg = f"{name!r} is a URL, not the name of a repository"
             return ConfigurationError(msg, hint="Give it as --repository-url.")
         msg = f"there is no repository {name!r}{did_you_mean(name, (*self.names, *ALIASES))}"
-        table = dotted(("tool", "publish-all", "repositories", name))
         return ConfigurationError(
             msg,
-            hint=f"Known are: {', '.join(self.names)}. Another one is defined by [{table}] in pyproject.toml.",
+            hint=f"Known are: {', '.join(self.names)}. Another one is defined by [{_table(name)}] in pyproject.toml.",
         )
 
 
@@ -90,32 +106,31 @@ def known_repositories(
     Raises `ConfigurationError` when the user's own configuration is wrong; what is wrong with that of
     another tool is a note.
     """
-    places = usual_folders(environment=environment, home=home) if folders is None else folders
-    hosts = host_repositories(config, environment=environment, folders=places.hosts)
-    from_hosts = adopt(hosts.repositories)
+    folders = folders or usual_folders(environment=environment, home=home)
+    tools = read_tools(config, environment=environment, folders=folders.hosts)
+    adopted, refused, adopt_notes = adopt(tools.entries)
     from_environment, notes = environment_repositories(environment)
-    from_user = user_repositories(places.config)
-    from_project = config.repositories if config is not None else EMPTY
-    own = (from_user, from_environment, from_project)
-    merged = _merged((BUILT_IN, from_hosts.accepted, *own))
+    from_user = user_repositories(folders.config)
+    own = (from_user, from_environment, config.repositories if config is not None else EMPTY)
+    merged = _merged((BUILT_IN, adopted, *own))
     _refuse_index_in_two_ways(from_environment, merged)
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
     stated = {canonical(name) for layer in own for name, each in layer.items() if each.url is not None}
     base = config.root if config is not None else home
+    of_user = tuple(
+        ToolRepository(tool=Tool.PUBLISH_ALL, name=each.name, url=each.url, origin=each.origin)
+        for layer in (from_environment, from_user)
+        for each in layer.values()
+    )
     return KnownRepositories(
-        repositories=MappingProxyType(
-            {
-                key: _located(each, base=base, home=home, data=places.data)
-                for key, each in merged.items()
-                if key not in incomplete
-            }
-        ),
-        refusals=MappingProxyType(
-            incomplete
-            | {key: each for key, each in from_hosts.refused.items() if canonical(key) not in stated}
-        ),
-        notes=(*hosts.notes, *from_hosts.notes, *notes, *_hidden(own)),
-        hosts=hosts,
+        repositories={
+            key: _located(each, base=base, home=home, data=folders.data)
+            for key, each in merged.items()
+            if key not in incomplete
+        },
+        refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
+        notes=(*tools.notes, *adopt_notes, *notes, *_hidden(own)),
+        tools=replace(tools, places={**tools.places, "publish-all's configuration": of_user}),
     )
 
 
@@ -129,17 +144,18 @@ def ad_hoc(
     """The repository of a `--repository-url`.
 
     The URL of a built-in one is that one. Any other has the name given, or that of its host (`directory`
-    for a folder), so that a credential stored under another name does not serve it. `kind` is told by the URL where it is None: a
-    path or a file: URL is a directory, `oci://` an OCI registry. Raises `ConfigurationError`.
+    for a folder), so that a credential stored under another name does not serve it. `kind` is told by the URL where it
+    is None: a path or a file: URL is a directory, `oci://` an OCI registry. Raises `ConfigurationError`.
     """
     for each in BUILT_IN.values():
         if each.url is not None and url.rstrip("/") == each.url.rstrip("/"):
             return replace(each, index_url=index_url or each.index_url)
     found = kind or _kind_of(url, name)
     address = url.removeprefix(f"{found.name}://")
+    name = name or (found.name if found.local else hostname_of(address))
     troubles = {
         "--repository-url": found.url_problem(address),
-        "--repository": name_problem(name or _name_of(address, found)),
+        "--repository": name_problem(name),
         "--index-url": found.index_url_problem(index_url) if index_url is not None else None,
     }
     for option, trouble in troubles.items():
@@ -149,7 +165,7 @@ def ad_hoc(
                 msg, hint="--repository-url is where to upload, as https://pypi.example/legacy/."
             )
     config = RepositoryConfig(
-        name=name or _name_of(address, found),
+        name=name,
         kind=found,
         url=address,
         index_url=index_url,
@@ -160,21 +176,13 @@ def ad_hoc(
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
-def _name_of(address: str, kind: Kind) -> str:
-    return kind.name if kind.local else host_of(address)
-
-
 def _kind_of(url: str, name: str | None) -> Kind:
     named = BUILT_IN.get(canonical(name or ""))
     usual = named.kind if named is not None and not named.kind.local else LEGACY
     return next((each for each in KINDS.values() if each.claims(url)), usual)
 
 
-_OF_ADDRESS = frozenset({"index-url", "username", "audience"})
-"""What is stated for an address, and does not go with another one."""
-
-
-def _merged(layers: Iterable[Mapping[str, RepositoryConfig]]) -> dict[str, RepositoryConfig]:
+def _merged(layers: Iterable[Repositories]) -> dict[str, RepositoryConfig]:
     """The layers, lowest first, laid over one another; what higher layers state comes first."""
     merged: dict[str, RepositoryConfig] = {}
     for layer in layers:
@@ -211,9 +219,7 @@ def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryCo
     )
 
 
-def _refuse_index_in_two_ways(
-    stated: Mapping[str, RepositoryConfig], known: Mapping[str, RepositoryConfig]
-) -> None:
+def _refuse_index_in_two_ways(stated: Repositories, known: Repositories) -> None:
     """PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL is the index of `corp`, or where a repository `corp-index` is."""
     for name, each in stated.items():
         other = known.get(canonical(f"{name}-index")) if "index-url" in each.origins else None
@@ -243,15 +249,15 @@ def _path(url: str, home: Path) -> Path:
     return home.joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
 
 
-def _no_url(each: RepositoryConfig) -> Refusal:
+def _no_url(each: RepositoryConfig) -> ConfigurationError:
     where = next(iter(each.origins.values()), each.origin)
-    return Refusal(
-        message=f"the repository {each.name!r} ({where}) has no url",
+    return ConfigurationError(
+        f"the repository {each.name!r} ({where}) has no url",
         hint="State its url beside, or define a repository of this name in your own configuration.",
     )
 
 
-def _hidden(layers: Iterable[Mapping[str, RepositoryConfig]]) -> Iterator[str]:
+def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
     """A note for each repository whose URL a higher layer states otherwise: the user may expect the lower one."""
     stated: dict[str, RepositoryConfig] = {}
     for layer in layers:
@@ -265,13 +271,149 @@ def _hidden(layers: Iterable[Mapping[str, RepositoryConfig]]) -> Iterator[str]:
 
 
 def _destinations(config: ProjectConfig) -> Iterator[tuple[str, str]]:
-    path = ("tool", "publish-all")
-    if "tool.publish-all.publish-to" in config.origins:
-        yield from ((dotted((*path, "publish-to")), name) for name in config.publish_to)
-    yield from (
-        (dotted((*path, "variant-defaults", "publish-to")), n)
-        for n in config.variant_defaults.publish_to or ()
+    """Each name in a `publish-to`, with the path of that key."""
+    stated: dict[tuple[str, ...], tuple[str, ...]] = {
+        ("publish-to",): config.publish_to if "tool.publish-all.publish-to" in config.origins else (),
+        ("variant-defaults", "publish-to"): config.variant_defaults.publish_to or (),
+        **{("variants", name, "publish-to"): each.publish_to or () for name, each in config.variants.items()},
+    }
+    for path, names in stated.items():
+        yield from ((dotted(("tool", "publish-all", *path)), name) for name in names)
+
+
+def _table(name: str) -> str:
+    return dotted(("tool", "publish-all", "repositories", name))
+
+
+# What the user states for all projects.
+
+
+def user_repositories(path: Path) -> Repositories:
+    """`[repositories.NAME]` of the user's own file. Raises `ConfigurationError`, as for a project."""
+    if not path.is_file():
+        return EMPTY
+    values, text = read_toml(path)
+    problems = Problems(str(path), file_origins(text, str(path)))
+    found = fields(Value(values, (), problems), {"repositories": repositories(Scope.USER)})
+    problems.raise_if_any()
+    stated: Repositories = found.get("repositories", EMPTY)
+    return stated
+
+
+def environment_repositories(environment: Mapping[str, str]) -> tuple[Repositories, tuple[str, ...]]:
+    """What `PUBLISH_ALL_REPOSITORIES_<NAME>_URL` and its siblings state, and notes on those that say nothing.
+
+    An empty variable is not set. Raises `ConfigurationError` that names the variable.
+    """
+    stated: dict[str, dict[str, str]] = {}
+    origins: dict[str, str] = {}
+    notes = []
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or not value:
+            continue
+        rest = variable.removeprefix(PREFIX)
+        suffix = next((each for each in _KEYS if rest.endswith(each)), None)
+        if suffix is None:
+            stem = variable.rpartition("_")[0] if "_" in rest else f"{PREFIX}NAME"
+            near = did_you_mean(variable, [f"{stem}{suffix}" for suffix in _KEYS])
+            notes.append(f"the environment variable {variable} says nothing{near}")
+            continue
+        name = rest.removesuffix(suffix).lower().replace("_", "-")
+        stated.setdefault(name, {})[_KEYS[suffix]] = value
+        origins[f"{name}.{_KEYS[suffix]}"] = f"environment {variable}"
+        origins.setdefault(name, f"environment {variable}")
+    problems = Problems("environment", origins)
+    found = repositories(Scope.ENVIRONMENT)(Value(stated, (), problems))
+    problems.raise_if_any()
+    return found, tuple(notes)
+
+
+# What other tools define.
+
+
+def adopt(
+    entries: Iterable[ToolRepository],
+) -> tuple[Repositories, Mapping[str, ConfigurationError], tuple[str, ...]]:
+    """What of the tools' definitions can be used, the first of each name; why the others cannot; and notes."""
+    accepted: dict[str, RepositoryConfig] = {}
+    refused: dict[str, ConfigurationError] = {}
+    notes: list[str] = []
+    for each in entries:
+        key = normalized(each.name)
+        if not key or key in accepted or key in refused or not (each.url or each.is_source):
+            continue
+        if canonical(key) not in FIXED:
+            refusal = _refusal(each)
+        elif each.url is None:
+            continue
+        elif canonical(key) == "github" and _is_github_packages(hostname_of(each.url)):
+            accepted["github"] = github = _github_of(each)
+            of = f" of the owner {github.owner!r}" if github.owner else ""
+            notes.append(
+                f"the repository 'github' of {each.origin} is taken as the built-in one{of} (ghcr.io): "
+                f"GitHub has no Python packages at {hostname_of(each.url)}"
+            )
+            continue
+        elif hostname_of(each.url) in _SAME_INDEX[canonical(key)]:
+            continue
+        else:
+            refusal = _two_meanings(each, canonical(key))
+        if refusal is not None:
+            refused[key] = refusal
+        else:
+            accepted[key] = _adopted(each)
+    return accepted, {key: each for key, each in refused.items() if key not in accepted}, tuple(notes)
+
+
+def _two_meanings(each: ToolRepository, name: str) -> ConfigurationError:
+    """A tool may have its own idea of `test` or `github`: then the name means two things, and one of them may be public."""
+    other = hostname_of(each.url or "") or "another one"
+    message = f"{each.name!r} means two repositories: {other} ({each.origin}), and the built-in {name!r}"
+    if normalized(each.name) in ALIASES:
+        hint = f"Write {name!r} for the built-in one; give the other one another name."
+    else:
+        hint = (
+            f"Give the other one another name, or set {PREFIX}{name.upper()}_URL to its URL if you mean it."
+        )
+    return ConfigurationError(message, hint=hint)
+
+
+def _refusal(each: ToolRepository) -> ConfigurationError | None:
+    if each.url is None:
+        return ConfigurationError(
+            f"{each.name!r} is a source to install from ({each.origin}), not a repository to publish to",
+            hint=f"State where uploads go, with url and index-url, in [{_table(each.name)}].",
+        )
+    if _is_github_packages(hostname_of(each.url)):
+        return ConfigurationError(
+            f"{each.name!r} ({each.origin}) is at {hostname_of(each.url)}, where GitHub has no Python packages",
+            hint="Publish to the built-in 'github': it keeps wheels in GitHub's container registry, ghcr.io.",
+        )
+    trouble = name_problem(each.name) or LEGACY.url_problem(each.url)
+    if trouble is None:
+        return None
+    return ConfigurationError(f"{each.name!r} ({each.origin}): its URL {trouble}", hint="Correct it there.")
+
+
+def _is_github_packages(host: str) -> bool:
+    return host == "pkg.github.com" or host.endswith(".pkg.github.com")
+
+
+def _github_of(each: ToolRepository) -> RepositoryConfig:
+    owner = first_segment(each.url or "")
+    if owner_problem(owner) is not None:
+        return replace(BUILT_IN["github"], origins=EMPTY)
+    return replace(BUILT_IN["github"], owner=owner, origins=MappingProxyType({"owner": each.origin}))
+
+
+def _adopted(each: ToolRepository) -> RepositoryConfig:
+    stated = {"kind": LEGACY, "url": each.url, "index-url": each.index_url}
+    return RepositoryConfig(
+        name=each.name,
+        kind=LEGACY,
+        url=each.url,
+        index_url=each.index_url,
+        scope=Scope.HOST,
+        origin=each.origin,
+        origins=MappingProxyType({key: each.origin for key, value in stated.items() if value is not None}),
     )
-    for variant, each in config.variants.items():
-        where = dotted((*path, "variants", variant, "publish-to"))
-        yield from ((where, name) for name in each.publish_to or ())

@@ -7,18 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
-from typing import Protocol, runtime_checkable
 
 from publish_all import diagnoses
-from publish_all._values import dataclass
-from publish_all.credentials.address import is_confidential, without_user
-from publish_all.credentials.binding import variable_part
-from publish_all.credentials.source import Credential, CredentialRequest, CredentialSource, TraceEntry
+from publish_all.config.addresses import is_confidential, without_user
+from publish_all.config.model import When
+from publish_all.credentials.source import (
+    Credential,
+    CredentialRequest,
+    CredentialSource,
+    TraceEntry,
+    variable_part,
+)
 from publish_all.credentials.token import inspect
-from publish_all.credentials.value import TOKEN_USER, refused
+from publish_all.credentials.value import TOKEN_USER, cleaned, refused
 from publish_all.errors import CredentialError
-from publish_all.events import Found, Listener, ignore
-from publish_all.findings import Finding, Severity
+from publish_all.events import Event, Found, Listener, ignore
+from publish_all.findings import Severity
 
 RENEW_BEFORE = 120.0
 """Seconds before its expiry from which a credential is not handed out any more: an upload takes time."""
@@ -26,63 +30,9 @@ RENEW_BEFORE = 120.0
 _JUST_RENEWED = 10.0
 
 
-@runtime_checkable
-class Explaining(Protocol):
-    """A source that can tell where it looked in vain."""
-
-    def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]: ...
-
-
-@runtime_checkable
-class Renewable(Protocol):
-    """A source that can make or ask for another credential in place of a refused one."""
-
-    def renew(self, request: CredentialRequest) -> Credential | None: ...
-
-
-@runtime_checkable
-class Regretting(Protocol):
-    """A source that lets others go first after it failed, and has the error should nobody answer."""
-
-    def failure(self, request: CredentialRequest) -> CredentialError | None: ...
-
-
-@runtime_checkable
-class Minting(Protocol):
-    """A source whose answers have effects elsewhere, and which can say without them what it would answer."""
-
-    def plausible(self, request: CredentialRequest) -> Credential | None: ...
-
-
-Applies = Callable[[CredentialSource, CredentialRequest], bool]
-"""Whether a source is asked for a request at all."""
-
-Username = Callable[[CredentialRequest], str | None]
-"""The user name that was stated somewhere without a secret."""
-
-Remark = Callable[[CredentialRequest, Credential], Finding | None]
-"""What there is to say about a credential that was found, besides what it says itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    repository: str
-    url: str
-    purpose: str
-    project: str | None
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.repository, self.url, self.purpose
-
-
-def _key(request: CredentialRequest) -> _Key:
-    return _Key(request.repository, request.url, request.purpose.value, request.project)
-
-
 @dataclasses.dataclass(slots=True)
 class _Entry:
-    """What is known for one key; guarded by its lock."""
+    """What is known for one request; guarded by its lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     credential: Credential | None = None
@@ -96,45 +46,39 @@ class _Entry:
 class CredentialChain:
     """Implements `Credentials` over sources in their order; answers are kept per repository and project.
 
-    One lookup at a time for each key. `clock` is Unix time in seconds.
+    One lookup at a time for each. `when` says whether a source that mints may, must or must not be the one to answer.
+    `clock` is Unix time in seconds. The listener hears the same thing once.
     """
 
     def __init__(
         self,
         sources: Sequence[CredentialSource],
         *,
-        applies: Applies | None = None,
-        username: Username | None = None,
-        remark: Remark | None = None,
+        when: Callable[[CredentialRequest], When] = lambda _: When.AUTO,
         listener: Listener = ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._sources = tuple(sources)
-        self._applies = applies
-        self._username = username
-        self._remark = remark
+        self._when = when
         self._listener = listener
+        self._told: set[Event] = set()
         self._clock = clock
-        self._entries: dict[_Key, _Entry] = {}
+        self._entries: dict[tuple[str, ...], _Entry] = {}
         self._lock = threading.Lock()
 
     def get(self, request: CredentialRequest) -> Credential | None:
         entry = self._entry(request)
         with entry.lock:
-            if entry.credential is not None and self._is_fresh(entry.credential):
-                return entry.credential
-            if entry.credential is not None:
-                return self._replaced(entry, request)
-            if not entry.looked:
-                self._look(entry, self._with_username(request), _ask)
+            if entry.credential is None and not entry.looked:
+                self._look(entry, request, mint=True)
                 entry.looked = True
+            elif entry.credential is not None and not self._is_fresh(entry.credential):
+                return self._replaced(entry, request)
             return entry.credential
 
     def renew(self, request: CredentialRequest) -> Credential | None:
         entry = self._entry(request)
         with entry.lock:
-            if entry.credential is None:
-                return None
             if entry.renewed is not None and self._clock() - entry.renewed < _JUST_RENEWED:
                 # Parallel uploads notice an expired token together; one new one is enough for all.
                 return entry.credential
@@ -146,13 +90,12 @@ class CredentialChain:
             known = entry.credential or entry.promised
             if known is not None or entry.looked:
                 return known
-            self._look(entry, self._with_username(request), _ask_without_minting)
-            found, source = entry.credential, entry.source
-            if found is not None and isinstance(source, Minting):
-                entry.promised, entry.credential, entry.source = found, None, None
-            else:
+            self._look(entry, request, mint=False)
+            if entry.source is None or not entry.source.mints:
                 entry.looked = True
-            return found
+                return entry.credential
+            entry.promised, entry.credential, entry.source = entry.credential, None, None
+            return entry.promised
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         """Where it was looked for this request; without a project, for any that was asked for at its URL."""
@@ -160,7 +103,7 @@ class CredentialChain:
         if own or request.project is not None:
             return own
         with self._lock:
-            same = [entry for key, entry in self._entries.items() if key.place == _key(request).place]
+            same = [entry for key, entry in self._entries.items() if key[:3] == _key(request)[:3]]
         return next((entry.trace for entry in same if entry.trace), ())
 
     def _entry(self, request: CredentialRequest) -> _Entry:
@@ -168,128 +111,120 @@ class CredentialChain:
             return self._entries.setdefault(_key(request), _Entry())
 
     def _with_username(self, request: CredentialRequest) -> CredentialRequest:
-        stated = self._username(request) if self._username is not None else None
-        return replace(request, username=stated or request.username)
+        stated = (source.username(request) for source in self._sources)
+        return replace(request, username=next(filter(None, stated), request.username))
 
     def _is_fresh(self, credential: Credential) -> bool:
         return credential.expires is None or credential.expires - self._clock() > RENEW_BEFORE
 
-    def _look(
-        self,
-        entry: _Entry,
-        request: CredentialRequest,
-        ask: Callable[[CredentialSource, CredentialRequest], Credential | None],
-    ) -> None:
+    def _tell(self, event: Event) -> None:
+        if event not in self._told:
+            self._told.add(event)
+            self._listener(event)
+
+    def _look(self, entry: _Entry, request: CredentialRequest, *, mint: bool) -> None:
         """Ask the sources in order, until one answers. Sets the entry's credential, source and trace."""
+        request, when = self._with_username(request), self._when(request)
         trace: list[TraceEntry] = []
+        failures: list[CredentialError] = []
         entry.credential = entry.source = None
         try:
             for source in self._sources:
-                if self._applies is not None and not self._applies(source, request):
+                if when is not When.AUTO and source.mints is (when is When.NEVER):
                     continue
-                found = self._answer(source, request, ask, trace)
+                try:
+                    found = self._answer(source, request, trace, mint=mint)
+                except CredentialError as error:
+                    if when is When.ALWAYS or not source.mints:
+                        trace.append(TraceEntry(source=source.name, outcome=f"refused: {error.message}"))
+                        raise
+                    trace.append(TraceEntry(source=source.name, outcome=f"failed: {error.message}"))
+                    failures.append(error)
+                    continue
                 if found is not None:
                     entry.credential, entry.source = found, source
-                    self._tell_failures(request)
-                    return
-            self._raise_failure(request)
+                    break
         finally:
             entry.trace = tuple(trace)
-
-    def _failures(self, request: CredentialRequest) -> tuple[CredentialError, ...]:
-        regretting = (source for source in self._sources if isinstance(source, Regretting))
-        return tuple(error for source in regretting if (error := source.failure(request)) is not None)
-
-    def _tell_failures(self, request: CredentialRequest) -> None:
-        """Another source answered: what failed before it is a warning, if it was an error at all."""
-        for error in self._failures(request):
-            for finding in error.findings:
-                if finding.severity is Severity.ERROR:
-                    self._listener(Found(finding=replace(finding, severity=Severity.WARNING)))
-
-    def _raise_failure(self, request: CredentialRequest) -> None:
-        for error in self._failures(request):
-            findings = [replace(finding, severity=Severity.ERROR) for finding in error.findings]
-            raise CredentialError(error.message, hint=error.hint, findings=findings) from error
+        findings = [finding for error in failures for finding in error.findings]
+        if failures and entry.credential is None:
+            errors = [replace(finding, severity=Severity.ERROR) for finding in findings]
+            raise CredentialError(failures[0].message, hint=failures[0].hint, findings=errors) from failures[
+                0
+            ]
+        for finding in findings:
+            if finding.severity is Severity.ERROR:
+                self._tell(Found(finding=replace(finding, severity=Severity.WARNING)))
 
     def _answer(
-        self,
-        source: CredentialSource,
-        request: CredentialRequest,
-        ask: Callable[[CredentialSource, CredentialRequest], Credential | None],
-        trace: list[TraceEntry],
+        self, source: CredentialSource, request: CredentialRequest, trace: list[TraceEntry], *, mint: bool
     ) -> Credential | None:
-        try:
-            found = ask(source, request)
-            if found is not None:
-                self._examine(found, request)
-        except CredentialError as error:
-            trace.append(TraceEntry(source=source.name, outcome=f"refused: {error.message}"))
-            raise
+        before = len(trace)
+
+        def tell(place: str, outcome: str) -> None:
+            trace.append(TraceEntry(source=place, outcome=outcome))
+
+        found = source.find(request, tell) if mint else source.promise(request, tell)
         if found is None:
-            told = source.misses(request) if isinstance(source, Explaining) else ()
-            trace.extend(told or (TraceEntry(source=source.name, outcome="nothing there"),))
+            if len(trace) == before:
+                tell(source.name, "nothing there")
             return None
-        trace.append(TraceEntry(source=found.origin, outcome=f"found ({found.kind.value})", found=True))
+        found = self._examined(found, request)
+        trace[before:] = [TraceEntry(source=found.origin, outcome=f"found ({found.kind.value})", found=True)]
         return found
 
-    def _examine(self, credential: Credential, request: CredentialRequest) -> None:
-        """Raise when the credential must not be sent; say what else there is to say about it."""
+    def _examined(self, credential: Credential, request: CredentialRequest) -> Credential:
+        """The credential as it is sent, after all that is to be said about it. Raises when it must not be sent."""
+        credential = cleaned(credential, self._tell)
         findings = [*inspect(credential, request, now=self._clock)]
         if not is_confidential(request.url):
-            findings.insert(0, _not_confidential(credential, request))
-        remark = self._remark(request, credential) if self._remark is not None else None
+            url = without_user(request.url)
+            message = f"The credential from {credential.origin} is not sent to {url}, which is not https."
+            hint = "State the repository's https URL."
+            findings.insert(0, diagnoses.URL_NOT_CONFIDENTIAL.found(message, where=url, hint=hint))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
         if errors:
             message = " ".join(finding.message for finding in errors)
             raise CredentialError(message, hint=errors[0].hint or None, findings=errors)
-        for finding in (*findings, *([remark] if remark is not None else [])):
-            self._listener(Found(finding=finding))
+        if self._when(request) is When.AUTO:
+            unused = (source.unused(request, credential) for source in self._sources)
+            findings += [finding for finding in unused if finding is not None]
+        for finding in findings:
+            self._tell(Found(finding=finding))
+        return credential
 
     def _replaced(self, entry: _Entry, request: CredentialRequest) -> Credential | None:
         """Another credential from the source that gave the last one; None when it has only the same."""
-        before, source = entry.credential, entry.source
-        if source is None or before is None:
+        if entry.source is None or entry.credential is None:
             return None
-        asked = self._with_username(request)
-        found = source.renew(asked) if isinstance(source, Renewable) else source.find(asked)
-        if found is None or found.secret == before.secret:
+        request = self._with_username(request)
+        try:
+            found = entry.source.renew(request)
+        except CredentialError:
+            if entry.source.mints and self._when(request) is When.AUTO:
+                return None
+            raise
+        if found is None or found.secret == entry.credential.secret:
             return None
-        self._examine(found, asked)
-        entry.credential, entry.renewed = found, self._clock()
-        return found
+        entry.credential, entry.renewed = self._examined(found, request), self._clock()
+        return entry.credential
 
 
 def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> CredentialError:
     """The error for a repository that wants a credential when `get` found none: where it was looked, what to do."""
-    url = without_user(request.url)
-    whom = f"{request.repository} ({url})"
+    url, repository = without_user(request.url), request.repository
     looked = "".join(f"\n  {entry.source}: {entry.outcome}" for entry in trace)
-    variable = f"PUBLISH_ALL_{variable_part(request.repository)}_TOKEN"
+    user = request.username or request.config.username or TOKEN_USER
     finding = diagnoses.CREDENTIAL_MISSING.found(
-        f"There is no credential for {whom}. Looked in:{looked}"
-        if looked
-        else f"There is no credential for {whom}.",
+        f"There is no credential for {repository} ({url}).{' Looked in:' if looked else ''}{looked}",
         where=url,
         hint=(
-            f"Set the environment variable {variable}, or keep a token in the keyring with "
-            f"`publish-all login {request.repository}` (the same as `keyring set {url} {request.username or TOKEN_USER}`)."
+            f"Set the environment variable PUBLISH_ALL_{variable_part(repository)}_TOKEN, or keep a token in the "
+            f"keyring with `publish-all login {repository}` (the same as `keyring set {url} {user}`)."
         ),
     )
     return refused(finding)
 
 
-def _ask(source: CredentialSource, request: CredentialRequest) -> Credential | None:
-    return source.find(request)
-
-
-def _ask_without_minting(source: CredentialSource, request: CredentialRequest) -> Credential | None:
-    return source.plausible(request) if isinstance(source, Minting) else source.find(request)
-
-
-def _not_confidential(credential: Credential, request: CredentialRequest) -> Finding:
-    return diagnoses.URL_NOT_CONFIDENTIAL.found(
-        f"The credential from {credential.origin} is not sent to {without_user(request.url)}, which is not https.",
-        where=without_user(request.url),
-        hint="State the repository's https URL.",
-    )
+def _key(request: CredentialRequest) -> tuple[str, ...]:
+    return request.repository, request.url, request.purpose.value, request.project or ""

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from publish_all._secret import Secret
-from publish_all.credentials.address import (
-    PYPI_HOSTS,
-    TESTPYPI_HOSTS,
-    hostname_of,
-    is_confidential,
-    without_user,
+from publish_all.config.addresses import is_confidential, is_pypi, without_user
+from publish_all.credentials.source import (
+    Credential,
+    CredentialRequest,
+    CredentialSource,
+    Purpose,
+    Tell,
+    tell_nobody,
 )
-from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.credentials.token import inspect
-from publish_all.credentials.value import TOKEN_USER, credential_of
+from publish_all.credentials.value import TOKEN_USER, cleaned, credential_of
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
 from publish_all.findings import Severity
@@ -33,19 +34,21 @@ class Ask(Protocol):
     def __call__(self, question: str, *, hidden: bool) -> str: ...
 
 
-Store = Callable[[str, str, Secret], str]
-"""Keeps (URL, user name, secret) and returns where; raises `CredentialError`."""
-
-
-class PromptSource:
+class PromptSource(CredentialSource):
     """The last source. Its answers are remembered for the repository, so that several projects ask once.
 
-    `store` is where the user may have the answer kept, None for no such offer.
+    `store` keeps (URL, user name, secret) and returns where; None for no such offer.
     """
 
     name = "prompt"
 
-    def __init__(self, *, ask: Ask, store: Store | None = None, listener: Listener = ignore) -> None:
+    def __init__(
+        self,
+        *,
+        ask: Ask,
+        store: Callable[[str, str, Secret], str] | None = None,
+        listener: Listener = ignore,
+    ) -> None:
         self._ask = ask
         self._store = store
         self._listener = listener
@@ -53,7 +56,8 @@ class PromptSource:
         self._attempts: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
-    def find(self, request: CredentialRequest) -> Credential | None:
+    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        del tell
         if request.purpose is not Purpose.UPLOAD or not is_confidential(request.url):
             return None
         key = (request.repository, request.url)
@@ -74,29 +78,13 @@ class PromptSource:
             return self._answers[key]
 
     def _asked(self, request: CredentialRequest) -> Credential | None:
-        where = f"{request.repository} ({without_user(request.url)})"
         try:
-            username = self._username(request, where)
-            question = "API token" if username == TOKEN_USER else f"Password of {username}"
-            answer = self._ask(f"{question} for {where}", hidden=True)
+            credential = ask_for(request, self._ask)
+            if credential is not None:
+                self._offer_to_keep(request, cleaned(credential))
         except (EOFError, KeyboardInterrupt):
             return None
-        if not answer:
-            return None
-        credential = credential_of(
-            request, username=username, value=answer, origin="the prompt", listener=self._listener
-        )
-        if credential is None:
-            return None
-        self._offer_to_keep(request, credential)
         return credential
-
-    def _username(self, request: CredentialRequest, where: str) -> str:
-        if request.username:
-            return request.username
-        if hostname_of(request.url) in PYPI_HOSTS | TESTPYPI_HOSTS:
-            return TOKEN_USER
-        return self._ask(f"User name for {where} [{TOKEN_USER}]", hidden=False).strip() or TOKEN_USER
 
     def _offer_to_keep(self, request: CredentialRequest, credential: Credential) -> None:
         findings = inspect(credential, request)
@@ -111,3 +99,15 @@ class PromptSource:
             return
         except CredentialError as error:
             self._listener(Note(message=error.message))
+
+
+def ask_for(request: CredentialRequest, ask: Ask) -> Credential | None:
+    """Ask for a user name, where none is stated, and for a secret; None where nothing is entered."""
+    where = f"{request.repository} ({without_user(request.url)})"
+    username = request.username or request.config.username
+    if not username:
+        typed = "" if is_pypi(request.url) else ask(f"User name for {where} [{TOKEN_USER}]", hidden=False)
+        username = typed.strip() or TOKEN_USER
+    question = "API token" if username == TOKEN_USER else f"Password of {username}"
+    answer = ask(f"{question} for {where}", hidden=True)
+    return credential_of(request, username=username, value=answer, origin="the prompt") if answer else None

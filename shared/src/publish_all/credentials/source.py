@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import enum
-from typing import Protocol
+import re
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
 from publish_all._values import dataclass
+from publish_all.config.addresses import host_of
+from publish_all.config.model import RepositoryConfig
+from publish_all.findings import Finding
 
 
 class Purpose(enum.Enum):
@@ -26,15 +31,40 @@ class CredentialKind(enum.Enum):
 class CredentialRequest:
     """A repository asks for what it needs to upload to (or read from) `url`.
 
-    `repository` is the configured name; `username` the one that configuration states, if any;
-    `project` the distribution's normalised name (tokens may be scoped to it), None when it does not matter.
+    `project` is the distribution's normalised name (tokens may be scoped to it), None when it does not matter;
+    `username` a user name that is stated outside of the repository's configuration.
     """
 
-    repository: str
+    config: RepositoryConfig
     url: str
     project: NormalizedName | None
     purpose: Purpose
     username: str | None = None
+
+    @property
+    def repository(self) -> str:
+        return self.config.name
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The URLs that a credential for this request may be stored for.
+
+        An index is read with what its upload URL was given, if both are on one host.
+        """
+        if self.purpose is Purpose.UPLOAD:
+            return (self.url,)
+        stated = (self.url, self.config.url, self.config.index_url)
+        return tuple(dict.fromkeys(each for each in stated if each and host_of(each) == host_of(self.url)))
+
+    @property
+    def by_name(self) -> bool:
+        """Whether credentials made for the repository's name may go to the URL.
+
+        Uploads go to the repository's URL. For reading, a project can state an `index-url` on a host
+        of its own beside an upload URL that it cannot change; so that must be on the same host.
+        """
+        upload = self.config.url
+        return self.purpose is Purpose.UPLOAD or upload is None or host_of(upload) == host_of(self.url)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,17 +92,44 @@ class TraceEntry:
     found: bool = False
 
 
-class CredentialSource(Protocol):
-    """One place where credentials live.
+Tell: TypeAlias = Callable[[str, str], None]
+"""Takes a place where a credential was looked for in vain, and what was there instead."""
 
-    `find` returns None for "not here" and raises `CredentialError` for "here, but broken".
-    `name` is what the trace and messages call it.
+
+def tell_nobody(place: str, outcome: str) -> None:
+    del place, outcome
+
+
+class CredentialSource(Protocol):
+    """One place where credentials live. `name` is what the trace and messages call it.
+
+    A source that `mints` makes new ones elsewhere when it is asked. If it fails, the sources behind it are asked.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    mints: bool = False
 
-    def find(self, request: CredentialRequest) -> Credential | None: ...
+    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        """None for "not here"; raises `CredentialError` for "here, but broken"."""
+        ...
+
+    def renew(self, request: CredentialRequest) -> Credential | None:
+        """Another credential in place of one that was refused or has expired."""
+        return self.find(request)
+
+    def promise(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        """As `find`, but without minting: then the secret is empty."""
+        return self.find(request, tell)
+
+    def username(self, request: CredentialRequest) -> str | None:
+        """A user name that is stated for the request without a secret, which another source may have."""
+        del request
+        return None
+
+    def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
+        """What to say when this credential of another source is used instead."""
+        del request, credential
+        return None
 
 
 class Credentials(Protocol):
@@ -92,3 +149,14 @@ class Credentials(Protocol):
 
     def trace(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
         """Where it was looked for this request, in order, redacted."""
+
+
+def variable_part(name: str) -> str:
+    """A repository's or project's name as part of a variable's name: `corp-eu` is `CORP_EU`."""
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def with_names(hint: str, repository: str, project: str | None = None) -> str:
+    """Advice with the names of this repository and project in place of `<REPOSITORY>` and `<PROJECT>`."""
+    named = hint.replace("<REPOSITORY>", variable_part(repository))
+    return named.replace("<PROJECT>", variable_part(project)) if project is not None else named

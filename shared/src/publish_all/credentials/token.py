@@ -20,13 +20,12 @@ from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.credentials.address import (
+from publish_all.config.addresses import (
     PYPI_HOSTS,
     TESTPYPI_HOSTS,
     is_loopback,
 )
-from publish_all.credentials.binding import variable_part
-from publish_all.credentials.source import Credential, CredentialRequest
+from publish_all.credentials.source import Credential, CredentialRequest, variable_part
 from publish_all.credentials.value import TOKEN_USER
 from publish_all.findings import Finding
 

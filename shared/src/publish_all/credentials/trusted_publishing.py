@@ -10,83 +10,128 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from publish_all import diagnoses
 from publish_all._actions import masks
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
-from publish_all.credentials.address import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_confidential
-from publish_all.credentials.audience import (
-    ATTEMPTS,
-    Answer,
-    Http,
-    Offer,
-    ask_for_audience,
-    base_of,
-    ensure_own,
-    object_in,
+from publish_all._server_text import plain
+from publish_all.config.addresses import (
+    PYPI_HOSTS,
+    TESTPYPI_HOSTS,
+    host_of,
+    hostname_of,
+    is_confidential,
+    is_pypi,
+    split,
 )
-from publish_all.credentials.binding import Bindings
-from publish_all.credentials.identity import AmbientIdentity, IdentityToken, Provider
-from publish_all.credentials.publisher import near_misses
-from publish_all.credentials.refusal import explain
+from publish_all.config.model import When
+from publish_all.credentials.chain import RENEW_BEFORE
+from publish_all.credentials.identity import (
+    AmbientIdentity,
+    IdentityToken,
+    form_fields,
+    near_misses,
+    publishers_to_register,
+    why_unknown,
+)
 from publish_all.credentials.source import (
     Credential,
     CredentialKind,
     CredentialRequest,
+    CredentialSource,
     Purpose,
-    TraceEntry,
+    Tell,
+    tell_nobody,
+    variable_part,
 )
 from publish_all.credentials.value import TOKEN_USER, refused
-from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding
 
 LIFETIME = 900.0
 """Seconds a minted token lives, where the index tells nothing believable."""
 
-_RENEW_BEFORE = 120.0
+ATTEMPTS = 3
+_AUDIENCE_ATTEMPTS = 2  # it is asked in preflight, where a server that is down must be told soon
+_RETRYABLE = frozenset({429, 500, 502, 503, 504})
+_OWN_AUDIENCES = {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
+_WITH_TOKEN = "Try again later, or publish with a token: `--auth token`."  # noqa: S105 - a hint
+_ISSUERS = (
+    "PyPI accepts identities of GitHub Actions, gitlab.com, Google Cloud and ActiveState. "
+    "Elsewhere publish with a token: `--auth token`."
+)
+_REFUSALS = {
+    "invalid-payload": (
+        "did not understand our request for a token: {said}.",
+        "Look whether a proxy changes requests; if there is none, please report this.",
+    ),
+    "not-enabled": (
+        "has trusted publishing, or this CI service, switched off for now: {said}.",
+        _WITH_TOKEN,
+    ),
+    "invalid-token": (
+        "does not accept the identity of this job (issuer {issuer}): {said}.",
+        _ISSUERS,
+    ),
+    "invalid-reuse-token": (
+        "says that the identity token was used before; each mints once.",
+        "The CI service gives one identity token for the whole job: publish in jobs of their own.",
+    ),
+}
+"""What the codes of a refusal mean, after the repository's name, and what to do."""
 
 
-class Required(Protocol):
-    """Whether nothing but trusted publishing will do for a request (`--auth oidc`, `trusted-publishing = "always"`)."""
+class Answer(Protocol):
+    """A reply, as `_http.Session` gives it."""
 
-    def __call__(self, request: CredentialRequest) -> bool: ...
+    @property
+    def status(self) -> int: ...
 
-
-def _never(request: CredentialRequest) -> bool:
-    del request
-    return False
+    def json(self) -> Any: ...
 
 
-class TrustedPublishingSource:
+class Http(Protocol):
+    """Sends one request, without following redirects. Raises `HttpError` when no reply comes."""
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer: ...
+
+
+class Offer(NamedTuple):
+    """What a host says about trusted publishing: an audience, or why there is none."""
+
+    audience: str | None
+    why: str = ""
+
+
+class TrustedPublishingSource(CredentialSource):
     """Mints upload tokens. Each JWT mints once, so each attempt gets a new one.
 
-    Where trusted publishing is not required, a failure to get it is no error yet: the sources behind
-    this one are asked, and only if none of them answers, `failure` has the error. `mask` is told each secret, so that the CI service keeps it out of its log. `clock` is
-    Unix time, `sleep` waits for seconds.
+    `when` says whether nothing but trusted publishing will do for a request; then "not here" is an error, too. `mask`
+    is told each secret, so that the CI service keeps it out of its log. `clock` is Unix time, `sleep` waits for seconds.
     """
 
     name = "trusted publishing"
+    mints = True
 
     def __init__(
         self,
         *,
         http: Http,
         identity: AmbientIdentity,
-        bindings: Bindings | None = None,
-        required: Required = _never,
         mask: Callable[[str], None],
+        when: Callable[[CredentialRequest], When] = lambda _: When.AUTO,
         listener: Listener = ignore,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
         self._identity = identity
-        self._bindings = bindings or Bindings()
-        self._required = required
+        self._when = when
         self._mask = mask
         self._listener = listener
         self._clock = clock
@@ -94,192 +139,139 @@ class TrustedPublishingSource:
         self._lock = threading.Lock()
         self._offers: dict[str, Offer] = {}
         self._minted: dict[Secret, Credential] = {}
-        self._outcomes: dict[CredentialRequest, str] = {}
-        self._failures: dict[CredentialRequest, CredentialError] = {}
         self._projects: dict[str, list[str]] = {}
 
-    def find(self, request: CredentialRequest) -> Credential | None:
-        return self._attempt(request, self._exchange)
+    def find(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        with self._lock:
+            asked = self._ask_identity(request, tell)
+            return self._exchange(request, *asked) if asked is not None else None
 
-    def renew(self, request: CredentialRequest) -> Credential | None:
-        return self.find(request)
+    def promise(self, request: CredentialRequest, tell: Tell = tell_nobody) -> Credential | None:
+        """The identity is asked for and its claims are read; nothing is minted."""
+        with self._lock:
+            asked = self._ask_identity(request, tell)
+            if asked is None:
+                return None
+            for finding in near_misses(asked[0]):
+                self._listener(Found(finding=finding))
+            return self._credential(request, Secret(""), expires=None)
 
-    def plausible(self, request: CredentialRequest) -> Credential | None:
-        """What `find` would give, without a secret: the identity is asked for and its claims are read, nothing is minted."""
-        return self._attempt(request, self._promise)
-
-    def misses(self, request: CredentialRequest) -> tuple[TraceEntry, ...]:
-        outcome = self._outcomes.get(request, "not for this repository")
-        return (TraceEntry(source=self.name, outcome=outcome),)
-
-    def failure(self, request: CredentialRequest) -> CredentialError | None:
-        """Why there was no answer though there is an identity; None when there simply is none."""
-        return self._failures.get(request)
-
-    def is_possible(self, request: CredentialRequest) -> bool:
-        """Whether a job with an identity publishes to PyPI or TestPyPI, told without asking anybody."""
-        return (
-            self._serves(request)
-            and hostname_of(request.url) in PYPI_HOSTS | TESTPYPI_HOSTS
-            and self._identity.provider is not None
-            and self._identity.missing_permission(_audience_by_name(request)) is None
+    def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
+        """A note where a job with an identity publishes to PyPI or TestPyPI with a token, told without asking anybody."""
+        audience = "testpypi" if hostname_of(request.url) in TESTPYPI_HOSTS else "pypi"
+        if (
+            not credential.origin.startswith("environment variable")
+            or not self._serves(request)
+            or not is_pypi(request.url)
+            or self._identity.provider is None
+            or self._identity.missing_permission(audience) is not None
+        ):
+            return None
+        return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
+            f"The token in {credential.origin} is used for {request.repository}, though this job could use trusted "
+            "publishing; there will be no attestations.",
+            where=credential.origin,
+            hint="To use trusted publishing, leave the token out or say `--auth oidc`; to use the token without this "
+            "note, `--auth token`.",
         )
 
-    def _attempt(
-        self,
-        request: CredentialRequest,
-        act: Callable[[CredentialRequest, IdentityToken, str], Credential],
-    ) -> Credential | None:
-        with self._lock:
-            self._failures.pop(request, None)
-            try:
-                return self._answer(request, act)
-            except CredentialError as error:
-                if self._required(request):
-                    raise
-                self._failures[request] = error
-                self._outcomes[request] = f"failed: {error.message}"
-                return None
-
-    def _answer(
-        self,
-        request: CredentialRequest,
-        act: Callable[[CredentialRequest, IdentityToken, str], Credential],
-    ) -> Credential | None:
-        if not self._serves(request):
-            return None
-        provider = self._identity.provider
-        if provider is None:
-            self._not_here(
-                request,
-                diagnoses.IDENTITY_UNAVAILABLE.found(
-                    f"Trusted publishing to {request.repository} needs a CI job with an identity; there is none here.",
-                    hint="Publish from CI, or with a token and `--auth token`.",
-                ),
-                outcome="no CI service with an identity",
-            )
-            return None
-        self._remember(request)
-        audience = self._audience(request)
-        if audience is None:
-            return None
-        missing = self._identity.missing_permission(audience)
-        token = None if missing is not None else self._identity.token(audience)
-        if token is None:
-            return self._no_token(request, missing, provider)
-        self._mask(token.secret.reveal())
-        return act(request, token, audience)
-
     def _serves(self, request: CredentialRequest) -> bool:
-        config = self._bindings.config_of(request)
         return (
             request.purpose is Purpose.UPLOAD
-            and (config is None or config.kind.trusted_publishing)
+            and request.config.kind.trusted_publishing
             and is_confidential(request.url)
         )
 
-    def _no_token(
-        self, request: CredentialRequest, missing: Finding | None, provider: Provider
-    ) -> Credential | None:
-        outcome = f"{provider.value} gave no identity"
-        if missing is None:
-            missing = diagnoses.IDENTITY_UNAVAILABLE.found(f"{outcome}.")
-        if self._required(request):
-            raise refused(missing)
-        # Many jobs publish with a token and need no identity; it is told only if nothing else is found.
-        self._failures[request] = refused(missing)
-        self._outcomes[request] = missing.message
-        return None
-
-    def _not_here(self, request: CredentialRequest, finding: Finding, *, outcome: str) -> None:
-        """Say that there is nothing to be had, which is an error only where nothing else will do."""
-        if self._required(request):
-            raise refused(finding)
-        self._outcomes[request] = outcome
-
-    def _audience(self, request: CredentialRequest) -> str | None:
-        """The audience that the index asks for. Raises `CredentialError` when it is another service's."""
-        base = base_of(request.url)
-        offer = self._offers.get(base)
-        if offer is None:
-            offer = self._offers[base] = ask_for_audience(self._http, base, sleep=self._sleep)
-        if offer.audience is None:
-            self._not_here(
-                request,
-                diagnoses.NO_TRUSTED_PUBLISHING.found(
-                    f"{request.repository} does not offer trusted publishing: {offer.why}.",
-                    where=f"{base}/_/oidc/audience",
-                    hint="Publish with a token: `--auth token`.",
-                ),
-                outcome=f"not offered: {offer.why}",
-            )
+    def _ask_identity(self, request: CredentialRequest, tell: Tell) -> tuple[IdentityToken, str] | None:
+        """The job's identity and the audience that the index asks for. Raises `CredentialError` for one that is broken."""
+        if not self._serves(request):
+            tell(self.name, "not for this repository")
             return None
-        config = self._bindings.config_of(request)
-        ensure_own(offer.audience, request, base, configured=config.audience if config is not None else None)
-        return offer.audience
+        if self._identity.provider is None:
+            finding = diagnoses.IDENTITY_UNAVAILABLE.found(
+                f"Trusted publishing to {request.repository} needs a CI job with an identity; there is none here.",
+                hint="Publish from CI, or with a token and `--auth token`.",
+            )
+            self._not_here(request, finding, tell, "no CI service with an identity")
+            return None
+        # To list the publishers that they need.
+        projects = self._projects.setdefault(request.repository, [])
+        if request.project is not None and request.project not in projects:
+            projects.append(request.project)
+        base = base_of(request.url)
+        if base not in self._offers:
+            self._offers[base] = ask_for_audience(self._http, base, sleep=self._sleep)
+        audience, why = self._offers[base]
+        if audience is None:
+            finding = diagnoses.NO_TRUSTED_PUBLISHING.found(
+                f"{request.repository} does not offer trusted publishing: {why}.",
+                where=f"{base}/_/oidc/audience",
+                hint="Publish with a token: `--auth token`.",
+            )
+            self._not_here(request, finding, tell, f"not offered: {why}")
+            return None
+        ensure_own(audience, request, base)
+        missing = self._identity.missing_permission(audience)
+        token = self._identity.token(audience) if missing is None else None
+        if token is None:
+            no_identity = f"{self._identity.provider.value} gave no identity."
+            raise refused(missing or diagnoses.IDENTITY_UNAVAILABLE.found(no_identity))
+        self._mask(token.secret.reveal())
+        return token, audience
 
-    def _promise(self, request: CredentialRequest, token: IdentityToken, audience: str) -> Credential:
-        del audience
-        for finding in near_misses(token):
-            self._listener(Found(finding=finding))
-        return self._credential(request, Secret(""), expires=None)
+    def _not_here(self, request: CredentialRequest, finding: Finding, tell: Tell, outcome: str) -> None:
+        """Say that there is nothing to be had, which is an error only where nothing else will do."""
+        if self._when(request) is When.ALWAYS:
+            raise refused(finding)
+        tell(self.name, outcome)
 
     def _exchange(self, request: CredentialRequest, token: IdentityToken, audience: str) -> Credential:
         """Mint, each time with a new JWT. Raises `CredentialError` with the explanation."""
-        why: Finding | None = None
+        why = diagnoses.MINT_REFUSED.found("The index gave no token.", where=request.url)
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(2.0**attempt)
-                fresh = self._identity.token(audience)
-                token = fresh if fresh is not None else token
+                token = self._identity.token(audience) or token
                 self._mask(token.secret.reveal())
             earlier = self._minted.get(token.secret)
-            if earlier is not None and (earlier.expires or 0) - self._clock() > _RENEW_BEFORE:
+            if earlier is not None and (earlier.expires or 0) - self._clock() > RENEW_BEFORE:
                 # A service that gives one JWT for each job; what it minted serves all the publisher's projects.
                 return earlier
             try:
                 answer = self._http.request(
                     "POST",
-                    f"{base_of(request.url)}/_/oidc/mint-token",
+                    _mint_url(request),
                     headers={"Accept": "application/json", "Content-Type": "application/json"},
                     body=json.dumps({"token": token.secret.reveal()}).encode(),
                 )
             except HttpError as error:
                 why = diagnoses.MINT_REFUSED.found(error.message, where=request.url, hint=error.hint or "")
-                if not error.retryable:
-                    break
-                continue
-            if answer.status == 200:
-                return self._taken(request, token, answer)
-            refusal = explain(request, token, answer, projects=self._projects.get(request.repository, ()))
-            why = refusal.finding
-            if not refusal.again:
+                again = error.retryable
+            else:
+                if answer.status == 200:
+                    return self._taken(request, token, answer)
+                why, again = explain(request, token, answer, self._projects.get(request.repository, ()))
+            if not again:
                 break
-        raise refused(why or diagnoses.MINT_REFUSED.found("The index gave no token.", where=request.url))
+        raise refused(why)
 
     def _taken(self, request: CredentialRequest, token: IdentityToken, answer: Answer) -> Credential:
-        content = object_in(answer)
+        content = _object_in(answer)
         minted, expires = content.get("token"), content.get("expires")
         if content.get("success") is False or not isinstance(minted, str) or not minted.strip():
-            raise refused(
-                diagnoses.MINT_REFUSED.found(
-                    f"{request.repository} answered a token request with success, but without a token.",
-                    where=f"{base_of(request.url)}/_/oidc/mint-token",
-                )
-            )
+            message = f"{request.repository} answered a token request with success, but without a token."
+            raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         if not minted.isprintable():
-            raise refused(
-                diagnoses.MINT_REFUSED.found(
-                    f"{request.repository} gave a token that holds control characters, so it is not used.",
-                    where=f"{base_of(request.url)}/_/oidc/mint-token",
-                    hint="Tell those who run the index.",
-                )
-            )
+            message = f"{request.repository} gave a token that holds control characters, so it is not used."
+            hint = "Tell those who run the index."
+            raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request), hint=hint))
         self._mask(minted)
         now = self._clock()
-        credential = self._credential(request, Secret(minted), expires=_believable(expires, now))
-        self._minted[token.secret] = credential
-        return credential
+        # The time that the index states, unless our clock and its disagree too much.
+        stated = expires if isinstance(expires, int | float) and now < expires <= now + 86400 else None
+        end = now + LIFETIME if stated is None else float(stated)
+        self._minted[token.secret] = self._credential(request, Secret(minted), expires=end)
+        return self._minted[token.secret]
 
     def _credential(self, request: CredentialRequest, secret: Secret, *, expires: float | None) -> Credential:
         provider = self._identity.provider
@@ -292,25 +284,128 @@ class TrustedPublishingSource:
             expires=expires,
         )
 
-    def _remember(self, request: CredentialRequest) -> None:
-        """Keep which projects go to a repository, to list the publishers that they need."""
-        projects = self._projects.setdefault(request.repository, [])
-        if request.project is not None and request.project not in projects:
-            projects.append(request.project)
+
+def base_of(url: str) -> str:
+    """Scheme and host that answer `/_/oidc/…` for an upload URL; PyPI's are not on its upload host."""
+    if hostname_of(url) in PYPI_HOSTS:
+        return "https://pypi.org"
+    return f"{split(url).scheme.lower()}://{host_of(url)}"
 
 
-def _believable(expires: object, now: float) -> float:
-    """The time the index states, unless our clock and its disagree too much."""
-    if isinstance(expires, int | float) and now < expires <= now + 86400:
-        return float(expires)
-    return now + LIFETIME
+def ask_for_audience(http: Http, base: str, *, sleep: Callable[[float], None] = time.sleep) -> Offer:
+    """Ask a host for its audience; what may pass is tried again."""
+    url = f"{base}/_/oidc/audience"
+    why = ""
+    for attempt in range(_AUDIENCE_ATTEMPTS):
+        if attempt:
+            sleep(1.0)
+        try:
+            answer = http.request("GET", url, headers={"Accept": "application/json"})
+        except HttpError as error:
+            why, again = error.message, error.retryable
+        else:
+            if answer.status == 200:
+                audience = _object_in(answer).get("audience")
+                stated = isinstance(audience, str) and audience.strip()
+                return Offer(str(audience)) if stated else Offer(None, "it answers without an audience")
+            why = "it has disabled it" if answer.status == 403 else f"{url} answers {answer.status}"
+            again = answer.status in _RETRYABLE
+        if not again:
+            break
+    return Offer(None, why)
 
 
-def _audience_by_name(request: CredentialRequest) -> str:
-    return "testpypi" if hostname_of(request.url) in TESTPYPI_HOSTS else "pypi"
+def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
+    """Raise unless a JWT for this audience is worth nothing but at the host that asks for it.
+
+    That is so for the audiences of PyPI and TestPyPI at these, for a host's own name, and for the one that
+    the user has configured. Any other name may mean a service that knows the job by it.
+    """
+    host = hostname_of(request.url)
+    own = {host, host_of(request.url), base, f"{base}/"}
+    if (
+        host in _OWN_AUDIENCES.get(audience, ())
+        or audience.lower() in own
+        or audience == request.config.audience
+    ):
+        return
+    variable = f"PUBLISH_ALL_REPOSITORIES_{variable_part(request.repository)}_AUDIENCE"
+    raise refused(
+        diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(
+            f"{base} asked for an identity token for {plain(audience)}, with which it might act there in our name. It got none.",
+            where=f"{base}/_/oidc/audience",
+            hint=f"Look whether the url of {request.repository} is right. If it is, and the index means itself by "
+            f"this name, set {variable}; or publish with a token: `--auth token`.",
+        )
+    )
 
 
-def mask_in_github(secret: str) -> None:
-    """The runner reads commands from either output."""
-    for line in masks(secret):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command to the CI service, which reads it here
+def explain(
+    request: CredentialRequest, token: IdentityToken, answer: Answer, projects: Sequence[str]
+) -> tuple[Finding, bool]:
+    """Why no token was minted, and whether a new JWT may help. `projects` are all that this run publishes there."""
+    code, description = _error_in(answer)
+    said = plain(description, secrets=(token.secret,)).rstrip(".")
+    again = code == "invalid-reuse-token" or (not code and answer.status in _RETRYABLE)
+    base, where = base_of(request.url), _mint_url(request)
+    # Other indexes have no pages for people that we know.
+    site = base if is_pypi(request.url) else None
+    own_page = f"{site}/manage/project/{request.project or 'PROJECT'}/settings/publishing/"
+    if code == "invalid-publisher":
+        page = f"{site}/manage/account/publishing/" if site is not None else None
+        fields = "\n".join(f"  {name}: {value}" for name, value in form_fields(token, request.project))
+        lines = [f"An existing project registers it at {own_page}, a new one at {page}."] if page else []
+        lines += [f"- {line}" for line in why_unknown(token, request.project)]
+        lines += publishers_to_register(token, projects, page=page)
+        message = f"{request.repository} knows no trusted publisher for this job. It must be registered with exactly:\n{fields}"
+        return diagnoses.PUBLISHER_UNKNOWN.found(message, where=where, hint="\n".join(lines)), again
+    if code == "invalid-pending-publisher":
+        message = (
+            f"A pending publisher matches this job, but its project exists already at {request.repository}."
+        )
+        hint = "Register the publisher in the settings of the project itself"
+        hint += f": {own_page} (if it is not yours, choose another name)." if site is not None else "."
+        return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where, hint=hint), again
+    text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", _WITH_TOKEN))
+    text = text.format(
+        said=said,
+        after=f": {said}" if said else "",
+        status=answer.status,
+        issuer=plain(token.claim("iss")) or "unknown",
+    )
+    message = f"{request.repository} ({base}) {text}"
+    return diagnoses.MINT_REFUSED.found(message, where=where, hint=hint), again
+
+
+def _mint_url(request: CredentialRequest) -> str:
+    return f"{base_of(request.url)}/_/oidc/mint-token"
+
+
+def _error_in(answer: Answer) -> tuple[str, str]:
+    """The first error's code and description, empty where there is none."""
+    content = _object_in(answer)
+    errors = content.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if isinstance(first, dict):
+        return str(first.get("code", "")), str(first.get("description", ""))
+    message = content.get("message")
+    return "", message if isinstance(message, str) else ""
+
+
+def _object_in(answer: Answer) -> Mapping[str, Any]:
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """Masks secrets in the log of GitHub Actions; elsewhere there is nothing to tell."""
+
+    def mask(secret: str) -> None:
+        # The runner reads commands from either output.
+        for line in masks(secret) if environment.get("GITHUB_ACTIONS") == "true" else ():
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command to the CI service, which reads it here
+
+    return mask

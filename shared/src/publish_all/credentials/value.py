@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from dataclasses import replace
 
 from publish_all import diagnoses
 from publish_all._secret import Secret, SecretName
-from publish_all.credentials.address import host_of
+from publish_all.config.addresses import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest
 from publish_all.errors import CredentialError
-from publish_all.events import Listener, Note
+from publish_all.events import Listener, Note, ignore
 from publish_all.findings import Finding
 
 TOKEN_USER = "__token__"  # noqa: S105 - the user name that goes with every API token of PyPI
@@ -26,57 +28,49 @@ def credential_of(
     username: str,
     value: str,
     origin: str,
-    listener: Listener,
     kind: CredentialKind | None = None,
 ) -> Credential | None:
     """A credential for the host of the request, from a user name and a value as they were found.
 
     None when nothing is left of the value but white space. An empty value is taken where the user name
     is the secret, as Gemfury and packagecloud want it. Without `kind`, the user name tells it. Raises
-    `CredentialError` for what no server can mean, before it is sent anywhere.
+    `CredentialError` for a user name that cannot be right.
     """
-    kind = kind or (CredentialKind.TOKEN if username == TOKEN_USER else CredentialKind.PASSWORD)
-    _examine_username(username, value, origin)
-    if value:
-        secret = clean(value, origin=origin, listener=listener, username=username, kind=kind)
-        if secret is None:
-            return None
-    elif username in {"", TOKEN_USER}:
+    _ensure_username(username, value, origin)
+    if (value and not _stripped(value)) or (not value and username in {"", TOKEN_USER}):
         return None
-    else:
-        username, secret = SecretName(username), ""
     return Credential(
-        username=username, secret=Secret(secret), host=host_of(request.url), kind=kind, origin=origin
+        username=username if value else SecretName(username),
+        secret=Secret(value),
+        host=host_of(request.url),
+        kind=kind or (CredentialKind.TOKEN if username == TOKEN_USER else CredentialKind.PASSWORD),
+        origin=origin,
     )
 
 
-def clean(
-    value: str,
-    *,
-    origin: str,
-    listener: Listener,
-    username: str = "",
-    kind: CredentialKind = CredentialKind.PASSWORD,
-) -> str | None:
-    """The value without white space and invisible characters around it; None when nothing is left.
+def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
+    """The credential without white space and invisible characters around its value.
 
     A service account's key (`_json_key`) is a JSON object of several lines and stays as it is; one in base64
     (`_json_key_base64`) may have been wrapped, and becomes one line. Raises `CredentialError` for other
     control or invisible characters inside, and for a token that has quotes around it or words before it.
     """
-    stripped = _stripped(value)
-    if not stripped:
-        return None
-    if stripped != value.strip():
-        listener(Note(message=f"Invisible characters around the value of {origin} were left out."))
-    elif stripped != value:
-        listener(Note(message=f"White space around the value of {origin} was left out."))
-    if _is_json_object(stripped):
-        return stripped
-    if username == _WRAPPED_USER:
-        stripped = "".join(stripped.split())
-    _examine(stripped, origin, username, kind, listener)
-    return stripped
+    raw, origin = credential.secret.reveal(), credential.origin
+    value = _stripped(raw)
+    if value != raw:
+        what = "White space" if value == raw.strip() else "Invisible characters"
+        listener(Note(message=f"{what} around the value of {origin} was left out."))
+    if not _is_json_object(value):
+        if credential.username == _WRAPPED_USER:
+            value = "".join(value.split())
+        trouble = _trouble(value, credential)
+        if trouble is not None:
+            raise _malformed(f"The value of {origin} {trouble[0]}.", origin, trouble[1])
+        if credential.kind is not CredentialKind.TOKEN and _is_quoted(value):
+            listener(
+                Note(message=f"The value of {origin} has quotes around it, which are sent as a part of it.")
+            )
+    return replace(credential, secret=Secret(value))
 
 
 def refused(finding: Finding) -> CredentialError:
@@ -86,84 +80,65 @@ def refused(finding: Finding) -> CredentialError:
 
 def _stripped(value: str) -> str:
     """Without white space, and without the zero-width characters and byte order marks that are pasted along."""
-    start, end = 0, len(value)
-    while start < end and _is_blank(value[start]):
-        start += 1
-    while end > start and _is_blank(value[end - 1]):
-        end -= 1
-    return value[start:end]
-
-
-def _is_blank(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) == "Cf"
+    invisible = "".join({each for each in value if each.isspace() or unicodedata.category(each) == "Cf"})
+    return value.strip(invisible) if invisible else value
 
 
 def _is_json_object(value: str) -> bool:
-    if not value.startswith("{"):
-        return False
     try:
-        return isinstance(json.loads(value), dict)
+        return value.startswith("{") and isinstance(json.loads(value), dict)
     except (ValueError, RecursionError):
         return False
 
 
-def _examine(value: str, origin: str, username: str, kind: CredentialKind, listener: Listener) -> None:
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES
+
+
+def _trouble(value: str, credential: Credential) -> tuple[str, str] | None:
+    """What no server can mean in a value, and what to do about it."""
     categories = {unicodedata.category(each) for each in value}
     if categories & {"Cc", "Zl", "Zp"}:
-        raise _malformed(
-            origin,
+        return (
             "holds a control character, such as a line break, in its middle",
             "Set it again, as one line and without quotes.",
         )
     if "Cf" in categories:
-        raise _malformed(
-            origin,
+        return (
             "holds an invisible character, such as a zero-width space, in its middle",
             "Copy it again from where it was made, or type it.",
         )
-    quoted = len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES
-    if kind is not CredentialKind.TOKEN:
-        if quoted:
-            listener(
-                Note(message=f"The value of {origin} has quotes around it, which are sent as a part of it.")
-            )
-        return
-    if quoted:
-        raise _malformed(origin, "has quotes around it", "Set it again without the quotes.")
+    if credential.kind is not CredentialKind.TOKEN:
+        return None
+    if _is_quoted(value):
+        return "has quotes around it", "Set it again without the quotes."
     if "://" in value:
-        raise _malformed(origin, "is a URL", "Set the token itself.")
-    if any(each.isspace() for each in value):
-        raise _malformed(
-            origin, "holds white space", "Set the token alone, without a word such as `Bearer` before it."
-        )
-    if value.startswith((f"{TOKEN_USER}:", f"{username}:")):
-        raise _malformed(origin, "begins with a user name", "Set the token alone, without `USER:` before it.")
+        return "is a URL", "Set the token itself."
+    if re.search(r"\s", value):
+        return "holds white space", "Set the token alone, without a word such as `Bearer` before it."
+    if value.startswith((f"{TOKEN_USER}:", f"{credential.username}:")):
+        return "begins with a user name", "Set the token alone, without `USER:` before it."
+    return None
 
 
-def _examine_username(username: str, value: str, origin: str) -> None:
+def _ensure_username(username: str, value: str, origin: str) -> None:
     """Raise for a user name that is a token (names are shown, tokens are not), or that would be read as another one."""
     if value and username.startswith(_TOKEN_STARTS):
-        raise refused(
-            diagnoses.CREDENTIAL_MALFORMED.found(
-                f"The user name that goes with {origin} is a token.",
-                where=origin,
-                hint=f"Give the token as the password, and {TOKEN_USER} as the user name. "
-                "Where a server wants it as the user name, leave the password empty.",
-            )
+        raise _malformed(
+            f"The user name that goes with {origin} is a token.",
+            origin,
+            f"Give the token as the password, and {TOKEN_USER} as the user name. "
+            "Where a server wants it as the user name, leave the password empty.",
         )
     # RFC 7617: the first colon ends the user name.
     if ":" in username or any(unicodedata.category(each) in {"Cc", "Cf"} for each in username):
-        raise refused(
-            diagnoses.CREDENTIAL_MALFORMED.found(
-                f"The user name that goes with {origin} holds a colon or an invisible character, "
-                "with which no server would read it as it is.",
-                where=origin,
-                hint="Set the user name alone.",
-            )
+        raise _malformed(
+            f"The user name that goes with {origin} holds a colon or an invisible character, "
+            "with which no server would read it as it is.",
+            origin,
+            "Set the user name alone.",
         )
 
 
-def _malformed(origin: str, trouble: str, hint: str) -> CredentialError:
-    return refused(
-        diagnoses.CREDENTIAL_MALFORMED.found(f"The value of {origin} {trouble}.", where=origin, hint=hint)
-    )
+def _malformed(message: str, origin: str, hint: str) -> CredentialError:
+    return refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))

@@ -23,7 +23,7 @@ from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
 from publish_all._values import dataclass
-from publish_all.credentials.address import host_of
+from publish_all.config.addresses import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution

@@ -345,8 +345,7 @@ class LegacyRepository:
         roots = (_with_name(stated, project),) if stated else index_candidates(upload_url)
         index = SimpleIndex(
             roots,
-            repository=self.name,
-            username=self._config.username,
+            config=self._config,
             upload_url=upload_url,
             stated=stated is not None,
             session=self._session,
@@ -357,13 +356,7 @@ class LegacyRepository:
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
         url = _with_name(self._url, project) if project is not None else self._url
-        return CredentialRequest(
-            repository=self.name,
-            url=url,
-            project=project,
-            purpose=Purpose.UPLOAD,
-            username=self._config.username,
-        )
+        return CredentialRequest(config=self._config, url=url, project=project, purpose=Purpose.UPLOAD)
 
 
 def _auth(attempt: Attempt) -> BasicAuth | None:

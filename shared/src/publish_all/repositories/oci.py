@@ -19,9 +19,9 @@ from packaging.version import Version
 from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
+from publish_all.config.addresses import hostname_of
 from publish_all.config.kinds import OCI
 from publish_all.config.model import RepositoryConfig, Scope
-from publish_all.credentials.address import hostname_of
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
@@ -120,13 +120,7 @@ class OciRepository:
         """
         if self.registry.open if project is None else self.registry.lets_read(self.place.repository(project)):
             return None
-        request = CredentialRequest(
-            repository=self.name,
-            url=self.url,
-            project=project,
-            purpose=purpose,
-            username=self._config.username,
-        )
+        request = CredentialRequest(config=self._config, url=self.url, project=project, purpose=purpose)
         found = self._credentials.get(request)
         if found is None:
             return None

@@ -12,8 +12,8 @@ from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
-from publish_all.credentials.address import hostname_of
-from publish_all.credentials.binding import with_names
+from publish_all.config.addresses import hostname_of
+from publish_all.credentials.source import with_names
 from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
 from publish_all.repositories.replies import retry_after

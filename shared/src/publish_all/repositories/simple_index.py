@@ -18,7 +18,8 @@ from publish_all._http_errors import Failure, HttpError
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url, without_userinfo
 from publish_all._values import dataclass
-from publish_all.credentials.address import host_of
+from publish_all.config.addresses import host_of
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
@@ -67,8 +68,7 @@ class SimpleIndex:
         self,
         candidates: Sequence[str],
         *,
-        repository: str,
-        username: str | None,
+        config: RepositoryConfig,
         upload_url: str,
         stated: bool,
         session: Session,
@@ -76,8 +76,8 @@ class SimpleIndex:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._candidates = tuple(candidates)
-        self._repository = repository
-        self._username = username
+        self._config = config
+        self._repository = config.name
         self._upload_url = upload_url
         self._session = session
         self._credentials = credentials
@@ -263,9 +263,7 @@ class SimpleIndex:
 
     def _credential(self, purpose: Purpose, url: str, project: NormalizedName) -> Credential | None:
         # `plausible`, since reading must never mint a token.
-        request = CredentialRequest(
-            repository=self._repository, url=url, project=project, purpose=purpose, username=self._username
-        )
+        request = CredentialRequest(config=self._config, url=url, project=project, purpose=purpose)
         try:
             found = self._credentials.plausible(request)
         except CredentialError:

@@ -18,12 +18,12 @@ from publish_all.commands.scaffold.choices import (
     with_unique_names,
 )
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, variant_name
-from publish_all.config.adopt import adopt
 from publish_all.config.github import GIT_SECONDS, link_of_remote
-from publish_all.config.hosts import host_repositories
+from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
+from publish_all.config.tools import read_tools
 from publish_all.config.workflows import repository_root
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py, version_in_setup_py
@@ -200,8 +200,8 @@ def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str
 
 def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewRepository, ...], tuple[str, ...]]:
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
-    hosts = host_repositories(config, environment=around.environment, folders=around.places().hosts)
-    adopted = adopt(hosts.repositories)
+    tools = read_tools(config, environment=around.environment, folders=around.places().hosts)
+    adopted, refused, notes = adopt(tools.entries)
     sources = table(config.pyproject, "tool", "poetry").get("source", ())
     indexes = {
         each.get("name"): str(each["url"])
@@ -210,11 +210,11 @@ def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewReposi
     }
     known = tuple(
         NewRepository(each.name, each.url, each.index_url or indexes.get(each.name), each.origin)
-        for each in adopted.accepted.values()
+        for each in adopted.values()
         if each.kind.standard_api and each.url is not None and each.name not in config.repositories
     )
-    refused = (f"{each.message}. {each.hint}" for each in adopted.refused.values())
-    return known, (*hosts.notes, *adopted.notes, *refused)
+    reasons = (f"{each.message}. {each.hint}" for each in refused.values())
+    return known, (*tools.notes, *notes, *reasons)
 
 
 def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[NewRepository]) -> Iterator[str]:

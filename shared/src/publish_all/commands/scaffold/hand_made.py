@@ -24,7 +24,7 @@ from publish_all.commands.scaffold.choices import (
     with_unique_names,
 )
 from publish_all.commands.scaffold.shell import Command, commands_of
-from publish_all.config.addresses import host_of
+from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, canonical, normalized
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import EMPTY
@@ -183,7 +183,7 @@ def _destination(
             None,
             f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`",
         )
-    host = host_of(url)
+    host = hostname_of(url)
     if host in _INDEXES:
         return _INDEXES[host], None, ""
     if host.endswith("pkg.github.com"):

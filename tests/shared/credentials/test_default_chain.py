@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from publish_all._process import Completed
 from publish_all._secret import Secret
-from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import ProjectConfig, When
-from publish_all.credentials.explicit import Explicit
-from publish_all.credentials.select import default_chain
+from publish_all.credentials.default_chain import Explicit, GitHubCliSource, default_chain
 from publish_all.credentials.source import CredentialKind
 from publish_all.errors import CredentialError, UsageError
 
@@ -38,38 +37,22 @@ class Index:
 
 @pytest.fixture
 def home(tmp_path):
-    (tmp_path / "hatch").mkdir()
-    return tmp_path
+    (tmp_path / "user").mkdir()
+    return tmp_path / "user"
 
 
 @pytest.fixture
-def chain_of(home, make_repository, make_token, recorder):
-    def build(environment=None, *, rings=(), audience="pypi", repositories=None, **options):
-        names = ("pypi", "testpypi", "corp", "github")
-        known = {name: make_repository(name) for name in names}
-        folders = Folders(
-            config=home / "config.toml",
-            data=home,
-            hosts=HostFolders(
-                poetry=home / "config.toml",
-                hatch=home / "hatch" / "config.toml",
-                uv=home / "uv.toml",
-                pdm=home / "pdm.toml",
-                pypirc=home / ".pypirc",
-            ),
-        )
+def chain_of(tools_of, make_token, recorder):
+    def build(environment=None, *, rings=(), audience="pypi", project=None, **options):
         values = {
-            "environment": {"HATCH_CACHE_DIR": str(home), **(environment or {})},
-            "repositories": {**known, **(repositories or {})},
             "session": Index(make_token("pypi.org"), audience),
-            "home": home,
-            "folders": folders,
             "backends": lambda: rings,
             "listener": recorder,
             "detect": lambda audience: JWT,
             "run": no_gh,
         }
-        return default_chain(**{**values, **options})
+        names = ("pypi", "testpypi", "corp", "github")
+        return default_chain(tools_of(None, environment, project), names, **{**values, **options})
 
     return build
 
@@ -93,7 +76,7 @@ def test_the_order_of_the_sources(chain_of, make_request, home):
     (home / ".pypirc").write_text(f"[corp]\nrepository={CORP}\nusername=bob\npassword=from-pypirc\n")
     (home / ".pypirc").chmod(0o600)
     environment, rings = {"PUBLISH_ALL_CORP_TOKEN": "from-env"}, (ring(**{CORP: "from-keyring"}),)
-    explicit = Explicit(repository="corp", username="bob", password=Secret("from-cli"))
+    explicit = Explicit("corp", username="bob", password=Secret("from-cli"))
 
     def found(*args, **options):
         return chain_of(*args, audience=None, **options).get(make_request("corp")).secret.reveal()
@@ -109,7 +92,7 @@ def test_a_user_name_on_the_command_line_is_looked_up_in_the_keyring(chain_of, m
     backend = SimpleNamespace(
         get_password=lambda service, user: entries.get((user, service)), get_credential=lambda *_: None
     )
-    chain = chain_of(rings=(backend,), explicit=Explicit(repository="corp", username="bob"))
+    chain = chain_of(rings=(backend,), explicit=Explicit("corp", username="bob"))
     assert chain.get(make_request("corp")).secret == Secret("of-bob")
 
 
@@ -123,18 +106,9 @@ def test_a_user_name_of_pypirc_is_looked_up_in_the_keyring(chain_of, make_reques
     assert (found.username, found.secret) == ("bob", Secret("of-bob"))
 
 
-def test_a_projects_poetry_toml_and_pdm_toml_serve_the_urls_that_they_have(chain_of, make_request, tmp_path):
-    root = tmp_path / "project"
-    root.mkdir()
-    project = ProjectConfig(root=root, pyproject={})
-    secret = '[http-basic.corp]\nusername = "bob"\npassword = "canary"\n'
-    (root / "poetry.toml").write_text(f'[repositories.corp]\nurl = "{CORP}"\n{secret}')
-    found = chain_of(project=project).get(make_request("corp"))
-    assert (found.username, found.secret, "poetry.toml" in found.origin) == ("bob", Secret("canary"), True)
-    assert chain_of(project=project).get(make_request("corp", "https://evil.example/")) is None
-
-    (root / "poetry.toml").unlink()
-    (root / "pdm.toml").write_text(
+def test_a_projects_poetry_toml_and_pdm_toml_are_read(chain_of, make_request, tmp_path):
+    project = ProjectConfig(root=tmp_path, pyproject={})
+    (tmp_path / "pdm.toml").write_text(
         f'[repository.ours]\nurl = "{CORP}"\nusername = "carol"\npassword = "canary"\n'
     )
     assert chain_of(project=project).get(make_request("corp")).username == "carol"
@@ -147,7 +121,7 @@ def test_poetrys_and_hatchs_files_are_read(chain_of, make_request, home):
     found = chain_of().get(make_request("corp"))
     assert (found.username, found.secret.reveal()) == ("bob", "poetrys")
     (home / "auth.toml").unlink()
-    (home / "hatch" / "config.toml").write_text(
+    (home / "hatch.toml").write_text(
         f'[publish.index]\nauth = "for-main"\n[publish.index.repos.x]\nurl = "{CORP}"\nuser = "eve"\nauth = "hatchs"\n'
     )
     found = chain_of().get(make_request("corp"))
@@ -169,7 +143,7 @@ def test_a_broken_auth_toml_is_an_error_only_when_it_is_reached(chain_of, make_r
 
 
 def test_trusted_publishing_is_used_in_a_job_with_an_identity(chain_of, make_request):
-    found = chain_of(GITHUB_JOB, mask=lambda secret: None).get(make_request("pypi"))
+    found = chain_of(GITHUB_JOB).get(make_request("pypi"))
     assert found.kind is CredentialKind.TRUSTED_PUBLISHING
 
 
@@ -186,7 +160,7 @@ def test_a_token_in_the_environment_beats_it_with_a_remark(chain_of, make_reques
 
 def test_auth_decides(chain_of, make_request, make_token, recorder):
     environment = {**GITHUB_JOB, "PYPI_TOKEN": make_token("pypi.org"), "GITHUB_TOKEN": "ghs_0123"}
-    oidc = chain_of(environment, auth="oidc", mask=lambda secret: None)
+    oidc = chain_of(environment, auth="oidc")
     assert oidc.get(make_request("pypi")).kind is CredentialKind.TRUSTED_PUBLISHING
     assert oidc.get(make_request("github")).secret == Secret("ghs_0123")
     token = chain_of(environment, auth="token")
@@ -197,16 +171,16 @@ def test_auth_decides(chain_of, make_request, make_token, recorder):
     with pytest.raises(UsageError, match="never"):
         chain_of(auth="never")
     with pytest.raises(UsageError):
-        chain_of(auth="oidc", explicit=Explicit(repository="pypi", password=Secret("x")))
+        chain_of(auth="oidc", explicit=Explicit("pypi", password=Secret("x")))
 
 
 def test_the_configuration_decides_for_one_repository(chain_of, make_request, make_repository, make_token):
     environment = {**GITHUB_JOB, "PYPI_TOKEN": make_token("pypi.org")}
-    never = {"pypi": make_repository("pypi", trusted_publishing=When.NEVER)}
-    assert chain_of(GITHUB_JOB, repositories=never).get(make_request("pypi")) is None
-    always = {"pypi": make_repository("pypi", trusted_publishing=When.ALWAYS)}
-    chain = chain_of(environment, repositories=always, mask=lambda secret: None)
-    assert chain.get(make_request("pypi")).kind is CredentialKind.TRUSTED_PUBLISHING
+    never = make_repository("pypi", trusted_publishing=When.NEVER)
+    assert chain_of(GITHUB_JOB).get(make_request("pypi", config=never)) is None
+    always = make_repository("pypi", trusted_publishing=When.ALWAYS)
+    found = chain_of(environment).get(make_request("pypi", config=always))
+    assert found.kind is CredentialKind.TRUSTED_PUBLISHING
 
 
 def test_a_missing_permission_is_an_error_only_if_nothing_else_is_found(chain_of, make_request):
@@ -247,23 +221,11 @@ def test_the_prompt_is_last_and_asked_once_for_all_projects(chain_of, make_reque
         questions.append((question, hidden))
         return {"Password": "typed", "User": "bob"}.get(question.split(maxsplit=1)[0], "")
 
-    chain = chain_of(interactive=True, ask=ask)
+    chain = chain_of(ask=ask)
     found = [chain.get(make_request("corp", project=project)) for project in ("a", "b")]
     assert [(each.username, each.secret.reveal()) for each in found] == [("bob", "typed")] * 2
     assert [hidden for _, hidden in questions] == [False, True, False]
-    assert chain_of(interactive=False, ask=ask).get(make_request("corp")) is None
-
-
-def test_a_refused_answer_is_asked_for_again_at_most_twice(chain_of, make_request):
-    answers = iter(["bob", "wrong1", "n", "bob", "wrong2", "n", "bob", "wrong3", "n"])
-    now = [1000.0]
-    chain = chain_of(interactive=True, ask=lambda question, *, hidden: next(answers), clock=lambda: now[0])
-    assert chain.get(make_request("corp")).secret == Secret("wrong1")
-    for expected in ("wrong2", "wrong3"):
-        now[0] += 60
-        assert chain.renew(make_request("corp")).secret == Secret(expected)
-    now[0] += 60
-    assert chain.renew(make_request("corp")) is None
+    assert chain_of(ask=None).get(make_request("corp")) is None
 
 
 def test_the_trace_tells_every_place(chain_of, make_request):
@@ -276,3 +238,65 @@ def test_the_trace_tells_every_place(chain_of, make_request):
     assert trace["keyring (no backend is installed)"] == "not there"
     assert ".pypirc" in trace
     assert "canary" not in repr(trace)
+
+
+# The command line, and gh
+
+
+def test_answers_for_the_repository_it_was_said_for(make_request):
+    source = Explicit("corp", username="bob", password=Secret("canary"))
+    found = source.find(make_request("corp"))
+    assert (found.username, found.secret.reveal(), found.host) == ("bob", "canary", "pypi.corp.example")
+    assert source.find(make_request("pypi")) is None
+    assert "canary" not in repr(source) + repr(found)
+
+
+def test_the_user_name_may_be_the_configured_one_or_that_of_tokens(make_request):
+    source = Explicit("corp", password=Secret("canary"))
+    assert source.find(make_request("corp", username="carol")).username == "carol"
+    assert source.find(make_request("corp")).username == "__token__"
+
+
+def test_a_user_name_alone_is_no_answer_but_is_told(make_request):
+    source = Explicit("corp", username="bob")
+    assert source.find(make_request("corp")) is None
+    assert source.username(make_request("corp")) == "bob"
+    assert source.username(make_request("pypi")) is None
+
+
+def test_an_empty_password_is_no_answer(make_request):
+    source = Explicit("corp", username="bob", password=Secret(" "))
+    assert source.find(make_request("corp")) is None
+
+
+@pytest.fixture
+def gh_of():
+    def build(answer):
+        def run(command, *, cwd, environment=None, timeout=None):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return GitHubCliSource(run)
+
+    return build
+
+
+def test_the_token_of_gh_goes_to_github_only(gh_of, make_request):
+    source = gh_of(Completed(returncode=0, stdout="gho_canary\r\n", stderr=""))
+    assert source.find(make_request("github")).secret.reveal() == "gho_canary"
+    for url in ("https://evil.example/", "https://ghcr.io.evil.example/", "https://upload.pypi.org/legacy/"):
+        assert source.find(make_request("github", url)) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (FileNotFoundError("gh"), "not installed"),
+        (TimeoutError("gh"), "did not answer"),
+        (PermissionError("gh"), "did not answer"),
+        (Completed(returncode=1, stdout="", stderr="no oauth token"), "not logged in"),
+    ],
+)
+def test_a_gh_that_cannot_help_is_not_here(answer, words, gh_of, make_request, misses):
+    assert words in misses(gh_of(answer), make_request("github"))["gh auth token"]

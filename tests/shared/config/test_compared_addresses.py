@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.credentials.address import host_of, is_confidential, is_loopback, same_url, without_user
+from publish_all.config.addresses import host_of, is_confidential, is_loopback, same_url, without_user
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.hosts import host_repositories
+from publish_all.config.tools import Tool, read_tools
 
 
 @pytest.fixture
@@ -19,9 +19,13 @@ def project(parse, tmp_path):
 
 
 def found(config, folders, environment=None):
-    read = host_repositories(config, environment=environment or {}, folders=folders.hosts)
+    read = read_tools(config, environment=environment or {}, folders=folders.hosts)
     assert read.notes == ()
-    return [(each.tool, each.name, each.url, each.index_url) for each in read.repositories]
+    return [
+        (each.tool.label, each.name, each.url, each.index_url)
+        for each in read.entries
+        if each.name and (each.url or each.is_source)
+    ]
 
 
 def test_nothing_is_found_where_nothing_is(folders):
@@ -70,8 +74,8 @@ def test_uv_of_the_project_and_the_user(folders, project):
 
     assert found(config, folders) == [
         ("uv", "corp", "https://x/legacy/", "https://x/simple/"),
-        ("uv", "mirror", None, None),
-        ("uv", "ours", None, None),
+        ("uv", "mirror", None, "https://m/simple/"),
+        ("uv", "ours", None, "https://o/simple/"),
         ("uv", "mine", "https://u/legacy/", None),
     ]
 
@@ -88,7 +92,10 @@ def test_pypirc(folders):
         "[corp]\nrepository: https://x/legacy/\n"
     )
 
-    assert found(None, folders) == [(".pypirc", "corp", "https://x/legacy/", None)]
+    assert found(None, folders) == [
+        ("twine", "pypi", "https://upload.pypi.org/legacy/", None),
+        ("twine", "corp", "https://x/legacy/", None),
+    ]
 
 
 def test_sources_of_poetry_are_no_targets(folders, project):
@@ -133,12 +140,103 @@ def test_broken_files_are_notes_that_name_them_and_the_rest_goes_on(folders):
     folders.hosts.pypirc.write_text("password = hunter2\n[corp]\n")
     folders.hosts.pdm.write_text("repository.corp.url = 'https://x/'")
 
-    read = host_repositories(None, environment={}, folders=folders.hosts)
+    read = read_tools(None, environment={}, folders=folders.hosts)
 
-    assert [each.name for each in read.repositories] == ["corp"]
+    assert [each.name for each in read.entries if each.name] == ["corp"]
     assert len(read.notes) == 3
     for note, path in zip(
         read.notes, (folders.hosts.poetry, folders.hosts.hatch, folders.hosts.pypirc), strict=True
     ):
         assert str(path) in note
         assert "hunter2" not in note
+
+
+def test_uv_states_what_has_no_name(folders, project):
+    config = project(
+        "[tool.uv]\npublish-url = 'https://u/legacy/'\nindex-url = 'https://pypi.org/simple/'\n"
+        "[[tool.uv.index]]\nurl = 'https://d/simple/'\ndefault = true\n"
+    )
+    entries = read_tools(config, environment={}, folders=folders.hosts).entries
+    assert [(each.url, each.index_url, each.replaces_pypi) for each in entries if each.is_source] == [
+        (None, "https://d/simple/", True),
+        ("https://u/legacy/", None, False),
+        (None, "https://pypi.org/simple/", False),
+    ]
+
+
+def test_the_names_of_a_tool_are_its_own_then_the_users(folders, project):
+    config = project()
+    folders.hosts.poetry.write_text("[repositories]\nCorp.url = 'https://x/'\npypi.url = 'https://evil/'\n")
+    (config.root / "poetry.toml").write_text(
+        "[repositories]\ncorp.url = 'https://p/'\nown.url = 'https://o/'\n"
+    )
+    tools = read_tools(config, environment={}, folders=folders.hosts)
+    assert tools.url_of(Tool.POETRY, "pypi") == "https://upload.pypi.org/legacy/"
+    assert tools.url_of(Tool.POETRY, "corp") == "https://x/"
+    assert tools.url_of(Tool.POETRY, "corp", of_project=True) == "https://p/"
+    assert tools.url_of(Tool.POETRY, "own") is None
+    assert tools.url_of(Tool.PDM, "corp") is None
+    assert tools.url_of(Tool.PDM, "https://any/") == "https://any/"
+
+
+# .pypirc
+
+
+URL = "https://pypi.corp.example/legacy/"
+SECTION = (
+    f"[distutils]\nindex-servers = corp\n[corp]\nrepository = {URL}\nusername = bob\npassword = canary-ü\n"
+)
+
+
+@pytest.fixture
+def read(folders):
+    def of(content):
+        folders.hosts.pypirc.write_bytes(content)
+        return read_tools(None, environment={}, folders=folders.hosts)
+
+    return of
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_byte_order_mark_says_the_encoding(encoding, read):
+    (each,) = read(SECTION.encode(encoding)).entries
+    assert (each.name, each.url, each.username, each.secret.reveal()) == ("corp", URL, "bob", "canary-ü")
+    assert "canary" not in repr(each)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (SECTION.encode("latin-1"), "line 6 is not UTF-8"),
+        ("\ufeff".encode("utf-16-le") + b"\x00\xd8x\x00", "is not UTF-16"),
+    ],
+)
+def test_another_encoding_is_told_with_its_line(content, said, read):
+    (error,) = read(content).broken.values()
+    assert said in error.message
+    assert "canary" not in str(error)
+    assert error.__cause__ is None
+
+
+def test_server_login_is_for_the_listed_servers_that_state_no_login(read):
+    text = (
+        "[distutils]\nindex-servers = pypi corp own\n[server-login]\nusername = bob\npassword = canary\n"
+        f"[corp]\nrepository = {URL}\n"
+        "[own]\nrepository = https://own.example/\nusername = carol\npassword = hers\n"
+        "[unlisted]\nrepository = https://unlisted.example/\n"
+    )
+    found = {
+        each.name: (each.username, each.secret and each.secret.reveal())
+        for each in read(text.encode()).entries
+    }
+    assert found == {
+        "corp": ("bob", "canary"),
+        "own": ("carol", "hers"),
+        "unlisted": (None, None),
+        "pypi": ("bob", "canary"),
+    }
+
+
+def test_a_section_twice_is_one(read):
+    (each,) = read((SECTION + "[corp]\nca_cert = /ca.pem\n").encode()).entries
+    assert (each.username, str(each.ca_cert)) == ("bob", "/ca.pem")

@@ -1,0 +1,403 @@
+"""What Poetry, Hatch, uv, pdm, twine and pip are configured to, read once from their files and variables.
+
+A broken file is its tool's business: it becomes a note, and the rest is read. Its error is raised only where a
+credential is looked up in it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any
+
+from publish_all._secret import Secret
+from publish_all._values import dataclass
+from publish_all.config.addresses import hostname_of
+from publish_all.config.builtin import normalized
+from publish_all.config.folders import NOWHERE, HostFolders
+from publish_all.config.load import read_toml
+from publish_all.config.model import EMPTY, ProjectConfig, empty
+from publish_all.errors import ConfigurationError
+
+PYPI = "https://upload.pypi.org/legacy/"
+TESTPYPI = "https://test.pypi.org/legacy/"
+PYPIRC = ".pypirc"
+
+_INDEXES = {"pypi": PYPI, "testpypi": TESTPYPI}
+_POETRY_VARIABLE = re.compile(r"POETRY_REPOSITORIES_([A-Z0-9_]+)_URL")
+_POETRY_CERTIFICATE = re.compile(r"POETRY_CERTIFICATES_([A-Z0-9_]+?)_(CLIENT_)?CERT")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class Tool(enum.Enum):
+    """A tool whose settings are used.
+
+    `names` are the repositories that it knows by itself, `targets` the variables that say where it uploads to.
+    """
+
+    PUBLISH_ALL = ("publish-all",)
+    POETRY = ("Poetry", {"pypi": PYPI})
+    HATCH = ("Hatch", {"main": PYPI, "test": TESTPYPI}, ("HATCH_INDEX_REPO",))
+    TWINE = ("twine", _INDEXES, ("TWINE_REPOSITORY_URL", "TWINE_REPOSITORY"))
+    UV = ("uv", EMPTY, ("UV_PUBLISH_URL", "UV_PUBLISH_INDEX"))
+    FLIT = ("flit", EMPTY, ("FLIT_INDEX_URL",))
+    PDM = ("pdm", _INDEXES, ("PDM_PUBLISH_REPO",))
+    PIP = ("pip",)
+    COMMON = ("common practice",)
+    GITHUB = ("GitHub",)
+
+    def __init__(self, label: str, names: Mapping[str, str] = EMPTY, targets: tuple[str, ...] = ()) -> None:
+        self.label = label
+        self.names = names
+        self.targets = targets
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolRepository:
+    """What one table or variable of a tool says about a repository, which has a name, a URL or both.
+
+    With neither, it is about all repositories of the tool. `url` is where uploads go. `is_source`: the tool installs
+    from there, and `replaces_pypi`: in the place of PyPI. `secret` may be empty beside a user name that is a token.
+    `of_project`: a file of the project says so, not one of the user. Files of certificates are not looked at here.
+    """
+
+    tool: Tool
+    origin: str
+    name: str = ""
+    url: str | None = None
+    index_url: str | None = None
+    username: str | None = None
+    secret: Secret | None = None
+    ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    of_project: bool = False
+    is_source: bool = False
+    replaces_pypi: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolSettings:
+    """All that tools say, by the name of the place where they say it; the place that wins comes first.
+
+    `broken` has the errors of files that cannot be read, `pip` each setting of pip with where it is stated.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=empty)
+    places: Mapping[str, tuple[ToolRepository, ...]] = field(default_factory=empty)
+    broken: Mapping[str, ConfigurationError] = field(default_factory=empty)
+    pip: Mapping[str, tuple[str, str]] = field(default_factory=empty)
+    files: HostFolders | None = None
+
+    @property
+    def entries(self) -> tuple[ToolRepository, ...]:
+        return tuple(each for entries in self.places.values() for each in entries)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(f"passed over: {error.message}" for error in self.broken.values())
+
+    def variable(self, name: str) -> str | None:
+        """A variable of the environment; None where it is not set or blank."""
+        value = self.environment.get(name)
+        return value if value is not None and value.strip() else None
+
+    def target(self, tool: Tool) -> str | None:
+        """The URL or name of the repository to which the tool's variables send uploads."""
+        return next(filter(None, map(self.variable, tool.targets)), None)
+
+    def url_of(self, tool: Tool, stated: str, *, of_project: bool = False) -> str | None:
+        """The URL that a tool has for a name; a URL is its own.
+
+        The user's files alone are asked, unless a file of the project states the name.
+        """
+        if "://" in stated:
+            return stated
+        key = normalized(stated)
+        urls = (
+            each.url
+            for each in self.entries
+            if each.tool is tool
+            and each.name
+            and normalized(each.name) == key
+            and each.url is not None
+            and (of_project or not each.of_project)
+        )
+        return tool.names.get(key) or next(urls, None)
+
+
+def read_tools(
+    config: ProjectConfig | None, *, environment: Mapping[str, str], folders: HostFolders
+) -> ToolSettings:
+    """Read the files of the tools, those of a project too. Never raises for what is in them."""
+    root = config.root if config is not None else NOWHERE
+    pyproject = config.pyproject if config is not None else EMPTY
+    readers: dict[str, Iterator[ToolRepository]] = {
+        "environment": _poetry_variables(environment),
+        "the project's poetry.toml": _poetry(root / "poetry.toml", of_project=True),
+        "Poetry's configuration": _poetry(folders.poetry.with_name("auth.toml"), folders.poetry),
+        "Hatch's configuration": _hatch(folders.hatch),
+        "pyproject.toml": _uv(_at(pyproject, "tool", "uv"), "pyproject.toml", of_project=True),
+        "uv.toml": _uv_file(root / "uv.toml", "uv.toml", of_project=True),
+        "uv's configuration": _uv_file(folders.uv, str(folders.uv)),
+        "the project's pdm.toml": _pdm(root / "pdm.toml", of_project=True),
+        "pdm's configuration": _pdm(folders.pdm),
+        "uv auth": _uv_auth(folders.uv_credentials),
+        PYPIRC: _pypirc(folders.pypirc),
+        "sources": _sources(pyproject),
+    }
+    places: dict[str, tuple[ToolRepository, ...]] = {}
+    broken: dict[str, ConfigurationError] = {}
+    for place, entries in readers.items():
+        found: list[ToolRepository] = []
+        try:
+            found.extend(entries)
+        except ConfigurationError as error:
+            broken[place] = error
+        places[place] = tuple(found)
+    return ToolSettings(
+        environment=environment,
+        places=places,
+        broken=broken,
+        pip=_pip(environment, folders.pip),
+        files=folders,
+    )
+
+
+def _entry(
+    tool: Tool, name: str, stated: Any, origin: str, *, url: str | None = None, of_project: bool = False
+) -> ToolRepository:
+    """One table in the words of any of the tools, or a text that is the URL. `cert = false` is not a file."""
+    table = stated if isinstance(stated, Mapping) else {"url": stated}
+
+    def text(*keys: str) -> str | None:
+        values = map(table.get, keys)
+        return next((each for each in values if isinstance(each, str) and each.strip()), None)
+
+    def path(*keys: str) -> Path | None:
+        found = text(*keys)
+        return Path(found).expanduser() if found is not None else None
+
+    username = text("username", "user")
+    secret = next((each for key in ("password", "auth") if isinstance(each := table.get(key), str)), None)
+    return ToolRepository(
+        tool=tool,
+        name=name,
+        url=text("url") or url,
+        username=username,
+        secret=Secret(secret) if secret or (secret is not None and username) else None,
+        ca_cert=path("ca-cert", "ca_cert", "ca_certs", "cert"),
+        client_cert=path("client-cert", "client_cert"),
+        client_key=path("client-key", "client_key"),
+        origin=origin,
+        of_project=of_project,
+    )
+
+
+def _poetry_variables(environment: Mapping[str, str]) -> Iterator[ToolRepository]:
+    for variable, value in environment.items():
+        url, certificate = _POETRY_VARIABLE.fullmatch(variable), _POETRY_CERTIFICATE.fullmatch(variable)
+        if value and (found := url or certificate):
+            key = "url" if url else "client-cert" if found[2] else "cert"
+            name = found[1].lower().replace("_", "-")
+            yield _entry(Tool.POETRY, name, {key: value}, f"environment {variable}")
+
+
+def _poetry(*files: Path, of_project: bool = False) -> Iterator[ToolRepository]:
+    """Repositories, certificates, tokens and passwords by Poetry's names; the first file wins."""
+    for path in files:
+        table = _read(path)
+        urls, certificates, tokens, users = (
+            _mapping(table, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
+        )
+        for name in dict.fromkeys((*urls, *certificates, *tokens, *users)):
+            own = {**_mapping(certificates, name), "url": _at(urls, name, "url")}
+            token = {"username": "__token__", "password": tokens.get(name)}
+            for stated in (own, token, _mapping(users, name)):
+                if any(stated.values()):
+                    yield _entry(Tool.POETRY, name, stated, f"Poetry {path}", of_project=of_project)
+
+
+def _hatch(path: Path) -> Iterator[ToolRepository]:
+    index = _mapping(_mapping(_read(path), "publish"), "index")
+    found = {
+        name: _entry(Tool.HATCH, name, stated, f"Hatch {path}")
+        for name, stated in _mapping(index, "repos").items()
+    }
+    yield from found.values()
+    # Certificates beside the table of repositories are for all of Hatch's, user and password for its default one.
+    every = _entry(Tool.HATCH, "", {**index, "url": None}, f"Hatch {path}")
+    default = str(index.get("repo") or "main")
+    url = found[default].url if default in found else None
+    if every.username or every.secret:
+        url = Tool.HATCH.names.get(normalized(default)) or url or default
+        yield replace(every, url=url, ca_cert=None, client_cert=None, client_key=None)
+    if every.ca_cert or every.client_cert:
+        yield replace(every, username=None, secret=None)
+
+
+def _pdm(path: Path, *, of_project: bool = False) -> Iterator[ToolRepository]:
+    for name, stated in _mapping(_read(path), "repository").items():
+        if isinstance(stated, Mapping):
+            yield _entry(Tool.PDM, name, stated, f"pdm {path}", of_project=of_project)
+
+
+def _uv_file(path: Path, shown: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
+    return _uv(_read(path), shown, of_project=of_project)
+
+
+def _uv(settings: Any, file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
+    """Indexes, of which one without a `publish-url` is for installing only, and URLs without a name."""
+
+    def entry(
+        origin: str, name: object = "", *, upload: object = None, index: object = None, default: bool = True
+    ) -> ToolRepository:
+        return ToolRepository(
+            tool=Tool.UV,
+            name=name if isinstance(name, str) else "",
+            url=upload if isinstance(upload, str) and upload else None,
+            index_url=index if isinstance(index, str) and index else None,
+            origin=origin,
+            of_project=of_project,
+            is_source=True,
+            replaces_pypi=default and isinstance(index, str) and not _is_pypi(index),
+        )
+
+    indexes = _at(settings, "index")
+    for each in indexes if isinstance(indexes, list) else ():
+        name, index, upload = (_at(each, key) for key in ("name", "url", "publish-url"))
+        where = f"[[tool.uv.index]] in {file}" if name else f"the default index of uv in {file}"
+        default = _at(each, "default") is True
+        if name or default:
+            origin = f"uv {file}" if isinstance(upload, str) else where
+            yield entry(origin, name, upload=upload, index=index, default=default)
+    if upload := _at(settings, "publish-url"):
+        yield entry(f"publish-url of uv in {file}", upload=upload)
+    if index := _at(settings, "index-url"):
+        yield entry(f"index-url of uv in {file}", index=index)
+
+
+def _uv_auth(path: Path) -> Iterator[ToolRepository]:
+    """What `uv auth login` has stored."""
+    stored = _read(path).get("credential")
+    for each in stored if isinstance(stored, list) else ():
+        service = _at(each, "service")
+        if isinstance(service, str) and _at(each, "scheme") in {None, "basic"}:
+            yield _entry(Tool.UV, "", each, f"uv {path}", url=service)
+
+
+def _pypirc(path: Path) -> Iterator[ToolRepository]:
+    """The sections that state or imply a URL: https://packaging.python.org/specifications/pypirc/.
+
+    `[server-login]` holds user name and password for the servers of `index-servers` that state none, as distutils had
+    it and twine reads it. Errors do not quote the file.
+    """
+    from configparser import Error, RawConfigParser
+
+    parser = RawConfigParser(strict=False)
+    try:
+        parser.read_string(_decoded(path))
+    except Error as error:
+        # Its message may quote a line of the file, which may be a password.
+        msg = f"{path} is not an INI file ({type(error).__name__})"
+        raise ConfigurationError(msg) from None
+    listed = parser.get("distutils", "index-servers", fallback="pypi testpypi").split()
+    for section in dict.fromkeys((*parser.sections(), *(each for each in listed if each in _INDEXES))):
+        own = dict(parser[section]) if section in parser else {}
+        url = own.get("repository", "").strip() or _INDEXES.get(section)
+        if section in listed and "server-login" in parser:
+            stated = {key: value for key, value in own.items() if value or key == "password"}
+            own = {**parser["server-login"], **stated}
+        if own and url and section not in {"distutils", "server-login"}:
+            yield _entry(Tool.TWINE, section, {**own, "url": url}, f"[{section}] in {path}")
+
+
+def _decoded(path: Path) -> str:
+    """The text in UTF-8, or in what its byte order mark says, since editors and shells of Windows write one."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        msg = f"{path} cannot be read: line {line} is not {encoding.removesuffix('-sig').upper()}"
+        raise ConfigurationError(msg, hint="Save the file as UTF-8.") from None
+
+
+def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
+    """What Poetry and pdm install from.
+
+    A primary source of Poetry (which one without a priority is) takes PyPI's place, unless PyPI is named beside it:
+    https://python-poetry.org/docs/repositories/#primary-package-sources. With pdm one of the name `pypi` does:
+    https://pdm-project.org/latest/usage/config/.
+    """
+    for tool, key in ((Tool.POETRY, "poetry"), (Tool.PDM, "pdm")):
+        sources = _at(pyproject, "tool", key, "source")
+        tables = [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
+        with_pypi = any(str(each.get("name", "")).lower() == "pypi" for each in tables)
+        for each in tables:
+            primary = str(each.get("priority", "primary")).lower() in {"primary", "default"}
+            replaces = primary and not with_pypi if tool is Tool.POETRY else each.get("name") == "pypi"
+            if isinstance(name := each.get("name"), str):
+                yield ToolRepository(
+                    tool=tool,
+                    name=name,
+                    origin=f"[[tool.{key}.source]] in pyproject.toml",
+                    of_project=True,
+                    is_source=True,
+                    replaces_pypi=replaces and not _is_pypi(each.get("url")),
+                )
+
+
+def _pip(environment: Mapping[str, str], files: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
+    """What pip would install with: variables win over the files, and of these the first. Broken files are pip's business.
+
+    https://pip.pypa.io/en/stable/topics/configuration/
+    """
+    from configparser import Error, RawConfigParser
+
+    found: dict[str, tuple[str, str]] = {}
+    for path in reversed([*files]) if environment.get("PIP_CONFIG_FILE") != os.devnull else ():
+        parser = RawConfigParser(strict=False)
+        try:
+            parser.read_string(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, Error):
+            continue
+        for section in ("global", "install"):
+            stated = parser[section].items() if section in parser else ()
+            found |= {key: (value.strip(), f"pip {path}") for key, value in stated if value.strip()}
+    for variable, value in environment.items():
+        if variable.startswith("PIP_") and value:
+            found[variable.removeprefix("PIP_").lower().replace("_", "-")] = value, f"environment {variable}"
+    return found
+
+
+def _is_pypi(url: object) -> bool:
+    return isinstance(url, str) and hostname_of(url) in {"pypi.org", "upload.pypi.org"}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    return read_toml(path)[0] if path.is_file() else EMPTY
+
+
+def _mapping(values: Any, key: str) -> Mapping[str, Any]:
+    found = _at(values, key)
+    return found if isinstance(found, Mapping) else EMPTY
+
+
+def _at(values: Any, *keys: str) -> Any:
+    """The value at a key path, None where it is not, or something on the way is no table."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values
