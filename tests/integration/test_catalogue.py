@@ -25,11 +25,10 @@ from catalogue_world import (
     repository_cases,
     version_cases,
 )
-from catalogue_world.case import Case
-from catalogue_world.public_index import Internet, internet
-from catalogue_world.tokens import token
-from catalogue_world.world import Outcome, World
+from catalogue_world.public_index import Internet, internet, token
+from catalogue_world.world import Case, Outcome, World
 
+from publish_all import diagnoses
 from publish_all.commands.listing import ListOptions, list_packages
 from publish_all.diagnoses import Diagnosis
 from publish_all.events import Event, Found
@@ -118,6 +117,14 @@ def test_a_world_in_order_has_nothing_to_say(make_world: Callable[[str], World])
     assert len(world.pypi.uploads) == 2
     again = world.doctor()
     assert (again.codes, again.exit_code) == ([], 0)
+
+
+def test_a_publish_that_finds_nothing_reads_no_texts(make_world: Callable[[str], World]) -> None:
+    world = make_world("folder")
+    repository_cases.shelf(world, is_file=False)
+    diagnoses._entries.cache_clear()
+    assert world.publish().codes == []
+    assert diagnoses._entries.cache_info().currsize == 0
 
 
 def test_doctor_uploads_nothing_and_mints_nothing(make_world: Callable[[str], World]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from catalogue_world.case import Case
 from catalogue_world.project_cases import WORKFLOW
-from catalogue_world.tokens import token
-from catalogue_world.world import NAME, World
+from catalogue_world.public_index import token
+from catalogue_world.world import NAME, Case, World
 
 TESTPYPI = "test.pypi.org"
 OTHERS = token("pypi.org", [1, ["other-project"]])

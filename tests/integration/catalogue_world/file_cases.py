@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from catalogue_world.case import Case
-from catalogue_world.world import World
+from catalogue_world.world import Case, World
 
 RST = "Title\n=====\n\n.. note::\n   :nosuch: option\n\n.. unknown-directive:: x\n"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue_world.case import Case
-from catalogue_world.world import World
+from catalogue_world.world import Case, World
 
 HATCHLING = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 POETRY = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from catalogue_world.tokens import token
 from harness.authority import authority
 from oci_fakes.registry import Asked, FakeRegistry
 
@@ -35,6 +34,23 @@ REQUEST_TOKEN = "request-token-of-the-job"
 _FIELD = re.compile(rb'name="([a-z0-9_:]+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 _FILENAME = re.compile(rb'name="content"; filename="([^"]+)"')
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
+
+
+def token(location: str = "pypi.org", *caveats: object, about: str = "fake") -> str:
+    """A token as PyPI makes them: a macaroon v2 with JSON caveats."""
+
+    def packet(kind: int, data: bytes) -> bytes:
+        length, encoded = len(data), b""
+        while length > 0x7F:
+            encoded += bytes([length & 0x7F | 0x80])
+            length >>= 7
+        return bytes([kind]) + encoded + bytes([length]) + data
+
+    packed = b"\x02" + packet(1, location.encode()) + packet(2, about.encode()) + b"\x00"
+    for caveat in caveats:
+        packed += packet(2, json.dumps(caveat).encode()) + b"\x00"
+    packed += b"\x00" + packet(6, bytes(range(32)))
+    return "pypi-" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 @dataclass(frozen=True)

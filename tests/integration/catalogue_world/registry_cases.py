@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from catalogue_world.case import Case
 from catalogue_world.project_cases import WORKFLOW
-from catalogue_world.world import World
+from catalogue_world.world import Case, World
 from oci_fakes.registry import Asked, Reply, error
 
 PACKAGE = "sep/kindling_demo"

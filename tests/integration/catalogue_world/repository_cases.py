@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from catalogue_world.case import Case
-from catalogue_world.public_index import Answer, Form
-from catalogue_world.tokens import token
-from catalogue_world.world import NAME, World
+from catalogue_world.public_index import Answer, Form, token
+from catalogue_world.world import NAME, Case, World
 
 HTML = "text/html"
 
@@ -151,6 +149,25 @@ def proxy(world: World, name: str) -> None:
     world.environment[name] = "http://127.0.0.1:9"
 
 
+def pypi_refuses(code: str, text: str) -> Case:
+    """PyPI refuses all files in these words, until it does not."""
+    return Case(
+        code=code,
+        break_it=refuses(400, text),
+        next_step=lambda w: setattr(w.pypi, "refuse", lambda form: None),
+        lookalike=has_our_bytes,
+        exits=1,
+        says=text[:20],
+    )
+
+
+def corp_refuses(code: str, status: int, text: str, *, exits: int = 1) -> Case:
+    """The company's index does, also an empty upload, so that doctor sees it."""
+    return Case(
+        code=code, break_it=corp_says(status, text), next_step=corp_is_well, lookalike=corp, exits=exits
+    )
+
+
 CASES = (
     Case(
         code="PA401",
@@ -160,13 +177,7 @@ CASES = (
         exits=3,
         says="Invalid or non-existent authentication information",
     ),
-    Case(
-        code="PA403",
-        break_it=corp_says(403, "The user 'dev' isn't allowed to upload to project 'kindling-demo'."),
-        next_step=corp_is_well,
-        lookalike=corp,
-        exits=3,
-    ),
+    corp_refuses("PA403", 403, "The user 'dev' isn't allowed to upload to project 'kindling-demo'.", exits=3),
     Case(
         code="PA404",
         break_it=refuses(
@@ -178,29 +189,14 @@ CASES = (
         lookalike=lambda w: w.give_token(token("pypi.org", [1, [NAME]])),
         exits=3,
     ),
-    Case(
-        code="PA405",
-        break_it=corp_says(
-            403, "Username/Password authentication is no longer supported. Migrate to API Tokens"
-        ),
-        next_step=corp_is_well,
-        lookalike=corp,
+    corp_refuses(
+        "PA405",
+        403,
+        "Username/Password authentication is no longer supported. Migrate to API Tokens",
         exits=3,
     ),
-    Case(
-        code="PA406",
-        break_it=corp_says(403, "User 'dev' does not have a verified primary email address."),
-        next_step=corp_is_well,
-        lookalike=corp,
-        exits=1,
-    ),
-    Case(
-        code="PA407",
-        break_it=corp_says(403, "Read-only mode: Uploads are temporarily disabled."),
-        next_step=corp_is_well,
-        lookalike=corp,
-        exits=1,
-    ),
+    corp_refuses("PA406", 403, "User 'dev' does not have a verified primary email address."),
+    corp_refuses("PA407", 403, "Read-only mode: Uploads are temporarily disabled."),
     Case(
         code="PA410",
         break_it=has_other_bytes,
@@ -222,17 +218,7 @@ CASES = (
         lookalike=has_our_bytes,
         exits=1,
     ),
-    Case(
-        code="PA414",
-        break_it=refuses(
-            400,
-            "Uploading new files to releases older than 14 days is not allowed.",
-            lambda form, world: form.first("version") == "1.0",
-        ),
-        next_step=new_version,
-        lookalike=lambda w: (has_our_bytes(w), w.pypi.has(NAME, "kindling_demo-0.1.tar.gz")),
-        exits=1,
-    ),
+    pypi_refuses("PA414", "Uploading new files to releases older than 14 days is not allowed."),
     Case(
         code="PA415",
         break_it=refuses(
@@ -279,150 +265,24 @@ CASES = (
         next_step=named("kindling-demo-of-sep"),
         lookalike=lambda w: in_other_hands(w, "https://github.com/sep/kindling-demo/issues"),
     ),
-    Case(
-        code="PA430",
-        break_it=lambda w: (
-            w.release(members={"kindling_demo/data.bin": bytes(9000)}),
-            refuses(
-                400,
-                "File too large. Limit for project 'kindling-demo' is 100 MB.",
-                lambda form, world: (world.dist / form.filename).stat().st_size > 4000,
-            )(w),
-        ),
-        next_step=lambda w: w.release(),
-        lookalike=lambda w: w.release(members={"kindling_demo/data.bin": bytes(9000)}),
-        exits=1,
+    pypi_refuses("PA430", "File too large. Limit for project 'kindling-demo' is 100 MB."),
+    pypi_refuses("PA431", "The digest supplied does not match a digest calculated from the uploaded file."),
+    pypi_refuses("PA432", "invalid name or version"),
+    pypi_refuses(
+        "PA433",
+        "Invalid value for classifiers. Error: Classifier 'Typing :: Typed' is not a valid classifier.",
     ),
-    Case(
-        code="PA431",
-        break_it=refuses(
-            400, "The digest supplied does not match a digest calculated from the uploaded file."
-        ),
-        next_step=lambda w: setattr(w.pypi, "refuse", lambda form: None),
-        lookalike=has_our_bytes,
-        exits=1,
+    pypi_refuses(
+        "PA434", "The description failed to render for 'text/markdown'. See https://pypi.org/help/ for more."
     ),
-    Case(
-        code="PA432",
-        break_it=lambda w: (
-            corp(w),
-            setattr(
-                w.corp,
-                "refuse",
-                lambda form: (400, "invalid name or version") if form.first("version") == "1.0" else None,
-            ),
-        ),
-        next_step=lambda w: (corp(w, version="1.1"), w.release(version="1.1")),
-        lookalike=corp,
-        exits=1,
+    pypi_refuses("PA435", "The use of local versions in '1.0+abc' is not allowed."),
+    pypi_refuses("PA436", "Can't have direct dependency: 'rich @ https://files.example/rich.whl'"),
+    pypi_refuses(
+        "PA437",
+        "Filename 'kindling_demo-1.0.tar.gz' should contain the normalized project name 'kindlingdemo'.",
     ),
-    Case(
-        code="PA433",
-        break_it=lambda w: (
-            header("Classifier: Typing :: Typed\n")(w),
-            refuses(
-                400,
-                "Invalid value for classifiers. Error: Classifier 'Typing :: Typed' is not a valid classifier.",
-                lambda form, world: "classifiers" in form.fields,
-            )(w),
-        ),
-        next_step=lambda w: w.release(),
-        lookalike=header("Classifier: Typing :: Typed\n"),
-        exits=1,
-    ),
-    Case(
-        code="PA434",
-        break_it=lambda w: (
-            w.release(readme="# A table\n\n| a |\n| - |\n"),
-            refuses(
-                400,
-                "The description failed to render for 'text/markdown'. See "
-                "https://pypi.org/help/#description-content-type for more information.",
-                lambda form, world: "| a |" in form.first("description"),
-            )(w),
-        ),
-        next_step=lambda w: w.release(),
-        lookalike=lambda w: w.release(readme="# A table\n\n| a |\n| - |\n"),
-        exits=1,
-    ),
-    Case(
-        code="PA435",
-        break_it=lambda w: (
-            corp(w, version="1.0+abc"),
-            w.release(version="1.0+abc"),
-            setattr(
-                w.corp,
-                "refuse",
-                lambda form: (
-                    (400, "The use of local versions in '1.0+abc' is not allowed.")
-                    if "+" in form.first("version")
-                    else None
-                ),
-            ),
-        ),
-        next_step=lambda w: (corp(w), w.release()),
-        lookalike=lambda w: (corp(w, version="1.0+abc"), w.release(version="1.0+abc")),
-        exits=1,
-    ),
-    Case(
-        code="PA436",
-        break_it=lambda w: (
-            corp(w),
-            w.release(headers="Requires-Dist: rich @ https://files.example/rich.whl\n"),
-            setattr(
-                w.corp,
-                "refuse",
-                lambda form: (
-                    (400, "Can't have direct dependency: 'rich @ https://files.example/rich.whl'")
-                    if any("@" in each for each in form.fields.get("requires_dist", []))
-                    else None
-                ),
-            ),
-        ),
-        next_step=lambda w: w.release(headers="Requires-Dist: rich>=13\n"),
-        lookalike=lambda w: (
-            corp(w),
-            w.release(headers="Requires-Dist: rich @ https://files.example/rich.whl\n"),
-        ),
-        exits=1,
-    ),
-    Case(
-        code="PA437",
-        break_it=refuses(
-            400,
-            "Filename 'kindling_demo-1.0.tar.gz' should contain the normalized project name 'kindlingdemo', not "
-            "'kindling_demo'.",
-            lambda form, world: form.filename.endswith(".tar.gz"),
-        ),
-        next_step=lambda w: (w.no_files(), w.wheel()),
-        lookalike=lambda w: (w.no_files(), w.sdist()),
-        exits=5,
-    ),
-    Case(
-        code="PA438",
-        break_it=lambda w: (
-            w.release(tag="py3-none-manylinux_2_99_x86_64"),
-            refuses(
-                400,
-                "Binary wheel has an unsupported platform tag 'manylinux_2_99_x86_64'.",
-                lambda form, world: "2_99" in form.filename,
-            )(w),
-        ),
-        next_step=lambda w: w.release(tag="py3-none-manylinux_2_28_x86_64"),
-        lookalike=lambda w: w.release(tag="py3-none-manylinux_2_99_x86_64"),
-        exits=1,
-    ),
-    Case(
-        code="PA439",
-        break_it=refuses(
-            400,
-            "Invalid distribution file. ZIP archive not accepted: Trailing data",
-            lambda form, world: form.filename.endswith(".whl"),
-        ),
-        next_step=lambda w: setattr(w.pypi, "refuse", lambda form: None),
-        lookalike=has_our_bytes,
-        exits=1,
-    ),
+    pypi_refuses("PA438", "Binary wheel has an unsupported platform tag 'manylinux_2_99_x86_64'."),
+    pypi_refuses("PA439", "Invalid distribution file. ZIP archive not accepted: Trailing data"),
     Case(
         code="PA440",
         break_it=lambda w: (
@@ -465,13 +325,7 @@ CASES = (
         ),
         exits=4,
     ),
-    Case(
-        code="PA444",
-        break_it=corp_says(405, "Repository is read-only: pypi-proxy"),
-        next_step=corp_is_well,
-        lookalike=corp,
-        exits=1,
-    ),
+    corp_refuses("PA444", 405, "Repository is read-only: pypi-proxy"),
     Case(
         code="PA445",
         break_it=lambda w: (
@@ -487,24 +341,11 @@ CASES = (
         ),
         lookalike=lambda w: (w.corp_project(), setattr(w.corp, "open", True)),
     ),
-    Case(
-        code="PA446",
-        break_it=refuses(
-            400,
-            "Invalid attestations supplied during upload: Attestations are only supported when using Trusted Publishing",
-        ),
-        next_step=lambda w: setattr(w.pypi, "refuse", lambda form: None),
-        lookalike=has_our_bytes,
-        exits=1,
+    pypi_refuses(
+        "PA446",
+        "Invalid attestations supplied during upload: Attestations are only supported when using Trusted Publishing",
     ),
-    Case(
-        code="PA449",
-        break_it=refuses(400, "The moon is full."),
-        next_step=lambda w: setattr(w.pypi, "refuse", lambda form: None),
-        lookalike=has_our_bytes,
-        exits=1,
-        says="The moon is full.",
-    ),
+    pypi_refuses("PA449", "The moon is full."),
     Case(
         code="PA450",
         break_it=lambda w: index_not_stated(w, hidden=True),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue_world.case import Case
-from catalogue_world.world import World
+from catalogue_world.world import Case, World
 
 FROM_GIT = '[tool.publish-all.version]\nsource = "git"\n'
 DYNAMIC = 'dynamic = ["version"]'

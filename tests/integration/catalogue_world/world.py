@@ -11,14 +11,13 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from catalogue_world.public_index import Internet, Site
-from catalogue_world.tokens import token
+from catalogue_world.public_index import Internet, Site, token
 from harness.servers import Registry, Server
 
 from publish_all.attestations.attestation import SigningError
@@ -395,6 +394,26 @@ class World:
         untested = tuple(text for each in report.examined for text in each.untested)
         facts = tuple((fact.label, fact.text) for each in report.examined for fact in each.facts)
         return Outcome(report.findings, report.exit_code, untested=untested, facts=facts)
+
+
+Change = Callable[[World], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """How a failure comes about, what makes it go away, and what only looks like it.
+
+    `break_it` makes the failure in a world that is in order, `next_step` is what the finding advises,
+    `lookalike` changes a world that is in order in a way that is near the failure. `exits` is how publish ends, None
+    where the finding does not keep it from anything.
+    """
+
+    code: str
+    break_it: Change
+    next_step: Change
+    lookalike: Change
+    exits: int | None = None
+    says: str = ""
 
 
 def _metadata(
