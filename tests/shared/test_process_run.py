@@ -7,26 +7,17 @@ import pytest
 from publish_all._process import run
 
 
-@pytest.fixture(params=["told by the system", "looked for"])
-def _means(request, monkeypatch):
-    """How the end of a process is noticed."""
-    if request.param == "looked for":
-        monkeypatch.delattr(os, "pidfd_open", raising=False)
-
-
 def python(code, tmp_path, **options):
     return run([sys.executable, "-c", code], cwd=tmp_path, **options)
 
 
 @pytest.mark.parametrize("timeout", [None, 60.0])
-@pytest.mark.usefixtures("_means")
 def test_gives_code_and_what_was_printed(timeout, tmp_path):
     code = "import os, sys; os.write(1, b'out \\xff'); os.write(2, b'err'); sys.exit(3)"
     done = python(code, tmp_path, timeout=timeout)
     assert done == (3, "out \ufffd", "err")
 
 
-@pytest.mark.usefixtures("_means")
 def test_runs_in_the_folder_with_the_environment(tmp_path):
     code = "import os; print(os.getcwd(), os.environ['SAID'], end='')"
     done = python(code, tmp_path, environment={**os.environ, "SAID": "yes"}, timeout=60)
@@ -50,7 +41,6 @@ def test_no_such_program(tmp_path):
         ),
     ],
 )
-@pytest.mark.usefixtures("_means")
 def test_what_takes_too_long_is_ended(code, tmp_path):
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"did not end within 0\.5 s"):

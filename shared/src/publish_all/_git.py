@@ -39,7 +39,7 @@ SYSTEM = frozenset(
 # The names that `git rev-parse --local-env-vars` lists, but for the settings in GIT_CONFIG_COUNT.
 _OTHER_REPOSITORY = frozenset(
     f"GIT_{name}"
-    for name in (
+    for name in [
         "ALTERNATE_OBJECT_DIRECTORIES",
         "CONFIG",
         "CONFIG_PARAMETERS",
@@ -55,7 +55,7 @@ _OTHER_REPOSITORY = frozenset(
         "SHALLOW_FILE",
         "COMMON_DIR",
         "NAMESPACE",
-    )
+    ]
 )
 _SAFE_DIRECTORY = "safe.directory"
 # No program of the repository's choice runs, and a bare repository that is committed as a folder is not taken

@@ -57,24 +57,21 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> Completed:
-    return _run(command, None, cwd=cwd, environment=environment, timeout=timeout)
+    return run_with_input(command, None, cwd=cwd, environment=environment, timeout=timeout)
 
 
-def run_with_input(command: Sequence[str], text: str, *, cwd: Path, timeout: float) -> Completed:
-    """As `run`, with a text on the standard input."""
-    return _run(command, text, cwd=cwd, environment=None, timeout=timeout)
-
-
-def _run(
+def run_with_input(
     command: Sequence[str],
     text: str | None,
     *,
     cwd: Path,
-    environment: Mapping[str, str] | None,
+    environment: Mapping[str, str] | None = None,
     timeout: float | None,
 ) -> Completed:
-    stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
-    with _start(command, cwd, environment, stdin=stdin) as process:
+    """As `run`, with a text on the standard input."""
+    with _start(
+        command, cwd, environment, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE
+    ) as process:
         try:
             return _completed(process, command, timeout, text)
         except BaseException:
@@ -104,8 +101,8 @@ def _start(
     *,
     stdin: int = subprocess.DEVNULL,
     own_group: bool = False,
-) -> _Process:
-    return _Process(
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         list(command),
         cwd=cwd,
         env=None if environment is None else dict(environment),
@@ -117,7 +114,7 @@ def _start(
 
 
 def _completed(
-    process: _Process, command: Sequence[str], timeout: float | None, text: str | None = None
+    process: subprocess.Popen[bytes], command: Sequence[str], timeout: float | None, text: str | None = None
 ) -> Completed:
     try:
         stdout, stderr = process.communicate(None if text is None else text.encode(), timeout=timeout)
@@ -189,32 +186,6 @@ def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
             os.killpg(process.pid, 0)
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
-
-
-class _Process(subprocess.Popen[bytes]):
-    """A process whose end is noticed at once where the system can tell.
-
-    `subprocess` looks for it every now and then while there is a time-out, so that 2 ms of git take 3.
-    """
-
-    def wait(self, timeout: float | None = None) -> int:
-        if timeout is not None and self.returncode is None and hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):
-                timeout = timeout if _ended(self.pid, timeout) else 0
-        return super().wait(timeout)
-
-
-def _ended(pid: int, timeout: float) -> bool:
-    """Wait for the end of a child, at most `timeout` seconds. Raises `OSError` where the system has no means."""
-    import select
-
-    descriptor = os.pidfd_open(pid)
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
-    finally:
-        os.close(descriptor)
 
 
 class Piped:

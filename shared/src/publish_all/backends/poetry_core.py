@@ -9,19 +9,9 @@ project's folder.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
-
-__all__ = [
-    "build_editable",
-    "build_sdist",
-    "build_wheel",
-    "get_requires_for_build_editable",
-    "get_requires_for_build_sdist",
-    "get_requires_for_build_wheel",
-    "prepare_metadata_for_build_editable",
-    "prepare_metadata_for_build_wheel",
-]
 
 REQUIREMENT = "poetry-core>=2.1"
 
@@ -35,58 +25,22 @@ get_requires_for_build_sdist = get_requires_for_build_wheel
 get_requires_for_build_editable = get_requires_for_build_wheel
 
 
-def build_wheel(
-    wheel_directory: str,
-    config_settings: dict[str, Any] | None = None,
-    metadata_directory: str | None = None,
-) -> str:
-    from poetry.core.masonry import api
+def _told(hook: str) -> Callable[..., str]:
+    """poetry-core's hook of this name."""
 
-    from publish_all.version.poetry_core import told_the_version
+    def call(*arguments: Any, **options: Any) -> str:
+        from poetry.core.masonry import api
 
-    with told_the_version():
-        return api.build_wheel(wheel_directory, config_settings, metadata_directory)
+        from publish_all.version.poetry_core import told_the_version
 
+        with told_the_version():
+            return str(getattr(api, hook)(*arguments, **options))
 
-def build_editable(
-    wheel_directory: str,
-    config_settings: dict[str, Any] | None = None,
-    metadata_directory: str | None = None,
-) -> str:
-    from poetry.core.masonry import api
-
-    from publish_all.version.poetry_core import told_the_version
-
-    with told_the_version():
-        return api.build_editable(wheel_directory, config_settings, metadata_directory)
+    return call
 
 
-def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
-    from poetry.core.masonry import api
-
-    from publish_all.version.poetry_core import told_the_version
-
-    with told_the_version():
-        return api.build_sdist(sdist_directory, config_settings)
-
-
-def prepare_metadata_for_build_wheel(
-    metadata_directory: str, config_settings: dict[str, Any] | None = None
-) -> str:
-    from poetry.core.masonry import api
-
-    from publish_all.version.poetry_core import told_the_version
-
-    with told_the_version():
-        return api.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
-
-
-def prepare_metadata_for_build_editable(
-    metadata_directory: str, config_settings: dict[str, Any] | None = None
-) -> str:
-    from poetry.core.masonry import api
-
-    from publish_all.version.poetry_core import told_the_version
-
-    with told_the_version():
-        return api.prepare_metadata_for_build_editable(metadata_directory, config_settings)
+build_wheel = _told("build_wheel")
+build_editable = _told("build_editable")
+build_sdist = _told("build_sdist")
+prepare_metadata_for_build_wheel = _told("prepare_metadata_for_build_wheel")
+prepare_metadata_for_build_editable = _told("prepare_metadata_for_build_editable")
