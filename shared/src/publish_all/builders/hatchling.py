@@ -147,11 +147,8 @@ class HatchlingBuilder:
         else:  # hatchling appends to lists of its configuration
             metadata = _Metadata(str(tree.root), self._plugin_manager, copy.deepcopy(plan.config))
         # Hooks make files: what there is to ship is listed again once they have run.
-        fresh = (
-            SourceTree(tree.root, leave_out=tree.leave_out)
-            if _has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
-            else tree
-        )
+        hooks = _has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
+        fresh = SourceTree(tree.root, leave_out=tree.leave_out) if hooks else tree
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
         builder: _WheelBuilder | _SdistBuilder
         if kind == "wheel":
@@ -160,8 +157,10 @@ class HatchlingBuilder:
         else:
             builder = _SdistBuilder(*arguments)
             if plan is not None:
+                import tomlkit  # which takes a while: who asks for the version does without
+
                 builder.project_file = folder / _PROJECT_FILE
-                builder.project_file.write_text(_document(plan.config), encoding="utf-8", newline="\n")
+                builder.project_file.write_bytes(tomlkit.dumps(plan.config).encode())
         if plan is not None:
             builder.dropped = plan.dropped[kind]
         builder.shipped = Shipped(fresh, forced=variant.force_include)
@@ -592,19 +591,6 @@ def _is_laid_out(source: str, variant: BuildVariant) -> bool:
     return any(
         Path(right).parts in (parts[: len(Path(right).parts)], ()) for right in variant.layout.values()
     )
-
-
-def _document(config: Table) -> str:
-    """The sdist's pyproject.toml. Raises `BuildError` if it does not read back as what was written."""
-    import tomlkit
-
-    text = tomlkit.dumps(config)
-    if loads(text) != config:
-        msg = "the resolved pyproject.toml does not survive being written and read again"
-        raise BuildError(
-            msg, hint="This is a defect of publish-all; please report it with your pyproject.toml."
-        )
-    return text
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ taken for our own memory. `build --manifest FILE` writes one for another job.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any
 
 from publish_all._json import loads
 from publish_all._values import dataclass
-from publish_all.builders.builder import BuildResult
+from publish_all.builders.builder import BuildResult, sha256_of
 from publish_all.errors import ConfigurationError
 from publish_all.variants.variant import BuildVariant, WheelTag
 
@@ -128,33 +127,30 @@ def is_of(entry: ManifestEntry, variants: Sequence[BuildVariant], *, others: boo
 
 def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tuple[str, ...]:
     """The platform wheels of these variants which the manifest does not list, each in words."""
-    found = []
-    for variant in variants:
-        entries = [each for each in manifest.entries if each.variant == variant.name and each.tag is not None]
-        tags = [WheelTag.parse(each.tag) for each in entries if each.tag is not None]
-        found += [
-            f"the wheel {wheel.tag} of {variant.label}"
-            for wheel in variant.wheels
-            if not any(wheel.tag.same_as(each) for each in tags)
-        ]
-    return tuple(found)
+    return tuple(
+        f"the wheel {wheel.tag} of {variant.label}"
+        for variant in variants
+        for wheel in variant.wheels
+        if not any(
+            each.variant == variant.name and each.tag and wheel.tag.same_as(WheelTag.parse(each.tag))
+            for each in manifest.entries
+        )
+    )
 
 
 def check_manifest(manifest: Manifest) -> tuple[ManifestProblem, ...]:
     """The files that are missing, or have other bytes than were built."""
-    found = []
-    for entry in manifest.entries:
-        problem = _problem(entry, manifest.folder / entry.filename)
-        if problem:
-            found.append(ManifestProblem(filename=entry.filename, problem=problem))
-    return tuple(found)
+    problems = ((each, _problem(each, manifest.folder / each.filename)) for each in manifest.entries)
+    return tuple(
+        ManifestProblem(filename=entry.filename, problem=problem) for entry, problem in problems if problem
+    )
 
 
 def _problem(entry: ManifestEntry, path: Path) -> str | None:
     try:
         if not path.is_file():
             return "is not there any more"
-        if path.stat().st_size != entry.size or _sha256(path) != entry.sha256:
+        if path.stat().st_size != entry.size or sha256_of(path) != entry.sha256:
             return "has changed since it was built"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
@@ -170,15 +166,13 @@ def _still_valid(
         return ()
     if before is None or before.project != project or before.folder != folder:
         return ()
-    filenames, variants = (
-        {each.filename for each in new},
-        {(each.variant, each.kind, each.tag) for each in new},
-    )
+    filenames = {each.filename for each in new}
+    files = {(each.variant, each.kind, each.tag) for each in new}
     return tuple(
         each
         for each in before.entries
         if each.filename not in filenames
-        and (each.variant, each.kind, each.tag) not in variants
+        and (each.variant, each.kind, each.tag) not in files
         and _is_of_release(each, new)
         and _problem(each, folder / each.filename) is None
     )
@@ -188,12 +182,9 @@ def _is_of_release(entry: ManifestEntry, new: Sequence[ManifestEntry]) -> bool:
     """Whether it has the version of what is new; of another variant, but for the local part that each may add."""
     if entry.version in {each.version for each in new}:
         return True
-    others = {each.version for each in new} if entry.variant not in {each.variant for each in new} else set()
-    return _public(entry.version) in {_public(each) for each in others}
-
-
-def _public(version: str) -> str:
-    return version.partition("+")[0]
+    if entry.variant in {each.variant for each in new}:
+        return False
+    return entry.version.partition("+")[0] in {each.version.partition("+")[0] for each in new}
 
 
 def _entry(plain: Mapping[str, Any]) -> ManifestEntry:
@@ -234,14 +225,6 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:

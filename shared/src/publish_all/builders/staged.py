@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from publish_all._toml import loads
+from publish_all._toml import loads, table
 from publish_all.builders.backend_hooks import asked, metadata_of, requirements_of_hooks
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -53,14 +54,6 @@ from publish_all.events import Listener, Note, ignore
 from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
 
-# Those which honour SOURCE_DATE_EPOCH in sdists too. The others record when and by whom they were packed.
-_REPRODUCIBLE_SDISTS = (
-    Backend.FLIT,
-    Backend.UV,
-    Backend.SCIKIT_BUILD,
-    Backend.HATCHLING,
-    Backend.POETRY_CORE,
-)
 # How many files a note names.
 _SHOWN = 3
 # Tools that tell setuptools which files git tracks.
@@ -120,11 +113,7 @@ class StagedBuilder:
             self._tell_of_ignored(stage.pyproject, built)
             if variant.wheel is not None:
                 built = retagged(built, variant.wheel, backend=self._name)
-        elif (
-            placed.dropped
-            or backend_of(variant.pyproject) not in _REPRODUCIBLE_SDISTS
-            or _has_hard_links(built)
-        ):
+        else:
             _write_sdist_again(built, without=placed.dropped)
         return built
 
@@ -135,18 +124,7 @@ class StagedBuilder:
             return
         with zipfile.ZipFile(wheel) as opened:
             names = [each for each in opened.namelist() if ".dist-info/" not in each]
-        packages = _package_folders(names, tree)
-        patterns = tuple(_patterns(pyproject.get("tool", {})))
-        found = [
-            path
-            for path in tree.ignored(packages.values())
-            for package, folder in packages.items()
-            if path.startswith(folder)
-            and f"{package}{path[len(folder) :]}" not in names
-            and _would_be_shipped(path, path[len(folder) :], patterns)
-        ]
-        roots = {folder[: len(folder) - len(package)] for package, folder in packages.items()}
-        found += (each for root in sorted(roots) for each in _packages_lost(root, pyproject, patterns, tree))
+        found = list(_ignored(names, pyproject, tree))
         text = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         if found and text not in self._told:
             self._told.add(text)
@@ -385,6 +363,37 @@ def origins(wheel: Path, stage: Path, sources: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _ignored(names: Collection[str], pyproject: Mapping[str, Any], tree: SourceTree) -> Iterator[str]:
+    """Files which git ignores and a backend would take: modules of the wheel's packages, and what its tables name.
+
+    Then packages beside them that git ignores as a whole. Setuptools looks for packages by itself.
+    """
+    folders = _package_folders(names, tree)
+    texts = [each.replace("**/", "*").strip("/") for each in _texts(pyproject.get("tool", {}))]
+
+    def named(*paths: str) -> bool:
+        return any(fnmatch.fnmatchcase(path, text) for text in texts for path in paths)
+
+    for path in tree.ignored(folders.values()):
+        for package, folder in folders.items():
+            inside = path.removeprefix(folder)
+            if inside == path or f"{package}{inside}" in names:
+                continue
+            if path.endswith((".py", ".pyi")) or named(path, inside):
+                yield path
+    stated = table(pyproject, "tool", "setuptools").get("packages", {})
+    looks = (
+        backend_of(pyproject) is Backend.SETUPTOOLS
+        and isinstance(stated, Mapping)
+        and "include" not in table(stated, "find")
+    )
+    for root in sorted({folder.removesuffix(package) for package, folder in folders.items()}):
+        for init in sorted((tree.root / root).glob("*/__init__.py")):
+            folder = f"{root}{init.parent.name}"
+            if not tree.under(folder) and ((looks and root) or named(init.parent.name, folder)):
+                yield f"{folder}/__init__.py"
+
+
 def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
     """The packages of a wheel (`demo/`) → their folders in the project (`src/demo/`)."""
     found: dict[str, str] = {}
@@ -394,57 +403,23 @@ def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
             ends = (each for each in tree.files if each == name or each.endswith(f"/{name}"))
             path = min(ends, key=len, default=None)
             if path is not None:
-                found[f"{package}/"] = path[: len(path) - len(name)] + f"{package}/"
+                found[f"{package}/"] = path.removesuffix(name) + f"{package}/"
     return found
 
 
-def _packages_lost(
-    root: str, pyproject: Mapping[str, Any], patterns: Collection[str], tree: SourceTree
-) -> Iterator[str]:
-    """Packages in a folder of packages that git ignores as a whole, and the backend alone would take.
-
-    Backends take what they are told. Setuptools looks for packages by itself, too.
-    """
-    setuptools = pyproject.get("tool", {}).get("setuptools", {}).get("packages", {})
-    stated = isinstance(setuptools, list) or "include" in setuptools.get("find", {})
-    looks = bool(root) and backend_of(pyproject) is Backend.SETUPTOOLS and not stated
-    for init in sorted((tree.root / root).glob("*/__init__.py")):
-        package, path = init.parent.name, init.relative_to(tree.root).as_posix()
-        names = (package, f"{root}{package}")
-        if not tree.under(f"{root}{package}") and (
-            looks or any(fnmatch.fnmatchcase(each, text.strip("/")) for text in patterns for each in names)
-        ):
-            yield path
-
-
-def _patterns(stated: Any) -> Iterator[str]:
-    """All texts in tables of the backend that may be patterns of files."""
+def _texts(stated: Any) -> Iterator[str]:
+    """All texts in tables of the backend: they may be patterns of files."""
     if isinstance(stated, str):
         yield stated
     elif isinstance(stated, Mapping | list):
         for each in stated.values() if isinstance(stated, Mapping) else stated:
-            yield from _patterns(each)
-
-
-def _would_be_shipped(path: str, inside: str, patterns: Sequence[str]) -> bool:
-    """Whether a backend would take a file of a package: a module, or what the configuration names."""
-    if path.endswith((".py", ".pyi")):
-        return True
-    return any(
-        fnmatch.fnmatchcase(each, pattern.replace("**/", "*"))
-        for pattern in patterns
-        for each in (path, inside)
-    )
+            yield from _texts(each)
 
 
 def _common(one: str, other: str) -> int:
     """How many segments two paths have in common, from the end."""
-    count = 0
-    for left, right in zip(reversed(one.split("/")), reversed(other.split("/")), strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
+    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _holds(path: Path, info: zipfile.ZipInfo) -> bool:
@@ -475,17 +450,18 @@ def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
 
 def _drop_empty_packages(pyproject: dict[str, Any], placed: _Placed) -> None:
     """Setuptools refuses a package that it is told of and whose folder is gone, with all that the variant leaves out."""
-    packages = pyproject.get("tool", {}).get("setuptools", {}).get("packages")
+    packages = table(pyproject, "tool", "setuptools").get("packages")
     if isinstance(packages, list) and placed.unwanted:
-        files = (*placed.kept, *placed.forced)
+
+        def has(folder: str, files: Iterable[str]) -> bool:
+            return any(path.startswith(folder) for path in files)
+
         folders = {each: each.replace(".", "/") + "/" for each in packages}
-        gone = {
+        pyproject["tool"]["setuptools"]["packages"] = [
             each
             for each, folder in folders.items()
-            if any(path.startswith(folder) for path in placed.unwanted)
-            and not any(path.startswith(folder) for path in files)
-        }
-        pyproject["tool"]["setuptools"]["packages"] = [each for each in packages if each not in gone]
+            if has(folder, (*placed.kept, *placed.forced)) or not has(folder, placed.unwanted)
+        ]
 
 
 def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> None:
@@ -545,13 +521,8 @@ def _is_excluded(variant: BuildVariant, inside: str) -> bool:
     return not forced and matches(variant.exclude, inside)
 
 
-def _has_hard_links(sdist: Path) -> bool:
-    with tarfile.open(sdist) as opened:
-        return any(each.islnk() for each in opened)
-
-
 def _write_sdist_again(sdist: Path, *, without: Collection[str]) -> None:
-    """Write the same members without users, times, the moment of compression and hard links.
+    """Write the same members without users, times, the moment of compression and hard links: few backends do.
 
     `without` are files of the project that stay out: some backends take files from git's history.
     """
