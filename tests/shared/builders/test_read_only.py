@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders.read_only import read_only
+from publish_all.builders.backend_hooks import read_only
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="audit hooks are CPython's")
 

@@ -27,8 +27,7 @@ from packaging.utils import (
 
 from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.output import output_folder
-from publish_all.builders.platform_wheels import distributions_of, with_present_files
+from publish_all.builders.plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages

@@ -15,7 +15,7 @@ from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
-from publish_all.builders.platform_wheels import distributions_of
+from publish_all.builders.plan import distributions_of
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
 from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_protocol import ask_worker, value_of

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from publish_all.builders import worker_protocol
+from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile, sha256_of
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.platform_wheels import distributions_of
-from publish_all.builders.read_only import exempt_this_thread
+from publish_all.builders.plan import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -89,8 +89,6 @@ def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listen
 
 
 def _answer_version(question: Mapping[str, Any], workspace: Path, listener: Listener) -> str:
-    from publish_all.builders.backend_hooks import backend_version
-
     del listener
     return backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)
 
@@ -105,8 +103,6 @@ def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Lis
 
 
 def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Any:
-    from publish_all.builders.backend_hooks import call_hook
-
     del workspace, listener
     return call_hook(
         Path(question["folder"]),

@@ -12,8 +12,7 @@ from packaging.version import Version
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
-from publish_all.builders.output import output_folder
-from publish_all.builders.platform_wheels import distributions_of, with_present_files, with_tags
+from publish_all.builders.plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig

@@ -1,4 +1,4 @@
-"""Which wheels of a variant are built: all that it states, some tags, or those whose files are there."""
+"""What is built, and into which folder: all files of the variants, some tags, or the wheels whose files are there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from publish_all._toml import loads, table
 from publish_all.builders.source_tree import normal
-from publish_all.errors import BuildError, UsageError
+from publish_all.config.model import ProjectConfig
+from publish_all.errors import BuildError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
@@ -124,3 +126,34 @@ def _holds_files(path: Path) -> bool:
         return True
     files = (each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts)
     return any(not each.name.startswith(".") and each.stat().st_size for each in files)
+
+
+def output_folder(config: ProjectConfig) -> Path:
+    """The configured `dist-dir` as a path.
+
+    Raises `ConfigurationError` where it leads out of the repository or workspace, also through a link: a
+    pull request must not choose which folders of the machine are written to.
+    """
+    folder = config.root / config.dist_dir
+    real, root = folder.resolve(), config.root.resolve()
+    if not (real.is_relative_to(root) or real.is_relative_to(_outermost(root))):
+        msg = f"tool.publish-all.dist-dir: {config.dist_dir} is outside of the repository"
+        raise ConfigurationError(msg, hint="Name a folder inside of it, or build with `-o FOLDER`.")
+    return folder
+
+
+def _outermost(root: Path) -> Path:
+    """The root of the repository; without one, that of the uv workspace."""
+    from publish_all.config.workflows import repository_root  # which the build worker does without
+
+    repository = repository_root(root)
+    if (repository / ".git").exists():
+        return repository
+    return next((each for each in root.parents if _is_workspace(each / "pyproject.toml")), root)
+
+
+def _is_workspace(pyproject: Path) -> bool:
+    try:
+        return "workspace" in table(loads(pyproject.read_text(encoding="utf-8")), "tool", "uv")
+    except (OSError, ValueError):
+        return False
