@@ -14,9 +14,9 @@ from packaging.utils import canonicalize_name
 from publish_all._http import make_session
 from publish_all._http_errors import HttpError
 from publish_all.findings import Finding
-from publish_all.index.answers import page_answer, with_addresses
 from publish_all.index.oci_source import OciSource
-from publish_all.index.source import SourceError
+from publish_all.index.service import page_answer, with_addresses
+from publish_all.index.source import ServeError
 from publish_all.repositories.oci_layout import (
     ARTIFACT_TYPE,
     INDEX_TYPE,
@@ -95,7 +95,7 @@ def serve(**replies: bytes) -> None:
     source = OciSource("github", registry(**replies))
     try:
         page = source.page(DEMO, None)
-    except SourceError as error:
+    except ServeError as error:
         assert str(error)  # noqa: PT017 - what it says is a part of the behaviour
         return
     if page is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fuzz_inputs import altered_json, fuzz, in_time, long, near
 from hypothesis import given
 
-from publish_all.index.answers import merged, page_answer, with_addresses
+from publish_all.index.service import merged, page_answer, with_addresses
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
     JSON_TYPE,

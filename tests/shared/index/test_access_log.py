@@ -1,22 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-from typing import IO
+from types import SimpleNamespace
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from publish_all.index.access_log import AccessLog
-from publish_all.index.responses import SEND_FILE
+from publish_all.index.middleware import AccessLog
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    del receive
+    del scope, receive
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"head:", "more_body": True})
-    await scope["extensions"][SEND_FILE](io.BytesIO(b"x" * 100), 10, 40)
+    await send({"type": "http.response.body", "body": b"x" * 40, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -35,26 +33,18 @@ def lines(*, as_json: bool = False, served: object = app, **headers: str) -> lis
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    async def send_file(file: IO[bytes], first: int, length: int) -> None:
-        del file, first, length
-
     scope = {
         "type": "http",
         "method": "GET",
         "raw_path": b"/simple/kindling%0Ademo/?token=secret",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         "client": ("10.0.0.9", 4711),
-        "extensions": {SEND_FILE: send_file},
     }
-    ticks = iter([1.0, 1.25])
-    log = AccessLog(
-        served,  # type: ignore[arg-type]
-        write=written.append,
-        as_json=as_json,
-        now=lambda: 0.0,
-        clock=lambda: next(ticks),
-    )
-    asyncio.run(log(scope, receive, send))
+    with pytest.MonkeyPatch.context() as patch:
+        ticks = iter([1.0, 1.25])
+        clock = SimpleNamespace(monotonic=lambda: next(ticks), time=lambda: 0.0)
+        patch.setattr("publish_all.index.middleware.time", clock)
+        asyncio.run(AccessLog(served, write=written.append, as_json=as_json)(scope, receive, send))  # type: ignore[arg-type]
     return written
 
 

@@ -13,7 +13,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.index.directory_source import DirectorySource
-from publish_all.index.source import SourceError, Trouble
+from publish_all.index.source import ServeError
 from publish_all.repositories.directory import DirectoryRepository
 
 KINDLING = canonicalize_name("kindling-synapse")
@@ -42,22 +42,22 @@ def test_gives_what_was_published_with_size_and_time(root: Path) -> None:
     assert (file.filename, file.url, file.size) == (NAME, "", len(wheel()))
     assert file.upload_time is not None
     assert file.upload_time.endswith("Z")
-    found = source.file(KINDLING, NAME, SHA256, None)
+    found = source.file(KINDLING, NAME, SHA256, None, metadata=False)
     assert found is not None
-    assert found.path.read_bytes() == wheel()
+    assert found.read_bytes() == wheel()
     assert file.core_metadata is not None
-    metadata = source.metadata(KINDLING, NAME, file.core_metadata["sha256"], None)
+    metadata = source.file(KINDLING, NAME, file.core_metadata["sha256"], None, metadata=True)
     assert metadata is not None
-    assert metadata.path.read_bytes().startswith(b"Metadata-Version")
+    assert metadata.read_bytes().startswith(b"Metadata-Version")
     assert source.projects(None) == ("kindling-synapse",)
 
 
 def test_has_nothing_that_its_pages_do_not_list(root: Path) -> None:
     source = DirectorySource("local", root)
     (root / "simple/kindling-synapse/other-1.0-py3-none-any.whl").write_bytes(b"")
-    assert source.file(KINDLING, NAME, "0" * 64, None) is None
-    assert source.file(KINDLING, "other-1.0-py3-none-any.whl", SHA256, None) is None
-    assert source.metadata(KINDLING, NAME, "0" * 64, None) is None
+    assert source.file(KINDLING, NAME, "0" * 64, None, metadata=False) is None
+    assert source.file(KINDLING, "other-1.0-py3-none-any.whl", SHA256, None, metadata=False) is None
+    assert source.file(KINDLING, NAME, "0" * 64, None, metadata=True) is None
     assert source.page(canonicalize_name("absent"), None) is None
     assert source.page(canonicalize_name("../simple"), None) is None
 
@@ -66,13 +66,13 @@ def test_does_not_follow_a_page_out_of_its_folder(root: Path, tmp_path: Path) ->
     secret = tmp_path / NAME
     (root / "simple/kindling-synapse" / NAME).unlink()
     (root / "simple/kindling-synapse" / NAME).symlink_to(secret)
-    assert DirectorySource("local", root).file(KINDLING, NAME, SHA256, None) is None
+    assert DirectorySource("local", root).file(KINDLING, NAME, SHA256, None, metadata=False) is None
     page = root / "simple/kindling-synapse/index.json"
     content = json.loads(page.read_text())
     content["files"][0]["filename"] = "../../../" + NAME
     page.write_text(json.dumps(content))
     source = DirectorySource("local", root)
-    assert source.file(KINDLING, "../../../" + NAME, SHA256, None) is None
+    assert source.file(KINDLING, "../../../" + NAME, SHA256, None, metadata=False) is None
     found = source.page(KINDLING, None)
     assert found is not None
     assert found.files == ()
@@ -93,12 +93,12 @@ def test_reads_pages_in_html_too_and_notices_changes(root: Path) -> None:
 
 def test_a_broken_page_is_a_trouble_and_an_absent_folder_is_empty(root: Path, tmp_path: Path) -> None:
     (root / "simple/kindling-synapse/index.json").write_text("{")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(ServeError) as caught:
         DirectorySource("local", root).page(KINDLING, None)
-    assert caught.value.trouble is Trouble.DOWN
+    assert caught.value.status == 502
     absent = DirectorySource("local", tmp_path / "absent")
     assert absent.projects(None) == ()
     assert absent.page(KINDLING, None) is None
     absent.ready()
-    with pytest.raises(SourceError, match="not a folder"):
+    with pytest.raises(ServeError, match="not a folder"):
         DirectorySource("local", tmp_path / NAME).ready()

@@ -14,9 +14,8 @@ from urllib3 import HTTPResponse
 
 from publish_all._http import BasicAuth, make_session
 from publish_all._secret import Secret
-from publish_all.index.fallback import Fallback
-from publish_all.index.fallback_source import FRESH, FallbackSource
-from publish_all.index.source import SourceError, Trouble
+from publish_all.index.fallback import FRESH, Fallback, FallbackSource
+from publish_all.index.source import ServeError
 
 REQUESTS = canonicalize_name("requests")
 NAME = "requests-1.0-py3-none-any.whl"
@@ -67,24 +66,24 @@ def test_passes_its_pages_and_files_on(source: FallbackSource) -> None:
     found = source.page(REQUESTS, None)
     assert found is not None
     assert [(each.filename, each.url) for each in found.files] == [(NAME, "")]
-    file = source.file(REQUESTS, NAME, digest(b"wheel"), None)
+    file = source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
     assert file is not None
     with file.open(None) as download:
         assert b"".join(download.chunks) == b"wheel"
-    assert source.file(REQUESTS, NAME, "0" * 64, None) is None
-    assert source.metadata(REQUESTS, NAME, digest(b"wheel"), None) is None
+    assert source.file(REQUESTS, NAME, "0" * 64, None, metadata=False) is None
+    assert source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=True) is None
     assert source.page(canonicalize_name("absent"), None) is None
-    assert source.file(canonicalize_name("absent"), NAME, digest(b"wheel"), None) is None
+    assert source.file(canonicalize_name("absent"), NAME, digest(b"wheel"), None, metadata=False) is None
 
 
 def test_finds_a_file_on_the_page_that_it_remembers(
     source: FallbackSource, elsewhere: Elsewhere, clock: Any
 ) -> None:
     source.page(REQUESTS, None)
-    source.file(REQUESTS, NAME, digest(b"wheel"), None)
+    source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
     assert len(elsewhere.asked) == 1
     clock.now += FRESH + 1
-    source.file(REQUESTS, NAME, digest(b"wheel"), None)
+    source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
     assert len(elsewhere.asked) == 2
 
 
@@ -96,21 +95,21 @@ def test_a_file_without_a_digest_is_left_to_the_client(source: FallbackSource, e
 
 
 @pytest.mark.parametrize(
-    ("answer", "trouble"),
+    ("answer", "status"),
     [
-        ((500, "text/html", b"no"), Trouble.DOWN),
-        ((200, JSON, b"{"), Trouble.DOWN),
-        ((401, "", b""), Trouble.FORBIDDEN),
-        ((403, "", b""), Trouble.FORBIDDEN),
+        ((500, "text/html", b"no"), 502),
+        ((200, JSON, b"{"), 502),
+        ((401, "", b""), 403),
+        ((403, "", b""), 403),
     ],
 )
 def test_an_index_that_gives_no_page_is_not_one_without_the_project(
-    source: FallbackSource, elsewhere: Elsewhere, answer: tuple[int, str, bytes], trouble: Trouble
+    source: FallbackSource, elsewhere: Elsewhere, answer: tuple[int, str, bytes], status: int
 ) -> None:
     elsewhere.pages["https://pypi.test/simple/requests/"] = answer
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(ServeError) as caught:
         source.page(REQUESTS, None)
-    assert caught.value.trouble is trouble
+    assert caught.value.status == status
 
 
 def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Elsewhere) -> None:
@@ -123,7 +122,9 @@ def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Els
     )
     elsewhere.pages[f"https://files.test/{NAME}"] = (200, "", b"wheel")
     source = FallbackSource(fallback, make_session(transport=elsewhere), number=2)
-    file = source.file(REQUESTS, NAME, digest(b"wheel"), BasicAuth(username="x", secret=Secret("visitor")))
+    file = source.file(
+        REQUESTS, NAME, digest(b"wheel"), BasicAuth(username="x", secret=Secret("visitor")), metadata=False
+    )
     assert file is not None
     with file.open(None):
         pass
@@ -134,8 +135,8 @@ def test_the_credential_of_an_index_is_shown_to_its_own_host_only(elsewhere: Els
 
 def test_a_file_that_is_gone_is_absent(source: FallbackSource, elsewhere: Elsewhere) -> None:
     del elsewhere.pages[f"https://pypi.test/files/{NAME}"]
-    file = source.file(REQUESTS, NAME, digest(b"wheel"), None)
+    file = source.file(REQUESTS, NAME, digest(b"wheel"), None, metadata=False)
     assert file is not None
-    with pytest.raises(SourceError) as caught, file.open(None):
+    with pytest.raises(ServeError) as caught, file.open(None):
         pass
-    assert caught.value.trouble is Trouble.ABSENT
+    assert caught.value.status == 404

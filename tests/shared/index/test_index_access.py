@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
-from publish_all.index.access import Gate, VisitorKeys, visitor_of
+from publish_all.index.access import Gate, visitor_of
 
 DEV = BasicAuth(username="dev", secret=Secret("pä:ss"))
 
@@ -69,11 +69,3 @@ def test_the_gate_wants_its_password_and_passes_nothing_on() -> None:
 def test_an_index_for_this_machine_is_asked_for_by_its_names(host: str | None, ours: bool) -> None:
     assert Gate(local=True).is_for_us(host) is ours
     assert Gate().is_for_us(host)
-
-
-def test_keys_tell_credentials_apart_and_do_not_tell_what_they_are() -> None:
-    keys = VisitorKeys()
-    other = BasicAuth(username="dev", secret=Secret("other"))
-    assert keys.key(DEV) == keys.key(visitor_of(DEV.header()))
-    assert len({keys.key(None), keys.key(DEV), keys.key(other)}) == 3
-    assert keys.key(DEV) != VisitorKeys().key(DEV)

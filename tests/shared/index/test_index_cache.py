@@ -6,9 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from publish_all.index.cache import AnswerCache, Keep
-
-FOUND, FAILED = Keep(fresh=5, stale=25), Keep(fresh=1, weak=True)
+from publish_all.index.cache import AnswerCache, Recent
 
 
 class Clock(Protocol):
@@ -18,12 +16,7 @@ class Clock(Protocol):
 
 
 def cache_of(clock: Clock, *, limit: int = 1000) -> AnswerCache[str, str]:
-    return AnswerCache(
-        keep=lambda value: FAILED if value.startswith("failed") else FOUND,
-        weight=len,
-        limit=limit,
-        clock=clock,
-    )
+    return AnswerCache(Recent(limit, weight=len, clock=clock), lambda _: 5)
 
 
 class Loads:
@@ -53,34 +46,14 @@ def test_loads_once_for_all_who_ask_at_a_time(clock: Clock) -> None:
     asyncio.run(story())
 
 
-def test_gives_a_stale_answer_at_once_and_loads_a_new_one(clock: Clock) -> None:
+def test_keeps_an_answer_for_a_while(clock: Clock) -> None:
     async def story() -> None:
         cache, loads = cache_of(clock), Loads("a", "b")
         assert await cache.get("key", loads) == "a"
-        clock.now += 6
+        clock.now += 4
         assert await cache.get("key", loads) == "a"
-        await settle()
+        clock.now += 2
         assert await cache.get("key", loads) == "b"
-        clock.now += 31
-        loads.answers.append("c")
-        assert await cache.get("key", loads) == "c"
-
-    asyncio.run(story())
-
-
-def test_a_failure_does_not_take_the_place_of_what_can_still_be_given(clock: Clock) -> None:
-    async def story() -> None:
-        cache, loads = cache_of(clock), Loads("a", "failed", "failed again")
-        assert await cache.get("key", loads) == "a"
-        clock.now += 6
-        await cache.get("key", loads)
-        await settle()
-        assert await cache.get("key", loads) == "a"
-        await settle()
-        clock.now += 31
-        loads.answers.append("failed for good")
-        assert await cache.get("key", loads) == "failed for good"
-        assert await cache.get("key", loads) == "failed for good"
 
     asyncio.run(story())
 
@@ -146,6 +119,6 @@ def test_keeps_no_more_than_its_limit(clock: Clock, size: int) -> None:
         load: Callable[[], Awaitable[str]] = Loads(*["x" * size] * 20)
         for number in range(10):
             await cache.get(str(number), load)
-        assert cache._total <= 1000
+        assert cache._recent.total <= 1000
 
     asyncio.run(story())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from packaging.utils import canonicalize_name
 
-from publish_all.index.fallback import Fallback, Routing, Where, private_patterns
+from publish_all.index.fallback import Fallback, Routing, private_patterns
 
 ROUTING = Routing(
     private=private_patterns(["kindling_*", "Fast.ORM", " "]),
@@ -15,16 +15,16 @@ ROUTING = Routing(
     "name", ["kindling-synapse", "Kindling__Fabric", "kindling.x.y", "fastorm".replace("o", "-o")]
 )
 def test_private_names_are_ours_however_they_are_spelt(name: str) -> None:
-    assert ROUTING.where(canonicalize_name(name)) is Where.SOURCES
+    assert ROUTING.is_ours(canonicalize_name(name))
 
 
 @pytest.mark.parametrize("name", ["kindling", "requests", "fast-orm-extra", "xkindling-synapse"])
 def test_all_other_names_are_the_fallbacks(name: str) -> None:
-    assert ROUTING.where(canonicalize_name(name)) is Where.FALLBACK
+    assert not ROUTING.is_ours(canonicalize_name(name))
 
 
 def test_without_a_fallback_every_name_is_ours() -> None:
-    assert Routing().where(canonicalize_name("requests")) is Where.SOURCES
+    assert Routing().is_ours(canonicalize_name("requests"))
     assert Routing().redirect(canonicalize_name("requests")) is None
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from publish_all.index.limits import Patience
+from publish_all.index.middleware import Patience
 
 SCOPE = {"type": "http"}
 

@@ -13,7 +13,7 @@ from publish_all._secret import Secret
 from publish_all.errors import CredentialError
 from publish_all.index.access import visitor_of
 from publish_all.index.oci_source import OciSource, Own
-from publish_all.index.source import SourceError, Trouble
+from publish_all.index.source import ServeError
 from publish_all.repositories.oci_layout import (
     ARTIFACT_TYPE,
     INDEX_TYPE,
@@ -102,15 +102,15 @@ def test_asks_anew_only_for_what_has_changed(fake: FakeRegistry) -> None:
 def test_gives_the_bytes_of_a_file_and_of_its_metadata(fake: FakeRegistry) -> None:
     digest = put(fake, "0.1.0")
     source = make(fake)
-    with source.file(KINDLING, "x", digest, None).open(None) as download:
+    with source.file(KINDLING, "x", digest, None, metadata=False).open(None) as download:
         assert b"".join(download.chunks) == wheel(version="0.1.0")
     sha256 = hashlib.sha256(b"Version: 0.1.0\n").hexdigest()
-    with source.metadata(KINDLING, "x", sha256, None).open(None) as download:
+    with source.file(KINDLING, "x", sha256, None, metadata=True).open(None) as download:
         assert b"".join(download.chunks) == b"Version: 0.1.0\n"
-    absent = source.file(KINDLING, "x", "0" * 64, None)
-    with pytest.raises(SourceError) as caught, absent.open(None):
+    absent = source.file(KINDLING, "x", "0" * 64, None, metadata=False)
+    with pytest.raises(ServeError) as caught, absent.open(None):
         pass
-    assert caught.value.trouble is Trouble.ABSENT
+    assert caught.value.status == 404
 
 
 def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry) -> None:
@@ -119,18 +119,18 @@ def test_asks_in_the_name_of_each_visitor(fake: FakeRegistry) -> None:
     source = make(fake)
     assert source.scope == HOST
     assert source.page(KINDLING, DEV) is not None
-    source.file(KINDLING, "x", digest, DEV).check()
-    for visitor, trouble in (
-        (None, Trouble.NOBODY),
-        (visitor_of(basic("dev", "wrong")["Authorization"]), Trouble.FORBIDDEN),
+    source.file(KINDLING, "x", digest, DEV, metadata=False).check()
+    for visitor, status in (
+        (None, 401),
+        (visitor_of(basic("dev", "wrong")["Authorization"]), 403),
     ):
         for ask in (
             lambda visitor=visitor: source.page(KINDLING, visitor),
-            lambda visitor=visitor: source.file(KINDLING, "x", digest, visitor).check(),
+            lambda visitor=visitor: source.file(KINDLING, "x", digest, visitor, metadata=False).check(),
         ):
-            with pytest.raises(SourceError) as caught:
+            with pytest.raises(ServeError) as caught:
                 ask()
-            assert caught.value.trouble is trouble
+            assert caught.value.status == status
             assert "wrong" not in caught.value.message
 
 
@@ -146,9 +146,9 @@ def test_asks_in_its_own_name_whoever_visits(fake: FakeRegistry) -> None:
     def broken(project: object) -> Login | None:
         raise CredentialError("the token has expired")
 
-    with pytest.raises(SourceError, match="expired") as caught:
+    with pytest.raises(ServeError, match="expired") as caught:
         make(fake, own=broken).page(KINDLING, None)
-    assert caught.value.trouble is Trouble.DOWN
+    assert caught.value.status == 502
 
 
 def test_what_is_not_there_has_no_page(fake: FakeRegistry) -> None:
@@ -162,9 +162,9 @@ def test_a_registry_that_fails_is_down(fake: FakeRegistry) -> None:
     source.ready()
     fake.hooks.append(lambda asked: error(500, "UNKNOWN"))
     for ask in (source.ready, lambda: source.page(KINDLING, None)):
-        with pytest.raises(SourceError) as caught:
+        with pytest.raises(ServeError) as caught:
             ask()
-        assert caught.value.trouble is Trouble.DOWN
+        assert caught.value.status == 502
         assert caught.value.message.startswith("github: ")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from index_fakes.source import FakeSource, digest
+from packaging.utils import canonicalize_name
 
 from publish_all._http import Download, Reply
-from publish_all.index.arrival import BrokenTransferError
-from publish_all.index.blobs import BlobCache
-from publish_all.index.source import LocalFile, RemoteFile, SourceError, Trouble
-from publish_all.index.transfers import THREADS, Transfers
+from publish_all.index.cache import BlobCache
+from publish_all.index.fallback import Routing
+from publish_all.index.service import IndexService
+from publish_all.index.source import RemoteFile, ServeError
+from publish_all.index.transfers import THREADS, BrokenTransferError, Transfers
 
 CONTENT = bytes(range(256)) * 100
 
@@ -28,17 +31,17 @@ def remote(
         def chunks() -> Iterator[bytes]:
             for number, start in enumerate(range(0, len(content), 1000)):
                 if number == fails_after:
-                    raise SourceError("it broke off", trouble=Trouble.DOWN)
+                    raise ServeError("it broke off", status=502)
                 yield content[start : start + 1000]
 
         headers = {"Content-Length": str(len(content))}
         reply = Reply(status=200, reason="", url="https://registry.test/", headers=headers)
         yield Download(reply=reply, chunks=chunks())
 
-    return RemoteFile(scope="a", sha256=sha256 or digest(content), open=open_, check=lambda: None)
+    return RemoteFile(scope="a", sha256=sha256 or digest(content), open=open_)
 
 
-async def read(transfers: Transfers, file: RemoteFile | LocalFile, *, byte_range: str | None = None) -> bytes:
+async def read(transfers: Transfers, file: RemoteFile | Path, *, byte_range: str | None = None) -> bytes:
     """What comes, all of it; with what comes before a break left out."""
     body = await transfers.open(file, byte_range=byte_range, permitted=True)
     try:
@@ -53,7 +56,7 @@ def kept(cache: BlobCache) -> list[Path]:
 
 def test_what_comes_is_kept(cache: BlobCache) -> None:
     assert asyncio.run(read(Transfers(cache), remote())) == CONTENT
-    assert cache.read("a", digest(CONTENT)) == CONTENT
+    assert [each.read_bytes() for each in kept(cache)] == [CONTENT]
     broken = remote(fails_after=0)
     assert asyncio.run(read(Transfers(cache), broken)) == CONTENT
 
@@ -85,31 +88,41 @@ def test_goes_on_without_the_cache_when_the_disk_is_full(
     assert kept(cache) == []
 
 
-def test_files_of_a_slow_source_leave_threads_for_pages_and_uploads(cache: BlobCache) -> None:
+def test_files_of_a_slow_source_leave_threads_for_pages(cache: BlobCache) -> None:
     source_goes_on = threading.Event()
 
     @contextmanager
     def slow(byte_range: str | None) -> Iterator[Download]:
         source_goes_on.wait()
-        raise SourceError("too late", trouble=Trouble.DOWN)
+        raise ServeError("too late", status=502)
         yield
 
-    async def story() -> tuple[str, str]:
-        transfers = Transfers(cache)
-        files = [
-            RemoteFile(scope="a", sha256=f"{number:064x}", open=slow, check=lambda: None)
-            for number in range(THREADS + 10)
+    class Slow(FakeSource):
+        def file(self, *_: object, metadata: bool) -> RemoteFile:
+            return RemoteFile(scope="a", sha256=f"{next(numbers):064x}", open=slow)
+
+    numbers = itertools.count()
+    source = Slow(files={"demo": {"demo-1.0.tar.gz": b""}})
+    demo = canonicalize_name("demo")
+
+    async def story() -> int:
+        service = IndexService([source], routing=Routing(), cache=cache)
+        asked = [
+            service.file(
+                "fake", demo, "demo-1.0.tar.gz", "0" * 64, metadata=False, byte_range=None, visitor=None
+            )
+            for _ in range(THREADS + 10)
         ]
-        waiting = [asyncio.ensure_future(read(transfers, each)) for each in files]
+        waiting = [asyncio.ensure_future(each) for each in asked]
         try:
-            asked = transfers.asking(lambda: "a page"), transfers.taking(lambda: "an upload")
-            page, upload = await asyncio.wait_for(asyncio.gather(*asked), 20)
-            return page, upload
+            await asyncio.sleep(0.2)
+            page = await asyncio.wait_for(service.page(demo, None), 20)
+            return len(page.json.body)
         finally:
             source_goes_on.set()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert asyncio.run(story()) == ("a page", "an upload")
+    assert asyncio.run(story())
 
 
 @pytest.mark.parametrize(
@@ -134,14 +147,14 @@ def test_an_empty_file_is_a_file(cache: BlobCache) -> None:
 
 
 def test_a_source_that_refuses_is_heard_by_all_who_wait(cache: BlobCache) -> None:
-    source = FakeSource(trouble=SourceError("no", trouble=Trouble.FORBIDDEN))
+    source = FakeSource(trouble=ServeError("no", status=403))
     file = source._remote("x", CONTENT, digest(CONTENT), None)
 
     async def story() -> list[object]:
         transfers = Transfers(cache)
         return await asyncio.gather(*(read(transfers, file) for _ in range(5)), return_exceptions=True)
 
-    assert [type(each) for each in asyncio.run(story())] == [SourceError] * 5
+    assert [type(each) for each in asyncio.run(story())] == [ServeError] * 5
 
 
 def test_readers_that_come_late_get_the_beginning_too(cache: BlobCache) -> None:
@@ -161,6 +174,6 @@ def test_readers_that_come_late_get_the_beginning_too(cache: BlobCache) -> None:
 
 def test_a_local_file_is_read_where_it_is(cache: BlobCache, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
-    assert asyncio.run(read(Transfers(cache), LocalFile(path=tmp_path / "file", sha256="0"))) == CONTENT
+    assert asyncio.run(read(Transfers(cache), tmp_path / "file")) == CONTENT
     with pytest.raises(FileNotFoundError):
-        asyncio.run(read(Transfers(cache), LocalFile(path=tmp_path / "gone", sha256="0")))
+        asyncio.run(read(Transfers(cache), tmp_path / "gone"))

@@ -174,7 +174,7 @@ def _fetch_dependencies(
 
 def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) -> tuple[DownloadedFile, ...]:
     """The files of a folder put into the destination, but for those that are known."""
-    from publish_all.index.answers import release_of
+    from publish_all.index.source import release_of
 
     names = {each.path.name for each in known}
     found = []

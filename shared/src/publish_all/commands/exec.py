@@ -195,7 +195,6 @@ def _survey(
 ) -> Survey:
     """Look into the command and the files that it names. `ours` is the address of our index, up to its path."""
     from publish_all.index.clients import Tool
-    from publish_all.index.fallback import Where
     from publish_all.index.named_files import NamedFiles
 
     environment = around.environment
@@ -211,7 +210,7 @@ def _survey(
         files = NamedFiles(
             folder=folders[0],
             environment=environment,
-            is_ours=lambda name: index.routing.where(name) is Where.SOURCES,
+            is_ours=index.routing.is_ours,
             ours=ours,
             uv=uv,
             frozen=uv and frozen,

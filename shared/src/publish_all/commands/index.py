@@ -117,7 +117,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     """
     ensure_installed()
     from publish_all.index.access import Gate
-    from publish_all.index.blobs import BlobCache
+    from publish_all.index.cache import BlobCache
     from publish_all.index.server import make_app
     from publish_all.index.service import IndexService
 
@@ -253,7 +253,7 @@ def _ensure_one_scope(sources: Sequence[IndexSource]) -> None:
 
 
 def _proxied(routing: Routing, opened: Connection, http: HttpOptions | None) -> tuple[IndexSource, ...]:
-    from publish_all.index.fallback_source import FallbackSource
+    from publish_all.index.fallback import FallbackSource
 
     if not routing.proxy:
         return ()

@@ -26,7 +26,7 @@ class ServeOptions:
 def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PublishAllError`."""
     ensure_installed()
-    from publish_all.index.access_log import AccessLog
+    from publish_all.index.middleware import AccessLog
     from publish_all.index.running import listen, run
 
     _ensure_guarded(options)

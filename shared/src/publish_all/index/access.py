@@ -1,12 +1,11 @@
-"""Who asks: Basic authentication of a request, the password of the server, and keys that tell visitors apart."""
+"""Who asks, and what for: Basic authentication, the server's password, forms of pages (PEP 691), byte ranges. Pure."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-import secrets
+import re
 from urllib.parse import urlsplit
 
 from publish_all._http import BasicAuth
@@ -14,11 +13,22 @@ from publish_all._secret import Secret
 from publish_all._urls import is_loopback
 from publish_all._values import dataclass
 from publish_all.index.source import Visitor
+from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 
-REALM = 'Basic realm="publish-all", charset="UTF-8"'
-"""What a 401 asks for."""
-
+TEXT_HTML = "text/html; charset=utf-8"
 _LONGEST = 16 * 1024
+_FORMS = {
+    JSON_TYPE: JSON_TYPE,
+    "application/vnd.pypi.simple.latest+json": JSON_TYPE,
+    HTML_TYPE: HTML_TYPE,
+    "application/vnd.pypi.simple.latest+html": HTML_TYPE,
+    "text/html": TEXT_HTML,
+    "text/*": TEXT_HTML,
+    "application/*": JSON_TYPE,
+    "*/*": TEXT_HTML,
+}
+_QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
+_RANGE = re.compile(r"\s*bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
 
 
 def visitor_of(authorization: str | None) -> Visitor:
@@ -65,14 +75,55 @@ class Gate:
         return visitor if self.password is None else None
 
 
-class VisitorKeys:
-    """Keys of answers: the same for the same credential, and of no use to whoever sees them."""
+def form_of(accept: str | None) -> str | None:
+    """The media type that is liked best, of two the first; HTML for who does not say; None if none is taken."""
+    if accept is None or not accept.strip():
+        return TEXT_HTML
+    best, found = 0.0, None
+    for each in accept[:4096].split(","):
+        name, *parameters = (part.strip().lower() for part in each.split(";"))
+        stated = next(
+            (part.partition("=")[2].strip() for part in parameters if re.match(r"q\s*=", part)), "1"
+        )
+        quality = float(stated) if _QUALITY.fullmatch(stated) else 0.0
+        if name in _FORMS and quality > best:
+            best, found = quality, _FORMS[name]
+    return found
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
 
-    def key(self, visitor: Visitor) -> str:
-        """Empty for nobody."""
-        if visitor is None:
-            return ""
-        return hmac.new(self._key, visitor.header().encode(), hashlib.sha256).hexdigest()
+def same_etag(if_none_match: str | None, etag: str) -> bool:
+    """Whether a client has it already. `etag` is quoted."""
+    stated = (each.strip().removeprefix("W/") for each in (if_none_match or "")[:4096].split(","))
+    return any(each in {"*", etag} for each in stated)
+
+
+class NotSatisfiableError(ValueError):
+    """The range lies behind the end of the file."""
+
+
+def one_range(header: str | None) -> str | None:
+    """A Range header that asks for one part of a file, which any source may be asked for; None for all others.
+
+    Of several ranges a source would make one body, which it alone can say the parts of.
+    """
+    found = _RANGE.fullmatch(header or "")
+    if found is None or not (found[1] or found[2]):
+        return None
+    return None if found[1] and found[2] and int(found[2]) < int(found[1]) else found[0].strip()
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """First and last byte (inclusive) of the range that is asked for; None for the whole file.
+
+    More than one range, and what is none at all, is answered with the whole, as RFC 9110 14.2 allows.
+    Raises `NotSatisfiableError`.
+    """
+    found = _RANGE.fullmatch(one_range(header) or "")
+    if found is None:
+        return None
+    first, last = int(found[1] or 0), min(int(found[2] or size), size - 1)
+    if not found[1]:
+        first, last = max(size - int(found[2]), 0), size - 1
+    if first >= size or first > last:
+        raise NotSatisfiableError
+    return first, last

@@ -1,121 +1,275 @@
-"""Answers that are kept for a while in memory, each loaded once however many clients ask for it at a time."""
+"""What is kept for a while: answers in memory, and what was fetched on disk, bounded in size."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import hashlib
+import math
+import os
+import re
+import secrets
+import shutil
+import stat
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import IO, Generic, TypeVar
 
-from publish_all._values import dataclass
+from publish_all._own_files import open_own
 
-V = TypeVar("V")
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
-LIMIT = 48 * 1024 * 1024
-"""How much is kept, in bytes."""
+LIMIT = 2 * 1024**3
+"""How much is kept on disk unless said otherwise, in bytes."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Keep:
-    """For how many seconds an answer is given as it is, and then for how many more while a new one is loaded.
-
-    `weak` answers (failures) do not take the place of an earlier one that can still be given.
-    """
-
-    fresh: float
-    stale: float = 0.0
-    weak: bool = False
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PART = ".part"
+_CHUNK = 1024 * 1024
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# Of file systems which cannot reserve room: a full disk shows when they are written to.
+_NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
+_STALE_PART = 24 * 3600.0
+_KEPT_AFTER_PRUNING = 0.9
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Entry(Generic[V]):
-    value: V
-    fresh_until: float
-    stale_until: float
-    weight: int
-
-
-class AnswerCache(Generic[K, V]):
-    """For one event loop. `keep` says how long an answer is kept, `weight` its size in bytes."""
+class Recent(Generic[K, V]):
+    """What was used last, up to `limit` in all by `weight`. Safe for several threads."""
 
     def __init__(
         self,
+        limit: int,
         *,
-        keep: Callable[[V], Keep],
-        weight: Callable[[V], int],
-        limit: int = LIMIT,
+        weight: Callable[[V], int] = lambda _: 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keep = keep
-        self._weight = weight
         self._limit = limit
+        self._weight = weight
         self._clock = clock
-        self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
-        self._total = 0
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, tuple[V, float, int]] = OrderedDict()
+        self.total = 0
+
+    def get(self, key: K) -> V | None:
+        with self._lock:
+            value, until, _ = self._kept.get(key, (None, math.inf, 0))
+            if until <= self._clock():
+                return None
+            if value is not None:
+                self._kept.move_to_end(key)
+            return value
+
+    def put(self, key: K, value: V, seconds: float = math.inf) -> None:
+        """Keep a value for so many seconds."""
+        weight = self._weight(value)
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = value, self._clock() + seconds, weight
+            self.total += weight
+            while self.total > self._limit:
+                self._drop(next(iter(self._kept)))
+
+    def forget(self, wanted: Callable[[K], bool]) -> None:
+        with self._lock:
+            for key in [each for each in self._kept if wanted(each)]:
+                self._drop(key)
+
+    def _drop(self, key: K) -> None:
+        self.total -= self._kept.pop(key, (None, 0, 0))[2]
+
+
+class AnswerCache(Generic[K, V]):
+    """Answers, each loaded once however many clients ask for it at a time, and kept for `seconds`. For one event loop."""
+
+    def __init__(self, recent: Recent[K, V], seconds: Callable[[V], float]) -> None:
+        self._recent = recent
+        self._seconds = seconds
         self._loading: dict[K, asyncio.Task[V]] = {}
-        self._generation = 0
 
     async def get(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         """The answer for a key. What `load` raises reaches all who wait for it, and is not kept."""
-        entry = self._entries.get(key)
-        now = self._clock()
-        if entry is not None and now < entry.fresh_until:
-            self._entries.move_to_end(key)
-            return entry.value
-        task = self._loading.get(key) or self._start(key, load)
-        if entry is not None and now < entry.stale_until:
-            return entry.value
+        kept = self._recent.get(key)
+        if kept is not None:
+            return kept
         # One client that goes away must not take the answer from the others.
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._loading.get(key) or self._start(key, load))
 
     def forget(self, wanted: Callable[[K], bool]) -> None:
         """Drop the answers for some keys; those that are being loaded are not kept either."""
-        self._generation += 1
-        for key in [each for each in self._entries if wanted(each)]:
-            self._drop(key)
+        self._recent.forget(wanted)
         for key in [each for each in self._loading if wanted(each)]:
             del self._loading[key]
 
     def _start(self, key: K, load: Callable[[], Awaitable[V]]) -> asyncio.Task[V]:
-        task = asyncio.ensure_future(self._load(key, load, self._generation))
+        def ended(task: asyncio.Task[V]) -> None:
+            current = self._loading.get(key) is task
+            if current:
+                del self._loading[key]
+            # An exception is looked at, as nobody may wait for it any longer.
+            if not task.cancelled() and task.exception() is None and current:
+                self._recent.put(key, task.result(), self._seconds(task.result()))
+
+        task = asyncio.ensure_future(load())
         self._loading[key] = task
-        task.add_done_callback(lambda done: self._ended(key, done))
+        task.add_done_callback(ended)
         return task
 
-    async def _load(self, key: K, load: Callable[[], Awaitable[V]], generation: int) -> V:
-        value = await load()
-        if generation == self._generation:
-            self._store(key, value)
-        return value
 
-    def _ended(self, key: K, task: asyncio.Task[V]) -> None:
-        if self._loading.get(key) is task:
-            del self._loading[key]
-        if not task.cancelled():
-            task.exception()  # looked at, as nobody may wait for it any longer
+class BlobCache:
+    """A folder of files, by the place that each is from and its digest, which never changes.
 
-    def _store(self, key: K, value: V) -> None:
-        keep, now = self._keep(value), self._clock()
-        before = self._entries.get(key)
-        if keep.weak and before is not None and now < before.stale_until:
-            return
-        self._drop(key)
-        entry = _Entry(
-            value=value,
-            fresh_until=now + keep.fresh,
-            stale_until=now + keep.fresh + keep.stale,
-            weight=self._weight(value),
-        )
-        if entry.weight > self._limit:
-            return
-        self._entries[key] = entry
-        self._total += entry.weight
-        while self._total > self._limit:
-            self._drop(next(iter(self._entries)))
+    Safe for several threads; several processes may share it. What was used least recently goes first when it
+    holds more than `limit` bytes.
+    """
 
-    def _drop(self, key: K) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._total -= entry.weight
+    def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
+        self.folder = folder
+        self.limit = limit
+        self._lock = threading.Lock()
+        self._total: int | None = None
+        self._intact: dict[Path, tuple[int, ...]] = {}
+        self._checking = threading.Lock()
+
+    def open(self, scope: str, sha256: str) -> IO[bytes] | None:
+        """A file that is there, to be read; None if it is not, or no longer has its digest.
+
+        The whole file is compared with its digest at its first use by this process, and again once it was changed:
+        a power cut, a broken disk or another program may have damaged it.
+        """
+        path = self._path(scope, sha256)
+        try:
+            file = os.fdopen(open_own(path, os.O_RDONLY), "rb")
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):  # noted as used just now
+            os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
+        if self._intact.get(path) == _identity(file):
+            return file
+        # One at a time: many clients that want the same file wait until it was read once.
+        with self._checking:
+            if self._intact.get(path) == _identity(file) or _sha256(file) == sha256:
+                self._intact[path] = _identity(file)
+                file.seek(0)
+                return file
+        file.close()
+        self._intact.pop(path, None)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
+
+    def begin(self, size: int) -> IO[bytes]:
+        """A new file for so many bytes, for which there is room; for `end` and then `give_up`.
+
+        Raises `OSError`: where the disk is full, before anything is written that someone reads meanwhile.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (self.folder / f"{secrets.token_hex(16)}{_PART}").open("x+b")
+        try:
+            try:
+                self._reserve(file, size)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._make_room(size)
+                self._reserve(file, size)
+        except BaseException:
+            self.give_up(file)
+            raise
+        return file
+
+    def end(self, file: IO[bytes], scope: str, sha256: str) -> None:
+        """Put a filled file under its digest, which was checked. It is just not kept where that fails."""
+        path = self._path(scope, sha256)
+        with contextlib.suppress(OSError):
+            file.truncate(file.tell())
+            file.flush()
+            identity, size = _identity(file), file.tell()
+            file.close()
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            Path(file.name).replace(path)
+            self._intact[path] = identity
+            self._grown(size)
+
+    @staticmethod
+    def give_up(file: IO[bytes]) -> None:
+        """Remove a file that did not come to its end; after `end` there is nothing to remove."""
+        path = Path(file.name)
+        # Removed before it is closed, which fails on a full disk; Windows removes only what is closed.
+        for action in (path.unlink, file.close, path.unlink):
+            with contextlib.suppress(OSError):
+                action()
+
+    def _reserve(self, file: IO[bytes], size: int) -> None:
+        """Raises `OSError` where there is no room for so many bytes."""
+        if not hasattr(os, "posix_fallocate"):
+            if shutil.disk_usage(self.folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        elif size:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    raise
+
+    def _make_room(self, size: int) -> None:
+        with self._lock:
+            kept = sum(each for _, each, _ in self._files())
+            if kept + shutil.disk_usage(self.folder).free >= size:
+                self._prune(kept - size)
+
+    def _path(self, scope: str, sha256: str) -> Path:
+        if not _DIGEST.fullmatch(sha256):
+            msg = "not a digest"
+            raise ValueError(msg)
+        return self.folder / hashlib.sha256(scope.encode()).hexdigest()[:32] / sha256
+
+    def _grown(self, size: int) -> None:
+        with self._lock:
+            if self._total is None:
+                self._total = sum(each for _, each, _ in self._files())
+            else:
+                self._total += size
+            if self._total > self.limit:
+                # A little more than must be, so that it isn't done for each file.
+                self._prune(int(self.limit * _KEPT_AFTER_PRUNING))
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Time of last use, size and path of what is kept, without what is being written."""
+        found = []
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                state = path.lstat()
+                if path.suffix == _PART and time.time() - state.st_mtime > _STALE_PART:
+                    path.unlink(missing_ok=True)
+                elif path.suffix != _PART and stat.S_ISREG(state.st_mode):
+                    found.append((state.st_atime, state.st_size, path))
+        return found
+
+    def _prune(self, kept: int) -> None:
+        """Remove what was used least recently, until no more than `kept` bytes are left."""
+        files = sorted(self._files())
+        self._total = sum(size for _, size, _ in files)
+        for _, size, path in files:
+            if self._total <= kept:
+                return
+            self._intact.pop(path, None)
+            with contextlib.suppress(OSError):
+                path.unlink()
+                self._total -= size
+
+
+def _identity(file: IO[bytes]) -> tuple[int, ...]:
+    """What is the same as long as nobody changes a file. Being used changes its time of access only."""
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _sha256(file: IO[bytes]) -> str:
+    sha256 = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        sha256.update(chunk)
+    return sha256.hexdigest()

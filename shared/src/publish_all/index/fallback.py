@@ -1,29 +1,35 @@
-"""Which names are served from where: a private name from our sources only, any other from the fallbacks only. Pure.
+"""Other indexes: which names are looked up there, and one whose pages and files pass through us as an index source.
 
-No name is ever looked up in both, so nobody who takes a private name on a public index can get a file
-of theirs installed (dependency confusion).
+A private name is served from our sources only, any other from the fallbacks only. No name is ever looked up in
+both, so nobody who takes a private name on a public index can get a file of theirs installed (dependency confusion).
 """
 
 from __future__ import annotations
 
-import enum
 import fnmatch
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
-from publish_all._http import BasicAuth
+from publish_all._http import BasicAuth, Download, Session
+from publish_all._http_errors import HttpError
+from publish_all._urls import origin, shown_url
 from publish_all._values import dataclass
+from publish_all.index.cache import Recent
+from publish_all.index.source import RemoteFile, ServeError, Visitor
+from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
+NAME = "_fallback"
+"""The start of its name in the URLs of files: no repository can be called so."""
+FRESH = 300.0
+"""Seconds for which a page is remembered, so that the file that it lists is found at once."""
+
+_FILES_KEPT = 40_000  # about as many KB; some projects have thousands of files
 _SEPARATORS = re.compile(r"[-_.]+")
-
-
-class Where(enum.Enum):
-    """The one place where a name is looked up."""
-
-    SOURCES = "sources"
-    FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,22 +55,117 @@ class Routing:
     fallbacks: tuple[Fallback, ...] = ()
     proxy: bool = False
 
-    def where(self, project: NormalizedName) -> Where:
-        if not self.fallbacks or self.is_private(project):
-            return Where.SOURCES
-        return Where.FALLBACK
+    def is_ours(self, project: NormalizedName) -> bool:
+        """Whether a name is looked up in our sources; else it is in the fallbacks."""
+        return not self.fallbacks or any(fnmatch.fnmatchcase(project, each) for each in self.private)
 
     def redirect(self, project: NormalizedName) -> str | None:
         """The address to which a client is sent for the page of a project; None if the page is ours to serve."""
-        if self.proxy or self.where(project) is Where.SOURCES:
+        if self.proxy or self.is_ours(project):
             return None
         return self.fallbacks[0].page_url(project)
-
-    def is_private(self, project: NormalizedName) -> bool:
-        return any(fnmatch.fnmatchcase(project, each) for each in self.private)
 
 
 def private_patterns(stated: Iterable[str]) -> tuple[str, ...]:
     """Names and patterns (`kindling-*`) as names are compared: in lower case, with `-` for `_` and `.`."""
     found = (_SEPARATORS.sub("-", each.strip()).lower() for each in stated)
     return tuple(dict.fromkeys(each for each in found if each))
+
+
+class FallbackSource:
+    """An index that is read anonymously or with the credential of the fallback. No visitor's credential is sent there."""
+
+    scope = None
+
+    def __init__(
+        self,
+        fallback: Fallback,
+        session: Session,
+        *,
+        number: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = NAME if number == 1 else f"{NAME}-{number}"
+        self._fallback = fallback
+        self._session = session
+        self._pages: Recent[NormalizedName, ProjectPage] = Recent(
+            _FILES_KEPT, weight=lambda page: 1 + len(page.files), clock=clock
+        )
+
+    def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
+        """None: nobody wants a list of all projects of PyPI."""
+        del visitor
+        return ()
+
+    def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
+        """Its page. Files without a sha256 keep their own addresses, others are fetched through us."""
+        del visitor
+        page = self._fetch(project)
+        if page is None:
+            return None
+        return replace(page, files=tuple(_through_us(each) for each in page.files))
+
+    def file(
+        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
+    ) -> RemoteFile | None:
+        del visitor
+        page = self._pages.get(project) or self._fetch(project)
+        listed = page.file(filename) if page is not None else None
+        if (
+            listed is None
+            or ((listed.core_metadata or {}) if metadata else listed.hashes).get("sha256") != sha256
+        ):
+            return None
+        url = f"{listed.url}.metadata" if metadata else listed.url
+        # Files may be on another host, which must not see the credential.
+        auth = self._fallback.auth if origin(url) == origin(self._fallback.url) else None
+
+        @contextmanager
+        def open_(byte_range: str | None) -> Iterator[Download]:
+            headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
+            try:
+                with self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
+                    status = download.reply.status
+                    if status not in {200, 206, 416}:
+                        msg = f"{shown_url(url)} answers {status}"
+                        raise ServeError(msg, status=404 if status in {404, 410} else 502)
+                    yield download
+            except HttpError as error:
+                raise ServeError(error.message, hint=error.hint) from error
+
+        return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_)
+
+    def ready(self) -> None:
+        """It always is: what is ours can be served without it."""
+
+    def _fetch(self, project: NormalizedName) -> ProjectPage | None:
+        url = self._fallback.page_url(project)
+        try:
+            reply = self._session.request(
+                "GET", url, auth=self._fallback.auth, headers={"Accept": ACCEPT}, redirects=True
+            )
+        except HttpError as error:
+            raise ServeError(error.message, hint=error.hint) from error
+        if reply.status == 404:
+            return None
+        if reply.status in {401, 403}:
+            # An index in a storage bucket, such as PyTorch's, answers 403 for what it does not have. So one that
+            # refuses does not hide what another fallback has.
+            raise ServeError(
+                f"{shown_url(url)} answers {reply.status}: the project is not there, or takes a user name and password",
+                status=403,
+                hint="If it takes them, write them into the URL of this index: https://USER:PASSWORD@HOST/simple/.",
+            )
+        if reply.status != 200:
+            raise ServeError(f"{shown_url(url)} answers {reply.status}")
+        try:
+            page = parse_project(reply.body, content_type=reply.content_type, url=reply.url)
+        except PageError as error:
+            raise ServeError(f"{shown_url(url)} is {error}") from error
+        self._pages.put(project, page, FRESH)
+        return page
+
+
+def _through_us(file: IndexFile) -> IndexFile:
+    metadata = file.core_metadata if "sha256" in (file.core_metadata or {}) else None
+    return replace(file, url="" if "sha256" in file.hashes else file.url, core_metadata=metadata)

@@ -9,17 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, TypeAlias, cast
+from typing import TypeAlias
 
-import anyio
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.index.limits import SECONDS
-from publish_all.index.responses import SEND_FILE
 
 HEAD_SECONDS = 20.0
 """How long a client may take to say what it wants."""
@@ -27,8 +24,6 @@ HEAD_LIMIT = 32 * 1024
 """How long that may be, in bytes: a credential can have a few thousand."""
 IDLE_SECONDS = 15
 """How long a connection is kept on which nothing is asked."""
-PIECE = 1024 * 1024
-"""Bytes of a file that are handed to the system at a time; each must be taken within the time of `limits`."""
 GRACE_SECONDS = 5
 """How long running transfers are waited for at the end."""
 
@@ -47,9 +42,6 @@ class _Guarded(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        # asyncio does so only where a socket names its protocol, which one of `create_server` does not:
-        # a page whose head and body are sent apart would wait 40 ms for the client to acknowledge the head.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
@@ -59,27 +51,6 @@ class _Guarded(H11Protocol):
             self._relax()
         elif self._late is None:
             self._expect()
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self.scope is not None:
-            # Requests are answered by tasks, which have not begun yet.
-            self.scope["extensions"] = {SEND_FILE: self._send_file}  # type: ignore[dict-item] # uvicorn knows no extension like ours
-
-    async def _send_file(self, file: IO[bytes], first: int, length: int) -> None:
-        """Let the system send it. A client that is slow costs no memory so."""
-        self.conn.send_with_data_passthrough(h11.Data(data=cast("bytes", _Announced(length))))
-        position, end = first, first + length
-        while position < end:
-            piece = min(PIECE, end - position)
-            try:
-                with anyio.fail_after(SECONDS):
-                    sent = await self.loop.sendfile(self.transport, file, position, piece)
-            except RuntimeError as error:
-                raise ConnectionError("the client has gone away") from error
-            if sent != piece:
-                raise ConnectionError("the file has become shorter")
-            position += piece
 
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
@@ -101,24 +72,18 @@ class _Guarded(H11Protocol):
             self._late = None
 
 
-class _Announced:
-    """Takes the place of bytes that are sent past h11, which only counts them."""
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A socket that clients can connect to from now on; port 0 for any free one. Raises `UsageError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        bound = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         msg = f"can't listen on {host}, port {port}: {error.strerror or error}"
         raise UsageError(msg, hint="Choose another --host or --port.") from error
+    # Connections inherit it. asyncio sets it only where a socket names its protocol, which this one does not: a
+    # page whose head and body are sent apart would wait 40 ms for the client to acknowledge the head.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 class _Server(uvicorn.Server):
@@ -148,19 +113,15 @@ def running(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> Iterator[None]
     )
     thread.start()
     try:
-        _wait(server, thread)
+        deadline = time.monotonic() + _START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise PublishAllError("the index did not start")
+            time.sleep(0.005)
         yield
     finally:
         server.should_exit = True
         thread.join(timeout=GRACE_SECONDS + 5)
-
-
-def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise PublishAllError("the index did not start")
-        time.sleep(0.005)
 
 
 def _configuration(app: ASGIApp) -> uvicorn.Config:

@@ -11,31 +11,43 @@ All links are relative, so that any path before them (a proxy's) does no harm.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TypeAlias
 
-from packaging.utils import NormalizedName, canonicalize_name
+import anyio
+from packaging.utils import canonicalize_name
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from publish_all._values import dataclass
-from publish_all.index.access import REALM, Gate, visitor_of
-from publish_all.index.answers import Answer, PageAnswer, Said, release_of
-from publish_all.index.limits import Patience
-from publish_all.index.negotiation import Form, NotSatisfiableError, byte_range, form_of, one_range, same_etag
-from publish_all.index.responses import BodyResponse
-from publish_all.index.service import IndexService
-from publish_all.index.source import Visitor
-from publish_all.index.transfers import Body
+from publish_all.index.access import (
+    TEXT_HTML,
+    Gate,
+    NotSatisfiableError,
+    byte_range,
+    form_of,
+    one_range,
+    same_etag,
+    visitor_of,
+)
+from publish_all.index.middleware import Patience
+from publish_all.index.service import IndexService, PageAnswer
+from publish_all.index.source import ServeError, Visitor, release_of
+from publish_all.index.transfers import Body, BrokenTransferError
 from publish_all.index.upload import Uploads
+from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
+
+REALM = 'Basic realm="publish-all", charset="UTF-8"'
+"""What a 401 asks for."""
 
 _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}", re.ASCII)
 _DIGESTS = re.compile(r"([0-9a-f]{64})(?:-([0-9a-f]{64}))?")
 _METADATA = ".metadata"
-_METHODS = ["GET"]  # and HEAD, which the routes add
 _FOREVER = "max-age=31536000, immutable"
 _NOT_FOR_US = (
     "This index is for this machine only: ask for it as localhost or 127.0.0.1. Behind a proxy, let the proxy send "
@@ -43,36 +55,29 @@ _NOT_FOR_US = (
 )
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Named:
-    """What the address of a file says."""
-
-    source: str
-    project: NormalizedName
-    filename: str
-    sha256: str
-    is_metadata: bool
+Handler: TypeAlias = Callable[[Request, Visitor], Awaitable[Response]]
 
 
 def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> Starlette:
     """The application. `uploads` None takes none."""
     served = _Server(service, gate, uploads)
+    readable = {
+        "/": served.entrance,
+        "/simple": served.entrance,
+        "/simple/": served.root,
+        "/simple/{project}": served.project,
+        "/simple/{project}/": served.project,
+        "/files/{source}/{project}/{digests}/{filename}": served.file,
+    }
     app = Starlette(
         routes=[
-            Route("/", served.entrance, methods=_METHODS),
-            Route("/simple", served.entrance, methods=_METHODS),
-            Route("/simple/", served.root, methods=_METHODS),
-            Route("/simple/{project}", served.project, methods=_METHODS),
-            Route("/simple/{project}/", served.project, methods=_METHODS),
-            Route("/files/{source}/{project}/{digests}/{filename}", served.file, methods=_METHODS),
-            Route("/legacy/", served.upload, methods=["POST"]),
-            Route("/legacy", served.upload, methods=["POST"]),
-            Route("/health", served.health, methods=_METHODS),
-            Route("/ready", served.ready, methods=_METHODS),
+            *(Route(path, served.admitted(handler)) for path, handler in readable.items()),
+            *(Route(path, served.upload, methods=["POST"]) for path in ("/legacy/", "/legacy")),
+            Route("/health", served.health),
+            Route("/ready", served.ready),
         ],
         middleware=[Middleware(Patience)],
-        exception_handlers={404: _not_found, 405: _wrong_method},
+        exception_handlers={404: _not_found, 405: _wrong_method, ServeError: _refused},
     )
     # It would redirect to whatever the Host header says.
     app.router.redirect_slashes = False
@@ -85,23 +90,32 @@ class _Server:
         self._gate = gate
         self._uploads = uploads
 
-    async def entrance(self, request: Request) -> Response:
-        target = "simple/"
-        return self._checked(request) or _moved(target, 302 if request.url.path.endswith("/") else 301)
+    def admitted(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            return await handler(request, self._gate.passed_on(self._admit(request)))
 
-    async def root(self, request: Request) -> Response:
-        refused = self._checked(request)
-        if refused is not None:
-            return refused
-        return _page(request, await self._service.root(self._visitor(request)))
+        return handle
 
-    async def project(self, request: Request) -> Response:
-        refused = self._checked(request)
-        if refused is not None:
-            return refused
+    def _admit(self, request: Request) -> Visitor:
+        """Who asks. Raises `ServeError` for who does not know the server's password, or means another server."""
+        if not self._gate.is_for_us(request.headers.get("host")):
+            raise ServeError(_NOT_FOR_US, status=421)
+        visitor = visitor_of(request.headers.get("authorization"))
+        if not self._gate.admits(visitor):
+            raise ServeError("This index wants its password, under any user name.", status=401)
+        return visitor
+
+    async def entrance(self, request: Request, visitor: Visitor) -> Response:
+        del visitor
+        return _moved("simple/", 302 if request.url.path.endswith("/") else 301)
+
+    async def root(self, request: Request, visitor: Visitor) -> Response:
+        return _page(request, await self._service.root(visitor))
+
+    async def project(self, request: Request, visitor: Visitor) -> Response:
         stated = request.path_params["project"]
         if not _PROJECT.fullmatch(stated):
-            return _plain(404, "That is not the name of a project.")
+            raise ServeError("That is not the name of a project.", status=404)
         project = canonicalize_name(stated)
         slash = request.url.path.endswith("/")
         if stated != project or not slash:
@@ -109,137 +123,112 @@ class _Server:
         elsewhere = self._service.routing.redirect(project)
         if elsewhere is not None:
             return _moved(elsewhere, 302)
-        return _page(request, await self._service.page(project, self._visitor(request)))
+        return _page(request, await self._service.page(project, visitor))
 
-    async def file(self, request: Request) -> Response:
-        refused = self._checked(request)
-        if refused is not None:
-            return refused
-        named = _named(request.path_params)
-        if named is None:
-            return _plain(404, "There is no such file.")
-        etag = f'"{named.sha256}"'
-        visitor = self._visitor(request)
+    async def file(self, request: Request, visitor: Visitor) -> Response:
+        named, filename = request.path_params, request.path_params["filename"]
+        digests = _DIGESTS.fullmatch(named["digests"])
+        metadata = filename.endswith(_METADATA)
+        sha256 = (digests[2] if metadata else digests[1]) if digests is not None else None
+        release = release_of(filename.removesuffix(_METADATA)) if _FILENAME.fullmatch(filename) else None
+        if sha256 is None or release is None or release[0] != named["project"]:
+            raise ServeError("There is no such file.", status=404)
+        etag = f'"{sha256}"'
         asked = one_range(request.headers.get("range"))
-        if asked is not None and request.headers.get("if-range", etag) != etag:
+        if request.headers.get("if-range", etag) != etag:
             asked = None
-        found = await self._service.file(
-            named.source,
-            named.project,
-            named.filename,
-            named.sha256,
-            is_metadata=named.is_metadata,
+        body = await self._service.file(
+            named["source"],
+            release[0],
+            filename.removesuffix(_METADATA),
+            sha256,
+            metadata=metadata,
             byte_range=asked,
             visitor=visitor,
         )
-        if isinstance(found, Said):
-            return _refusal(found)
         who = "public" if visitor is None and self._gate.password is None else "private"
         headers = _HEADERS | {"ETag": etag, "Cache-Control": f"{who}, {_FOREVER}", "Accept-Ranges": "bytes"}
         if same_etag(request.headers.get("if-none-match"), etag):
-            await found.close()
+            await body.close()
             return Response(status_code=304, headers=headers)
-        kind = "text/plain; charset=utf-8" if named.is_metadata else "application/octet-stream"
-        return await _body(found, asked, headers | {"Content-Type": kind})
+        kind = "text/plain; charset=utf-8" if metadata else "application/octet-stream"
+        return await _sent(body, asked, headers | {"Content-Type": kind}, head=request.method == "HEAD")
 
     async def upload(self, request: Request) -> Response:
-        refused = self._checked(request)
-        if refused is not None:
-            return refused
+        visitor = self._admit(request)
         if self._uploads is None:
-            return _plain(403, "This server takes no uploads.")
-        visitor = visitor_of(request.headers.get("authorization"))
-        return _refusal(await self._uploads.take(request, visitor))
+            raise ServeError("This server takes no uploads.", status=403)
+        return _plain(200, await self._uploads.take(request, visitor))
 
     async def health(self, request: Request) -> Response:
         del request
         return _plain(200, "ok")
 
     async def ready(self, request: Request) -> Response:
-        found = await self._service.ready()
-        # Which sources there are, and what ails them, is for those who may read.
-        if self._checked(request) is not None:
-            return _plain(found.status, "ready" if found.status == 200 else "not ready")
-        return _refusal(found)
-
-    def _checked(self, request: Request) -> Response | None:
-        """The answer to who does not know the server's password, or means another server; None for all others."""
-        if not self._gate.is_for_us(request.headers.get("host")):
-            return _plain(421, _NOT_FOR_US)
-        if self._gate.admits(visitor_of(request.headers.get("authorization"))):
-            return None
-        return _refusal(Said(status=401, reason="This index wants its password, under any user name."))
-
-    def _visitor(self, request: Request) -> Visitor:
-        return self._gate.passed_on(visitor_of(request.headers.get("authorization")))
+        status, text = await self._service.ready()
+        try:
+            self._admit(request)
+        except ServeError:
+            # Which sources there are, and what ails them, is for those who may read.
+            text = "ready" if status == 200 else "not ready"
+        return _plain(status, text)
 
 
-def _named(parameters: Mapping[str, str]) -> _Named | None:
-    """What the parts of an address say; None where they can't be those of a file of ours."""
-    project, filename = parameters["project"], parameters["filename"]
-    digests = _DIGESTS.fullmatch(parameters["digests"])
-    if not (_PROJECT.fullmatch(project) and _FILENAME.fullmatch(filename) and digests):
-        return None
-    is_metadata = filename.endswith(_METADATA)
-    filename = filename.removesuffix(_METADATA)
-    sha256 = digests[2] if is_metadata else digests[1]
-    release = release_of(filename)
-    if sha256 is None or release is None or release[0] != project:
-        return None
-    return _Named(
-        source=parameters["source"],
-        project=release[0],
-        filename=filename,
-        sha256=sha256,
-        is_metadata=is_metadata,
-    )
-
-
-def _page(request: Request, answer: Answer) -> Response:
-    if not isinstance(answer, PageAnswer):
-        return _refusal(answer)
+def _page(request: Request, answer: PageAnswer) -> Response:
     form = form_of(request.headers.get("accept"))
     if form is None:
-        wanted = ", ".join(each.value for each in Form)
-        return _plain(406, f"Pages come as {wanted}.", {"Vary": "Accept"})
-    page = answer.in_form(form)
+        return _plain(406, f"Pages come as {JSON_TYPE}, {HTML_TYPE}, {TEXT_HTML}.", {"Vary": "Accept"})
+    page = answer.json if form == JSON_TYPE else answer.html
     # Asked again each time, which costs little: a new version must be seen at once.
     headers = _HEADERS | {"ETag": page.etag, "Vary": "Accept", "Cache-Control": "private, no-cache"}
     if same_etag(request.headers.get("if-none-match"), page.etag):
         return Response(status_code=304, headers=headers)
-    return Response(page.body, headers=headers | {"Content-Type": form.value})
+    return Response(page.body, headers=headers | {"Content-Type": form})
 
 
-async def _body(body: Body, asked: str | None, headers: Mapping[str, str]) -> Response:
+async def _sent(body: Body, asked: str | None, headers: Mapping[str, str], *, head: bool) -> Response:
     """The bytes that are asked for, of what a source sends or of a file on disk."""
-    stated = {"Content-Range": body.content_range} if body.content_range and body.status != 200 else {}
-    if body.status == 416:
+    first, length, status, content_range = 0, body.size, body.status, body.content_range
+    if body.on_disk and body.size is not None:
+        try:
+            found = byte_range(asked, body.size)
+        except NotSatisfiableError:
+            status, content_range = 416, f"bytes */{body.size}"
+        else:
+            if found is not None:
+                first, length, status = found[0], found[1] - found[0] + 1, 206
+                content_range = f"bytes {found[0]}-{found[1]}/{body.size}"
+    stated = {"Content-Range": content_range} if content_range and status != 200 else {}
+    if status == 416:
         # What a source says about that is its own, and so is how long it is.
         await body.close()
-        return _not_satisfiable(body.content_range)
-    if body.file is None or body.size is None:
-        return BodyResponse(body, status=body.status, headers={**headers, **stated}, length=body.size)
-    try:
-        found = byte_range(asked, body.size)
-    except NotSatisfiableError:
-        await body.close()
-        return _not_satisfiable(f"bytes */{body.size}")
-    if found is None:
-        return BodyResponse(body, status=200, headers=headers, length=body.size)
-    first, last = found
-    stated = {"Content-Range": f"bytes {first}-{last}/{body.size}"}
-    return BodyResponse(body, status=206, headers={**headers, **stated}, first=first, length=last - first + 1)
+        return _plain(416, "The file ends before that.", stated)
+    if length is not None:
+        stated["Content-Length"] = str(length)
+    return _BodyResponse(body, first, 0 if head else length, status=status, headers={**headers, **stated})
 
 
-def _not_satisfiable(content_range: str | None) -> Response:
-    headers = {"Content-Range": content_range} if content_range else {}
-    return _plain(416, "The file ends before that.", headers)
+class _BodyResponse(StreamingResponse):
+    """Bytes that are sent as they come, from the `first` on, `length` of them (None: all, however many).
 
+    Ends when the client goes away. Where the rest of the bytes does not come, the response is left
+    unfinished, by which a client sees that it has not got all.
+    """
 
-def _refusal(refusal: Said) -> Response:
-    return _plain(
-        refusal.status, refusal.reason, {"WWW-Authenticate": REALM} if refusal.status == 401 else {}
-    )
+    def __init__(
+        self, body: Body, first: int, length: int | None, *, status: int, headers: Mapping[str, str]
+    ) -> None:
+        pieces: AsyncIterator[bytes] = body.content(first, length)
+        super().__init__(pieces, status_code=status, headers=headers)
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with suppress(BrokenTransferError, ClientDisconnect, OSError):  # a time-out is an OSError, too
+                await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._body.close()
 
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -250,6 +239,13 @@ def _moved(target: str, status: int) -> Response:
     return Response(status_code=status, headers={**_HEADERS, "Location": target})
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    del request
+    if not isinstance(error, ServeError):
+        raise error
+    return _plain(error.status, error.text, {"WWW-Authenticate": REALM} if error.status == 401 else None)
+
+
 async def _not_found(request: Request, error: Exception) -> Response:
     del request, error
     return _plain(404, "There is nothing at this address. Projects are below /simple/.")
@@ -257,5 +253,4 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
     del request
-    allowed = getattr(error, "headers", None) or {}
-    return _plain(405, "This address does not do that.", allowed)
+    return _plain(405, "This address does not do that.", getattr(error, "headers", None))

@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
 
+import anyio
+import anyio.to_thread
 from packaging.utils import NormalizedName
 
-from publish_all.index.access import VisitorKeys
-from publish_all.index.answers import (
-    Answer,
-    Said,
-    keep_of,
-    merged,
-    page_answer,
-    refusal_of,
-    root_answer,
-    weight_of,
-    with_addresses,
-)
-from publish_all.index.blobs import BlobCache
-from publish_all.index.cache import AnswerCache
-from publish_all.index.fallback import Routing, Where
-from publish_all.index.source import FileContent, IndexSource, RemoteFile, SourceError, Trouble, Visitor
+from publish_all._values import dataclass
+from publish_all.index.cache import AnswerCache, BlobCache, Recent
+from publish_all.index.fallback import Routing
+from publish_all.index.source import IndexSource, RemoteFile, ServeError, Visitor, release_of
 from publish_all.index.transfers import Body, Transfers
-from publish_all.repositories.simple_pages import ProjectPage
-
-PERMITTED = 60.0
-"""Seconds for which a visitor who was allowed to read at a place is not asked about again."""
-
-_PERMISSIONS_KEPT = 10_000
-_REFUSALS_KEPT = 10
+from publish_all.repositories.simple_pages import (
+    IndexFile,
+    ProjectPage,
+    render_project_html,
+    render_project_json,
+    render_root_html,
+    render_root_json,
+)
 
 T = TypeVar("T")
 
+ANSWERS_KEPT = 48 * 1024 * 1024
+"""How much is kept of rendered pages, in bytes."""
+PERMITTED = 60.0
+"""Seconds for which a visitor who was allowed to read at a place is not asked about again."""
+THREADS = 64
+"""How many questions are asked at a time."""
+
+# So briefly that what was just published can be installed.
+_PAGE_KEPT = 5.0
+_REFUSAL_KEPT = 1.0
+_PERMISSIONS_KEPT = 10_000
+_REFUSALS_KEPT = 10
+
+
+class Rendered(NamedTuple):
+    """A page as bytes, and its entity tag in quotes."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageAnswer:
+    """A page in both forms."""
+
+    json: Rendered
+    html: Rendered
+
 
 class IndexService:
-    """Answers for one event loop. `proxied` are the fallbacks whose pages and files pass through us."""
+    """Answers for one event loop. `proxied` are the fallbacks whose pages and files pass through us.
+
+    Methods raise `ServeError`.
+    """
 
     def __init__(
         self,
@@ -54,16 +78,17 @@ class IndexService:
         self.routing = routing
         self._sources = tuple(sources)
         self._proxied = tuple(proxied)
-        self._clock = clock
-        self._keys = VisitorKeys()
-        self._answers: AnswerCache[tuple[str, str], Answer] = AnswerCache(
-            keep=keep_of, weight=weight_of, clock=clock
+        # The answer to one visitor is never given to another: it may be private.
+        self._answers: AnswerCache[tuple[str, Visitor], PageAnswer | ServeError] = AnswerCache(
+            Recent(ANSWERS_KEPT, weight=_weight, clock=clock),
+            lambda answer: _PAGE_KEPT if isinstance(answer, PageAnswer) else _REFUSAL_KEPT,
         )
-        self._readiness: AnswerCache[str, Said] = AnswerCache(
-            keep=lambda _: keep_of(Said(status=404, reason="")), weight=lambda _: 1, clock=clock
+        self._readiness: AnswerCache[None, tuple[int, str]] = AnswerCache(
+            Recent(1, clock=clock), lambda _: _REFUSAL_KEPT
         )
+        self._permitted: Recent[tuple[str, Visitor], bool] = Recent(_PERMISSIONS_KEPT, clock=clock)
         self._transfers = Transfers(cache)
-        self._permitted: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._threads = anyio.CapacityLimiter(THREADS)
         self._refusals: dict[str, None] = {}
 
     @property
@@ -71,20 +96,15 @@ class IndexService:
         """Why pages and files were not given, in words, each once: the first few. Clients show none of them."""
         return tuple(self._refusals)
 
-    @property
-    def source_names(self) -> str:
-        return ", ".join(each.name for each in self._sources)
-
-    async def page(self, project: NormalizedName, visitor: Visitor) -> Answer:
+    async def page(self, project: NormalizedName, visitor: Visitor) -> PageAnswer:
         """The page of a project: of the one place where its name is looked up."""
-        ours = self.routing.where(project) is Where.SOURCES
-        sources = self._at(project)
-        answer = await self._answer(
+        ours = self.routing.is_ours(project)
+        sources = self._sources if ours else self._proxied
+        return await self._answer(
             project, visitor if ours else None, lambda who: self._page(project, sources, who)
         )
-        return self._noted(answer) if isinstance(answer, Said) else answer
 
-    async def root(self, visitor: Visitor) -> Answer:
+    async def root(self, visitor: Visitor) -> PageAnswer:
         """The list of projects, of those sources that tell."""
         return await self._answer("", visitor, self._root)
 
@@ -95,32 +115,39 @@ class IndexService:
         filename: str,
         sha256: str,
         *,
-        is_metadata: bool,
+        metadata: bool,
         byte_range: str | None,
         visitor: Visitor,
-    ) -> Body | Said:
+    ) -> Body:
         """A file, or (with its own `sha256`) the metadata of one, by its address."""
-        found = next((each for each in self._at(project) if each.name == source), None)
+        sources = self._sources if self.routing.is_ours(project) else self._proxied
+        found = next((each for each in sources if each.name == source), None)
         if found is None:
-            return Said(status=404, reason=f"{project} is not served from {source!r}")
-        ask = found.metadata if is_metadata else found.file
+            raise ServeError(f"{project} is not served from {source!r}", status=404)
         try:
-            content = await self._transfers.asking(lambda: ask(project, filename, sha256, visitor))
+            content = await self._ask(
+                lambda: found.file(project, filename, sha256, visitor, metadata=metadata)
+            )
             if content is None:
-                return Said(status=404, reason=f"{source} lists no such file of {project}")
-            return await self._open(content, byte_range, visitor)
-        except SourceError as error:
-            return self._noted(refusal_of((error,)))
-        except OSError:
-            return Said(status=404, reason=f"{source} has no longer this file of {project}")
+                raise ServeError(f"{source} lists no such file of {project}", status=404)
+            key = (content.scope if isinstance(content, RemoteFile) else "", visitor)
+            permitted = not key[0] or self._permitted.get(key) is not None
+            body = await self._transfers.open(content, byte_range=byte_range, permitted=permitted)
+        except ServeError as error:
+            raise self._noted(error) from None
+        except OSError as error:
+            raise ServeError(f"{source} has no longer this file of {project}", status=404) from error
+        if not permitted:
+            self._permitted.put(key, value=True, seconds=PERMITTED)
+        return body
 
-    async def ready(self) -> Said:
+    async def ready(self) -> tuple[int, str]:
         """Whether all sources can answer: status 200 or 503, and a line for each."""
 
-        async def load() -> Said:
-            return await self._transfers.asking(self._look)
+        async def load() -> tuple[int, str]:
+            return await self._ask(self._look)
 
-        return await self._readiness.get("", load)
+        return await self._readiness.get(None, load)
 
     def changed(self, project: NormalizedName) -> None:
         """Something of a project was just uploaded through us: what is kept of it is out of date."""
@@ -134,92 +161,125 @@ class IndexService:
         """The server ends: what is being fetched is given up. May be called from any thread."""
         self._transfers.stop()
 
-    async def taking(self, function: Callable[[], T]) -> T:
-        """Run something that an upload waits for, in a thread."""
-        return await self._transfers.taking(function)
+    async def _ask(self, function: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(function, limiter=self._threads)
 
-    def _noted(self, refusal: Said) -> Said:
+    def _noted(self, refusal: ServeError) -> ServeError:
         if len(self._refusals) < _REFUSALS_KEPT:
-            self._refusals[refusal.reason] = None
+            self._refusals[refusal.text] = None
         return refusal
 
-    async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], Answer]) -> Answer:
-        async def load() -> Answer:
-            return await self._transfers.asking(lambda: make(visitor))
+    async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], PageAnswer]) -> PageAnswer:
+        def made() -> PageAnswer | ServeError:
+            try:
+                return make(visitor)
+            except ServeError as error:
+                return error.with_traceback(None)
 
-        # The answer to one visitor is never given to another: it may be private.
-        return await self._answers.get((name, self._keys.key(visitor)), load)
+        async def load() -> PageAnswer | ServeError:
+            return await self._ask(made)
 
-    def _at(self, project: NormalizedName) -> tuple[IndexSource, ...]:
-        return self._sources if self.routing.where(project) is Where.SOURCES else self._proxied
+        answer = await self._answers.get((name, visitor), load)
+        if isinstance(answer, ServeError):
+            raise self._noted(ServeError(answer.message, status=answer.status, hint=answer.hint))
+        return answer
 
-    def _page(self, project: NormalizedName, sources: Sequence[IndexSource], visitor: Visitor) -> Answer:
-        pages: list[ProjectPage] = []
-        troubles: list[SourceError] = []
-        for source, found in zip(
-            sources, _each(sources, lambda each: each.page(project, visitor)), strict=True
-        ):
-            if isinstance(found, SourceError):
-                troubles.append(found)
-            elif found is not None:
-                pages.append(with_addresses(found, source.name))
+    def _page(self, project: NormalizedName, sources: Sequence[IndexSource], visitor: Visitor) -> PageAnswer:
+        found = _each(sources, lambda each: each.page(project, visitor))
+        troubles = [each for each in found if isinstance(each, ServeError)]
+        pages = [
+            with_addresses(each, source.name)
+            for source, each in zip(sources, found, strict=True)
+            if isinstance(each, ProjectPage)
+        ]
         # Half of what there is would pass for all of it, so a source that is down leaves no page at all.
-        if any(each.trouble is Trouble.DOWN for each in troubles) or (troubles and not pages):
-            return refusal_of(troubles)
-        return page_answer(merged(pages)) if pages else self._absent(project)
-
-    def _absent(self, project: NormalizedName) -> Said:
-        if self.routing.where(project) is Where.FALLBACK:
-            return Said(status=404, reason=f"The fallback index has no {project}.")
-        reason = f"{self.source_names} has no {project}."
+        if any(each.status == 502 for each in troubles) or (troubles and not pages):
+            # A source that is down outweighs one that refuses.
+            first = min(troubles, key=lambda each: (502, 401, 403, 404).index(each.status))
+            raise ServeError("\n".join(each.text for each in troubles), status=first.status)
+        if pages:
+            return page_answer(merged(pages))
+        if not self.routing.is_ours(project):
+            raise ServeError(f"The fallback index has no {project}.", status=404)
+        more = "No fallback index is configured (--fallback, with the private names as --private)."
         if self.routing.fallbacks:
-            reason += " It is a private name, so it is not looked up in the fallback index."
-        else:
-            reason += " No fallback index is configured (--fallback, with the private names as --private)."
-        return Said(status=404, reason=reason)
+            more = "It is a private name, so it is not looked up in the fallback index."
+        names = ", ".join(each.name for each in self._sources)
+        raise ServeError(f"{names} has no {project}. {more}", status=404)
 
-    def _root(self, visitor: Visitor) -> Answer:
+    def _root(self, visitor: Visitor) -> PageAnswer:
         found: set[NormalizedName] = set()
         for names in _each(self._sources, lambda each: each.projects(visitor)):
             # GitHub's registry tells nobody which packages there are; that is no reason to tell nothing.
-            if not isinstance(names, SourceError):
+            if not isinstance(names, ServeError):
                 found.update(names)
-        return root_answer(sorted(each for each in found if self.routing.where(each) is Where.SOURCES))
+        projects = sorted(each for each in found if self.routing.is_ours(each))
+        return PageAnswer(
+            json=_rendered(render_root_json(projects)), html=_rendered(render_root_html(projects))
+        )
 
-    def _look(self) -> Said:
-        lines, status = [], 200
-        for source, found in zip(self._sources, _each(self._sources, lambda each: each.ready()), strict=True):
-            if isinstance(found, SourceError):
-                status = 503
-                lines.append(found.message)
-            else:
-                lines.append(f"{source.name}: ready")
-        return Said(status=status, reason="\n".join(lines))
-
-    async def _open(self, content: FileContent, byte_range: str | None, visitor: Visitor) -> Body:
-        if not isinstance(content, RemoteFile):
-            return await self._transfers.open(content, byte_range=byte_range, permitted=True)
-        key = (content.scope, self._keys.key(visitor))
-        permitted = self._permitted.get(key, 0.0) > self._clock()
-        body = await self._transfers.open(content, byte_range=byte_range, permitted=permitted)
-        if not permitted:
-            self._permitted[key] = self._clock() + PERMITTED
-            self._permitted.move_to_end(key)
-            while len(self._permitted) > _PERMISSIONS_KEPT:
-                self._permitted.popitem(last=False)
-        return body
+    def _look(self) -> tuple[int, str]:
+        found = _each(self._sources, lambda each: each.ready())
+        lines = [
+            error.message if isinstance(error, ServeError) else f"{source.name}: ready"
+            for source, error in zip(self._sources, found, strict=True)
+        ]
+        return 503 if any(found) else 200, "\n".join(lines)
 
 
-def _each(sources: Sequence[IndexSource], ask: Callable[[IndexSource], T]) -> list[T | SourceError]:
+def _each(sources: Sequence[IndexSource], ask: Callable[[IndexSource], T]) -> list[T | ServeError]:
     """What each source says, or why it says nothing, asked side by side."""
 
-    def one(source: IndexSource) -> T | SourceError:
+    def one(source: IndexSource) -> T | ServeError:
         try:
             return ask(source)
-        except SourceError as error:
+        except ServeError as error:
             return error
 
     if len(sources) < 2:
         return [one(each) for each in sources]
     with ThreadPoolExecutor(max_workers=len(sources)) as pool:
         return list(pool.map(one, sources))
+
+
+def page_answer(page: ProjectPage) -> PageAnswer:
+    return PageAnswer(json=_rendered(render_project_json(page)), html=_rendered(render_project_html(page)))
+
+
+def with_addresses(page: ProjectPage, source: str) -> ProjectPage:
+    """The page with addresses of ours for its files, relative to it, and with the versions that they are of.
+
+    The digests in an address are all that is needed to find the file again.
+    """
+    files = tuple(
+        each if each.url else replace(each, url=_address(page, each, source)) for each in page.files
+    )
+    found = {release[1] for each in files if (release := release_of(each.filename)) is not None}
+    return replace(page, files=files, versions=page.versions or tuple(map(str, sorted(found))))
+
+
+def _address(page: ProjectPage, file: IndexFile, source: str) -> str:
+    digests = file.hashes["sha256"]
+    if file.core_metadata:
+        digests += f"-{file.core_metadata['sha256']}"
+    return f"../../files/{quote(source)}/{page.name}/{digests}/{quote(file.filename)}"
+
+
+def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
+    """One page of several: of files with the same name the first."""
+    first, *others = pages
+    files: dict[str, IndexFile] = {}
+    for each in (file for page in (first, *others) for file in page.files):
+        files.setdefault(each.filename, each)
+    versions = dict.fromkeys(version for page in (first, *others) for version in page.versions)
+    return ProjectPage(name=first.name, files=tuple(files.values()), versions=tuple(versions))
+
+
+def _rendered(body: bytes) -> Rendered:
+    return Rendered(body=body, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _weight(answer: PageAnswer | ServeError) -> int:
+    if isinstance(answer, PageAnswer):
+        return len(answer.json.body) + len(answer.html.body) + 512
+    return len(answer.message) + 512

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from packaging.utils import NormalizedName
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
 
 from publish_all._http import BasicAuth, Download
 from publish_all._values import dataclass
@@ -20,29 +26,20 @@ Visitor: TypeAlias = BasicAuth | None
 """In whose name a client asks: what its request said of itself, None for nobody."""
 
 
-class Trouble(enum.Enum):
-    """Why a source has no answer."""
+class ServeError(PublishAllError):
+    """Why a client does not get what it asks for; the message may be shown to it.
 
-    NOBODY = "nobody"  # the visitor said not who they are, and nobody may not read this
-    FORBIDDEN = "forbidden"
-    ABSENT = "absent"
-    DOWN = "down"
+    `status` is that of the answer. Of a source: 401 if it must know who asks, 403 if they may not read
+    this, 404 if it is not there, 502 if the source cannot answer.
+    """
 
-
-class SourceError(PublishAllError):
-    """A source could not answer. The message says which and why, and may be shown to the visitor."""
-
-    def __init__(self, message: str, *, trouble: Trouble, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, status: int = 502, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.trouble = trouble
+        self.status = status
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LocalFile:
-    """A file on this machine, `sha256` the hex digest that it is listed with."""
-
-    path: Path
-    sha256: str
+    @property
+    def text(self) -> str:
+        return f"{self.message} {self.hint or ''}".strip()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,24 +47,21 @@ class RemoteFile:
     """A file that is fetched piece by piece.
 
     `open` takes the value of a Range header or None and gives a reply of status 200, 206 or 416; opening
-    and reading raise `SourceError`. `scope` names the place that it is kept at: what was fetched from one
-    place is never shown as being of another. `check` raises `SourceError` where the visitor may not read
+    and reading raise `ServeError`. `scope` names the place that it is kept at: what was fetched from one
+    place is never shown as being of another. `check` raises `ServeError` where the visitor may not read
     there, and is asked before bytes are shown that were fetched for somebody else.
     """
 
     scope: str
     sha256: str
     open: Callable[[str | None], AbstractContextManager[Download]] = field(repr=False)
-    check: Callable[[], None] = field(repr=False)
-
-
-FileContent: TypeAlias = LocalFile | RemoteFile
+    check: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class IndexSource(Protocol):
     """One place that packages come from. Methods block, and may be called from several threads at once.
 
-    All raise `SourceError`. The URLs of the pages that they give are empty, unless a file is to be
+    All raise `ServeError`. The URLs of the pages that they give are empty, unless a file is to be
     fetched by the client itself.
     """
 
@@ -86,14 +80,22 @@ class IndexSource(Protocol):
         """What it has of a project now; None if nothing."""
 
     def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
-    ) -> FileContent | None:
-        """A file by its name and hex sha256, both as the page has them; None if that can't be."""
+        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
+    ) -> Path | RemoteFile | None:
+        """A file by its name and hex sha256, both as the page has them, or with `metadata` its core metadata.
 
-    def metadata(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
-    ) -> FileContent | None:
-        """The core metadata of the file of that name, `sha256` being that of the metadata."""
+        None if the page has no such file.
+        """
 
     def ready(self) -> None:
-        """Raise `SourceError` if it can't answer at all."""
+        """Raise `ServeError` if it can't answer at all."""
+
+
+def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
+    """Project and version that a file is of by its name; None for what is no wheel or sdist."""
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[:2]
+        return parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None

@@ -7,10 +7,11 @@ arrived. Its last byte is given to nobody before the whole has been compared wit
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import IO, TypeVar
 
 import anyio
@@ -19,14 +20,23 @@ import anyio.to_thread
 from publish_all._http import Download
 from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
-from publish_all.index.arrival import Arrival, BrokenTransferError, NotKeptError, read_pieces
-from publish_all.index.blobs import BlobCache
-from publish_all.index.source import FileContent, LocalFile, RemoteFile, SourceError, Trouble
+from publish_all.index.cache import BlobCache
+from publish_all.index.source import RemoteFile, ServeError
 
 T = TypeVar("T")
 
 THREADS = 64
-"""How many files are fetched at a time, how many questions are asked meanwhile, and how many uploads are worked on."""
+"""How many files are fetched at a time."""
+CHUNK = 256 * 1024
+"""Bytes that are handed on at a time: of each slow client we hold about twice as much."""
+
+
+class BrokenTransferError(Exception):
+    """The rest of a file does not come: the client must see that it has not got all of it."""
+
+
+class NotKeptError(Exception):
+    """The cache can't take this file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +44,8 @@ class Body:
     """Bytes to be sent; `content` gives so many of them from a position on (None: all that there are).
 
     `size` is that of what `content` gives, None if it is not known. `status` is 200, or what the source
-    made of a range itself: 206 and 416, with `content_range` as it states it. `file` is a whole file on
-    disk, any part of which can be sent.
+    made of a range itself: 206 and 416, with `content_range` as it states it. `on_disk` says that any part
+    can be sent.
     """
 
     content: Callable[[int, int | None], AsyncIterator[bytes]]
@@ -43,7 +53,87 @@ class Body:
     size: int | None
     status: int = 200
     content_range: str | None = None
-    file: IO[bytes] | None = None
+    on_disk: bool = False
+
+
+class Arrival:
+    """A file while it is fetched: a thread writes it and calls `tell`, and the event loop does all else."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._moved = asyncio.Event()
+        self._path: Path | None = None
+        self._size: int | None = None
+        self._written = 0
+        self._done = False
+        self._error: Exception | None = None
+
+    def tell(
+        self,
+        *,
+        path: Path | None = None,
+        size: int | None = None,
+        written: int | None = None,
+        done: bool = False,
+        error: Exception | None = None,
+    ) -> None:
+        """What is new: its bytes are written to `path`, so many are `written`, or all is `done` (with or without an error)."""
+
+        def set_() -> None:
+            if not self._done:
+                self._path, self._size = path or self._path, size if path else self._size
+                self._written = self._written if written is None else written
+                self._done, self._error = done, error
+                self._moved.set()
+                self._moved = asyncio.Event()
+
+        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            self._loop.call_soon_threadsafe(set_)
+
+    async def begun(self) -> tuple[Path, int | None]:
+        """Wait until bytes come; where to, and how many are announced. Raises what kept them from coming."""
+        while self._path is None:
+            if self._done:
+                raise self._error or NotKeptError
+            await self._moved.wait()
+        return self._path, self._size
+
+    async def read(self, file: IO[bytes], first: int, length: int | None) -> AsyncIterator[bytes]:
+        """The bytes from a position on, as they come. Raises `BrokenTransferError` if they stop coming."""
+        position, end = first, None if length is None else first + length
+        while end is None or position < end:
+            available = await self._available(position)
+            if available <= position:
+                return
+            async for piece in read_pieces(file, position, available if end is None else min(available, end)):
+                position += len(piece)
+                yield piece
+
+    async def _available(self, position: int) -> int:
+        """How many bytes may be read, once that is more than `position` or all has come."""
+        while True:
+            if self._error is not None:
+                raise BrokenTransferError from self._error
+            available = self._written if self._done else self._written - 1
+            if self._done or available > position:
+                return available
+            await self._moved.wait()
+
+
+async def read_pieces(file: IO[bytes], first: int, end: int) -> AsyncIterator[bytes]:
+    """The bytes of a file from `first` to before `end`. Raises `BrokenTransferError` if it has become shorter."""
+
+    def read(position: int) -> bytes:
+        file.seek(position)
+        return file.read(min(CHUNK, end - position))
+
+    position = first
+    while position < end:
+        piece = await anyio.to_thread.run_sync(read, position)
+        if not piece:
+            raise BrokenTransferError
+        position += len(piece)
+        yield piece
 
 
 class Transfers:
@@ -51,8 +141,7 @@ class Transfers:
 
     def __init__(self, cache: BlobCache) -> None:
         self._cache = cache
-        # Each has threads of its own: files of a slow source must not keep pages from being made.
-        self._fetching, self._asking, self._taking = (anyio.CapacityLimiter(THREADS) for _ in range(3))
+        self._threads = anyio.CapacityLimiter(THREADS)
         self._arriving: dict[tuple[str, str], Arrival] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._stopped = threading.Event()
@@ -61,26 +150,19 @@ class Transfers:
         """Give up what is being fetched: nobody is there any more to read it."""
         self._stopped.set()
 
-    async def asking(self, function: Callable[[], T]) -> T:
-        """Run something that asks a source for a page, in a thread."""
-        return await anyio.to_thread.run_sync(function, limiter=self._asking)
+    async def _thread(self, function: Callable[[], T]) -> T:
+        # Threads of their own: files of a slow source must not keep pages from being made.
+        return await anyio.to_thread.run_sync(function, limiter=self._threads)
 
-    async def taking(self, function: Callable[[], T]) -> T:
-        """Run something that an upload waits for, in a thread."""
-        return await anyio.to_thread.run_sync(function, limiter=self._taking)
-
-    async def _fetch(self, function: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(function, limiter=self._fetching)
-
-    async def open(self, content: FileContent, *, byte_range: str | None, permitted: bool) -> Body:
+    async def open(self, content: Path | RemoteFile, *, byte_range: str | None, permitted: bool) -> Body:
         """A file to be sent. `permitted`: this visitor was seen to be allowed to read it.
 
-        Raises `SourceError`, and `OSError` for a local file that is gone.
+        Raises `ServeError`, and `OSError` for a local file that is gone.
         """
-        if isinstance(content, LocalFile):
-            return self._of_file(await self._fetch(lambda: content.path.open("rb")))
+        if isinstance(content, Path):
+            return _on_disk(await self._thread(lambda: content.open("rb")))
         key = (content.scope, content.sha256)
-        kept = await self._fetch(lambda: self._cache.open(*key))
+        kept = await self._thread(lambda: self._cache.open(*key))
         if kept is None and byte_range is not None:
             return await self._straight(content, byte_range)
         try:
@@ -89,19 +171,29 @@ class Transfers:
                 # It may have come while we waited for the first look; from here to the fetch nothing waits.
                 kept = self._cache.open(*key)
             if not permitted and (kept is not None or arrival is not None):
-                await self._fetch(content.check)
+                await self._thread(content.check)
             if kept is None:
                 return await self._arriving_body(content, arrival or self._begin(content))
         except BaseException:
             if kept is not None:
                 kept.close()
             raise
-        return self._of_file(kept)
+        return _on_disk(kept)
 
     async def _arriving_body(self, content: RemoteFile, arrival: Arrival) -> Body:
+        def reopened(path: Path) -> IO[bytes]:
+            """What arrives, for one more reader: it may stand at its own place by now."""
+            with contextlib.suppress(OSError):
+                # Unbuffered: room is kept for the whole file, so more can be read than was written.
+                return path.open("rb", buffering=0)
+            found = self._cache.open(content.scope, content.sha256)
+            if found is None:
+                raise NotKeptError
+            return found
+
         try:
-            size = await arrival.begun()
-            file = await self._fetch(lambda: self._reopened(content, arrival))
+            path, size = await arrival.begun()
+            file = await self._thread(lambda: reopened(path))
         except NotKeptError:
             return await self._straight(content, None)
 
@@ -110,23 +202,16 @@ class Transfers:
 
         return Body(content=lambda first, length: arrival.read(file, first, length), close=close, size=size)
 
-    def _reopened(self, content: RemoteFile, arrival: Arrival) -> IO[bytes]:
-        """What arrives, for one more reader: it may stand at its own place by now."""
-        file = arrival.open() or self._cache.open(content.scope, content.sha256)
-        if file is None:
-            raise NotKeptError
-        return file
-
     def _begin(self, content: RemoteFile) -> Arrival:
         key = (content.scope, content.sha256)
-        arrival = Arrival(asyncio.get_running_loop())
+        arrival = Arrival()
 
         async def fetch() -> None:
             try:
-                await self._fetch(lambda: _fill(content, self._cache, arrival, self._stopped))
+                await self._thread(lambda: self._fill(content, arrival))
             finally:
                 self._arriving.pop(key, None)
-                arrival.ended(BrokenTransferError())
+                arrival.tell(done=True, error=BrokenTransferError())
 
         self._arriving[key] = arrival
         task = asyncio.ensure_future(fetch())
@@ -134,40 +219,79 @@ class Transfers:
         task.add_done_callback(self._tasks.discard)
         return arrival
 
+    def _fill(self, content: RemoteFile, arrival: Arrival) -> None:
+        """Fetch a file into the cache. Runs in a thread; tells the arrival how it goes, and raises nothing."""
+        try:
+            with content.open(None) as download:
+                if download.reply.status != 200:
+                    raise ServeError(f"a file came with status {download.reply.status}")
+                if download.size is None or download.size > self._cache.limit:
+                    # Without a size no room can be kept for it, and a disk that is full in its middle would end it.
+                    raise NotKeptError
+                self._write(content, download, download.size, arrival)
+        except (ServeError, NotKeptError, BrokenTransferError) as error:
+            arrival.tell(done=True, error=error)
+        except OSError:
+            # The disk is full, or not ours. Who has read nothing yet can do without the cache.
+            arrival.tell(done=True, error=NotKeptError())
+        else:
+            arrival.tell(done=True)
+
+    def _write(self, content: RemoteFile, download: Download, size: int, arrival: Arrival) -> None:
+        file = self._cache.begin(size)
+        try:
+            arrival.tell(path=Path(file.name), size=size)
+            sha256 = hashlib.sha256()
+            for chunk in download.chunks:
+                sha256.update(chunk)
+                file.write(chunk)
+                file.flush()
+                arrival.tell(written=file.tell())
+                if self._stopped.is_set():
+                    break
+            if sha256.hexdigest() != content.sha256:
+                raise BrokenTransferError
+            self._cache.end(file, content.scope, content.sha256)
+        finally:
+            self._cache.give_up(file)
+
     async def _straight(self, content: RemoteFile, byte_range: str | None) -> Body:
         """Without the cache: a part of a file, or one that the cache can't take."""
         opened = content.open(byte_range)
-        download = await self._fetch(opened.__enter__)
+        download = await self._thread(opened.__enter__)
         status = download.reply.status
 
         async def pieces(first: int, length: int | None) -> AsyncIterator[bytes]:
-            del first, length
+            del first
+            if length == 0:
+                return
             checked = _checked(download.chunks, content.sha256 if status == 200 else None)
-            while piece := await self._fetch(lambda: next(checked, b"")):
+            while piece := await self._thread(lambda: next(checked, b"")):
                 yield piece
+
+        async def close() -> None:
+            with anyio.CancelScope(shield=True):
+                await self._thread(lambda: opened.__exit__(None, None, None))
 
         return Body(
             content=pieces,
-            close=lambda: self._left(opened),
+            close=close,
             size=download.size,
             status=status,
             content_range=download.reply.headers.get("Content-Range"),
         )
 
-    async def _left(self, opened: AbstractContextManager[Download]) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._fetch(lambda: opened.__exit__(None, None, None))
 
-    def _of_file(self, file: IO[bytes]) -> Body:
-        size = file.seek(0, 2)
+def _on_disk(file: IO[bytes]) -> Body:
+    size = file.seek(0, 2)
 
-        async def close() -> None:
-            file.close()
+    async def close() -> None:
+        file.close()
 
-        def content(first: int, length: int | None) -> AsyncIterator[bytes]:
-            return read_pieces(file, first, size if length is None else first + length)
+    def content(first: int, length: int | None) -> AsyncIterator[bytes]:
+        return read_pieces(file, first, size if length is None else first + length)
 
-        return Body(content=content, close=close, size=size, file=file)
+    return Body(content=content, close=close, size=size, on_disk=True)
 
 
 def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
@@ -186,50 +310,3 @@ def _checked(chunks: Iterator[bytes], sha256: str | None) -> Iterator[bytes]:
         raise BrokenTransferError
     if held:
         yield held
-
-
-def _fill(content: RemoteFile, cache: BlobCache, arrival: Arrival, stopped: threading.Event) -> None:
-    """Fetch a file into the cache. Runs in a thread; tells the arrival how it goes, and raises nothing."""
-    try:
-        with content.open(None) as download:
-            if download.reply.status != 200:
-                msg = f"a file came with status {download.reply.status}"
-                arrival.ended(SourceError(msg, trouble=Trouble.DOWN))
-            elif download.size is None or download.size > cache.limit:
-                # Without a size no room can be kept for it, and a disk that is full in its middle would end it.
-                arrival.ended(NotKeptError())
-            else:
-                _write(content, download, download.size, cache, arrival, stopped)
-    except SourceError as error:
-        arrival.ended(error)
-    except OSError:
-        # The disk is full, or not ours. Who has read nothing yet can do without the cache.
-        arrival.ended(NotKeptError())
-
-
-def _write(
-    content: RemoteFile,
-    download: Download,
-    size: int,
-    cache: BlobCache,
-    arrival: Arrival,
-    stopped: threading.Event,
-) -> None:
-    part = cache.begin(size)
-    try:
-        arrival.began(part.path, size)
-        sha256, written = hashlib.sha256(), 0
-        for chunk in download.chunks:
-            sha256.update(chunk)
-            part.file.write(chunk)
-            part.file.flush()
-            written += len(chunk)
-            arrival.wrote(written)
-            if stopped.is_set():
-                break
-        whole = sha256.hexdigest() == content.sha256
-        if whole:
-            cache.end(part, content.scope, content.sha256)
-    finally:
-        cache.give_up(part)
-    arrival.ended(None if whole else BrokenTransferError())

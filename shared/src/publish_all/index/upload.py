@@ -11,57 +11,140 @@ import hmac
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, TypeVar
 from weakref import WeakValueDictionary
 
+import anyio
+import anyio.to_thread
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from publish_all import diagnoses as known
-from publish_all._http_errors import HttpError
 from publish_all._server_text import plain
-from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, CredentialError, PublishAllError
 from publish_all.findings import Finding
-from publish_all.index.answers import Said
-from publish_all.index.fallback import Where
-from publish_all.index.form import FormError, TooLargeError, UploadForm
 from publish_all.index.service import IndexService
-from publish_all.index.source import Visitor
-from publish_all.repositories.repository import Repository, UploadOutcome
+from publish_all.index.source import ServeError, Visitor
+from publish_all.repositories.repository import Repository
 from publish_all.results import FileState
 
 LIMIT = 2 * 1024**3
 """How long the body of an upload may be, in bytes."""
 SDIST_LIMIT = 2 * 1024**3
 """How far an sdist is unpacked in search of its metadata: a small file may pretend to be endless."""
+FIELDS_LIMIT = 16 * 1024 * 1024
+"""How long all fields of a form may be together, in bytes; descriptions are among them."""
+PARTS_LIMIT = 5_000
 AT_ONCE = 4
 """How many uploads are looked into and passed on at a time."""
+THREADS = 64
 
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}(\.whl|\.tar\.gz)", re.ASCII)
 _CHUNK = 1024 * 1024
+_LONGEST_NAME = 200
+_STATUSES = {
+    FileState.CONFLICT: 409,
+    FileState.UNAUTHORIZED: 403,
+    FileState.FAILED: 503,
+    FileState.UNCLEAR: 503,
+}
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Received:
-    """What a client has sent: the fields of the form, and the file under its own name."""
+class UploadForm:
+    """The body of an upload (RFC 7578), taken piece by piece: fields in memory, the part `content` straight to `file`.
 
-    fields: Mapping[str, str]
-    path: Path
+    `fields` hold those that come several times once, as the first. `filename` is what the client calls the file,
+    None before it came; `whole` says that all has come. Methods raise `ServeError`.
+    """
+
+    def __init__(self, content_type: str, file: IO[bytes]) -> None:
+        kind, parameters = parse_options_header(content_type)
+        boundary = parameters.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not 0 < len(boundary) <= _LONGEST_NAME:
+            raise ServeError("An upload is a form of the type multipart/form-data.", status=400)
+        self.fields: dict[str, str] = {}
+        self.filename: str | None = None
+        self.whole = False
+        self._file = file
+        self._headers: dict[bytes, bytes] = {}
+        self._header = bytearray(), bytearray()
+        self._name: str | None = None
+        """Of the part; None for the file."""
+        self._value = bytearray()
+        self._length = 0
+        self._count = 0
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_end,
+                "on_part_data": lambda data, start, end: self._data(data[start:end]),
+                "on_part_end": self._end,
+                "on_end": lambda: setattr(self, "whole", True),
+            },
+        )
+
+    def feed(self, piece: bytes) -> None:
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise ServeError("The body is not a form.", status=400) from error
+
+    def _begin(self) -> None:
+        self._count += 1
+        if self._count > PARTS_LIMIT:
+            raise ServeError("The form has too many parts.", status=413)
+        self._headers = {}
+
+    def _header_end(self) -> None:
+        name, value = self._header
+        self._headers[bytes(name).lower()] = bytes(value)
+        self._header = bytearray(), bytearray()
+
+    def _headers_end(self) -> None:
+        kind, parameters = parse_options_header(self._headers.get(b"content-disposition", b""))
+        if kind != b"form-data":
+            raise ServeError("A part of the form does not say what it is.", status=400)
+        self._name, self._value = _text(parameters.get(b"name", b""))[:_LONGEST_NAME], bytearray()
+        if b"filename" not in parameters:
+            return
+        if self._name != "content":
+            self._name = ""  # a signature, which nobody takes any longer
+            return
+        if self.filename is not None:
+            raise ServeError("The form holds more than one file.", status=400)
+        self._name, self.filename = None, _text(parameters[b"filename"])
+
+    def _data(self, piece: bytes) -> None:
+        if self._name is None:
+            self._file.write(piece)
+            return
+        self._length += len(piece)
+        if self._length > FIELDS_LIMIT:
+            raise ServeError("The fields of the form are too long.", status=413)
+        self._value.extend(piece)
+
+    def _end(self) -> None:
+        if self._name:
+            self.fields.setdefault(self._name, _text(bytes(self._value)))
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer rather than a failure
-    """An upload that is not taken, and why."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.said = Said(status=status, reason=reason)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="replace")
 
 
 class Uploads:
@@ -85,106 +168,94 @@ class Uploads:
         self._folder = folder
         self._passes_on = passes_on
         self._limit = limit
+        self._threads = anyio.CapacityLimiter(THREADS)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._locks: WeakValueDictionary[tuple[NormalizedName, str], asyncio.Lock] = WeakValueDictionary()
 
-    async def take(self, request: Request, visitor: Visitor) -> Said:
-        """One upload, and what to answer."""
+    async def take(self, request: Request, visitor: Visitor) -> str:
+        """One upload, and what to answer. Raises `ServeError`."""
         if self._passes_on and (visitor is None or not visitor.secret.reveal()):
-            return Said(status=401, reason="An upload needs a user name and a password or token.")
+            raise ServeError("An upload needs a user name and a password or token.", status=401)
         own = self._folder / secrets.token_hex(16)
         try:
-            await self._service.taking(lambda: own.mkdir(parents=True, mode=0o700))
-            received = await self._receive(request, own)
+            await self._thread(lambda: own.mkdir(parents=True, mode=0o700))
+            form = await self._receive(request, own / "content")
             async with self._turns:
-                distribution = await self._service.taking(lambda: _read(received))
-                self._ensure_private(distribution)
-                lock = self._locks.setdefault(
-                    (distribution.project, str(distribution.version)), asyncio.Lock()
-                )
+                found = await self._thread(lambda: _read(form, own / "content"))
+                if not self._service.routing.is_ours(found.project):
+                    # It would not be seen by anyone.
+                    raise ServeError(
+                        f"{found.project} is none of the private names of this index, which looks it up in its "
+                        "fallback only. Start it with a --private that fits.",
+                        status=403,
+                    )
+                lock = self._locks.setdefault((found.project, str(found.version)), asyncio.Lock())
                 async with lock:
-                    said = await self._service.taking(lambda: self._publish(distribution, visitor))
-            self._service.changed(distribution.project)
+                    said = await self._thread(lambda: self._publish(found, visitor))
+            self._service.changed(found.project)
             return said
-        except Refused as refused:
-            return refused.said
-        except ClientDisconnect:
-            return Said(status=400, reason="The upload broke off.")
+        except ClientDisconnect as error:
+            raise ServeError("The upload broke off.", status=400) from error
         except OSError as error:
-            return Said(status=507, reason=f"The upload can't be kept here: {error.strerror}.")
+            raise ServeError(f"The upload can't be kept here: {error.strerror}.", status=507) from error
         finally:
-            await self._service.taking(lambda: shutil.rmtree(own, ignore_errors=True))
+            await self._thread(lambda: shutil.rmtree(own, ignore_errors=True))
 
-    async def _receive(self, request: Request, folder: Path) -> _Received:
+    async def _thread(self, function: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(function, limiter=self._threads)
+
+    async def _receive(self, request: Request, path: Path) -> UploadForm:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Refused(415, "The body of an upload is taken as it is, not compressed.")
+            raise ServeError("The body of an upload is taken as it is, not compressed.", status=415)
+        too_large = ServeError(f"An upload may have {self._limit // 1024**2} MiB here.", status=413)
         stated = request.headers.get("content-length", "0")
         if stated.isdecimal() and int(stated[:20]) > self._limit:
-            raise Refused(413, self._too_large)
-        path = folder / "content"
-        try:
-            with path.open("xb") as file:
-                form = UploadForm(request.headers.get("content-type", ""), file)
-                await self._feed(request, form)
-                fields = form.end()
-        except TooLargeError as error:
-            raise Refused(413, str(error)) from error
-        except FormError as error:
-            raise Refused(400, str(error)) from error
-        return _Received(fields=fields, path=_under_its_name(path, form.filename))
+            raise too_large
+        total, waiting = 0, bytearray()
+        with path.open("xb") as file:
+            form = UploadForm(request.headers.get("content-type", ""), file)
+            async for piece in request.stream():
+                total += len(piece)
+                if total > self._limit:
+                    raise too_large
+                waiting += piece
+                if len(waiting) >= _CHUNK:
+                    await self._thread(lambda taken=bytes(waiting): form.feed(taken))  # type: ignore[misc] # mypy infers no type for it
+                    waiting.clear()
+            await self._thread(lambda: form.feed(bytes(waiting)))
+        if not form.whole:
+            raise ServeError("The body ends too early.", status=400)
+        return form
 
-    async def _feed(self, request: Request, form: UploadForm) -> None:
-        total = 0
-        waiting = bytearray()
-        async for piece in request.stream():
-            total += len(piece)
-            if total > self._limit:
-                raise TooLargeError(self._too_large)
-            waiting += piece
-            if len(waiting) >= _CHUNK:
-                taken, waiting = bytes(waiting), bytearray()
-                await self._service.taking(lambda taken=taken: form.feed(taken))  # type: ignore[misc] # mypy infers no type for it
-        await self._service.taking(lambda: form.feed(bytes(waiting)))
-
-    @property
-    def _too_large(self) -> str:
-        return f"An upload may have {self._limit // 1024**2} MiB here."
-
-    def _ensure_private(self, distribution: Distribution) -> None:
-        """What is not ours to serve would not be seen by anyone."""
-        if self._service.routing.where(distribution.project) is Where.FALLBACK:
-            raise Refused(
-                403,
-                f"{distribution.project} is none of the private names of this index, which looks it up in its "
-                "fallback only. Start it with a --private that fits.",
-            )
-
-    def _publish(self, distribution: Distribution, visitor: Visitor) -> Said:
+    def _publish(self, distribution: Distribution, visitor: Visitor) -> str:
         """Give it to the repository. Blocks."""
         release = Release(
             project=distribution.project, version=distribution.version, distributions=(distribution,)
         )
+        # Clients' --skip-existing looks for the words "already exists".
         try:
             repository = self._repository_for(visitor)
             state = repository.states(release)[distribution.filename]
             if state is FileState.PRESENT:
-                return Said(status=200, reason=f"{distribution.filename} was here already.")
+                return f"{distribution.filename} was here already."
             if state is FileState.DIFFERENT:
-                raise Refused(409, _conflict(repository, distribution))
+                msg = f"File already exists: {repository.name} has another {distribution.filename}. Release a new version."
+                raise ServeError(msg, status=409)
             outcome = repository.upload(distribution)
             if outcome.status not in {FileState.UPLOADED, FileState.PRESENT}:
-                raise Refused(_status(outcome), _words(outcome.findings) or "The upload failed.")
+                words = _words(outcome.findings) or "The upload failed."
+                raise ServeError(words, status=_STATUSES.get(outcome.status, 400))
             listed = repository.commit(release)
-        except CredentialError as error:
-            raise Refused(403, _text(error)) from error
-        except HttpError as error:
-            raise Refused(502, _text(error)) from error
+        except ServeError:
+            raise
         except PublishAllError as error:
-            raise Refused(502, _text(error)) from error
+            status = 403 if isinstance(error, CredentialError) else 502
+            raise ServeError(error.message, status=status, hint=error.hint) from error
         if not listed.complete:
             conflict = any(each.code == known.OTHER_BYTES.code for each in listed.findings)
-            raise Refused(409 if conflict else 502, _words(listed.findings) or "It could not be listed.")
-        return Said(status=200, reason=f"{distribution.filename} is published.")
+            words = _words(listed.findings) or "It could not be listed."
+            raise ServeError(words, status=409 if conflict else 502)
+        return f"{distribution.filename} is published."
 
 
 class VisitorCredentials:
@@ -216,38 +287,33 @@ class VisitorCredentials:
         return ()
 
 
-def _under_its_name(path: Path, filename: str | None) -> Path:
-    """The file as what it is called, which is all that is taken of the name: no folder, no way out of ours."""
-    if filename is None:
-        raise Refused(400, "The form holds no file (the part `content`).")
-    if not _FILENAME.fullmatch(filename):
-        raise Refused(400, "That is not the name of a wheel (.whl) or sdist (.tar.gz).")
-    return path.replace(path.with_name(filename))
-
-
-def _read(received: _Received) -> Distribution:
+def _read(form: UploadForm, path: Path) -> Distribution:
     """The distribution, as its own content says; what the form says must agree. Blocks."""
-    fields = received.fields
-    if fields.get(":action") != "file_upload":
-        raise Refused(400, "The only :action here is file_upload.")
+    if form.filename is None:
+        raise ServeError("The form holds no file (the part `content`).", status=400)
+    # Nothing else is taken of the name: no folder, no way out of ours.
+    if not _FILENAME.fullmatch(form.filename):
+        raise ServeError("That is not the name of a wheel (.whl) or sdist (.tar.gz).", status=400)
+    if form.fields.get(":action") != "file_upload":
+        raise ServeError("The only :action here is file_upload.", status=400)
+    path = path.replace(path.with_name(form.filename))
     try:
-        found = read_distribution(received.path, sdist_limit=SDIST_LIMIT)
+        found = read_distribution(path, sdist_limit=SDIST_LIMIT)
     except CheckError as error:
-        shown = error.message.replace(str(received.path), received.path.name)
-        raise Refused(400, plain(f"{shown} {error.hint or ''}", limit=1000)) from error
-    if canonicalize_name(fields.get("name", found.name)) != found.project:
-        raise Refused(400, "The form names another project than the file does.")
-    if not _same_version(fields.get("version", str(found.version)), found.version):
-        raise Refused(400, "The form states another version than the file does.")
-    ours = {
-        "sha256_digest": found.digests.sha256,
-        "blake2_256_digest": found.digests.blake2_256,
-        "md5_digest": found.digests.md5,
-    }
-    for name, digest in ours.items():
-        stated = fields.get(name, "").strip().lower()
+        shown = error.message.replace(str(path), path.name)
+        raise ServeError(plain(f"{shown} {error.hint or ''}", limit=1000), status=400) from error
+    if canonicalize_name(form.fields.get("name", found.name)) != found.project:
+        raise ServeError("The form names another project than the file does.", status=400)
+    if not _same_version(form.fields.get("version", str(found.version)), found.version):
+        raise ServeError("The form states another version than the file does.", status=400)
+    for name, digest in (
+        ("sha256_digest", found.digests.sha256),
+        ("blake2_256_digest", found.digests.blake2_256),
+        ("md5_digest", found.digests.md5),
+    ):
+        stated = form.fields.get(name, "").strip().lower()
         if stated and not hmac.compare_digest(stated.encode(), digest.encode()):
-            raise Refused(400, f"The {name} is not that of the file that came.")
+            raise ServeError(f"The {name} is not that of the file that came.", status=400)
     return found
 
 
@@ -258,28 +324,5 @@ def _same_version(stated: str, version: Version) -> bool:
         return False
 
 
-def _conflict(repository: Repository, distribution: Distribution) -> str:
-    # Clients' --skip-existing looks for these words.
-    return (
-        f"File already exists: {repository.name} has another {distribution.filename}. Release a new version."
-    )
-
-
-def _status(outcome: UploadOutcome) -> int:
-    match outcome.status:
-        case FileState.CONFLICT:
-            return 409
-        case FileState.UNAUTHORIZED:
-            return 403
-        case FileState.FAILED | FileState.UNCLEAR:
-            return 503
-        case _:
-            return 400
-
-
 def _words(findings: tuple[Finding, ...]) -> str:
     return " ".join(f"{each.message} {each.hint}".strip() for each in findings)
-
-
-def _text(error: PublishAllError) -> str:
-    return f"{error.message} {error.hint or ''}".strip()

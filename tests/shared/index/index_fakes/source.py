@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._http import Download, Reply
-from publish_all.index.source import RemoteFile, SourceError, Visitor
+from publish_all.index.source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 
@@ -28,8 +28,8 @@ class FakeSource:
     metadata_of: dict[str, bytes] = field(default_factory=dict)
     yanked: dict[str, str] = field(default_factory=dict)
     readers: tuple[str, ...] | None = None
-    trouble: SourceError | None = None
-    forbidden: SourceError | None = None
+    trouble: ServeError | None = None
+    forbidden: ServeError | None = None
     pages: list[tuple[str, str | None]] = field(default_factory=list)
     opened: list[tuple[str, str | None]] = field(default_factory=list)
     checked: list[str | None] = field(default_factory=list)
@@ -47,15 +47,9 @@ class FakeSource:
         return ProjectPage(name=project, files=listed)
 
     def file(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
+        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
     ) -> RemoteFile | None:
-        content = self.files.get(project, {}).get(filename)
-        return None if content is None else self._remote(project, content, sha256, visitor)
-
-    def metadata(
-        self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor
-    ) -> RemoteFile | None:
-        content = self.metadata_of.get(filename)
+        content = (self.metadata_of if metadata else self.files.get(project, {})).get(filename)
         return None if content is None else self._remote(project, content, sha256, visitor)
 
     def ready(self) -> None:

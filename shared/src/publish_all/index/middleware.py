@@ -1,0 +1,110 @@
+"""What goes on around each request: how long a client is waited for, and a line in the log."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECONDS = 60.0
+"""For each piece: a slow client may take its time for the whole, one that does nothing may not stay."""
+
+WriteLine: TypeAlias = Callable[[str], None]
+"""Writes a line of the log; the line does not end with a newline."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._/+=:-]{1,128}")
+
+
+class Patience:
+    """Waits a time for each piece of a request and for each to be taken. A request whose body does not come is as one whose client has gone away."""
+
+    def __init__(self, app: ASGIApp, *, seconds: float = SECONDS) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = streamed = False
+
+        async def patient_receive() -> Message:
+            nonlocal whole
+            if whole:
+                # Nothing is to come any more but that the client goes away.
+                return await receive()
+            with anyio.move_on_after(self._seconds):
+                message = await receive()
+                whole = not message.get("more_body", False)
+                return message
+            return {"type": "http.disconnect"}
+
+        async def patient_send(message: Message) -> None:
+            nonlocal streamed
+            streamed = streamed or message.get("more_body", False)
+            if not streamed:
+                # What is sent in one piece waits for nobody; a time limit would cost a third of the answer.
+                await send(message)
+                return
+            with anyio.fail_after(self._seconds):
+                await send(message)
+
+        try:
+            await self._app(scope, patient_receive, patient_send)
+        except TimeoutError:
+            # The client takes nothing: what is left unfinished is closed by the server.
+            return
+
+
+class AccessLog:
+    """Writes a line when a response has ended, as text or as a JSON object.
+
+    A line holds the path as it was sent, percent-encoded, so that no client can begin a new line. It holds
+    neither the query nor the Authorization header. `bytes` are those of the body that were handed to the
+    system.
+    """
+
+    def __init__(self, app: ASGIApp, *, write: WriteLine, as_json: bool = False) -> None:
+        self._app = app
+        self._write = write
+        self._render = _json if as_json else _text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, when = time.monotonic(), time.time()
+        status, size = 0, 0
+
+        async def noting_send(message: Message) -> None:
+            nonlocal status, size
+            status = message.get("status", status)
+            await send(message)
+            size += len(message.get("body", b""))
+
+        try:
+            await self._app(scope, receive, noting_send)
+        finally:
+            client = scope.get("client")
+            stated = dict(scope["headers"]).get(b"x-request-id", b"")
+            fields = {
+                "time": datetime.fromtimestamp(when, timezone.utc).isoformat(timespec="milliseconds"),
+                "client": client[0] if client else "",
+                "method": scope["method"],
+                "path": scope["raw_path"].decode("ascii", errors="replace").partition("?")[0],
+                # A client that goes away before the answer leaves no status.
+                "status": status or None,
+                "bytes": size,
+                "ms": round((time.monotonic() - began) * 1000, 1),
+                "request_id": stated.decode("ascii") if _REQUEST_ID.fullmatch(stated) else None,
+            }
+            self._write(self._render(fields))
+
+
+def _json(fields: Mapping[str, Any]) -> str:
+    return json.dumps({"schema": 1, "event": "request", **fields})
+
+
+def _text(fields: Mapping[str, Any]) -> str:
+    shown = {name: "-" if value in (None, "") else value for name, value in fields.items()}
+    return "{time} {client} {method} {path} {status} {bytes} {ms}ms {request_id}".format(**shown)
