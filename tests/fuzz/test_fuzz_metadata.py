@@ -89,7 +89,7 @@ def look(content: bytes) -> None:
             assert str(path) in str(error)  # noqa: PT017 - what it says is a part of the behaviour
             return
         opened = open_distribution(distribution, EVERYONE)
-    list(form_fields(distribution.metadata, distribution.description))
+    list(form_fields(distribution.core_metadata, distribution.description))
     for check in (check_metadata, check_classifiers, check_for_public_indexes, check_path_dependencies):
         list(check(opened))
     render_file(distribution, source=None, created="2026-01-01T00:00:00Z")

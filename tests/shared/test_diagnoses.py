@@ -12,11 +12,13 @@ from publish_all import diagnoses
 from publish_all.diagnoses import Diagnosis, catalogue
 
 ROOT = Path(__file__).parents[2]
+RETIRED = {"PA223"}
+"""No command finds them any more; `explain` still knows them."""
 NAMES = {each.code: name for name, each in vars(diagnoses).items() if isinstance(each, Diagnosis)}
 
 
 def test_each_constant_has_its_own_entry():
-    assert list(NAMES) == [each.code for each in catalogue()]
+    assert list(NAMES) == [each.code for each in catalogue() if each.code not in RETIRED]
     assert len(NAMES) > 170
 
 
@@ -38,7 +40,7 @@ def test_the_page_is_up_to_date():
     spec.loader.exec_module(tool)
     assert tool.PATH.read_text(encoding="utf-8") == tool.page(), "run python tools/errors.py"
     anchors = re.findall(r'<a id="(pa\d{3})"></a>', tool.page())
-    assert anchors == [code.lower() for code in NAMES]
+    assert anchors == [each.code.lower() for each in catalogue()]
 
 
 def test_other_pages_name_the_right_slugs():
@@ -53,6 +55,6 @@ def test_a_test_is_about_each_code():
     tests = (path for path in (ROOT / "tests").rglob("*.py") if path != here)
     words = {word for path in tests for word in re.findall(r"[\w-]+", path.read_text(encoding="utf-8"))}
     unknown = [
-        each.code for each in catalogue() if words.isdisjoint({each.code, each.slug, NAMES[each.code]})
+        code for code, name in NAMES.items() if words.isdisjoint({code, Diagnosis(code).entry.slug, name})
     ]
     assert unknown == []

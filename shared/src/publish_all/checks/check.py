@@ -11,7 +11,6 @@ from publish_all.checks.members import check_contents, check_layout, check_links
 from publish_all.checks.metadata import (
     check_classifiers,
     check_for_public_indexes,
-    check_form,
     check_metadata,
     check_path_dependencies,
     check_readme,
@@ -23,7 +22,6 @@ from publish_all.findings import Finding
 _OF_MEMBERS = (check_paths, check_links, check_layout, check_contents, check_record, check_wheel_file)
 _OF_METADATA = (
     check_tag,
-    check_form,
     check_metadata,
     check_readme,
     check_classifiers,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from email.message import Message
 from functools import lru_cache
-from typing import Any
 
 import packaging
-from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata, parse_email
+from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
 from packaging.requirements import InvalidRequirement, Requirement
 
 from publish_all.checks.opened import Opened
@@ -18,7 +17,6 @@ from publish_all.diagnoses import (
     DIRECT_DEPENDENCY,
     FILE_TOO_LARGE,
     FILENAME_NOT_NORMALISED,
-    FORM_DIFFERS,
     INVALID_METADATA,
     LOCAL_VERSION,
     NEWER_METADATA,
@@ -30,60 +28,15 @@ from publish_all.diagnoses import (
     UNKNOWN_CLASSIFIER,
     URL_LABEL_TOO_LONG,
 )
-from publish_all.distributions.metadata import form_fields, knows_licence_files
+from publish_all.distributions.metadata import knows_licence_files
 from publish_all.findings import Finding
 
 _MAX_FILE = 100 * 1024 * 1024
 _MAX_SUMMARY = 512
 _MAX_LABEL = 32
 _PRIVATE_CLASSIFIER = "Private :: "
-# Where the form's name for a field is not that of `packaging`.
-_NAMES = {
-    "license_file": "license_files",
-    "platform": "platforms",
-    "supported_platform": "supported_platforms",
-    "import_name": "import_names",
-    "import_namespace": "import_namespaces",
-}
 _PATH = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?(?:file:|[./\\~$%{]|[a-z]:[/\\]|[^:]*$)", re.IGNORECASE)
 """A `file:` URL, a relative or absolute path, one that begins with a variable or a drive, or a text without a scheme."""
-
-
-def check_form(opened: Opened) -> Iterator[Finding]:
-    """The upload form has every field that `packaging` reads from the file: PyPI believes the form, installers the file."""
-    distribution = opened.distribution
-    sent: dict[str, tuple[str, ...]] = {}
-    for field, value in form_fields(distribution.metadata, distribution.description):
-        name = _NAMES.get(field, field)
-        sent[name] = (*sent.get(name, ()), _plain(value))
-    stated = _stated(parse_email(distribution.core_metadata)[0])
-    if not knows_licence_files(distribution.metadata):
-        stated.pop("license_files", None)
-    for field, values in stated.items():
-        if sent.get(field) != values:
-            what = field.replace("_", " ")
-            yield opened.found(
-                FORM_DIFFERS, f"the upload form would not state the {what} that the file states"
-            )
-
-
-def _stated(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The fields that `packaging` knows, as texts. Keywords are one text in the form, which PyPI parts."""
-    found: dict[str, tuple[str, ...]] = {}
-    for field, value in raw.items():
-        match value:
-            case dict():
-                found[field] = tuple(_plain(f"{label}, {url}") for label, url in value.items())
-            case list() if field != "keywords":
-                found[field] = tuple(map(_plain, value))
-            case str() if value.strip():
-                found[field] = (_plain(value),)
-    return found
-
-
-def _plain(text: str) -> str:
-    """Without differences of white space, which headers fold and `packaging` strips."""
-    return " ".join(text.split())
 
 
 def check_metadata(opened: Opened) -> Iterator[Finding]:
@@ -106,7 +59,7 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
         _is_about(each, "metadata-version") for each in errors
     )
     # setuptools wrote `License-File` for years before metadata 2.4 defined it. It is not uploaded.
-    early = not knows_licence_files(distribution.metadata)
+    early = not knows_licence_files(version)
     for each in errors:
         of_newer = newer and (_is_about(each, "metadata-version") or "unrecognized field" in str(each))
         if not of_newer and not (early and _is_about(each, "license-file")):

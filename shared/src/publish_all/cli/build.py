@@ -96,7 +96,7 @@ class CheckCommand(UseCaseCommand):
     ]
     help = """\
 Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
-temporary folder. It checks metadata and the upload form, name, version and tags, RECORD, readme, paths and
+temporary folder. It checks metadata, name, version and tags, RECORD, readme, paths and
 links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
 they state the same, and that build variants differ only as their configuration says.
 

@@ -1,4 +1,4 @@
-"""Core metadata: from the bytes of METADATA or PKG-INFO to headers, and from headers to the fields of an upload."""
+"""Core metadata: from the bytes of METADATA or PKG-INFO to headers, and to the fields of an upload."""
 
 from __future__ import annotations
 
@@ -6,52 +6,26 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from email.policy import compat32
+from typing import NamedTuple
 
 from publish_all._json import whole_number
-from publish_all._values import dataclass
 
-# https://packaging.python.org/specifications/core-metadata/ (1.0 to 2.5), header by header, with the
-# name of the form field in PyPI's legacy upload API. Most that may be repeated have a plural there.
-_FORM_FIELDS = {
-    "Metadata-Version": "metadata_version",
-    "Name": "name",
-    "Version": "version",
-    "Dynamic": "dynamic",
-    "Platform": "platform",
-    "Supported-Platform": "supported_platform",
-    "Summary": "summary",
-    "Description": "description",
-    "Description-Content-Type": "description_content_type",
-    "Keywords": "keywords",
-    "Home-page": "home_page",
-    "Download-URL": "download_url",
-    "Author": "author",
-    "Author-email": "author_email",
-    "Maintainer": "maintainer",
-    "Maintainer-email": "maintainer_email",
-    "License": "license",
-    "License-Expression": "license_expression",
-    "License-File": "license_file",
-    "Classifier": "classifiers",
-    "Requires": "requires",
-    "Provides": "provides",
-    "Obsoletes": "obsoletes",
-    "Requires-Dist": "requires_dist",
-    "Provides-Dist": "provides_dist",
-    "Obsoletes-Dist": "obsoletes_dist",
-    "Requires-Python": "requires_python",
-    "Requires-External": "requires_external",
-    "Project-URL": "project_urls",
-    "Provides-Extra": "provides_extra",
-    "Import-Name": "import_name",
-    "Import-Namespace": "import_namespace",
+# Every other header is written with capitals (https://packaging.python.org/specifications/core-metadata/).
+_SPELLING = {
+    each.title(): each
+    for each in ("Home-page", "Download-URL", "Project-URL", "Author-email", "Maintainer-email")
 }
-_SPELLING = {name.lower(): name for name in _FORM_FIELDS}
-_KEEP_LINES = frozenset({"Description", "License"})
+# Where `packaging` has another name for a field than the form of an upload.
+_FORM_NAMES = {
+    "license_files": "license_file",
+    "platforms": "platform",
+    "supported_platforms": "supported_platform",
+    "import_names": "import_name",
+    "import_namespaces": "import_namespace",
+}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CoreMetadata:
+class CoreMetadata(NamedTuple):
     """The headers, in the spelling of the specification, values in order; and the description.
 
     The description is the body (metadata 2.1 and later) or, without one, the header of that name.
@@ -66,7 +40,7 @@ def parse_metadata(content: bytes) -> CoreMetadata:
     message = HeaderParser(policy=compat32).parsestr(_decode(content))
     found: dict[str, list[str]] = {}
     for name, value in message.items():
-        found.setdefault(_SPELLING.get(name.lower(), name), []).append(str(value))
+        found.setdefault(_SPELLING.get(name.title(), name.title()), []).append(str(value))
     headers = {name: tuple(values) for name, values in found.items()}
     body = message.get_payload()
     description = body if isinstance(body, str) else ""
@@ -75,28 +49,38 @@ def parse_metadata(content: bytes) -> CoreMetadata:
     return CoreMetadata(headers=headers, description=description)
 
 
-def form_fields(headers: Mapping[str, tuple[str, ...]], description: str) -> Iterator[tuple[str, str]]:
-    """What the legacy upload API wants to know, as pairs of field and value, in the order of the headers.
+def form_fields(content: bytes, description: str) -> Iterator[tuple[str, str]]:
+    """What the upload API of PyPI is told of METADATA or PKG-INFO, as pairs of field and value.
 
-    Fields that may be repeated come once for each value. Headers which the API does not know are left out.
+    It is what `packaging` reads, as PyPI does itself. Fields that may be repeated come once for each value.
     """
-    for name, values in headers.items():
-        field = _FORM_FIELDS.get(name)
-        if name == "License-File" and not knows_licence_files(headers):
+    from packaging.metadata import parse_email  # not in isolated builds
+
+    raw, _ = parse_email(content)
+    for field, value in raw.items():
+        if field == "description" or (
+            field == "license_files" and not knows_licence_files(raw.get("metadata_version", ""))
+        ):
             continue
-        if field is not None and name != "Description":
-            for value in values:
-                yield field, _unfold(value) if name in _KEEP_LINES else " ".join(value.split())
+        match value:
+            case dict():
+                values = [f"{label}, {url}" for label, url in value.items()]
+            case list():
+                values = [",".join(value)] if field == "keywords" else value
+            case _:
+                values = [str(value)]
+        for each in values:
+            text = _unfold(each) if field == "license" else " ".join(each.split())
+            yield _FORM_NAMES.get(field, field), text
     if description:
         yield "description", description
 
 
-def knows_licence_files(headers: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether `License-File` may be there: build backends wrote it long before metadata 2.4 (PEP 639) defined it.
+def knows_licence_files(version: str) -> bool:
+    """Whether `License-File` may be in metadata of this version: build backends wrote it long before 2.4 (PEP 639).
 
     PyPI refuses the field in a form of an older version, so it is left out, as twine does.
     """
-    version = headers.get("Metadata-Version", ("",))[0]
     numbers = [whole_number(each) for each in version.split(".")]
     return None not in numbers and [each or 0 for each in numbers] >= [2, 4]
 

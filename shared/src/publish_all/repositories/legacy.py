@@ -374,7 +374,7 @@ def _fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
     yield "md5_digest", distribution.digests.md5
     yield "sha256_digest", distribution.digests.sha256
     yield "blake2_256_digest", distribution.digests.blake2_256
-    yield from form_fields(distribution.metadata, distribution.description)
+    yield from form_fields(distribution.core_metadata, distribution.description)
 
 
 def _with_name(url: str, project: NormalizedName) -> str:
