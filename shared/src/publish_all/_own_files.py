@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 # Without O_NONBLOCK, opening a named pipe would wait for its other end.
@@ -30,3 +31,19 @@ def read_own(path: Path) -> bytes:
     """The content of a file of ours. Raises `OSError` as `open_own` does."""
     with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
         return file.read()
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file at once or not at all. Raises `OSError`.
+
+    It goes through a file of a new name beside it: one that is there could be a link to somewhere else.
+    """
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(part).chmod(mode)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -47,8 +47,11 @@ def options_for(tmp_path):
             tool=tool,
             directory=project,
             names=names,
-            around=Surroundings(environment={}, home=tmp_path),
-            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            around=Surroundings(
+                environment={},
+                home=tmp_path,
+                folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
+            ),
             pip_file=tmp_path / FILES[Tool.PIP],
         )
 
@@ -142,8 +145,8 @@ def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, options_for)
     registration = plan_registration(asked)
     assert not registration.needed
     assert "without this credential" in registration.notes[0]
-    asked.folders.hosts.pypirc.unlink(missing_ok=True)
-    asked.folders.hosts.hatch.unlink(missing_ok=True)
+    asked.around.folders.hosts.pypirc.unlink(missing_ok=True)
+    asked.around.folders.hosts.hatch.unlink(missing_ok=True)
     write_registration(plan_registration(asked))
     assert plan_registration(asked).notes == ()
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from publish_all._json import loads
+from publish_all._own_files import write_whole
 from publish_all._values import dataclass
 from publish_all.builders.builder import BuildResult, sha256_of
 from publish_all.errors import ConfigurationError
@@ -78,7 +78,9 @@ def write_manifest(
     new = tuple(_entry(each) for each in map(asdict, result.files))
     kept = (each for each in _still_valid(path, folder, project, new) if is_of(each, variants, others=True))
     manifest = Manifest(project=project, folder=folder, entries=(*kept, *new), version=version)
-    _write(path, json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode())
     return manifest
 
 
@@ -212,19 +214,6 @@ def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
         "folder": folder.as_posix(),
         "distributions": [asdict(each) for each in manifest.entries],
     }
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:

@@ -9,25 +9,19 @@ from __future__ import annotations
 import configparser
 import difflib
 import enum
-import os
+import re
 import stat
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from publish_all._secret import Secret
+from publish_all._own_files import write_whole
 from publish_all._urls import shown_or_raw
 from publish_all._values import dataclass
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.ini_edit import has_section, value_of, with_item, with_section
-from publish_all.config.folders import Folders, usual_folders
-from publish_all.config.known import known_repositories
-from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
@@ -57,7 +51,6 @@ class RegisterOptions:
     names: tuple[str, ...] = ()
     with_secrets: bool = False
     around: Surroundings = field(default_factory=Surroundings)
-    folders: Folders | None = None
     pip_file: Path | None = None
 
 
@@ -72,7 +65,7 @@ class Registration:
     before: str
     after: str = field(repr=False)
     notes: tuple[str, ...] = ()
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def needed(self) -> bool:
@@ -81,50 +74,47 @@ class Registration:
     @property
     def diff(self) -> str:
         """The change as a unified diff, without lines around it: one of them may be a password."""
-        lines = difflib.unified_diff(
-            self.before.splitlines(),
-            self.after.splitlines(),
-            str(self.path),
-            str(self.path),
-            lineterm="",
-            n=0,
-        )
-        text = "\n".join(lines)
+        before, after, path = self.before.splitlines(), self.after.splitlines(), str(self.path)
+        text = "\n".join(difflib.unified_diff(before, after, path, path, lineterm="", n=0))
         for each in self.secrets:
-            text = text.replace(each.reveal(), str(each))
+            text = text.replace(each, "***")
         return text
 
 
+_SECTION = re.compile(r"\[([^\]]+)\]")
+_OPTION = re.compile(r"([^\s#;=:\[][^=:]*?)\s*[=:]")
 _PIP_NOTE = (
     "pip asks all its indexes for every project and takes the highest version: make sure that nobody else "
     "can publish your projects' names on one of them"
 )
+_SECRETS_ELSEWHERE = {
+    Tool.POETRY: "Poetry keeps secrets in the keyring: `poetry config http-basic.NAME USER`.",
+    Tool.UV: "uv takes it from UV_PUBLISH_TOKEN, or from the keyring: `publish-all login NAME`.",
+    Tool.PIP: "pip takes it from the keyring: `publish-all login NAME`.",
+}
 
 
 def plan_registration(options: RegisterOptions) -> Registration:
     """Compute the change; nothing is written. Raises `ConfigurationError` and `UsageError`."""
-    environment, home = options.around.environment, options.around.home
-    folders = options.folders or usual_folders(environment=environment, home=home)
-    path = _file_of(options, folders)
-    before = _text(path)
-    repositories = _repositories(options, folders)
-    edit = _EDITS[options.tool]
-    after, notes = before, []
-    logins = _logins(options, repositories, folders) if options.with_secrets else {}
+    path = _file_of(options)
+    before = after = _text(path)
+    repositories = _repositories(options)
+    logins = _logins(options, repositories) if options.with_secrets else {}
+    edit = {Tool.PIP: _pip, Tool.PYPIRC: _pypirc}.get(options.tool, _toml)
+    notes = []
     for config in repositories:
+        login = logins.get(config.name)
         try:
-            after = edit(after, config, logins.get(config.name))
+            after = edit(after, config, login, options.tool)
         except _LeftAloneError as error:
-            notes.append(str(error))
+            notes.append(f"{config.name} {error}")
         except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
             msg = f"{path} cannot be understood ({type(error).__name__}), and is left as it is"
             raise ConfigurationError(msg, hint="Repair the file first.") from None
     if options.tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
-    notes += [
-        f"no lasting credential of {each.name} is known" for each in repositories if _lacks(each, logins)
-    ]
-    secrets = tuple(each.secret for each in logins.values() if each is not None)
+    notes += [f"no lasting credential of {name} is known" for name, login in logins.items() if login is None]
+    secrets = tuple(filter(None, (_secret_of(login) for login in logins.values())))
     return Registration(path=path, before=before, after=after, notes=tuple(notes), secrets=secrets)
 
 
@@ -140,109 +130,62 @@ def write_registration(registration: Registration) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(registration.after)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
+        write_whole(target, registration.after.encode(), mode=mode)
     except OSError as error:
         msg = f"{target} cannot be written: {error.strerror}"
         raise ConfigurationError(msg) from error
 
 
 class _LeftAloneError(Exception):
-    """An entry of this name is there and says something else; or the tool cannot have such a repository."""
+    """Why an entry of this name is left as it is; the message follows the name."""
 
 
-def _repositories(options: RegisterOptions, folders: Folders) -> Sequence[RepositoryConfig]:
-    inside = search_pyproject(options.directory) is not None
-    known = known_repositories(
-        load_project(options.directory) if inside else None,
-        environment=options.around.environment,
-        home=options.around.home,
-        folders=folders,
-    )
-    if options.names:
-        chosen = [known.get(name) for name in options.names]
-        unfit = [config.name for config in chosen if not _fits(config)]
-        if unfit:
-            msg = (
-                f"{options.tool.value} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
-            )
-            raise UsageError(msg)
-        return chosen
-    every = [known.get(name) for name in known.names]
-    return [config for config in every if _fits(config) and config.scope not in {Scope.BUILT_IN, Scope.HOST}]
-
-
-_SECRETS_ELSEWHERE: Mapping[Tool, str] = MappingProxyType(
-    {
-        Tool.POETRY: "Poetry keeps secrets in the keyring: `poetry config http-basic.NAME USER`.",
-        Tool.UV: "uv takes it from UV_PUBLISH_TOKEN, or from the keyring: `publish-all login NAME`.",
-        Tool.PIP: "pip takes it from the keyring: `publish-all login NAME`.",
-    }
-)
+def _repositories(options: RegisterOptions) -> Sequence[RepositoryConfig]:
+    known = options.around.known(project_of_files(options.directory, optional=True))
+    chosen = [known.get(name) for name in options.names or known.names]
+    unfit = [
+        each.name for each in chosen if not each.kind.standard_api or each.url is None or "{" in each.url
+    ]
+    if options.names and unfit:
+        msg = f"{options.tool.value} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
+        raise UsageError(msg)
+    elsewhere = set() if options.names else {Scope.BUILT_IN, Scope.HOST}
+    return [each for each in chosen if each.name not in unfit and each.scope not in elsewhere]
 
 
 def _logins(
-    options: RegisterOptions, repositories: Sequence[RepositoryConfig], folders: Folders
+    options: RegisterOptions, repositories: Sequence[RepositoryConfig]
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
     if options.tool in _SECRETS_ELSEWHERE:
         msg = f"{options.tool.value} has no place for a secret in the file that repositories are written into"
         raise UsageError(msg, hint=_SECRETS_ELSEWHERE[options.tool])
-    inside = search_pyproject(options.directory) is not None
-    connection = open_connection(
-        load_project(options.directory) if inside else None,
-        ConnectionOptions(
-            repositories=tuple(each.name for each in repositories),
-            auth="token",
-            around=replace(options.around, folders=folders),
-        ),
-        listener=ignore,
-    )
-    return {
-        each.name: connection.credentials.get(
-            CredentialRequest(
-                config=each,
-                url=each.url or "",
-                project=None,
-                purpose=Purpose.UPLOAD,
-            )
-        )
+    names = tuple(each.name for each in repositories)
+    asked = ConnectionOptions(repositories=names, auth="token", around=options.around)
+    config = project_of_files(options.directory, optional=True)
+    credentials = open_connection(config, asked, listener=ignore).credentials
+    requests = (
+        CredentialRequest(config=each, url=each.url or "", project=None, purpose=Purpose.UPLOAD)
         for each in repositories
-    }
+    )
+    return {each.repository: credentials.get(each) for each in requests}
 
 
-def _lacks(config: RepositoryConfig, logins: Mapping[str, Credential | None]) -> bool:
-    return config.name in logins and logins[config.name] is None
-
-
-def _fits(config: RepositoryConfig) -> bool:
-    return config.kind.standard_api and config.url is not None and "{" not in config.url
-
-
-def _file_of(options: RegisterOptions, folders: Folders) -> Path:
-    hosts = folders.hosts
-    match options.tool:
-        case Tool.POETRY:
-            return hosts.poetry
-        case Tool.HATCH:
-            return hosts.hatch
-        case Tool.UV:
-            return hosts.uv
-        case Tool.PYPIRC:
-            return hosts.pypirc
-        case Tool.PIP:
-            return options.pip_file or _pip_file(options.around.environment)
-
-
-def _pip_file(environment: Mapping[str, str]) -> Path:
+def _file_of(options: RegisterOptions) -> Path:
+    hosts = options.around.places().hosts
+    if options.tool is not Tool.PIP:
+        return {
+            Tool.POETRY: hosts.poetry,
+            Tool.HATCH: hosts.hatch,
+            Tool.UV: hosts.uv,
+            Tool.PYPIRC: hosts.pypirc,
+        }[options.tool]
     from platformdirs import user_config_path
 
-    stated = environment.get("PIP_CONFIG_FILE")
+    stated = options.around.environment.get("PIP_CONFIG_FILE")
     name = "pip.ini" if sys.platform == "win32" else "pip.conf"
-    return Path(stated) if stated else user_config_path("pip", appauthor=False, roaming=True) / name
+    usual = Path(stated) if stated else user_config_path("pip", appauthor=False, roaming=True) / name
+    return options.pip_file or usual
 
 
 def _text(path: Path) -> str:
@@ -256,110 +199,127 @@ def _text(path: Path) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _poetry(text: str, config: RepositoryConfig, login: Credential | None) -> str:
-    del login  # as for uv and pip: refused before
-    return _with_table(text, ("repositories", config.name), {"url": config.url}, config, None)
+def _secret_of(login: Credential | None) -> str:
+    """The secret, or the user name where that is it and the password is empty."""
+    return (login.secret.reveal() or "".join(login.username)) if login is not None else ""
 
 
-def _hatch(text: str, config: RepositoryConfig, login: Credential | None) -> str:
-    user = {"user": config.username} if config.username else {}
-    if login is not None:
-        user = {"user": login.username, "auth": login.secret.reveal()}
-    values = {"url": config.url, **user}
-    return _with_table(text, ("publish", "index", "repos", config.name), values, config, login)
+def _ensure_same(url: object, secret: object, config: RepositoryConfig, login: Credential | None) -> None:
+    """Raise when an entry that is there means another URL or lacks the credential: it is the user's, and is not replaced."""
+    if str(url or "").rstrip("/") != (config.url or "").rstrip("/"):
+        which = f"another URL ({shown_or_raw(str(url))})" if url else "no such URL"
+        msg = f"is there already with {which}, and is left as it is"
+        raise _LeftAloneError(msg)
+    if login is not None and secret != login.secret.reveal():
+        msg = "is there already without this credential, and is left as it is; take it out to have it written anew"
+        raise _LeftAloneError(msg)
 
 
-def _uv(text: str, config: RepositoryConfig, login: Credential | None) -> str:
+def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
+    """The text with a new table for the repository; unchanged where there is one that says the same."""
     import tomlkit
 
-    del login
-
     document = tomlkit.parse(text)
-    for index in document.get("index", ()):
-        if index.get("name") == config.name:
-            _must_agree(index.get("publish-url"), config)
-            return text
-    entry = tomlkit.table()
-    values = {"name": config.name, "url": config.index_url or config.url, "publish-url": config.url}
-    for key, value in (*values.items(), ("explicit", True)):
-        entry[key] = value
-    if "index" not in document:
-        document["index"] = tomlkit.aot()
-    indexes: Any = document["index"]
-    indexes.append(entry)
+    values: dict[str, str | bool | None] = {"url": config.url}
+    if tool is Tool.UV:
+        values = {"name": config.name, "url": config.index_url or config.url, "publish-url": config.url}
+        values["explicit"] = True
+    elif tool is Tool.HATCH and login is not None:
+        values |= {"user": "".join(login.username), "auth": login.secret.reveal()}
+    elif tool is Tool.HATCH and config.username:
+        values["user"] = config.username
+    table = tomlkit.table()
+    table.update(values)
+    if tool is Tool.UV:
+        for index in document.get("index", ()):
+            if index.get("name") == config.name:
+                _ensure_same(index.get("publish-url"), None, config, login)
+                return text
+        document.setdefault("index", tomlkit.aot()).append(table)
+        return tomlkit.dumps(document)
+    parent: Any = document
+    for key in ("repositories",) if tool is Tool.POETRY else ("publish", "index", "repos"):
+        parent = parent.setdefault(key, tomlkit.table(is_super_table=True))
+    if config.name in parent:
+        there = parent[config.name]
+        entry = {"url": there} if isinstance(there, str) else there
+        _ensure_same(entry.get("url"), entry.get("auth"), config, login)
+        return text
+    parent[config.name] = table
     return tomlkit.dumps(document)
 
 
-def _pip(text: str, config: RepositoryConfig, login: Credential | None) -> str:
-    del login
+def _pip(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
+    del login, tool
     if config.index_url is None:
-        msg = f"{config.name} has no index-url, so pip has nothing to read there"
+        msg = "has no index-url, so pip has nothing to read there"
         raise _LeftAloneError(msg)
-    stated = value_of(text, "global", "index-url")
-    if stated is not None and stated.strip().rstrip("/") == config.index_url.rstrip("/"):
+    stated = _ini(text).get("global", "index-url", fallback="").strip()
+    if stated.rstrip("/") == config.index_url.rstrip("/"):
         return text
     return with_item(text, "global", "extra-index-url", config.index_url)
 
 
-def _pypirc(text: str, config: RepositoryConfig, login: Credential | None) -> str:
-    if has_section(text, config.name):
-        _must_agree(value_of(text, config.name, "repository"), config)
-        _must_have(value_of(text, config.name, "password"), login, config)
+def _pypirc(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
+    del tool
+    parser = _ini(text)
+    if config.name in parser:
+        section = parser[config.name]
+        _ensure_same(section.get("repository"), section.get("password"), config, login)
         return text
-    listed = with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi"))
-    user = {"username": config.username} if config.username else {}
+    lines = [f"[{config.name}]", f"repository = {config.url}"]
     if login is not None:
-        user = {"username": login.username, "password": login.secret.reveal()}
-    return with_section(listed, config.name, {"repository": config.url or "", **user})
+        lines += ["username = " + "".join(login.username), f"password = {login.secret.reveal()}"]
+    elif config.username:
+        lines.append(f"username = {config.username}")
+    return _with_lines(
+        with_item(text, "distutils", "index-servers", config.name, first=("pypi", "testpypi")), lines
+    )
 
 
-_EDITS: Mapping[Tool, Callable[[str, RepositoryConfig, Credential | None], str]] = MappingProxyType(
-    {Tool.POETRY: _poetry, Tool.HATCH: _hatch, Tool.UV: _uv, Tool.PIP: _pip, Tool.PYPIRC: _pypirc}
-)
+def _ini(text: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read_string(text)
+    return parser
 
 
-def _with_table(
-    text: str,
-    path: tuple[str, ...],
-    values: Mapping[str, str | None],
-    config: RepositoryConfig,
-    login: Credential | None,
-) -> str:
-    """The TOML text with a new table at `path`; unchanged where one of that name says the same URL."""
-    import tomlkit
+def with_item(text: str, section: str, key: str, item: str, *, first: tuple[str, ...] = ()) -> str:
+    """The text of an INI file with one item more in an option that holds a list, one a line.
 
-    document = tomlkit.parse(text)
-    parent: Any = document
-    for key in path[:-1]:
-        if key not in parent:
-            parent[key] = tomlkit.table(is_super_table=True)
-        parent = parent[key]
-    if path[-1] in parent:
-        there = parent[path[-1]]
-        entry = {"url": there} if isinstance(there, str) else there
-        _must_agree(entry.get("url"), config)
-        _must_have(entry.get("auth"), login, config)
+    Where the option is not stated, `first` are the items that it means by default. The text is
+    unchanged if the item is there, and every other byte stays. Raises `configparser.Error`.
+    """
+    parser = _ini(text)
+    stated = parser.get(section, key, fallback=None)
+    if stated is not None and item in stated.split():
         return text
-    table = tomlkit.table()
-    for key, value in values.items():
-        table[key] = value
-    parent[path[-1]] = table
-    return tomlkit.dumps(document)
+    new = [f"    {item}"] if stated is not None else [f"{key} =", *(f"    {each}" for each in (*first, item))]
+    if section not in parser:
+        return _with_lines(text, [f"[{section}]", *new])
+    lines = text.splitlines(keepends=True)
+    at, inside = -1, False
+    for index, line in enumerate(lines):
+        header, option = _SECTION.match(line), _OPTION.match(line)
+        if at >= 0 and (header or option):
+            break
+        if header is not None:
+            inside = header[1] == section
+            at = index if inside and stated is None else -1
+        elif inside and option is not None and option[1].strip().lower() == key:
+            at = index
+        elif at >= 0 and line[:1].isspace() and line.strip():
+            at = index  # what follows it indented belongs to its value
+    end = _newline(text)
+    lines[at] = lines[at].rstrip("\r\n") + end
+    return "".join((*lines[: at + 1], *(f"{each}{end}" for each in new), *lines[at + 1 :]))
 
 
-def _must_agree(stated: object, config: RepositoryConfig) -> None:
-    """Raise when an entry that is there means another URL: it is the user's, and is not replaced."""
-    if str(stated or "").rstrip("/") != (config.url or "").rstrip("/"):
-        which = f"another URL ({shown_or_raw(str(stated))})" if stated else "no such URL"
-        msg = f"{config.name} is there already with {which}, and is left as it is"
-        raise _LeftAloneError(msg)
+def _with_lines(text: str, lines: Sequence[str]) -> str:
+    """The text with more lines at its end, after an empty one."""
+    end = _newline(text)
+    before = text if not text or text.endswith("\n") else text + end
+    return before + (end if text.strip() else "") + "".join(f"{line}{end}" for line in lines)
 
 
-def _must_have(stated: object, login: Credential | None, config: RepositoryConfig) -> None:
-    """Raise when an entry that is there lacks the credential that was to be written."""
-    if login is not None and stated != login.secret.reveal():
-        msg = (
-            f"{config.name} is there already without this credential, and is left as it is; take it out to "
-            "have it written anew"
-        )
-        raise _LeftAloneError(msg)
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -16,6 +14,7 @@ from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
+from publish_all._own_files import write_whole
 from publish_all._values import dataclass
 from publish_all.errors import UsageError
 from publish_all.repositories.oci_layout import Entry, is_digest, is_hex_digest
@@ -69,21 +68,9 @@ class ReceiptFile:
         with self._lock:
             self._releases[release.url, str(release)] = release
             try:
-                self._write(render_receipt(self._releases.values()))
+                write_whole(self.path, render_receipt(self._releases.values()))
             except OSError as error:
                 raise _unwritable(self.path, error) from error
-
-    def _write(self, content: bytes) -> None:
-        """Through a file of a new name: one that is there could be a link to somewhere else."""
-        handle, part = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(part).chmod(0o644)
-            Path(part).replace(self.path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
 
 
 def render_receipt(releases: Iterable[PushedRelease]) -> bytes:

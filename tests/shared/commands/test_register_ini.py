@@ -4,7 +4,7 @@ import configparser
 
 import pytest
 
-from publish_all.commands.ini_edit import value_of, with_item, with_section
+from publish_all.commands.register import with_item
 
 PYPIRC = """\
 # mine
@@ -47,12 +47,13 @@ def test_an_item_is_added_to_a_list(text, expected):
 
 
 def test_every_other_byte_stays():
-    after = with_section(with_item(PYPIRC, "distutils", "index-servers", "corp"), "corp", {"repository": "u"})
+    after = with_item(PYPIRC, "distutils", "index-servers", "corp")
     assert after.startswith("# mine\n")
-    added = [line for line in after.splitlines() if line not in PYPIRC.splitlines()]
-    assert added == ["    corp", "[corp]", "repository = u"]
-    assert "corp" in value_of(after, "distutils", "index-servers").split()
-    assert value_of(after, "pypi", "password") == "100%secret"
+    assert [line for line in after.splitlines() if line not in PYPIRC.splitlines()] == ["    corp"]
+    parser = configparser.RawConfigParser()
+    parser.read_string(after)
+    assert "corp" in parser["distutils"]["index-servers"].split()
+    assert parser["pypi"]["password"] == "100%secret"
 
 
 def test_a_broken_file_is_not_edited():
