@@ -1,4 +1,4 @@
-"""`publish-all config` and `publish-all variants`: what the project's configuration comes to."""
+"""`publish-all config`, `variants` and `explain`: what is shown without a network."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import ClassVar
 
+from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
+from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Operand, Value, flag
 from publish_all.commands.variants import VariantRow, VariantsOptions, list_variants
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
@@ -116,3 +117,25 @@ def _rows(row: VariantRow, *, spread: bool) -> Iterator[tuple[str, ...]]:
         return
     for place, difference in enumerate(row.differences):
         yield (*(head if place == 0 else ("", "", "")), difference)
+
+
+class ExplainCommand(UseCaseCommand):
+    name = "explain"
+    description = "Explain the code of an error, a warning or a note"
+    arguments: ClassVar[list[Argument]] = [
+        Operand("code", "CODE", "The code that a finding names, such as PA301, or its name.", required=True)
+    ]
+    options: ClassVar[list[Option]] = [FORMAT]
+    help = """\
+Shows what a code means, why it matters, what to do next, and its source. Works without a network.
+
+Examples:
+  <c1>{command_full_name} PA301</c1>
+  <c1>{command_full_name} token-for-other-index</c1>
+"""
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.explain import explain
+
+        reporter.show(explain(str(self.argument("code"))))
+        return 0

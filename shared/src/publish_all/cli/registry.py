@@ -15,7 +15,7 @@ COMMANDS = {
     "doctor": "publish:DoctorCommand",
     "download": "oci:DownloadCommand",
     "exec": "serve:ExecCommand",
-    "explain": "explain:ExplainCommand",
+    "explain": "config:ExplainCommand",
     "finalize": "oci:FinalizeCommand",
     "init": "init:InitCommand",
     "list": "oci:ListCommand",
