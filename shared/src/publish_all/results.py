@@ -182,19 +182,23 @@ class PlanReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltFileReport:
-    """One file that was built. `size` is in bytes, `seconds` wall time.
+class BuiltFile:
+    """One file that was built.
 
-    `reused` is the share of its content (0 to 1) that was deflated for an earlier file already, None if unknown.
+    `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
+    the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
+    backend deflates by itself.
     """
 
+    variant: str | None
     project: str
     version: str
-    variant: str | None
     filename: str
     kind: str
+    tag: str | None
     size: int
     sha256: str
+    builder: str
     seconds: float
     reused: float | None = None
 
@@ -204,7 +208,7 @@ class BuildSummary:
     """What `build` wrote into `folder`."""
 
     folder: str
-    files: tuple[BuiltFileReport, ...]
+    files: tuple[BuiltFile, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,10 +241,9 @@ class CheckSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Advice:
+class ExplainedFinding(Finding):
     """A finding, and why it matters."""
 
-    finding: Finding
     why: str
 
 
@@ -262,12 +265,8 @@ class Examined:
     name: str
     where: str = ""
     facts: tuple[Fact, ...] = ()
-    advice: tuple[Advice, ...] = ()
     untested: tuple[str, ...] = ()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return tuple(each.finding for each in self.advice)
+    findings: tuple[ExplainedFinding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,7 +281,7 @@ class DoctorReport:
     offline: bool
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[ExplainedFinding, ...]:
         return tuple(finding for each in self.examined for finding in each.findings)
 
 

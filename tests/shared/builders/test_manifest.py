@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from publish_all.builders.builder import BuildResult, BuiltFile
+from publish_all.builders.builder import BuildResult
 from publish_all.builders.manifest import (
     check_manifest,
     is_of,
@@ -11,6 +11,7 @@ from publish_all.builders.manifest import (
     write_manifest,
 )
 from publish_all.errors import ConfigurationError
+from publish_all.results import BuiltFile
 from publish_all.variants.variant import PlatformWheel, WheelTag
 
 

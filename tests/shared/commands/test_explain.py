@@ -4,7 +4,7 @@ import pytest
 
 from publish_all.commands.explain import explain
 from publish_all.errors import UsageError
-from publish_all.reporting.tables import result_lines
+from publish_all.reporting.lines import result_lines
 
 
 def test_explains_a_code_and_a_name():

@@ -8,7 +8,7 @@ from reporting_samples import samples
 
 from publish_all.errors import ConfigurationError, ConflictError
 from publish_all.events import EnvironmentChosen, Found
-from publish_all.reporting.plain import PlainReporter
+from publish_all.reporting.reporter import PlainReporter
 from publish_all.results import PublishReport
 
 

@@ -10,8 +10,8 @@ from reporting_samples import samples
 from publish_all.events import Found
 from publish_all.reporting.console import ConsoleReporter
 from publish_all.reporting.json import JsonReporter
-from publish_all.reporting.plain import PlainReporter
-from publish_all.reporting.reporter import Several, make_reporter
+from publish_all.reporting.make import make_reporter
+from publish_all.reporting.reporter import PlainReporter, Several
 
 
 class Terminal(io.StringIO):
@@ -62,7 +62,7 @@ def test_github_actions_get_annotations_and_a_summary_besides(tmp_path):
 
 def test_plain_and_json_do_not_load_rich():
     code = (
-        "import sys, publish_all.reporting.reporter as r;"
+        "import sys, publish_all.reporting.make as r;"
         "r.make_reporter('text', terminal=False, environment={}); r.make_reporter('json', environment={});"
         "sys.exit('rich' in sys.modules)"
     )

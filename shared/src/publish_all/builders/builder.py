@@ -10,6 +10,7 @@ from typing import Protocol
 from publish_all._values import dataclass
 from publish_all.config.model import Compression
 from publish_all.events import Listener
+from publish_all.results import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 
@@ -30,28 +31,6 @@ class BuildRequest:
     source_date_epoch: int | None = None
     compression: Compression = Compression.DEFAULT
     admitted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltFile:
-    """One file that a builder wrote.
-
-    `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
-    the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
-    backend deflates by itself.
-    """
-
-    variant: str | None
-    project: str
-    version: str
-    filename: str
-    kind: str
-    tag: str | None
-    size: int
-    sha256: str
-    builder: str
-    seconds: float
-    reused: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from publish_all._git import ask_git, git_for_user
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
-from publish_all.builders.builder import BuildRequest, BuildResult, BuiltFile
+from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.plan import distributions_of
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
@@ -22,6 +22,7 @@ from publish_all.builders.worker_protocol import ask_worker, value_of
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import BuildStarted, Event, Listener
+from publish_all.results import BuiltFile
 from publish_all.variants.resolve import read_toml
 from publish_all.variants.variant import BuildVariant
 

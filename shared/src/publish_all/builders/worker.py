@@ -23,7 +23,7 @@ from typing import IO, Any
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
-from publish_all.builders.builder import Builder, BuildRequest, BuildResult, BuiltFile, sha256_of
+from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.plan import distributions_of
 from publish_all.builders.select import Backend, backend_of
@@ -31,6 +31,7 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
+from publish_all.results import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = (

@@ -28,7 +28,7 @@ from publish_all.cli.options import Operand, Value, flag
 from publish_all.cli.registry import COMMANDS, load
 from publish_all.config.folders import provide_home
 from publish_all.config.problems import did_you_mean
-from publish_all.reporting.words import shown
+from publish_all.reporting.text import shown
 
 _OUR_THREADS = "publish-all-"
 """As `publish_all.upload.workers` names them, which most commands need not import."""

@@ -29,8 +29,9 @@ from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import EXIT_CODES, VARIABLES, Value
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.reporting.reporter import Reporter, make_reporter
-from publish_all.reporting.words import shown
+from publish_all.reporting.make import make_reporter
+from publish_all.reporting.reporter import Reporter
+from publish_all.reporting.text import shown
 
 if TYPE_CHECKING:
     from publish_all.commands.destinations import ConnectionOptions

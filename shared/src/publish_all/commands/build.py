@@ -18,7 +18,7 @@ from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
-from publish_all.results import BuildSummary, BuiltFileReport
+from publish_all.results import BuildSummary
 from publish_all.variants.variant import BuildVariant
 
 KINDS = ("sdist", "wheel")
@@ -62,21 +62,7 @@ class BuildReport:
     @property
     def summary(self) -> BuildSummary:
         """The same for reporters."""
-        files = tuple(
-            BuiltFileReport(
-                project=each.project,
-                version=each.version,
-                variant=each.variant,
-                filename=each.filename,
-                kind=each.kind,
-                size=each.size,
-                sha256=each.sha256,
-                seconds=each.seconds,
-                reused=each.reused,
-            )
-            for each in self.result.files
-        )
-        return BuildSummary(folder=str(self.output), files=files)
+        return BuildSummary(folder=str(self.output), files=self.result.files)
 
 
 def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:

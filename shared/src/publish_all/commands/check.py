@@ -11,7 +11,7 @@ from publish_all.commands.prepare import find_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
 from publish_all.config.known import known_repositories
 from publish_all.events import Found, Listener, StepStarted, ignore
-from publish_all.reporting.words import count
+from publish_all.reporting.text import count
 from publish_all.results import CheckSummary
 
 

@@ -22,7 +22,7 @@ from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import Workflows, read_workflows, repository_root
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
-from publish_all.reporting.words import count, size
+from publish_all.reporting.text import count, size
 from publish_all.results import DoctorReport
 from publish_all.upload.journal import History, Journal, read_journal
 from publish_all.upload.preflight import preflight

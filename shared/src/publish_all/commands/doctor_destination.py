@@ -39,10 +39,10 @@ from publish_all.diagnoses import (
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
-from publish_all.reporting.words import count, size
+from publish_all.reporting.text import count, size
 from publish_all.repositories.repository import Repository
 from publish_all.repositories.simple_index import Listing, SimpleIndex, index_candidates, misdirected
-from publish_all.results import Advice, Examined, Fact
+from publish_all.results import Examined, ExplainedFinding, Fact
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.preflight import RepositoryPreflight
 from publish_all.version.static import project_name
@@ -104,9 +104,21 @@ class Section:
             name=self.name,
             where=self.where,
             facts=tuple(self.facts),
-            advice=tuple(Advice(finding=each, why=Diagnosis(each.code).entry.why) for each in found),
             untested=tuple(dict.fromkeys(self.untested)),
+            findings=tuple(map(_explained, found)),
         )
+
+
+def _explained(finding: Finding) -> ExplainedFinding:
+    return ExplainedFinding(
+        code=finding.code,
+        slug=finding.slug,
+        severity=finding.severity,
+        message=finding.message,
+        where=finding.where,
+        hint=finding.hint,
+        why=Diagnosis(finding.code).entry.why,
+    )
 
 
 def _alike(one: Finding, other: Finding) -> bool:

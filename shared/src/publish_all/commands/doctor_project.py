@@ -25,7 +25,7 @@ from publish_all.diagnoses import (
     WORKFLOW_UNREADABLE,
 )
 from publish_all.findings import Finding
-from publish_all.reporting.words import count
+from publish_all.reporting.text import count
 from publish_all.results import Fact
 from publish_all.version.git import Described, describe
 from publish_all.version.source import ResolvedVersion

@@ -23,7 +23,7 @@ from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
-from publish_all.reporting.words import count
+from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
 from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.upload.journal import History, Journal

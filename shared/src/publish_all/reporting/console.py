@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType, TracebackType
-from typing import TextIO
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from publish_all.errors import PublishAllError
 from publish_all.events import (
+    BuildFinished,
     BuildStarted,
     Event,
-    Found,
     RepositoryFinished,
     RepositoryStarted,
     StepStarted,
     UploadFinished,
+    UploadProgressed,
+    UploadStarted,
     UploadWaiting,
     VerifyWaiting,
 )
-from publish_all.findings import Finding
-from publish_all.reporting.lines import closing_lines, event_line
-from publish_all.reporting.live import LiveBuild, LiveFile, LiveRepository, LiveState
-from publish_all.reporting.tables import result_lines
-from publish_all.reporting.words import clean, closing_error_lines, duration, finding_lines, size
+from publish_all.reporting.lines import closing_lines, event_line, result_lines
+from publish_all.reporting.reporter import Reporter
+from publish_all.reporting.text import clean, count, duration, size
 from publish_all.results import DoctorReport, Explanation, Result
 
 _STYLES = {
@@ -53,148 +52,150 @@ _DOCTOR_STYLES = {
 }
 # What the live display shows better than lines that stay.
 _LIVE_ONLY = (UploadFinished, UploadWaiting, VerifyWaiting)
-EMPTY: Mapping[str, str] = MappingProxyType({})
 _BAR = 20
-_NAME = 44
+_NAME = 42
 
 
-class ConsoleReporter:
+class ConsoleReporter(Reporter):
     """Progress, findings and errors on `err`, which is a terminal; the result on `out`."""
 
-    def __init__(
-        self,
-        out: Console,
-        err: Console,
-        *,
-        verbosity: int = 0,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, out: Console, err: Console, *, verbosity: int = 0) -> None:
+        super().__init__(verbosity)
         self._out = out
         self._err = err
-        self._verbose = verbosity > 0
-        self._shown: set[Finding] = set()
-        self._state = LiveState(now=now)
-        # The display is drawn by a thread of rich's own, ten times a second.
-        self._lock = threading.Lock()
-        self._live = Live(get_renderable=self._draw, console=err, transient=True, refresh_per_second=10)
+        self._live = Display(err)
 
-    def listener(self, event: Event) -> None:
-        with self._lock:
-            self._state.follow(event)
-        self._switch(event)
-        if isinstance(event, Found):
-            self._find(event.finding)
-            return
-        line = event_line(event, verbose=self._verbose)
-        if line is not None and (self._verbose or not isinstance(event, _LIVE_ONLY)):
-            self._print(self._err, [line])
-
-    def _switch(self, event: Event) -> None:
-        """Live while building and uploading only: at other times somebody may be asked for a password."""
-        match event:
-            case BuildStarted() | RepositoryStarted():
-                self._live.start()
-            case RepositoryFinished():
-                self._live.stop()
-            case StepStarted() if event.step != "verify":
-                self._live.stop()
-            case _:
-                pass
+    def show_event(self, event: Event) -> None:
+        self._live.follow(event)
+        verbose = self._verbosity > 0
+        line = event_line(event, verbose=verbose)
+        if line is not None and (verbose or not isinstance(event, _LIVE_ONLY)):
+            self.write_lines([line])
 
     def show(self, result: Result) -> None:
         self._live.stop()
         own = _DOCTOR_STYLES if isinstance(result, DoctorReport | Explanation) else {}
         self._print(self._out, result_lines(result), own)
-        self._print(self._err, closing_lines(result))
+        self.write_lines(closing_lines(result))
 
     def error(self, error: PublishAllError) -> None:
         self._live.stop()
-        for each in error.findings:
-            self._find(each)
-        self._print(self._err, closing_error_lines(error))
+        super().error(error)
 
-    def __enter__(self) -> object:
-        return self
+    def write_lines(self, lines: Iterable[str]) -> None:
+        self._print(self._err, lines, {})
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._live.stop()
 
-    def _find(self, finding: Finding) -> None:
-        if finding not in self._shown:
-            self._shown.add(finding)
-            self._print(self._err, finding_lines(finding))
-
-    def _print(self, console: Console, lines: Iterable[str], styles: Mapping[str, str] | None = None) -> None:
+    def _print(self, console: Console, lines: Iterable[str], styles: Mapping[str, str]) -> None:
         for line in lines:
-            console.print(styled(clean(line), styles or {}), soft_wrap=True)
+            console.print(styled(clean(line), styles), soft_wrap=True)
 
-    def _draw(self) -> RenderableType:
-        with self._lock:
-            return Group(*draw(self._state))
+
+class _BarOrText(BarColumn):
+    """The bar of a file, or what there is to say instead."""
+
+    def render(self, task: Task) -> ProgressBar:
+        text: Any = Text(task.fields["facts"], style="dim", no_wrap=True, overflow="ellipsis")
+        return text if task.fields["facts"] else super().render(task)
+
+
+class Display:
+    """The live display: a bar for the repository or the builds, then one for each file on its way."""
+
+    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
+        name = TextColumn("{task.description}", markup=False)
+        facts = TextColumn("{task.fields[facts]}", markup=False, table_column=Column(no_wrap=True))
+        self._overall = Progress(name, BarColumn(bar_width=_BAR), facts, console=console, get_time=now)
+        self._each = Progress(name, _BarOrText(bar_width=_BAR), console=console, get_time=now)
+        self.picture = Group(self._overall, self._each)
+        # It is drawn by a thread of rich's own.
+        self._live = Live(self.picture, console=console, transient=True, refresh_per_second=10)
+        self._all: TaskID | None = None
+        self._files: dict[str, TaskID] = {}
+        self._repository: RepositoryStarted | None = None
+        self._done = 0
+        self._ended_bytes = 0
+
+    def follow(self, event: Event) -> None:
+        """Live while building and uploading only: at other times somebody may be asked for a password."""
+        match event:
+            case BuildStarted():
+                self._begin("build", event.files)
+                what = f"{event.number - 1}/{event.files} files  the {event.kind} of {event.variant or event.project}"
+                self._update(event.number - 1, what)
+            case BuildFinished() if self._all is not None:
+                self._overall.advance(self._all)
+            case RepositoryStarted():
+                self._repository, self._done, self._ended_bytes = event, 0, 0
+                self._begin(event.repository, event.size)
+                self._update_repository()
+            case RepositoryFinished():
+                self.stop()
+            case StepStarted() if event.step != "verify":
+                self.stop()
+            case VerifyWaiting():
+                self._update(None, f"{count(len(event.missing), 'file')} not listed yet")
+            case UploadStarted() if event.filename not in self._files:
+                name = f"  {shortened(event.filename, _NAME)}"
+                self._files[event.filename] = self._each.add_task(name, total=max(event.size, 1), facts="")
+            case UploadProgressed() | UploadWaiting() | UploadFinished() if event.filename in self._files:
+                self._follow_file(event, self._files[event.filename])
+                self._update_repository()
+            case _:
+                pass
+
+    def _follow_file(self, event: UploadProgressed | UploadWaiting | UploadFinished, task: TaskID) -> None:
+        match event:
+            case UploadProgressed():
+                sent = "sent, no answer yet" if event.sent >= event.size else ""
+                self._each.update(task, completed=event.sent, facts=sent)
+            case UploadWaiting():
+                waiting = f"waiting {duration(event.seconds)}: {clean(event.reason)}"
+                self._each.update(task, completed=0, facts=waiting)
+            case UploadFinished():
+                self._each.remove_task(self._files.pop(event.filename))
+                self._done += 1
+                self._ended_bytes += event.size
+
+    def stop(self) -> None:
+        """Take it down."""
+        self._live.stop()
+        for bars in (self._overall, self._each):
+            for task in list(bars.task_ids):
+                bars.remove_task(task)
+        self._all = self._repository = None
+        self._files.clear()
+
+    def _begin(self, name: str, total: int) -> None:
+        if self._all is None:
+            self._all = self._overall.add_task(name, total=max(total, 1), facts="")
+        self._live.start()
+
+    def _update_repository(self) -> None:
+        if self._repository is None:
+            return
+        sent = self._ended_bytes + round(sum(each.completed for each in self._each.tasks))
+        speed = next((each.speed for each in self._overall.tasks), None)
+        facts = f"{self._done}/{self._repository.files} files  {size(sent)} of {size(self._repository.size)}"
+        self._update(sent, f"{facts}  {size(round(speed))}/s" if speed else facts)
+
+    def _update(self, completed: float | None, facts: str) -> None:
+        if self._all is not None:
+            self._overall.update(self._all, completed=completed, facts=facts)
 
 
 def make_console(stream: TextIO, *, color: bool) -> Console:
     return Console(file=stream, no_color=not color, highlight=False)
 
 
-def styled(line: str, more: Mapping[str, str] = EMPTY) -> Text:
+def styled(line: str, more: Mapping[str, str]) -> Text:
     """A line with its colours, those of every output and `more`."""
     text = Text(line)
     for pattern, style in {**_STYLES, **more}.items():
         text.highlight_regex(pattern, style)
     return text
-
-
-def draw(state: LiveState) -> Iterator[RenderableType]:
-    """The live display: the repository's progress, then each file under way."""
-    if state.repository is not None and state.files:
-        yield _overall(state, state.repository)
-        for each in state.files.values():
-            yield _file(state, each)
-    elif state.build is not None:
-        yield _builds(state, state.build)
-    elif state.step:
-        yield Text(f"… {clean(state.step)}", style="dim", no_wrap=True, overflow="ellipsis")
-
-
-def _builds(state: LiveState, build: LiveBuild) -> RenderableType:
-    row = Table.grid(padding=(0, 2))
-    for _ in range(3):
-        row.add_column(no_wrap=True, overflow="ellipsis")
-    step = Text(clean(state.step), style="dim")
-    row.add_row(_bar(build.done, build.files), f"{build.done}/{build.files} files", step)
-    return row
-
-
-def _overall(state: LiveState, repository: LiveRepository) -> RenderableType:
-    speed = f"{size(round(state.speed))}/s" if state.speed else ""
-    facts = f"{repository.files_done}/{repository.files} files  {size(state.sent)} of {size(repository.size)}"
-    row = Table.grid(padding=(0, 2))
-    row.add_row(Text(repository.name, style="bold"), _bar(state.sent, repository.size), facts, speed)
-    return row
-
-
-def _file(state: LiveState, file: LiveFile) -> RenderableType:
-    row = Table.grid(padding=(0, 2))
-    row.add_column(width=_NAME, no_wrap=True)
-    row.add_column(no_wrap=True, overflow="ellipsis")
-    row.add_row(f"  {shortened(file.filename, _NAME - 2)}", _file_state(state, file))
-    return row
-
-
-def _file_state(state: LiveState, file: LiveFile) -> RenderableType:
-    waits = state.waits(file)
-    if waits is not None:
-        return Text(f"waiting {duration(waits)}: {clean(file.reason)}", style="yellow")
-    if file.sent >= file.size:
-        return Text("sent, no answer yet", style="dim")
-    return _bar(file.sent, file.size)
-
-
-def _bar(done: int, total: int) -> ProgressBar:
-    return ProgressBar(total=max(total, 1), completed=done, width=_BAR)
 
 
 def shortened(name: str, width: int) -> str:

@@ -9,22 +9,25 @@ import dataclasses
 import enum
 import json
 import re
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
-from publish_all.reporting.words import error_lines, shown
+from publish_all.reporting.reporter import Reporter
+from publish_all.reporting.text import error_lines, shown
 from publish_all.results import (
     BuildSummary,
     CheckSummary,
     DoctorReport,
     Explanation,
     Listing,
+    PlannedFile,
     PlanReport,
     PublishReport,
+    ReleaseReport,
+    RepositoryReport,
     Result,
 )
 
@@ -32,12 +35,21 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SCHEMA = 1
+# What is shown of these besides their fields, and which fields are not shown.
+_COMPUTED: Mapping[type, tuple[str, ...]] = {
+    PlannedFile: ("action",),
+    ReleaseReport: ("complete",),
+    RepositoryReport: ("complete",),
+    PublishReport: ("complete", "exit_code"),
+}
+_LEFT_OUT: Mapping[type, tuple[str, ...]] = {PlannedFile: ("state",)}
 
 
-class JsonReporter:
+class JsonReporter(Reporter):
     """Results, errors and events as JSON on `out`; errors in words on `err` too."""
 
     def __init__(self, out: TextIO, err: TextIO, *, events: bool = False) -> None:
+        super().__init__()
         self._out = out
         self._err = err
         self._events = events
@@ -55,28 +67,17 @@ class JsonReporter:
 
     def error(self, error: PublishAllError) -> None:
         findings = [*self._found, *(each for each in error.findings if each not in self._found)]
-        self._end(
-            {
-                "schema": SCHEMA,
-                "result": "error",
-                "exit_code": error.exit_code,
-                "error": {
-                    "kind": _kebab(type(error).__name__.removesuffix("Error")),
-                    "message": error.message,
-                    "hint": error.hint,
-                },
-                "findings": [plain(each) for each in findings],
-            }
-        )
+        told = {
+            "kind": _kebab(type(error).__name__.removesuffix("Error")),
+            "message": error.message,
+            "hint": error.hint,
+        }
+        head = {"schema": SCHEMA, "result": "error", "exit_code": error.exit_code}
+        self._end({**head, "error": told, "findings": plain(findings)})
         for line in error_lines(error):
             self._err.write(shown(line) + "\n")
 
-    def __enter__(self) -> object:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._out.flush()
 
     def _end(self, value: Mapping[str, Any]) -> None:
@@ -93,61 +94,36 @@ class JsonReporter:
         self._out.flush()
 
 
-def as_json(result: Result, *, found: list[Finding]) -> dict[str, Any]:
+def as_json(result: Result, *, found: Sequence[Finding]) -> dict[str, Any]:
     """The final object of a result. `found` is what events told."""
-    head: dict[str, Any] = {"schema": SCHEMA}
-    findings = [plain(each) for each in found]
+    findings = {"findings": plain(found)}
     match result:
         case PublishReport():
-            head |= {"result": "publish", "exit_code": result.exit_code, "complete": result.complete}
-            return head | _publish(result) | {"findings": findings}
+            value = {"result": "publish", **as_object(result), **findings}
         case PlanReport():
-            return head | {"result": "plan"} | _plan(result)
+            value = {"result": "plan", **as_object(result)}
         case BuildSummary():
-            return head | {"result": "build"} | as_object(result) | {"findings": findings}
+            value = {"result": "build", **as_object(result), **findings}
         case CheckSummary():
-            return head | {"result": "check", "errors": len(result.errors)} | as_object(result)
+            value = {"result": "check", "errors": len(result.errors), **as_object(result)}
         case DoctorReport():
-            return head | {"result": "doctor", "ready": not result.exit_code} | _doctor(result)
+            value = {"result": "doctor", "ready": not result.exit_code, **as_object(result)}
         case Explanation():
-            return head | {"result": "explanation"} | as_object(result)
+            value = {"result": "explanation", **as_object(result)}
         case Listing():
             rows = [
                 {name: None if cell == "" else cell for name, cell in zip(result.columns, row, strict=True)}
                 for row in result.rows
             ]
-            return head | {"result": result.kind, result.kind: rows, "findings": findings}
-
-
-def _plan(report: PlanReport) -> dict[str, Any]:
-    files = [
-        {"action" if name == "state" else name: value for name, value in as_object(each).items()}
-        | {"action": each.action}
-        for each in report.files
-    ]
-    return as_object(report) | {"files": files}
-
-
-def _publish(report: PublishReport) -> dict[str, Any]:
-    value = as_object(report)
-    for repository, as_value in zip(report.repositories, value["repositories"], strict=True):
-        as_value["complete"] = repository.complete
-        for release, inner in zip(repository.releases, as_value["releases"], strict=True):
-            inner["complete"] = release.complete
-    return value
-
-
-def _doctor(report: DoctorReport) -> dict[str, Any]:
-    """Findings with what explains them in one object, not in two."""
-    value = as_object(report)
-    for examined in value["examined"]:
-        examined["findings"] = [each["finding"] | {"why": each["why"]} for each in examined.pop("advice")]
-    return value
+            value = {"result": result.kind, result.kind: rows, **findings}
+    return {"schema": SCHEMA, **value}
 
 
 def as_object(value: DataclassInstance) -> dict[str, Any]:
     """A dataclass of plain values as a JSON object."""
-    return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    left_out, computed = _LEFT_OUT.get(type(value), ()), _COMPUTED.get(type(value), ())
+    names = [each.name for each in dataclasses.fields(value) if each.name not in left_out]
+    return {name: plain(getattr(value, name)) for name in (*names, *computed)}
 
 
 def plain(value: Any) -> Any:

@@ -1,8 +1,11 @@
-"""Events as single lines: a word for what happens, aligned, then the fact."""
+"""Events and results as lines of text that fit 80 columns; names, links and commands stand last and are never cut."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
 from publish_all.events import (
     BuildFinished,
@@ -19,22 +22,42 @@ from publish_all.events import (
     UploadWaiting,
     VerifyWaiting,
 )
-from publish_all.reporting.words import clean, count, duration, size
-from publish_all.results import FileState, PlanReport, PublishReport, Result
+from publish_all.findings import Finding
+from publish_all.reporting.text import LABELS, clean, count, duration, size
+from publish_all.results import (
+    BuildSummary,
+    CheckSummary,
+    DoctorReport,
+    Explanation,
+    FileReport,
+    FileState,
+    Listing,
+    PlanReport,
+    PublishReport,
+    RepositoryReport,
+    Result,
+)
 
-_WIDTH = 12
+_WORD = 12
+_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
+# Of a hash: enough to tell two builds apart by eye.
+_SHORT = 8
+# What doctor says: a label, and its text beside it.
+_WIDTH = 80
+_LABEL = 11
+_INDENT = 2 + _LABEL + 1
 
 
 def event_line(event: Event, *, verbose: bool = False) -> str | None:
-    """The line of an event; None for those which say nothing that stays true."""
-    said = (_said_when_verbose(event) if verbose else None) or _said(event)
+    """The line of an event: a word for what happens, aligned, then the fact. None for those that say nothing that stays true."""
+    said = (_verbose_words(event) if verbose else None) or _words(event)
     if said is None:
         return None
     word, text = said
-    return clean(f"{word:<{_WIDTH}}  {text}").rstrip()
+    return clean(f"{word:<{_WORD}}  {text}").rstrip()
 
 
-def _said(event: Event) -> tuple[str, str] | None:
+def _words(event: Event) -> tuple[str, str] | None:
     match event:
         case Note():
             return "note", event.message
@@ -46,7 +69,11 @@ def _said(event: Event) -> tuple[str, str] | None:
         case BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case RepositoryStarted():
-            return "upload", f"{event.repository}: {_to_do(event)}"
+            files = (
+                f"{count(event.files, 'file')}, {size(event.size)}" if event.files else "nothing to upload"
+            )
+            skipped = f"; {event.skipped} need no upload" if event.skipped else ""
+            return "upload", f"{event.repository}: {files}{skipped}"
         case RepositoryWaiting():
             reason = event.reason.rstrip(".")
             return "waiting", f"{event.repository}: {reason}; again in {duration(event.seconds)}"
@@ -54,20 +81,20 @@ def _said(event: Event) -> tuple[str, str] | None:
             reason, again = event.reason.rstrip("."), f"again in {duration(event.seconds)}"
             return "waiting", f"{event.filename}: {reason}; {again} (attempt {event.attempt} failed)"
         case UploadFinished():
-            return event.status, f"{event.filename} ({_effort(event)})"
+            attempts = f", {event.attempts} attempts" if event.attempts > 1 else ""
+            effort = f"{size(event.size)}, {duration(event.seconds)}{attempts}"
+            return event.status, f"{event.filename} ({effort})"
         case VerifyWaiting():
-            files = count(len(event.missing), "file")
-            return (
-                "waiting",
-                f"{event.repository} does not list {files} yet; again in {duration(event.seconds)}",
-            )
+            files, again = count(len(event.missing), "file"), f"again in {duration(event.seconds)}"
+            return "waiting", f"{event.repository} does not list {files} yet; {again}"
         case RepositoryFinished():
-            return "finished", f"{event.repository}: {_end(event)}"
+            complete = "complete and verified" if event.verified else "complete, unverified"
+            return "finished", f"{event.repository}: {complete if event.complete else 'not complete'}"
         case _:
             return None
 
 
-def _said_when_verbose(event: Event) -> tuple[str, str] | None:
+def _verbose_words(event: Event) -> tuple[str, str] | None:
     match event:
         case EnvironmentChosen() if event.dropped:
             return "environment", f"{_environment(event)}; variables not passed: {', '.join(event.dropped)}"
@@ -81,24 +108,6 @@ def _said_when_verbose(event: Event) -> tuple[str, str] | None:
 
 def _environment(event: EnvironmentChosen) -> str:
     return f"{'a new, isolated one' if event.isolated else 'this one'}: {event.reason}"
-
-
-def _to_do(event: RepositoryStarted) -> str:
-    skipped = f"; {event.skipped} need no upload" if event.skipped else ""
-    if not event.files:
-        return f"nothing to upload{skipped}"
-    return f"{count(event.files, 'file')}, {size(event.size)}{skipped}"
-
-
-def _effort(event: UploadFinished) -> str:
-    attempts = f", {event.attempts} attempts" if event.attempts > 1 else ""
-    return f"{size(event.size)}, {duration(event.seconds)}{attempts}"
-
-
-def _end(event: RepositoryFinished) -> str:
-    if not event.complete:
-        return "not complete"
-    return "complete and verified" if event.verified else "complete, unverified"
 
 
 def closing_lines(result: Result) -> Iterator[str]:
@@ -123,16 +132,9 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     if report.stopped_by is not None:
         return  # its error follows, with the next step
     yield f"  hint: {next_step(report)}"
-    code = next(_codes(report), None)
-    if code is not None:
-        yield f"  more: publish-all explain {code}"
-
-
-def _codes(report: PublishReport) -> Iterator[str]:
-    """The codes of what is against files that are not there."""
-    for repository in report.repositories:
-        for file in repository.files:
-            yield from (each.code for each in file.findings if not file.done)
+    codes = [finding.code for each in files if not each.done for finding in each.findings]
+    if codes:
+        yield f"  more: publish-all explain {codes[0]}"
 
 
 def next_step(report: PublishReport) -> str:
@@ -144,3 +146,182 @@ def next_step(report: PublishReport) -> str:
     if report.exit_code == 5:
         return f"repair what is reported above, then {again}"
     return "nothing was uploaded; repair what is reported above, then publish again"
+
+
+def result_lines(result: Result) -> Iterator[str]:
+    """What goes to stdout for a result."""
+    match result:
+        case PublishReport():
+            return _publish_lines(result)
+        case PlanReport():
+            return _plan_lines(result)
+        case BuildSummary():
+            return _build_lines(result)
+        case CheckSummary():
+            return _check_lines(result)
+        case DoctorReport():
+            return _doctor_lines(result)
+        case Explanation():
+            return _explanation_lines(result)
+        case Listing():
+            return aligned([[each.upper() for each in result.columns], *result.rows])
+
+
+def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
+    """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
+    every = [*rows]
+    cells = [[clean(str(cell)) for cell in row] for row in every]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row, values in zip(cells, every, strict=True):
+        padded = (
+            cell.rjust(width) if isinstance(value, int) or _QUANTITY.fullmatch(cell) else cell.ljust(width)
+            for cell, value, width in zip(row, values, widths, strict=True)
+        )
+        yield (indent + "  ".join(padded)).rstrip()
+
+
+def _publish_lines(report: PublishReport) -> Iterator[str]:
+    for place, each in enumerate(report.repositories):
+        yield from [""] * bool(place)
+        yield f"{each.name}: {repository_state(each)}"
+        rows = aligned(
+            ([file_state(file), size(file.size), file.filename] for file in each.files), indent="    "
+        )
+        for release in each.releases:
+            yield f"  {release.project} {release.version}"
+            yield from islice(rows, len(release.files))
+            there = any(file.status in (FileState.UPLOADED, FileState.PRESENT) for file in release.files)
+            if there and release.page:
+                yield f"    {release.page}"
+            if there and release.complete and release.install_command:
+                yield f"    {release.install_command}"
+
+
+def repository_state(report: RepositoryReport) -> str:
+    """In some words: how far a repository got."""
+    files = list(report.files)
+    if not files:
+        return "nothing goes there"
+    if not report.started:
+        return "not started"
+    if not report.complete:
+        return f"{sum(each.done for each in files)} of {count(len(files), 'file')} done"
+    state = "complete and verified" if report.verified else "complete, unverified"
+    return f"{state}, {count(len(files), 'file')} in {duration(report.seconds)}"
+
+
+def file_state(report: FileReport) -> str:
+    """`uploaded`, `uploaded (3 attempts)`, `present`, `accepted, not listed yet`."""
+    if report.status.done and report.visibility is FileState.PROPAGATING:
+        return "accepted, not listed yet"
+    if report.status is FileState.UPLOADED and report.attempts > 1:
+        return f"uploaded ({report.attempts} attempts)"
+    return report.status.value
+
+
+def _plan_lines(report: PlanReport) -> Iterator[str]:
+    for place, (repository, group) in enumerate(groupby(report.files, key=lambda each: each.repository)):
+        files = list(group)
+        upload = [each.size for each in files if each.action == "upload"]
+        rest = f"; {len(files) - len(upload)} not" if len(files) > len(upload) else ""
+        yield from [""] * bool(place)
+        yield f"{repository}: {count(len(upload), 'file')} to upload, {size(sum(upload))}{rest}"
+        # Two rows a file: what and which, then why.
+        pairs = (
+            ([each.action, size(each.size), each.filename], ["", "", f"  {each.reason}"]) for each in files
+        )
+        rows = aligned((row for pair in pairs for row in pair), indent="    ")
+        for (project, version), release in groupby(files, key=lambda each: (each.project, each.version)):
+            yield f"  {project} {version}"
+            yield from islice(rows, 2 * len(list(release)))
+
+
+def _build_lines(summary: BuildSummary) -> Iterator[str]:
+    yield from aligned(
+        [
+            each.variant or "",
+            size(each.size),
+            duration(each.seconds),
+            "" if each.reused is None else f"{each.reused:.0%} reused",
+            each.sha256[:_SHORT],
+            f"{summary.folder}/{each.filename}",
+        ]
+        for each in summary.files
+    )
+
+
+def _check_lines(summary: CheckSummary) -> Iterator[str]:
+    """A verdict on each; the findings themselves are told as they are found."""
+    rows = [(_counted(each.findings) or "ok", each.name) for each in summary.subjects]
+    if summary.findings:
+        rows.append((_counted(summary.findings), "all together"))
+    yield from aligned(rows)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    """How many of what."""
+    severities = [each.severity for each in findings]
+    return ", ".join(
+        count(severities.count(each), label) for each, label in LABELS.items() if each in severities
+    )
+
+
+def _doctor_lines(report: DoctorReport) -> Iterator[str]:
+    """Facts under each other, then what is wrong, why it matters, and what to do."""
+    for each in report.examined:
+        yield clean(f"{each.name}  {each.where}").rstrip()
+        for fact in each.facts:
+            yield from _labelled(fact.label, fact.text)
+        for text in each.untested:
+            yield from _labelled("not tested", text)
+        for finding in each.findings:
+            where = finding.where
+            seen = f"{where}: {finding.message}" if where not in finding.message else finding.message
+            yield ""
+            yield f"  {LABELS[finding.severity]:<{_LABEL}} {finding.code} {finding.slug}"
+            yield from _labelled("", seen)
+            yield from _labelled("why", finding.why)
+            if finding.hint:
+                yield from _labelled("next", finding.hint)
+        yield ""
+    counted = _counted(report.findings)
+    found = f" ({counted})" if counted else ""
+    if report.exit_code:
+        yield f"not ready: a publish would end with exit code {report.exit_code}{found}"
+    else:
+        asked = "as far as can be told offline" if report.offline else "nothing stands against a publish"
+        yield f"ready: {asked}{found}"
+    if report.findings:
+        worst = min(report.findings, key=lambda each: list(LABELS).index(each.severity))
+        yield f"more about a code: publish-all explain {worst.code}"
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    """A label, and its text beside it, wrapped. Long words (paths, links) are never cut."""
+    head = f"  {label:<{_LABEL}} "
+    for line in clean(text).splitlines() or [""]:
+        own = " " * (len(line) - len(line.lstrip()))
+        wrapped = textwrap.wrap(
+            line.strip(),
+            _WIDTH - _INDENT - len(own),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for part in wrapped or [""]:
+            yield f"{head}{own}{part}".rstrip()
+            head = " " * _INDENT
+
+
+def _explanation_lines(entry: Explanation) -> Iterator[str]:
+    """One entry of the catalogue."""
+    yield f"{entry.code} {entry.slug} ({LABELS[entry.severity]})"
+    for label, text in (
+        ("means", entry.means),
+        ("why", entry.why),
+        ("next", entry.next_step),
+        ("seen by", entry.seen_by),
+        ("source", entry.source),
+        ("page", entry.page),
+    ):
+        yield ""
+        yield from _labelled(label, text)

@@ -1,45 +1,108 @@
-"""The interface of reporters, and the choice of one."""
+"""The base of reporters, and that of logs and pipes."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from publish_all.errors import PublishAllError
-from publish_all.events import Event
+from publish_all.events import Event, Found
+from publish_all.findings import Finding, Severity
+from publish_all.reporting.lines import closing_lines, event_line, result_lines
+from publish_all.reporting.text import closing_error_lines, finding_lines, shown
 from publish_all.results import Result
 
 
-class Reporter(Protocol):
+class Reporter:
     """Shows a run to somebody: events while it goes on, then its result or its error.
 
-    A context: leaving it takes down whatever is live. stdout gets results, stderr everything else.
+    A context: leaving it takes down whatever is live. stdout gets results, stderr everything else. `verbosity` is -1
+    for quiet, 0, or the number of `-v`. Each finding is shown once.
     """
+
+    def __init__(self, verbosity: int = 0) -> None:
+        self._verbosity = verbosity
+        self._shown: set[Finding] = set()
 
     def listener(self, event: Event) -> None:
         """Show what happens. Called in one thread."""
+        if isinstance(event, Found):
+            self.find(event.finding)
+        else:
+            self.show_event(event)
+
+    def find(self, finding: Finding) -> None:
+        if finding in self._shown or (self._verbosity < 0 and finding.severity is not Severity.ERROR):
+            return
+        self._shown.add(finding)
+        self.write_finding(finding)
+
+    def error(self, error: PublishAllError) -> None:
+        """Show why it ended early, with those of the error's findings that were not shown yet."""
+        for each in error.findings:
+            self.find(each)
+        self.write_lines(closing_error_lines(error))
 
     def show(self, result: Result) -> None:
         """Show what it came to."""
 
-    def error(self, error: PublishAllError) -> None:
-        """Show why it ended early, with those of the error's findings that were not shown yet."""
+    def show_event(self, event: Event) -> None:
+        """Show what happens, other than a finding."""
 
-    def __enter__(self) -> object: ...
+    def write_finding(self, finding: Finding) -> None:
+        self.write_lines(finding_lines(finding))
+
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Write to stderr."""
+
+    def close(self) -> None:
+        """Take down what is live, and write out what is held back."""
+
+    def __enter__(self) -> object:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
-class Several:
+class PlainReporter(Reporter):
+    """Lines for logs and pipes: one for each fact, none that is written over. Quiet: errors and the result."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, verbosity: int = 0) -> None:
+        super().__init__(verbosity)
+        self._out = out
+        self._err = err
+
+    def show_event(self, event: Event) -> None:
+        line = event_line(event, verbose=self._verbosity > 0) if self._verbosity >= 0 else None
+        if line is not None:
+            self.write_lines([line])
+
+    def show(self, result: Result) -> None:
+        _write(self._out, result_lines(result))
+        self.write_lines(closing_lines(result))
+
+    def write_lines(self, lines: Iterable[str]) -> None:
+        _write(self._err, lines)
+
+    def close(self) -> None:
+        self._err.flush()
+        self._out.flush()
+
+
+def _write(stream: TextIO, lines: Iterable[str]) -> None:
+    stream.writelines(shown(line) + "\n" for line in lines)
+    stream.flush()
+
+
+class Several(Reporter):
     """Tells several reporters."""
 
     def __init__(self, *reporters: Reporter) -> None:
+        super().__init__()
         self._reporters = reporters
 
     def listener(self, event: Event) -> None:
@@ -54,59 +117,6 @@ class Several:
         for each in self._reporters:
             each.error(error)
 
-    def __enter__(self) -> object:
+    def close(self) -> None:
         for each in self._reporters:
-            each.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for each in self._reporters:
-            each.__exit__(kind, error, trace)
-
-
-def make_reporter(
-    kind: str,
-    *,
-    out: TextIO | None = None,
-    err: TextIO | None = None,
-    color: bool = True,
-    terminal: bool | None = None,
-    verbosity: int = 0,
-    events: bool = False,
-    environment: Mapping[str, str] | None = None,
-) -> Reporter:
-    """The reporter for `text` or `json`.
-
-    `verbosity` is -1 for quiet, 0, or the number of `-v`; `terminal` tells whether `err` is one that can
-    be written over (None: find out). In GitHub Actions annotations and a job summary come along.
-    """
-    out, err = out or sys.stdout, err or sys.stderr
-    environment = os.environ if environment is None else environment
-    main: Reporter
-    if kind == "json":
-        from publish_all.reporting.json import JsonReporter
-
-        main = JsonReporter(out, err, events=events)
-    elif verbosity >= 0 and _is_terminal(err, environment, terminal):
-        from publish_all.reporting.console import ConsoleReporter, make_console
-
-        consoles = make_console(out, color=color), make_console(err, color=color)
-        main = ConsoleReporter(*consoles, verbosity=verbosity)
-    else:
-        from publish_all.reporting.plain import PlainReporter
-
-        main = PlainReporter(out, err, verbosity=verbosity)
-    if environment.get("GITHUB_ACTIONS") != "true":
-        return main
-    from publish_all.reporting.github import GitHubReporter
-
-    summary = environment.get("GITHUB_STEP_SUMMARY")
-    return Several(main, GitHubReporter(err, summary=Path(summary) if summary else None))
-
-
-def _is_terminal(err: TextIO, environment: Mapping[str, str], stated: bool | None) -> bool:
-    if stated is not None:
-        return stated
-    return err.isatty() and environment.get("TERM") != "dumb" and "CI" not in environment
+            each.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import ConflictError
 from publish_all.events import (
@@ -21,15 +23,15 @@ from publish_all.events import (
     UploadWaiting,
     VerifyWaiting,
 )
-from publish_all.findings import Severity
+from publish_all.findings import Finding, Severity
 from publish_all.results import (
-    Advice,
     BuildSummary,
-    BuiltFileReport,
+    BuiltFile,
     CheckedSubject,
     CheckSummary,
     DoctorReport,
     Examined,
+    ExplainedFinding,
     Explanation,
     Fact,
     FileReport,
@@ -208,26 +210,37 @@ PLAN = PlanReport(
     ),
     findings=(NO_INDEX,),
 )
+
+
+def explained(finding: Finding, why: str) -> ExplainedFinding:
+    plain = {each.name: getattr(finding, each.name) for each in fields(Finding)}
+    return ExplainedFinding(**plain, why=why)
+
+
 BUILT = BuildSummary(
     folder="dist",
     files=(
-        BuiltFileReport(
+        BuiltFile(
             project="kindling-synapse",
             version="1.2.0",
             variant="synapse",
             filename=SYNAPSE,
             kind="wheel",
+            tag="py3-none-any",
+            builder="hatchling 1.27.0",
             size=48_213,
             sha256="0123456789abcdef" * 4,
             seconds=0.31,
             reused=0.934,
         ),
-        BuiltFileReport(
+        BuiltFile(
             project="kindling",
             version="1.2.0",
             variant=None,
             filename="kindling-1.2.0.tar.gz",
             kind="sdist",
+            tag=None,
+            builder="hatchling 1.27.0",
             size=1_234_567,
             sha256="0123456789abcdef" * 4,
             seconds=12.3,
@@ -252,14 +265,14 @@ DOCTOR = DoctorReport(
                 Fact(label="version", text="1.2.0, from git"),
                 Fact(label="files", text="4 files, 2.1 MB"),
             ),
-            advice=(
-                Advice(
-                    finding=Diagnosis("PA234").found(
+            findings=(
+                explained(
+                    Diagnosis("PA234").found(
                         "the remote origin does not have the tag v1.2.0",
                         where="/home/me/kindling",
                         hint="git push origin v1.2.0",
                     ),
-                    why="A release whose tag is only here cannot be found in the repository that others see.",
+                    "A release whose tag is only here cannot be found in the repository that others see.",
                 ),
             ),
             untested=("before-publish, which only publish runs: `make test`",),
@@ -287,20 +300,20 @@ DOCTOR = DoctorReport(
             name="corp",
             where="https://pypi.corp.example/legacy/",
             facts=(Fact(label="files", text="4 files to upload, 2.1 MB"),),
-            advice=(
-                Advice(
-                    finding=Diagnosis("PA401").found(
+            findings=(
+                explained(
+                    Diagnosis("PA401").found(
                         "corp refuses the user dev with the credential from environment variable "
                         "PUBLISH_ALL_CORP_PASSWORD: 401 Unauthorized\x1b[31m",
                         where="https://pypi.corp.example/legacy/",
                         hint="See whether user name and password (or token) are right, and whether that user may "
                         "upload here.",
                     ),
-                    why="The repository does not accept the credential: it is wrong, revoked, or expired.",
+                    "The repository does not accept the credential: it is wrong, revoked, or expired.",
                 ),
-                Advice(
-                    finding=NO_INDEX,
-                    why="It is not known where the repository lists its files, so what is there already can't be "
+                explained(
+                    NO_INDEX,
+                    "It is not known where the repository lists its files, so what is there already can't be "
                     "told.",
                 ),
             ),

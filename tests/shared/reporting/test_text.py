@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.reporting.words import clean, count, duration, shown, size
+from publish_all.reporting.text import clean, count, duration, shown, size
 
 
 @pytest.mark.parametrize(

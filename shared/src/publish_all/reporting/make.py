@@ -1,0 +1,55 @@
+"""The choice of a reporter, whose module is imported only then."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from publish_all.reporting.reporter import PlainReporter, Reporter, Several
+
+
+def make_reporter(
+    kind: str,
+    *,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+    color: bool = True,
+    terminal: bool | None = None,
+    verbosity: int = 0,
+    events: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Reporter:
+    """The reporter for `text` or `json`.
+
+    `terminal` tells whether `err` is one that can be written over (None: find out). In GitHub Actions annotations and
+    a job summary come along.
+    """
+    out, err = out or sys.stdout, err or sys.stderr
+    environment = os.environ if environment is None else environment
+    main: Reporter
+    if kind == "json":
+        from publish_all.reporting.json import JsonReporter
+
+        main = JsonReporter(out, err, events=events)
+    elif verbosity >= 0 and _is_terminal(err, environment, terminal):
+        from publish_all.reporting.console import ConsoleReporter, make_console
+
+        consoles = make_console(out, color=color), make_console(err, color=color)
+        main = ConsoleReporter(*consoles, verbosity=verbosity)
+    else:
+        main = PlainReporter(out, err, verbosity=verbosity)
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return main
+    from publish_all.reporting.github import GitHubReporter
+
+    summary = environment.get("GITHUB_STEP_SUMMARY")
+    return Several(main, GitHubReporter(err, summary=Path(summary) if summary else None))
+
+
+def _is_terminal(err: TextIO, environment: Mapping[str, str], stated: bool | None) -> bool:
+    if stated is not None:
+        return stated
+    return err.isatty() and environment.get("TERM") != "dumb" and "CI" not in environment
