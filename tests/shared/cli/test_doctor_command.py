@@ -66,7 +66,7 @@ def test_json_holds_reasons_and_what_was_not_tested(run, tmp_path):
     project, nowhere, local = value["examined"]
     assert [each["code"] for each in project["findings"]] == ["PA102"]
     assert any("before-publish" in each for each in project["untested"])
-    assert nowhere["findings"][0]["why"].startswith("A setting that is not understood")
+    assert nowhere["findings"][0]["why"].startswith("publish-all does not guess")
     assert (local["name"], local["findings"]) == ("local", [])
 
 

@@ -21,8 +21,8 @@ from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings, open_project
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.exec import ExecOptions, execute
-from publish_all.commands.index import Index, IndexOptions, open_index, published_names, routing_of
-from publish_all.commands.serve import ServeOptions, serve
+from publish_all.commands.index import IndexOptions, published_names
+from publish_all.commands.serve import Index, ServeOptions, open_index, routing_of, serve
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import UsageError
 from publish_all.events import Event, ignore

@@ -43,8 +43,9 @@ _INDEX_OPTIONS = [
 class _IndexCommand(ConnectingCommand):
     def index(self) -> IndexOptions:
         """The options that both commands have. Raises `UsageError`."""
-        from publish_all.commands.index import IndexOptions
+        from publish_all.commands.index import IndexOptions, ensure_installed
 
+        ensure_installed()
         options = IndexOptions(
             directory=self.directory,
             # Asked for by a server's thread, a password would be typed into another program.
@@ -90,9 +91,9 @@ Examples:
         return self.make_reporter(kind, events=kind == "json")
 
     def use_case(self, reporter: Reporter) -> int:
+        index = self.index()
         from publish_all.commands.serve import ServeOptions, serve
 
-        index = self.index()
         password = index.connection.around.environment.get(PASSWORD)
         limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
         index = replace(
@@ -160,10 +161,11 @@ Examples:
         return FAILED if code and not self._ran else code
 
     def use_case(self, reporter: Reporter) -> int:
+        index = self.index()
         from publish_all.commands.exec import ExecOptions, execute
 
         options = ExecOptions(
-            index=self.index(),
+            index=index,
             command=self.operands("program"),
             port=self.number("port", int, most=_MOST_PORT) or 0,
             no_fallback=self.option("no-fallback"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -22,12 +23,12 @@ from publish_all.commands.destinations import (
     open_registry,
     refusals_told,
 )
-from publish_all.commands.exec import ExecOptions, execute, find_pip
-from publish_all.commands.index import IndexOptions, published_names
+from publish_all.commands.index import IndexOptions, ensure_installed, published_names
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.index.source import release_of
 from publish_all.repositories.fetch import not_there, read_chunks
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
@@ -66,13 +67,7 @@ class DownloadedFile:
     fresh: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Wanted:
-    """One file to be fetched, and in whose name."""
-
-    release: PackageRelease
-    file: ReleaseFile
-    package: OciPackage
+_Wanted: TypeAlias = tuple[OciPackage, PackageRelease, ReleaseFile]
 
 
 @refusals_told()
@@ -101,11 +96,11 @@ def download(
             if index is not None:
                 more = folder / "dependencies"
                 _fetch_dependencies(index, files, more, listener=listener, run=run)
-                files += _moved(more, options.destination, known=files)
+                files += tuple(_moved(more, options.destination, known=files))
     except OSError as error:
         msg = f"{error.filename or options.destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
-    pins = _pins(file for file in files if any(file.project == each.release.project for each in wanted))
+    pins = _pins(file for file in files if any(file.project == release.project for _, release, _ in wanted))
     listener(Note(message=_install_line(options, pins)))
     return files
 
@@ -143,8 +138,10 @@ def _fetch_dependencies(
     index: IndexOptions, files: Sequence[DownloadedFile], folder: Path, *, listener: Listener, run: Run
 ) -> None:
     """Let pip fetch the releases and all that they need into a folder. Raises `PublishAllError`."""
-    environment = index.connection.around.environment
-    pip = find_pip(environment)
+    ensure_installed()
+    from publish_all.commands.exec import ExecOptions, execute, find_pip
+
+    pip = find_pip(index.connection.around.environment)
     if pip is None:
         msg = "--with-dependencies needs pip, and there is none on PATH"
         raise UsageError(msg, hint="Install pip, or activate an environment that has it.")
@@ -172,31 +169,31 @@ def _fetch_dependencies(
         )
 
 
-def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) -> tuple[DownloadedFile, ...]:
+def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) -> Iterator[DownloadedFile]:
     """The files of a folder put into the destination, but for those that are known."""
-    from publish_all.index.source import release_of
-
     names = {each.path.name for each in known}
-    found = []
     for path in sorted(each for each in folder.iterdir() if each.name not in names):
         release = release_of(path.name)
-        if release is None:
-            continue
-        target, sha256, size = destination / path.name, _sha256(path), path.stat().st_size
-        there = target.is_file() and _sha256(target) == sha256
-        if not there:
-            path.replace(target)
-        found.append(
-            DownloadedFile(
-                project=release[0],
-                version=str(release[1]),
-                path=target,
-                size=size,
-                sha256=sha256,
-                fresh=not there,
-            )
-        )
-    return tuple(found)
+        if release is not None:
+            project, version = release
+            yield _put(project, str(version), destination / path.name, _sha256(path), lambda path=path: path)  # type: ignore[misc] # mypy infers no type for it
+
+
+def _put(
+    project: NormalizedName, version: str, target: Path, sha256: str, fetch: Callable[[], Path]
+) -> DownloadedFile:
+    """A file in its place. It is fetched, whole and checked, before it stands under its name."""
+    fresh = not target.is_file() or _sha256(target) != sha256
+    if fresh:
+        fetch().replace(target)
+    return DownloadedFile(
+        project=project,
+        version=version,
+        path=target,
+        size=target.stat().st_size,
+        sha256=sha256,
+        fresh=fresh,
+    )
 
 
 def _make(folder: Path) -> None:
@@ -212,18 +209,13 @@ def _fetch(
     repository: OciRepository, wanted: Sequence[_Wanted], destination: Path, part: Path
 ) -> tuple[DownloadedFile, ...]:
     def fetch(each: _Wanted) -> DownloadedFile:
-        target = destination / each.file.filename
-        there = target.is_file() and _sha256(target) == each.file.sha256
-        if not there:
-            # Whole and checked before it stands under its name.
-            repository.fetch_file(each.package, each.file, part).replace(target)
-        return DownloadedFile(
-            project=each.release.project,
-            version=str(each.release.version),
-            path=target,
-            size=target.stat().st_size,
-            sha256=each.file.sha256,
-            fresh=not there,
+        package, release, file = each
+        return _put(
+            release.project,
+            str(release.version),
+            destination / file.filename,
+            file.sha256,
+            lambda: repository.fetch_file(package, file, part),
         )
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
@@ -252,7 +244,7 @@ def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -
         release = package.release(tag)
         files = [each for each in release.files if exact or each.yanked is None] if release else []
         if release and files:
-            return [_Wanted(release=release, file=each, package=package) for each in files]
+            return [(package, release, each) for each in files]
     others = [str(each.version) for each in versions[-10:]]
     raise not_there(
         f"{repository.name} has nothing that fits {requirement}", project, others, repository.name

@@ -1,15 +1,19 @@
-"""Run a command that installs from our repositories, through an index that lives as long as it does."""
+"""Run a command that installs from our repositories, through an index that lives as long as it does.
+
+Needs the extra `serve`: see `index.ensure_installed`.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import tomlkit
 
@@ -20,13 +24,16 @@ from publish_all._temporary import temporary_folder
 from publish_all._urls import shown_or_raw
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
-from publish_all.commands.index import Index, IndexOptions, ensure_installed, open_index
+from publish_all.commands.index import IndexOptions
+from publish_all.commands.serve import Index, open_index
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
-
-if TYPE_CHECKING:
-    from publish_all.index.client_settings import ClientSettings
-    from publish_all.index.clients import Client, Place
+from publish_all.index.child import child_environment, locks
+from publish_all.index.client_settings import ClientSettings, client_settings, pip_settings, uv_files
+from publish_all.index.clients import Client, Place, Tool, clients_of, names_index
+from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles
+from publish_all.index.poetry_sources import poetry_sources
+from publish_all.index.running import listen, running
 
 HOST = "127.0.0.1"
 USERNAME = "publish-all"
@@ -60,15 +67,6 @@ class ExecOptions:
     cwd: Path = field(default_factory=Path.cwd)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
-    """What a command and the files that it names say: places beside our index, and names to be given ours."""
-
-    places: tuple[Place, ...]
-    uv_indexes: tuple[str, ...] = ()
-    poetry_sources: tuple[str, ...] = ()
-
-
 def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached = attached) -> int:
     """The command's exit code.
 
@@ -77,11 +75,6 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
     if not options.command:
         msg = "there is no command to run"
         raise UsageError(msg, hint="Write it after `--`, as `-- pip install kindling-synapse`.")
-    ensure_installed()
-    from publish_all.index.child import child_environment, locks
-    from publish_all.index.clients import clients_of
-    from publish_all.index.running import listen, running
-
     around = options.index.connection.around
     clients = clients_of(options.command)
     settings = _settings(clients, around, options.cwd)
@@ -96,14 +89,17 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
         listen(HOST, options.port) as bound,
     ):
         address = f"{HOST}:{bound.getsockname()[1]}"
-        survey = _survey(clients, settings, index, around=around, cwd=options.cwd, ours=f"http://{address}/")
-        if survey.places:
-            raise _refusal(survey.places, index, options.cwd)
+        ours = f"http://{address}/"
+        places, uv_indexes, sources = _survey(
+            clients, settings, index, around=around, cwd=options.cwd, ours=ours
+        )
+        if places:
+            raise _refusal(places, index, options.cwd)
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
-        index.greet()
-        with running(index.app, bound, stop=index.stop):
+        index.service.greet()
+        with running(index.app, bound, stop=index.service.stop):
             try:
                 child = child_environment(
                     around.environment,
@@ -111,8 +107,8 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
                     host=HOST,
                     settings=settings,
                     uv_config=uv_config,
-                    uv_indexes=survey.uv_indexes,
-                    poetry_sources=survey.poetry_sources,
+                    uv_indexes=uv_indexes,
+                    poetry_sources=sources,
                 )
                 code = run(options.command, cwd=options.cwd, environment=child)
             except OSError as error:
@@ -120,15 +116,13 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
                 raise UsageError(msg, hint="See whether it is installed, and on PATH.") from error
         if code:
             # pip and uv show the status of an answer at most, and none of its words.
-            for each in index.refusals():
+            for each in index.service.refusals:
                 listener(Note(message=each))
         return code
 
 
 def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """The words that start pip: the one on PATH, else that of this interpreter; None if there is none."""
-    import importlib.util
-
     for name in ("pip", "pip3"):
         found = shutil.which(name, path=environment.get("PATH"))
         if found is not None:
@@ -138,9 +132,6 @@ def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> ClientSettings:
     """What the installers of the command are configured to. uv and Poetry do not read what pip is."""
-    from publish_all.index.client_settings import client_settings, pip_settings, uv_files
-    from publish_all.index.clients import Tool
-
     environment = around.environment
     pips = [each for each in clients if each.tool is Tool.PIP]
     # One that runs in an environment which uv or Poetry would have to make first is not asked.
@@ -192,15 +183,15 @@ def _survey(
     around: Surroundings,
     cwd: Path,
     ours: str,
-) -> Survey:
-    """Look into the command and the files that it names. `ours` is the address of our index, up to its path."""
-    from publish_all.index.clients import Tool
-    from publish_all.index.named_files import NamedFiles
+) -> tuple[tuple[Place, ...], tuple[str, ...], tuple[str, ...]]:
+    """Look into the command and the files that it names. `ours` is the address of our index, up to its path.
 
+    Returns places beside our index, and the names of uv's indexes and of Poetry's sources to be given ours.
+    """
     environment = around.environment
     places: list[Place] = []
     uv_indexes: list[str] = []
-    poetry: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     for client in clients:
         uv = client.tool is Tool.UV
         if client.tool is Tool.OTHER or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
@@ -210,7 +201,7 @@ def _survey(
         files = NamedFiles(
             folder=folders[0],
             environment=environment,
-            is_ours=index.routing.is_ours,
+            is_ours=index.service.routing.is_ours,
             ours=ours,
             uv=uv,
             frozen=uv and frozen,
@@ -218,12 +209,16 @@ def _survey(
         if client.tool is Tool.POETRY:
             if client.subcommand in {"", "run"}:
                 continue
-            from publish_all.index.poetry_sources import poetry_sources
-
             found = poetry_sources(folders[-1], ours) if client.subcommand != "self" else None
             if found is None:
-                raise _no_poetry(client)
-            poetry = found
+                raise UsageError(
+                    f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no "
+                    "variable replaces them",
+                    hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority "
+                    "primary NAME http://127.0.0.1:8080/simple/`. With `exec --port N` that address is "
+                    "http://127.0.0.1:N/simple/.",
+                )
+            sources = found
             files.project(folders[-1])
             files.lock_of_project(folders[-1], "poetry.lock")
         else:
@@ -237,18 +232,12 @@ def _survey(
                 files.project(folder)
         places += files.places
         uv_indexes += files.uv_indexes
-    return Survey(
-        places=tuple(dict.fromkeys(places)),
-        uv_indexes=tuple(dict.fromkeys(uv_indexes)),
-        poetry_sources=poetry,
-    )
+    return tuple(dict.fromkeys(places)), tuple(dict.fromkeys(uv_indexes)), sources
 
 
 def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
     """The folder in which a client works, then the one of its project if that is another."""
     words = client.arguments
-    from publish_all.index.clients import Tool
-
     variables = ("UV_WORKING_DIR", "UV_PROJECT") if client.tool is Tool.UV else ()
     stated = [environment[name] for name in variables if environment.get(name)]
     for position, word in enumerate(words):
@@ -260,8 +249,6 @@ def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple
 
 def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
     """Why the command is not started, and what to write instead."""
-    from publish_all.index.clients import names_index
-
     said = [_words(each, index, cwd) for each in places[:_PLACES_SHOWN]]
     more = len(places) - len(said)
     message = "; ".join([*said, *([f"and {more} more"] if more else [])])
@@ -270,8 +257,8 @@ def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
     if wanted:
         # An index that is named in the place of the default one takes its place as a fallback, too.
         added = any(each.option not in {"--index-url", "--pypi-url", "--default-index"} for each in wanted)
-        before = [each.url for each in index.routing.fallbacks] if added else []
-        urls: Iterable[str] = dict.fromkeys([*before, *(each.value for each in wanted)])
+        before = [each.url for each in index.service.routing.fallbacks] if added else []
+        urls = dict.fromkeys([*before, *(each.value for each in wanted)])
         options = " ".join(f"--fallback {shown_or_raw(each)}" for each in urls)
         hint = (
             f"Remove it, and write before `--` instead: {options}. Private names are never looked up there."
@@ -281,7 +268,6 @@ def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
 
 def _words(place: Place, index: Index, cwd: Path) -> str:
     from publish_all.index.clients import names_index
-    from publish_all.index.named_files import ELSEWHERE, UNREADABLE
 
     where = place.where.replace(f"{cwd}/", "", 1)
     if place.option == ELSEWHERE:
@@ -290,22 +276,12 @@ def _words(place: Place, index: Index, cwd: Path) -> str:
         return (
             f"{where}: {place.value} cannot be read before the command starts, so it may name other indexes"
         )
-    option = f"{place.option} {shown_or_raw(place.value)}".strip() if _takes_value(place) else place.option
+    option = place.option
+    if place.value and option not in {"--no-index", "--isolated"}:
+        option += f" {shown_or_raw(place.value)}"
     if names_index(place):
         return f"{where}: {option} names another index, which would be asked for private names"
     return f"{where}: {option} would install from other places than this index"
-
-
-def _takes_value(place: Place) -> bool:
-    return bool(place.value) and place.option not in {"--no-index", "--isolated"}
-
-
-def _no_poetry(client: Client) -> UsageError:
-    return UsageError(
-        f"`poetry {client.subcommand}` installs from PyPI and the sources in pyproject.toml, and no variable replaces them",
-        hint="Run `publish-all serve` and add its address as the only source: `poetry source add --priority primary "
-        "NAME http://127.0.0.1:8080/simple/`. With `exec --port N` that address is http://127.0.0.1:N/simple/.",
-    )
 
 
 def _lock_warning(command: str) -> str:

@@ -1,15 +1,46 @@
-"""Serve an index over repositories until stopped."""
+"""Serve an index over repositories until stopped. Needs the extra `serve`: see `index.ensure_installed`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import field
+import atexit
+import errno
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from publish_all._urls import is_loopback
+from platformdirs import user_cache_path
+from starlette.types import ASGIApp
+
+from publish_all._http import BasicAuth, make_session
+from publish_all._http_errors import HttpError, ensure_allowed
+from publish_all._secret import Secret
+from publish_all._temporary import temporary_folder
+from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, without_userinfo
 from publish_all._values import dataclass
-from publish_all.commands.index import IndexOptions, ensure_installed, open_index
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import Connection, open_connection
+from publish_all.commands.index import IndexOptions, published_names
+from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.credentials.source import Credentials, Purpose
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
+from publish_all.index.access import Gate
+from publish_all.index.cache import BlobCache
+from publish_all.index.directory_source import DirectorySource
+from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
+from publish_all.index.middleware import AccessLog
+from publish_all.index.oci_source import OciSource
+from publish_all.index.running import listen, run
+from publish_all.index.server import make_app
+from publish_all.index.service import IndexService
+from publish_all.index.source import IndexSource, Visitor
+from publish_all.index.upload import Uploads, VisitorCredentials
+from publish_all.repositories.directory import DirectoryRepository
+from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.repository import Means, Repository, make_repository
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,38 +49,188 @@ class ServeOptions:
 
     index: IndexOptions
     host: str = "127.0.0.1"
-    port: int = field(default=8080)
+    port: int = 8080
     log: Callable[[str], None] | None = None
     log_as_json: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """The application, what is behind it, and the `names` of its repositories."""
+
+    app: ASGIApp
+    service: IndexService
+    names: tuple[str, ...]
+
+    @property
+    def rule(self) -> str:
+        """What comes from where."""
+        ours, routing = ", ".join(self.names), self.service.routing
+        if not routing.fallbacks:
+            more = "" if routing.private else "; for others from elsewhere state --private names"
+            return f"all names come from {ours} only{more}"
+        others = " and ".join(shown_url(each.url) for each in routing.fallbacks)
+        return f"{', '.join(routing.private)}: from {ours} only; all other names: from {others} only"
+
+
 def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PublishAllError`."""
-    ensure_installed()
-    from publish_all.index.middleware import AccessLog
-    from publish_all.index.running import listen, run
-
-    _ensure_guarded(options)
-    with open_index(options.index, listener=listener, local=is_loopback(options.host)) as index:
+    local = is_loopback(options.host)
+    if options.index.own_credentials and options.index.password is None and not local:
+        raise UsageError(
+            f"with --own-credentials everybody who reaches {options.host} could read what you may read",
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or leave "
+            "--own-credentials out, so that each client is asked for its own.",
+        )
+    with open_index(options.index, listener=listener, local=local) as index:
         bound = listen(options.host, options.port)
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{bound.getsockname()[1]}"
         listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
         listener(Note(message=index.rule))
-        index.greet()
+        index.service.greet()
         app = index.app
         if options.log is not None:
             app = AccessLog(app, write=options.log, as_json=options.log_as_json)
-        run(app, bound, stop=index.stop)
+        run(app, bound, stop=index.service.stop)
 
 
-def _ensure_guarded(options: ServeOptions) -> None:
-    """Our own credentials must not serve everybody who can reach this machine."""
-    own = options.index.own_credentials and options.index.password is None
-    if own and not is_loopback(options.host):
-        msg = f"with --own-credentials everybody who reaches {options.host} could read what you may read"
+@contextmanager
+def open_index(options: IndexOptions, *, listener: Listener, local: bool = True) -> Iterator[Index]:
+    """The index, ready to be run; what it keeps in passing is removed at the end. Raises `PublishAllError`.
+
+    `local`: it listens on this machine only.
+    """
+    config = project_of_files(options.directory, optional=True)
+    opened = open_connection(config, options.connection, listener=listener)
+    chosen = _servable(opened.chosen, options)
+    own = options.own_credentials or options.password is not None
+    cache = BlobCache(options.cache_dir or _cache_dir(), limit=options.cache_size)
+    sources = tuple(_source(each, opened, own=own) for each in chosen)
+    scopes = {origin(each.scope): each.scope for each in sources if each.scope is not None}
+    if len(scopes) > 1:
+        # A client's password is for one registry; it is not shown to another.
         raise UsageError(
-            msg,
-            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or leave "
-            "--own-credentials out, so that each client is asked for its own.",
+            f"what a client says of itself would be shown to several registries: {', '.join(scopes.values())}",
+            hint="Serve each on its own, or read them with your own credentials: --own-credentials, or a password "
+            "for clients in PUBLISH_ALL_SERVE_PASSWORD.",
         )
+    routing = routing_of(options, config)
+    proxied: tuple[IndexSource, ...] = ()
+    if routing.proxy:
+        session = opened.session if options.fallback_http is None else make_session(options.fallback_http)
+        proxied = tuple(
+            FallbackSource(each, session, number=number)
+            for number, each in enumerate(routing.fallbacks, start=1)
+        )
+    service = IndexService(sources, routing=routing, cache=cache, proxied=proxied)
+    # What is read without a credential of the client is for whoever can reach it.
+    unasked = options.password is None and any(each.scope is None for each in sources)
+    gate = Gate(password=options.password, local=local and unasked)
+    with temporary_folder(within=_made(cache.folder)) as folder:
+        # Uploads go to the first repository, in the client's name, or in ours for who knows the password.
+        passes_on = chosen[0].kind.registry and not own
+        uploads = None
+        if options.takes_uploads and (passes_on or options.password is not None):
+
+            def repository_for(visitor: Visitor) -> Repository:
+                credentials = VisitorCredentials(visitor) if passes_on else opened.credentials
+                return _repository(chosen[0], opened, credentials)
+
+            uploads = Uploads(
+                service, repository_for, folder=folder, passes_on=passes_on, limit=options.upload_limit
+            )
+        app = make_app(service, gate=gate, uploads=uploads)
+        yield Index(app=app, service=service, names=tuple(each.name for each in chosen))
+
+
+def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
+    """Which names are ours, and where all others are. Raises `UsageError` for a fallback without private names."""
+    private = private_patterns(options.private or published_names(config))
+    default = options.default_fallback if private else None
+    stated = options.fallbacks or ((default,) if default is not None else ())
+    if stated and not private:
+        msg = "a fallback needs private names, which are never looked up there"
+        hint = 'State them as --private "kindling-*" (may be given several times), or run inside the project.'
+        raise UsageError(msg, hint=hint)
+    fallbacks = tuple(_fallback(each, guarded=options.password is not None) for each in dict.fromkeys(stated))
+    proxy = options.proxy or len(fallbacks) > 1 or any(each.auth is not None for each in fallbacks)
+    # The client's own index is the client's business, as long as nothing of it passes through us.
+    for each in fallbacks if options.fallbacks or proxy else ():
+        try:
+            ensure_allowed(each.url)
+        except HttpError as error:
+            raise UsageError(f"--fallback: {error.message}", hint=error.hint) from error
+    return Routing(private=private, fallbacks=fallbacks, proxy=proxy and bool(fallbacks))
+
+
+def _fallback(url: str, *, guarded: bool) -> Fallback:
+    """The fallback at a URL, with its password taken out. Raises `UsageError` for a password that all clients would use."""
+    url = url.rstrip("/") + "/"
+    try:
+        parts = urlsplit(url)
+        bare = without_userinfo(url)
+    except ValueError as error:
+        raise UsageError(f"--fallback: {shown_or_raw(url)} is not a URL: {error}") from error
+    if bare != url and not guarded:
+        raise UsageError(
+            "--fallback holds a user name or password, which all clients of this index would use",
+            hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or name an index that anyone may read.",
+        )
+    if parts.password is None:
+        # A user name alone is for the client, whose keyring has the password.
+        return Fallback(url=url)
+    secret = Secret(unquote(parts.password))
+    return Fallback(url=bare, auth=BasicAuth(username=unquote(parts.username or ""), secret=secret))
+
+
+def _servable(chosen: tuple[RepositoryConfig, ...], options: IndexOptions) -> tuple[RepositoryConfig, ...]:
+    """Those that we can serve; one that was named and that we can't is an error."""
+    found = tuple(each for each in chosen if not each.kind.standard_api)
+    named = bool(options.connection.repositories) or options.connection.repository_url is not None
+    if len(found) < len(chosen) and named:
+        name = next(each.name for each in chosen if each.kind.standard_api)
+        msg = f"{name} is an index itself, and needs no other in front of it"
+        raise UsageError(msg, hint="Name repositories of the kind oci or directory, as `-r github`.")
+    if not found:
+        msg = "no repository is named that can be served"
+        raise UsageError(msg, hint="Name one of the kind oci or directory, as `-r github` or `-r local`.")
+    return found
+
+
+def _source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
+    repository = _repository(config, opened, opened.credentials)
+    if isinstance(repository, DirectoryRepository):
+        return DirectorySource(repository.name, repository.root)
+    if not isinstance(repository, OciRepository):
+        raise UsageError(f"{repository.name} can't be served")
+    login = (lambda project: repository.login(project, Purpose.READ)) if own else None
+    return OciSource(repository.name, repository.registry, own=login)
+
+
+def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:
+    return make_repository(config, Means(credentials=credentials, session=opened.session))
+
+
+def _cache_dir() -> Path:
+    """The user's cache folder; for a user who can have none, a temporary one that goes with this process."""
+    folder = user_cache_path("publish-all", appauthor=False) / "index"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="publish-all-index-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    """The folder for what is kept in passing: the cache's, or the system's where that disk is full."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(tempfile.mkdtemp(dir=folder)).rmdir()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return Path(tempfile.gettempdir())
+        msg = f"the cache folder {folder} can't be written: {error.strerror or error}"
+        raise UsageError(msg, hint="Choose another one with --cache-dir.") from error
+    return folder
