@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cleo.io.inputs.argv_input import ArgvInput
 from click.testing import CliRunner, Result
 from hatch.cli.publish import publish as publish_command
 from hatch.plugin.manager import PluginManager
 
 from hatch_publish_all.publisher import PublishAllPublisher
+from publish_all.cli.publish import PublishCommand
 
 
 class Exit(Exception):  # noqa: N818 - Hatch's own `abort` does not return either
@@ -74,6 +76,12 @@ def hatch(app: App, *arguments: str, **environment: str) -> Result:
 def after_command(publisher: type[RecordingPublisher]) -> list[str]:
     arguments = list(publisher.arguments)
     return arguments[arguments.index("--no-build") + 1 :]
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
 
 
 def test_hatch_finds_the_publisher_by_its_entry_point() -> None:
@@ -190,3 +198,83 @@ def test_initialize_auth_is_refused(app: App) -> None:
     error = hatch(app, "--initialize-auth").exception
     assert isinstance(error, Exit)
     assert error.code == 2
+
+
+@pytest.mark.parametrize(("verbosity", "expected"), [(-1, "--quiet"), (1, "-v"), (7, "-vvv")])
+def test_hatch_verbosity_becomes_ours(
+    app: App, publisher: type[RecordingPublisher], verbosity: int, expected: str
+) -> None:
+    app.verbosity = verbosity
+    app.console = SimpleNamespace(is_interactive=False, no_color=True)
+    hatch(app)
+    directory, *others = publisher.arguments
+    assert directory == f"--directory={app.project.location}"
+    assert others[:4] == ["--no-interaction", "--no-ansi", expected, "publish"]
+
+
+def test_our_command_line_understands_all_arguments(app: App, publisher: type[RecordingPublisher]) -> None:
+    touch(app.project.location, "dist/a-1.tar.gz")
+    hatch(app, "-r", "https://corp.example/", "-a", "-x", "-o", "variant=lite,full", "dist/a-1.tar.gz")
+    given = ArgvInput(["publish-all", *publisher.arguments[2:]])
+    given.bind(PublishCommand().definition)
+    assert given.option("repository-url") == "https://corp.example/"
+    assert given.option("password") == "-x"
+    assert given.option("variant") == ["lite", "full"]
+    assert given.argument("files") == [str(app.project.location / "dist/a-1.tar.gz")]
+
+
+def test_options_of_ours_are_passed_with_o(app: App, publisher: type[RecordingPublisher]) -> None:
+    stated = ("dry-run", "skip_existing=true", "fresh=no", "jobs=2", "variant=a,b")
+    hatch(app, *(word for each in stated for word in ("-o", each)))
+    assert after_command(publisher) == [
+        "--dry-run",
+        "--skip-existing",
+        "--jobs=2",
+        "--variant=a",
+        "--variant=b",
+        "--",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("xyzzy=a", "-o xyzzy: there is no such option\n  hint: There are: allow-dirty, allow-missing"),
+        ("password=a", "-o password: there is no such option"),
+        ("dry-run=perhaps", "-o dry-run=perhaps: it is either true or false"),
+        ("jobs", "-o jobs: it needs a value\n  hint: Write -o jobs=VALUE."),
+    ],
+)
+def test_wrong_options_are_usage_errors(app: App, option: str, said: str) -> None:
+    error = hatch(app, "-o", option).exception
+    assert isinstance(error, Exit)
+    assert error.code == 2
+    assert app.said[0].startswith(f"error: {said}")
+
+
+def test_files_start_at_the_root_and_folders_mean_their_wheels_and_sdists(
+    app: App, publisher: type[RecordingPublisher]
+) -> None:
+    root = app.project.location
+    touch(root, "other/b-1-py3-none-any.whl", "other/a-1.tar.gz", "other/notes.txt", "c-1.tar.gz")
+    hatch(app, "other", "c-1.tar.gz")
+    assert after_command(publisher) == [
+        "--",
+        str(root / "other/a-1.tar.gz"),
+        str(root / "other/b-1-py3-none-any.whl"),
+        str(root / "c-1.tar.gz"),
+    ]
+
+
+def test_the_output_folder_means_what_was_built_there(app: App, publisher: type[RecordingPublisher]) -> None:
+    touch(app.project.location, "out/stale-1.tar.gz")
+    hatch(app, "./out/")
+    assert after_command(publisher) == ["--"]
+    hatch(app, "out", "c-1.tar.gz")
+    assert "no other file goes with it" in app.said[0]
+
+
+def test_a_folder_without_distributions_is_a_usage_error(app: App) -> None:
+    (app.project.location / "empty").mkdir()
+    hatch(app, "empty")
+    assert "there is no wheel and no sdist" in app.said[0]
