@@ -17,7 +17,7 @@ from cleo.testers.application_tester import ApplicationTester
 from poetry.console.application import Application
 from poetry.core.factory import Factory
 
-from poetry_publish_all.version import PRIORITY, prepare_version
+from poetry_publish_all.plugin import PRIORITY, prepare_version
 
 # A dependency of Poetry warns when it is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning")

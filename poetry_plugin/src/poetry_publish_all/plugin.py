@@ -1,10 +1,17 @@
-"""Entry point of the Poetry plugin. It imports the host alone; commands load when they are run."""
+"""Entry point of the Poetry plugin. It imports the host alone; commands load when they are run.
+
+Poetry's own commands read the project as if the version that publish-all tells were written down, and
+`poetry version RULE` acts on its source; nothing else on disk changes.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poetry.console.exceptions import PoetryConsoleError
 from poetry.plugins.application_plugin import ApplicationPlugin
 
 if TYPE_CHECKING:
@@ -13,7 +20,9 @@ if TYPE_CHECKING:
     from cleo.events.event import Event
     from cleo.events.event_dispatcher import EventDispatcher
     from poetry.console.application import Application
+    from poetry.console.commands.version import VersionCommand
 
+FAILED = 1
 
 TAKEN_OVER = ("publish", "version")
 PRIORITY = 10
@@ -61,14 +70,55 @@ class PublishAllPlugin(ApplicationPlugin):
 
 def _prepare(application: Application, event: ConsoleCommandEvent) -> int | None:
     """None where Poetry's own command goes on, else the exit code of what was done in its place."""
-    from poetry_publish_all.version import prepare_version
-
     code = prepare_version(application, event)
     if code is not None or event.command.name != "publish":
         return code
     from poetry_publish_all.publish import prepare_publish
 
     return prepare_publish(application, event)
+
+
+def prepare_version(application: Application, event: ConsoleCommandEvent) -> int | None:
+    """To be called before any command, before Poetry reads the project.
+
+    Returns None where Poetry's own command goes on, else the exit code of what was done in its place.
+    """
+    from publish_all.commands.poetry_host import configures_version, static_sdists, tell_poetry
+
+    tell_poetry(os.environ, failure=PoetryConsoleError)
+    match event.command.name:
+        case "build":
+            static_sdists(application.poetry.pyproject.data)
+        case "version" if event.io.input.argument("version"):
+            if configures_version(application.poetry.pyproject.data):
+                event.disable_command()
+                return _set_version(application, event)
+    return None
+
+
+def _set_version(application: Application, event: ConsoleCommandEvent) -> int:
+    """`poetry version RULE`, with Poetry's rules and words, on the source and all places."""
+    from publish_all.commands.version import VersionOptions, version
+    from publish_all.errors import PublishAllError
+
+    package = application.poetry.package
+    command: VersionCommand = event.command  # type: ignore[assignment]  # the name says which one
+    option = event.io.input.option
+    rule = event.io.input.argument("version")
+    new = command.increment_version(package.pretty_version, rule, option("next-phase")).to_string()
+    directory = Path(application.poetry.file.path).parent
+    try:
+        version(VersionOptions(directory=directory, set_to=new, dry_run=option("dry-run")))
+    except PublishAllError as error:
+        event.io.write_error_line(f"<error>{error.message}</error>")
+        if error.hint:
+            event.io.write_error_line(error.hint)
+        return FAILED
+    if option("short"):
+        event.io.write_line(new)
+    else:
+        event.io.write_line(f"Bumping version from <b>{package.pretty_version}</> to <fg=green>{new}</>")
+    return 0
 
 
 def _factory(name: str, as_name: str) -> Callable[[], Command]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from publish_all.cli.command import error_text
 from publish_all.cli.publish import PublishCommand as OurPublish
 from publish_all.commands.files import PublishOptions
-from publish_all.commands.host import HostRepository, connection_of_host, repository_for_host
+from publish_all.commands.poetry_host import connection_of_poetry, repository_for_poetry
 from publish_all.errors import ConfigurationError, PublishAllError
 
 if TYPE_CHECKING:
@@ -30,37 +30,44 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
     Returns None where Poetry's own command goes on, else the exit code of what was done in its place. To a
     repository of its own Poetry goes on as it would without us, whatever is wrong with what we looked at.
     """
-    name = event.io.input.option("repository") or "pypi"
-    poetry = application.poetry
-    own = _own_url(poetry.config, name)
-    if own is not None and _has_credential(poetry.config, name, event.io.input):
+    io, poetry = event.io, application.poetry
+    name = io.input.option("repository") or "pypi"
+    own = (
+        "https://upload.pypi.org/legacy/" if name == "pypi" else poetry.config.get(f"repositories.{name}.url")
+    )
+    if own is not None and _has_credential(poetry.config, name, io.input):
         return None
     try:
-        found = repository_for_host(
+        url, credential = repository_for_poetry(
             poetry.file.path.parent,
             name,
             project=poetry.package.name,
-            mint=not event.io.input.option("dry-run"),
+            mint=not io.input.option("dry-run"),
             own_url=own,
         )
     except ConfigurationError:
         return None  # Poetry says in its own words that it does not know the name
     except PublishAllError as error:
-        if own is not None:
-            if event.io.is_verbose():
-                event.io.write_error_line(
-                    f"publish-all has no credential for <info>{name}</info>: {error_text(error)}"
-                )
-            return None
-        event.disable_command()
-        event.io.write_error_line(f"<error>{error_text(error)}</error>")
-        return FAILED
-    if not found.spoken:
+        if own is None:
+            event.disable_command()
+            io.write_error_line(f"<error>{error_text(error)}</error>")
+            return FAILED
+        if io.is_verbose():
+            io.write_error_line(f"publish-all has no credential for <info>{name}</info>: {error_text(error)}")
+        return None
+    if url is None:
         event.disable_command()
         return _publish_instead(application, event, name)
-    poetry.config.merge(_settings(found, name))
-    if found.origin and event.io.is_verbose():
-        event.io.write_error_line(f"Credential for <info>{name}</info>: {found.origin}")
+    # What `poetry config` would have set, for this process only.
+    settings: dict[str, object] = {"repositories": {name: {"url": url}}} if name != "pypi" else {}
+    if credential is not None and credential.username != "__token__":
+        username = "".join(credential.username)  # one that is a token does not show itself
+        settings["http-basic"] = {name: {"username": username, "password": credential.secret.reveal()}}
+    elif credential is not None and credential.secret:  # empty in a dry run, which mints no token
+        settings["pypi-token"] = {name: credential.secret.reveal()}
+    poetry.config.merge(settings)
+    if credential is not None and io.is_verbose():
+        io.write_error_line(f"Credential for <info>{name}</info>: {credential.origin}")
     return None
 
 
@@ -75,7 +82,7 @@ def _publish_instead(application: Application, event: ConsoleCommandEvent, name:
         itself=True,
         build=bool(option("build")),
         output=Path(option("dist-dir")).absolute(),
-        connection=connection_of_host(
+        connection=connection_of_poetry(
             name,
             username=option("username"),
             password=option("password"),
@@ -86,30 +93,6 @@ def _publish_instead(application: Application, event: ConsoleCommandEvent, name:
     return min(command.run_with(event.io, options), FAILED)
 
 
-def _own_url(config: Config, name: str) -> str | None:
-    """The URL that Poetry itself has for a name."""
-    if name == "pypi":
-        return "https://upload.pypi.org/legacy/"
-    url: str | None = config.get(f"repositories.{name}.url")
-    return url
-
-
 def _has_credential(config: Config, name: str, given: Input) -> bool:
     stated = given.option("password") or config.get(f"pypi-token.{name}") or config.get(f"http-basic.{name}")
     return bool(stated)
-
-
-def _settings(found: HostRepository, name: str) -> dict[str, object]:
-    """What `poetry config` would have set, for this process only."""
-    settings: dict[str, object] = {}
-    if name != "pypi":
-        settings["repositories"] = {name: {"url": found.url}}
-    if found.username is None or found.secret is None:
-        return settings
-    if found.username == "__token__":
-        # Empty in a dry run, which mints no token.
-        settings |= {"pypi-token": {name: found.secret.reveal()}} if found.secret else {}
-    else:
-        username = "".join(found.username)  # one that is a token does not show itself
-        settings["http-basic"] = {name: {"username": username, "password": found.secret.reveal()}}
-    return settings

@@ -1,4 +1,4 @@
-"""What the Poetry plugin needs to make Poetry, in its own process, know the versions that publish-all tells.
+"""What the Poetry plugin needs to make Poetry, in its own process, know our versions and repositories.
 
 Everything is in memory. Imports nothing that costs time: it is imported for each of Poetry's commands, and what
 more it takes when a project is read that takes its version from publish-all.
@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publish_all.errors import PublishAllError
+
+if TYPE_CHECKING:
+    from publish_all.commands.destinations import ConnectionOptions
+    from publish_all.credentials.source import Credential
 
 _MARK = "_publish_all"
 
@@ -83,3 +87,51 @@ def configures_version(pyproject: Mapping[str, Any]) -> bool:
     """Whether `[tool.publish-all.version]` says anything: then setting the version is ours."""
     ours = pyproject.get("tool", {}).get("publish-all", {})
     return isinstance(ours, Mapping) and bool(ours.get("version"))
+
+
+def repository_for_poetry(
+    directory: Path, name: str, *, project: str, mint: bool, own_url: str | None = None
+) -> tuple[str | None, Credential | None]:
+    """The URL of the repository of that name, None where Poetry cannot speak to it, and its credential.
+
+    `project` is the distribution's name, which tokens may be scoped to. Without `mint` no token is asked
+    from an index for it (a dry run must not). `own_url` is what Poetry itself has for the name: where we
+    know another URL by it, Poetry's is meant, and gets no credential of ours. Raises `ConfigurationError` for an
+    unknown repository, `CredentialError` for a broken credential.
+    """
+    from packaging.utils import canonicalize_name
+
+    from publish_all.commands.destinations import ConnectionOptions, open_connection
+    from publish_all.config.addresses import same_url
+    from publish_all.config.load import load_project
+    from publish_all.credentials.source import CredentialRequest, Purpose
+    from publish_all.events import ignore
+
+    options = ConnectionOptions(repositories=(name,))
+    connection = open_connection(load_project(directory), options, listener=ignore)
+    (config,) = connection.chosen
+    if not config.kind.standard_api or config.url is None:
+        return None, None
+    if own_url is not None and not same_url(own_url, config.url):
+        return own_url, None
+    request = CredentialRequest(
+        config=config, url=config.url, project=canonicalize_name(project), purpose=Purpose.UPLOAD
+    )
+    ask = connection.credentials.get if mint else connection.credentials.plausible
+    return config.url, ask(request)
+
+
+def connection_of_poetry(
+    name: str, *, username: str, password: str, ca_cert: str, client_cert: str
+) -> ConnectionOptions:
+    """How Poetry's command line says that its repository is reached; an empty text says nothing."""
+    from publish_all._secret import Secret
+    from publish_all.commands.destinations import ConnectionOptions
+
+    return ConnectionOptions(
+        repositories=(name,),
+        username=username or None,
+        password=Secret(password) if password else None,
+        ca_cert=Path(ca_cert) if ca_cert else None,
+        client_cert=Path(client_cert) if client_cert else None,
+    )
