@@ -194,7 +194,7 @@ def _of_wheel(
         if each.is_dir():
             continue
         linked = stat.S_ISLNK(each.external_attr >> 16)
-        content = wheel.read(each) if linked or _is_searched(each.filename, each.file_size) else None
+        content = wheel.read(each) if _is_searched(each.filename, each.file_size) else None
         algorithm = record.get(each.filename, ("", ""))[0].partition("=")[0]
         digest = None
         if algorithm in ALGORITHMS and each.file_size <= _HASHED:
