@@ -170,3 +170,6 @@ def _same_content(opened: Opened) -> Iterator[Finding]:
             groups.setdefault(each.fingerprint, []).append(name)
     alike = [" and ".join(names[:2]) for names in groups.values() if len(names) > 1]
     yield from opened.found_in(SAME_CONTENT, "files with the same content", alike)
+
+
+CHECKS = (check_paths, check_links, check_layout, check_contents)

@@ -187,3 +187,12 @@ def _references(opened: Opened) -> Iterator[tuple[str, str]]:
             continue
         if url is not None:
             yield text, url.strip()
+
+
+CHECKS = (
+    check_metadata,
+    check_readme,
+    check_classifiers,
+    check_path_dependencies,
+    check_for_public_indexes,
+)

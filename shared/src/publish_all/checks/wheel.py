@@ -147,3 +147,6 @@ def _header_problems(opened: Opened) -> Iterator[str]:
 
 def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
     return ", ".join(sorted(map(str, tags))) or "none"
+
+
+CHECKS = (check_record, check_wheel_file, check_tag)
