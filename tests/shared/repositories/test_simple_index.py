@@ -33,10 +33,10 @@ MakeIndex = Callable[..., SimpleIndex]
 def make_index(session, credentials) -> MakeIndex:
     def make(*candidates: str, stated: bool = False) -> SimpleIndex:
         return SimpleIndex(
-            candidates,
+            root=candidates[0] if stated else None,
+            candidates=candidates,
             config=RepositoryConfig(name="corp", kind=LEGACY, url=LEGACY_URL),
             upload_url=LEGACY_URL,
-            stated=stated,
             session=session,
             credentials=credentials,
         )

@@ -289,10 +289,10 @@ class DestinationExam:
     def _index(self, project: NormalizedName) -> SimpleIndex:
         stated, url = self.stated.index_url, self.repository.url.replace("{name}", project)
         return SimpleIndex(
-            (stated.replace("{name}", project),) if stated else index_candidates(url),
+            root=stated.replace("{name}", project) if stated else None,
+            candidates=index_candidates(url),
             config=self.stated,
             upload_url=url,
-            stated=stated is not None,
             session=self._opened.session,
             credentials=self._opened.credentials,
         )

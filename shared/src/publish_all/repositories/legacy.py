@@ -342,12 +342,11 @@ class LegacyRepository:
         if known_index is not None:
             return known_index
         stated = self._config.index_url
-        roots = (_with_name(stated, project),) if stated else index_candidates(upload_url)
         index = SimpleIndex(
-            roots,
+            root=_with_name(stated, project) if stated else None,
+            candidates=index_candidates(upload_url),
             config=self._config,
             upload_url=upload_url,
-            stated=stated is not None,
             session=self._session,
             credentials=self._credentials,
         )
