@@ -37,7 +37,7 @@ def said(status: int, message: str, code: str = "DENIED") -> Reply:
         (asked("github_pat_x"), 401, "unauthenticated: User cannot be authenticated with the token provided.",
          "PA601", "scopes=write:packages"),
         (asked("ghs_x"), 401, "unauthenticated: User cannot be authenticated with the token provided.",
-         "PA602", "secrets.GITHUB_TOKEN"),
+         "PA602", "GITHUB_TOKEN of the workflow"),
         (asked(), 401, "unauthenticated: User cannot be authenticated with the token provided.",
          "PA612", "expired"),
         (asked("ghs_x"), 403, "permission_denied: The token provided does not match expected scopes.",

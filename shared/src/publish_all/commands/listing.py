@@ -21,7 +21,7 @@ from publish_all.findings import Finding
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import PackageRelease, ReleaseFile, versions_of
-from publish_all.repositories.oci_replies import PUBLISH_AGAIN, RefusedError
+from publish_all.repositories.oci_replies import RefusedError
 from publish_all.variants.resolve import resolve_variants
 
 MOST_VERSIONS = 1000
@@ -120,12 +120,11 @@ def _gone(
         yield known.PART_MISSING.found(
             f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}.",
             where=where,
-            hint=PUBLISH_AGAIN,
         )
     if len(missing) > MOST_FINDINGS:
         more = len(missing) - MOST_FINDINGS
         message = f"{more} more files of {project} cannot be installed, because parts of them are missing."
-        yield known.PART_MISSING.found(message, where=where, hint=PUBLISH_AGAIN)
+        yield known.PART_MISSING.found(message, where=where)
 
 
 def _foreign(repository: OciRepository, project: NormalizedName, tags: Sequence[str]) -> Finding:

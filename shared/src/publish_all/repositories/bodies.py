@@ -22,7 +22,7 @@ class FileChangedError(PublishAllError):
 
     def __init__(self, path: Path, what: str) -> None:
         message = f"{path} {what}."
-        finding = diagnoses.FILE_CHANGED.found(message, where=str(path), hint="Build again, and run again.")
+        finding = diagnoses.FILE_CHANGED.found(message, where=str(path))
         super().__init__(message, findings=(finding,))
 
 

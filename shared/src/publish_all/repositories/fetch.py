@@ -35,8 +35,7 @@ def files_of(
     for each in found:
         if "sha256" not in each.hashes:
             message = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
-            hint = "Take the file from an index that states hashes."
-            raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message, hint=hint))
+            raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return found
 
 
@@ -57,8 +56,7 @@ def store(chunks: Iterable[bytes], filename: str, sha256: str, folder: Path, whe
     if found.hexdigest() != sha256:
         path.unlink()
         message = f"{where} sends other bytes for {filename} than it lists (sha256 {sha256})"
-        hint = "Do not use that file; ask who runs the index."
-        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message, hint=hint))
+        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return path
 
 

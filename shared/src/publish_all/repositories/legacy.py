@@ -307,11 +307,8 @@ class LegacyRepository:
                 message = f"The index of {self.name} lists {name} without a hash."
                 yield known.INDEX_WITHOUT_HASHES.found(message, where=self.url)
             elif state is FileState.INCOMPLETE:
-                yield known.LISTED_NOT_THERE.found(
-                    f"The index of {self.name} lists {name}, but answers that the file is not there.",
-                    where=self.url,
-                    hint="Try to install it. If that fails, run the same command again: the file is uploaded again.",
-                )
+                message = f"The index of {self.name} lists {name}, but answers that the file is not there."
+                yield known.LISTED_NOT_THERE.found(message, where=self.url)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         return self._index(project).fetch(project, version, folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import quote
@@ -26,29 +26,12 @@ from publish_all.credentials.source import CredentialRequest, Credentials, Purpo
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
+from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import not_there, store
-from publish_all.repositories.oci_layout import (
-    EMPTY,
-    INDEX_TYPE,
-    MANIFEST_TYPE,
-    Entry,
-    Merge,
-    PackageIndex,
-    Place,
-    PlaceError,
-    architecture_of,
-    describe,
-    digest_of,
-    merge,
-    parse_manifest,
-    parse_place,
-    render_file,
-    tag_of,
-)
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, ReleaseFile
-from publish_all.repositories.oci_replies import PUBLISH_AGAIN, Login, RefusedError, refused_beforehand
+from publish_all.repositories.oci_replies import Login, RefusedError, refused_beforehand
 from publish_all.repositories.replies import ensure_host, findings_of
 from publish_all.repositories.repository import (
     Capabilities,
@@ -97,7 +80,7 @@ class OciRepository:
         self._receipt = receipt
         self._clock = clock
         # What this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[str, str], layout.Entry] = {}
         self._blobs = set[tuple[str | None, str]]()
         self._plain_config = False
 
@@ -188,7 +171,7 @@ class OciRepository:
         self._entries[_key(distribution)] = entry
         return UploadOutcome(status=FileState.UPLOADED, url=self._page(distribution.project))
 
-    def _push(self, package: OciPackage, distribution: Distribution, progress: Progress) -> Entry:
+    def _push(self, package: OciPackage, distribution: Distribution, progress: Progress) -> layout.Entry:
         body = FileBody(distribution.path, size=distribution.size, progress=progress)
         self._push_blob(package, f"sha256:{distribution.digests.sha256}", body)
         progress(distribution.size)
@@ -204,11 +187,11 @@ class OciRepository:
 
     def _push_manifest(
         self, package: OciPackage, distribution: Distribution, *, with_metadata: bool
-    ) -> Entry:
-        config = distribution.core_metadata if with_metadata else EMPTY
-        self._push_blob(package, digest_of(config), config)
+    ) -> layout.Entry:
+        config = distribution.core_metadata if with_metadata else layout.EMPTY
+        self._push_blob(package, layout.digest_of(config), config)
         manifest, entry = self._rendered(distribution, with_metadata=with_metadata)
-        package.put_manifest(entry.digest, manifest, MANIFEST_TYPE)
+        package.put_manifest(entry.digest, manifest, layout.MANIFEST_TYPE)
         return entry
 
     def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:
@@ -218,9 +201,11 @@ class OciRepository:
             package.push_blob(digest, body)
             self._blobs.add(key)
 
-    def _rendered(self, distribution: Distribution, *, with_metadata: bool) -> tuple[bytes, Entry]:
+    def _rendered(self, distribution: Distribution, *, with_metadata: bool) -> tuple[bytes, layout.Entry]:
         created = datetime.fromtimestamp(int(self._clock()), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return render_file(distribution, source=self.source, created=created, with_metadata=with_metadata)
+        return layout.render_file(
+            distribution, source=self.source, created=created, with_metadata=with_metadata
+        )
 
     # --- the index
 
@@ -235,20 +220,20 @@ class OciRepository:
     def _seen(self, release: Release) -> dict[str, tuple[FileState, tuple[str, ...]]]:
         """Each file's state, by filename, and which of its parts are gone: not what the index says, but what can be fetched."""
         package = self.package(release.project)
-        index = package.index(tag_of(release.version))
+        index = package.index(layout.tag_of(release.version))
         looks = in_parallel(lambda each: self._look(package, index, each), release.distributions)
         return {each.filename: look for each, look in zip(release.distributions, looks, strict=True)}
 
     def _look(
-        self, package: OciPackage, index: PackageIndex | None, distribution: Distribution
+        self, package: OciPackage, index: layout.PackageIndex | None, distribution: Distribution
     ) -> tuple[FileState, tuple[str, ...]]:
-        there = index.entry(architecture_of(distribution.filename)) if index is not None else None
+        there = index.entry(layout.architecture_of(distribution.filename)) if index is not None else None
         if there is None:
             return FileState.ABSENT, ()
         # The manifest need not be fetched where it is what we write ourselves.
         ours = (self._rendered(distribution, with_metadata=each) for each in (True, False))
         same = next((content for content, entry in ours if entry.digest == there.digest), None)
-        manifest = parse_manifest(same) if same is not None else package.file_manifest(there.digest)
+        manifest = layout.parse_manifest(same) if same is not None else package.file_manifest(there.digest)
         sha256 = distribution.digests.sha256
         if {each for each in (there.sha256, manifest.sha256 if manifest else None) if each} != {sha256}:
             return FileState.DIFFERENT, ()
@@ -269,7 +254,6 @@ class OciRepository:
                 known.PART_MISSING.found(
                     f"{self.name} lists {name}, and has not got {', '.join(gone)}.",
                     where=f"{self.place.registry}/{self.place.repository(release.project)}",
-                    hint=PUBLISH_AGAIN,
                 )
                 for name, (_, gone) in seen.items()
                 if gone
@@ -286,7 +270,7 @@ class OciRepository:
                 project=release.project,
                 version=release.version,
                 entries=tuple(self._entry(package, each) for each in release.distributions),
-                annotations=describe(release.distributions[0], source=self.source),
+                annotations=layout.describe(release.distributions[0], source=self.source),
             )
             if self._receipt is None:
                 return self.list_files(pushed)
@@ -295,14 +279,12 @@ class OciRepository:
             return ReleaseOutcome(complete=False, findings=findings_of(error))
         except HttpError as error:
             return ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
-        finding = known.LEFT_TO_FINALIZE.found(
-            f"{release} is pushed to {self.name}, for `finalize` to list",
-            where=str(self._receipt.path),
-            hint=f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`",
-        )
+        message = f"{release} is pushed to {self.name}, for `finalize` to list"
+        hint = f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`"
+        finding = known.LEFT_TO_FINALIZE.found(message, where=str(self._receipt.path), hint=hint)
         return ReleaseOutcome(complete=True, findings=(finding,))
 
-    def _entry(self, package: OciPackage, distribution: Distribution) -> Entry:
+    def _entry(self, package: OciPackage, distribution: Distribution) -> layout.Entry:
         """The entry of a file that this run has pushed, or an earlier one."""
         pushed = self._entries.get(_key(distribution))
         if pushed is not None:
@@ -317,53 +299,54 @@ class OciRepository:
         An index can't be compared and swapped in any registry, so it is read right before the write and after it,
         and written again if somebody else has written over it.
         """
-        package = self.package(release.project)
-        tag = tag_of(release.version)
-        before: PackageIndex | None = None
+        package, tag = self.package(release.project), layout.tag_of(release.version)
+        current = package.index(tag)
         for attempt in range(1, ROUNDS + 1):
-            current = self._after_write(package, tag, before) if attempt > 1 else package.index(tag)
             merged = _merged(package, release, current)
             if merged.conflicts:
-                return ReleaseOutcome(
-                    complete=False, findings=self._conflicts(package, release, merged.conflicts)
-                )
+                return ReleaseOutcome(complete=False, findings=self._other_bytes(package, release, merged))
             if not merged.added:
                 return ReleaseOutcome(complete=True)
             try:
-                package.put_manifest(tag, merged.result.render(), INDEX_TYPE)
+                package.put_manifest(tag, merged.result.render(), layout.INDEX_TYPE)
             except RefusedError as error:
                 if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
-                    return self._parts_missing(package, release, merged.result, error)
+                    # Files that can't be listed are ours, or are in the index already.
+                    gone = [each for each in merged.result.entries if not package.has_manifest(each.digest)]
+                    findings = tuple(
+                        known.PART_MISSING.found(
+                            f"{self.name} has not got the {each.architecture} of {release}.",
+                            where=f"{package.asked.where}@{each.digest}",
+                            hint="Publish all files of the release again, in one run.",
+                        )
+                        for each in gone
+                    )
+                    return ReleaseOutcome(
+                        complete=False, findings=findings or error.findings, retryable=not gone
+                    )
                 if not error.retryable:
                     raise
                 self.registry.pause(attempt, error.retry_after)
-            before = current
+            before, current = current, package.index(tag)
+            for look in range(1, LOOKS):
+                if current != before:
+                    break
+                self.registry.pause(look, None)  # some go on showing the old one for a moment
+                current = package.index(tag)
         finding = known.INDEX_CONTENDED.found(
             f"The index of {release} was written over by others {ROUNDS} times.",
             where=f"{package.asked.where}:{tag}",
-            hint="Let each job publish with --receipt, and one `finalize` list all: see the guide on GitHub "
-            "Packages.",
         )
         return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
 
     def conflicts(self, release: PushedRelease) -> tuple[Finding, ...]:
         """Which of these files the index has with other bytes. Raises `HttpError`."""
         package = self.package(release.project)
-        merged = _merged(package, release, package.index(tag_of(release.version)))
-        return self._conflicts(package, release, merged.conflicts)
+        merged = _merged(package, release, package.index(layout.tag_of(release.version)))
+        return self._other_bytes(package, release, merged)
 
-    def _after_write(self, package: OciPackage, tag: str, before: PackageIndex | None) -> PackageIndex | None:
-        """The index after a write. A registry may go on showing the old one for a moment."""
-        current = package.index(tag)
-        for attempt in range(1, LOOKS):
-            if current != before:
-                break
-            self.registry.pause(attempt, None)
-            current = package.index(tag)
-        return current
-
-    def _conflicts(
-        self, package: OciPackage, release: PushedRelease, conflicts: Iterable[Entry]
+    def _other_bytes(
+        self, package: OciPackage, release: PushedRelease, merged: layout.Merge
     ) -> tuple[Finding, ...]:
         return tuple(
             known.OTHER_BYTES.found(
@@ -371,23 +354,8 @@ class OciRepository:
                 where=package.asked.where,
                 hint="Release a new version. Nothing was overwritten.",
             )
-            for each in conflicts
+            for each in merged.conflicts
         )
-
-    def _parts_missing(
-        self, package: OciPackage, release: PushedRelease, index: PackageIndex, error: RefusedError
-    ) -> ReleaseOutcome:
-        """Which of the files can't be listed: ours, or those that are in the index already."""
-        gone = [each for each in index.entries if not package.has_manifest(each.digest)]
-        findings = tuple(
-            known.PART_MISSING.found(
-                f"{self.name} has not got the {each.architecture} of {release}.",
-                where=f"{package.asked.where}@{each.digest}",
-                hint="Publish all files of the release again, in one run.",
-            )
-            for each in gone
-        )
-        return ReleaseOutcome(complete=False, findings=findings or error.findings, retryable=not gone)
 
     # --- back again
 
@@ -429,16 +397,16 @@ def make(config: RepositoryConfig, means: Means) -> OciRepository:
     return OciRepository(config, credentials=means.credentials, session=means.session, receipt=means.receipt)
 
 
-def _place_of(config: RepositoryConfig) -> Place:
+def _place_of(config: RepositoryConfig) -> layout.Place:
     """Where a configured repository is. Raises `ConfigurationError`."""
     try:
-        return parse_place(filled_url(config))
-    except PlaceError as error:
+        return layout.parse_place(filled_url(config))
+    except layout.PlaceError as error:
         msg = f"tool.publish-all.repositories.{config.name}.url: {config.url} {error}."
         raise ConfigurationError(msg, hint="Write it as in ghcr.io/OWNER.") from error
 
 
-def _merged(package: OciPackage, release: PushedRelease, current: PackageIndex | None) -> Merge:
+def _merged(package: OciPackage, release: PushedRelease, current: layout.PackageIndex | None) -> layout.Merge:
     """The index with our files. Entries for them whose manifests are gone, other than those that we write, are replaced."""
     ours = {each.architecture: each.digest for each in release.entries}
     gone = (
@@ -447,7 +415,7 @@ def _merged(package: OciPackage, release: PushedRelease, current: PackageIndex |
         if each.digest != ours.get(each.architecture, each.digest) and not package.has_manifest(each.digest)
     )
     told = package.sha256s(current) if current is not None else {}
-    return merge(current, release.entries, release.annotations, sha256s=told, gone=frozenset(gone))
+    return layout.merge(current, release.entries, release.annotations, sha256s=told, gone=frozenset(gone))
 
 
 def _key(distribution: Distribution) -> tuple[str, str]:

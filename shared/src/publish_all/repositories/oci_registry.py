@@ -37,27 +37,7 @@ from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.credentials.docker import IDENTITY_USER
-from publish_all.repositories.oci_layout import (
-    ACCEPT,
-    CORE_METADATA,
-    CREATED,
-    REQUIRES_PYTHON,
-    SOURCE,
-    TAG_LENGTH,
-    TITLE,
-    YANKED,
-    Entry,
-    FileManifest,
-    LayoutError,
-    PackageIndex,
-    Place,
-    digest_of,
-    filename_of,
-    is_digest,
-    parse_index,
-    parse_manifest,
-    version_of,
-)
+from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.oci_replies import Asked, Login, RefusedError, broken, part_gone, refusal
 from publish_all.repositories.repository import in_parallel
 
@@ -142,7 +122,7 @@ class OciRegistry:
 
     def __init__(
         self,
-        place: Place,
+        place: layout.Place,
         session: Session,
         *,
         name: str = "",
@@ -376,12 +356,8 @@ class OciRegistry:
                 return
             value = _object(reply)
             if value is None:
-                raise HttpError(
-                    f"{shown_url(reply.url)} does not answer in JSON, as an OCI registry does.",
-                    failure=Failure.INVALID,
-                    url=shown_url(reply.url),
-                    hint="See whether the address is that of a registry.",
-                )
+                message = f"{shown_url(reply.url)} does not answer in JSON, as an OCI registry does."
+                raise broken(known.NOT_A_REGISTRY.found(message, where=self.url))
             yield value
             link = next_link(reply.headers.get("Link", ""))
             following = joined(following, link) if link is not None else None
@@ -408,7 +384,7 @@ class OciPackage:
     def tags(self) -> tuple[str, ...]:
         """All tags, in the registry's order; none where there is no such repository."""
         pages = self._registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
-        tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= TAG_LENGTH)
+        tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= layout.TAG_LENGTH)
         return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
     def manifest(self, reference: str, *, unless: str | None = None) -> Manifest | None:
@@ -416,7 +392,7 @@ class OciPackage:
 
         `unless` is a digest that is known already: if the tag still means it, no content is sent.
         """
-        headers = {"Accept": ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
+        headers = {"Accept": layout.ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
         reply = self._registry.ask(
             "GET", self._manifest_url(reference), self.asked, headers=headers, allowed=(200, 304, 404)
         )
@@ -424,19 +400,16 @@ class OciPackage:
             return Manifest(unless or "", b"")
         if reply.status == 404:
             return None
-        digest = digest_of(reply.body)
-        if is_digest(reference) and reference != digest:
-            finding = known.REGISTRY_DIGEST_MISMATCH.found(
-                f"What {self.asked.where} sends for {reference} is something else.",
-                where=self.asked.where,
-                hint="Try again; if it stays so, the registry or a proxy on the way changes files.",
-            )
+        digest = layout.digest_of(reply.body)
+        if layout.is_digest(reference) and reference != digest:
+            message = f"What {self.asked.where} sends for {reference} is something else."
+            finding = known.REGISTRY_DIGEST_MISMATCH.found(message, where=self.asked.where)
             raise broken(finding, failure=Failure.DROPPED)
         return Manifest(digest, reply.body)
 
     def has_manifest(self, digest: str) -> bool:
         url = self._manifest_url(digest)
-        return self._registry.ask("HEAD", url, self.asked, headers={"Accept": ACCEPT}).status == 200
+        return self._registry.ask("HEAD", url, self.asked, headers={"Accept": layout.ACCEPT}).status == 200
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> None:
         """One attempt to put a manifest, by its digest or under a tag."""
@@ -501,11 +474,8 @@ class OciPackage:
         location = reply.headers.get("Location", "")
         whole = joined(url, location)
         if whole is None:
-            raise HttpError(
-                f"{self.asked.where} sends an upload to {plain(location)!r}, which is not a URL.",
-                failure=Failure.INVALID,
-                url=self.asked.where,
-            )
+            message = f"{self.asked.where} sends an upload to {plain(location)!r}, which is not a URL."
+            raise broken(known.ADDRESS_UNUSABLE.found(message, where=self.asked.where))
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self._registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":
@@ -515,29 +485,25 @@ class OciPackage:
 
     # --- releases
 
-    def index(self, tag: str) -> PackageIndex | None:
+    def index(self, tag: str) -> layout.PackageIndex | None:
         """The index under a tag, None where there is none.
 
         Raises `HttpError` for something else, which must not be overwritten.
         """
         found = self.manifest(tag)
         try:
-            return parse_index(found.content) if found is not None else None
-        except LayoutError as error:
+            return layout.parse_index(found.content) if found is not None else None
+        except layout.LayoutError as error:
             where = f"{self.asked.where}:{tag}"
-            finding = known.NOT_OUR_LAYOUT.found(
-                f"{where} {error}: it is no Python package.",
-                where=where,
-                hint="Publish to a place of its own, or delete that tag.",
-            )
-            raise broken(finding) from error
+            message = f"{where} {error}: it is no Python package."
+            raise broken(known.NOT_OUR_LAYOUT.found(message, where=where)) from error
 
-    def file_manifest(self, digest: str) -> FileManifest | None:
+    def file_manifest(self, digest: str) -> layout.FileManifest | None:
         """The manifest of a file by its digest; None where it is gone, or is something else."""
         found = self.manifest(digest)
         try:
-            return parse_manifest(found.content) if found is not None else None
-        except LayoutError:
+            return layout.parse_manifest(found.content) if found is not None else None
+        except layout.LayoutError:
             return None
 
     def versions(self) -> tuple[ReleaseTag, ...]:
@@ -553,11 +519,11 @@ class OciPackage:
         if found is None or (known is not None and found.digest == known.digest):
             return known if found is not None else None
         try:
-            index = parse_index(found.content)
-        except LayoutError:
+            index = layout.parse_index(found.content)
+        except layout.LayoutError:
             return None
         files = (self._file(tag, each) for each in index.entries)
-        source = index.annotations.get(SOURCE)
+        source = index.annotations.get(layout.SOURCE)
         return PackageRelease(
             project=self._project,
             version=tag.version,
@@ -596,7 +562,7 @@ class OciPackage:
         gone = tuple(what for what, digest in parts.items() if not self.has_blob(digest))
         return gone if self.has_manifest(manifest) else (f"the manifest {manifest}", *gone)
 
-    def sha256s(self, index: PackageIndex) -> dict[str, str]:
+    def sha256s(self, index: layout.PackageIndex) -> dict[str, str]:
         """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests.
 
         A manifest that is gone, or no file's, tells nothing.
@@ -605,9 +571,11 @@ class OciPackage:
         found = {digest: self.file_manifest(digest) for digest in silent}
         return {digest: each.sha256 for digest, each in found.items() if each is not None}
 
-    def _file(self, tag: ReleaseTag, entry: Entry) -> ReleaseFile | None:
+    def _file(self, tag: ReleaseTag, entry: layout.Entry) -> ReleaseFile | None:
         """One file as it is listed; None for what can't be a file of this release."""
-        filename = filename_of(self._project, tag.tag, entry.architecture, entry.annotation(TITLE))
+        filename = layout.filename_of(
+            self._project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
+        )
         if filename is None:
             return None
         sha256, size = entry.sha256, entry.size
@@ -617,22 +585,24 @@ class OciPackage:
             if manifest is None:
                 return None
             sha256, size = manifest.sha256, manifest.size
-        metadata = entry.annotation(CORE_METADATA) if filename.endswith(".whl") else None
+        metadata = entry.annotation(layout.CORE_METADATA) if filename.endswith(".whl") else None
         return ReleaseFile(
             filename=filename,
             sha256=sha256,
             size=size,
-            uploaded=entry.annotation(CREATED),
-            requires_python=entry.annotation(REQUIRES_PYTHON),
-            core_metadata=metadata.removeprefix("sha256:") if metadata and is_digest(metadata) else None,
-            yanked=entry.annotation(YANKED),
+            uploaded=entry.annotation(layout.CREATED),
+            requires_python=entry.annotation(layout.REQUIRES_PYTHON),
+            core_metadata=metadata.removeprefix("sha256:")
+            if metadata and layout.is_digest(metadata)
+            else None,
+            yanked=entry.annotation(layout.YANKED),
             manifest=entry.digest,
         )
 
 
 def versions_of(tags: Iterable[str]) -> tuple[ReleaseTag, ...]:
     """Those tags that are versions, oldest first; others (`latest`) are foreign."""
-    found = ((version_of(tag), tag) for tag in tags)
+    found = ((layout.version_of(tag), tag) for tag in tags)
     return tuple(sorted(ReleaseTag(version, tag) for version, tag in found if version is not None))
 
 
@@ -663,22 +633,15 @@ def _ensure_its_own(asked: Asked, realm: str) -> None:
         return
     if server.scheme == "https" and registry.hostname not in _OWN_TOKENS:
         return
-    finding = known.CREDENTIAL_OF_OTHER_HOST.found(
-        f"{asked.registry} says that tokens are given at {shown_url(realm)}, where the credential does not go.",
-        where=asked.registry,
-        hint="See whether the address of the registry is right, and who answers there: a token server on another host "
-        "must use https.",
-    )
+    message = f"{asked.registry} says that tokens are given at {shown_url(realm)}, where the credential does not go."
+    hint = "Check the address of the registry, and who answers there. A token server on another host must use https."
+    finding = known.CREDENTIAL_OF_OTHER_HOST.found(message, where=asked.registry, hint=hint)
     raise RefusedError(finding, status=401)
 
 
 def _no_registry(reply: Reply, registry: str) -> RefusedError:
-    finding = known.NOT_A_REGISTRY.found(
-        f"{shown_url(reply.url)} does not answer as an OCI registry does (status {reply.status}).",
-        where=registry,
-        hint="See whether the address is that of a registry, as https://ghcr.io/OWNER.",
-    )
-    return RefusedError(finding, status=reply.status)
+    message = f"{shown_url(reply.url)} does not answer as an OCI registry does (status {reply.status})."
+    return RefusedError(known.NOT_A_REGISTRY.found(message, where=registry), status=reply.status)
 
 
 def _object(reply: Reply) -> Mapping[str, Any] | None:

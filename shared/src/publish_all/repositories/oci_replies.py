@@ -26,11 +26,6 @@ OAUTH = "gho_"
 # A manifest can be refused for a blob that has only just been sent.
 _MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN"})
 
-PUBLISH_AGAIN = (
-    "Publish the same files again: what is missing is uploaded. Then exclude these packages from the clean-up "
-    "job that deletes untagged versions."
-)
-
 
 class Login(NamedTuple):
     """Who asks. `origin` says where the secret was found, in words a user can act on."""
@@ -141,7 +136,7 @@ def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
     if error.status != 404 or error.code == "NAME_UNKNOWN":
         return error
     message = f"{asked.where} lists a file, and has not got its part {digest} any more."
-    finding = known.PART_MISSING.found(message, where=asked.where, hint=PUBLISH_AGAIN)
+    finding = known.PART_MISSING.found(message, where=asked.where)
     return RefusedError(finding, status=error.status, code=error.code)
 
 
@@ -155,44 +150,34 @@ def _code(body: bytes) -> str:
 
 def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     said = f"{status} {text}".strip()
+    message, hint = f"{asked.where} answers {said}", ""
     if code == "NAME_INVALID" or (status == 400 and re.search(r"(?i)invalid.*name|must be lowercase", text)):
-        return known.OCI_NAME_NOT_ALLOWED.found(
-            f"{asked.registry} does not take the name {asked.repository}: {said}",
-            where=asked.where,
-            hint="See `owner` and the name of the project; the owner is written in lower case.",
-        )
-    if status in {401, 403}:
+        diagnosis = known.OCI_NAME_NOT_ALLOWED
+        message = f"{asked.registry} does not take the name {asked.repository}: {said}"
+    elif status in {401, 403}:
         return _forbidden(status, text, said, asked)
-    if code == "NAME_UNKNOWN":
+    elif code == "NAME_UNKNOWN":
         # Amazon's registry, and others with repositories of their own settings, make none with the first upload.
-        create = f"Create the repository {asked.repository} in the registry first, then run again."
-        if ".dkr.ecr" in hostname_of(asked.registry):
-            create = f"Create it first: `aws ecr create-repository --repository-name {asked.repository}`. Then run again."
+        diagnosis = known.REPOSITORY_MISSING
         message = f"{asked.registry} has no repository {asked.repository}: {said}"
-        return known.REPOSITORY_MISSING.found(message, where=asked.where, hint=create)
-    if code == "DIGEST_INVALID":
-        return known.REGISTRY_DIGEST_MISMATCH.found(
-            f"{asked.where} received other bytes than those that were read and checked: {said}",
-            where=asked.where,
-            hint="Build again if the file was changed meanwhile; else run again.",
-        )
-    diagnosis, hint = _by_status(status, code)
-    return diagnosis.found(f"{asked.where} answers {said}", where=asked.where, hint=hint)
-
-
-def _by_status(status: int, code: str) -> tuple[Diagnosis, str]:
-    if status == 429:
-        return known.SERVER_BUSY, "It asks to wait."
-    if status >= 500:
-        return known.SERVER_FAILED, "It may be all right again in a while."
-    if status == 413:
+        if ".dkr.ecr" in hostname_of(asked.registry):
+            hint = f"Create it first: `aws ecr create-repository --repository-name {asked.repository}`. Then run again."
+    elif code == "DIGEST_INVALID":
+        diagnosis = known.REGISTRY_DIGEST_MISMATCH
+        message = f"{asked.where} received other bytes than those that were read and checked: {said}"
+    elif status == 429:
+        diagnosis = known.SERVER_BUSY
+    elif status >= 500:
+        diagnosis = known.SERVER_FAILED
+    elif status == 413:
+        diagnosis = known.TOO_LARGE
         hint = (
             "GitHub takes 10 GB a file; other registries, and proxies before them, have limits of their own."
         )
-        return known.TOO_LARGE, hint
-    if status == 405 or code == "UNSUPPORTED":
-        return known.READ_ONLY, "It may be a mirror, which is only read from."
-    return known.REGISTRY_REFUSED, ""
+    else:
+        is_mirror = status == 405 or code == "UNSUPPORTED"
+        diagnosis = known.READ_ONLY if is_mirror else known.REGISTRY_REFUSED
+    return diagnosis.found(message, where=asked.where, hint=hint)
 
 
 def _forbidden(status: int, text: str, said: str, asked: Asked) -> Finding:
@@ -204,9 +189,9 @@ def _forbidden(status: int, text: str, said: str, asked: Asked) -> Finding:
     if by_github:
         diagnosis, hint = _by_github(text, asked)
     else:
-        hint = "See whether user name and password (or token) are right, and what that user may do there."
         diagnosis = known.WRITE_NOT_ALLOWED if asked.write else known.READ_NOT_ALLOWED
         diagnosis = diagnosis if status == 403 else known.REGISTRY_CREDENTIAL_REFUSED
+        hint = "Check the user name and the password (or token), and what that user may do there."
     refuses = f"{asked.where} refuses the user {asked.login.username} with the credential from {asked.origin}"
     return diagnosis.found(f"{refuses}: {said}", where=asked.where, hint=hint)
 
@@ -226,52 +211,42 @@ def _nobody(said: str, asked: Asked) -> Finding:
     )
 
 
+# GitHub's own words, which are the same for several causes: the form of the token tells some apart.
+_GITHUB_WORDS = (
+    (r"write_package", known.PACKAGE_NOT_CONNECTED),
+    (r"does not match expected scopes|insufficient[ _]scope", known.PACKAGES_PERMISSION),
+    (r"(?i)create_package|create organi[sz]ation package|not allowed to create", known.CREATION_NOT_ALLOWED),
+    (r"(?i)installation not allowed|read_package|Resource not accessible", known.PACKAGES_PERMISSION),
+    (
+        r"(?i)cannot be authenticated|unauthenticated|authentication required|bad credentials",
+        known.REGISTRY_CREDENTIAL_REFUSED,
+    ),
+)
+
+
 def _by_github(text: str, asked: Asked) -> tuple[Diagnosis, str]:
-    """GitHub's own words, which are the same for several causes: the form of the token tells some apart."""
-    if "write_package" in text:
-        hint = (
-            "The package is there already, and was perhaps first made outside of GitHub Actions. Open the "
-            "package on GitHub, Package settings, Manage Actions access, Add repository, and give it the role "
-            f"Write. With a personal token: its user needs the role Write, and the token {asked.right}:packages."
-        )
-        return known.PACKAGE_NOT_CONNECTED, hint
-    if re.search(r"does not match expected scopes|insufficient[ _]scope", text):
-        return known.PACKAGES_PERMISSION, _permission_hint(asked)
-    if re.search(r"(?i)create_package|create organi[sz]ation package|not allowed to create", text):
-        hint = (
-            "In the workflow: `permissions: packages: write`. In the organisation: Settings, Packages, "
-            "Package creation must allow packages of that visibility; and Settings, Actions, General, "
-            "Workflow permissions must not be read-only."
-        )
-        return known.CREATION_NOT_ALLOWED, hint
-    if re.search(r"(?i)installation not allowed|read_package|Resource not accessible", text):
-        return known.PACKAGES_PERMISSION, _permission_hint(asked)
-    if re.search(
-        r"(?i)cannot be authenticated|unauthenticated|authentication required|bad credentials", text
-    ):
+    found = next((diagnosis for pattern, diagnosis in _GITHUB_WORDS if re.search(pattern, text)), None)
+    if found is known.REGISTRY_CREDENTIAL_REFUSED:
         if asked.token_is(APP_OR_WORKFLOW):
-            hint = (
-                "The token of a GitHub App does not work for packages. In a workflow use "
-                "`${{ secrets.GITHUB_TOKEN }}` with `permissions: packages: write`; elsewhere a classic "
-                "personal access token."
-            )
-            return known.APP_TOKEN, hint
-        hint = "The token has expired, was revoked, or is misspelt. "
-        return known.REGISTRY_CREDENTIAL_REFUSED, hint + _HOW_TO_GIVE_ONE
+            return known.APP_TOKEN, ""
+        return found, f"The token has expired, was revoked, or is misspelt. {_HOW_TO_GIVE_ONE}"
+    if found is known.PACKAGES_PERMISSION:
+        return found, _permission_hint(asked)
+    if found is not None:
+        return found, ""
     if not asked.write:
         return known.READ_NOT_ALLOWED, _READ_HINT
-    hint = f"See whether the owner is right ({asked.where}), and whether that user may write packages there. "
+    hint = f"Check the owner ({asked.where}), and whether that user may write packages there. "
     return known.OWNER_UNKNOWN, hint + _permission_hint(asked)
 
 
 def _fine_grained(asked: Asked) -> Finding:
     scope = f"{asked.right}:packages"
     return known.GITHUB_FINE_GRAINED_TOKEN.found(
-        f"The credential from {asked.origin} is a fine-grained personal access token, which GitHub Packages "
-        "does not take.",
+        f"GitHub Packages does not take fine-grained personal access tokens, as the credential from {asked.origin} is.",
         where=asked.where,
-        hint=f"Make a classic token with the scope {scope}: https://github.com/settings/tokens/new?"
-        f"scopes={scope} — or publish from a workflow, with its GITHUB_TOKEN.",
+        hint=f"Create a classic token with the scope {scope} (https://github.com/settings/tokens/new?scopes={scope}), "
+        "or publish from a workflow with its GITHUB_TOKEN.",
     )
 
 
@@ -292,7 +267,7 @@ _HOW_TO_GIVE_ONE = (
     "step's `env`. Elsewhere: set GITHUB_TOKEN to a classic personal access token with write:packages."
 )
 _READ_HINT = (
-    "Packages are private until made public on their settings page. To read a private one: a classic personal "
-    "access token with read:packages, of somebody who has access; in a workflow `permissions: packages: read` "
-    "and, for a package of another repository, access for this one in the package's settings."
+    "Packages are private until made public on their settings page. To read a private one, use a classic personal "
+    "access token with read:packages; in a workflow `permissions: packages: read` and, for a package of another "
+    "repository, access for this one in the package's settings."
 )

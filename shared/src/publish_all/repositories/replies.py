@@ -210,11 +210,8 @@ class Attempt(NamedTuple):
 def ensure_host(credential: Credential, url: str) -> None:
     """Raise `CredentialError` rather than show a credential to a host that it was not found for."""
     if credential.host != host_of(url):
-        finding = known.CREDENTIAL_OF_OTHER_HOST.found(
-            f"The credential from {credential.origin} is for {credential.host}, not for {host_of(url)}.",
-            where=shown_url(url),
-            hint="Give a credential for this repository.",
-        )
+        message = f"The credential from {credential.origin} is for {credential.host}, not for {host_of(url)}."
+        finding = known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(url))
         raise CredentialError(finding.message, hint=finding.hint, findings=(finding,))
 
 
