@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from publish_all._secret import Secret
 from publish_all.credentials.source import Credential, CredentialKind
-from publish_all.credentials.token import GitHubToken, describe, github_kind, inspect, read_pypi_token
+from publish_all.credentials.token import GITHUB_PREFIXES, describe, github_prefix, inspect, read_pypi_token
 
 NOW = 1_800_000_000.0
 PYPI_HOST, TESTPYPI_HOST = "upload.pypi.org", "test.pypi.org"
@@ -109,11 +109,11 @@ def test_a_token_for_other_projects_is_told(make_token, codes):
     assert codes(token, project=None) == []
 
 
-@pytest.mark.parametrize("prefix", [kind.value for kind in GitHubToken])
+@pytest.mark.parametrize("prefix", GITHUB_PREFIXES)
 def test_a_github_token_is_not_for_pypi(prefix, codes):
     assert codes(f"{prefix}0123456789abcdef") == ["PA304"]
     assert codes(f"{prefix}0123456789abcdef", "testpypi") == ["PA304"]
-    assert github_kind(f"{prefix}0123") is not None
+    assert github_prefix(f"{prefix}0123") == prefix
 
 
 def test_a_github_token_is_for_github(codes):

@@ -180,8 +180,7 @@ class CredentialChain:
         if not is_confidential(request.url):
             url = without_user(request.url)
             message = f"The credential from {credential.origin} is not sent to {url}, which is not https."
-            hint = "State the repository's https URL."
-            findings.insert(0, diagnoses.URL_NOT_CONFIDENTIAL.found(message, where=url, hint=hint))
+            findings.insert(0, diagnoses.URL_NOT_CONFIDENTIAL.found(message, where=url))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
         if errors:
             message = " ".join(finding.message for finding in errors)

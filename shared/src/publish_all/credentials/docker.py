@@ -171,6 +171,4 @@ def _mapping(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _unreadable(where: str, why: str) -> CredentialError:
-    message = f"{where} cannot be read: {why}."
-    hint = "Repair it, or log in again."
-    return refused(diagnoses.FILE_UNREADABLE.found(message, where=where, hint=hint))
+    return refused(diagnoses.FILE_UNREADABLE.found(f"{where} cannot be read: {why}.", where=where))

@@ -183,5 +183,4 @@ class EnvironmentSource(CredentialSource):
         )
         if other is not None:
             message = f"The repositories {own} and {other} would be served by the same environment variables."
-            hint = "Give one of them another name."
-            raise refused(diagnoses.NAMES_AMBIGUOUS.found(message, where=own, hint=hint))
+            raise refused(diagnoses.NAMES_AMBIGUOUS.found(message, where=own))

@@ -114,12 +114,9 @@ class AmbientIdentity:
             value = self.detect(audience)
         except Exception as error:
             # `id` raises its own errors, and lets some of urllib3 and of missing programs through.
-            raise refused(
-                diagnoses.IDENTITY_UNAVAILABLE.found(
-                    f"The identity of this job could not be had: {plain(str(error)) or type(error).__name__}",
-                    hint="Run the job again; if it stays, publish with a token and `--auth token`.",
-                )
-            ) from error
+            why = plain(str(error)) or type(error).__name__
+            message = f"The identity of this job could not be had: {why}"
+            raise refused(diagnoses.IDENTITY_UNAVAILABLE.found(message)) from error
         return None if value is None else IdentityToken(secret=Secret(value), claims=read_claims(value))
 
     def _workflow(self) -> str:
@@ -189,64 +186,49 @@ def _identity_fields(token: IdentityToken) -> Iterator[tuple[str, str]]:
         yield from (("Issuer", issuer), ("Subject", token.claim("sub")))
 
 
-def near_misses(token: IdentityToken) -> tuple[Finding, ...]:
+def near_misses(token: IdentityToken) -> Iterator[Finding]:
     """What in the claims an index is known to stumble over, before anything is asked of it."""
     if not token.claim("iss").startswith(_GITHUB):
-        return ()
-    return tuple(_github_near_misses(token))
-
-
-def _github_near_misses(token: IdentityToken) -> Iterator[Finding]:
+        return
     called, calling = token.claim("job_workflow_ref"), token.claim("workflow_ref")
-    repository = token.claim("repository")
-    where = file_of_workflow(calling or called)
+    message = hint = ""
     if token.claim("event_name") == "pull_request_target":
-        yield diagnoses.IDENTITY_SUSPICIOUS.found(
-            "The job runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request.",
-            where=where,
-            hint="Publish on push of a tag, on release, or on workflow_dispatch.",
-        )
-    if called and repository_of_workflow(called).lower() != repository.lower():
-        yield diagnoses.IDENTITY_SUSPICIOUS.found(
+        message = "The job runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request."
+    elif called and repository_of_workflow(called).lower() != token.claim("repository").lower():
+        message = (
             f"The job is in a reusable workflow of another repository ({_shown(repository_of_workflow(called))}); "
-            "no trusted publisher can match that.",
-            where=where,
-            hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
+            "no trusted publisher can match that."
         )
     elif called and calling and file_of_workflow(called) != file_of_workflow(calling):
-        yield diagnoses.IDENTITY_SUSPICIOUS.found(
+        message = (
             f"The job is in the reusable workflow {_shown(_file(called))}, called by {_shown(_file(calling))}: "
-            "the publisher must name the called one.",
-            where=where,
-            hint=f"Register {_shown(_file(called))} as the workflow name.",
+            "the publisher must name the called one."
         )
+        hint = f"Register {_shown(_file(called))} as the workflow name."
+    if message:
+        where = file_of_workflow(calling or called)
+        yield diagnoses.IDENTITY_SUSPICIOUS.found(message, where=where, hint=hint)
 
 
-def why_unknown(token: IdentityToken, project: str | None) -> tuple[str, ...]:
+def why_unknown(token: IdentityToken, project: str | None) -> Iterator[str]:
     """What to look at when an index knows no publisher for a token, most likely first; one line each."""
-    lines = [f"{finding.message} {finding.hint}" for finding in near_misses(token)]
+    yield from (f"{finding.message} {finding.hint}" for finding in near_misses(token))
+    repository, environment = token.claim("repository"), token.claim("environment")
     if token.claim("iss").startswith(_GITHUB):
-        lines.extend(_github_reasons(token))
+        if environment:
+            yield f"If the publisher names an environment, it must be {_shown(environment)}, in any case of letters."
+        else:
+            yield "If the publisher names an environment, the job needs `environment: NAME` too."
+        if repository != repository.lower():
+            yield f"Upper and lower case count: the repository is {_shown(repository)}."
+        yield f"In a fork or after a rename the publisher must name {_shown(repository)}, not the original."
     if project is not None:
-        lines.append(f"The publisher must be registered for {project}; each variant is a project of its own.")
-    return tuple(lines)
-
-
-def _github_reasons(token: IdentityToken) -> Iterator[str]:
-    repository = token.claim("repository")
-    if not token.claim("environment"):
-        yield "If the publisher names an environment, the job needs `environment: NAME` too."
-    else:
-        environment = _shown(token.claim("environment"))
-        yield f"If the publisher names an environment, it must be {environment}, in any case of letters."
-    if repository != repository.lower():
-        yield f"Upper and lower case count: the repository is {_shown(repository)}."
-    yield f"In a fork or after a rename the publisher must name {_shown(repository)}, not the original."
+        yield f"The publisher must be registered for {project}; each variant is a project of its own."
 
 
 def publishers_to_register(
     token: IdentityToken, projects: Iterable[str], *, page: str | None
-) -> tuple[str, ...]:
+) -> Iterator[str]:
     """The list of pending publishers for several new projects, with an environment for each.
 
     A pending publisher is unique per owner, repository, workflow and environment, and one is used up
@@ -254,20 +236,15 @@ def publishers_to_register(
     """
     names = tuple(dict.fromkeys(projects))
     if len(names) < 2:
-        return ()
-    fields = dict(_identity_fields(token))
-    fields.pop("Environment name", None)
-    same = ", ".join(f"{name} {_shown(value)}" for name, value in fields.items())
+        return
+    fields = (f"{name} {value}" for name, value in form_fields(token, None) if name != "Environment name")
     at = f" at {page}" if page is not None else ""
-    rule = (
+    yield (
         "Several projects are published here. An index allows one pending publisher for each environment, and "
-        f"uses one up for each new project. If they are new, register one for each{at} ({same}), and publish "
-        "each in a job with its environment:"
+        f"uses one up for each new project. If they are new, register one for each{at} ({', '.join(fields)}), and "
+        "publish each in a job with its environment:"
     )
-    return (
-        rule,
-        *(f"  PyPI Project Name {name}, Environment name pypi-{name}" for name in names),
-    )
+    yield from (f"  PyPI Project Name {name}, Environment name pypi-{name}" for name in names)
 
 
 def _file(reference: str) -> str:

@@ -195,8 +195,7 @@ class KeyringSource(CredentialSource):
         else:
             return answer.result()
         tell(f"keyring ({backend})", outcome)
-        hint = "If you do not need it: set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring."
-        self._listener(Found(finding=diagnoses.KEYRING_BROKEN.found(message, where=backend, hint=hint)))
+        self._listener(Found(finding=diagnoses.KEYRING_BROKEN.found(message, where=backend)))
         return None
 
     def _wait(self, answer: Future[_T], backend: str, limit: float) -> bool:

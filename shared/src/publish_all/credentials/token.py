@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import enum
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
@@ -20,29 +18,17 @@ from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._values import dataclass
-from publish_all.config.addresses import (
-    PYPI_HOSTS,
-    TESTPYPI_HOSTS,
-    is_loopback,
-)
-from publish_all.credentials.source import Credential, CredentialRequest, variable_part
+from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS, hostname_of, is_loopback
+from publish_all.credentials.source import Credential, CredentialRequest, with_names
 from publish_all.credentials.value import TOKEN_USER
+from publish_all.diagnoses import Diagnosis
 from publish_all.findings import Finding
+
+GITHUB_PREFIXES = ("ghp_", "github_pat_", "ghs_", "gho_", "ghu_", "ghr_")
 
 _MAX_LENGTH = 16 * 1024
 _MAX_CAVEATS = 64
 _PREFIX = "pypi-"
-
-
-class GitHubToken(enum.Enum):
-    """The kinds of GitHub tokens, by prefix."""
-
-    CLASSIC = "ghp_"
-    FINE_GRAINED = "github_pat_"
-    INSTALLATION = "ghs_"
-    OAUTH = "gho_"
-    USER_TO_SERVER = "ghu_"
-    REFRESH = "ghr_"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,133 +58,89 @@ def read_pypi_token(value: str) -> PyPIToken | None:
     return PyPIToken(location=location, expires=expires, projects=projects)
 
 
-def github_kind(value: str) -> GitHubToken | None:
-    return next((kind for kind in GitHubToken if value.startswith(kind.value)), None)
+def github_prefix(value: str) -> str | None:
+    """The prefix that tells the kind of a GitHub token; None for anything else."""
+    return next((prefix for prefix in GITHUB_PREFIXES if value.startswith(prefix)), None)
 
 
 def inspect(
     credential: Credential, request: CredentialRequest, *, now: Callable[[], float] = time.time
 ) -> tuple[Finding, ...]:
     """What is wrong with sending this credential for this request; empty when nothing can be said against it."""
-    secret = credential.secret.reveal()
-    if not secret:
+    if not credential.secret:
         return ()
-    seen = _Seen(
-        credential=credential,
-        request=request,
-        host=_hostname(credential.host),
-        token=read_pypi_token(secret),
-        github=github_kind(secret),
-        looks_like_pypi=secret.startswith(_PREFIX),
+    host, origin = hostname_of(credential.host), credential.origin
+    found = [*_wrong_service(credential, host), *_wrong_token(credential, request, host, now())]
+    return tuple(
+        diagnosis.found(
+            message,
+            where=origin,
+            hint=with_names(diagnosis.entry.next_step, request.repository, request.project),
+        )
+        for diagnosis, message in found
     )
-    return (*_wrong_service(seen), *_wrong_token(seen, now))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Seen:
-    credential: Credential
-    request: CredentialRequest
-    host: str
-    token: PyPIToken | None
-    github: GitHubToken | None
-    looks_like_pypi: bool
-
-    @property
-    def origin(self) -> str:
-        return self.credential.origin
-
-    @property
-    def index(self) -> str | None:
-        """The index behind the host as tokens name it, for the two that we know."""
-        if self.host in PYPI_HOSTS:
-            return "pypi.org"
-        return "test.pypi.org" if self.host in TESTPYPI_HOSTS else None
-
-    @property
-    def at_github(self) -> bool:
-        return self.host in {"ghcr.io", "api.github.com", "github.com"}
+def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosis, str]]:
+    secret = credential.secret.reveal()
+    github, at_github = github_prefix(secret), host in {"ghcr.io", "api.github.com", "github.com"}
+    if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
+        holds = f"{_start(credential.origin)} holds a GitHub token ({github}…)"
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is not GitHub."
+    if secret.startswith(_PREFIX) and at_github:
+        holds = f"{_start(credential.origin)} holds a PyPI token"
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is GitHub."
+    if github == "github_pat_" and host == "ghcr.io":
+        holds = f"{_start(credential.origin)} holds a fine-grained token (github_pat_…)"
+        yield diagnoses.FINE_GRAINED_TOKEN, f"{holds}, which ghcr.io does not accept."
 
 
-def _wrong_service(seen: _Seen) -> Iterator[Finding]:
-    if seen.github is not None and seen.index is not None:
-        yield diagnoses.TOKEN_OF_OTHER_SERVICE.found(
-            f"{_start(seen.origin)} holds a GitHub token ({seen.github.value}…), and {seen.host} is not GitHub.",
-            where=seen.origin,
-            hint=f"Make a token at https://{seen.index}/manage/account/token/, or set up trusted publishing.",
-        )
-    if seen.looks_like_pypi and seen.at_github:
-        yield diagnoses.TOKEN_OF_OTHER_SERVICE.found(
-            f"{_start(seen.origin)} holds a PyPI token, and {seen.host} is GitHub.",
-            where=seen.origin,
-            hint="Use GITHUB_TOKEN with `packages: write`, or a classic personal access token with write:packages.",
-        )
-    if seen.github is GitHubToken.FINE_GRAINED and seen.at_github and seen.host == "ghcr.io":
-        yield diagnoses.FINE_GRAINED_TOKEN.found(
-            f"{_start(seen.origin)} holds a fine-grained token (github_pat_…), which ghcr.io does not accept.",
-            where=seen.origin,
-            hint="Use a classic personal access token with write:packages, or GITHUB_TOKEN in GitHub Actions.",
-        )
-
-
-def _wrong_token(seen: _Seen, now: Callable[[], float]) -> Iterator[Finding]:
-    if seen.token is None:
-        if seen.index is not None and seen.github is None:
-            yield _not_a_token(seen)
+def _wrong_token(
+    credential: Credential, request: CredentialRequest, host: str, now: float
+) -> Iterator[tuple[Diagnosis, str]]:
+    secret, origin = credential.secret.reveal(), credential.origin
+    token, is_partial = read_pypi_token(secret), secret.startswith(_PREFIX)
+    # The index behind the host as tokens name it, for the two that we know.
+    index = "pypi.org" if host in PYPI_HOSTS else "test.pypi.org" if host in TESTPYPI_HOSTS else None
+    if index is not None and (token is not None or github_prefix(secret) is None):
+        if credential.username != TOKEN_USER and (token is not None or not is_partial):
+            stated = f"The user name from {origin} is {credential.username!r}"
+            yield (
+                diagnoses.USERNAME_NOT_TOKEN,
+                f"{stated}, and {host} accepts only {TOKEN_USER} with an API token.",
+            )
+        elif token is None:
+            what = "only a part of a PyPI token" if is_partial else "something that is no PyPI token"
+            message = f"{_start(origin)} holds {what}, and {host} accepts nothing else."
+            yield diagnoses.NOT_A_PYPI_TOKEN, message
+    if token is None:
         return
-    yield from _wrong_index(seen, seen.token)
-    if seen.index is not None and seen.credential.username != TOKEN_USER:
-        yield _wrong_username(seen)
-    if seen.token.expires is not None and seen.token.expires <= now():
-        yield diagnoses.TOKEN_EXPIRED.found(
-            f"The token in {seen.origin} expired at {_when(seen.token.expires)}.",
-            where=seen.origin,
-            hint="Make a new one and set it in the same place.",
-        )
-    yield from _wrong_project(seen, seen.token)
+    at_github = host in {"ghcr.io", "api.github.com", "github.com"}
+    is_known = token.location in {"pypi.org", "test.pypi.org"} and not is_loopback(credential.host)
+    if token.location != index and (index is not None or is_known) and not at_github:
+        message = f"The token in {origin} is for {token.location}, and {request.repository} is at {host}."
+        yield diagnoses.TOKEN_FOR_OTHER_INDEX, message
+    if token.expires is not None and token.expires <= now:
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(token.expires))
+        yield diagnoses.TOKEN_EXPIRED, f"The token in {origin} expired at {when}."
+    if token.projects is not None and request.project is not None and request.project not in token.projects:
+        names = ", ".join(sorted(token.projects)) or "no project"
+        message = f"The token in {origin} may upload to {names} only, not to {request.project}."
+        yield diagnoses.TOKEN_FOR_OTHER_PROJECT, message
 
 
-def _not_a_token(seen: _Seen) -> Finding:
-    if seen.credential.username != TOKEN_USER and not seen.looks_like_pypi:
-        return _wrong_username(seen)
-    what = "only a part of a PyPI token" if seen.looks_like_pypi else "something that is no PyPI token"
-    return diagnoses.NOT_A_PYPI_TOKEN.found(
-        f"{_start(seen.origin)} holds {what}, and {seen.host} accepts nothing else.",
-        where=seen.origin,
-        hint=f"Copy the whole token, which begins with pypi-; make one at https://{seen.index}/manage/account/token/.",
-    )
+def _start(origin: str) -> str:
+    """The origin of a credential at the start of a sentence."""
+    return f"The {origin}" if origin.startswith("environment variable") else origin[:1].upper() + origin[1:]
 
 
-def _wrong_username(seen: _Seen) -> Finding:
-    return diagnoses.USERNAME_NOT_TOKEN.found(
-        f"The user name from {seen.origin} is {seen.credential.username!r}, and {seen.host} accepts only {TOKEN_USER} with an API token.",
-        where=seen.origin,
-        hint=f"Set the user name to {TOKEN_USER} and the password to an API token, which begins with pypi-.",
-    )
-
-
-def _wrong_index(seen: _Seen, token: PyPIToken) -> Iterator[Finding]:
-    known = token.location in {"pypi.org", "test.pypi.org"}
-    if seen.index is None and (not known or is_loopback(seen.credential.host)):
-        return
-    if seen.index != token.location and not seen.at_github:
-        yield diagnoses.TOKEN_FOR_OTHER_INDEX.found(
-            f"The token in {seen.origin} is for {token.location}, and {seen.request.repository} is at {seen.host}.",
-            where=seen.origin,
-            hint=f"Set the token of {seen.host} there, or publish to the repository of {token.location}.",
-        )
-
-
-def _wrong_project(seen: _Seen, token: PyPIToken) -> Iterator[Finding]:
-    project = seen.request.project
-    if token.projects is None or project is None or project in token.projects:
-        return
-    names = ", ".join(sorted(token.projects)) or "no project"
-    part, own = variable_part(seen.request.repository), variable_part(project)
-    yield diagnoses.TOKEN_FOR_OTHER_PROJECT.found(
-        f"The token in {seen.origin} may upload to {names} only, not to {project}.",
-        where=seen.origin,
-        hint=f"Set a token for this project in PUBLISH_ALL_{part}_TOKEN_FOR_{own}, or use one for the whole account.",
-    )
+def describe(secret: Secret) -> str:
+    """What kind of credential this is, in words that hold none of it."""
+    token, github = read_pypi_token(secret.reveal()), github_prefix(secret.reveal())
+    if token is not None:
+        limit = "" if token.projects is None else f", only for {', '.join(sorted(token.projects))}"
+        return f"a token of {token.location}{limit}"
+    return f"a GitHub token ({github}…)" if github else "a password or token of unknown kind"
 
 
 def _parts(packed: bytes) -> tuple[str, tuple[bytes, ...]]:
@@ -258,64 +200,27 @@ def _varint(packed: bytes, position: int) -> tuple[int, int]:
     raise ValueError(msg)
 
 
-def _limits(caveats: tuple[bytes, ...]) -> tuple[float | None, frozenset[str] | None]:
-    """The earliest expiry and the projects that all caveats allow. What is not understood limits nothing here: the server decides."""
-    expires: float | None = None
-    projects: frozenset[str] | None = None
+def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None]:
+    """The earliest expiry and the projects that all caveats allow. What is not understood limits nothing here: the server decides.
+
+    `[0, expires, not before]` and `[1, [names]]`, or as it was before: `{"exp": …, "nbf": …}` and
+    `{"version": 1, "permissions": {"projects": [names]}}`.
+    """
+    ends: list[float] = []
+    projects: list[frozenset[str]] = []
     for caveat in caveats:
         try:
             content = loads(caveat)
         except ValueError:
             continue
-        end, names = _expiry(content), _project_names(content)
-        if end is not None:
-            expires = end if expires is None else min(expires, end)
-        if names is not None:
-            projects = names if projects is None else projects & names
-    return expires, projects
-
-
-def _expiry(content: Any) -> float | None:
-    """`[0, expires, not before]`, or as it was before: `{"exp": …, "nbf": …}`."""
-    value = None
-    if isinstance(content, list) and len(content) > 1 and content[0] == 0:
-        value = content[1]
-    elif isinstance(content, dict):
-        value = content.get("exp")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _project_names(content: Any) -> frozenset[str] | None:
-    """`[1, [names]]`, or as it was before: `{"version": 1, "permissions": {"projects": [names]}}`."""
-    names = None
-    if isinstance(content, list) and len(content) > 1 and content[0] == 1:
-        names = content[1]
-    elif isinstance(content, dict) and isinstance(permissions := content.get("permissions"), dict):
-        names = permissions.get("projects")
-    if not isinstance(names, list):
-        return None
-    return frozenset(canonicalize_name(name) for name in names if isinstance(name, str))
-
-
-def _hostname(host: str) -> str:
-    return host.rsplit(":", 1)[0] if not host.endswith("]") else host
-
-
-def _when(expires: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(expires))
-
-
-def _start(origin: str) -> str:
-    return f"The {origin}" if origin.startswith("environment variable") else origin[:1].upper() + origin[1:]
-
-
-def describe(secret: Secret) -> str:
-    """What kind of credential this is, in words that hold none of it."""
-    value = secret.reveal()
-    token, github = read_pypi_token(value), github_kind(value)
-    if token is not None:
-        limit = "" if token.projects is None else f", only for {', '.join(sorted(token.projects))}"
-        return f"a token of {token.location}{limit}"
-    if github is not None:
-        return f"a GitHub token ({github.value}…)"
-    return "a password or token of unknown kind"
+        end = names = None
+        match content:
+            case [0, end, *_] | {"exp": end}:
+                pass
+            case [1, names, *_] | {"permissions": {"projects": names}}:
+                pass
+        if isinstance(end, int | float) and not isinstance(end, bool):
+            ends.append(float(end))
+        if isinstance(names, list):
+            projects.append(frozenset(canonicalize_name(name) for name in names if isinstance(name, str)))
+    return min(ends, default=None), frozenset.intersection(*projects) if projects else None

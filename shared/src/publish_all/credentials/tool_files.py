@@ -48,8 +48,8 @@ class ToolFileSource(CredentialSource):
         del tell
         broken = self._tools.broken.get(self.name)
         if broken is not None:
-            hint = broken.hint or "Repair the file, or move it away."
-            finding = diagnoses.FILE_UNREADABLE.found(f"{broken.message}.", where=self.name, hint=hint)
+            message, hint = f"{broken.message}.", broken.hint or ""
+            finding = diagnoses.FILE_UNREADABLE.found(message, where=self.name, hint=hint)
             raise refused(finding) from broken
         for entry in self._serving(request):
             if entry.secret is None or self._is_of_another_user(entry, request):
@@ -96,9 +96,8 @@ class ToolFileSource(CredentialSource):
         if self.name != PYPIRC or os.name != "posix" or path is None:
             return
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            finding = diagnoses.FILE_READABLE_BY_OTHERS.found(
-                f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
-            )
+            message = f"Other users of this machine can read {path}."
+            finding = diagnoses.FILE_READABLE_BY_OTHERS.found(message, where=str(path))
             self._listener(Found(finding=finding))
 
 

@@ -45,7 +45,6 @@ from publish_all.credentials.source import (
     Purpose,
     Tell,
     tell_nobody,
-    variable_part,
 )
 from publish_all.credentials.value import TOKEN_USER, refused
 from publish_all.events import Found, Listener, ignore
@@ -58,7 +57,6 @@ ATTEMPTS = 3
 _AUDIENCE_ATTEMPTS = 2  # it is asked in preflight, where a server that is down must be told soon
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _OWN_AUDIENCES = {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
-_WITH_TOKEN = "Try again later, or publish with a token: `--auth token`."  # noqa: S105 - a hint
 _ISSUERS = (
     "PyPI accepts identities of GitHub Actions, gitlab.com, Google Cloud and ActiveState. "
     "Elsewhere publish with a token: `--auth token`."
@@ -68,10 +66,7 @@ _REFUSALS = {
         "did not understand our request for a token: {said}.",
         "Look whether a proxy changes requests; if there is none, please report this.",
     ),
-    "not-enabled": (
-        "has trusted publishing, or this CI service, switched off for now: {said}.",
-        _WITH_TOKEN,
-    ),
+    "not-enabled": ("has trusted publishing, or this CI service, switched off for now: {said}.", ""),
     "invalid-token": (
         "does not accept the identity of this job (issuer {issuer}): {said}.",
         _ISSUERS,
@@ -171,8 +166,6 @@ class TrustedPublishingSource(CredentialSource):
             f"The token in {credential.origin} is used for {request.repository}, though this job could use trusted "
             "publishing; there will be no attestations.",
             where=credential.origin,
-            hint="To use trusted publishing, leave the token out or say `--auth oidc`; to use the token without this "
-            "note, `--auth token`.",
         )
 
     def _serves(self, request: CredentialRequest) -> bool:
@@ -188,10 +181,8 @@ class TrustedPublishingSource(CredentialSource):
             tell(self.name, "not for this repository")
             return None
         if self._identity.provider is None:
-            finding = diagnoses.IDENTITY_UNAVAILABLE.found(
-                f"Trusted publishing to {request.repository} needs a CI job with an identity; there is none here.",
-                hint="Publish from CI, or with a token and `--auth token`.",
-            )
+            message = f"Trusted publishing to {request.repository} needs a CI job with an identity; there is none here."
+            finding = diagnoses.IDENTITY_UNAVAILABLE.found(message)
             self._not_here(request, finding, tell, "no CI service with an identity")
             return None
         # To list the publishers that they need.
@@ -203,11 +194,8 @@ class TrustedPublishingSource(CredentialSource):
             self._offers[base] = ask_for_audience(self._http, base, sleep=self._sleep)
         audience, why = self._offers[base]
         if audience is None:
-            finding = diagnoses.NO_TRUSTED_PUBLISHING.found(
-                f"{request.repository} does not offer trusted publishing: {why}.",
-                where=f"{base}/_/oidc/audience",
-                hint="Publish with a token: `--auth token`.",
-            )
+            message = f"{request.repository} does not offer trusted publishing: {why}."
+            finding = diagnoses.NO_TRUSTED_PUBLISHING.found(message, where=f"{base}/_/oidc/audience")
             self._not_here(request, finding, tell, f"not offered: {why}")
             return None
         ensure_own(audience, request, base)
@@ -263,8 +251,7 @@ class TrustedPublishingSource(CredentialSource):
             raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         if not minted.isprintable():
             message = f"{request.repository} gave a token that holds control characters, so it is not used."
-            hint = "Tell those who run the index."
-            raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request), hint=hint))
+            raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         self._mask(minted)
         now = self._clock()
         # The time that the index states, unless our clock and its disagree too much.
@@ -329,15 +316,8 @@ def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
         or audience == request.config.audience
     ):
         return
-    variable = f"PUBLISH_ALL_REPOSITORIES_{variable_part(request.repository)}_AUDIENCE"
-    raise refused(
-        diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(
-            f"{base} asked for an identity token for {plain(audience)}, with which it might act there in our name. It got none.",
-            where=f"{base}/_/oidc/audience",
-            hint=f"Look whether the url of {request.repository} is right. If it is, and the index means itself by "
-            f"this name, set {variable}; or publish with a token: `--auth token`.",
-        )
-    )
+    message = f"{base} asked for an identity token for {plain(audience)}, with which it might act there in our name. It got none."
+    raise refused(diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(message, where=f"{base}/_/oidc/audience"))
 
 
 def explain(
@@ -350,8 +330,8 @@ def explain(
     base, where = base_of(request.url), _mint_url(request)
     # Other indexes have no pages for people that we know.
     site = base if is_pypi(request.url) else None
-    own_page = f"{site}/manage/project/{request.project or 'PROJECT'}/settings/publishing/"
     if code == "invalid-publisher":
+        own_page = f"{site}/manage/project/{request.project or 'PROJECT'}/settings/publishing/"
         page = f"{site}/manage/account/publishing/" if site is not None else None
         fields = "\n".join(f"  {name}: {value}" for name, value in form_fields(token, request.project))
         lines = [f"An existing project registers it at {own_page}, a new one at {page}."] if page else []
@@ -363,10 +343,8 @@ def explain(
         message = (
             f"A pending publisher matches this job, but its project exists already at {request.repository}."
         )
-        hint = "Register the publisher in the settings of the project itself"
-        hint += f": {own_page} (if it is not yours, choose another name)." if site is not None else "."
-        return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where, hint=hint), again
-    text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", _WITH_TOKEN))
+        return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where), again
+    text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", ""))
     text = text.format(
         said=said,
         after=f": {said}" if said else "",

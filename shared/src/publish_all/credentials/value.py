@@ -65,7 +65,8 @@ def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
             value = "".join(value.split())
         trouble = _trouble(value, credential)
         if trouble is not None:
-            raise _malformed(f"The value of {origin} {trouble[0]}.", origin, trouble[1])
+            message = f"The value of {origin} {trouble}."
+            raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin))
         if credential.kind is not CredentialKind.TOKEN and _is_quoted(value):
             listener(
                 Note(message=f"The value of {origin} has quotes around it, which are sent as a part of it.")
@@ -95,50 +96,41 @@ def _is_quoted(value: str) -> bool:
     return len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES
 
 
-def _trouble(value: str, credential: Credential) -> tuple[str, str] | None:
-    """What no server can mean in a value, and what to do about it."""
+def _trouble(value: str, credential: Credential) -> str | None:
+    """What no server can mean in a value."""
     categories = {unicodedata.category(each) for each in value}
     if categories & {"Cc", "Zl", "Zp"}:
-        return (
-            "holds a control character, such as a line break, in its middle",
-            "Set it again, as one line and without quotes.",
-        )
+        return "holds a control character, such as a line break, in its middle"
     if "Cf" in categories:
-        return (
-            "holds an invisible character, such as a zero-width space, in its middle",
-            "Copy it again from where it was made, or type it.",
-        )
+        return "holds an invisible character, such as a zero-width space, in its middle"
     if credential.kind is not CredentialKind.TOKEN:
         return None
     if _is_quoted(value):
-        return "has quotes around it", "Set it again without the quotes."
+        return "has quotes around it"
     if "://" in value:
-        return "is a URL", "Set the token itself."
+        return "is a URL"
     if re.search(r"\s", value):
-        return "holds white space", "Set the token alone, without a word such as `Bearer` before it."
+        return "holds white space, such as that after the word `Bearer`"
     if value.startswith((f"{TOKEN_USER}:", f"{credential.username}:")):
-        return "begins with a user name", "Set the token alone, without `USER:` before it."
+        return "begins with a user name"
     return None
 
 
 def _ensure_username(username: str, value: str, origin: str) -> None:
     """Raise for a user name that is a token (names are shown, tokens are not), or that would be read as another one."""
+    message = hint = ""
     if value and username.startswith(_TOKEN_STARTS):
-        raise _malformed(
-            f"The user name that goes with {origin} is a token.",
-            origin,
+        message = f"The user name that goes with {origin} is a token."
+        hint = (
             f"Give the token as the password, and {TOKEN_USER} as the user name. "
-            "Where a server wants it as the user name, leave the password empty.",
+            "Where a server wants it as the user name, leave the password empty."
         )
     # RFC 7617: the first colon ends the user name.
-    if ":" in username or any(unicodedata.category(each) in {"Cc", "Cf"} for each in username):
-        raise _malformed(
+    elif ":" in username or any(unicodedata.category(each) in {"Cc", "Cf"} for each in username):
+        message = (
             f"The user name that goes with {origin} holds a colon or an invisible character, "
-            "with which no server would read it as it is.",
-            origin,
-            "Set the user name alone.",
+            "with which no server would read it as it is."
         )
-
-
-def _malformed(message: str, origin: str, hint: str) -> CredentialError:
-    return refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
+        hint = "Set the user name alone."
+    if message:
+        raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
