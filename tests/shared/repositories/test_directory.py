@@ -266,7 +266,10 @@ class TestPreflight:
     def test_a_file_in_its_place_is_found(self, repository: DirectoryRepository, root: Path):
         root.write_text("")
         (finding,) = repository.preflight(())
-        assert (finding.code, finding.hint) == ("PA460", "Choose another folder as `url`.")
+        assert (finding.code, finding.hint) == (
+            "PA460",
+            "Set another folder as `url`, or change the permissions of the folder.",
+        )
 
     def test_a_folder_that_cannot_be_written_is_found(self, root: Path):
         config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(root))

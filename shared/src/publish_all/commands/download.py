@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,7 @@ from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.index.source import release_of
-from publish_all.repositories.fetch import not_there, read_chunks
+from publish_all.repositories.fetch import not_there, sha256_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
 
@@ -176,14 +175,16 @@ def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) 
         release = release_of(path.name)
         if release is not None:
             project, version = release
-            yield _put(project, str(version), destination / path.name, _sha256(path), lambda path=path: path)  # type: ignore[misc] # mypy infers no type for it
+            yield _put(
+                project, str(version), destination / path.name, sha256_of(path), lambda path=path: path
+            )  # type: ignore[misc] # mypy infers no type for it
 
 
 def _put(
     project: NormalizedName, version: str, target: Path, sha256: str, fetch: Callable[[], Path]
 ) -> DownloadedFile:
     """A file in its place. It is fetched, whole and checked, before it stands under its name."""
-    fresh = not target.is_file() or _sha256(target) != sha256
+    fresh = not target.is_file() or sha256_of(target) != sha256
     if fresh:
         fetch().replace(target)
     return DownloadedFile(
@@ -255,10 +256,3 @@ def _fitting(requirement: Requirement, versions: Sequence[ReleaseTag], *, pre: b
     """Those that the requirement allows, oldest first; pre-releases if asked for, or if there is nothing else."""
     allowed = set(requirement.specifier.filter((each.version for each in versions), prereleases=pre or None))
     return [each for each in versions if each.version in allowed]
-
-
-def _sha256(path: Path) -> str:
-    found = hashlib.sha256()
-    for chunk in read_chunks(path):
-        found.update(chunk)
-    return found.hexdigest()

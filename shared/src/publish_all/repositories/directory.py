@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -38,7 +38,7 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories.fetch import files_of, read_chunks, store
+from publish_all.repositories.fetch import files_of, read_chunks, sha256_of, store
 from publish_all.repositories.repository import (
     Capabilities,
     Means,
@@ -65,7 +65,6 @@ from publish_all.results import FileState
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer."""
 
-_CHUNK = 1024 * 1024
 _PAGES = "simple"
 _LOCK_NAME = ".publish-all.lock"
 
@@ -83,37 +82,28 @@ class DirectoryRepository:
         lock_timeout: float = LOCK_TIMEOUT,
         writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK),
     ) -> None:
-        self._config = config
-        self._root = Path(config.url or "").absolute()
+        self.name = config.name
+        self.root = Path(config.url or "").absolute()
         self._lock_timeout = lock_timeout
         self._writable = writable
 
     @property
-    def name(self) -> str:
-        return self._config.name
-
-    @property
     def url(self) -> str:
-        return self._root.as_uri()
-
-    @property
-    def root(self) -> Path:
-        """The folder which holds `simple/`."""
-        return self._root
+        return self.root.as_uri()
 
     @property
     def index_url(self) -> str:
         """What is given to `--index-url`."""
-        return f"{(self._root / _PAGES).as_uri()}"
+        return (self.root / _PAGES).as_uri()
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
         del releases, brief
-        existing = next(each for each in (self._root, *self._root.parents) if each.exists())
+        existing = next(each for each in (self.root, *self.root.parents) if each.exists())
         if existing.is_dir() and self._writable(existing):
             return ()
         what = "can't be written" if existing.is_dir() else "is not a folder"
-        return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}.", "Choose another folder as `url`."),)
+        return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}."),)
 
     def states(self, release: Release) -> Mapping[str, FileState]:
         try:
@@ -127,9 +117,9 @@ class DirectoryRepository:
         part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            if _copy(distribution.path, part, progress) != distribution.digests.sha256:
+            if _write(part, read_chunks(distribution.path), progress) != distribution.digests.sha256:
                 message = f"{distribution.path} is no longer the file that was read and checked."
-                finding = self._found(known.FILE_CHANGED, message, "Build again, and run again.")
+                finding = self._found(known.FILE_CHANGED, message)
                 return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
             with self._locked():
                 return self._place(part, target, distribution)
@@ -149,11 +139,12 @@ class DirectoryRepository:
             with self._locked():
                 folder.mkdir(parents=True, exist_ok=True)
                 page, findings = self._derive(release.project)
-                _write(folder / "index.json", render_project_json(page))
-                _write(folder / "index.html", render_project_html(page))
-                projects = self._projects()
-                _write(self._root / _PAGES / "index.json", render_root_json(projects))
-                _write(self._root / _PAGES / "index.html", render_root_html(projects))
+                _replace(folder / "index.json", render_project_json(page))
+                _replace(folder / "index.html", render_project_html(page))
+                folders = (self.root / _PAGES).iterdir()
+                projects = sorted(each.name for each in folders if (each / "index.json").is_file())
+                _replace(self.root / _PAGES / "index.json", render_root_json(projects))
+                _replace(self.root / _PAGES / "index.html", render_root_html(projects))
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
@@ -206,7 +197,7 @@ class DirectoryRepository:
     # --- files
 
     def _folder(self, project: NormalizedName) -> Path:
-        return self._root / _PAGES / project
+        return self.root / _PAGES / project
 
     def _target(self, distribution: Distribution) -> Path:
         """Where the file is, under whatever spelling of its name, or will be.
@@ -218,8 +209,7 @@ class DirectoryRepository:
         if stated.is_file() or not folder.is_dir():
             return stated
         parsed = _parsed(stated.name)
-        alike = (each for each in folder.glob(f"*{_suffix(stated.name)}") if _parsed(each.name) == parsed)
-        return next(alike, stated)
+        return next((each for each in folder.iterdir() if _parsed(each.name) == parsed), stated)
 
     def _state(self, distribution: Distribution) -> FileState:
         path = self._target(distribution)
@@ -227,7 +217,7 @@ class DirectoryRepository:
             return FileState.ABSENT
         if path.stat().st_size != distribution.size:
             return FileState.DIFFERENT
-        return FileState.PRESENT if _sha256(path) == distribution.digests.sha256 else FileState.DIFFERENT
+        return FileState.PRESENT if sha256_of(path) == distribution.digests.sha256 else FileState.DIFFERENT
 
     def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> FileState:
         listed = [each.file(self._target(distribution).name) for each in pages]
@@ -273,7 +263,7 @@ class DirectoryRepository:
         offered = None
         if distribution.kind is DistributionKind.WHEEL:
             beside = distribution.path.with_name(f"{distribution.filename}.metadata")
-            _write(beside, distribution.core_metadata)
+            _replace(beside, distribution.core_metadata)
             offered = {"sha256": hashlib.sha256(distribution.core_metadata).hexdigest()}
         return IndexFile(
             filename=distribution.filename,
@@ -284,37 +274,27 @@ class DirectoryRepository:
             size=distribution.size,
         )
 
-    def _projects(self) -> list[str]:
-        folders = (self._root / _PAGES).iterdir()
-        return sorted(each.name for each in folders if (each / "index.json").is_file())
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other writers out, of this process and others; the lock ends with its process."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         # The library empties the file, and older ones follow a link to another one.
-        os.close(open_own(self._root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
-        with FileLock(self._root / _LOCK_NAME, timeout=self._lock_timeout):
+        os.close(open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
+        with FileLock(self.root / _LOCK_NAME, timeout=self._lock_timeout):
             yield
 
     # --- findings
 
     def _found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
-        return diagnosis.found(message, where=str(self._root), hint=hint)
+        return diagnosis.found(message, where=str(self.root), hint=hint)
 
     def _busy(self) -> Finding:
-        message = f"Another process has been writing to {self._root} for {self._lock_timeout:.0f} seconds."
-        return self._found(known.FOLDER_BUSY, message, "Wait until it is done, and run again.")
+        message = f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
+        return self._found(known.FOLDER_BUSY, message)
 
     def _unusable(self, error: OSError) -> Finding:
-        message = f"{error.filename or self._root} can't be written: {error.strerror or error}."
-        return self._found(
-            known.FOLDER_UNUSABLE, message, "See whether the disk is full and who owns the folder."
-        )
-
-
-def _suffix(filename: str) -> str:
-    return ".whl" if filename.endswith(".whl") else ".tar.gz"
+        message = f"{error.filename or self.root} can't be written: {error.strerror or error}."
+        return self._found(known.FOLDER_UNUSABLE, message)
 
 
 def _parsed(filename: str) -> object:
@@ -325,31 +305,26 @@ def _parsed(filename: str) -> object:
         return filename
 
 
-def _copy(source: Path, target: Path, progress: Progress) -> str:
-    """Copy to a new file, down to the disk, and give the sha256 of what was copied."""
+def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:
+    """Write a new file, down to the disk, and give the sha256 of what was written."""
     sha256 = hashlib.sha256()
-    sent = 0
-    with source.open("rb") as read, target.open("xb") as write:
-        while chunk := read.read(_CHUNK):
-            write.write(chunk)
+    with path.open("xb") as file:
+        for chunk in chunks:
+            file.write(chunk)
             sha256.update(chunk)
-            sent += len(chunk)
-            progress(sent)
-        write.flush()
-        os.fsync(write.fileno())
+            progress(file.tell())
+        file.flush()
+        os.fsync(file.fileno())
     return sha256.hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Replace a file, whole or not at all; a file that says the same is left alone."""
     if path.is_file() and path.read_bytes() == content:
         return
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(part, [content])
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -365,14 +340,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    sha256 = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            sha256.update(chunk)
-    return sha256.hexdigest()
 
 
 def make(config: RepositoryConfig, _: Means | None) -> DirectoryRepository:

@@ -67,6 +67,13 @@ def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
             yield chunk
 
 
+def sha256_of(path: Path) -> str:
+    found = hashlib.sha256()
+    for chunk in read_chunks(path):
+        found.update(chunk)
+    return found.hexdigest()
+
+
 def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
     """The project and version that a file is of; None for what is no distribution's name."""
     if len(filename) > _NAME_LENGTH:
