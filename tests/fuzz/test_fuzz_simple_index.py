@@ -13,7 +13,7 @@ from publish_all.repositories.simple_pages import (
     PageError,
     ProjectPage,
     parse_project,
-    render_project_html,
+    render_project,
 )
 
 URL = "https://pypi.test/simple/demo/"
@@ -29,7 +29,7 @@ FILE = {
     "provenance": "https://pypi.test/integrity",
 }
 JSON = {"meta": {"api-version": "1.1"}, "name": "demo", "versions": ["1.0"], "files": [FILE, FILE]}
-HTML = render_project_html(
+HTML = render_project(
     ProjectPage(
         name="demo",
         files=(
@@ -39,7 +39,7 @@ HTML = render_project_html(
             IndexFile(filename="demo-1.0-py3-none-any.whl", url="https://f.test/demo-1.0-py3-none-any.whl"),
         ),
     )
-)
+)[1]
 PIECES = (
     *(
         b"<",

@@ -11,10 +11,8 @@ from publish_all.repositories.simple_pages import (
     PageError,
     ProjectPage,
     parse_project,
-    render_project_html,
-    render_project_json,
-    render_root_html,
-    render_root_json,
+    render_project,
+    render_root,
 )
 
 URL = "https://index.example/simple/kindling/"
@@ -33,7 +31,7 @@ PAGE = ProjectPage(name="kindling", files=(WHEEL, SDIST), versions=("1.0",))
 
 
 def test_json_survives_rendering_and_parsing():
-    parsed = parse_project(render_project_json(PAGE), content_type=JSON_TYPE, url=URL)
+    parsed = parse_project(render_project(PAGE)[0], content_type=JSON_TYPE, url=URL)
     assert parsed.name == "kindling"
     assert parsed.versions == ("1.0",)
     found = parsed.file(WHEEL.filename)
@@ -44,7 +42,7 @@ def test_json_survives_rendering_and_parsing():
 
 
 def test_html_survives_rendering_and_parsing():
-    parsed = parse_project(render_project_html(PAGE), content_type="text/html", url=URL)
+    parsed = parse_project(render_project(PAGE)[1], content_type="text/html", url=URL)
     assert [each.filename for each in parsed.files] == [WHEEL.filename, SDIST.filename]
     wheel, sdist = parsed.files
     assert (wheel.url, wheel.hashes, wheel.requires_python) == (URL + WHEEL.url, WHEEL.hashes, ">=3.10,<4")
@@ -52,7 +50,7 @@ def test_html_survives_rendering_and_parsing():
 
 
 def test_json_is_of_version_1_1_with_its_required_keys():
-    content = json.loads(render_project_json(PAGE))
+    content = json.loads(render_project(PAGE)[0])
     assert content["meta"] == {"api-version": "1.1"}
     assert content["versions"] == ["1.0"]
     assert content["files"][0]["core-metadata"] == {"sha256": "cd" * 32}
@@ -63,7 +61,7 @@ def test_json_is_of_version_1_1_with_its_required_keys():
 
 def test_html_escapes_what_it_writes():
     file = IndexFile(filename="a-1.tar.gz", url="a-1.tar.gz", requires_python='>"<', yanked="bad & worse")
-    written = render_project_html(ProjectPage(name="<a>", files=(file,))).decode()
+    written = render_project(ProjectPage(name="<a>", files=(file,)))[1].decode()
     assert "Links for &lt;a&gt;" in written
     assert 'data-requires-python="&gt;&quot;&lt;"' in written
     parsed = parse_project(written.encode(), content_type=HTML_TYPE, url=URL)
@@ -71,8 +69,8 @@ def test_html_escapes_what_it_writes():
 
 
 def test_root_pages_list_projects_with_relative_links():
-    assert b'<a href="kindling/">kindling</a><br>' in render_root_html(["kindling"])
-    assert json.loads(render_root_json(["kindling"]))["projects"] == [{"name": "kindling"}]
+    assert b'<a href="kindling/">kindling</a><br>' in render_root(["kindling"])[1]
+    assert json.loads(render_root(["kindling"])[0])["projects"] == [{"name": "kindling"}]
 
 
 def test_reads_the_page_of_pypiserver():
@@ -153,7 +151,7 @@ def test_what_is_of_another_type_or_no_digest_counts_as_not_stated():
     (file,) = page.files
     assert file.hashes == {"sha1": "ab"}
     assert (file.requires_python, file.upload_time, file.provenance, file.size) == (None,) * 4
-    assert render_project_html(page)
+    assert render_project(page)[1]
 
 
 def test_a_text_that_can_not_be_sent_on_makes_it_no_page():

@@ -23,10 +23,8 @@ from publish_all.index.transfers import Body, Transfers
 from publish_all.repositories.simple_pages import (
     IndexFile,
     ProjectPage,
-    render_project_html,
-    render_project_json,
-    render_root_html,
-    render_root_json,
+    render_project,
+    render_root,
 )
 
 T = TypeVar("T")
@@ -214,9 +212,8 @@ class IndexService:
             if not isinstance(names, ServeError):
                 found.update(names)
         projects = sorted(each for each in found if self.routing.is_ours(each))
-        return PageAnswer(
-            json=_rendered(render_root_json(projects)), html=_rendered(render_root_html(projects))
-        )
+        json, html = map(_rendered, render_root(projects))
+        return PageAnswer(json=json, html=html)
 
     def _look(self) -> tuple[int, str]:
         found = _each(self._sources, lambda each: each.ready())
@@ -243,7 +240,8 @@ def _each(sources: Sequence[IndexSource], ask: Callable[[IndexSource], T]) -> li
 
 
 def page_answer(page: ProjectPage) -> PageAnswer:
-    return PageAnswer(json=_rendered(render_project_json(page)), html=_rendered(render_project_html(page)))
+    json, html = map(_rendered, render_project(page))
+    return PageAnswer(json=json, html=html)
 
 
 def with_addresses(page: ProjectPage, source: str) -> ProjectPage:

@@ -55,10 +55,8 @@ from publish_all.repositories.simple_pages import (
     PageError,
     ProjectPage,
     parse_project,
-    render_project_html,
-    render_project_json,
-    render_root_html,
-    render_root_json,
+    render_project,
+    render_root,
 )
 from publish_all.results import FileState
 
@@ -139,12 +137,10 @@ class DirectoryRepository:
             with self._locked():
                 folder.mkdir(parents=True, exist_ok=True)
                 page, findings = self._derive(release.project)
-                _replace(folder / "index.json", render_project_json(page))
-                _replace(folder / "index.html", render_project_html(page))
+                _replace_pages(folder, render_project(page))
                 folders = (self.root / _PAGES).iterdir()
                 projects = sorted(each.name for each in folders if (each / "index.json").is_file())
-                _replace(self.root / _PAGES / "index.json", render_root_json(projects))
-                _replace(self.root / _PAGES / "index.html", render_root_html(projects))
+                _replace_pages(self.root / _PAGES, render_root(projects))
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
@@ -316,6 +312,11 @@ def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress
         file.flush()
         os.fsync(file.fileno())
     return sha256.hexdigest()
+
+
+def _replace_pages(folder: Path, pages: tuple[bytes, bytes]) -> None:
+    for name, content in zip(("index.json", "index.html"), pages, strict=True):
+        _replace(folder / name, content)
 
 
 def _replace(path: Path, content: bytes) -> None:

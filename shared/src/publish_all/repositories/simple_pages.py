@@ -11,7 +11,7 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import Any
@@ -69,28 +69,22 @@ class ProjectPage:
 # --- rendering
 
 
-def render_project_json(page: ProjectPage) -> bytes:
+def render_project(page: ProjectPage) -> tuple[bytes, bytes]:
+    """The page of a project in JSON and in HTML."""
     content = {
         "meta": {"api-version": _API_VERSION},
         "name": page.name,
         "versions": list(page.versions),
         "files": [_file_as_json(each) for each in page.files],
     }
-    return _json_bytes(content)
+    return _json_bytes(content), _html_page(f"Links for {page.name}", map(_anchor, page.files))
 
 
-def render_project_html(page: ProjectPage) -> bytes:
-    return _html_page(f"Links for {page.name}", (_anchor(each) for each in page.files))
-
-
-def render_root_json(names: Iterable[str]) -> bytes:
-    return _json_bytes(
-        {"meta": {"api-version": _API_VERSION}, "projects": [{"name": each} for each in names]}
-    )
-
-
-def render_root_html(names: Iterable[str]) -> bytes:
-    return _html_page("Simple index", (f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names))
+def render_root(names: Sequence[str]) -> tuple[bytes, bytes]:
+    """The list of projects in JSON and in HTML."""
+    content = {"meta": {"api-version": _API_VERSION}, "projects": [{"name": each} for each in names]}
+    links = (f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names)
+    return _json_bytes(content), _html_page("Simple index", links)
 
 
 def _file_as_json(file: IndexFile) -> dict[str, Any]:
@@ -128,22 +122,22 @@ def _anchor(file: IndexFile) -> str:
 
 
 def _html_page(title: str, anchors: Iterable[str]) -> bytes:
-    lines = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta name="pypi:repository-version" content="{_API_VERSION}">',
-        f"<title>{html.escape(title)}</title>",
-        "</head>",
-        "<body>",
-        f"<h1>{html.escape(title)}</h1>",
-        *(f"{each}<br>" for each in anchors),
-        "</body>",
-        "</html>",
-        "",
-    ]
-    return "\n".join(lines).encode()
+    title = html.escape(title)
+    lines = "\n".join(f"{each}<br>" for each in anchors)
+    return f"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="pypi:repository-version" content="{_API_VERSION}">
+<title>{title}</title>
+</head>
+<body>
+<h1>{title}</h1>
+{lines}
+</body>
+</html>
+""".encode()
 
 
 # --- parsing
@@ -172,14 +166,14 @@ def _parse_json(body: bytes, url: str) -> ProjectPage:
 def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
     offered = content.get("core-metadata", content.get("dist-info-metadata"))
     yanked = content.get("yanked")
-    size = content.get("size")
+    metadata = _hashes(offered.items()) if isinstance(offered, Mapping) else {} if offered else None
     return IndexFile(
         filename=str(content["filename"]),
         url=urljoin(url, str(content["url"])),
         hashes=_hashes(content["hashes"].items()),
         requires_python=_text(content.get("requires-python")),
-        core_metadata=_offered(offered),
-        size=whole_number(size),
+        core_metadata=metadata,
+        size=whole_number(content.get("size")),
         yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
         upload_time=_text(content.get("upload-time")),
         provenance=_text(content.get("provenance")),
@@ -191,63 +185,41 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _offered(value: Any) -> Mapping[str, str] | None:
-    if isinstance(value, Mapping):
-        return _hashes(value.items())
-    return {} if value else None
-
-
 def _parse_html(body: bytes, url: str) -> ProjectPage:
-    parser = _Anchors(url)
-    for each in scan(body.decode("utf-8", errors="replace")):
-        if isinstance(each, Tag) and not each.end:
-            parser.read(each.name, each.attributes)
-    _ensure_version(parser.version)
-    if not parser.is_page:
+    base, version, is_page = url, "1.0", False
+    files: list[IndexFile] = []
+    for tag in scan(body.decode("utf-8", errors="replace")):
+        if not isinstance(tag, Tag) or tag.end:
+            continue
+        found, link = tag.attributes, tag.attributes.get("href", "")
+        is_page = is_page or tag.name in {"html", "body", "a"}
+        if tag.name == "meta" and found.get("name") == "pypi:repository-version":
+            version = found.get("content", "1.0")
+        with suppress(ValueError):  # a link that is no URL is not a file
+            if tag.name == "base" and link:
+                base = urljoin(base, link)
+            elif tag.name == "a" and link:
+                files += _linked(urljoin(base, link), found)
+    _ensure_version(version)
+    if not is_page:
         raise PageError("not a page in HTML")
     name = posixpath.basename(urlsplit(url).path.rstrip("/"))
-    return ProjectPage(name=unquote(name), files=tuple(parser.files))
+    return ProjectPage(name=unquote(name), files=tuple(files))
 
 
-class _Anchors:
-    """Collects the files that a page links to."""
-
-    def __init__(self, url: str) -> None:
-        self.files: list[IndexFile] = []
-        self.version = "1.0"
-        self.is_page = False
-        self._base = url
-
-    def read(self, tag: str, found: Mapping[str, str]) -> None:
-        self.is_page = self.is_page or tag in {"html", "body", "a"}
-        # A link that is no URL is not a file.
-        with suppress(ValueError):
-            self._read(tag, found)
-
-    def _read(self, tag: str, found: Mapping[str, str]) -> None:
-        if tag == "base" and found.get("href"):
-            self._base = urljoin(self._base, found["href"])
-        elif tag == "meta" and found.get("name") == "pypi:repository-version":
-            self.version = found.get("content", "1.0")
-        elif tag == "a" and found.get("href"):
-            self._add(found)
-
-    def _add(self, attributes: Mapping[str, str]) -> None:
-        url, fragment = urldefrag(urljoin(self._base, attributes["href"]))
-        filename = unquote(posixpath.basename(urlsplit(url).path))
-        if not filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg")):
-            return
+def _linked(link: str, attributes: Mapping[str, str]) -> Iterator[IndexFile]:
+    url, fragment = urldefrag(link)
+    filename = unquote(posixpath.basename(urlsplit(url).path))
+    if filename.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg")):
         offered = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
-        self.files.append(
-            IndexFile(
-                filename=filename,
-                url=url,
-                hashes=_hashes(_pairs(fragment.split("&"))),
-                requires_python=attributes.get("data-requires-python") or None,
-                core_metadata=None if offered in {None, "false"} else _hashes(_pairs([offered or ""])),
-                yanked=attributes.get("data-yanked"),
-                provenance=attributes.get("data-provenance"),
-            )
+        yield IndexFile(
+            filename=filename,
+            url=url,
+            hashes=_hashes(_pairs(fragment.split("&"))),
+            requires_python=attributes.get("data-requires-python") or None,
+            core_metadata=None if offered in {None, "false"} else _hashes(_pairs([offered or ""])),
+            yanked=attributes.get("data-yanked"),
+            provenance=attributes.get("data-provenance"),
         )
 
 
