@@ -27,8 +27,7 @@ from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
-from publish_all.index.source import release_of
-from publish_all.repositories.fetch import not_there, sha256_of
+from publish_all.repositories.fetch import not_there, release_of, sha256_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
 
@@ -175,9 +174,7 @@ def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) 
         release = release_of(path.name)
         if release is not None:
             project, version = release
-            yield _put(
-                project, str(version), destination / path.name, sha256_of(path), lambda path=path: path
-            )  # type: ignore[misc] # mypy infers no type for it
+            yield _put(project, str(version), destination / path.name, sha256_of(path), path.absolute)
 
 
 def _put(

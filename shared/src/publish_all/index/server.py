@@ -36,9 +36,10 @@ from publish_all.index.access import (
 )
 from publish_all.index.middleware import Patience
 from publish_all.index.service import IndexService, PageAnswer
-from publish_all.index.source import ServeError, Visitor, release_of
+from publish_all.index.source import ServeError, Visitor
 from publish_all.index.transfers import Body, BrokenTransferError
 from publish_all.index.upload import Uploads
+from publish_all.repositories.fetch import release_of
 from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 
 REALM = 'Basic realm="publish-all", charset="UTF-8"'

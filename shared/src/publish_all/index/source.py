@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
 )
-from packaging.version import Version
 
 from publish_all._http import BasicAuth, Download
 from publish_all._values import dataclass
@@ -89,13 +84,3 @@ class IndexSource(Protocol):
 
     def ready(self) -> None:
         """Raise `ServeError` if it can't answer at all."""
-
-
-def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
-    """Project and version that a file is of by its name; None for what is no wheel or sdist."""
-    try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)[:2]
-        return parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidWheelFilename):
-        return None
