@@ -13,8 +13,8 @@ from publish_all._process import Completed
 from publish_all.config.load import load_project
 from publish_all.config.parse import parse_project
 from publish_all.errors import UsageError
+from publish_all.version.change import plan_release
 from publish_all.version.git import Described, Untagged, describe
-from publish_all.version.release import plan_release
 from publish_all.version.source import ResolvedVersion, resolve_version, version_for_build
 
 NOWHERE = "1234567890123456789012345678901234567890"
@@ -135,3 +135,17 @@ def test_more_is_asked_only_where_a_higher_tag_exists(tmp_path: Path, git_states
     root = git_states.make(tmp_path, head="c5", tags={"v1.2.1": "c3"} | {f"v2.{n}": "c6" for n in range(200)})
     describe(root, prefix="v", environment=git_states.environment, run=run)
     assert asked == ["rev-parse", "show-ref", "describe", "for-each-ref"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "higher"),
+    [
+        *((each, True) for each in ("v1.10", "1.2.1.post1", "v1.2.1+local", "1!0.1", "2")),
+        *((each, False) for each in ("1.2.1.0", "v1.2.1rc1", "1.2", "v2-x", "w3.0")),
+    ],
+)
+def test_higher_tags_are_those_of_higher_versions(
+    tag: str, higher: bool, tmp_path: Path, git_states: Any
+) -> None:
+    root = git_states.make(tmp_path, head="c5", tags={"v1.2.1": "c5", tag: "c3"})
+    assert said(root, git_states).higher == (tag if higher else None)

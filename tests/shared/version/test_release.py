@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from publish_all.config.load import load_project
 from publish_all.errors import UsageError, VersionError
+from publish_all.version.change import carry_out, plan_release
 from publish_all.version.guard import release_findings
-from publish_all.version.release import carry_out, plan_release
 from publish_all.version.source import resolve_version
 
 GIT = '[tool.publish-all.version]\nsource = "git"\n'

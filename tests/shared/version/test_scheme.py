@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from publish_all.version.git import version_after
+from publish_all.version.git import Described, version_after
 
 
-def after(tag: str, distance: int, **changes: object) -> str:
-    settings = {
-        "dirty": False,
-        "scheme": "guess",
-        "local": "none",
-        "node": "0" * 40,
-        "date": "20260103",
-    } | changes
-    return str(version_after(Version(tag), distance=distance, **settings))
+def after(
+    tag: str,
+    distance: int,
+    *,
+    dirty: bool = False,
+    scheme: str = "guess",
+    local: str = "none",
+    node: str = "0" * 40,
+) -> str:
+    said = Described(tag, Version(tag), distance, node, dirty)
+    return str(version_after(said, scheme=scheme, local=local, date="20260103"))
 
 
 def test_a_hash_of_digits_keeps_its_leading_zeros() -> None:

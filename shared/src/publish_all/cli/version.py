@@ -14,7 +14,7 @@ from publish_all.commands.version import VersionOptions, VersionResult, version
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
-from publish_all.version.release import ReleasePlan
+from publish_all.version.change import ReleasePlan
 
 
 class VersionCommand(UseCaseCommand):

@@ -26,11 +26,18 @@ from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
-from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
+from publish_all.version.change import (
+    ReleasePlan,
+    carry_out,
+    parse_version,
+    plan_release,
+    planned,
+    refuse_unsettable,
+    write_all,
+)
 from publish_all.version.guard import comparable, version_differences
 from publish_all.version.place import Place
 from publish_all.version.places import find_places, source_places, unwritable
-from publish_all.version.release import ReleasePlan, carry_out, plan_release
 from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
 from publish_all.version.static import backend_asks_us, static_version
 

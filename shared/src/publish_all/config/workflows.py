@@ -9,12 +9,10 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
-from publish_all._values import dataclass
-from publish_all.config.model import empty
+from publish_all.config.model import EMPTY
 from publish_all.errors import ConfigurationError
 
 FOLDER = PurePosixPath(".github/workflows")
@@ -24,8 +22,7 @@ _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 _HINT = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts.
 
     `run_line` is the line on which the first command of `run` stands.
@@ -36,10 +33,9 @@ class Step:
     uses: str | None = None
     run: str | None = None
     run_line: int = 0
-    inputs: Mapping[str, str] = field(default_factory=empty)
-    env: Mapping[str, str] = field(default_factory=empty)
+    inputs: Mapping[str, str] = EMPTY
+    env: Mapping[str, str] = EMPTY
     working_directory: str | None = None
-    condition: str | None = None
 
     @property
     def action(self) -> str | None:
@@ -53,8 +49,7 @@ class Step:
         return self.name or self.uses or first
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One job. `uses` is the reusable workflow that it calls.
 
     `permissions` maps a scope to `read`, `write` or `none` (`*` for all scopes); None means that
@@ -64,28 +59,23 @@ class Job:
 
     key: str
     line: int
-    name: str = ""
     needs: tuple[str, ...] = ()
-    condition: str | None = None
     environment: str | None = None
     permissions: Mapping[str, str] | None = None
-    matrix: tuple[Mapping[str, str], ...] | None = ({},)
-    env: Mapping[str, str] = field(default_factory=empty)
+    matrix: tuple[Mapping[str, str], ...] | None = (EMPTY,)
+    env: Mapping[str, str] = EMPTY
     working_directory: str | None = None
     uses: str | None = None
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workflow:
+class Workflow(NamedTuple):
     """One file of `.github/workflows`. `triggers` maps each event to what is stated of it (None for nothing)."""
 
     path: Path
-    name: str = ""
-    triggers: Mapping[str, Any] = field(default_factory=empty)
+    triggers: Mapping[str, Any] = EMPTY
     permissions: Mapping[str, str] | None = None
-    concurrency: str | None = None
-    env: Mapping[str, str] = field(default_factory=empty)
+    env: Mapping[str, str] = EMPTY
     jobs: tuple[Job, ...] = ()
 
     def permission(self, job: Job, scope: str) -> str | None:
@@ -99,8 +89,7 @@ class Workflow:
         return stated.get(scope, stated.get("*", "none"))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workflows:
+class Workflows(NamedTuple):
     """What could be read, by file name; and notes on what could not."""
 
     found: tuple[Workflow, ...]
@@ -144,13 +133,13 @@ def parse_workflow(text: str, path: Path) -> Workflow:
     if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
         msg = f"{path}: is no workflow of GitHub Actions: it has no jobs"
         raise ConfigurationError(msg, hint=_HINT)
-    jobs = values["jobs"]
+    triggers, jobs = values.get("on"), values["jobs"]
+    if not isinstance(triggers, dict):
+        triggers = dict.fromkeys(_list(triggers))
     return Workflow(
         path=path,
-        name=_text(values.get("name")),
-        triggers=_triggers(values.get("on")),
+        triggers={str(key): value for key, value in triggers.items()},
         permissions=_permissions(values),
-        concurrency=_inner(values.get("concurrency"), "group"),
         env=_texts(values.get("env")),
         jobs=tuple(
             _job(str(key), each, _line(jobs, key)) for key, each in jobs.items() if isinstance(each, dict)
@@ -197,18 +186,14 @@ def _load(text: str, path: Path) -> Any:
 
 
 def _job(key: str, values: dict[str, Any], line: int) -> Job:
-    needs = values.get("needs")
-    steps = values.get("steps")
-    strategy = values.get("strategy")
+    steps, strategy = values.get("steps"), values.get("strategy")
     return Job(
         key=key,
         line=line,
-        name=_text(values.get("name")),
-        needs=tuple(_text(each) for each in needs) if isinstance(needs, list) else _one(needs),
-        condition=_text(values.get("if")) or None,
+        needs=_list(values.get("needs")),
         environment=_inner(values.get("environment"), "name"),
         permissions=_permissions(values),
-        matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else ({},),
+        matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else (EMPTY,),
         env=_texts(values.get("env")),
         working_directory=_working_directory(values),
         uses=_text(values.get("uses")) or None,
@@ -228,15 +213,7 @@ def _steps(steps: Any) -> Iterator[Step]:
                 inputs=_texts(each.get("with")),
                 env=_texts(each.get("env")),
                 working_directory=_text(each.get("working-directory")) or None,
-                condition=_text(each.get("if")) or None,
             )
-
-
-def _triggers(stated: Any) -> Mapping[str, Any]:
-    if isinstance(stated, dict):
-        return {str(key): value for key, value in stated.items()}
-    names = [_text(each) for each in stated] if isinstance(stated, list) else list(_one(stated))
-    return dict.fromkeys(names)
 
 
 def _permissions(values: dict[str, Any]) -> Mapping[str, str] | None:
@@ -307,8 +284,11 @@ def _first_line(parent: Any, key: str) -> int:
     return int(parent.lc.value(key)[0]) + (2 if isinstance(parent[key], LiteralScalarString) else 1)
 
 
-def _one(stated: Any) -> tuple[str, ...]:
-    return (str(stated),) if isinstance(stated, str) else ()
+def _list(stated: Any) -> tuple[str, ...]:
+    """One text or several."""
+    if isinstance(stated, list):
+        return tuple(_text(each) for each in stated)
+    return (stated,) if isinstance(stated, str) else ()
 
 
 def _texts(stated: Any) -> Mapping[str, str]:

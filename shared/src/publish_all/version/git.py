@@ -187,7 +187,14 @@ def _patterns(tags: Iterable[str], prefix: str) -> Sequence[str]:
 
 def _higher(git: _Git, tags: Iterable[str], version: Version, prefix: str) -> str | None:
     """The tag of the highest version that is on HEAD or before it, if that is higher than `version`."""
-    higher = {tag for tag in tags if (named := tag_version(tag, prefix)) is not None and named > version}
+    # Most of thousands are ruled out by their numbers alone.
+    lowest = [int(each) for each in re.findall(r"\d+", re.sub(r"(\.0)+$", "", version.base_version))]
+    higher = {
+        tag
+        for tag in tags
+        if "!" in tag or [int(each) for each in re.findall(r"\d+", tag.removeprefix(prefix))] >= lowest
+        if (named := tag_version(tag, prefix)) is not None and named > version
+    }
     if not higher:
         return None
     refs = [f"refs/tags/{each}" for each in sorted(higher)] if len(higher) <= _NAMED else ["refs/tags"]
@@ -258,18 +265,16 @@ def described_in_archive(root: Path, *, prefix: str) -> Described | None:
     return Described(tag or name, version, distance, node, dirty=False)
 
 
-def version_after(
-    tagged: Version, *, distance: int, dirty: bool, scheme: str, local: str, node: str, date: str
-) -> Version:
-    """The version of a tree `distance` commits after the commit that is tagged `tagged`.
+def version_after(said: Described, *, scheme: str, local: str, date: str) -> Version:
+    """The version of a tree that git describes.
 
     A tree that is not just what was tagged never gets the tag's own version: it counts as a development version,
     also when the only difference is that files were changed. `scheme` is "guess" (of what comes next: of the next rc
     after an rc, of the next post after a post) or "post" (it sorts just after what was tagged), `local` is "none",
-    "node" or "node-and-date"; `node` is the full hash of the commit, `date` the day (YYYYMMDD) that stands for
-    uncommitted changes.
+    "node" or "node-and-date"; `date` is the day (YYYYMMDD) that stands for uncommitted changes.
     """
-    if not distance and not dirty:
+    tagged, distance = said.version, said.distance
+    if not distance and not said.dirty:
         return tagged
     base = tagged.base_version
     pre = "".join(str(each) for each in tagged.pre or ())
@@ -286,5 +291,5 @@ def version_after(
         public = f"{base}{tagged.pre[0]}{tagged.pre[1] + 1}.dev{distance}"
     else:
         public = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), base) + f".dev{distance}"
-    day = f".d{date}" if dirty and local == "node-and-date" else ""
-    return Version(public if local == "none" else f"{public}+g{node[:NODE_LENGTH]}{day}")
+    day = f".d{date}" if said.dirty and local == "node-and-date" else ""
+    return Version(public if local == "none" else f"{public}+g{said.node[:NODE_LENGTH]}{day}")

@@ -88,19 +88,16 @@ class ResolvedVersion(NamedTuple):
     """A version and how it came about.
 
     `explanation` is for people, a line each: tag, distance, changes, file. `tagged`: HEAD has a
-    version tag and nothing is changed. `dirty` is known for versions from git only. `tag` and `distance`
-    (commits since it) are None where no tag was involved, `node` is HEAD's full hash. `note` is for
-    everybody who builds it: what is surprising about this version.
+    version tag and nothing is changed. `tag` and `distance` (commits since it) are None where no tag was
+    involved. `note` is for everybody who builds it: what is surprising about this version.
     """
 
     version: Version
     origin: Origin
     explanation: tuple[str, ...]
     tagged: bool = False
-    dirty: bool = False
     tag: str | None = None
     distance: int | None = None
-    node: str | None = None
     note: str | None = None
 
     @property
@@ -112,11 +109,6 @@ class ResolvedVersion(NamedTuple):
     def source(self) -> str:
         """What said the version, in a word or two."""
         return self.origin.value
-
-    @property
-    def local(self) -> bool:
-        """Whether it has a local part (`+g…`), which PyPI refuses."""
-        return self.version.local is not None
 
 
 def resolve_version(
@@ -288,31 +280,40 @@ def _from_git(
     settings: Settings, environment: Mapping[str, str], run: Run | None, now: Clock
 ) -> ResolvedVersion:
     from publish_all import _process
-    from publish_all.version.git import Described, NoRepository, describe
+    from publish_all.version.git import Described, NoRepository, describe, described_in_archive
 
-    prefix = settings.tag_prefix
+    root, prefix = settings.root, settings.tag_prefix
     problem: VersionError | None = None
-    answer = describe(settings.root, prefix=prefix, environment=environment, run=run or _process.run)
-    match answer:
-        case Described() if not answer.shallow or not answer.distance or settings.shallow == "allow":
+    answer = describe(root, prefix=prefix, environment=environment, run=run or _process.run)
+    if isinstance(answer, NoRepository):
+        reason, problem = answer
+        variable = _variable_for(project_name(settings.pyproject) or "NAME")
+        hint = f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
+    else:
+        if answer.dirty and settings.dirty == "error":
+            msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
+            raise VersionError(msg, hint="`git status` lists them: commit or discard them.")
+        if isinstance(answer, Described) and (
+            not answer.shallow or not answer.distance or settings.shallow == "allow"
+        ):
             return _described(answer, settings, Origin.GIT, environment, now)
-        case NoRepository():
-            reason, problem = answer.reason, answer.problem
-            variable = _variable_for(project_name(settings.pyproject) or "NAME")
-            hint = (
-                f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
-            )
-        case _:
-            _refuse_dirty(answer.dirty, settings)
-            reason = f"no tag like {prefix}1.2.3 is on the commit that is checked out or on one before it"
-            if answer.node is None:
-                reason = "the git repository has no commit yet"
-            hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
-            problem = _shallow_problem() if answer.shallow and settings.shallow == "error" else None
-    found = _without_repository(settings, reason, problem, environment, now)
-    if found is not None:
-        return found
-    msg = f"{settings.root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
+        reason = f"no tag like {prefix}1.2.3 is on the commit that is checked out or on one before it"
+        if answer.node is None:
+            reason = "the git repository has no commit yet"
+        hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
+        if answer.shallow and settings.shallow == "error":
+            problem = _shallow_problem()
+    if (archived := described_in_archive(root, prefix=prefix)) is not None:
+        return _described(archived, settings, Origin.ARCHIVAL, environment, now)
+    if (version := _version_of_sdist(settings)) is not None:
+        return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
+    if problem is not None:  # a repository that can't be read is no case for `fallback`
+        raise problem
+    if settings.fallback is not None:
+        key = "tool.publish-all.version.fallback"
+        explanation = (f"setting: {key}", f"because: {reason}")
+        return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
+    msg = f"{root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
     raise VersionError(msg, hint=hint)
 
 
@@ -324,29 +325,6 @@ def _shallow_problem() -> VersionError:
         hint="Run `git fetch --unshallow --tags`; in GitHub Actions set `fetch-depth: 0` for actions/checkout.",
     )
     return VersionError(finding.message, hint=finding.hint, findings=(finding,))
-
-
-def _without_repository(
-    settings: Settings,
-    reason: str,
-    problem: VersionError | None,
-    environment: Mapping[str, str],
-    now: Clock,
-) -> ResolvedVersion | None:
-    """What else may say the version. A repository that can't be read (`problem`) is no case for `fallback`."""
-    from publish_all.version.git import described_in_archive
-
-    if (archived := described_in_archive(settings.root, prefix=settings.tag_prefix)) is not None:
-        return _described(archived, settings, Origin.ARCHIVAL, environment, now)
-    if (version := _version_of_sdist(settings)) is not None:
-        return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
-    if problem is not None:
-        raise problem
-    if settings.fallback is None:
-        return None
-    key = "tool.publish-all.version.fallback"
-    explanation = (f"setting: {key}", f"because: {reason}")
-    return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
 
 
 def _version_of_sdist(settings: Settings) -> Version | None:
@@ -369,47 +347,24 @@ def _described(
 ) -> ResolvedVersion:
     from publish_all.version.git import NODE_LENGTH, version_after
 
-    _refuse_dirty(said.dirty, settings)
-    version = version_after(
-        said.version,
-        distance=said.distance,
-        dirty=said.dirty,
-        scheme=settings.scheme,
-        local=settings.local,
-        node=said.node,
-        date=_date(environment, now) if said.dirty and settings.local == "node-and-date" else "",
-    )
+    date = _date(environment, now) if said.dirty and settings.local == "node-and-date" else ""
+    version = version_after(said, scheme=settings.scheme, local=settings.local, date=date)
     others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
-    explanation: tuple[str, ...] = (
+    explanation = [
         f"tag: {said.tag}{others}",
         f"distance: {said.distance} commit{'' if said.distance == 1 else 's'}",
         f"commit: {said.node[:NODE_LENGTH]}",
         f"uncommitted changes: {'yes' if said.dirty else 'no'}",
-    )
+    ]
     note = None
     if said.higher is not None:
-        explanation += (f"higher version before it: {said.higher}",)
+        explanation.append(f"higher version before it: {said.higher}")
         note = (
             f"the version is {version}, counted from the tag {said.tag}, and a commit before has the tag"
             f" {said.higher}, which is higher: tag this branch with a version after {said.higher} to go on from there"
         )
-    return ResolvedVersion(
-        version=version,
-        origin=origin,
-        explanation=explanation,
-        tagged=said.distance == 0 and not said.dirty,
-        dirty=said.dirty,
-        tag=said.tag,
-        distance=said.distance,
-        node=said.node,
-        note=note,
-    )
-
-
-def _refuse_dirty(dirty: bool, settings: Settings) -> None:
-    if dirty and settings.dirty == "error":
-        msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
-        raise VersionError(msg, hint="`git status` lists them: commit or discard them.")
+    tagged = said.distance == 0 and not said.dirty
+    return ResolvedVersion(version, origin, tuple(explanation), tagged, said.tag, said.distance, note)
 
 
 def _date(environment: Mapping[str, str], now: Clock) -> str:
