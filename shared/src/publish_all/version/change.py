@@ -5,10 +5,9 @@ What would be written is worked out first, then written, all of it or nothing. N
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from publish_all import _process
 from publish_all._build_system import backend_of
 from publish_all._git import ask_git, git_for_user
+from publish_all._own_files import write_whole
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import UsageError, VersionError
@@ -84,55 +84,35 @@ def planned(config: ProjectConfig, version: Version) -> tuple[tuple[Place, ...],
 def write_all(contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
     """Replace the contents of files, of all or of none. Gives what they held before; new ones held nothing.
 
-    Each is written beside its file first and then moved there, so that no file is ever half written.
     Raises `VersionError` when one cannot be written; the others are then as they were.
     """
     before = {path: path.read_bytes() for path in contents if path.exists()}
-    ready: dict[Path, Path] = {}
     done: list[Path] = []
     try:
         for path, data in contents.items():
-            ready[path] = _beside(path, data)
-        for path, temporary in ready.items():
-            temporary.replace(path.resolve())
+            _write(path, data)
             done.append(path)
     except OSError as error:
         for path in done:
             if path in before:
-                _beside(path, before[path]).replace(path.resolve())
+                _write(path, before[path])
             else:
                 path.unlink()
         msg = f"{error.filename or 'a file'}: can't be written: {error.strerror}; no file was changed"
         raise VersionError(msg) from error
-    finally:
-        for temporary in ready.values():
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
     return before
 
 
-def _beside(path: Path, data: bytes) -> Path:
-    """A new file next to the one that `path` leads to, with its mode."""
+def _write(path: Path, data: bytes) -> None:
+    """Write the file that `path` leads to at once or not at all, with the mode that it has. Raises `OSError`."""
     target = path.resolve()
-    if target.exists():
-        mode = target.stat().st_mode
-        if not os.access(target, os.W_OK):
-            raise PermissionError(13, "Permission denied", str(target))
-    else:
+    if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        mask = os.umask(0o022)  # it can only be read by setting it
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        temporary.chmod(mode)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+        write_whole(target, data)
+    elif os.access(target, os.W_OK):
+        write_whole(target, data, mode=target.stat().st_mode)
+    else:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
 
 
 class ReleasePlan(NamedTuple):
