@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError
@@ -25,14 +25,8 @@ _LEAST = 1 << 13
 _LARGEST = 1 << 25
 _ROOM = 1 << 26
 _ISAL_LEVEL = 2
-
-
-class _Deflater(Protocol):
-    """As `zlib.compressobj` makes it."""
-
-    def compress(self, data: bytes, /) -> bytes: ...
-
-    def flush(self, mode: int = ..., /) -> bytes: ...
+# https://www.rfc-editor.org/rfc/rfc1951#section-3.2.3: with fixed codes, and its end of block.
+_EMPTY_LAST_BLOCK = b"\x03\x00"
 
 
 class DeflateCache:
@@ -40,22 +34,38 @@ class DeflateCache:
 
     def __init__(self, compression: Compression = Compression.DEFAULT) -> None:
         self.deflater = _deflater(compression)
-        self._kept: dict[tuple[bytes, int], bytes] = {}
+        self._is_exact = compression is Compression.DEFAULT
+        self._kept: dict[bytes, tuple[bytes, bytes, bytes]] = {}
         self._room = _ROOM
         self._given = self._given_again = 0
 
-    def deflated(self, content: bytes, end: int) -> bytes:
-        """A deflate stream of its own; `end` is zlib's flush mode, which says how it ends."""
-        key = hashlib.sha256(content).digest(), end
+    def stream(self, content: bytes) -> bytes:
+        """A whole deflate stream, as a zip file holds it."""
+        body, end, _ = self._deflated(content)
+        return body + end
+
+    def segment(self, content: bytes) -> bytes:
+        """The same without an end: it ends on a byte, and what follows must not refer to it."""
+        body, _, end = self._deflated(content)
+        return body + end
+
+    def _deflated(self, content: bytes) -> tuple[bytes, bytes, bytes]:
+        key = hashlib.sha256(content).digest()
         self._given += len(content)
         found = self._kept.get(key)
         if found is not None:
             self._given_again += len(content)
             return found
         deflating = self.deflater()
-        found = deflating.compress(content) + deflating.flush(end)
-        if len(found) <= self._room:
-            self._room -= len(found)
+        body = deflating.compress(content)
+        if self._is_exact:
+            found = body, deflating.copy().flush(zlib.Z_FINISH), deflating.flush(zlib.Z_FULL_FLUSH)
+        else:
+            body += deflating.flush(zlib.Z_FULL_FLUSH)
+            found = body, _EMPTY_LAST_BLOCK, b""
+        size = sum(map(len, found))
+        if size <= self._room:
+            self._room -= size
             self._kept[key] = found
         return found
 
@@ -93,7 +103,7 @@ class _Member:
     def __init__(self, cache: DeflateCache) -> None:
         self._cache = cache
         self._content = bytearray()
-        self._stream: _Deflater | None = None
+        self._stream: zlib._Compress | None = None
 
     def compress(self, data: bytes) -> bytes:
         if self._stream is not None:
@@ -107,7 +117,7 @@ class _Member:
     def flush(self) -> bytes:
         if self._stream is not None:
             return self._stream.flush()
-        return self._cache.deflated(bytes(self._content), zlib.Z_FINISH)
+        return self._cache.stream(bytes(self._content))
 
 
 class _Tar:
@@ -129,7 +139,7 @@ class _Tar:
                 if len(self._waiting) < self._content:
                     break
                 made += self._stream.flush(zlib.Z_FULL_FLUSH)  # what follows refers to nothing before
-                made += self._cache.deflated(self._taken(self._content), zlib.Z_FULL_FLUSH)
+                made += self._cache.segment(self._taken(self._content))
                 self._content = 0
             elif self._rest:
                 taken = self._taken(self._rest)
@@ -156,7 +166,8 @@ class _Tar:
         return self._stream.compress(self._taken(len(self._waiting))) + self._stream.flush(mode)
 
 
-def _deflater(compression: Compression) -> Callable[[], _Deflater]:
+def _deflater(compression: Compression) -> Callable[[], zlib._Compress]:
+    """Makes compressors of raw deflate streams."""
     if compression is Compression.DEFAULT:
         return lambda: zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
     try:
@@ -166,4 +177,5 @@ def _deflater(compression: Compression) -> Callable[[], _Deflater]:
         raise BuildError(
             msg, hint='Require "publish-all[fast]" instead of "publish-all", or leave `compression` out.'
         ) from error
-    return lambda: isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, -zlib.MAX_WBITS)
+    isal: Any = isal_zlib
+    return lambda: isal.compressobj(_ISAL_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
