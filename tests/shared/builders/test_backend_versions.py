@@ -107,9 +107,9 @@ def test_a_version_above_the_tested_ones_is_known_by_what_it_has(backend, instal
     installed("99.0")
     assert unknown_version(backend) is None
     monkeypatch.delattr(BuilderInterface, "recurse_explicit_files")
-    monkeypatch.delattr(Builder, "find_excluded_files")
+    monkeypatch.delattr(Builder, "find_files_to_add")
     told = unknown_version(backend)
-    assert told.startswith(f"{backend.value} 99.0 is newer than {IN_PROCESS[backend][0]}, and ")
+    assert told.startswith(f"{backend.value} 99.0 is newer than {IN_PROCESS[backend][1]}, and ")
     assert told.endswith(" is gone")
 
 
@@ -123,6 +123,12 @@ def test_a_version_whose_internals_cannot_be_imported_is_not_known(backend, inst
         backend_versions, "importlib", types.SimpleNamespace(import_module=fail, metadata=importlib.metadata)
     )
     assert "cannot import" in unknown_version(backend)
+
+
+@BACKENDS
+def test_a_version_below_the_tested_ones_is_not_known(backend, installed):
+    installed("0.9")
+    assert unknown_version(backend) == f"{backend.value} 0.9 is older than {IN_PROCESS[backend][0]}"
 
 
 @BACKENDS

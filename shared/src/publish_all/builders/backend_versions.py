@@ -28,10 +28,11 @@ LOWEST: Mapping[Backend, str] = {
 }
 SETUPTOOLS_FOR_SETUP_CFG = "67.6"
 """For a build variant of a project whose metadata is in setup.cfg or setup.py."""
-# The backends that run in process: the newest version that was tested, and the module that uses its internals.
-IN_PROCESS: Mapping[Backend, tuple[str, str]] = {
-    Backend.HATCHLING: ("1.33.0", "publish_all.builders.hatchling"),
-    Backend.POETRY_CORE: ("2.5.0", "publish_all.builders.poetry_core"),
+# The backends that run in process: the lowest and the newest version that was tested, and the module that uses its
+# internals. poetry-core before 2.2 loses ignored files in folders that `include` names (python-poetry/poetry#10259).
+IN_PROCESS: Mapping[Backend, tuple[str, str, str]] = {
+    Backend.HATCHLING: ("1.20", "1.33.0", "publish_all.builders.hatchling"),
+    Backend.POETRY_CORE: ("2.2", "2.5.0", "publish_all.builders.poetry_core"),
 }
 
 
@@ -62,10 +63,12 @@ def unknown_version(backend: Backend) -> str | None:
 
     Versions above the tested ones can if all methods that we override are there and take the same arguments.
     """
-    tested, module = IN_PROCESS[backend]
+    lowest, tested, module = IN_PROCESS[backend]
     version = _installed(backend)
     if version is None:
         return f"the version of {backend.value} cannot be told"
+    if version < Version(lowest):
+        return f"{backend.value} {version} is older than {lowest}"
     if version <= Version(tested):
         return None
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from publish_all._values import dataclass
 from publish_all.config.model import Compression
-from publish_all.events import Listener
+from publish_all.events import Listener, Note
 from publish_all.results import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
@@ -66,3 +66,15 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 18):  # small enough for a processor's cache
             digest.update(block)
     return digest.hexdigest()
+
+
+def notes_once(listener: Listener) -> Callable[[str], None]:
+    """Gives each note to the listener once, for all files."""
+    told: set[str] = set()
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            listener(Note(message=message))
+
+    return tell

@@ -26,6 +26,7 @@ from hatchling.plugin.manager import PluginManager
 from pathspec import GitIgnoreSpec
 
 from publish_all._toml import Table, copied, loads, table
+from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -38,7 +39,7 @@ from publish_all.builders.select import (
 from publish_all.builders.source_tree import Shipped, SourceTree
 from publish_all.builders.stage import Stages, working_directory
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant, WheelTag
 
 _PROJECT_FILE = "pyproject.toml"
@@ -78,11 +79,10 @@ class HatchlingBuilder:
     ) -> None:
         self._stages = stages
         self._deflate = deflate
-        self._listener = listener
+        self._tell = notes_once(listener)
         self._hooks_in_stage = hooks_in_stage
         self._plugin_manager = plugin_manager or PluginManager()
         self._app = app
-        self._told: set[str] = set()
         self._last: tuple[BuildVariant, Path, _Plan] | None = None
 
     @property
@@ -172,12 +172,6 @@ class HatchlingBuilder:
         if self._last is None or self._last[0] is not variant or self._last[1] != tree.root:
             self._last = (variant, tree.root, _planned(tree, variant))
         return self._last[2]
-
-    def _tell(self, message: str) -> None:
-        """A note, once for all files."""
-        if message not in self._told:
-            self._told.add(message)
-            self._listener(Note(message=message))
 
 
 def dynamic_version(root: Path) -> str:

@@ -31,6 +31,7 @@ from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
 from publish_all._toml import copied, loads, table
+from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -44,7 +45,7 @@ from publish_all.builders.select import (
 from publish_all.builders.source_tree import Shipped
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant
 
 _Made = TypeVar("_Made", bound="_ProjectBuilder")
@@ -71,8 +72,7 @@ class PoetryCoreBuilder:
         self._stages = stages
         self._workspace = workspace
         self._deflate = deflate
-        self._listener = listener
-        self._told: set[str] = set()
+        self._tell = notes_once(listener)
         self._listings: dict[str, frozenset[BuildIncludeFile]] = {}
         self._shipped = Shipped(self._tree)
         self._last: tuple[BuildVariant, _Plan] | None = None
@@ -112,12 +112,6 @@ class PoetryCoreBuilder:
         made.shipped = self._shipped if plan.root == self._tree.root and self._tree.in_git else None
         made.listings, made.dropped = self._listings, plan.dropped
         return made
-
-    def _tell(self, message: str) -> None:
-        """A note, once for all files."""
-        if message not in self._told:
-            self._told.add(message)
-            self._listener(Note(message=message))
 
     def _plan(self, variant: BuildVariant) -> _Plan:
         """The sdist and the wheel of a variant are made of the same, unless a build script has written into it."""
@@ -269,19 +263,6 @@ class _ProjectBuilder(Builder):
             with _replaced(poetry_builder, "BuildIncludeFile", _AsNamed):
                 self.listings[key] = frozenset(super().find_files_to_add(exclude_build))
         return set(self.listings[key])
-
-    def find_excluded_files(self, fmt: str | None = None) -> set[str]:
-        """poetry-core's, as since 2.2: without the files in folders that `include` names.
-
-        Earlier versions lost those that git ignores (https://github.com/python-poetry/poetry/issues/10259).
-        """
-        if self._excluded_files is None:
-            named = (each for each in self._module.explicit_includes if fmt is None or fmt in each.formats)
-            elements = (element for each in named for element in each.elements if element.is_dir())
-            folders = tuple(f"{element.relative_to(self._path).as_posix()}/" for element in elements)
-            excluded = super().find_excluded_files(fmt)
-            self._excluded_files = {each for each in excluded if not each.startswith(folders)}
-        return self._excluded_files
 
     def _own(self, found: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
         """Without what git ignores, and without what the variant drops.

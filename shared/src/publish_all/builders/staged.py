@@ -32,6 +32,7 @@ from packaging.version import Version
 
 from publish_all._toml import loads, table
 from publish_all.builders.backend_hooks import asked, metadata_of, requirements_of_hooks
+from publish_all.builders.builder import notes_once
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     Backend,
@@ -50,7 +51,7 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
-from publish_all.events import Listener, Note, ignore
+from publish_all.events import Listener, ignore
 from publish_all.variants.setup_files import fields_in
 from publish_all.variants.variant import BuildVariant
 
@@ -78,8 +79,7 @@ class StagedBuilder:
 
     def __init__(self, stages: Stages, *, listener: Listener = ignore) -> None:
         self._stages = stages
-        self._listener = listener
-        self._told: set[str] = set()
+        self._tell = notes_once(listener)
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
         self._ways: dict[str, int] = {}
@@ -125,11 +125,10 @@ class StagedBuilder:
         with zipfile.ZipFile(wheel) as opened:
             names = [each for each in opened.namelist() if ".dist-info/" not in each]
         found = list(_ignored(names, pyproject, tree))
-        text = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
-        if found and text not in self._told:
-            self._told.add(text)
-            message = f"not shipped, because git ignores it: {text}; name it in `force-include` to ship it"
-            self._listener(Note(message=message))
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        if found:
+            text = ", ".join(found[:_SHOWN]) + more
+            self._tell(f"not shipped, because git ignores it: {text}; name it in `force-include` to ship it")
 
     def _with_metadata_elsewhere(self, variant: BuildVariant, output: Path) -> BuildVariant:
         """Setuptools refuses a dynamic field that setup.cfg and setup.py do not state: keep those which they do."""
