@@ -192,13 +192,15 @@ def project(request, make_tree) -> Path:
     return root
 
 
-@pytest.fixture
-def built(project, tmp_path) -> Callable[[], tuple[Path, Path]]:
+@pytest.fixture(params=["in-process", "stage"])
+def built(project, tmp_path, request) -> Callable[[], tuple[Path, Path]]:
+    way = {"PUBLISH_ALL_BUILD": request.param}
+
     def run() -> tuple[Path, Path]:
         variants = resolve_variants(load_project(project), version="1.4")
-        request = BuildRequest(root=project, output=tmp_path / "out", variants=variants)
-        environment = {**os.environ, "PYPI_TOKEN": "t"}
-        sdist, wheel = build(request, listener=ignore, environment=environment).files
+        asked = BuildRequest(root=project, output=tmp_path / "out", variants=variants)
+        environment = {**os.environ, **way, "PYPI_TOKEN": "t"}
+        sdist, wheel = build(asked, listener=ignore, environment=environment).files
         return tmp_path / "out" / sdist.filename, tmp_path / "out" / wheel.filename
 
     return run

@@ -52,16 +52,17 @@ WHEELS = (
 )
 
 
-@pytest.fixture
-def built(make_tree, make_variant, tmp_path):
+@pytest.fixture(params=["in-process", "stage"])
+def built(make_tree, make_variant, tmp_path, request):
+    environment = {**os.environ, "PUBLISH_ALL_BUILD": request.param}
     root = make_tree(FILES)
     for each in ("linux", "mac"):
         (root / "prebuilt" / each / "tool").chmod(0o755)
 
     def make(pyproject, listener=ignore, **more):
         variant = make_variant(pyproject, **{"wheels": WHEELS, "sdist": False, **more})
-        request = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,))
-        files = build(request, listener=listener, environment=os.environ).files
+        asked = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,))
+        files = build(asked, listener=listener, environment=environment).files
         return [tmp_path / "out" / each.filename for each in files], files
 
     return make
@@ -147,6 +148,7 @@ def test_a_missing_file_is_told_by_the_builder_too(built, pyproject):
     assert f'tool.publish-all.variants.x.wheels."{MAC}".force-include' in caught.value.message
 
 
+@pytest.mark.parametrize("built", ["in-process"], indirect=True)
 def test_a_build_hook_sees_the_tag_and_does_not_change_it(built, make_tree):
     make_tree(
         {

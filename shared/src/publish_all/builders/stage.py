@@ -76,12 +76,13 @@ class Stages:
         changed: Mapping[str, bytes] | None = None,
         origin: str = "layout",
         git: bool = False,
+        links: bool = True,
     ) -> Path:
         """A new stage; the path of the project in it.
 
         `dropped` are files of the stage that are left out, `changed` files with other content. With `git`, git
         works in the stage as it does in the project, and counts none of these as changes. `origin` is the key
-        path that messages about the layout name.
+        path that messages about the layout name. Without `links`, what they point at is in their places.
         """
         self._count += 1
         stage = self._folder / str(self._count) / self.tree.top.name
@@ -93,7 +94,7 @@ class Stages:
             plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
         for path in dropped:
             plan.pop(path, None)
-        _place_all(self.tree, plan, project, around=self._around, as_links=not layout)
+        _place_all(self.tree, plan, project, around=self._around, as_links=links and not layout)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)

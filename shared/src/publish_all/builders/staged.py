@@ -239,6 +239,8 @@ class _Stage(NamedTuple):
             changed=changed,
             origin=origin,
             git=True,
+            links=backend_of(pyproject)
+            is not Backend.POETRY_CORE,  # which ships one of a link and its target
         )
         return cls(folder=folder, pyproject=pyproject)
 
