@@ -52,7 +52,7 @@ def publish(events):
         with open_journal(journal, wall=clock.wall) as opened:
             clear = preflight(planned, journal=opened, clock=clock, skip_existing=skip_existing)
             report = execute(clear, journal=opened, listener=events, clock=clock, **options)
-            publish.history = opened.history
+            publish.history = opened
         return report
 
     return publish

@@ -82,7 +82,7 @@ def test_credentials_in_a_url_are_not_written(path):
 def test_kept_in_memory_without_a_path():
     with open_journal(None) as journal:
         journal.record(FileState.PUBLISHED, [ONE], repository="pypi", url=URL)
-        assert journal.history.public
+        assert journal.public
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
@@ -262,7 +262,8 @@ def test_a_link_is_neither_read_nor_written_through(path, tmp_path):
     path.symlink_to(target)
     with pytest.raises(JournalError, match="cannot be read"):
         read_journal(path)
-    journal = Journal(path, history=read_journal(tmp_path / "none"))
+    journal = Journal()
+    journal.path = path
     with pytest.raises(OSError, match=r".+"):
         journal.record(FileState.PUBLISHED, [ONE], repository="pypi", url=URL)
     assert target.read_bytes() == before

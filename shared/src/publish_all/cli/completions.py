@@ -128,6 +128,6 @@ def _values(of: Option | Argument, directory: str, application: Application) -> 
     if of.names == "commands":
         yield from ((name, each.description) for name, each in application.all().items())
     elif of.names is not None:
-        from publish_all.commands.names import list_names
+        from publish_all.commands.context import list_names
 
         yield from ((each, "") for each in list_names(of.names, Path(directory)))

@@ -12,10 +12,11 @@ from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Operand, Value, flag
-from publish_all.commands.variants import VariantRow, VariantsOptions, list_variants
+from publish_all.commands.build import list_variants, variant_diff
 from publish_all.events import Note
 from publish_all.reporting.reporter import Reporter
 from publish_all.results import Listing
+from publish_all.variants.variant import BuildVariant
 
 
 class ConfigCommand(UseCaseCommand):
@@ -95,27 +96,28 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         for_people = self.option("format") == "text"
-        options = VariantsOptions(directory=self.directory, diff=self.text("diff"))
-        result = list_variants(options, listener=reporter.listener)
-        if result.diff is None:
-            rows = tuple(row for each in result.variants for row in _rows(each, spread=for_people))
+        name = self.text("diff")
+        if name is None:
+            found = list_variants(self.directory, listener=reporter.listener)
+            rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
             reporter.show(Listing(kind="variants", columns=columns, rows=rows))
-        elif for_people:
-            self.io.write(result.diff or "no difference\n", type=OutputType.RAW)
+            return 0
+        diff = variant_diff(self.directory, name, listener=reporter.listener)
+        if for_people:
+            self.io.write(diff or "no difference\n", type=OutputType.RAW)
         else:
-            rows = ((result.variants[0].variant or "", result.diff),)
-            reporter.show(Listing(kind="diff", columns=("variant", "diff"), rows=rows))
+            reporter.show(Listing(kind="diff", columns=("variant", "diff"), rows=((name, diff),)))
         return 0
 
 
-def _rows(row: VariantRow, *, spread: bool) -> Iterator[tuple[str, ...]]:
+def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> Iterator[tuple[str, ...]]:
     """With `spread` each difference has a line of its own, for reading; else there is one row a variant."""
-    head = (row.variant or "", row.project, row.version)
-    if not spread or not row.differences:
-        yield (*head, "; ".join(row.differences) or "the project itself")
+    head = (each.name or "", each.project, each.version)
+    if not spread or not differences:
+        yield (*head, "; ".join(differences) or "the project itself")
         return
-    for place, difference in enumerate(row.differences):
+    for place, difference in enumerate(differences):
         yield (*(head if place == 0 else ("", "", "")), difference)
 
 

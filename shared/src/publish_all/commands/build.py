@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import field
@@ -13,15 +14,18 @@ from publish_all._values import dataclass
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.plan import distributions_of, output_folder, with_present_files, with_tags
+from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import UsageError
+from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
+from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.results import BuildSummary
 from publish_all.variants.variant import BuildVariant
 
 KINDS = ("sdist", "wheel")
+_SHOWN_LINES = 20
 # The year 2106, which is as far as the time in a gzip file goes.
 _LATEST = 0xFFFFFFFF
 
@@ -112,8 +116,6 @@ def build_project(
         version=version.text if version is not None else None,
     )
     if options.manifest is not None:  # the other half of a publish follows in another job
-        from publish_all.commands.before import run_before_publish
-
         run_before_publish(config, around=options.around, listener=listener)
     if remembered:
         _remember(report, options)
@@ -198,3 +200,48 @@ def _source_date_epoch(around: Surroundings) -> int | None:
 
 def _summary(variants: Sequence[BuildVariant]) -> str:
     return ", ".join(each.project for each in variants)
+
+
+def run_before_publish(config: ProjectConfig, *, around: Surroundings, listener: Listener) -> None:
+    """Run each in the project's root, by the shell, with the environment that a build gets.
+
+    Raises `CheckError` for the first that fails, with the end of what it printed.
+    """
+    environment, dropped = for_project_code(around.environment, config.build_environment)
+    for command in config.before_publish:
+        listener(StepStarted(step="before-publish", detail=command))
+        shell = ["cmd", "/c", command] if os.name == "nt" else ["/bin/sh", "-c", command]
+        done = around.run_project(shell, cwd=config.root, environment=environment)
+        if done.returncode != 0:
+            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
+            msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
+            finding = BEFORE_PUBLISH_FAILED.found(
+                (f"{msg}\n{tail}" if tail else msg) + not_passed(dropped),
+                hint="Repair what it reports, then publish again.",
+            )
+            raise CheckError(finding.message, hint=finding.hint, findings=(finding,))
+
+
+def list_variants(
+    directory: Path, *, listener: Listener = ignore
+) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
+    """The build variants, each with what it differs in from the project, in short texts."""
+    from publish_all.variants.difference import summary
+
+    config = open_project(directory)
+    variants = project_variants(config, (), around=Surroundings(), listener=listener)
+    return tuple(
+        (each, summary(config.pyproject, each) if each.name is not None else ()) for each in variants
+    )
+
+
+def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> str:
+    """The pyproject.toml of a variant against the project's, as a unified diff; empty where there is no difference.
+
+    Raises `UsageError` for a name that is not configured.
+    """
+    from publish_all.variants.difference import unified_diff
+
+    config = open_project(directory)
+    (variant,) = project_variants(config, (name,), around=Surroundings(), listener=listener)
+    return unified_diff(config.pyproject, variant)

@@ -13,10 +13,12 @@ from publish_all._values import dataclass
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import VersionError
+from publish_all.errors import ConfigurationError, VersionError
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
+    from packaging.utils import NormalizedName
+
     from publish_all.config.known import KnownRepositories
     from publish_all.variants.variant import BuildVariant
     from publish_all.version.source import ResolvedVersion
@@ -131,3 +133,35 @@ def project_variants(
         base=itself,
     )
     return tuple(each for each in found if each.name is None) if itself else found
+
+
+def list_names(kind: str, directory: Path) -> tuple[str, ...]:
+    """The "repositories" or "variants" in the configuration, also outside of a project. Raises `ConfigurationError`."""
+    from publish_all.config.known import known_repositories
+
+    around = Surroundings()
+    config = project_of_files(directory, optional=True)
+    if kind == "variants":
+        return tuple(config.variants) if config is not None else ()
+    return known_repositories(
+        config, environment=around.environment, home=around.home, folders=around.places()
+    ).names
+
+
+def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:
+    """The names under which the project may be published: those of its build variants, and its own.
+
+    Its own is among them also where a build of ours leaves it out: the host's `build` makes it, and
+    `hatch publish` and `poetry publish` send it. Raises `ConfigurationError`.
+    """
+    from packaging.utils import canonicalize_name
+
+    from publish_all.variants.resolve import resolve_variants
+
+    # Names do not depend on the version, which may take a build backend to tell.
+    try:
+        variants = resolve_variants(config, version="0", base=True)
+    except ConfigurationError:
+        # Without a name of its own the project has those of its variants only.
+        variants = resolve_variants(config, version="0")
+    return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))

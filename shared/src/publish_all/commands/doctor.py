@@ -24,7 +24,7 @@ from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.reporting.text import count, size
 from publish_all.results import DoctorReport
-from publish_all.upload.journal import History, Journal, read_journal
+from publish_all.upload.journal import Journal, read_journal
 from publish_all.upload.preflight import preflight
 
 
@@ -145,12 +145,11 @@ class _Doctor:
     def _journal(self, config: ProjectConfig) -> Journal:
         """What earlier runs wrote; nothing is added to it."""
         path = state_of(config.root, self._options.around).journal
-        history = History(entries={})
         try:
-            history = read_journal(path) if path is not None else history
+            return read_journal(path) if path is not None else Journal()
         except PublishAllError as error:
             self._fails(self._project, error)
-        return Journal(None, history=history)
+            return Journal()
 
     def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
         """Tell of version, files and checks, and why some of them could not be had."""

@@ -42,7 +42,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
-from publish_all.upload.journal import History
+from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
 
@@ -88,7 +88,7 @@ def unfinished_files(
     config: ProjectConfig,
     options: PublishOptions,
     output: Path,
-    history: History,
+    journal: Journal,
     listener: Listener,
     *,
     killed: bool,
@@ -102,8 +102,8 @@ def unfinished_files(
     if manifest is None or (lacking_wheels(manifest, variants) and not options.allow_missing):
         return None
     built = {each.sha256 for each in manifest.entries}
-    if not history.unfinished(built) and not (
-        killed and any(each.sha256 in built for each in history.public)
+    if not journal.unfinished(built) and not (
+        killed and any(each.sha256 in built for each in journal.public)
     ):
         return None
     listener(Note(message="an earlier run was not finished; its files are published, and not built again"))

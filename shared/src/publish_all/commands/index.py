@@ -10,8 +10,8 @@ from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
 from publish_all._values import dataclass
+from publish_all.commands.context import distribution_names
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.names import distribution_names
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 

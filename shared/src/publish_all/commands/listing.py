@@ -10,9 +10,8 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all import diagnoses as known
 from publish_all._values import dataclass
-from publish_all.commands.context import project_of_files
+from publish_all.commands.context import distribution_names, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
-from publish_all.commands.names import distribution_names
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError

@@ -26,7 +26,7 @@ from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
 from publish_all.results import CheckedSubject, CheckSummary
-from publish_all.upload.journal import History, Journal
+from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Destination, RepositoryPlan, plan
 from publish_all.upload.preflight import Preflight, preflight
 from publish_all.upload.retry import Cancellation
@@ -90,7 +90,7 @@ def prepare(
             scratch=scratch,
             listener=listener,
             keep=publishes,
-            history=journal.history,
+            journal=journal,
             killed=killed,
         )
     )
@@ -132,12 +132,12 @@ def find_files(
     scratch: Path,
     listener: Listener,
     keep: bool = False,
-    history: History | None = None,
+    journal: Journal | None = None,
     killed: bool = False,
 ) -> FoundFiles:
     """The files: those of another repository; those named; of a run that was not finished; built now or before.
 
-    A build goes into the output folder if it is to be kept (`keep`), else into the folder `scratch`. `history` is that
+    A build goes into the output folder if it is to be kept (`keep`), else into the folder `scratch`. `journal` is that
     of earlier runs; the last one of them was perhaps `killed`.
     """
     if options.source is not None:
@@ -158,8 +158,8 @@ def find_files(
     note_old_files(sorted(output.iterdir()) if output.is_dir() else (), listener)
     if not options.build:
         return found_files.files_built_before(config, options, output, listener)
-    if history is not None and (killed or not history.complete):
-        unfinished = found_files.unfinished_files(config, options, output, history, listener, killed=killed)
+    if journal is not None and (killed or not journal.complete):
+        unfinished = found_files.unfinished_files(config, options, output, journal, listener, killed=killed)
         if unfinished is not None:
             return unfinished
     return _built_files(config, options, output if keep else scratch, listener, keep=keep)

@@ -14,7 +14,7 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ensure_default_is_meant, open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import DEFAULT_JOBS, prepare
-from publish_all.commands.state import state_of
+from publish_all.commands.state import CannotLockError, lock, state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, ignore, unless_it_breaks
@@ -22,7 +22,6 @@ from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport, RepositoryReport
 from publish_all.upload.execute import VerifyOptions, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
-from publish_all.upload.lock import CannotLockError, lock
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
 
@@ -167,7 +166,7 @@ def _before_publish(config: ProjectConfig | None, options: PublishOptions, liste
     if config is None or not config.before_publish or options.dry_run:
         return
     if options.build and not options.files and options.manifest is None and options.source is None:
-        from publish_all.commands.before import run_before_publish
+        from publish_all.commands.build import run_before_publish
 
         run_before_publish(config, around=options.around, listener=listener)
     elif options.source is None:

@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from publish_all._json import loads
@@ -83,35 +84,8 @@ class JournalError(PublishAllError):
     """The journal can't be read."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class History:
-    """What a journal holds: the last entry for each (sha256, URL); `length` is the bytes that are whole lines."""
-
-    entries: Mapping[tuple[str, str], JournalEntry]
-    length: int = 0
-
-    def unfinished(self, sha256s: Iterable[str]) -> bool:
-        """Whether an earlier run put some of these files somewhere (or may have), and did not finish.
-
-        Then the files must be published as they are: built again, they may be other bytes.
-        """
-        wanted = set(sha256s)
-        found = [entry for (sha256, _), entry in self.entries.items() if sha256 in wanted]
-        return any(each.maybe_public for each in found) and not all(each.state in _FINISHED for each in found)
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left over from an earlier run, whatever files it was about."""
-        return not self.unfinished(sha256 for sha256, _ in self.entries)
-
-    @property
-    def public(self) -> tuple[JournalEntry, ...]:
-        """What is in some repository already, or may be."""
-        return tuple(entry for entry in self.entries.values() if entry.maybe_public)
-
-
-def read_journal(path: Path, *, now: float | None = None) -> History:
-    """Read a journal; an absent one is empty. Raises `JournalError` where it is damaged.
+def read_journal(path: Path, *, now: float | None = None) -> Journal:
+    """Read a journal, to look at it; an absent one is empty. Raises `JournalError` where it is damaged.
 
     A damaged last line is what a killed run leaves, and is passed over. Records of a time after `now`
     (Unix time; None: asked of the clock) do not count: no run of ours wrote them then.
@@ -119,14 +93,14 @@ def read_journal(path: Path, *, now: float | None = None) -> History:
     try:
         data = read_own(path)
     except (FileNotFoundError, NotADirectoryError):
-        return History(entries={})
+        return Journal()
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}"
         raise JournalError(msg, hint="Move it away; publish-all keeps its journal there.") from error
     latest = (time.time() if now is None else now) + _SKEW
     header, *lines = data.splitlines(keepends=True) or [b""]
     if not _is_header(header, path, alone=not lines):
-        return History(entries={})
+        return Journal()
     entries: dict[tuple[str, str], JournalEntry] = {}
     length = len(header)
     for number, line in enumerate(lines, start=2):
@@ -140,7 +114,7 @@ def read_journal(path: Path, *, now: float | None = None) -> History:
         length += len(line)
         if entry.at <= latest:
             entries[entry.key] = entry
-    return History(entries=entries, length=length)
+    return Journal(entries, length)
 
 
 def _is_header(line: bytes, path: Path, *, alone: bool) -> bool:
@@ -180,31 +154,48 @@ def _entry(line: bytes) -> JournalEntry:
 
 
 class Journal:
-    """An open journal (see `open_journal`). Used by one thread of one process (see `lock`).
+    """What was sent where; see `open_journal` for one that is written. Used by one thread of one process (see `lock`).
 
-    Without a path it is kept in memory only: for files that lie in no project.
+    `entries` are the last ones for each (sha256, URL); `length` is the bytes of the file that are whole lines.
     """
 
-    def __init__(self, path: Path | None, *, history: History, wall: Callable[[], float] = time.time) -> None:
-        self._path = path
-        self._length = history.length
-        self._entries = dict(history.entries)
-        self._wall = wall
+    def __init__(
+        self, entries: Mapping[tuple[str, str], JournalEntry] = MappingProxyType({}), length: int = 0
+    ) -> None:
+        self.entries = dict(entries)
+        self.length = length
+        self.path: Path | None = None
+        self.wall = time.time
         self._file: io.FileIO | None = None
 
+    def unfinished(self, sha256s: Iterable[str]) -> bool:
+        """Whether an earlier run put some of these files somewhere (or may have), and did not finish.
+
+        Then the files must be published as they are: built again, they may be other bytes.
+        """
+        wanted = set(sha256s)
+        found = [entry for (sha256, _), entry in self.entries.items() if sha256 in wanted]
+        return any(each.maybe_public for each in found) and not all(each.state in _FINISHED for each in found)
+
     @property
-    def history(self) -> History:
-        return History(entries=dict(self._entries), length=self._length)
+    def complete(self) -> bool:
+        """Whether nothing is left over from an earlier run, whatever files it was about."""
+        return not self.unfinished(sha256 for sha256, _ in self.entries)
+
+    @property
+    def public(self) -> tuple[JournalEntry, ...]:
+        """What is in some repository already, or may be."""
+        return tuple(entry for entry in self.entries.values() if entry.maybe_public)
 
     def entry(self, sha256: str, url: str) -> JournalEntry | None:
-        return self._entries.get((sha256, without_userinfo(url)))
+        return self.entries.get((sha256, without_userinfo(url)))
 
     def record(self, state: FileState, files: Iterable[Distribution], *, repository: str, url: str) -> None:
         """Write down which of these files are newly in this state. It is on disk when this returns."""
         found = ((each, self.entry(each.digests.sha256, url)) for each in files)
         self.append(
             JournalEntry(
-                at=round(self._wall(), 3),
+                at=round(self.wall(), 3),
                 state=state,
                 filename=each.filename,
                 repository=repository,
@@ -217,23 +208,23 @@ class Journal:
 
     def append(self, entries: Iterable[JournalEntry]) -> None:
         fresh = list(entries)
-        self._entries.update((each.key, each) for each in fresh)
-        if self._path is None or not fresh:
+        self.entries.update((each.key, each) for each in fresh)
+        if self.path is None or not fresh:
             return
         if self._file is None:
-            self._file = _open_for_append(self._path, self._length)
-        header = _line(_HEADER) if self._length == 0 else b""
+            self._file = _open_for_append(self.path, self.length)
+        header = _line(_HEADER) if self.length == 0 else b""
         data = header + b"".join(each.line for each in fresh)
         try:
             if self._file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(self._file.fileno())
         except OSError:
             # The next record must not stand behind half of this one.
             with contextlib.suppress(OSError):
-                self._file.truncate(self._length)
+                self._file.truncate(self.length)
             raise
-        self._length += len(data)
+        self.length += len(data)
 
     def close(self) -> None:
         if self._file is not None:
@@ -254,8 +245,8 @@ def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) ->
 
     None keeps it in memory only. Raises `JournalError`.
     """
-    history = read_journal(path, now=wall()) if path is not None else History(entries={})
-    journal = Journal(path, history=history, wall=wall)
+    journal = read_journal(path, now=wall()) if path is not None else Journal()
+    journal.path, journal.wall = path, wall
     try:
         yield journal
     finally:
@@ -273,7 +264,7 @@ def known_public(path: Path) -> tuple[JournalEntry, ...]:
             with contextlib.suppress(ValueError):
                 entry = _entry(line)
                 entries[entry.key] = entry
-    return History(entries=entries).public
+    return Journal(entries).public
 
 
 def discard_journal(path: Path) -> tuple[JournalEntry, ...]:

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from publish_all.upload.lock import LOCK_NAME, AlreadyRunningError, CannotLockError, lock
+from publish_all.commands.state import LOCK_NAME, AlreadyRunningError, CannotLockError, lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from publish_all.upload.lock import lock
+from publish_all.commands.state import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
