@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._process import Completed
 from publish_all.config.builtin import BUILT_IN
-from publish_all.config.github import GitHubProject, complete, from_environment, from_git, link_of_remote
+from publish_all.config.github import complete, link_of_git, link_of_remote
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
 
@@ -73,18 +73,19 @@ def test_the_server_of_the_job_is_github_too():
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, GitHubProject()),
-        ({"GITHUB_REPOSITORY": "Sep/spark"}, GitHubProject(owner="Sep", link="Sep/spark")),
-        ({"GITHUB_REPOSITORY_OWNER": "Org"}, GitHubProject(owner="Org")),
+        ({}, (None, None)),
+        ({"GITHUB_REPOSITORY": "Sep/spark"}, ("Sep", "Sep/spark")),
+        ({"GITHUB_REPOSITORY_OWNER": "Org"}, ("Org", None)),
         (
             {"GITHUB_REPOSITORY_OWNER": "Org", "GITHUB_REPOSITORY": "Org/spark"},
-            GitHubProject(owner="Org", link="Org/spark"),
+            ("Org", "Org/spark"),
         ),
-        ({"GITHUB_REPOSITORY_OWNER": "a/b", "GITHUB_REPOSITORY": "nonsense"}, GitHubProject()),
+        ({"GITHUB_REPOSITORY_OWNER": "a/b", "GITHUB_REPOSITORY": "nonsense"}, (None, None)),
     ],
 )
 def test_what_actions_says(environment, expected):
-    assert from_environment(environment) == expected
+    config = complete(GITHUB, root=None, environment=environment)
+    assert (config.owner, config.link) == expected
 
 
 def test_what_is_stated_wins_and_git_comes_last(tmp_path):
@@ -122,4 +123,4 @@ def test_no_git_and_no_remote_are_no_errors(tmp_path):
         raise TimeoutError
 
     for run in (absent, slow, Git(None)):
-        assert from_git(tmp_path, environment={}, run=run) == GitHubProject()
+        assert link_of_git(tmp_path, environment={}, run=run) is None

@@ -19,7 +19,7 @@ from publish_all.commands.destinations import Connection
 from publish_all.commands.files import PublishOptions
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import canonical
-from publish_all.config.github import from_environment, from_git
+from publish_all.config.github import link_of_actions, link_of_git
 from publish_all.config.model import ProjectConfig, When
 from publish_all.config.workflows import Workflow, repository_root
 from publish_all.credentials.chain import explain_missing
@@ -354,7 +354,7 @@ class DestinationExam:
                 links[label] = url.strip()
             if (home := each.header("Home-page")) is not None:
                 links["home page"] = home
-        link = from_git(self._config.root, environment=self._around.environment, run=self._around.run).link
+        link = link_of_git(self._config.root, environment=self._around.environment, run=self._around.run)
         if links and link is not None:
             links["git remote"] = f"https://github.com/{link}"
         return links
@@ -424,9 +424,8 @@ class DestinationExam:
     def _publishers_of_workflows(self) -> Iterator[Sequence[tuple[str, str]]]:
         """The form's fields for each job that publishes there with trusted publishing."""
         environment, run = self._around.environment, self._around.run
-        link = (
-            from_environment(environment).link
-            or from_git(self._config.root, environment=environment, run=run).link
+        link = link_of_actions(environment) or link_of_git(
+            self._config.root, environment=environment, run=run
         )
         owner, _, repository = (link or "(not known: no git remote)/").partition("/")
         pairs = (
