@@ -28,7 +28,6 @@ from publish_all.cli.options import Operand, Value, flag
 from publish_all.cli.registry import COMMANDS, load
 from publish_all.config.folders import provide_home
 from publish_all.config.problems import did_you_mean
-from publish_all.reporting.text import shown
 
 _OUR_THREADS = "publish-all-"
 """As `publish_all.upload.workers` names them, which most commands need not import."""
@@ -91,6 +90,8 @@ class PublishAllApplication(Application):
         try:
             return super()._run(io)
         except CleoError as error:
+            from publish_all.reporting.text import shown
+
             io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
             io.write_error_line("  hint: `publish-all commands` shows the commands")
             return USAGE

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import ALLOW_MISSING, BUILD_VARIABLES, FORMAT, VARIANT, Operand, Value, flag
-from publish_all.reporting.reporter import Reporter
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
 
 
 class BuildCommand(UseCaseCommand):

@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from publish_all._process import INTERRUPTED
-from publish_all.upload.retry import Cancellation
+
+if TYPE_CHECKING:
+    from publish_all.upload.retry import Cancellation
 
 _TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each))
 
@@ -20,6 +23,8 @@ _TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if 
 @contextmanager
 def cancelled_by_signals() -> Iterator[Cancellation]:
     """A cancellation that signals set for as long as the block runs. The first lets what is under way end, a second one aborts."""
+    from publish_all.upload.retry import Cancellation
+
     cancellation = Cancellation()
 
     def cancel(_: int) -> None:

@@ -10,10 +10,10 @@ import os
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeAlias, TypeVar
 
 from cleo.commands.command import Command
 from cleo.exceptions import CleoError, CleoNoSuchOptionError
@@ -29,16 +29,15 @@ from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import EXIT_CODES, VARIABLES, Value
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
-from publish_all.reporting.make import make_reporter
-from publish_all.reporting.reporter import Reporter
-from publish_all.reporting.text import shown
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # reporters, options and values are loaded when a command runs, not for its --help
     from publish_all.commands.destinations import ConnectionOptions
     from publish_all.credentials.prompt import Ask
+    from publish_all.reporting.reporter import Reporter
 
 USAGE = 2
 N = TypeVar("N", int, float)
+Row: TypeAlias = tuple[str | int, ...]
 
 
 class UseCaseCommand(Command, ABC):
@@ -57,6 +56,8 @@ class UseCaseCommand(Command, ABC):
         try:
             return super().run(io)
         except CleoError as error:
+            from publish_all.reporting.text import shown
+
             message = Formatter.escape(shown(f"{error}{self._meant(error)}"))
             io.write_error_line(f"<error>error:</error> {message}")
             io.write_error_line(f"  hint: see `{self.called_as} --help`")
@@ -112,6 +113,8 @@ class UseCaseCommand(Command, ABC):
         if self.io.is_debug():
             from cleo.ui.exception_trace import ExceptionTrace
 
+            from publish_all.reporting.text import shown
+
             trace = BufferedOutput(self.io.error_output.verbosity)
             ExceptionTrace(error).render(trace)
             self.io.write_error(shown(trace.fetch()), type=OutputType.RAW)
@@ -160,6 +163,8 @@ class UseCaseCommand(Command, ABC):
         return list(Verbosity).index(self.io.output.verbosity) - 1
 
     def make_reporter(self, kind: str = "text", *, events: bool = False) -> Reporter:
+        from publish_all.reporting.make import make_reporter
+
         return make_reporter(
             kind if kind == "json" else "text",
             out=_stream(self.io.output, sys.stdout),
@@ -168,6 +173,18 @@ class UseCaseCommand(Command, ABC):
             verbosity=self.verbosity,
             events=events,
         )
+
+    def show_rows(self, reporter: Reporter, kind: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
+        """Show a list as the result; `kind` is its name in JSON."""
+        from publish_all.results import Listing
+
+        reporter.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
+
+    def note(self, reporter: Reporter, *messages: str) -> None:
+        from publish_all.events import Note
+
+        for each in messages:
+            reporter.listener(Note(message=each))
 
     def _check_choices(self) -> None:
         for each in self.definition.options:
@@ -271,6 +288,8 @@ def make_ask(io: IO) -> Ask:
 
 def error_text(error: PublishAllError) -> str:
     """The message of an error for a line that cleo formats, as in a command of a host."""
+    from publish_all.reporting.text import shown
+
     return Formatter.escape(shown(error.message))
 
 

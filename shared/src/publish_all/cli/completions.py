@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.application import Application
 from cleo.io.inputs.argument import Argument
@@ -16,7 +16,6 @@ from cleo.io.outputs.output import Type as OutputType
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import Operand, Value, flag
 from publish_all.errors import UsageError
-from publish_all.reporting.reporter import Reporter
 
 SCRIPTS: Mapping[str, str] = MappingProxyType(
     {
@@ -44,6 +43,9 @@ complete -c publish-all -a '(publish-all completions --offer -- (commandline -op
 """,
     }
 )
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
 
 
 class CompletionsCommand(UseCaseCommand):

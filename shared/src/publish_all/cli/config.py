@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -12,11 +12,10 @@ from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Operand, Value, flag
-from publish_all.commands.build import list_variants, variant_diff
-from publish_all.events import Note
-from publish_all.reporting.reporter import Reporter
-from publish_all.results import Listing
-from publish_all.variants.variant import BuildVariant
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
+    from publish_all.variants.variant import BuildVariant
 
 
 class ConfigCommand(UseCaseCommand):
@@ -39,28 +38,26 @@ Examples:
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self, reporter: Reporter) -> int:
-        reporter.show(_keys() if self.option("keys") else self._settings(reporter))
-        return 0
-
-    def _settings(self, reporter: Reporter) -> Listing:
+        if self.option("keys"):
+            self._show_keys(reporter)
+            return 0
         from publish_all.commands.config import ConfigOptions, show_config
 
         result = show_config(ConfigOptions(directory=self.directory))
-        for note in result.notes:
-            reporter.listener(Note(message=note))
-        rows = tuple((each.key, _toml(each.value), each.origin) for each in result.settings)
-        return Listing(kind="settings", columns=("key", "value", "origin"), rows=rows)
+        self.note(reporter, *result.notes)
+        rows = ((each.key, _toml(each.value), each.origin) for each in result.settings)
+        self.show_rows(reporter, "settings", ("key", "value", "origin"), rows)
+        return 0
 
+    def _show_keys(self, reporter: Reporter) -> None:
+        from publish_all.config.reference import SECTIONS
 
-def _keys() -> Listing:
-    from publish_all.config.reference import SECTIONS
-
-    rows = tuple(
-        (section.table, key.name, key.shown_type, key.default or "", key.meaning)
-        for section in SECTIONS
-        for key in section.keys
-    )
-    return Listing(kind="keys", columns=("table", "key", "type", "default", "meaning"), rows=rows)
+        rows = (
+            (section.table, key.name, key.shown_type, key.default or "", key.meaning)
+            for section in SECTIONS
+            for key in section.keys
+        )
+        self.show_rows(reporter, "keys", ("table", "key", "type", "default", "meaning"), rows)
 
 
 def _toml(value: object) -> str:
@@ -95,19 +92,21 @@ Examples:
     variables = VERSION_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.build import list_variants, variant_diff
+
         for_people = self.option("format") == "text"
         name = self.text("diff")
         if name is None:
             found = list_variants(self.directory, listener=reporter.listener)
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
-            reporter.show(Listing(kind="variants", columns=columns, rows=rows))
+            self.show_rows(reporter, "variants", columns, rows)
             return 0
         diff = variant_diff(self.directory, name, listener=reporter.listener)
         if for_people:
             self.io.write(diff or "no difference\n", type=OutputType.RAW)
         else:
-            reporter.show(Listing(kind="diff", columns=("variant", "diff"), rows=((name, diff),)))
+            self.show_rows(reporter, "diff", ("variant", "diff"), ((name, diff),))
         return 0
 
 

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
-from publish_all.cli.command import UseCaseCommand, make_ask
+from publish_all.cli.command import Row, UseCaseCommand, make_ask
 from publish_all.cli.options import FORMAT, Value, flag
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.model import VersionSource
 from publish_all.errors import UsageError
-from publish_all.events import Note
-from publish_all.reporting.reporter import Reporter
-from publish_all.results import Listing
 
 if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
     from publish_all.commands.init import InitOptions, InitPlan
     from publish_all.commands.scaffold.found import Found
+    from publish_all.reporting.reporter import Reporter
 
 _E = TypeVar("_E", bound=enum.Enum)
 
@@ -117,7 +115,7 @@ Examples:
 
     def _tell(self, notes: Iterable[str], reporter: Reporter) -> None:
         for note in notes:
-            reporter.listener(Note(message=note))
+            self.note(reporter, note)
 
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -238,7 +236,7 @@ Examples:
 
     def _show_result(self, plan: InitPlan, reporter: Reporter) -> None:
         if self.option("format") == "json":
-            reporter.show(_listing(plan))
+            self.show_rows(reporter, "steps", ("action", "target", "fields"), _rows(plan))
             return
         from publish_all.commands.scaffold.pipeline import as_text
 
@@ -266,10 +264,10 @@ def _is_yes(text: str) -> bool:
     return text.lower() in {"y", "yes"}
 
 
-def _listing(plan: InitPlan) -> Listing:
+def _rows(plan: InitPlan) -> Iterable[Row]:
     changes = tuple((each.verb, each.name, "") for each in plan.needed)
     forms = tuple(
         ("form", each.url, "; ".join(f"{label}: {value}" for label, value in each.fields))
         for each in plan.forms
     )
-    return Listing(kind="steps", columns=("action", "target", "fields"), rows=(*changes, *forms))
+    return (*changes, *forms)

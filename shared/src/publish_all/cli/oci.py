@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -18,9 +18,9 @@ from publish_all.cli.options import (
     flag,
     repository_options,
 )
-from publish_all.events import Note
-from publish_all.reporting.reporter import Reporter
-from publish_all.results import Listing
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
 
 
 class ListCommand(ConnectingCommand):
@@ -49,8 +49,8 @@ Examples:
         )
         result = list_packages(options, listener=reporter.listener)
         for name in result.absent:
-            reporter.listener(Note(message=f"{name} has no versions there, or you may not see them"))
-        rows = tuple(
+            self.note(reporter, f"{name} has no versions there, or you may not see them")
+        rows = (
             (
                 release.project,
                 str(release.version),
@@ -64,7 +64,7 @@ Examples:
             for file in release.files
         )
         columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source")
-        reporter.show(Listing(kind="files", columns=columns, rows=rows))
+        self.show_rows(reporter, "files", columns, rows)
         return 0
 
 
@@ -122,7 +122,7 @@ Examples:
                 private=self.texts("private"),
             ),
         )
-        rows = tuple(
+        rows = (
             (
                 each.project,
                 each.version,
@@ -134,7 +134,7 @@ Examples:
             for each in download(options, listener=reporter.listener)
         )
         columns = ("project", "version", "file", "bytes", "sha256", "state")
-        reporter.show(Listing(kind="files", columns=columns, rows=rows))
+        self.show_rows(reporter, "files", columns, rows)
         return 0
 
 
@@ -165,10 +165,10 @@ Examples:
             receipts=tuple(map(Path, self.operands("receipts"))),
             connection=self.connection(),
         )
-        rows = tuple(
+        rows = (
             (release.project, str(release.version), entry.annotation(TITLE) or entry.architecture, "listed")
             for release in finalize(options, listener=reporter.listener)
             for entry in release.entries
         )
-        reporter.show(Listing(kind="files", columns=("project", "version", "file", "state"), rows=rows))
+        self.show_rows(reporter, "files", ("project", "version", "file", "state"), rows)
         return 0

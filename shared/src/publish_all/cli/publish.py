@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -23,11 +23,12 @@ from publish_all.cli.options import (
     repository_options,
 )
 from publish_all.cli.registry import COMMANDS
-from publish_all.commands.files import PublishOptions
-from publish_all.commands.publish import publish
 from publish_all.config.problems import nearest
 from publish_all.errors import UsageError
-from publish_all.reporting.reporter import Reporter
+
+if TYPE_CHECKING:
+    from publish_all.commands.files import PublishOptions
+    from publish_all.reporting.reporter import Reporter
 
 
 class PublishCommand(ConnectingCommand):
@@ -104,6 +105,8 @@ Examples:
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
+        from publish_all.commands.files import PublishOptions
+
         source, manifest, names = self.text("from"), self.path("manifest"), self.operands("files")
         if manifest is not None and (source is not None or names):
             msg = "--manifest says which files to publish, so neither files nor --from go with it"
@@ -143,6 +146,8 @@ Examples:
 
 
 def _publish(options: PublishOptions, reporter: Reporter) -> int:
+    from publish_all.commands.publish import publish
+
     result = publish(options, listener=reporter.listener)
     try:
         reporter.show(result.report)
@@ -183,6 +188,7 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.doctor import doctor
+        from publish_all.commands.files import PublishOptions
 
         options = PublishOptions(
             directory=self.directory,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value, flag
-from publish_all.events import Note
-from publish_all.reporting.reporter import Reporter
-from publish_all.results import Listing
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
 
 
 class RepositoriesCommand(UseCaseCommand):
@@ -59,8 +59,8 @@ Examples:
         options = RepositoriesOptions(directory=self.directory)
         result = list_repositories(options, listener=reporter.listener)
         for name, reason in result.refused:
-            reporter.listener(Note(message=f"{name}: {reason}"))
-        rows = tuple(
+            self.note(reporter, f"{name}: {reason}")
+        rows = (
             (
                 each.name,
                 ", ".join(each.aliases),
@@ -73,7 +73,7 @@ Examples:
             for each in result.repositories
         )
         columns = ("name", "also", "kind", "url", "index", "credential", "origin")
-        reporter.show(Listing(kind="repositories", columns=columns, rows=rows))
+        self.show_rows(reporter, "repositories", columns, rows)
         return 0
 
     def _register(self, tool: str, reporter: Reporter) -> int:
@@ -92,17 +92,17 @@ Examples:
         )
         planned = plan_registration(options)
         for note in planned.notes:
-            reporter.listener(Note(message=note))
+            self.note(reporter, note)
         if not planned.needed:
             nothing = "there is nothing to write to {}" if planned.notes else "{} is up to date"
-            reporter.listener(Note(message=nothing.format(planned.path)))
+            self.note(reporter, nothing.format(planned.path))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
         if self.can_ask and not self.confirm(f"Write this to {planned.path}?", default=False):
-            reporter.listener(Note(message="nothing was written"))
+            self.note(reporter, "nothing was written")
             return 0
         write_registration(planned)
-        reporter.listener(Note(message=f"{planned.path} is written"))
+        self.note(reporter, f"{planned.path} is written")
         return 0
 
 
@@ -146,5 +146,5 @@ Examples:
         done = logout(options) if self.option("forget") else login(options, listener=reporter.listener)
         row = (done.repository, done.service, done.username, done.outcome)
         columns = ("repository", "service", "user", "outcome")
-        reporter.show(Listing(kind="login", columns=columns, rows=(row,)))
+        self.show_rows(reporter, "login", columns, (row,))
         return 0

@@ -21,10 +21,10 @@ from publish_all.cli.options import (
     repository_options,
 )
 from publish_all.errors import UsageError
-from publish_all.reporting.reporter import Reporter
 
 if TYPE_CHECKING:
     from publish_all.commands.index import IndexOptions
+    from publish_all.reporting.reporter import Reporter
 
 PASSWORD = "PUBLISH_ALL_SERVE_PASSWORD"  # noqa: S105 - the name of a variable
 FAILED = 125

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
-from publish_all.cli.command import UseCaseCommand
+from publish_all.cli.command import Row, UseCaseCommand
 from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
 from publish_all.commands.version import VersionOptions, VersionResult, version
-from publish_all.events import Note
-from publish_all.reporting.reporter import Reporter
-from publish_all.results import Listing
 from publish_all.version.change import ReleasePlan
+
+if TYPE_CHECKING:
+    from publish_all.reporting.reporter import Reporter
 
 
 class VersionCommand(UseCaseCommand):
@@ -55,12 +55,13 @@ Examples:
         )
         result = version(options, listener=reporter.listener)
         if self.option("format") == "json":
-            reporter.show(_listing(result))
+            columns = ("version", "source", "tag", "explanation", "places", "changed")
+            self.show_rows(reporter, "version", columns, (_row(result),))
         else:
             if result.release is not None and options.dry_run:
                 self._show(result.release)
             for line in self._notes(result, options):
-                reporter.listener(Note(message=line))
+                self.note(reporter, line)
             self.io.write_line(result.text, type=OutputType.RAW)
         return result.exit_code
 
@@ -97,9 +98,9 @@ def _release_lines(plan: ReleasePlan) -> Iterator[str]:
     yield f"  tag     {plan.tag}"
 
 
-def _listing(result: VersionResult) -> Listing:
+def _row(result: VersionResult) -> Row:
     known = result.version
-    row = (
+    return (
         result.text,
         known.source if known is not None else "",
         known.tag or "" if known is not None else "",
@@ -107,5 +108,3 @@ def _listing(result: VersionResult) -> Listing:
         "; ".join(f"{each.where}: {each.says}" for each in result.places),
         "; ".join(each.where for each in result.changed),
     )
-    columns = ("version", "source", "tag", "explanation", "places", "changed")
-    return Listing(kind="version", columns=columns, rows=(row,))
