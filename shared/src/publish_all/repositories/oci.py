@@ -175,23 +175,19 @@ class OciRepository:
         body = FileBody(distribution.path, size=distribution.size, progress=progress)
         self._push_blob(package, f"sha256:{distribution.digests.sha256}", body)
         progress(distribution.size)
-        if not self._plain_config:
+        for with_metadata in (False,) if self._plain_config else (True, False):
+            config = distribution.core_metadata if with_metadata else layout.EMPTY
+            self._push_blob(package, layout.digest_of(config), config)
+            manifest, entry = self._rendered(distribution, with_metadata=with_metadata)
             try:
-                return self._push_manifest(package, distribution, with_metadata=True)
+                package.put_manifest(entry.digest, manifest, layout.MANIFEST_TYPE)
+                break
             except RefusedError as error:
-                if error.unauthorized or error.retryable or error.status not in {400, 406, 415, 422}:
+                final = error.unauthorized or error.retryable or error.status not in {400, 406, 415, 422}
+                if final or not with_metadata:
                     raise
                 # The registry takes no config of our type; the next files need not try.
                 self._plain_config = True
-        return self._push_manifest(package, distribution, with_metadata=False)
-
-    def _push_manifest(
-        self, package: OciPackage, distribution: Distribution, *, with_metadata: bool
-    ) -> layout.Entry:
-        config = distribution.core_metadata if with_metadata else layout.EMPTY
-        self._push_blob(package, layout.digest_of(config), config)
-        manifest, entry = self._rendered(distribution, with_metadata=with_metadata)
-        package.put_manifest(entry.digest, manifest, layout.MANIFEST_TYPE)
         return entry
 
     def _push_blob(self, package: OciPackage, digest: str, body: FileBody | bytes) -> None:

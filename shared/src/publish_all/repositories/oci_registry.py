@@ -113,6 +113,7 @@ class _Token:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass
 class OciRegistry:
     """One place in a registry. Safe for several threads, and for requests in the name of several users.
 
@@ -120,31 +121,24 @@ class OciRegistry:
     in the key of the tokens that it got, so that no user is ever served with another's.
     """
 
-    def __init__(
-        self,
-        place: layout.Place,
-        session: Session,
-        *,
-        name: str = "",
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        attempts: int = ATTEMPTS,
-    ) -> None:
-        self.place = place
-        self.url = place.registry.rstrip("/")
-        self._name = name
-        self._session = session
-        self._clock = clock
-        self._sleep = sleep
-        self._attempts = attempts
-        self._wanted: Challenge | None = None
-        self._read = set[str]()
-        self._tokens: dict[tuple[Login | None, str], _Token] = {}
+    place: layout.Place
+    session: Session
+    name: str = ""
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    attempts: int = ATTEMPTS
+    _wanted: Challenge | None = None
+    _read: set[str] = field(default_factory=set)
+    _tokens: dict[tuple[Login | None, str], _Token] = field(default_factory=dict, repr=False)
+
+    @property
+    def url(self) -> str:
+        return self.place.registry
 
     def package(self, project: NormalizedName, *, login: Login | None, write: bool = False) -> OciPackage:
         """The packages of a project, in the name of a user (None: of nobody), to read or to write as well."""
         repository = self.place.repository(project)
-        asked = Asked(self.url, repository=repository, login=login, write=write, name=self._name)
+        asked = Asked(self.url, repository=repository, login=login, write=write, name=self.name)
         return OciPackage(self, project, asked)
 
     def projects(self, login: Login | None = None) -> tuple[NormalizedName, ...]:
@@ -175,7 +169,7 @@ class OciRegistry:
         """
         if self.open and repository not in self._read:
             url = f"{self.url}/v2/{quote(repository)}/tags/list?n=1"
-            self._learn(self._session.request("GET", url, redirects=True), Asked(self.url, repository))
+            self._learn(self.session.request("GET", url, redirects=True), Asked(self.url, repository))
             self._read.add(repository)
         return self.open
 
@@ -186,10 +180,10 @@ class OciRegistry:
         return self._wanted
 
     def _ask_challenge(self) -> Challenge:
-        reply = self._session.request("GET", f"{self.url}/v2/", redirects=True)
+        reply = self.session.request("GET", f"{self.url}/v2/", redirects=True)
         found = _challenge_of(reply)
         if found is None and reply.retryable:
-            raise refusal(reply, Asked(self.url), now=self._clock())
+            raise refusal(reply, Asked(self.url), now=self.clock())
         if found is None:
             raise _no_registry(reply, self.url)
         return found
@@ -223,7 +217,7 @@ class OciRegistry:
             self._tokens.clear()
         kept = self._tokens.setdefault((asked.login, _scope(asked)), _Token())
         with kept.lock:
-            if kept.secret is None or kept.until <= self._clock():
+            if kept.secret is None or kept.until <= self.clock():
                 kept.secret, kept.until = self._fetch_token(challenge.parameters, asked)
             return kept.secret
 
@@ -237,10 +231,10 @@ class OciRegistry:
         # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
         service = [("service", stated["service"])] if stated.get("service") else []
         wanted = [*service, ("scope", _scope(asked))]
-        began = self._clock()
+        began = self.clock()
         if asked.login is not None and asked.login.username == IDENTITY_USER:
             form = [("grant_type", "refresh_token"), ("client_id", "publish-all"), *wanted]
-            reply = self._session.request(
+            reply = self.session.request(
                 "POST",
                 realm,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -250,9 +244,9 @@ class OciRegistry:
             parts = urlsplit(realm)
             query = urlencode([*parse_qsl(parts.query), *wanted], safe=":/,")
             auth = asked.login.auth if asked.login is not None else None
-            reply = self._session.request("GET", urlunsplit(parts._replace(query=query)), auth=auth)
+            reply = self.session.request("GET", urlunsplit(parts._replace(query=query)), auth=auth)
         if reply.status != 200:
-            raise refusal(reply, asked, now=self._clock())
+            raise refusal(reply, asked, now=self.clock())
         value = _object(reply) or {}
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token:
@@ -273,14 +267,14 @@ class OciRegistry:
         allowed: Iterable[int] = (200, 404),
     ) -> Reply:
         """A request that changes nothing, again where it fails for the moment. Raises `HttpError`."""
-        for attempt in range(1, self._attempts + 1):
+        for attempt in range(1, self.attempts + 1):
             try:
                 reply = self.send(method, url, asked, headers=headers)
                 if reply.status in allowed:
                     return reply
-                raise refusal(reply, asked, now=self._clock())
+                raise refusal(reply, asked, now=self.clock())
             except HttpError as error:
-                if not error.retryable or attempt == self._attempts:
+                if not error.retryable or attempt == self.attempts:
                     raise
                 self.pause(attempt, error.retry_after)
         raise AssertionError
@@ -304,7 +298,7 @@ class OciRegistry:
             )
             raise RefusedError(finding, status=reply.status)
         if not 200 <= reply.status < 300:
-            raise refusal(reply, asked, now=self._clock())
+            raise refusal(reply, asked, now=self.clock())
         return reply
 
     def send(
@@ -319,7 +313,7 @@ class OciRegistry:
     ) -> Reply:
         """One request, if `again` once more with a new token where the registry does not take the old one."""
         for last in (False, True) if again else (True,):
-            reply = self._session.request(
+            reply = self.session.request(
                 method,
                 url,
                 auth=self._auth(url, asked),
@@ -337,13 +331,13 @@ class OciRegistry:
         """A body to be read piece by piece. Raises `RefusedError` for anything but 200, 206, 304 and 416."""
         for last in (False, True):
             auth = self._auth(url, asked)
-            with self._session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
+            with self.session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
                 if download.reply.status in {200, 206, 304, 416}:
                     yield download
                     return
                 reply = replace(download.reply, body=next(download.chunks, b""))
             if last or not self._learn(reply, asked):
-                raise refusal(reply, asked, now=self._clock())
+                raise refusal(reply, asked, now=self.clock())
 
     def pages(self, url: str, asked: Asked) -> Iterator[Mapping[str, Any]]:
         """A list and those that its `Link` headers lead to. An absent one has no pages."""
@@ -367,23 +361,26 @@ class OciRegistry:
     def pause(self, attempt: int, asked_for: float | None) -> None:
         """Wait before the next of several tries."""
         chance = 0.5 + secrets.randbelow(1000) / 2000
-        self._sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
+        self.sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
 
 
+@dataclass
 class OciPackage:
     """The packages of one project in the name of one user. All methods raise `HttpError` (`RefusedError`)."""
 
-    def __init__(self, registry: OciRegistry, project: NormalizedName, asked: Asked) -> None:
-        self._registry = registry
-        self._project = project
-        self.asked = asked
-        self._base = f"{registry.url}/v2/{quote(asked.repository or '')}"
+    registry: OciRegistry
+    project: NormalizedName
+    asked: Asked
+
+    @property
+    def _base(self) -> str:
+        return f"{self.registry.url}/v2/{quote(self.asked.repository or '')}"
 
     # --- tags and manifests
 
     def tags(self) -> tuple[str, ...]:
         """All tags, in the registry's order; none where there is no such repository."""
-        pages = self._registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
+        pages = self.registry.pages(f"{self._base}/tags/list?n=1000", self.asked)
         tags = (tag for page in pages for tag in _texts(page.get("tags")) if len(tag) <= layout.TAG_LENGTH)
         return tuple(dict.fromkeys(islice(tags, _MOST_TAGS)))
 
@@ -393,7 +390,7 @@ class OciPackage:
         `unless` is a digest that is known already: if the tag still means it, no content is sent.
         """
         headers = {"Accept": layout.ACCEPT} | ({"If-None-Match": f'"{unless}"'} if unless else {})
-        reply = self._registry.ask(
+        reply = self.registry.ask(
             "GET", self._manifest_url(reference), self.asked, headers=headers, allowed=(200, 304, 404)
         )
         if reply.status == 304:
@@ -409,12 +406,12 @@ class OciPackage:
 
     def has_manifest(self, digest: str) -> bool:
         url = self._manifest_url(digest)
-        return self._registry.ask("HEAD", url, self.asked, headers={"Accept": layout.ACCEPT}).status == 200
+        return self.registry.ask("HEAD", url, self.asked, headers={"Accept": layout.ACCEPT}).status == 200
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> None:
         """One attempt to put a manifest, by its digest or under a tag."""
         headers = {"Content-Type": media_type}
-        self._registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
+        self.registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
 
     def _manifest_url(self, reference: str) -> str:
         return f"{self._base}/manifests/{quote(reference, safe=':')}"
@@ -422,7 +419,7 @@ class OciPackage:
     # --- blobs
 
     def has_blob(self, digest: str) -> bool:
-        return self._registry.ask("HEAD", f"{self._base}/blobs/{digest}", self.asked).status == 200
+        return self.registry.ask("HEAD", f"{self._base}/blobs/{digest}", self.asked).status == 200
 
     def push_blob(self, digest: str, body: Body) -> bool:
         """Send a blob unless it is there; False if it was, or has come meanwhile. One attempt; in one piece, as GitHub wants it."""
@@ -435,7 +432,7 @@ class OciPackage:
         # What else the query holds may be signed: it goes back byte for byte.
         url = f"{place}{'&' if '?' in place else '?'}digest={digest}"
         try:
-            self._registry.change("PUT", url, self.asked, headers=headers, body=body)
+            self.registry.change("PUT", url, self.asked, headers=headers, body=body)
         except RefusedError as error:
             # docker-registry's answer, too, to the slower of two who send the same blob at once.
             if error.code != "DIGEST_INVALID" or not self.has_blob(digest):
@@ -449,7 +446,7 @@ class OciPackage:
         if place is not None:
             # That giving up is not supported, as by GitHub, or not allowed with this scope, does no harm:
             # the upload ends by itself.
-            self._registry.send("DELETE", place, self.asked, again=False)
+            self.registry.send("DELETE", place, self.asked, again=False)
 
     @contextmanager
     def blob(self, digest: str, *, byte_range: str | None = None) -> Iterator[Download]:
@@ -460,7 +457,7 @@ class OciPackage:
         # Encoded, its length and ranges would be those of something else.
         headers = {"Accept-Encoding": "identity"} | ({"Range": byte_range} if byte_range else {})
         try:
-            with self._registry.stream(f"{self._base}/blobs/{digest}", self.asked, headers) as download:
+            with self.registry.stream(f"{self._base}/blobs/{digest}", self.asked, headers) as download:
                 yield download
         except RefusedError as error:
             raise part_gone(error, self.asked, digest) from error
@@ -468,7 +465,7 @@ class OciPackage:
     def _begin(self) -> str | None:
         """Begin an upload; where its bytes go, None where the registry wants none."""
         url = f"{self._base}/blobs/uploads/"
-        reply = self._registry.change("POST", url, self.asked)
+        reply = self.registry.change("POST", url, self.asked)
         if reply.status == 201:
             return None
         location = reply.headers.get("Location", "")
@@ -477,7 +474,7 @@ class OciPackage:
             message = f"{self.asked.where} sends an upload to {plain(location)!r}, which is not a URL."
             raise broken(known.ADDRESS_UNUSABLE.found(message, where=self.asked.where))
         place = urldefrag(whole).url
-        stated, own = urlsplit(place), urlsplit(self._registry.url)
+        stated, own = urlsplit(place), urlsplit(self.registry.url)
         if stated.hostname == own.hostname and own.scheme == "https":
             # Behind a proxy some registries take themselves for http.
             place = urlunsplit(stated._replace(scheme=own.scheme, netloc=own.netloc))
@@ -525,7 +522,7 @@ class OciPackage:
         files = (self._file(tag, each) for each in index.entries)
         source = index.annotations.get(layout.SOURCE)
         return PackageRelease(
-            project=self._project,
+            project=self.project,
             version=tag.version,
             tag=tag.tag,
             digest=found.digest,
@@ -574,7 +571,7 @@ class OciPackage:
     def _file(self, tag: ReleaseTag, entry: layout.Entry) -> ReleaseFile | None:
         """One file as it is listed; None for what can't be a file of this release."""
         filename = layout.filename_of(
-            self._project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
+            self.project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
         )
         if filename is None:
             return None
