@@ -8,6 +8,7 @@ would cost more than all the rest.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 _RELEASE = r"[0-9]+(?:\.[0-9]+)*"
@@ -51,38 +52,34 @@ def requirement_problem(text: str) -> str | None:
     """A dependency specifier (PEP 508)."""
     if _PLAIN_REQUIREMENT.fullmatch(text):
         return None
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
-    try:
-        Requirement(text)
-    except InvalidRequirement as error:
-        return f"{text!r} is not a dependency specifier (PEP 508): {str(error).partition(chr(10))[0]}"
-    return None
+    return _unreadable(text, Requirement, "a dependency specifier (PEP 508)")
 
 
 def specifiers_problem(text: str) -> str | None:
     """A version specifier set (PEP 440), as in requires-python."""
     if _PLAIN_SPECIFIERS.fullmatch(text):
         return None
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        return f"{text!r} is not a version specifier (as '>=3.10')"
-    return None
+    return _unreadable(text, SpecifierSet, "a version specifier (as '>=3.10')")
 
 
 def version_problem(text: str) -> str | None:
     """A version (PEP 440)."""
     if re.fullmatch(_RELEASE, text):
         return None
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
+    return _unreadable(text, Version, "a version (PEP 440)")
+
+
+def _unreadable(text: str, read: Callable[[str], object], what: str) -> str | None:
     try:
-        Version(text)
-    except InvalidVersion:
-        return f"{text!r} is not a version (PEP 440)"
+        read(text)
+    except ValueError as error:
+        return f"{text!r} is not {what}: {str(error).splitlines()[0]}"
     return None
 
 
