@@ -61,7 +61,7 @@ def test_settings_of_pip_that_name_no_place_are_passed_on() -> None:
         "PIP_CACHE_DIR": "/cache",
     }
     assert found.mirror is not None
-    assert found.mirror.url == "https://a:b@mirror.example/simple"
+    assert found.mirror.value == "https://a:b@mirror.example/simple"
 
 
 def test_what_is_not_passed_on_is_told_without_its_password() -> None:
@@ -102,7 +102,7 @@ def test_a_proxy_of_pip_and_no_index_are_known() -> None:
 )
 def test_the_index_that_variables_name_is_the_mirror(environment: dict[str, str], mirror: str | None) -> None:
     found = settings(**environment).mirror
-    assert (found.url if found is not None else None) == mirror
+    assert (found.value if found is not None else None) == mirror
 
 
 def test_the_files_of_uv_are_merged_and_lose_what_names_places(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_the_files_of_uv_are_merged_and_lose_what_names_places(tmp_path: Path) -
         "pip": {"compile-bytecode": True},
     }
     assert found.mirror is not None
-    assert found.mirror.url == MIRROR
+    assert found.mirror.value == MIRROR
     assert found.closed
-    assert [value for _, value in found.others] == ["https://x.example/"]
+    assert [each.value for each in found.others] == ["https://x.example/"]
     assert found.proxies == {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a,b"}
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.index.named_files import NamedFiles
-from publish_all.index.poetry_sources import poetry_sources
+from publish_all.index.named_files import NamedFiles, poetry_sources
 
 OURS = "http://127.0.0.1:4711/"
 STRANGER = "https://stranger.example/simple/"

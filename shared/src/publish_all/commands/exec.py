@@ -28,11 +28,16 @@ from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
-from publish_all.index.child import child_environment, locks
-from publish_all.index.client_settings import ClientSettings, client_settings, pip_settings, uv_files
+from publish_all.index.client_settings import (
+    ClientSettings,
+    child_environment,
+    client_settings,
+    locks,
+    pip_settings,
+    uv_files,
+)
 from publish_all.index.clients import Client, Place, Tool, clients_of, names_index
-from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles
-from publish_all.index.poetry_sources import poetry_sources
+from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles, poetry_sources
 from publish_all.index.running import listen, running
 
 HOST = "127.0.0.1"
@@ -165,14 +170,12 @@ def _index_options(
     mirror, refused = settings.mirror, None
     if settings.closed:
         refused = "no-index is set, so names that are not private are not looked up anywhere else"
-    elif mirror is not None and not re.match(r"(?i)https?://", mirror.url):
-        refused = (
-            f"{mirror.origin} names {shown_or_raw(mirror.url)}, which is not an http index, so it is not used"
-        )
+    elif mirror is not None and not re.match(r"(?i)https?://", mirror.value):
+        refused = f"{mirror.origin} names {shown_or_raw(mirror.value)}, which is not an http index, so it is not used"
     if refused is not None:
         listener(Note(message=f"{refused}. Name an index for them with --fallback."))
         return own
-    return replace(own, default_fallback=mirror.url if mirror is not None else PYPI)
+    return replace(own, default_fallback=mirror.value if mirror is not None else PYPI)
 
 
 def _survey(

@@ -1,4 +1,4 @@
-"""What pip and uv are configured to, asked of them or read from their files: what must stay, and what must not.
+"""What pip and uv are configured to, and what a command is given instead so that it installs from our index alone.
 
 Their configuration is taken out of play for the command of `exec`. Whatever does not say where packages
 come from is passed on; the index that takes PyPI's place becomes the fallback.
@@ -10,16 +10,18 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from publish_all._process import Run
-from publish_all._toml import TOMLDecodeError, loads
 from publish_all._urls import shown_or_raw, without_userinfo
 from publish_all._values import dataclass
+from publish_all.builders.variables import is_credential_name
+from publish_all.index.clients import Client, Tool
+from publish_all.index.named_files import read_toml, table, tables
 
 PIP_SECONDS = 30.0
 """How long pip may take to print its configuration."""
@@ -62,23 +64,15 @@ _UV_PROJECT = frozenset(
 _UV_VARIABLES = re.compile(
     r"UV_((?!PUBLISH_)(.*_)?INDEX(_.*)?|FIND_LINKS|OFFLINE|TORCH_BACKEND|CONFIG_FILE|NO_CONFIG)"
 )
+_UV_OTHERS = frozenset({"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"})
 _NOT_SETTINGS = frozenset({"config-file", "version", "help"})
 _CONFIGURED = re.compile(r"([^.=]+)\.([^=]+)=(.*)")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """A setting of pip, and where it is stated: a variable, or "pip's configuration"."""
+class Setting(NamedTuple):
+    """A value and where it is stated: a variable, a file, or "pip's configuration". A URL may hold a password."""
 
     value: str
-    origin: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mirror:
-    """The index that is used in the place of PyPI, and where it is stated. The URL may hold a password."""
-
-    url: str
     origin: str
 
 
@@ -87,22 +81,22 @@ class ClientSettings:
     """What pip and uv are configured to.
 
     `variables` are pip's settings to be passed on and `uv` the content of a uv.toml; neither says where
-    packages come from. `others` are the origins of settings that do, with their values. With `closed`
+    packages come from. `mirror` is the index in the place of PyPI, `others` what else says where they come from. With `closed`
     nothing may be taken from an index (`no-index`). `proxies` are for other hosts than this machine, by the name
     of their variable (`HTTPS_PROXY`). `ca_cert` is pip's.
     """
 
     variables: Mapping[str, str]
     uv: Mapping[str, Any]
-    mirror: Mirror | None
-    others: tuple[tuple[str, str], ...] = ()
+    mirror: Setting | None
+    others: tuple[Setting, ...] = ()
     closed: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_cert: Path | None = None
 
     def notes(self) -> Iterator[str]:
         """What is not passed on, and what to do about it."""
-        for origin, value in self.others:
+        for value, origin in self.others:
             more = ""
             if re.match(r"(?i)https?://", value):
                 urls = " ".join(f"--fallback {shown_or_raw(each)}" for each in value.split())
@@ -125,30 +119,32 @@ def client_settings(
     uv_files: Sequence[Path],
 ) -> ClientSettings:
     """Put together what variables, pip and uv's files say. uv's settings come first where both name a mirror."""
-    uv, uv_from = _uv_settings(uv_files)
-    mirror = _uv_mirror(environment, uv, uv_from)
-    index = pip.get("index-url") or pip.get("pypi-url")
-    if mirror is None and index is not None:
-        mirror = Mirror(url=index.value, origin=index.origin)
-    others = [
-        (each.origin, each.value) for key in ("extra-index-url", "find-links") if (each := pip.get(key))
-    ]
+    read = [(path, found) for path in uv_files if (found := _uv_table(path)) is not None]
+    uv: dict[str, Any] = {}
+    for _, found in read:
+        uv = _combined(uv, found)
+    uv_from, uv_pip = ", ".join(str(path) for path, _ in read), table(uv, "pip")
+    others = [pip[key] for key in ("extra-index-url", "find-links") if key in pip]
     others += [
-        (name, environment[name]) for name in sorted(environment) if _is_other(name) and environment[name]
+        Setting(environment[name], name)
+        for name in sorted(environment)
+        if name.upper() in _UV_OTHERS and environment[name]
     ]
     others += _uv_others(uv, uv_from)
-    no_index = pip.get("no-index")
-    cert = pip.get("cert")
+    no_index, cert = pip.get("no-index"), Path(pip["cert"].value) if "cert" in pip else None
     passed_on = {key: each.value for key, each in pip.items() if key not in _PIP_PLACES | _NOT_SETTINGS}
+    kept = {key: value for key, value in uv.items() if key not in _UV_PLACES | _UV_PROJECT}
+    if "pip" in kept:
+        kept["pip"] = {key: value for key, value in uv_pip.items() if key not in _UV_PLACES}
     return ClientSettings(
         variables={f"PIP_{key.upper().replace('-', '_')}": value for key, value in passed_on.items()},
-        uv=_without_places(uv),
-        mirror=mirror,
+        uv=kept,
+        mirror=_uv_mirror(environment, uv, uv_from) or pip.get("index-url") or pip.get("pypi-url"),
         others=tuple(dict.fromkeys(others)),
         closed=(no_index is not None and _is_true(no_index.value))
-        or bool(_pip_table(uv).get("no-index") or uv.get("no-index")),
+        or bool(uv_pip.get("no-index") or uv.get("no-index")),
         proxies=_proxies(pip, uv),
-        ca_cert=Path(cert.value) if cert is not None and Path(cert.value).is_file() else None,
+        ca_cert=cert if cert is not None and cert.is_file() else None,
     )
 
 
@@ -167,15 +163,11 @@ def pip_settings(
     """
     found: dict[str, Setting] = {}
     for section, key, value in _configured(program, environment, cwd, run):
-        if section == "global" or section in words:
-            # Sections of commands are printed after `global` or before, and win in any case.
-            if section == "global" and key in found:
-                continue
-            found[key] = Setting(value=value, origin=f"{key} in pip's configuration")
-    for name, value in environment.items():
-        if name.upper().startswith("PIP_") and value:
-            found[_pip_key(name)] = Setting(value=value, origin=name)
-    return found
+        # Sections of commands are printed after `global` or before, and win in any case.
+        if section in words or (section == "global" and key not in found):
+            found[key] = Setting(value, f"{key} in pip's configuration")
+    variables = {name: value for name, value in environment.items() if name.upper().startswith("PIP_")}
+    return found | {_pip_key(name): Setting(value, name) for name, value in variables.items() if value}
 
 
 def uv_files(*, environment: Mapping[str, str], folders: Sequence[Path], user: Path) -> tuple[Path, ...]:
@@ -188,15 +180,17 @@ def uv_files(*, environment: Mapping[str, str], folders: Sequence[Path], user: P
         return (Path(stated),)
     if _is_true(environment.get("UV_NO_CONFIG", "")):
         return ()
-    project = next((found for folder in folders if (found := _uv_of_project(folder))), None)
-    system = [
-        Path(each) / "uv" / "uv.toml"
-        for each in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)
-    ]
+    system = [Path(each) for each in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)]
     if sys.platform == "win32":
-        system = [Path(environment.get("PROGRAMDATA", r"C:\ProgramData")) / "uv" / "uv.toml"]
-    found = next((each for each in (*system, Path("/etc/uv/uv.toml")) if each.is_file()), None)
-    return tuple(each for each in (project, user, found) if each is not None and each.is_file())
+        system = [Path(environment.get("PROGRAMDATA", r"C:\ProgramData"))]
+    files = (
+        next(filter(None, map(_uv_of_project, folders)), None),
+        user,
+        next(
+            (found for each in (*system, Path("/etc")) if (found := each / "uv" / "uv.toml").is_file()), None
+        ),
+    )
+    return tuple(each for each in files if each is not None and each.is_file())
 
 
 def _configured(
@@ -224,11 +218,6 @@ def _pip_key(variable: str) -> str:
     return variable[len("PIP_") :].lower().replace("_", "-")
 
 
-def _is_other(variable: str) -> bool:
-    """Whether a variable names a further place for uv."""
-    return variable.upper() in {"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"}
-
-
 def _uv_of_project(folder: Path) -> Path | None:
     """The nearest uv.toml, or pyproject.toml with a table for uv; of a workspace that of its root."""
     start = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
@@ -243,24 +232,10 @@ def _uv_of_project(folder: Path) -> Path | None:
 
 
 def _uv_table(path: Path) -> Mapping[str, Any] | None:
-    try:
-        values: Any = loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TOMLDecodeError):
-        return None
-    if path.name != "pyproject.toml":
-        return values if isinstance(values, dict) else None
-    for key in ("tool", "uv"):
-        values = values.get(key) if isinstance(values, dict) else None
-    return values if isinstance(values, dict) else None
-
-
-def _uv_settings(files: Sequence[Path]) -> tuple[dict[str, Any], str]:
-    """The files merged as uv merges them, and their names. A file that cannot be read is uv's to report."""
-    merged: dict[str, Any] = {}
-    read = [(path, table) for path in files if (table := _uv_table(path)) is not None]
-    for _, table in read:
-        merged = _combined(merged, table)
-    return merged, ", ".join(str(path) for path, _ in read)
+    """Uv's settings in a file; None of a pyproject.toml without any. A file that cannot be read is uv's to report."""
+    values = read_toml(path)
+    found = table(values, "tool").get("uv") if path.name == "pyproject.toml" else values
+    return found if isinstance(found, Mapping) else None
 
 
 def _proxies(pip: Mapping[str, Setting], uv: Mapping[str, Any]) -> dict[str, str]:
@@ -288,48 +263,34 @@ def _combined(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _pip_table(uv: Mapping[str, Any]) -> Mapping[str, Any]:
-    table = uv.get("pip")
-    return table if isinstance(table, Mapping) else {}
-
-
-def _without_places(uv: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in uv.items() if key not in _UV_PLACES | _UV_PROJECT}
-    if "pip" in kept:
-        kept["pip"] = {key: value for key, value in _pip_table(uv).items() if key not in _UV_PLACES}
-    return kept
-
-
-def _uv_mirror(environment: Mapping[str, str], uv: Mapping[str, Any], uv_from: str) -> Mirror | None:
+def _uv_mirror(environment: Mapping[str, str], uv: Mapping[str, Any], uv_from: str) -> Setting | None:
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
         if environment.get(variable):
             # It may have a name: `corp=https://…`.
             named = re.fullmatch(r"([\w.-]+)=(.*)", environment[variable])
             name, url = (named[1], named[2]) if named else ("", environment[variable])
-            return Mirror(url=_with_credential(url, name, environment), origin=variable)
-    for each in _indexes(uv):
+            return Setting(_with_credential(url, name, environment), variable)
+    for each in tables(uv.get("index")):
         if each.get("default") is True and isinstance(each.get("url"), str):
             url = _with_credential(each["url"], str(each.get("name", "")), environment)
-            return Mirror(url=url, origin=f"index in {uv_from}")
-    stated = _pip_table(uv).get("index-url") or uv.get("index-url")
-    return (
-        Mirror(url=stated, origin=f"index-url in {uv_from}") if isinstance(stated, str) and stated else None
-    )
+            return Setting(url, f"index in {uv_from}")
+    stated = table(uv, "pip").get("index-url") or uv.get("index-url")
+    return Setting(stated, f"index-url in {uv_from}") if isinstance(stated, str) and stated else None
 
 
-def _uv_others(uv: Mapping[str, Any], uv_from: str) -> Iterator[tuple[str, str]]:
-    for each in _indexes(uv):
+def _uv_others(uv: Mapping[str, Any], uv_from: str) -> Iterator[Setting]:
+    for each in tables(uv.get("index")):
         if each.get("default") is not True and not each.get("explicit"):
-            yield f"index {each.get('name') or each.get('url')} in {uv_from}", str(each.get("url", ""))
-    for table in (uv, _pip_table(uv)):
+            yield Setting(
+                str(each.get("url", "")), f"index {each.get('name') or each.get('url')} in {uv_from}"
+            )
+    for settings in (uv, table(uv, "pip")):
         for key in ("extra-index-url", "find-links"):
-            for value in table.get(key, ()) if isinstance(table.get(key), list) else ():
-                yield f"{key} in {uv_from}", str(value)
-
-
-def _indexes(uv: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    stated = uv.get("index")
-    yield from (each for each in stated if isinstance(each, Mapping)) if isinstance(stated, list) else ()
+            values = settings.get(key)
+            yield from (
+                Setting(str(value), f"{key} in {uv_from}")
+                for value in (values if isinstance(values, list) else ())
+            )
 
 
 def _with_credential(url: str, name: str, environment: Mapping[str, str]) -> str:
@@ -346,3 +307,94 @@ def _with_credential(url: str, name: str, environment: Mapping[str, str]) -> str
 
 def _is_true(value: str) -> bool:
     return value.strip().lower() in {"1", "true", "yes", "on", "y", "t"}
+
+
+# What a command is given
+
+INDEX_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "PDM_PYPI_URL", "PIPENV_PYPI_MIRROR")
+"""Which index pip, uv, pdm and pipenv install from."""
+
+_LOCKERS: Mapping[str, frozenset[str]] = {
+    "uv": frozenset({"lock", "add", "remove", "sync", "run", "export", "tree", "version"}),
+    "poetry": frozenset({"lock", "add", "remove", "update", "install"}),
+    "pdm": frozenset({"lock", "add", "remove", "update", "install"}),
+    "pipenv": frozenset({"lock", "install", "update", "upgrade", "uninstall"}),
+    "pip": frozenset({"lock"}),
+    "pip-compile": frozenset({""}),
+}
+_KEEPS_LOCK = frozenset({"--frozen", "--locked"})
+
+
+def child_environment(
+    environment: Mapping[str, str],
+    *,
+    url: str,
+    host: str,
+    settings: ClientSettings,
+    uv_config: Path,
+    uv_indexes: Iterable[str] = (),
+    poetry_sources: Iterable[str] = (),
+) -> dict[str, str]:
+    """The environment with our index at `url`, on `host`, as the only one.
+
+    The files of pip and uv are switched off by their own means, and `settings` take their place, with those
+    of uv in the file `uv_config`. The `uv_indexes` that a project defines are defined again, as ours, which
+    uv prefers to the project's. None of our own credentials is passed on.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith("PIP_") and not is_place(name) and not _is_our_secret(name, value)
+    }
+    ours = dict.fromkeys(INDEX_VARIABLES, url) | {
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_CONFIG_FILE": str(uv_config),
+    }
+    named = " ".join(f"{name}={url}" for name in uv_indexes)
+    if named:
+        ours["UV_INDEX"] = named
+    for name in poetry_sources:
+        ours |= _poetry_credential(name, url)
+    # The tools' own settings are for all hosts, ours included. The variables are not.
+    proxies = {
+        name: settings.proxies[name] for name in ("HTTP_PROXY", "HTTPS_PROXY") if name in settings.proxies
+    }
+    ours |= proxies | {name.lower(): value for name, value in proxies.items()}
+    bypass = (settings.proxies.get("NO_PROXY", ""), host)
+    direct = {
+        name: ",".join(filter(None, (environment.get(name, ""), *bypass)))
+        for name in ("NO_PROXY", "no_proxy")
+    }
+    return kept | dict(settings.variables) | ours | direct
+
+
+def locks(client: Client) -> str | None:
+    """The part of a command that writes a lock file, as `uv lock`; None if none of it does."""
+    words = client.arguments
+    name = re.sub(r"\.exe$", "", re.split(r"[/\\]", client.program[-1])[-1].lower()) if client.program else ""
+    if client.tool is Tool.PIP:
+        name = "pip"
+    subcommand = next((each for each in words if not each.startswith("-")), "")
+    if name == "uv" and subcommand == "pip":
+        return "uv pip compile" if "compile" in words else None
+    if name == "uv" and _KEEPS_LOCK & set(words):
+        return None
+    writes = _LOCKERS.get(name, frozenset())
+    return f"{name} {subcommand}".strip() if subcommand in writes or "" in writes else None
+
+
+def _is_our_secret(name: str, value: str) -> bool:
+    """Whether it is a credential of ours, which the command has no use for: pip runs what strangers' sdists say."""
+    if not name.upper().startswith("PUBLISH_ALL_"):
+        return False
+    try:
+        return is_credential_name(name) or ("://" in value and without_userinfo(value) != value)
+    except ValueError:
+        return True
+
+
+def _poetry_credential(source: str, url: str) -> Mapping[str, str]:
+    """How Poetry is told the user name and password of a source in pyproject.toml."""
+    username, _, password = url.partition("://")[2].partition("@")[0].partition(":")
+    prefix = f"POETRY_HTTP_BASIC_{re.sub(r'[^A-Z0-9]', '_', source.upper())}"
+    return {f"{prefix}_USERNAME": username, f"{prefix}_PASSWORD": password}

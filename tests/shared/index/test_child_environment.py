@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from publish_all.index.child import child_environment, locks
-from publish_all.index.client_settings import ClientSettings
+from publish_all.index.client_settings import ClientSettings, child_environment, locks
 from publish_all.index.clients import clients_of
 
 URL = "http://publish-all:secret@127.0.0.1:4711/simple/"
