@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 
 from publish_all._git import ask_git
-from publish_all._process import Completed, Run, run
+from publish_all._process import Completed
 from publish_all.builders.select import key_path
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
@@ -220,20 +220,16 @@ def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) 
             return
         for each in files:
             if each not in around.links:  # a link to a folder that holds the link never ends
-                _place_file(around.root / each, target / _rest(each, inside))
+                _copy(f"{around.root}/{each}", str(target / _rest(each, inside)))
 
 
 def _place_outside(meant: Path, target: Path) -> None:
     if meant.is_file():
-        _place_file(meant, target)
+        _copy(str(meant), str(target))
         return
     for each in SourceTree(meant).files:
         if not (meant / each).is_symlink():
-            _place_file(meant / each, target / each)
-
-
-def _place_file(original: Path, target: Path) -> None:
-    _copy(str(original), str(target))
+            _copy(f"{meant}/{each}", f"{target}/{each}")
 
 
 def _copy_all(pairs: Iterable[tuple[str, str]]) -> None:
@@ -286,9 +282,7 @@ def _set_folder_times(stage: Path) -> None:
         os.utime(folder, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 
-def link_repository(
-    tree: SourceTree, stage: Path, place: Path, *, other: Collection[str], run: Run = run
-) -> None:
+def link_repository(tree: SourceTree, stage: Path, place: Path, *, other: Collection[str]) -> None:
     """Give `stage`, a copy of the repository `tree`, git's data, and the submodules in it theirs.
 
     It gets what `git worktree add` makes, but outside of the repository: a folder with a HEAD and an index of its own,
@@ -315,12 +309,12 @@ def link_repository(
         if path:
             outer = max((each for each in data if path.startswith(f"{each}/") or not each), key=len)
             data[path] = data[outer] / "modules" / path.removeprefix(f"{outer}/")
-        _link(tree.root / path, stage / path, data[path], hidden, run)
+        _link(tree.root / path, stage / path, data[path], hidden)
 
 
-def _link(source: Path, stage: Path, data: Path, other: Collection[str], run: Run) -> None:
+def _link(source: Path, stage: Path, data: Path, other: Collection[str]) -> None:
     """One repository, without those in it."""
-    told = _git(run, source, "rev-parse", "--absolute-git-dir", "--git-common-dir").stdout.splitlines()
+    told = _git(source, "rev-parse", "--absolute-git-dir", "--git-common-dir").stdout.splitlines()
     own, common = Path(told[0]), (source / told[1]).resolve()
     data.mkdir(parents=True)
     for name in ("HEAD", "index", *(each.name for each in own.glob("sharedindex.*"))):
@@ -335,9 +329,9 @@ def _link(source: Path, stage: Path, data: Path, other: Collection[str], run: Ru
     missing = [each for each in other if not os.path.lexists(stage / each)]
     for option, paths in (("--assume-unchanged", present), ("--skip-worktree", missing)):
         for some in _in_parts(sorted(paths)):
-            _git(run, stage, "update-index", option, "--", *some)
+            _git(stage, "update-index", option, "--", *some)
     # The index knows the user's files by their times. This compares contents once instead of at every question.
-    ask_git("update-index", "-q", "--refresh", cwd=stage, environment=os.environ, run=run, timeout=_LONG)
+    ask_git("update-index", "-q", "--refresh", cwd=stage, environment=os.environ, timeout=_LONG)
 
 
 def _in_parts(paths: list[str]) -> list[list[str]]:
@@ -345,8 +339,8 @@ def _in_parts(paths: list[str]) -> list[list[str]]:
     return [paths[start : start + 200] for start in range(0, len(paths), 200)]
 
 
-def _git(run: Run, folder: Path, *arguments: str) -> Completed:
-    done = ask_git(*arguments, cwd=folder, environment=os.environ, run=run, timeout=_LONG)
+def _git(folder: Path, *arguments: str) -> Completed:
+    done = ask_git(*arguments, cwd=folder, environment=os.environ, timeout=_LONG)
     if done.returncode != 0:
         msg = f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}"
         raise BuildError(msg, hint="Run `git status` in the project to see what is wrong.")
