@@ -14,7 +14,7 @@ from made_files import make_sdist, make_wheel
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
-from publish_all.commands.finalize import FinalizeOptions, finalize
+from publish_all.commands.finalize import finalize
 from publish_all.commands.listing import ListOptions, list_packages
 from publish_all.commands.publish import publish
 from publish_all.errors import UsageError
@@ -132,9 +132,8 @@ def test_finalize_believes_no_receipt_that_its_manifests_deny(
     value = json.loads(receipt.read_text())
     change(value["releases"][0]["files"][0])
     receipt.write_text(json.dumps(value))
-    options = FinalizeOptions(directory=project, receipts=(receipt,), connection=to("box", tmp_path))
     with pytest.raises(UsageError, match=why) as caught:
-        finalize(options)
+        finalize(project, [receipt], to("box", tmp_path))
     assert [each.slug for each in caught.value.findings] == ["receipt-unusable"]
     assert listed(project, tmp_path)[0] == []
 
@@ -148,9 +147,8 @@ def test_finalize_lists_no_file_under_another_release(
     value = json.loads(receipt.read_text())
     value["releases"][0][key] = other
     receipt.write_text(json.dumps(value))
-    options = FinalizeOptions(directory=project, receipts=(receipt,), connection=to("box", tmp_path))
     with pytest.raises(UsageError, match=r"no file of it|does not have its manifest"):
-        finalize(options)
+        finalize(project, [receipt], to("box", tmp_path))
 
 
 def test_finalize_lists_what_a_receipt_says_truly(project: Path, tmp_path: Path) -> None:
@@ -158,7 +156,6 @@ def test_finalize_lists_what_a_receipt_says_truly(project: Path, tmp_path: Path)
     for number, make in enumerate((make_sdist, make_wheel)):
         receipts.append(tmp_path / f"{number}.json")
         put(project, tmp_path, make(tmp_path, "fastorm", "1.0"), receipt=receipts[-1])
-    options = FinalizeOptions(directory=project, receipts=tuple(receipts), connection=to("box", tmp_path))
-    (release,) = finalize(options)
+    (release,) = finalize(project, receipts, to("box", tmp_path))
     assert len(release.entries) == 2
     assert listed(project, tmp_path)[0] == ["fastorm"]

@@ -21,7 +21,7 @@ from catalogue_world.public_index import Internet, Site, token
 from harness.servers import Registry, Server
 
 from publish_all.attestations.attestation import SigningError
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Surroundings, findings_of
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
@@ -367,7 +367,7 @@ class World:
         try:
             result = publish(options, listener=heard.append)
         except PublishAllError as error:
-            said, code, text = list(error.findings), error.exit_code, error.message
+            said, code, text = list(findings_of(error)), error.exit_code, error.message
         else:
             code, text = result.exit_code, ""
             if isinstance(result.report, PublishReport):

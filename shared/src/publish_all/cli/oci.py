@@ -157,17 +157,14 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.finalize import FinalizeOptions, finalize
+        from publish_all.commands.finalize import finalize
         from publish_all.repositories.oci_layout import TITLE
 
-        options = FinalizeOptions(
-            directory=self.directory,
-            receipts=tuple(map(Path, self.operands("receipts"))),
-            connection=self.connection(),
-        )
+        receipts = tuple(map(Path, self.operands("receipts")))
+        found = finalize(self.directory, receipts, self.connection(), listener=reporter.listener)
         rows = (
             (release.project, str(release.version), entry.annotation(TITLE) or entry.architecture, "listed")
-            for release in finalize(options, listener=reporter.listener)
+            for release in found
             for entry in release.entries
         )
         self.show_rows(reporter, "files", ("project", "version", "file", "state"), rows)

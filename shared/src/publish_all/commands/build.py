@@ -215,10 +215,7 @@ def run_before_publish(config: ProjectConfig, *, around: Surroundings, listener:
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
-            finding = BEFORE_PUBLISH_FAILED.found(
-                (f"{msg}\n{tail}" if tail else msg) + not_passed(dropped),
-                hint="Repair what it reports, then publish again.",
-            )
+            finding = BEFORE_PUBLISH_FAILED.found((f"{msg}\n{tail}" if tail else msg) + not_passed(dropped))
             raise CheckError(finding.message, hint=finding.hint, findings=(finding,))
 
 

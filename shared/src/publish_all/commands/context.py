@@ -13,13 +13,22 @@ from publish_all._values import dataclass
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import ProjectConfig
-from publish_all.errors import ConfigurationError, VersionError
+from publish_all.errors import (
+    BuildError,
+    ConfigurationError,
+    CredentialError,
+    PublishAllError,
+    RepositoryError,
+    UsageError,
+    VersionError,
+)
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
     from packaging.utils import NormalizedName
 
     from publish_all.config.known import KnownRepositories
+    from publish_all.findings import Finding
     from publish_all.variants.variant import BuildVariant
     from publish_all.version.source import ResolvedVersion
 
@@ -165,3 +174,34 @@ def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:
         # Without a name of its own the project has those of its variants only.
         variants = resolve_variants(config, version="0")
     return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
+
+
+def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
+    """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
+    from publish_all import diagnoses
+    from publish_all._http_errors import HttpError
+    from publish_all.distributions.distribution import DistributionError
+
+    if error.findings:
+        return error.findings
+    if isinstance(error, HttpError):
+        from publish_all.repositories import replies
+
+        return replies.findings_of(error)
+    kinds: dict[type[PublishAllError], diagnoses.Diagnosis] = {
+        DistributionError: diagnoses.UNREADABLE_ARCHIVE,
+        ConfigurationError: diagnoses.CONFIGURATION_INVALID,
+        UsageError: diagnoses.NOTHING_TO_PUBLISH,
+        VersionError: diagnoses.VERSION_UNKNOWN,
+        BuildError: diagnoses.BUILD_FAILED,
+        CredentialError: diagnoses.CREDENTIAL_MISSING,
+        RepositoryError: diagnoses.NO_ANSWER,
+    }
+    return next(
+        (
+            (diagnosis.found(error.message, hint=error.hint or ""),)
+            for kind, diagnosis in kinds.items()
+            if isinstance(error, kind)
+        ),
+        (),
+    )

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from publish_all._temporary import temporary_folder
-from publish_all.commands.coded import findings_of
-from publish_all.commands.context import project_of_files
+from publish_all.commands.context import findings_of, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.doctor_destination import DestinationExam, Section
 from publish_all.commands.doctor_project import configuration_facts, surroundings_findings, version_facts

@@ -374,7 +374,6 @@ class DestinationExam:
             f"the clock of this machine is {round(abs(ahead))} s {direction} that of {self.repository.name} "
             f"({time.strftime('%H:%M:%S UTC', time.gmtime(theirs))})",
             where=self.repository.name,
-            hint="Set the clock, or let it be set by the network (timedatectl set-ntp true).",
         )
         return (finding,)
 

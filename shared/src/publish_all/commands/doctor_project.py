@@ -78,8 +78,7 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, around: Surroundings) 
     """Whether this version has a tag, where versions have them."""
     if version.distance:
         yield BETWEEN_TAGS.found(
-            f"{version.text} is counted: HEAD is {count(version.distance, 'commit')} after the tag {version.tag}",
-            hint="To release, tag HEAD: `publish-all version --release VERSION` writes, commits and tags.",
+            f"{version.text} is counted: HEAD is {count(version.distance, 'commit')} after the tag {version.tag}"
         )
         return
     prefix = config.version.tag_prefix
@@ -103,11 +102,7 @@ def _licence(config: ProjectConfig) -> Iterator[Finding]:
         or not (project or poetry)
     ):
         return
-    yield NO_LICENCE.found(
-        "pyproject.toml states no licence",
-        where="pyproject.toml",
-        hint='Add `license = "MIT"` (or another SPDX expression) to [project].',
-    )
+    yield NO_LICENCE.found("pyproject.toml states no licence", where="pyproject.toml")
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -118,15 +113,12 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
         if said != "publish-all":
             now = f"is {said!r}" if said else "is not set"
             yield HATCH_PUBLISHER_UNSET.found(
-                f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own",
-                hint="Set HATCH_PUBLISHER=publish-all where you use `hatch publish`; `publish-all publish` needs nothing.",
+                f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own"
             )
     declared = PLUGIN in _table(config.pyproject, "tool", "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
         yield POETRY_PLUGIN_UNDECLARED.found(
-            f"{PLUGIN} is not in [tool.poetry.requires-plugins]",
-            where="pyproject.toml",
-            hint=f'To have `poetry publish-all`, add to pyproject.toml:\n  [tool.poetry.requires-plugins]\n  {PLUGIN} = "*"',
+            f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
         )
 
 
@@ -134,9 +126,7 @@ def _workflows(
     config: ProjectConfig, stated: Sequence[RepositoryConfig], found: Workflows
 ) -> Iterator[Finding]:
     for note in found.notes:
-        yield WORKFLOW_UNREADABLE.found(
-            note.removeprefix("passed over: "), hint="Repair the file: GitHub does not run it as it is."
-        )
+        yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
     trusted = tuple(
         canonical(each.name)
         for each in stated
@@ -164,8 +154,7 @@ def _proxy(stated: Sequence[RepositoryConfig], environment: Mapping[str, str]) -
         value = environment.get(name)
         if value:
             yield PROXY_USED.found(
-                f"{name} is set: {without_userinfo(value) if '://' in value else value.rpartition('@')[2]}",
-                hint="If uploads fail or are cut off there, name the destination's host in NO_PROXY.",
+                f"{name} is set: {without_userinfo(value) if '://' in value else value.rpartition('@')[2]}"
             )
             return
 

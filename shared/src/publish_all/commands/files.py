@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from publish_all._values import dataclass
 from publish_all.attestations.attestation import SUFFIX as ATTESTATION_SUFFIX
-from publish_all.commands.coded import findings_of
-from publish_all.commands.context import Surroundings, project_variants
+from publish_all.commands.context import Surroundings, findings_of, project_variants
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import Distribution, DistributionError

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
-from publish_all._values import dataclass
-from publish_all.commands.coded import findings_of
-from publish_all.commands.context import project_of_files
+from publish_all.commands.context import findings_of, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
 from publish_all.errors import (
     ConflictError,
@@ -22,6 +20,7 @@ from publish_all.errors import (
 )
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
+from publish_all.reporting.text import count
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,
@@ -41,42 +40,35 @@ from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FinalizeOptions:
-    """`receipts` are files that `publish --receipt` wrote. Without a repository they say which one it is."""
-
-    directory: Path
-    receipts: tuple[Path, ...]
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Clock = field(default_factory=Clock)
-
-
 @refusals_told()
-def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[PushedRelease, ...]:
-    """List all files of the receipts; what is listed already stays. The releases that are listed now.
+def finalize(
+    directory: Path, receipts: Sequence[Path], options: ConnectionOptions, *, listener: Listener = ignore
+) -> tuple[PushedRelease, ...]:
+    """List all files of receipts that `publish --receipt` wrote; what is listed already stays. The releases that are listed now.
 
-    A receipt comes from another job, so what it says of a file must be what the manifest behind its digest
-    says. Nothing is written if any file is there with other bytes. Raises `ConflictError`, `UsageError` for
-    receipts of another repository or with other facts, `PartialPublishError` if some releases are listed
-    and others not.
+    Without a repository in `options`, the receipts say which one it is. A receipt comes from another job, so what it
+    says of a file must be what the manifest behind its digest says. Nothing is written if any file is there with other
+    bytes. Raises `ConflictError`, `UsageError` for receipts of another repository or with other facts,
+    `PartialPublishError` if some releases are listed and others not.
     """
-    releases = joined(release for path in options.receipts for release in read_receipt(path))
-    repository = open_registry(
-        project_of_files(options.directory, optional=True), _connection(options, releases), listener=listener
-    )
-    _check_urls(repository, releases)
+    releases = joined(release for path in receipts for release in read_receipt(path))
+    if not options.repositories and options.repository_url is None:
+        named = dict.fromkeys(each.repository for each in releases)
+        options = replace(options, repositories=tuple(named))
+    config = project_of_files(directory, optional=True)
+    repository = open_registry(config, options, listener=listener)
+    others = sorted({each.url for each in releases} - {repository.url})
+    if others:  # another place has not got the files
+        msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
+        raise _unusable(msg, repository.name, "Name that repository with -r, with the same owner.")
     _check_files(repository, releases)
-    _check_conflicts(repository, releases)
-    listener(
-        StepStarted(
-            step="finalize",
-            detail=f"{repository.name}: {len(releases)} {'release' if len(releases) == 1 else 'releases'}",
-        )
-    )
+    conflicts = [finding for each in releases for finding in repository.conflicts(each)]
+    if conflicts:
+        raise _conflict(conflicts)
+    listener(StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}"))
     failed: list[ReleaseOutcome] = []
     for release in releases:
-        outcome = _list(repository, release, options)
+        outcome = _list(repository, release)
         for finding in outcome.findings:
             listener(Found(finding=finding))
         failed += [] if outcome.complete else [outcome]
@@ -85,22 +77,9 @@ def finalize(options: FinalizeOptions, *, listener: Listener = ignore) -> tuple[
     return releases
 
 
-def _connection(options: FinalizeOptions, releases: Sequence[PushedRelease]) -> ConnectionOptions:
-    if options.connection.repositories or options.connection.repository_url is not None:
-        return options.connection
-    return replace(
-        options.connection, repositories=tuple(dict.fromkeys(each.repository for each in releases))
-    )
-
-
-def _check_urls(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
-    """A receipt says where its files are: another place has not got them."""
-    others = sorted({each.url for each in releases} - {repository.url})
-    if others:
-        msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
-        hint = "Name that repository with -r, with the same owner."
-        finding = known.RECEIPT_UNUSABLE.found(msg, where=repository.name, hint=hint)
-        raise UsageError(msg, hint=hint, findings=(finding,))
+def _unusable(msg: str, where: str, hint: str) -> UsageError:
+    finding = known.RECEIPT_UNUSABLE.found(msg, where=where, hint=hint)
+    return UsageError(msg, hint=hint, findings=(finding,))
 
 
 def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
@@ -112,9 +91,7 @@ def _check_files(repository: OciRepository, releases: Sequence[PushedRelease]) -
             wrong = _wrong(release, entry, manifest)
             if wrong is not None:
                 msg = f"the receipts list {entry.annotation(TITLE) or entry.digest} of {release}, but {wrong}"
-                hint = "Run the job that wrote this receipt again."
-                finding = known.RECEIPT_UNUSABLE.found(msg, where=package.asked.where, hint=hint)
-                raise UsageError(msg, hint=hint, findings=(finding,))
+                raise _unusable(msg, package.asked.where, "Run the job that wrote this receipt again.")
 
 
 def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str | None:
@@ -148,14 +125,8 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str 
     )
 
 
-def _check_conflicts(repository: OciRepository, releases: Sequence[PushedRelease]) -> None:
-    found = [finding for each in releases for finding in repository.conflicts(each)]
-    if found:
-        raise _conflict(found)
-
-
-def _list(repository: OciRepository, release: PushedRelease, options: FinalizeOptions) -> ReleaseOutcome:
-    attempts = Attempts(options.retry, options.clock, Cancellation())
+def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
+    attempts = Attempts(RetryPolicy(), Clock(), Cancellation())
     while True:
         attempts.begin()
         try:

@@ -237,9 +237,7 @@ def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distrib
     names = {each.filename for each in entries}
     findings = tuple(
         CHANGED_SINCE_BUILD.found(
-            f"{each.filename} {each.problem}",
-            where=str(manifest.folder / each.filename),
-            hint="Build again with `publish-all build`, or name the file to publish it as it is.",
+            f"{each.filename} {each.problem}", where=str(manifest.folder / each.filename)
         )
         for each in check_manifest(manifest)
         if each.filename in names

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
-from publish_all.commands.coded import coded
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ensure_default_is_meant, open_connection
 from publish_all.commands.files import PublishOptions
@@ -45,7 +44,6 @@ class PublishResult:
         return self.report.exit_code if isinstance(self.report, PublishReport) else 0
 
 
-@coded()
 def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishResult:
     """Publish, or with `dry_run` say what would be done.
 

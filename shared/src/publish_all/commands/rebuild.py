@@ -81,12 +81,7 @@ def _compare(
 
 
 def _otherwise(sdist: Distribution, message: str) -> Finding:
-    return SDIST_BUILDS_OTHERWISE.found(
-        message,
-        where=sdist.filename,
-        hint="The sdist lacks a file, or a build hook does something else outside of the project. Files that "
-        "git ignores must be named to the build backend to be in both.",
-    )
+    return SDIST_BUILDS_OTHERWISE.found(message, where=sdist.filename)
 
 
 def _unpacked(sdist: Distribution, place: Path) -> Path:

@@ -212,7 +212,6 @@ class _RepositoryRun:
                 finding = JOURNAL_BROKEN.found(
                     f"the journal cannot be written: {error.strerror or error}",
                     where=str(error.filename or ""),
-                    hint="Make room on that disk, then run the same command again: it looks what is there first.",
                 )
                 self._tell([finding])
             self._journal_is_broken = self._failed = True
@@ -306,7 +305,6 @@ class _RepositoryRun:
                 finding = COMMIT_FAILED.found(
                     f"{self._repository.name} does not show {ours} to its readers yet",
                     where=self._repository.name,
-                    hint="Run the same command again: the files are there, only this step is left.",
                 )
                 outcome = replace(outcome, findings=(finding,))
         self._commits[str(ours)] = outcome
@@ -399,17 +397,13 @@ class _RepositoryRun:
         match visibility:
             case FileState.PROPAGATING:
                 finding = STILL_PROPAGATING.found(
-                    f"{name} accepted {filename}, but its index does not list it yet",
-                    where=where,
-                    hint="Run the same command again in some minutes: it looks first, and uploads only what is missing. "
-                    "--verify-timeout sets how long to wait.",
+                    f"{name} accepted {filename}, but its index does not list it yet", where=where
                 )
                 return (finding, *self._said.get(filename, ()))
             case FileState.DIFFERENT:
                 finding = INDEX_DIFFERS.found(
                     f"the index of {name} lists {filename} with another sha256 than the one uploaded",
                     where=where,
-                    hint="Somebody else published this name, or a proxy changes files: do not use this release.",
                 )
                 return (finding,)
             case _:

@@ -294,7 +294,6 @@ def skipped_other_bytes(repository: Repository, distribution: Distribution) -> F
     return OTHER_BYTES_SKIPPED.found(
         f"{repository.name} keeps another file named {distribution.filename}; this one was skipped",
         where=f"{repository.name}: {distribution.filename}",
-        hint="If its content matters, publish under a new version.",
     )
 
 
@@ -302,7 +301,6 @@ def _listed_incomplete(repository: Repository, distribution: Distribution) -> Fi
     return LISTED_INCOMPLETE.found(
         f"{repository.name} lists {distribution.filename}, but the file or a part of it is missing there",
         where=f"{repository.name}: {distribution.filename}",
-        hint="A publish uploads what is missing. Exclude these packages from jobs that delete untagged versions.",
     )
 
 

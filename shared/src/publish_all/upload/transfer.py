@@ -102,11 +102,7 @@ class Transfer:
         except PublishAllError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=as_findings(error))
         except OSError as error:
-            finding = CANNOT_READ_FILE.found(
-                f"{error.strerror or error}",
-                where=str(self._file.path),
-                hint="Put the file back, or build again if nothing is published yet.",
-            )
+            finding = CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self._file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
     def _progress(self) -> Progress:
@@ -178,7 +174,6 @@ class Transfer:
         finding = RETRIES_EXHAUSTED.found(
             f"given up after {attempts.number} attempts in {attempts.seconds:.0f} s; the last: {_reason(outcome)}",
             where=self._file.filename,
-            hint="Run the same command again when the repository answers: it goes on where it stopped.",
         )
         state = FileState.UNCLEAR if unclear else FileState.FAILED
         return replace(outcome, status=state, findings=(*outcome.findings, finding))
@@ -205,7 +200,6 @@ def other_bytes(repository: Repository, distribution: Distribution) -> Finding:
     return OTHER_BYTES.found(
         f"{repository.name} has another file named {distribution.filename}",
         where=f"{repository.name}: {distribution.filename}",
-        hint="Publish under a new version; or keep the file that is there with --skip-existing.",
     )
 
 
@@ -217,11 +211,7 @@ def _reason(outcome: UploadOutcome) -> str:
 
 def unexpected(error: Exception, where: str) -> Finding:
     """The finding for an error that nobody foresaw, such as an absurd answer of a server."""
-    return UPLOAD_FAILED.found(
-        f"unexpected error: {type(error).__name__}: {error}",
-        where=where,
-        hint="Run the same command again. If it stays, report it with what the server is.",
-    )
+    return UPLOAD_FAILED.found(f"unexpected error: {type(error).__name__}: {error}", where=where)
 
 
 def as_findings(error: PublishAllError) -> tuple[Finding, ...]:
