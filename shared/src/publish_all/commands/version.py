@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
+from publish_all._process import Run
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, open_project, project_version
@@ -168,18 +169,38 @@ def _try_version(
     """
     if not _has_backend_of_its_own(config):
         return  # `planned` has read the source out of what is to be written, or a clean tag is the source
+    backend = backend_of(config.pyproject)
+    detail = f"ask {backend} what it would say after a change to {version}"
+    listener(StepStarted(step="version", detail=detail))
     environment = {
         name: value for name, value in around.environment.items() if not _OVERRIDES.fullmatch(name)
     }
-    git = _Git(environment, around)
-    detail = f"ask {backend_of(config.pyproject)} what it would say after a change to {version}"
-    listener(StepStarted(step="version", detail=detail))
+    git = _Git(environment, around.run)
     with temporary_folder() as folder:
-        root = _copied(config.root, folder / "checkout", contents, git)
+        copy = load_project(_copied(config.root, folder / "checkout", contents, git))
         if tag is not None:
-            _tag(root, tag, git)
-        for what in _others_said(load_project(root), version, environment, around, listener):
-            raise _refusal(config, what, version)
+            _tag(copy.root, tag, git)
+
+        def ask_backend() -> str:
+            from publish_all.builders.run import ask_version
+
+            admitted = copy.build_environment
+            return ask_version(copy.root, listener=listener, environment=environment, admitted=admitted)
+
+        found = resolve_version(copy, environment=environment, run=around.run, ask_backend=ask_backend)
+        if found.version != version:
+            raise _refusal(config, f"the version would be {found.text} ({found.source})", version)
+        for place in find_places(copy):
+            if not place.agrees(version):
+                raise _refusal(config, f"{place.where} would say {place.says}", version)
+        if copy.version.source is VersionSource.PROJECT or not _has_backend_of_its_own(copy):
+            return
+        try:
+            said = Version(ask_backend())
+        except (PublishAllError, InvalidVersion):
+            return  # it knows no version, so it says no other one
+        if said not in {version, _NOTHING_SAID}:
+            raise _refusal(config, f"the build backend {backend} would say {said}", version)
 
 
 def _has_backend_of_its_own(config: ProjectConfig) -> bool:
@@ -189,36 +210,6 @@ def _has_backend_of_its_own(config: ProjectConfig) -> bool:
         return False
     # poetry-core knows no version but the static one.
     return config.version.source is VersionSource.PROJECT or not poetry_version_counts(pyproject)
-
-
-def _others_said(
-    copy: ProjectConfig,
-    version: Version,
-    environment: Mapping[str, str],
-    around: Surroundings,
-    listener: Listener,
-) -> Iterator[str]:
-    """What in a copy of the project says another version."""
-
-    def ask_backend() -> str:
-        from publish_all.builders.run import ask_version
-
-        return ask_version(
-            copy.root, listener=listener, environment=environment, admitted=copy.build_environment
-        )
-
-    found = resolve_version(copy, environment=environment, run=around.run, ask_backend=ask_backend)
-    if found.version != version:
-        yield f"the version would be {found.text} ({found.source})"
-    for place in find_places(copy):
-        if not place.agrees(version):
-            yield f"{place.where} would say {place.says}"
-    if copy.version.source is not VersionSource.PROJECT and _has_backend_of_its_own(copy):
-        # Where it knows no version, it says no other one.
-        with suppress(PublishAllError, InvalidVersion):
-            said = Version(ask_backend())
-            if said not in {version, _NOTHING_SAID}:
-                yield f"the build backend {backend_of(copy.pyproject)} would say {said}"
 
 
 def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError:
@@ -236,10 +227,9 @@ def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError
     return VersionError(msg, hint=hint)
 
 
-class _Git:
-    def __init__(self, environment: Mapping[str, str], around: Surroundings) -> None:
-        self.environment = environment
-        self.run = around.run
+class _Git(NamedTuple):
+    environment: Mapping[str, str]
+    run: Run
 
     def ask(self, *arguments: str, cwd: Path) -> Sequence[str]:
         """The parts of an answer with `-z` or `--null`, empty if git gives none."""
@@ -257,41 +247,36 @@ class _Git:
 
 
 def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -> Path:
-    """The project in a copy of its checkout that is a repository of its own, with these contents."""
+    """The project in a copy of its checkout that is a repository of its own, with these contents.
+
+    History, tags and index are as in the checkout, whose objects are used where they are.
+    """
     from publish_all.builders.source_tree import SourceTree
 
     root = root.resolve()
-    top = Path(next(iter(git.ask("rev-parse", "--show-toplevel", cwd=root)), root)).resolve()
-    in_git = (top / ".git").exists()
+    top = Path(*(git.ask("rev-parse", "--show-toplevel", cwd=root) or (root,))).resolve()
     for name in SourceTree(top).files:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(top / name, target, follow_symlinks=False)
-    if in_git:
-        _repository(top, copy, git)
+    if (top / ".git").exists():
+        git.do("clone", "--quiet", "--mirror", "--shared", str(top), str(copy / ".git"), cwd=top)
+        git.do("config", "core.bare", "false", cwd=copy)
+        for each in git.ask("config", "--null", "--get-regexp", _SETTINGS, cwd=top):
+            key, _, value = each.partition("\n")
+            git.do("config", key, value, cwd=copy)
+        for head in git.ask("rev-parse", "--verify", "--quiet", "HEAD", cwd=top):
+            git.do("update-ref", "--no-deref", "HEAD", head, cwd=copy)
+            git.do("reset", "--quiet", cwd=copy)
     for path, data in contents.items():
         if path.resolve().is_relative_to(top):
             (copy / path.resolve().relative_to(top)).write_bytes(data)
     return copy / root.relative_to(top)
 
 
-def _repository(top: Path, copy: Path, git: _Git) -> None:
-    """History, tags and index as in the checkout at `top`, whose objects are used where they are."""
-    head = next(iter(git.ask("rev-parse", "--verify", "--quiet", "HEAD", cwd=top)), None)
-    git.do("clone", "--quiet", "--mirror", "--shared", str(top), str(copy / ".git"), cwd=top)
-    git.do("config", "core.bare", "false", cwd=copy)
-    for each in git.ask("config", "--null", "--get-regexp", _SETTINGS, cwd=top):
-        key, _, value = each.partition("\n")
-        git.do("config", key, value, cwd=copy)
-    if head is not None:
-        git.do("update-ref", "--no-deref", "HEAD", head, cwd=copy)
-        git.do("reset", "--quiet", cwd=copy)
-
-
 def _tag(root: Path, tag: str, git: _Git) -> None:
     author = ("-c", "user.name=publish-all", "-c", "user.email=publish-all@invalid")
-    message = ("-m", tag)
     options = ("--quiet", "--allow-empty", "--no-verify", "--no-gpg-sign", "--all")
     if git.ask("status", "--porcelain", "--untracked-files=no", "-z", cwd=root):
-        git.do(*author, "commit", *options, *message, cwd=root)
-    git.do(*author, "tag", "--annotate", "--no-sign", *message, tag, cwd=root)
+        git.do(*author, "commit", *options, "-m", tag, cwd=root)
+    git.do(*author, "tag", "--annotate", "--no-sign", "-m", tag, tag, cwd=root)

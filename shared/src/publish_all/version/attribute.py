@@ -27,6 +27,12 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")  # not what `splitlines` takes for one, such as a form feed
 _LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
 _STAR = "*"
+_OPAQUE = {
+    ast.AugAssign: "an augmented assignment",
+    ast.Delete: "del",
+    ast.For: "a loop",
+    ast.While: "a loop",
+}
 
 Read: TypeAlias = Callable[[Path], bytes]
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
@@ -193,8 +199,6 @@ def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
             return _either(scope, _after(statement.orelse, scope))
         case ast.If():
             return _either(scope, _after(statement.body, scope), _after(statement.orelse, scope))
-        case ast.Match():
-            return _either(scope, scope, *(_after(each.body, scope) for each in statement.cases))
         case ast.Try():
             done = _after([*statement.body, *statement.orelse, *statement.finalbody], scope)
             # A handler holds the stopgap for a version that can't be found: it counts only for other names.
@@ -202,54 +206,52 @@ def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
             return {**stopgaps, **_either(scope, done)}
         case ast.With():
             targets = [each.optional_vars for each in statement.items if each.optional_vars is not None]
-            inside = _Scope(_opaque(statement, "with", scope, *targets), scope)
-            return _either(scope, _after(statement.body, inside))
-        case ast.For():
-            inside = _Scope(_opaque(statement, "a loop", scope, statement.target), scope)
-            return _either(scope, scope, _after([*statement.body, *statement.orelse], inside))
-        case ast.While():
-            return _either(scope, scope, _after([*statement.body, *statement.orelse], scope))
+            opaque = [_opaque(each, "with", scope) for each in targets]
+            inside = _after(
+                statement.body, _Scope(dict(pair for each in opaque for pair in each.items()), scope)
+            )
+            return _either(scope, inside)
         case ast.Assign(targets=targets, value=value):
             return {name: each for target in targets for name, each in _assigned(target, value, scope)}
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             return dict(_assigned(target, value, scope))
-        case ast.AugAssign(target=target):
-            return _opaque(statement, "an augmented assignment", scope, target)
+        case ast.AnnAssign():
+            return {}
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name: (_Binding(statement, scope, opaque="a definition"),)}
-        case ast.Delete(targets=targets):
-            return _opaque(statement, "del", scope, *targets)
         case ast.ImportFrom(names=names):  # the alias of a star import is _STAR itself
             return {each.asname or each.name: (_Binding(statement, scope, each.name),) for each in names}
         case ast.Import(names=names):
-            modules = {
-                each.asname or _top(each.name): each.name if each.asname else _top(each.name)
-                for each in names
+            # `import a.b` binds `a`, `import a.b as c` the module itself.
+            tops = [(each.asname, each.name, each.name.partition(".")[0]) for each in names]
+            return {
+                alias or top: (_Binding(statement, scope, name if alias else top),)
+                for alias, name, top in tops
             }
-            return {name: (_Binding(statement, scope, module),) for name, module in modules.items()}
         case _:
-            return {}
-
-
-def _top(module: str) -> str:
-    return module.partition(".")[0]
+            return _opaque(statement, _OPAQUE.get(type(statement), "a statement"), scope)
 
 
 def _assigned(target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[tuple[str, tuple[_Binding, ...]]]:
     match target, value:
         case ast.Name(id=name), _:
             yield name, (_Binding(value, scope),)
-        case ((ast.Tuple() | ast.List()), (ast.Tuple() | ast.List())) if len(target.elts) == len(
-            value.elts
-        ) and not any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts)):
-            for inner_target, inner_value in zip(target.elts, value.elts, strict=True):
+        case (ast.Tuple(elts=targets), ast.Tuple(elts=values)) if len(targets) == len(values) and not any(
+            isinstance(each, ast.Starred) for each in (*targets, *values)
+        ):
+            for inner_target, inner_value in zip(targets, values, strict=True):
                 yield from _assigned(inner_target, inner_value, scope)
-        case ((ast.Tuple() | ast.List()), _):
-            yield from _opaque(value, "unpacking", scope, target).items()
+        case _:
+            yield from _opaque(target, "unpacking", scope).items()
 
 
-def _opaque(node: ast.AST, what: str, scope: _Scope, *targets: ast.expr) -> _Names:
-    names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+def _opaque(node: ast.AST, what: str, scope: _Scope) -> _Names:
+    """All names that are stored or deleted somewhere in the node."""
+    names = [
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+    ]
     return dict.fromkeys(names, (_Binding(node, scope, opaque=what),))
 
 
@@ -342,11 +344,7 @@ class _Reader:
             case ast.Constant(value=str() | int() as value):
                 return _Value(value, file, node, is_literal=True)
             case ast.Tuple(elts=items) | ast.List(elts=items):
-                found: list[_Plain] = []
-                for each in items:
-                    inner = plain(each.value if isinstance(each, ast.Starred) else each)
-                    found += inner if isinstance(each, ast.Starred) and isinstance(inner, tuple) else [inner]
-                return _Value(tuple(found), file, node, is_literal=True)
+                return _Value(tuple(plain(each) for each in items), file, node, is_literal=True)
             case ast.JoinedStr(values=parts):
                 values = [each for each in parts if isinstance(each, ast.FormattedValue)]
                 if any(each.conversion != -1 or each.format_spec is not None for each in values):
@@ -363,12 +361,9 @@ class _Reader:
                 if module is not None:
                     return self.value_of(read_source(module, self._read), name)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                match plain(left), plain(right):
-                    case (str() as one, str() as other):
-                        return _Value(one + other, file, node)
-                    case (tuple() as start, tuple() as rest):
-                        return _Value((*start, *rest), file, node)
-                raise _failure(file, node, "this sum is not one of strings or tuples")
+                one, other = plain(left), plain(right)
+                if isinstance(one, str) and isinstance(other, str):
+                    return _Value(one + other, file, node)
             case ast.Subscript(value=owner, slice=index):
                 whole = plain(owner)
                 with suppress(ValueError, TypeError, IndexError):
