@@ -74,7 +74,7 @@ def ours(plan):
 
 def test_what_goes_without_saying(project):
     answers = project.suggested()
-    assert (answers.publish_to, answers.services, answers.pipeline.triggers) == (
+    assert (answers.settings.publish_to, answers.services, answers.pipeline.triggers) == (
         ("pypi",),
         (Service.GITHUB,),
         (Trigger.RELEASE,),
@@ -153,7 +153,7 @@ def test_a_near_name_is_suggested(project):
 
 def test_a_private_project_does_not_go_to_pypi(project):
     project.add("pyproject.toml", HATCH + 'classifiers = ["Private :: Do Not Upload"]\n')
-    assert project.suggested().publish_to == ("github",)
+    assert project.suggested().settings.publish_to == ("github",)
 
 
 def test_a_folder_of_this_machine_needs_no_ci(project):
@@ -171,7 +171,7 @@ def test_an_attribute_that_is_nowhere_is_an_error(project):
 def test_what_a_hand_made_workflow_does_goes_without_saying(project):
     project.add(".github/workflows/ci.yml", HAND_MADE)
     answers = project.suggested()
-    assert (answers.publish_to, answers.pipeline.triggers) == (("corp",), (Trigger.TAG,))
+    assert (answers.settings.publish_to, answers.pipeline.triggers) == (("corp",), (Trigger.TAG,))
     plan = project.planned()
     assert ours(plan)["repositories"] == {"corp": {"url": CORP}}
     assert (
@@ -182,9 +182,9 @@ def test_what_a_hand_made_workflow_does_goes_without_saying(project):
 def test_destinations_that_are_stated_stay_unless_a_workflow_is_named(project):
     project.add("pyproject.toml", HATCH + "[tool.publish-all]\npublish-to = ['local']\n")
     project.add(".github/workflows/ci.yml", HAND_MADE)
-    assert project.suggested().publish_to == ("local",)
+    assert project.suggested().settings.publish_to == ("local",)
     named = project.root / ".github" / "workflows" / "ci.yml"
-    assert project.suggested(from_workflow=named).publish_to == ("corp",)
+    assert project.suggested(from_workflow=named).settings.publish_to == ("corp",)
 
 
 def test_a_hand_made_publish_yml_that_is_understood_is_replaced(project):

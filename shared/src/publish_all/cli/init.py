@@ -44,26 +44,9 @@ class InitCommand(UseCaseCommand):
         ),
         Value("version-source", "SOURCE", "Where versions come from", choices=_values(VersionSource)),
         Value("tag-prefix", "TEXT", "What version tags begin with"),
-        Value(
-            "ci",
-            "SERVICE",
-            "The CI to write for",
-            several=True,
-            choices=(*_values(Service), _NONE),
-        ),
-        Value(
-            "trigger",
-            "EVENT",
-            "What starts a release",
-            several=True,
-            choices=_values(Trigger),
-        ),
-        Value(
-            "test",
-            "COMMAND",
-            "A command that must pass before a release",
-            several=True,
-        ),
+        Value("ci", "SERVICE", "The CI to write for", several=True, choices=(*_values(Service), _NONE)),
+        Value("trigger", "EVENT", "What starts a release", several=True, choices=_values(Trigger)),
+        Value("test", "COMMAND", "A command that must pass before a release", several=True),
         flag("no-tests", "Write no job that tests."),
         flag("no-rehearsal", "Do not publish to TestPyPI before PyPI."),
         flag("no-split", "Build in each job that publishes, not once for all."),
@@ -158,18 +141,18 @@ Examples:
         ask(
             "publish_to",
             question,
-            " ".join(usual.publish_to),
+            " ".join(usual.settings.publish_to),
             lambda text: tuple(text.replace(",", " ").split()),
         )
         question = "Versions come from (project: as now, git: tags, attribute: __version__)"
         ask(
             "version_source",
             question,
-            usual.version.source.value,
+            usual.settings.version.source.value,
             lambda text: _member(VersionSource, "version-source", text),
         )
-        if usual.variants:
-            files = ", ".join(each.pyproject for each in usual.variants)
+        if usual.settings.variants:
+            files = ", ".join(each.pyproject for each in usual.settings.variants)
             ask("variants", f"Build variants from {files}?", "yes", _is_yes)
         ask(
             "services",

@@ -21,8 +21,8 @@ from publish_all.commands.scaffold.choices import (
     NewRepository,
     NewVariant,
     Service,
+    Settings,
     Trigger,
-    VersionChoice,
     is_ours,
 )
 from publish_all.commands.scaffold.found import Found, version_choice
@@ -71,15 +71,9 @@ class InitOptions:
 class Answers(NamedTuple):
     """What is to be written: the settings, and what CI is to do."""
 
-    publish_to: tuple[str, ...]
-    repositories: tuple[NewRepository, ...]
-    version: VersionChoice
-    variants: tuple[NewVariant, ...]
-    layout: Mapping[str, str]
-    include_base: bool
+    settings: Settings
     services: tuple[Service, ...]
     pipeline: Pipeline
-    declare_plugin: bool
 
 
 class InitPlan(NamedTuple):
@@ -134,16 +128,18 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         requirement=f"publish-all[{extras}]=={__version__}",
         dist_dir=found.config.dist_dir,
     )
+    host_tables: list[tuple[tuple[str, ...], Mapping[str, object]]] = []
+    if options.in_poetry:
+        plugin = {"poetry-publish-all": f">={__version__}"}
+        host_tables.append((("tool", "poetry", "requires-plugins"), plugin))
+    if (variants or found.config.variants) and backend_of(found.pyproject).startswith("hatchling"):
+        target = ("tool", "hatch", "build", "targets", "variants")
+        host_tables.append((target, {"dependencies": ["publish-all"]}))
+    layout = found.layout if with_variants else EMPTY
     return Answers(
-        publish_to=publish_to,
-        repositories=repositories,
-        version=version,
-        variants=variants,
-        layout=found.layout if with_variants else EMPTY,
-        include_base=include_base,
-        services=(found.service or Service.GITHUB,) if options.services is None else options.services,
-        pipeline=pipeline,
-        declare_plugin=options.in_poetry,
+        Settings(publish_to, repositories, version, variants, layout, include_base, tuple(host_tables)),
+        (found.service or Service.GITHUB,) if options.services is None else options.services,
+        pipeline,
     )
 
 
@@ -195,7 +191,9 @@ def _unknown(name: str, known: tuple[str, ...]) -> UsageError:
 def plan_init(answers: Answers, found: Found) -> InitPlan:
     """What is to be written. Raises `ConfigurationError` where an edit can't be made."""
     pipeline = answers.pipeline
-    pyproject = _pyproject_change(answers, found)
+    path = found.root / "pyproject.toml"
+    before = found.text if path.is_file() else None
+    pyproject = _change(path, before, with_settings(found.text, answers.settings), found)
     if not answers.services or not pipeline.publish_to:
         note = "no CI is written: nothing is published to from there but a folder of this machine"
         return InitPlan((pyproject,), (note,) if answers.services else ())
@@ -208,7 +206,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         else:
             path, more = _gitlab_file(found)
             workflow, text = _GITLAB, gitlab_pipeline(pipeline)
-        changes.append(Change(path, path.relative_to(found.repository).as_posix(), current(path), text))
+        changes.append(_change(path, current(path), text, found))
         notes += more
         forms += next_steps(
             pipeline, service=service, link=found.link, workflow=workflow, new=pipeline.separate
@@ -230,26 +228,7 @@ def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:
             )
 
 
-def _pyproject_change(answers: Answers, found: Found) -> Change:
-    host_tables: list[tuple[tuple[str, ...], Mapping[str, object]]] = []
-    if answers.declare_plugin:
-        plugin = {"poetry-publish-all": f">={__version__}"}
-        host_tables.append((("tool", "poetry", "requires-plugins"), plugin))
-    if (answers.variants or found.config.variants) and backend_of(found.pyproject).startswith("hatchling"):
-        target = ("tool", "hatch", "build", "targets", "variants")
-        host_tables.append((target, {"dependencies": ["publish-all"]}))
-    after = with_settings(
-        found.text,
-        publish_to=answers.publish_to,
-        repositories=answers.repositories,
-        version=answers.version,
-        variants=answers.variants,
-        layout=answers.layout,
-        include_base=answers.include_base,
-        host_tables=host_tables,
-    )
-    path = found.root / "pyproject.toml"
-    before = found.text if path.is_file() else None
+def _change(path: Path, before: str | None, after: str, found: Found) -> Change:
     return Change(path, path.relative_to(found.repository).as_posix(), before, after)
 
 

@@ -37,8 +37,7 @@ from publish_all.version.change import (
     write_all,
 )
 from publish_all.version.guard import comparable, version_differences
-from publish_all.version.place import Place
-from publish_all.version.places import find_places, source_places, unwritable
+from publish_all.version.places import Place, find_places, source_places, unwritable
 from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
 from publish_all.version.static import backend_asks_us, static_version
 

@@ -21,8 +21,7 @@ from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import UsageError, VersionError
 from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line, tag_version
-from publish_all.version.place import Place, read_place
-from publish_all.version.places import find_places, source_places, unwritable
+from publish_all.version.places import Place, find_places, read_place, source_places, unwritable
 from publish_all.version.static import project_name
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from publish_all._toml import loads
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, VersionChoice
-from publish_all.commands.scaffold.pyproject import wired, with_settings
+from publish_all.commands.scaffold.choices import NewRepository, NewVariant, Settings, VersionChoice
+from publish_all.commands.scaffold.pyproject import wired
+from publish_all.commands.scaffold.pyproject import with_settings as with_these_settings
 from publish_all.config.model import VersionSource
 from publish_all.errors import ConfigurationError
 
@@ -32,13 +33,17 @@ version = "1.0"
 GIT = VersionChoice(source=VersionSource.GIT)
 
 
+def with_settings(text, **settings):
+    return with_these_settings(text, Settings(**settings))
+
+
 def test_adds_tables_at_the_end_and_leaves_the_rest():
     text = with_settings(
         POETRY,
         publish_to=("corp", "pypi"),
-        repositories=[NewRepository(name="corp", url="https://a/legacy/", index_url="https://a/simple/")],
+        repositories=(NewRepository(name="corp", url="https://a/legacy/", index_url="https://a/simple/"),),
         version=VersionChoice(sync=("demo/__init__.py",)),
-        variants=[NewVariant(name="x", project="demo-x", pyproject="configs/x.toml")],
+        variants=(NewVariant(name="x", project="demo-x", pyproject="configs/x.toml"),),
         layout={"packages/demo": "demo"},
         include_base=True,
     )
@@ -61,7 +66,7 @@ def test_keeps_what_is_stated_already():
     text = with_settings(
         '[tool.publish-all]\npublish-to = ["pypi"] # mine\n[tool.publish-all.variants.x]\n',
         publish_to=("pypi",),
-        variants=[NewVariant(name="x", project="demo-x", pyproject="configs/x.toml")],
+        variants=(NewVariant(name="x", project="demo-x", pyproject="configs/x.toml"),),
     )
     assert text.count("[tool.publish-all.variants.x]") == 1
     assert "# mine" in text
@@ -172,7 +177,7 @@ def test_a_table_that_leaves_no_room_is_an_error():
 @pytest.mark.parametrize("name", ['a"b', "a.b", "é", "back\\slash", "a b"])
 def test_writes_any_name_and_path_as_toml_means_it(name):
     variant = NewVariant(name=name, project="x", pyproject=f"configs/{name}.toml", layout={name: name})
-    text = with_settings("", publish_to=("pypi",), variants=[variant])
+    text = with_settings("", publish_to=("pypi",), variants=(variant,))
     assert loads(text)["tool"]["publish-all"]["variants"] == {
         name: {"pyproject": f"configs/{name}.toml", "layout": {name: name}}
     }

@@ -55,6 +55,18 @@ class VersionChoice(NamedTuple):
     sync: tuple[str, ...] = ()
 
 
+class Settings(NamedTuple):
+    """What `[tool.publish-all]` is to say. `host_tables` are tables of Poetry or Hatch, by key path."""
+
+    publish_to: tuple[str, ...]
+    repositories: tuple[NewRepository, ...] = ()
+    version: VersionChoice = VersionChoice()
+    variants: tuple[NewVariant, ...] = ()
+    layout: Mapping[str, str] = EMPTY
+    include_base: bool = False
+    host_tables: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = ()
+
+
 def is_ours(text: str) -> bool:
     """Whether a workflow or pipeline was written by `init`."""
     return text.startswith(MARK)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from publish_all._build_system import backend_of
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all.commands.scaffold.choices import NewRepository, NewVariant, VersionChoice
-from publish_all.config.model import EMPTY, VersionSource
+from publish_all.commands.scaffold.choices import Settings, VersionChoice
+from publish_all.config.model import VersionSource
 from publish_all.config.problems import dotted
 from publish_all.errors import ConfigurationError
 from publish_all.version.static import static_version, table
@@ -32,39 +32,26 @@ _REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
 _VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*\Z""")
 
 
-def with_settings(
-    text: str,
-    *,
-    publish_to: tuple[str, ...],
-    repositories: Iterable[NewRepository] = (),
-    version: VersionChoice | None = None,
-    variants: Iterable[NewVariant] = (),
-    layout: Mapping[str, str] = EMPTY,
-    include_base: bool = False,
-    host_tables: Iterable[tuple[tuple[str, ...], Mapping[str, Any]]] = (),
-) -> str:
+def with_settings(text: str, settings: Settings) -> str:
     """The text with `[tool.publish-all]` and what belongs to it. What it says there already stays.
-
-    `host_tables` are tables of Poetry or Hatch, by key path, of which the keys that are not there are added.
 
     Raises `ConfigurationError` where an edit can't be made without changing something else.
     """
     stated = table(loads(text), *_BASE)
-    if tuple(stated.get("publish-to", ())) != publish_to:
-        text = _set(text, (*_BASE, "publish-to"), list(publish_to))
-    if include_base and "include-base" not in stated:
+    if tuple(stated.get("publish-to", ())) != settings.publish_to:
+        text = _set(text, (*_BASE, "publish-to"), list(settings.publish_to))
+    if settings.include_base and "include-base" not in stated:
         text = _set(text, (*_BASE, "include-base"), value=True)
-    for each in repositories:
+    for each in settings.repositories:
         values = {"url": each.url, "index-url": each.index_url}
         text = _with_table(text, (*_BASE, "repositories", each.name), values)
-    if version is not None:
-        text = _with_version(text, version)
-    if layout:
-        text = _with_table(text, (*_BASE, "variant-defaults"), {"layout": dict(layout)})
-    for variant in variants:
+    text = _with_version(text, settings.version)
+    if settings.layout:
+        text = _with_table(text, (*_BASE, "variant-defaults"), {"layout": dict(settings.layout)})
+    for variant in settings.variants:
         of_variant = {"pyproject": variant.pyproject, "layout": dict(variant.layout) or None}
         text = _with_table(text, (*_BASE, "variants", variant.name), of_variant)
-    for path, host_values in host_tables:
+    for path, host_values in settings.host_tables:
         for key, value in host_values.items():
             if key not in table(loads(text), *path):
                 text = _set(text, (*path, key), value)

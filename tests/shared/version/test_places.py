@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from publish_all.version.place import semantic
+from publish_all.version.places import semantic
 
 
 @pytest.mark.parametrize(
