@@ -76,7 +76,6 @@ def in_use(
     return NAME_IN_USE.found(
         f"{project} is there already, and its links ({', '.join(sorted(theirs.values())[:2])}) are none of ours.",
         where=repository,
-        hint="If the project is somebody else's, choose another name; if it is yours, all is well.",
     )
 
 

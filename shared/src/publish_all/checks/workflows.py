@@ -178,7 +178,6 @@ def workflow_findings(
                 yield SHALLOW_CLONE.found(
                     f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",
                     where=_where(workflow, step.line),
-                    hint="Add to the step of actions/checkout:\n  with:\n    fetch-depth: 0",
                     severity=Severity.WARNING,
                 )
     for job in workflow.jobs:

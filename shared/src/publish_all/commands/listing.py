@@ -131,5 +131,4 @@ def _foreign(repository: OciRepository, project: NormalizedName, tags: Sequence[
     return known.FOREIGN_TAGS.found(
         f"{project} in {repository.name} has tags that are no versions: {shown}",
         where=f"{repository.place.registry}/{repository.place.repository(project)}",
-        hint="They do no harm here. Delete them if people read the packages through PyOCI.",
     )

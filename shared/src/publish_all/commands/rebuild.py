@@ -72,7 +72,6 @@ def _compare(
     if wheel is None:
         yield NOT_REBUILT.found(
             f"{sdist.filename} builds to {rebuilt.name}, which is not among the files",
-            hint="Platform wheels have files that their sdist cannot build; see docs/how-to/platform-wheels.md.",
         )
     elif (difference := first_content_difference(wheel.path, rebuilt)) is not None:
         yield _otherwise(sdist, f"{sdist.filename} does not build to {rebuilt.name}: {difference}")

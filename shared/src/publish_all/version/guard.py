@@ -50,7 +50,6 @@ def release_findings(
             DIRTY_TREE.found(
                 "there are uncommitted changes",
                 where=str(config.root),
-                hint="Commit them (`git status` lists them), or allow it with --allow-dirty.",
             )
         )
     if isinstance(said, Described) and said.distance == 0:
@@ -74,7 +73,6 @@ def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Ite
             yield VERSION_DIFFERS.found(
                 f"says {place.says}, and the version is {resolved.text}",
                 where=place.where,
-                hint="publish-all version --sync writes the version into all places.",
             )
 
 

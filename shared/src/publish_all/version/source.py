@@ -322,7 +322,6 @@ def _shallow_problem() -> VersionError:
 
     finding = SHALLOW_CLONE.found(
         "the clone is shallow, so the tags before the commit that is checked out are not known",
-        hint="Run `git fetch --unshallow --tags`; in GitHub Actions set `fetch-depth: 0` for actions/checkout.",
     )
     return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
