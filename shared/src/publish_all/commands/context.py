@@ -92,10 +92,11 @@ def project_version(
 def _ask_version(
     config: ProjectConfig, *, around: Surroundings, listener: Listener
 ) -> ResolvedVersion | None:
-    from publish_all.builders.run import ask_version
     from publish_all.version.source import NoProjectVersion, resolve_version
 
     def ask_backend() -> str:
+        from publish_all.builders.run import ask_version
+
         if around.built_version is not None:
             if not around.built_version:
                 msg = "the manifest does not state the version of the project, which only its build backend knows"
