@@ -431,7 +431,7 @@ def test_shared_data_and_metadata_are_there_wherever_they_go(project: Path, tmp_
         ),
         (
             {"packages": ["demo", "made"]},
-            r"targets\.wheel\.packages: git or hatchling ignores every file of made",
+            r"targets\.wheel\.packages: git or the backend ignores every file of made",
         ),
         ({"packages": ["demo", "empty"]}, r"targets\.wheel\.packages: there is no file in empty"),
         ({"shared-data": {"gone": "x"}}, r"targets\.wheel\.shared-data: there is no file or folder gone in "),

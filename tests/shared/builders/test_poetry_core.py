@@ -244,7 +244,7 @@ def test_files_with_brackets_are_forced_and_excluded_by_their_names(make_tree, t
             r"packages: .* every file of made, so nothing",
         ),
         ({"include": ["gone/data.json"]}, "include: there is no file or folder gone/data.json in "),
-        ({"include": [{"path": "empty", "format": "sdist"}]}, "include: there is no file in empty in "),
+        ({"include": [{"path": "empty", "format": "sdist"}]}, "include: there is no file in empty"),
     ],
 )
 def test_a_path_that_gives_nothing_is_an_error(make_tree, tmp_path, make_variant, table, message):

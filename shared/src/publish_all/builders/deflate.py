@@ -80,6 +80,9 @@ class DeflateCache:
         """Within it, what `zipfile` and `gzip` write for a backend is deflated here."""
         archives: Any = zipfile
         zipped: Any = gzip.GzipFile
+        if not hasattr(archives, "_get_compressor"):  # of a Python that is not known here
+            yield
+            return
         own, made = archives._get_compressor, zipped.__init__  # noqa: SLF001 - there is no public way to it
 
         def compressor(kind: int, level: int | None = None) -> object:

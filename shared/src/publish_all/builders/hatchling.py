@@ -30,11 +30,13 @@ from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
+    LATER,
     excluded_beside,
     key_path,
     matches,
     named_though_ignored,
     narrowed,
+    nothing_shipped,
 )
 from publish_all.builders.source_tree import Shipped, SourceTree
 from publish_all.builders.stage import Stages, working_directory
@@ -43,7 +45,6 @@ from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant, WheelTag
 
 _PROJECT_FILE = "pyproject.toml"
-_LATER = "If a step before the build makes it, run that first."
 # The tables of a wheel beside `force-include`, and where in the wheel their files go.
 _DATA = {
     "shared-data": ".data/data/",
@@ -286,17 +287,9 @@ class _Builder(BuilderInterface[Any, PluginManager]):
                     self.tell(f"{where} matches no file that can be shipped")
 
     def _check(self, key: str, source: str, found: Iterable[object]) -> None:
-        shown = os.path.relpath(source, self.root)
-        where = self._key_path(key)
-        if not Path(source).exists():
-            raise BuildError(f"{where}: there is no file or folder {shown} in {self.root}", hint=_LATER)
-        if any(True for _ in found):
-            return
-        if any(Path(source).rglob("*")):
-            msg = f"{where}: git or hatchling ignores every file of {shown}, so nothing of it is shipped"
+        if not Path(source).exists() or not any(True for _ in found):
             hint = "Name the files in `artifacts` or `force-include` of [tool.hatch.build.targets.wheel], or change .gitignore."
-            raise BuildError(msg, hint=hint)
-        raise BuildError(f"{where}: there is no file in {shown}", hint=_LATER)
+            raise nothing_shipped(self._key_path(key), Path(source), Path(self.root), hint)
 
     def _left_out(self, source: str) -> Iterator[str]:
         """Files of a path that `exclude` leaves out: that nothing of it is shipped may be what is wanted."""
@@ -424,7 +417,7 @@ def _additions(tree: SourceTree, variant: BuildVariant) -> Iterator[tuple[str, s
         if not path.is_file() and not tree.named(source):
             where = key_path(variant, "force-include", source)
             what = "file in" if path.exists() else "file or folder"
-            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {tree.root}", hint=_LATER)
+            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {tree.root}", hint=LATER)
         yield path.relative_to(tree.root).as_posix(), str(PurePosixPath(inside))
 
 

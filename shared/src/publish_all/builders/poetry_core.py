@@ -39,6 +39,7 @@ from publish_all.builders.select import (
     key_path,
     module_name,
     narrowed,
+    nothing_shipped,
     pinned,
     poetry_default_package,
 )
@@ -296,16 +297,16 @@ class _ProjectBuilder(Builder):
             if self.format not in include.formats or _gives(include, found):
                 continue
             stated = include._include  # noqa: SLF001 - as it is in the configuration
-            if isinstance(include, PackageInclude):
-                msg = f"tool.poetry.packages: git or `exclude` leaves out every file of {stated}, so nothing of it is shipped"
-                hint = "Name the files in `include` of [tool.poetry], which ships what git ignores, or change .gitignore."
-                raise BuildError(msg, hint=hint)
-            if any(character in stated for character in "*?["):
+            is_package = isinstance(include, PackageInclude)
+            if not is_package and any(character in stated for character in "*?["):
                 tell(f"tool.poetry.include: {stated!r} matches no file")
                 continue
-            what = "no file in" if (self._path / stated).exists() else "no file or folder"
-            msg = f"tool.poetry.include: there is {what} {stated} in {self._path}"
-            raise BuildError(msg, hint="If a step before the build makes it, run that first.")
+            hint = "Name the files in `include` of [tool.poetry], which ships what git ignores, or change .gitignore."
+            path = include.base / stated
+            path = next((each for each in (path, *include.elements) if each.exists()), path)
+            raise nothing_shipped(
+                f"tool.poetry.{'packages' if is_package else 'include'}", path, self._path, hint
+            )
 
 
 def _gives(include: Include, found: set[str]) -> bool:

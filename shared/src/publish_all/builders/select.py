@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -50,6 +51,9 @@ _BACKENDS = {
 # PEP 517: a project that states no backend has setuptools'.
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
 _DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
+
+
+LATER = "If a step before the build makes it, run that first."
 
 
 def backend_name(pyproject: Mapping[str, Any]) -> str:
@@ -235,6 +239,17 @@ def _stated_by_wheel(wheel: PlatformWheel, key: str) -> Iterable[str]:
         "force-include": (*wheel.force_include, *(each.rstrip("/") for each in wheel.force_include.values())),
     }
     return stated.get(key, ())
+
+
+def nothing_shipped(where: str, path: Path, root: Path, hint: str) -> BuildError:
+    """The error for a path in the configuration that gives no file; `hint` for one whose files are left out."""
+    shown = os.path.relpath(path, root)
+    if not path.exists():
+        return BuildError(f"{where}: there is no file or folder {shown} in {root}", hint=LATER)
+    if path.is_file() or any(path.rglob("*")):
+        msg = f"{where}: git or the backend ignores every file of {shown}, so nothing of it is shipped"
+        return BuildError(msg, hint=hint)
+    return BuildError(f"{where}: there is no file in {shown}", hint=LATER)
 
 
 def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ...]:

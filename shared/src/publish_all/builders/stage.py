@@ -18,7 +18,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from publish_all._git import ask_git
 from publish_all._process import Completed
-from publish_all.builders.select import key_path
+from publish_all.builders.select import LATER, key_path
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
@@ -139,7 +139,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
         files = staged or {each: each for each in tree.named(source)}
         if not files:
             msg = f'{key_path(variant, "force-include", stated)}."{stated}": there is no file or folder {stated} in {tree.root}'
-            raise BuildError(msg, hint="If a step before the build makes it, run that first.")
+            raise BuildError(msg, hint=LATER)
         found.update({_join(target, _rest(each, source)): path for each, path in files.items()})
     return found
 
