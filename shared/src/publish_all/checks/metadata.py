@@ -140,8 +140,7 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
     summary = distribution.header("Summary") or ""
     if len(summary) > _MAX_SUMMARY:
         yield opened.found(
-            SUMMARY_TOO_LONG,
-            f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed",
+            SUMMARY_TOO_LONG, f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed"
         )
     if distribution.size > _MAX_FILE:
         yield opened.found(FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")

@@ -70,9 +70,7 @@ def _compare(
         return
     wheel = wheels.get(rebuilt.name)
     if wheel is None:
-        yield NOT_REBUILT.found(
-            f"{sdist.filename} builds to {rebuilt.name}, which is not among the files",
-        )
+        yield NOT_REBUILT.found(f"{sdist.filename} builds to {rebuilt.name}, which is not among the files")
     elif (difference := first_content_difference(wheel.path, rebuilt)) is not None:
         yield _otherwise(sdist, f"{sdist.filename} does not build to {rebuilt.name}: {difference}")
     else:

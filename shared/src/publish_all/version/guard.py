@@ -46,12 +46,7 @@ def release_findings(
     if isinstance(said, NoRepository):
         return tuple(found)
     if pypi and said.dirty and not allow_dirty:
-        found.append(
-            DIRTY_TREE.found(
-                "there are uncommitted changes",
-                where=str(config.root),
-            )
-        )
+        found.append(DIRTY_TREE.found("there are uncommitted changes", where=str(config.root)))
     if isinstance(said, Described) and said.distance == 0:
         if resolved.version != said.version and not said.dirty:
             found.append(
@@ -71,8 +66,7 @@ def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Ite
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
             yield VERSION_DIFFERS.found(
-                f"says {place.says}, and the version is {resolved.text}",
-                where=place.where,
+                f"says {place.says}, and the version is {resolved.text}", where=place.where
             )
 
 

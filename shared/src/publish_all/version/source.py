@@ -321,7 +321,7 @@ def _shallow_problem() -> VersionError:
     from publish_all.diagnoses import SHALLOW_CLONE
 
     finding = SHALLOW_CLONE.found(
-        "the clone is shallow, so the tags before the commit that is checked out are not known",
+        "the clone is shallow, so the tags before the commit that is checked out are not known"
     )
     return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
