@@ -12,7 +12,7 @@ from publish_all._values import dataclass
 from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
-from publish_all.events import Found, Listener, RepositoryWaiting, StepStarted, ignore
+from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.repository import Repository
 from publish_all.results import FileState, PlannedFile, PlanReport
@@ -28,7 +28,7 @@ _SMALL = 1 << 20
 _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 # A question is a small request, and nothing can start before the last one is answered.
 _QUESTIONS_PER_JOB = 2
-_TAKEN = (FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED)
+_TAKEN = {FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED}
 
 # What stands against uploading, by the error that it ends a publish with.
 _PROBLEMS: Mapping[type[PublishAllError], str] = {
@@ -109,22 +109,18 @@ def preflight(
     cancellation = cancellation or Cancellation()
     workers = Workers(_QUESTIONS_PER_JOB * jobs, listener=listener, cancellation=cancellation)
     brief = in_earnest and len(plan) == 1 and all(each.size <= _SMALL for each in plan[0].files)
-
-    def ask(repository: Repository, question: Callable[[], _Answer]) -> Callable[[], _Answer]:
-        return lambda: _patiently(
-            repository, question, Attempts(_QUESTIONS, clock or Clock(), cancellation), workers
-        )
-
-    questions = [ask(repository, each) for repository, each in _questions(plan, brief=brief)]
+    questions: list[Callable[[], _Answer]] = []
+    for each in plan:
+        ask = partial(_ask, each.repository, clock or Clock(), cancellation, workers.emit)
+        questions.append(partial(ask, partial(_about_itself, each, brief=brief)))
+        questions += (partial(ask, partial(_about_release, each.repository, one)) for one in each.releases)
     try:
         answers = iter(workers.each(questions))
     finally:
         workers.close()
     result = Preflight(
         repositories=tuple(
-            _Judgement(each, journal, skip_existing=skip_existing).of(
-                list(islice(answers, 1 + len(each.releases)))
-            )
+            _judge(each, next(answers), list(islice(answers, len(each.releases))), journal, skip_existing)
             for each in plan
         )
     )
@@ -141,143 +137,148 @@ class _Answer:
     states: Mapping[str, FileState] = field(default_factory=dict)
     error: PublishAllError | None = None
 
-    @property
-    def temporary(self) -> str | None:
-        """Why there is no answer, if asking again may give one."""
-        if self.error is not None:
-            retryable = isinstance(self.error, HttpError) and self.error.retryable
-            return self.error.message if retryable else None
-        return next((each.message for each in self.findings if _error_of(each) is RepositoryError), None)
+
+def _about_itself(plan: RepositoryPlan, *, brief: bool) -> _Answer:
+    return _Answer(findings=plan.repository.preflight(plan.releases, brief=brief))
 
 
-def _questions(
-    plan: Sequence[RepositoryPlan], *, brief: bool
-) -> Iterator[tuple[Repository, Callable[[], _Answer]]]:
-    """For each repository one question about itself, then one for each of its releases."""
-
-    def about_itself(one: RepositoryPlan) -> Callable[[], _Answer]:
-        return lambda: _Answer(findings=one.repository.preflight(one.releases, brief=brief))
-
-    def about(repository: Repository, release: Release) -> Callable[[], _Answer]:
-        return lambda: _Answer(states=repository.states(release))
-
-    for each in plan:
-        yield each.repository, about_itself(each)
-        for release in each.releases:
-            yield each.repository, about(each.repository, release)
+def _about_release(repository: Repository, release: Release) -> _Answer:
+    return _Answer(states=repository.states(release))
 
 
-def _patiently(
-    repository: Repository, question: Callable[[], _Answer], attempts: Attempts, workers: Workers
+def _ask(
+    repository: Repository,
+    clock: Clock,
+    cancellation: Cancellation,
+    emit: Callable[[Event], None],
+    question: Callable[[], _Answer],
 ) -> _Answer:
     """Ask until there is an answer that asking again would not change, or patience ends."""
+    attempts = Attempts(_QUESTIONS, clock, cancellation)
     while True:
         attempts.begin()
         try:
             answer = question()
         except PublishAllError as error:
             answer = _Answer(error=error)
-        reason = answer.temporary
-        if reason is None:
-            return answer
-        waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
         http = answer.error if isinstance(answer.error, HttpError) else None
+        # Why there is no answer, if asking again may give one.
+        reasons = [each.message for each in answer.findings if _problem_of(each) is RepositoryError]
+        if http is not None and http.retryable:
+            reasons.append(http.message)
+        if not reasons:
+            return answer
+        waiting = partial(RepositoryWaiting, repository=repository.name, reason=reasons[0])
         # Where nobody is at home, waiting long only hides it from the user.
         nobody = http is not None and http.failure in (Failure.REFUSED, Failure.DNS)
         if not attempts.wait(
             retry_after=http.retry_after if http is not None else None,
             most=_ATTEMPTS_WHERE_NOBODY_IS if nobody else None,
-            tell=lambda seconds: workers.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
+            tell=lambda seconds: emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
         ):
             return answer
 
 
-class _Judgement:
-    """Puts together what one repository answered."""
+def _judge(
+    plan: RepositoryPlan,
+    about_itself: _Answer,
+    about_releases: Sequence[_Answer],
+    journal: Journal,
+    skip_existing: bool,
+) -> RepositoryPreflight:
+    """Put together what one repository answered."""
+    repository = plan.repository
+    findings, problems = _heard(about_itself, repository)
+    # An index that can't be asked is no news about a repository that can't be reached.
+    silent = bool(problems)
+    files: list[PlannedFile] = []
+    for release, answer in zip(plan.releases, about_releases, strict=True):
+        said, against = _heard(answer, repository)
+        if not silent:
+            findings += said
+            problems |= against
+        for file in release.distributions:
+            listed = answer.states.get(file.filename, FileState.UNKNOWN)
+            state, reason = _decide(plan, file, listed, journal, skip_existing=skip_existing)
+            files.append(_planned_file(plan, release, file, state, reason))
+            findings += _remarks(repository, file, listed, state)
+    states = {each.state for each in files}
+    if FileState.CONFLICT in states:
+        problems.add(ConflictError)
+    if FileState.NOT_STARTED not in states and repository.capabilities.final_on_upload:
+        # Nothing is left to do, so a missing credential is no error.
+        problems.discard(CredentialError)
+        findings = [each for each in findings if not each.code.startswith("PA3")]
+    return RepositoryPreflight(
+        plan=plan,
+        files=tuple(files),
+        findings=tuple(dict.fromkeys(findings)),
+        obstacles=frozenset(problems),
+    )
 
-    def __init__(self, plan: RepositoryPlan, journal: Journal, *, skip_existing: bool) -> None:
-        self._plan = plan
-        self._repository = plan.repository
-        self._journal = journal
-        self._skip_existing = skip_existing
-        self._findings: list[Finding] = []
-        self._obstacles: set[type[PublishAllError]] = set()
 
-    def of(self, answers: Sequence[_Answer]) -> RepositoryPreflight:
-        about_itself, *about_releases = answers
-        self._hear(about_itself)
-        # An index that can't be asked is no news about a repository that can't be reached.
-        silent = bool(self._obstacles)
-        files: list[PlannedFile] = []
-        for release, answer in zip(self._plan.releases, about_releases, strict=True):
-            if not silent:
-                self._hear(answer)
-            files += (
-                self._decide(release, each, answer.states.get(each.filename, FileState.UNKNOWN))
-                for each in release.distributions
-            )
-        to_do = any(each.state is FileState.NOT_STARTED for each in files)
-        if not to_do and self._repository.capabilities.final_on_upload:
-            # Nothing is left to do, so a missing credential is no error.
-            self._obstacles.discard(CredentialError)
-            self._findings = [each for each in self._findings if not each.code.startswith("PA3")]
-        return RepositoryPreflight(
-            plan=self._plan,
-            files=tuple(files),
-            findings=tuple(dict.fromkeys(self._findings)),
-            obstacles=frozenset(self._obstacles),
+def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
+    """An answer as findings, and what stands against uploading."""
+    problems = {kind for each in answer.findings if (kind := _problem_of(each)) is not None}
+    error = answer.error
+    if error is None:
+        return [*answer.findings], problems
+    if isinstance(error, RepositoryError):
+        problems |= {_obstacle_of(each) for each in error.findings} or {RepositoryError}
+    else:
+        problems.add(CredentialError if isinstance(error, CredentialError) else CheckError)
+    return [*answer.findings, *_told(error, repository)], problems
+
+
+def _decide(
+    plan: RepositoryPlan, file: Distribution, listed: FileState, journal: Journal, *, skip_existing: bool
+) -> tuple[FileState, str]:
+    """What to do with a file, from what the index says and what the journal says; and why, unless it is uploaded.
+
+    The index is right where it can be asked: a file that it does not list is sent (again), which is safe,
+    since it has the same bytes. The journal is believed only where the index cannot be asked.
+    """
+    if listed is FileState.PRESENT:
+        return FileState.PRESENT, "already there, the same bytes"
+    if listed is FileState.DIFFERENT:
+        if skip_existing:
+            return FileState.SKIPPED, "other bytes are there; skipped as asked"
+        return FileState.CONFLICT, "other bytes are there"
+    entry = journal.entry(file.digests.sha256, plan.repository.url)
+    taken = _TAKEN | ({FileState.UPLOADED} if plan.repository.capabilities.final_on_upload else set())
+    if listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
+        return FileState.PRESENT, "uploaded by an earlier run, says the journal"
+    return FileState.NOT_STARTED, ""
+
+
+def _planned_file(
+    plan: RepositoryPlan, release: Release, file: Distribution, state: FileState, reason: str
+) -> PlannedFile:
+    return PlannedFile(
+        repository=plan.repository.name,
+        project=release.project,
+        version=str(release.version),
+        filename=file.filename,
+        variant=file.variant,
+        size=file.size,
+        sha256=file.digests.sha256,
+        state=state,
+        reason=reason or plan.reason(release, file),
+    )
+
+
+def _remarks(
+    repository: Repository, file: Distribution, listed: FileState, state: FileState
+) -> Iterator[Finding]:
+    if state is FileState.CONFLICT:
+        yield other_bytes(repository, file)
+    elif state is FileState.SKIPPED:
+        yield skipped_other_bytes(repository, file)
+    elif listed is FileState.INCOMPLETE:
+        yield LISTED_INCOMPLETE.found(
+            f"{repository.name} lists {file.filename}, but the file or a part of it is missing there",
+            where=f"{repository.name}: {file.filename}",
         )
-
-    def _hear(self, answer: _Answer) -> None:
-        self._findings += answer.findings
-        self._obstacles |= {kind for each in answer.findings if (kind := _error_of(each)) is not None}
-        error = answer.error
-        if error is None:
-            return
-        if isinstance(error, RepositoryError):
-            told = {_obstacle_of(each) for each in error.findings}
-            self._obstacles |= told or {RepositoryError}
-        else:
-            self._obstacles.add(CredentialError if isinstance(error, CredentialError) else CheckError)
-        self._findings += _told(error, self._repository)
-
-    def _decide(self, release: Release, file: Distribution, listed: FileState) -> PlannedFile:
-        """What to do with a file, from what the index says and what the journal says.
-
-        The index is right where it can be asked: a file that it does not list is sent (again), which is safe,
-        since it has the same bytes. The journal is believed only where the index cannot be asked.
-        """
-        state, reason = FileState.NOT_STARTED, self._plan.reason(release, file)
-        match listed:
-            case FileState.PRESENT:
-                state, reason = FileState.PRESENT, "already there, the same bytes"
-            case FileState.DIFFERENT if self._skip_existing:
-                state, reason = FileState.SKIPPED, "other bytes are there; skipped as asked"
-                self._findings.append(skipped_other_bytes(self._repository, file))
-            case FileState.DIFFERENT:
-                state, reason = FileState.CONFLICT, "other bytes are there"
-                self._obstacles.add(ConflictError)
-                self._findings.append(other_bytes(self._repository, file))
-            case FileState.UNKNOWN if self._was_taken(file):
-                state, reason = FileState.PRESENT, "uploaded by an earlier run, says the journal"
-            case FileState.INCOMPLETE:
-                self._findings.append(_listed_incomplete(self._repository, file))
-        return PlannedFile(
-            repository=self._repository.name,
-            project=release.project,
-            version=str(release.version),
-            filename=file.filename,
-            variant=file.variant,
-            size=file.size,
-            sha256=file.digests.sha256,
-            state=state,
-            reason=reason,
-        )
-
-    def _was_taken(self, file: Distribution) -> bool:
-        entry = self._journal.entry(file.digests.sha256, self._repository.url)
-        final = self._repository.capabilities.final_on_upload
-        return entry is not None and (entry.state in _TAKEN or (final and entry.state is FileState.UPLOADED))
 
 
 def _obstacle_of(finding: Finding) -> type[PublishAllError]:
@@ -285,7 +286,7 @@ def _obstacle_of(finding: Finding) -> type[PublishAllError]:
     return {"PA3": CredentialError, "PA5": RepositoryError}.get(finding.code[:3], CheckError)
 
 
-def _error_of(finding: Finding) -> type[PublishAllError] | None:
+def _problem_of(finding: Finding) -> type[PublishAllError] | None:
     """The obstacle that a finding is; None where it is none."""
     return _obstacle_of(finding) if finding.severity is Severity.ERROR else None
 
@@ -293,13 +294,6 @@ def _error_of(finding: Finding) -> type[PublishAllError] | None:
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
     return OTHER_BYTES_SKIPPED.found(
         f"{repository.name} keeps another file named {distribution.filename}; this one was skipped",
-        where=f"{repository.name}: {distribution.filename}",
-    )
-
-
-def _listed_incomplete(repository: Repository, distribution: Distribution) -> Finding:
-    return LISTED_INCOMPLETE.found(
-        f"{repository.name} lists {distribution.filename}, but the file or a part of it is missing there",
         where=f"{repository.name}: {distribution.filename}",
     )
 
