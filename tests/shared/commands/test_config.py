@@ -57,8 +57,8 @@ def project(tmp_path):
 @pytest.fixture
 def show(project, folders, tmp_path):
     def show(**environment):
-        around = Surroundings(environment=environment, home=tmp_path)
-        return show_config(ConfigOptions(directory=project, around=around, folders=folders))
+        around = Surroundings(environment=environment, home=tmp_path, folders=folders)
+        return show_config(ConfigOptions(directory=project, around=around))
 
     return show
 
@@ -66,10 +66,8 @@ def show(project, folders, tmp_path):
 @pytest.fixture
 def listed(project, folders, tmp_path):
     def listed(directory=None, **environment):
-        around = Surroundings(environment=environment, home=tmp_path)
-        return list_repositories(
-            RepositoriesOptions(directory=directory or project, around=around, folders=folders)
-        )
+        around = Surroundings(environment=environment, home=tmp_path, folders=folders)
+        return list_repositories(RepositoriesOptions(directory=directory or project, around=around))
 
     return listed
 

@@ -441,17 +441,12 @@ def test_the_url_of_pypi_is_pypi(known):
     assert ad_hoc("https://upload.pypi.org/legacy") == known().get("pypi")
 
 
-def test_an_index_beside_the_url():
-    assert ad_hoc("https://x/", index_url="https://x/simple/").index_url == "https://x/simple/"
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"url": "http://x/"}, "--repository-url: 'http://x/' must be https"),
         ({"url": "x.example"}, "--repository-url: "),
         ({"url": "https://x/", "name": "a b"}, "--repository: 'a b' can't name"),
-        ({"url": "https://x/", "index_url": "http://x/"}, "--index-url: 'http://x/' must be https"),
     ],
 )
 def test_a_wrong_url_of_the_command_line_names_the_option(arguments, message):

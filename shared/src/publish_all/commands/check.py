@@ -9,7 +9,6 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import find_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
-from publish_all.config.known import known_repositories
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.reporting.text import count
 from publish_all.results import CheckSummary
@@ -24,12 +23,7 @@ def check(
     nothing that could be checked.
     """
     config = project_of_files(options.directory, optional=bool(options.files))
-    known = known_repositories(
-        config,
-        environment=options.around.environment,
-        home=options.around.home,
-        folders=options.around.places(),
-    )
+    known = options.around.known(config)
     names = options.connection.repositories or (config.publish_to if config is not None else ())
     # Before the build: it may take long, and a name that nobody knows is told at once.
     public = {name: known.get(name).public for name in names}

@@ -10,10 +10,9 @@ from typing import Any
 
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
-from publish_all.config.folders import Folders
-from publish_all.config.known import KnownRepositories, known_repositories
+from publish_all.config.known import KnownRepositories
 from publish_all.config.load import load_project
-from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
+from publish_all.config.model import ProjectConfig, SyncPlace
 from publish_all.config.parse import FIELDS, PYPROJECT, TABLE
 from publish_all.config.problems import KeyPath, Problems, dotted
 
@@ -34,11 +33,8 @@ _VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfigOptions:
-    """`folders` is None for the usual ones of the user."""
-
     directory: Path
     around: Surroundings = field(default_factory=Surroundings)
-    folders: Folders | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,9 +65,7 @@ def show_config(options: ConfigOptions) -> ConfigResult:
     Of repositories those are shown which the project states or publishes to.
     """
     config = load_project(options.directory)
-    known = known_repositories(
-        config, environment=options.around.environment, home=options.around.home, folders=options.folders
-    )
+    known = options.around.known(config)
     known.check_destinations(config)
     return ConfigResult(
         file=str(config.root / PYPROJECT), settings=tuple(_settings(config, known)), notes=known.notes
@@ -79,52 +73,35 @@ def show_config(options: ConfigOptions) -> ConfigResult:
 
 
 def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setting]:
-    for key in _TOP:
-        if (value := getattr(config, _field(key))) is not None:
-            yield _setting(config, (key,), value)
-    for key in _VERSION:
-        if (value := getattr(config.version, _field(key))) is not None:
-            yield _setting(config, ("version", key), value)
-    for repository in _repositories(config, known):
-        yield from _repository_settings(repository)
+    for path in (*((key,) for key in _TOP), *(("version", key) for key in _VERSION)):
+        holder = config if len(path) == 1 else config.version
+        if (value := getattr(holder, path[-1].replace("-", "_"))) is not None:
+            yield _setting(config, path, value)
+    used = {each.name: each for each in map(known.get, (*config.repositories, *config.publish_to))}
+    for repository in used.values():
+        for key, name in FIELDS.items():
+            if (value := getattr(repository, name)) is not None:
+                origin = repository.origins.get(key, repository.origin if key == "url" else DEFAULT)
+                full = dotted((*TABLE, "repositories", repository.name, key))
+                yield Setting(key=full, value=_plain(value), origin=origin)
     for path in (("variant-defaults",), *(("variants", name) for name in config.variants), ("wheels",)):
-        yield from _stated(config, path)
-
-
-def _repositories(config: ProjectConfig, known: KnownRepositories) -> tuple[RepositoryConfig, ...]:
-    names = (*config.repositories, *config.publish_to)
-    found = {each.name: each for each in (known.get(name) for name in names)}
-    return tuple(found.values())
-
-
-def _repository_settings(repository: RepositoryConfig) -> Iterator[Setting]:
-    for key, name in FIELDS.items():
-        if (value := getattr(repository, name)) is None:
-            continue
-        origin = repository.origins.get(key, repository.origin if key == "url" else DEFAULT)
-        yield Setting(
-            key=dotted((*TABLE, "repositories", repository.name, key)), value=_plain(value), origin=origin
-        )
-
-
-def _stated(config: ProjectConfig, path: KeyPath) -> Iterator[Setting]:
-    """The keys of a table that pyproject.toml states; the table itself where it is empty, as a variant may be."""
-    table = _value_at(config, path)
-    if isinstance(table, Mapping):
-        yield from (_setting(config, (*path, key), table[key]) for key in table)
-        if not table:
-            yield _setting(config, path, table)
+        # The keys that pyproject.toml states; the table itself where it is empty, as a variant may be.
+        table = _value_at(config, path)
+        if isinstance(table, Mapping):
+            yield from (_setting(config, (*path, key), table[key]) for key in table)
+            if not table:
+                yield _setting(config, path, table)
 
 
 def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
-    return Setting(key=dotted((*TABLE, *path)), value=_plain(value), origin=_origin(config, path))
-
-
-def _origin(config: ProjectConfig, path: KeyPath) -> str:
     stated = _value_at(config, path)
     if path == ("private",) and config.private and stated is not True:
-        return "classifier 'Private ::'"
-    return DEFAULT if stated is None else Problems(PYPROJECT, config.origins).origin((*TABLE, *path))
+        origin = "classifier 'Private ::'"
+    elif stated is None:
+        origin = DEFAULT
+    else:
+        origin = Problems(PYPROJECT, config.origins).origin((*TABLE, *path))
+    return Setting(key=dotted((*TABLE, *path)), value=_plain(value), origin=origin)
 
 
 def _value_at(config: ProjectConfig, path: KeyPath) -> Any:
@@ -151,7 +128,3 @@ def _plain(value: Any) -> Any:
             return value
         case _:
             return str(value)  # a date or time, which JSON does not know
-
-
-def _field(key: str) -> str:
-    return key.replace("-", "_")

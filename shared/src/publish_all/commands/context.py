@@ -39,7 +39,7 @@ class Surroundings:
 
     `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
     ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
-    place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run.
+    place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run, and `repositories` what was read for `known`.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -49,12 +49,20 @@ class Surroundings:
     folders: Folders | None = None
     built_version: str | None = None
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
+    repositories: list[tuple[ProjectConfig | None, KnownRepositories]] = field(
+        default_factory=list, compare=False, repr=False
+    )
 
     def known(self, config: ProjectConfig | None) -> KnownRepositories:
-        """All repositories known to a project, or outside of any. Raises `ConfigurationError`."""
+        """All repositories known to a project, or outside of any, read once in a run. Raises `ConfigurationError`."""
         from publish_all.config.known import known_repositories
 
-        return known_repositories(config, environment=self.environment, home=self.home, folders=self.folders)
+        if not any(each is config for each, _ in self.repositories):
+            found = known_repositories(
+                config, environment=self.environment, home=self.home, folders=self.places()
+            )
+            self.repositories.append((config, found))
+        return next(known for each, known in self.repositories if each is config)
 
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""
@@ -147,15 +155,10 @@ def project_variants(
 
 def list_names(kind: str, directory: Path) -> tuple[str, ...]:
     """The "repositories" or "variants" in the configuration, also outside of a project. Raises `ConfigurationError`."""
-    from publish_all.config.known import known_repositories
-
-    around = Surroundings()
     config = project_of_files(directory, optional=True)
     if kind == "variants":
         return tuple(config.variants) if config is not None else ()
-    return known_repositories(
-        config, environment=around.environment, home=around.home, folders=around.places()
-    ).names
+    return Surroundings().known(config).names
 
 
 def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:

@@ -13,7 +13,7 @@ from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
 from publish_all.config.model import ProjectConfig
-from publish_all.config.tools import Tool, ToolSettings, read_tools
+from publish_all.config.tools import Tool, ToolSettings
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 
@@ -32,7 +32,7 @@ class _Other:
 
 def check_other_places(config: ProjectConfig | None, around: Surroundings, *, listener: Listener) -> None:
     """As `ensure_default_is_meant` of destinations, where nothing says where to publish to."""
-    tools = read_tools(config, environment=around.environment, folders=around.places().hosts)
+    tools = around.known(config).tools
     others = [*_in_project(tools), *_in_variables(tools)]
     if others:
         raise _which(others)

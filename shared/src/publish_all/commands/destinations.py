@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.github import complete
-from publish_all.config.known import KnownRepositories, ad_hoc, known_repositories
+from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Listener, Note
@@ -134,17 +134,15 @@ def open_connection(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> Connection:
     """Look up the repositories. Raises `ConfigurationError`."""
-    environment = options.around.environment
-    known = known_repositories(
-        config, environment=environment, home=options.around.home, folders=options.around.places()
-    )
+    around = options.around
+    known = around.known(config)
     if config is not None:
         known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
     root = config.root if config is not None else None
     chosen = tuple(
-        complete(each, root=root, environment=environment, run=options.around.run)
+        complete(each, root=root, environment=around.environment, run=around.run)
         for each in _configurations(config, options, known)
     )
     return Connection(chosen, known, options=options, listener=listener)

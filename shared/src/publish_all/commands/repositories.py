@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 
 from publish_all._values import dataclass
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
-from publish_all.config.folders import Folders
-from publish_all.config.known import KnownRepositories, known_repositories
-from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.known import KnownRepositories
+from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, ignore
@@ -20,11 +18,10 @@ from publish_all.events import Listener, ignore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoriesOptions:
-    """`directory` may be outside of any project; `folders` is None for the usual ones of the user."""
+    """`directory` may be outside of any project."""
 
     directory: Path
     around: Surroundings = field(default_factory=Surroundings)
-    folders: Folders | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,27 +58,16 @@ def list_repositories(options: RepositoriesOptions, *, listener: Listener = igno
 
     Raises `ConfigurationError` when a configuration of ours is wrong.
     """
-    config = _project(options.directory)
-    around = replace(options.around, folders=options.folders or options.around.folders)
-    known = known_repositories(
-        config, environment=around.environment, home=around.home, folders=around.places()
-    )
-    connection = open_connection(
-        config, ConnectionOptions(repositories=known.names, around=around), listener=listener
-    )
+    config = project_of_files(options.directory, optional=True)
+    known = options.around.known(config)
+    asked = ConnectionOptions(repositories=known.names, around=options.around)
+    connection = open_connection(config, asked, listener=listener)
     rows = (_row(each, known, _credential(each, connection.credentials)) for each in connection.chosen)
     return RepositoriesResult(
         repositories=tuple(rows),
         refused=tuple((name, refusal.message) for name, refusal in known.refusals.items()),
         notes=known.notes,
     )
-
-
-def _project(directory: Path) -> ProjectConfig | None:
-    """The project at or above a folder, None where there is none."""
-    if search_pyproject(directory) is None:
-        return None
-    return load_project(directory)
 
 
 def _row(found: RepositoryConfig, known: KnownRepositories, credential: str) -> RepositoryRow:

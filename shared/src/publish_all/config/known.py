@@ -18,8 +18,8 @@ from types import MappingProxyType
 from publish_all._values import dataclass
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
-from publish_all.config.folders import Folders, home_folder, usual_folders
-from publish_all.config.kinds import KINDS, LEGACY, Kind
+from publish_all.config.folders import Folders, home_folder
+from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, read_toml
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
 from publish_all.config.parse import FIELDS, PYPROJECT, repositories
@@ -95,18 +95,13 @@ class KnownRepositories:
 
 
 def known_repositories(
-    config: ProjectConfig | None,
-    *,
-    environment: Mapping[str, str],
-    home: Path,
-    folders: Folders | None = None,
+    config: ProjectConfig | None, *, environment: Mapping[str, str], home: Path, folders: Folders
 ) -> KnownRepositories:
-    """All repositories known to a project, or outside of any. `folders` is None for the usual ones.
+    """All repositories known to a project, or outside of any.
 
     Raises `ConfigurationError` when the user's own configuration is wrong; what is wrong with that of
     another tool is a note.
     """
-    folders = folders or usual_folders(environment=environment, home=home)
     tools = read_tools(config, environment=environment, folders=folders.hosts)
     adopted, refused, adopt_notes = adopt(tools.entries)
     from_environment, notes = environment_repositories(environment)
@@ -137,27 +132,22 @@ def known_repositories(
 def ad_hoc(
     url: str,
     name: str | None = None,
-    *,
-    kind: Kind | None = None,
-    index_url: str | None = None,
 ) -> RepositoryConfig:
     """The repository of a `--repository-url`.
 
     The URL of a built-in one is that one. Any other has the name given, or that of its host (`directory`
-    for a folder), so that a credential stored under another name does not serve it. `kind` is told by the URL where it
-    is None: a path or a file: URL is a directory, `oci://` an OCI registry. Raises `ConfigurationError`.
+    for a folder), so that a credential stored under another name does not serve it. A path or a file: URL is a
+    directory, `oci://` an OCI registry. Raises `ConfigurationError`.
     """
     for each in BUILT_IN.values():
         if each.url is not None and url.rstrip("/") == each.url.rstrip("/"):
-            return replace(each, index_url=index_url or each.index_url)
-    found = kind or _kind_of(url, name)
+            return each
+    named = BUILT_IN.get(canonical(name or ""))
+    usual = named.kind if named is not None and not named.kind.local else LEGACY
+    found = next((each for each in KINDS.values() if each.claims(url)), usual)
     address = url.removeprefix(f"{found.name}://")
     name = name or (found.name if found.local else hostname_of(address))
-    troubles = {
-        "--repository-url": found.url_problem(address),
-        "--repository": name_problem(name),
-        "--index-url": found.index_url_problem(index_url) if index_url is not None else None,
-    }
+    troubles = {"--repository-url": found.url_problem(address), "--repository": name_problem(name)}
     for option, trouble in troubles.items():
         if trouble is not None:
             msg = f"{option}: {trouble}"
@@ -168,18 +158,11 @@ def ad_hoc(
         name=name,
         kind=found,
         url=address,
-        index_url=index_url,
         scope=Scope.COMMAND_LINE,
         origin="command line",
         origins=MappingProxyType({"url": "command line"}),
     )
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
-
-
-def _kind_of(url: str, name: str | None) -> Kind:
-    named = BUILT_IN.get(canonical(name or ""))
-    usual = named.kind if named is not None and not named.kind.local else LEGACY
-    return next((each for each in KINDS.values() if each.claims(url)), usual)
 
 
 def _merged(layers: Iterable[Repositories]) -> dict[str, RepositoryConfig]:
