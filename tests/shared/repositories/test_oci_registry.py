@@ -106,33 +106,30 @@ def test_public_packages_are_read_by_nobody_in_particular(registry, fake_registr
     assert "Authorization" not in fake_registry.of("GET", "/token")[0].headers
 
 
-def test_whether_it_is_open_is_asked_once(registry, fake_registry):
-    assert registry.open
-    assert registry.open
-    assert len(fake_registry.asked) == 1
-
-
-@pytest.mark.parametrize("challenge", ['Basic realm="x"', f'Bearer realm="{HOST}/token",service="ghcr.io"'])
-def test_a_registry_that_is_open_at_its_root_may_be_private_below(challenge, registry, fake_registry):
-    fake_registry.hooks.append(
-        lambda asked: (
-            error(401, "UNAUTHORIZED", **{"WWW-Authenticate": challenge}) if "/tags/" in asked.path else None
-        )
-    )
-    assert registry.open
-    assert not registry.lets_read(NAME)
-    assert not registry.open
-
-
-def test_whether_anyone_may_read_is_asked_once_for_each_repository(registry, fake_registry):
+def test_what_it_wants_is_asked_once(registry, fake_registry):
     for _ in range(2):
-        assert registry.lets_read(NAME)
-        assert registry.lets_read("sep/other")
-    assert [each.path for each in fake_registry.asked] == [
-        "/v2/",
-        f"/v2/{NAME}/tags/list",
-        "/v2/sep/other/tags/list",
-    ]
+        registry.package(KINDLING, login=None).tags()
+    assert len([each for each in fake_registry.asked if each.path == "/v2/"]) == 1
+
+
+@pytest.mark.usefixtures("users")
+def test_a_registry_that_is_open_at_its_root_may_be_private_below(registry, fake_registry):
+    fake_registry.hooks.append(lambda asked: Reply() if asked.path == "/v2/" else None)
+    fake_registry.put(NAME, "1.0", INDEX)
+    assert registry.package(KINDLING, login=lambda: ADA).tags() == ("1.0",)
+
+
+def test_a_login_is_looked_for_when_the_registry_wants_to_know(registry, fake_registry):
+    def never():
+        raise AssertionError
+
+    assert registry.package(KINDLING, login=never).tags() == ()
+    fake_registry.users, fake_registry.private = {"ada": "ghp_ada"}, True
+    asked = []
+    package = registry.package(KINDLING, login=lambda: asked.append(1) or ADA)
+    for _ in range(2):
+        assert package.tags() == ()
+    assert asked == [1]
 
 
 @pytest.mark.usefixtures("users")
@@ -177,7 +174,7 @@ def test_basic_registries_get_the_password(registry, fake_registry):
 def test_what_is_no_registry_is_told_apart(registry, fake_registry, answer):
     fake_registry.hooks.append(lambda asked: answer)
     with pytest.raises(RefusedError, match="not answer as an OCI registry") as caught:
-        _ = registry.open
+        registry.knock()
     assert caught.value.findings[0].code == "PA609"
 
 
@@ -391,7 +388,7 @@ def test_a_silent_network_is_an_error_in_plain_words(registry, fake_registry):
 
     fake_registry.hooks.append(silent)
     with pytest.raises(HttpError, match="can't be reached"):
-        _ = registry.open
+        registry.knock()
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"tags":', b'{"tags":[1,null,"1.0"]}'])

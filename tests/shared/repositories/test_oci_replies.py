@@ -15,7 +15,7 @@ def asked(secret: str | None = TOKEN, *, write: bool = True, registry: str = "ht
     login = None
     if secret is not None:
         login = Login(username="ada", secret=Secret(secret), origin="environment variable GITHUB_TOKEN")
-    return Asked(registry=registry, repository="sep/kindling", login=login, write=write, name="corp-eu")
+    return Asked(registry, "sep/kindling", login, write=write, name="corp-eu")
 
 
 def said(status: int, message: str, code: str = "DENIED") -> Reply:

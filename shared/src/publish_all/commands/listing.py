@@ -94,7 +94,7 @@ def _projects(
     if config is not None:
         return distribution_names(config)
     try:
-        return repository.registry.projects(repository.login(None, Purpose.READ))
+        return repository.registry.projects(lambda: repository.login(None, Purpose.READ))
     except RefusedError as error:
         msg = f"{repository.name} does not tell which packages it has"
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error

@@ -15,7 +15,7 @@ from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
 from publish_all.index.source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
-from publish_all.repositories.oci_replies import Login, RefusedError
+from publish_all.repositories.oci_replies import Login, RefusedError, WhoAsks
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
@@ -34,7 +34,7 @@ class OciSource:
         self.name = name
         self._registry = registry
         self._own = own
-        self._known: Recent[tuple[NormalizedName, Login | None], Mapping[str, PackageRelease]] = Recent(
+        self._known: Recent[tuple[NormalizedName, WhoAsks], Mapping[str, PackageRelease]] = Recent(
             _PROJECTS_KEPT
         )
 
@@ -52,11 +52,12 @@ class OciSource:
         login = self._login(project, visitor)
         with self._troubles(login):
             package = self._registry.package(project, login=login)
-            before = self._known.get((project, login)) or {}
+            key = project, login if self._own is None else None
+            before = self._known.get(key) or {}
             releases = package.releases(package.versions(), known=before)
         if not releases:
             return None
-        self._known.put((project, login), {each.tag: each for each in releases})
+        self._known.put(key, {each.tag: each for each in releases})
         files = tuple(
             IndexFile(
                 filename=file.filename,
@@ -106,12 +107,10 @@ class OciSource:
         with self._troubles(None):
             self._registry.knock()
 
-    def _login(self, project: NormalizedName | None, visitor: Visitor) -> Login | None:
-        if self._own is not None:
-            try:
-                return self._own(project)
-            except (CredentialError, HttpError) as error:
-                raise ServeError(f"{self.name}: {error.message}", hint=error.hint) from error
+    def _login(self, project: NormalizedName | None, visitor: Visitor) -> WhoAsks:
+        own = self._own
+        if own is not None:
+            return lambda: own(project)
         if visitor is None:
             return None
         if not visitor.secret.reveal():
@@ -121,10 +120,12 @@ class OciSource:
         return Login(username=visitor.username, secret=visitor.secret, origin="the request")
 
     @contextmanager
-    def _troubles(self, login: Login | None) -> Iterator[None]:
+    def _troubles(self, login: WhoAsks) -> Iterator[None]:
         """What the registry refuses, as an answer of ours."""
         try:
             yield
+        except CredentialError as error:  # of the server's own
+            raise ServeError(f"{self.name}: {error.message}", hint=error.hint) from error
         except HttpError as error:
             status = 502
             if isinstance(error, RefusedError):

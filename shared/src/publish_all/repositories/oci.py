@@ -31,7 +31,7 @@ from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import not_there, store
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, ReleaseFile
-from publish_all.repositories.oci_replies import Login, RefusedError, refused_beforehand
+from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.replies import ensure_host, findings_of
 from publish_all.repositories.repository import (
     Capabilities,
@@ -96,13 +96,10 @@ class OciRepository:
         return f"https://{server}/{self._config.link}" if self._config.link else None
 
     def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
-        """The credential for a project; None if there is none, or the registry wants none.
+        """The credential for a project, None if there is none.
 
-        Raises `CredentialError`, also for one that was found for another host, and `HttpError` when the registry
-        can't be reached.
+        Raises `CredentialError`, also for one that was found for another host.
         """
-        if self.registry.open if project is None else self.registry.lets_read(self.place.repository(project)):
-            return None
         request = CredentialRequest(config=self._config, url=self.url, project=project, purpose=purpose)
         found = self._credentials.get(request)
         if found is None:
@@ -111,9 +108,12 @@ class OciRepository:
         return Login(username=found.username, secret=found.secret, origin=found.origin)
 
     def package(self, project: NormalizedName, purpose: Purpose = Purpose.UPLOAD) -> OciPackage:
-        """The packages of a project, with one token from the first question on. Raises as `login`."""
-        login = self.login(project, purpose)
-        return self.registry.package(project, login=login, write=purpose is Purpose.UPLOAD)
+        """The packages of a project, with one token from the first question on.
+
+        The credential is looked for when the registry wants to know who asks.
+        """
+        write = purpose is Purpose.UPLOAD
+        return self.registry.package(project, login=lambda: self.login(project, purpose), write=write)
 
     # --- preflight
 
@@ -124,8 +124,9 @@ class OciRepository:
         """
         del brief  # an upload that is begun is given up in a moment
         for project in dict.fromkeys(each.project for each in releases):
+            package = self.package(project)
             try:
-                self._probe(project)
+                package.probe()
             except RefusedError as error:
                 if error.unauthorized:
                     raise _credential_error(error.findings) from error
@@ -133,20 +134,6 @@ class OciRepository:
                     raise
                 return error.findings
         return ()
-
-    def _probe(self, project: NormalizedName) -> None:
-        was_open = self.registry.open
-        package = self.package(project)
-        beforehand = refused_beforehand(package.asked)
-        if beforehand is not None:
-            raise _credential_error((beforehand,))
-        try:
-            package.probe()
-        except RefusedError:
-            if not was_open or self.registry.open:
-                raise
-            # It lets anyone read, and asks who it is only where something is written.
-            self.package(project).probe()
 
     # --- upload
 

@@ -38,7 +38,16 @@ from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url
 from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories import oci_layout as layout
-from publish_all.repositories.oci_replies import Asked, Login, RefusedError, broken, part_gone, refusal
+from publish_all.repositories.oci_replies import (
+    Asked,
+    Login,
+    RefusedError,
+    WhoAsks,
+    broken,
+    part_gone,
+    refusal,
+    refused_beforehand,
+)
 from publish_all.repositories.repository import in_parallel
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
@@ -128,50 +137,30 @@ class OciRegistry:
     sleep: Callable[[float], None] = time.sleep
     attempts: int = ATTEMPTS
     _wanted: Challenge | None = None
-    _read: set[str] = field(default_factory=set)
     _tokens: dict[tuple[Login | None, str], _Token] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
         return self.place.registry
 
-    def package(self, project: NormalizedName, *, login: Login | None, write: bool = False) -> OciPackage:
-        """The packages of a project, in the name of a user (None: of nobody), to read or to write as well."""
+    def package(self, project: NormalizedName, *, login: WhoAsks, write: bool = False) -> OciPackage:
+        """The packages of a project, in the name of a user, to read or to write as well."""
         repository = self.place.repository(project)
-        asked = Asked(self.url, repository=repository, login=login, write=write, name=self.name)
+        asked = Asked(self.url, repository, login, write=write, name=self.name)
         return OciPackage(self, project, asked)
 
-    def projects(self, login: Login | None = None) -> tuple[NormalizedName, ...]:
+    def projects(self, login: WhoAsks = None) -> tuple[NormalizedName, ...]:
         """All projects here, as far as the registry tells. Many, GitHub's among them, refuse."""
-        pages = self.pages(f"{self.url}/v2/_catalog?n=1000", Asked(self.url, login=login))
+        pages = self.pages(f"{self.url}/v2/_catalog?n=1000", Asked(self.url, who=login))
         names = (self.place.project(name) for page in pages for name in _texts(page.get("repositories")))
         return tuple(sorted({each for each in names if each is not None}))
 
     # --- who asks
 
-    @property
-    def open(self) -> bool:
-        """Whether it wants nobody to say who they are, as far as it has told yet.
-
-        Raises `HttpError`: a `RefusedError` where no registry answers.
-        """
-        return self._challenge().scheme == ""
-
     def knock(self) -> None:
         """Raise `HttpError` unless a registry answers now."""
         found = self._ask_challenge()
         self._wanted = self._wanted or found
-
-    def lets_read(self, repository: str) -> bool:
-        """Whether anyone may read an OCI repository. Asked once for each.
-
-        `/v2/` may be open where everything below wants a login; docker and skopeo go by what is below.
-        """
-        if self.open and repository not in self._read:
-            url = f"{self.url}/v2/{quote(repository)}/tags/list?n=1"
-            self._learn(self.session.request("GET", url, redirects=True), Asked(self.url, repository))
-            self._read.add(repository)
-        return self.open
 
     def _challenge(self) -> Challenge:
         """What the registry wants: `scheme` is empty (nothing), `basic` or `bearer`. Asked once."""
@@ -197,22 +186,27 @@ class OciRegistry:
         challenge = self._challenge()
         if challenge.scheme == "bearer":
             return BearerAuth(secret=self._token(challenge, asked))
-        return asked.login.auth if challenge.scheme == "basic" and asked.login is not None else None
+        login = asked.identify() if challenge.scheme == "basic" else None
+        return login.auth if login is not None else None
 
-    def _learn(self, reply: Reply, asked: Asked) -> bool:
-        """Whether a reply is worth asking again: the token is stale, or the registry wants something else than it said."""
+    def _learn(self, reply: Reply, asked: Asked, sent: Auth | None) -> bool:
+        """Whether a reply is worth asking again: the token is stale, or the registry wants something else than it got.
+
+        `/v2/` may be open where everything below wants a login.
+        """
         if reply.status != 401:
             return False
-        had_token = self._tokens.pop((asked.login, _scope(asked)), None) is not None
+        stale = self._tokens.pop((asked.login, _scope(asked)), None) is not None
         found = _challenge_of(reply)
-        if found is None or found.scheme == "":
-            return had_token
-        changed = self._wanted is None or found.scheme != self._wanted.scheme
+        changed = found is not None and found.scheme not in {"", self._challenge().scheme}
         if changed:
             self._wanted = found
-        return had_token or (changed and (asked.login is not None or found.scheme == "bearer"))
+        scheme = self._challenge().scheme
+        can_say = scheme == "bearer" or (scheme == "basic" and asked.identify() is not None)
+        return stale or (can_say and (changed or sent is None))
 
     def _token(self, challenge: Challenge, asked: Asked) -> Secret:
+        asked.identify()
         if len(self._tokens) > TOKENS_KEPT:
             self._tokens.clear()
         kept = self._tokens.setdefault((asked.login, _scope(asked)), _Token())
@@ -226,6 +220,9 @@ class OciRegistry:
         https://distribution.github.io/distribution/spec/auth/oauth/
         """
         realm = stated["realm"]
+        beforehand = refused_beforehand(asked)
+        if beforehand is not None:
+            raise RefusedError(beforehand, status=403)
         if asked.login is not None:
             _ensure_its_own(asked, realm)
         # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
@@ -313,16 +310,17 @@ class OciRegistry:
     ) -> Reply:
         """One request, if `again` once more with a new token where the registry does not take the old one."""
         for last in (False, True) if again else (True,):
+            auth = self._auth(url, asked)
             reply = self.session.request(
                 method,
                 url,
-                auth=self._auth(url, asked),
+                auth=auth,
                 headers=headers,
                 body=body,
                 redirects=method in {"GET", "HEAD"},
                 limit=MANIFEST_LIMIT,
             )
-            if last or not self._learn(reply, asked):
+            if last or not self._learn(reply, asked, auth):
                 return reply
         raise AssertionError
 
@@ -336,7 +334,7 @@ class OciRegistry:
                     yield download
                     return
                 reply = replace(download.reply, body=next(download.chunks, b""))
-            if last or not self._learn(reply, asked):
+            if last or not self._learn(reply, asked, auth):
                 raise refusal(reply, asked, now=self.clock())
 
     def pages(self, url: str, asked: Asked) -> Iterator[Mapping[str, Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from publish_all import diagnoses as known
 from publish_all._http import BasicAuth, Reply
@@ -39,7 +41,12 @@ class Login(NamedTuple):
         return BasicAuth(username=self.username, secret=self.secret)
 
 
-class Asked(NamedTuple):
+WhoAsks: TypeAlias = Login | Callable[[], Login | None] | None
+"""A login, how to find it once it is needed, or nobody."""
+
+
+@dataclass
+class Asked:
     """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and whether to write.
 
     `name` is the name that the configuration has for the place.
@@ -47,9 +54,20 @@ class Asked(NamedTuple):
 
     registry: str
     repository: str | None = None
-    login: Login | None = None
+    who: WhoAsks = None
     write: bool = False
     name: str = ""
+
+    def identify(self) -> Login | None:
+        """Who asks. Raises `CredentialError`."""
+        if callable(self.who):
+            self.who = self.who()
+        return self.who
+
+    @property
+    def login(self) -> Login | None:
+        """Who asks, if that was needed."""
+        return None if callable(self.who) else self.who
 
     @property
     def is_github(self) -> bool:
