@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci_layout import (
     PlaceError,
-    architecture_of,
     filename_of,
     parse_place,
     tag_of,

@@ -21,6 +21,7 @@ from publish_all.errors import (
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
 from publish_all.reporting.text import count
+from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,
@@ -29,7 +30,6 @@ from publish_all.repositories.oci_layout import (
     TITLE,
     Entry,
     LayoutError,
-    architecture_of,
     filename_of,
     parse_manifest,
     tag_of,

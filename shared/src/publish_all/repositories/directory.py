@@ -20,13 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all import diagnoses as known
@@ -38,7 +32,15 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Finding
-from publish_all.repositories.fetch import files_of, read_chunks, sha256_of, store
+from publish_all.repositories import simple_pages as pages
+from publish_all.repositories.fetch import (
+    architecture_of,
+    files_of,
+    read_chunks,
+    release_of,
+    sha256_of,
+    store,
+)
 from publish_all.repositories.repository import (
     Capabilities,
     Means,
@@ -47,16 +49,6 @@ from publish_all.repositories.repository import (
     UploadOutcome,
     Verification,
     no_progress,
-)
-from publish_all.repositories.simple_pages import (
-    HTML_TYPE,
-    JSON_TYPE,
-    IndexFile,
-    PageError,
-    ProjectPage,
-    parse_project,
-    render_project,
-    render_root,
 )
 from publish_all.results import FileState
 
@@ -137,10 +129,10 @@ class DirectoryRepository:
             with self._locked():
                 folder.mkdir(parents=True, exist_ok=True)
                 page, findings = self._derive(release.project)
-                _replace_pages(folder, render_project(page))
+                _replace_pages(folder, pages.render_project(page))
                 folders = (self.root / _PAGES).iterdir()
                 projects = sorted(each.name for each in folders if (each / "index.json").is_file())
-                _replace_pages(self.root / _PAGES, render_root(projects))
+                _replace_pages(self.root / _PAGES, pages.render_root(projects))
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
@@ -152,16 +144,16 @@ class DirectoryRepository:
         """Read both pages back, and see that each lists our sha256 and that the file has it."""
         folder = self._folder(release.project)
         try:
-            pages = [
-                parse_project(
+            both = [
+                pages.parse_project(
                     (folder / file).read_bytes(), content_type=media_type, url=f"{folder.as_uri()}/"
                 )
-                for file, media_type in (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
+                for file, media_type in (("index.json", pages.JSON_TYPE), ("index.html", pages.HTML_TYPE))
             ]
-            seen = {each.filename: self._seen(each, pages) for each in release.distributions}
+            seen = {each.filename: self._seen(each, both) for each in release.distributions}
         except FileNotFoundError:
             return Verification()
-        except (OSError, PageError) as error:
+        except (OSError, pages.PageError) as error:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
             return Verification(findings=(finding,))
         return Verification(states=seen)
@@ -171,10 +163,10 @@ class DirectoryRepository:
         own = self._folder(project)
         try:
             content = (own / "index.json").read_bytes()
-            page = parse_project(content, content_type=JSON_TYPE, url=f"{own.as_uri()}/")
+            page = pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
         except FileNotFoundError:
             page = None
-        except (OSError, PageError) as error:
+        except (OSError, pages.PageError) as error:
             msg = f"The index in {own} can't be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
         found = files_of(page, project, version, self.name)
@@ -204,8 +196,8 @@ class DirectoryRepository:
         stated = folder / distribution.filename
         if stated.is_file() or not folder.is_dir():
             return stated
-        parsed = _parsed(stated.name)
-        return next((each for each in folder.iterdir() if _parsed(each.name) == parsed), stated)
+        key = _key(stated.name)
+        return next((each for each in folder.iterdir() if _key(each.name) == key), stated)
 
     def _state(self, distribution: Distribution) -> FileState:
         path = self._target(distribution)
@@ -215,8 +207,8 @@ class DirectoryRepository:
             return FileState.DIFFERENT
         return FileState.PRESENT if sha256_of(path) == distribution.digests.sha256 else FileState.DIFFERENT
 
-    def _seen(self, distribution: Distribution, pages: list[ProjectPage]) -> FileState:
-        listed = [each.file(self._target(distribution).name) for each in pages]
+    def _seen(self, distribution: Distribution, both: list[pages.ProjectPage]) -> FileState:
+        listed = [each.file(self._target(distribution).name) for each in both]
         if None in listed:
             return FileState.ABSENT
         digests = {each.hashes.get("sha256") for each in listed if each is not None}
@@ -237,7 +229,7 @@ class DirectoryRepository:
         _sync_folder(target.parent)
         return UploadOutcome(status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri())
 
-    def _derive(self, project: NormalizedName) -> tuple[ProjectPage, tuple[Finding, ...]]:
+    def _derive(self, project: NormalizedName) -> tuple[pages.ProjectPage, tuple[Finding, ...]]:
         """The page of a project as its files say, without those that are broken or another project's."""
         files, versions, findings = [], set(), []
         for path in sorted(self._folder(project).iterdir()):
@@ -252,16 +244,18 @@ class DirectoryRepository:
                 files.append((distribution.version, self._as_listed(distribution)))
                 versions.add(distribution.version)
         listed = tuple(each for _, each in sorted(files, key=lambda pair: (pair[0], pair[1].filename)))
-        page = ProjectPage(name=project, files=listed, versions=tuple(str(each) for each in sorted(versions)))
+        page = pages.ProjectPage(
+            name=project, files=listed, versions=tuple(str(each) for each in sorted(versions))
+        )
         return page, tuple(findings)
 
-    def _as_listed(self, distribution: Distribution) -> IndexFile:
+    def _as_listed(self, distribution: Distribution) -> pages.IndexFile:
         offered = None
         if distribution.kind is DistributionKind.WHEEL:
             beside = distribution.path.with_name(f"{distribution.filename}.metadata")
             _replace(beside, distribution.core_metadata)
             offered = {"sha256": hashlib.sha256(distribution.core_metadata).hexdigest()}
-        return IndexFile(
+        return pages.IndexFile(
             filename=distribution.filename,
             url=quote(distribution.filename),
             hashes={"sha256": distribution.digests.sha256},
@@ -293,12 +287,9 @@ class DirectoryRepository:
         return self._found(known.FOLDER_UNUSABLE, message)
 
 
-def _parsed(filename: str) -> object:
-    """What a file name says: project, version, and of a wheel build number and tags. Itself, if it says nothing."""
-    try:
-        return (parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename)(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return filename
+def _key(filename: str) -> object:
+    """What installers tell files apart by, however their names are spelt."""
+    return release_of(filename), architecture_of(filename)
 
 
 def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:
@@ -314,8 +305,8 @@ def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress
     return sha256.hexdigest()
 
 
-def _replace_pages(folder: Path, pages: tuple[bytes, bytes]) -> None:
-    for name, content in zip(("index.json", "index.html"), pages, strict=True):
+def _replace_pages(folder: Path, contents: tuple[bytes, bytes]) -> None:
+    for name, content in zip(("index.json", "index.html"), contents, strict=True):
         _replace(folder / name, content)
 
 

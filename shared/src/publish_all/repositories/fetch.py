@@ -20,6 +20,8 @@ from publish_all.errors import RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
+SDIST = ".tar.gz"
+"""The architecture of an sdist."""
 _NAME_LENGTH = 255
 
 
@@ -84,6 +86,11 @@ def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
         return parse_sdist_filename(filename)
     except (InvalidSdistFilename, InvalidWheelFilename):
         return None
+
+
+def architecture_of(filename: str) -> str:
+    """What tells the files of a release apart: `.tar.gz`, or what follows `name-version-` in a wheel's name."""
+    return SDIST if filename.endswith(SDIST) else "".join(filename.split("-", 2)[2:])
 
 
 def _as_error(finding: Finding) -> RepositoryError:

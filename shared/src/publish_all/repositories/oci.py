@@ -28,7 +28,7 @@ from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import not_there, store
+from publish_all.repositories.fetch import architecture_of, not_there, store
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, ReleaseFile
 from publish_all.repositories.oci_replies import Login, RefusedError
@@ -210,7 +210,7 @@ class OciRepository:
     def _look(
         self, package: OciPackage, index: layout.PackageIndex | None, distribution: Distribution
     ) -> tuple[FileState, tuple[str, ...]]:
-        there = index.entry(layout.architecture_of(distribution.filename)) if index is not None else None
+        there = index.entry(architecture_of(distribution.filename)) if index is not None else None
         if there is None:
             return FileState.ABSENT, ()
         # The manifest need not be fetched where it is what we write ourselves.

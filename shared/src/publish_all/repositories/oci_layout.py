@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._json import loads, whole_number
 from publish_all.distributions.distribution import Distribution
-from publish_all.repositories.fetch import release_of
+from publish_all.repositories.fetch import SDIST, architecture_of, release_of
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -44,8 +44,6 @@ YANKED = "dev.publish-all.yanked"
 DESCRIPTION_LENGTH = 512
 LICENSES_LENGTH = 256
 """What GitHub shows of these annotations at most, in characters."""
-SDIST = ".tar.gz"
-"""The `architecture` of an sdist."""
 TAG_LENGTH = 128
 """The longest tag, after the specification."""
 
@@ -131,11 +129,6 @@ def version_of(tag: str) -> Version | None:
         return Version(version_text(tag))
     except InvalidVersion:
         return None
-
-
-def architecture_of(filename: str) -> str:
-    """What tells the files of a release apart: `.tar.gz`, or what follows `name-version-` in a wheel's name."""
-    return SDIST if filename.endswith(SDIST) else "".join(filename.split("-", 2)[2:])
 
 
 def filename_of(project: NormalizedName, tag: str, architecture: str, title: str | None) -> str | None:

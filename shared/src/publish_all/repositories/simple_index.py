@@ -25,33 +25,25 @@ from publish_all.credentials.source import CredentialRequest, Credentials, Purpo
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
+from publish_all.repositories import simple_pages as pages
 from publish_all.repositories.fetch import files_of, store
 from publish_all.repositories.replies import retry_after
 from publish_all.repositories.repository import in_parallel
-from publish_all.repositories.simple_pages import (
-    ACCEPT,
-    HTML_TYPE,
-    JSON_TYPE,
-    IndexFile,
-    PageError,
-    ProjectPage,
-    parse_project,
-)
 from publish_all.results import FileState
 
 COMPARE_LIMIT = 32 * 1024 * 1024
 """Files that an index lists without a hash are fetched for comparison up to this size, in bytes."""
 
 _REDIRECTS = 5
-_PAGE_TYPES = frozenset({JSON_TYPE, HTML_TYPE, "text/html", "application/json"})
+_PAGE_TYPES = frozenset({pages.JSON_TYPE, pages.HTML_TYPE, "text/html", "application/json"})
 _FIRST_BYTE = {"Range": "bytes=0-0"}
-_PEEK_HEADERS = {"Accept": ACCEPT, "Range": "bytes=0-65535"}
+_PEEK_HEADERS = {"Accept": pages.ACCEPT, "Range": "bytes=0-65535"}
 
 
 class Listing(NamedTuple):
     """What an index says of a project. `page` None with `known` True: the project is not there."""
 
-    page: ProjectPage | None = None
+    page: pages.ProjectPage | None = None
     known: bool = True
     findings: tuple[Finding, ...] = ()
 
@@ -132,7 +124,9 @@ class SimpleIndex:
         )
         return dict(zip(names, states, strict=True))
 
-    def state(self, file: IndexFile | None, distribution: Distribution, *, proven: bool = False) -> FileState:
+    def state(
+        self, file: pages.IndexFile | None, distribution: Distribution, *, proven: bool = False
+    ) -> FileState:
         """How a listed file compares with ours. Raises `HttpError` when it must be asked for and can't be.
 
         By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
@@ -166,7 +160,7 @@ class SimpleIndex:
         found = files_of(listing.page, project, version, self.config.name)
         return tuple(self._fetch_one(each, project, folder) for each in found)
 
-    def _fetch_one(self, file: IndexFile, project: NormalizedName, folder: Path) -> Path:
+    def _fetch_one(self, file: pages.IndexFile, project: NormalizedName, folder: Path) -> Path:
         auth = self._auth(file.url, project)
         with self.session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
@@ -208,7 +202,7 @@ class SimpleIndex:
         )
 
     def _read(self, url: str, project: NormalizedName) -> Reply:
-        headers = {"Accept": ACCEPT, "Cache-Control": "max-age=0"}
+        headers = {"Accept": pages.ACCEPT, "Cache-Control": "max-age=0"}
         auth = self._auth(url, project)
         reply = self.session.request("GET", url, auth=auth, headers=headers)
         if reply.status in {401, 403} and auth is None:
@@ -234,10 +228,10 @@ class SimpleIndex:
                 return BasicAuth(username=found.username, secret=found.secret)
         return None
 
-    def _page(self, reply: Reply) -> ProjectPage:
+    def _page(self, reply: Reply) -> pages.ProjectPage:
         try:
-            return parse_project(reply.body, content_type=reply.content_type, url=reply.url)
-        except PageError as error:
+            return pages.parse_project(reply.body, content_type=reply.content_type, url=reply.url)
+        except pages.PageError as error:
             raise HttpError(
                 f"{shown_url(reply.url)} is not a page of a simple index: {error}.",
                 failure=Failure.DROPPED,
@@ -256,7 +250,7 @@ class SimpleIndex:
             retry_after=retry_after(reply.headers, self.clock()),
         )
 
-    def _is_there(self, file: IndexFile, distribution: Distribution) -> bool:
+    def _is_there(self, file: pages.IndexFile, distribution: Distribution) -> bool:
         """Whether the server has a file that it lists. One that does not answer HEAD is believed."""
         auth = self._auth(file.url, distribution.project)
         if self.session.request("HEAD", file.url, auth=auth).status not in {404, 410}:
@@ -265,7 +259,7 @@ class SimpleIndex:
         with self.session.stream("GET", file.url, auth=auth, headers=_FIRST_BYTE) as download:
             return download.reply.status not in {404, 410}
 
-    def _compare(self, file: IndexFile, distribution: Distribution) -> FileState:
+    def _compare(self, file: pages.IndexFile, distribution: Distribution) -> FileState:
         sha256 = hashlib.sha256()
         fetched = 0
         auth = self._auth(file.url, distribution.project)
