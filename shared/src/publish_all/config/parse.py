@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from publish_all.config import rules
 from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canonical
 from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
 from publish_all.config.model import (
@@ -39,17 +40,6 @@ from publish_all.config.reading import (
     table,
     text,
     texts,
-)
-from publish_all.config.rules import (
-    glob_problem,
-    link_problem,
-    name_problem,
-    not_empty,
-    owner_problem,
-    path_problem,
-    source_problem,
-    variable_part,
-    version_problem,
 )
 from publish_all.config.variants import SDIST, destinations, variant_defaults, variants, wheels
 
@@ -103,7 +93,7 @@ def repositories(scope: Scope) -> Reader:
         written: dict[str, str] = {}
         for name in table(found):
             key = canonical(name)
-            if (trouble := name_problem(name)) is not None:
+            if (trouble := rules.name_problem(name)) is not None:
                 found.at(name).add(trouble)
             elif key in written:
                 same = "are the same repository" if key in ALIASES.values() else _ALIKE
@@ -144,7 +134,7 @@ def _repository(found: Value, name: str, scope: Scope) -> RepositoryConfig:
 
 def _refused(name: str, written: str) -> dict[str, tuple[str, str]]:
     """The keys that a project can't state: with them it would send a user's tokens elsewhere."""
-    variable = f"PUBLISH_ALL_REPOSITORIES_{variable_part(name)}"
+    variable = f"PUBLISH_ALL_REPOSITORIES_{rules.variable_part(name)}"
     where = "your own publish-all/config.toml, where only you can"
     also = "" if name == written else f" ({written!r} is another name of it)"
     audience = (
@@ -179,16 +169,16 @@ REPOSITORY = (
         type="URL or path",
         default="guessed from `url`",
     ),
-    Key("username", text(not_empty), "the user name to log in with"),
+    Key("username", text(rules.not_empty), "the user name to log in with"),
     Key(
         "owner",
-        text(owner_problem),
+        text(rules.owner_problem),
         "`{owner}` in `url`",
         default="`GITHUB_REPOSITORY_OWNER`, else the owner of the git remote `origin`",
     ),
     Key(
         "link",
-        text(link_problem),
+        text(rules.link_problem),
         "the GitHub repository that packages are linked to",
         type='`"OWNER/REPOSITORY"`',
         default="`GITHUB_REPOSITORY`, else the git remote `origin`",
@@ -197,7 +187,7 @@ REPOSITORY = (
     Key("trusted-publishing", member(When), "whether a token is asked for with the identity of the CI job"),
     Key(
         "audience",
-        text(not_empty),
+        text(rules.not_empty),
         "for whom identity tokens may be made out, if the index asks for another audience than its own "
         "host. In your own `config.toml` only, or `PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE`",
     ),
@@ -222,12 +212,12 @@ def _version(found: Value) -> VersionConfig:
 
 def _sync_place(found: Value) -> SyncPlace | None:
     if isinstance(found.value, str):
-        path = text(glob_problem)(found)
+        path = text(rules.glob_problem)(found)
         return SyncPlace(path=path) if path is not None else None
     if not isinstance(found.value, dict):
         found.add(f"must be a path or {{ path, pattern }}, not {describe(found.value)}")
         return None
-    stated = fields(found, {"path": text(glob_problem), "pattern": text(_pattern_problem)})
+    stated = fields(found, {"path": text(rules.glob_problem), "pattern": text(_pattern_problem)})
     if "path" not in found.value:
         found.add("needs a 'path'")
     return build(SyncPlace, stated) if "path" in stated else None
@@ -253,7 +243,7 @@ VERSION = (
         "project: the static version, else what the build backend says; git: the tag; attribute: "
         "`__version__` in `path`",
     ),
-    Key("path", text(source_problem), "for `attribute`: the Python file", type="path"),
+    Key("path", text(rules.source_problem), "for `attribute`: the Python file", type="path"),
     Key(
         "tag-prefix",
         text(_tag_prefix_problem),
@@ -273,7 +263,7 @@ VERSION = (
     Key("shallow", choice("error", "allow"), "what to do in a shallow clone whose tags are cut off"),
     Key(
         "fallback",
-        text(version_problem),
+        text(rules.version_problem),
         "the version where there is no tag and no repository; without it that is an error",
         type="version",
     ),
@@ -299,14 +289,14 @@ PROJECT = (
     ),
     Key(
         "dist-dir",
-        text(path_problem),
+        text(rules.path_problem),
         "where wheels and sdists are written; inside of the repository or workspace",
         type="path",
     ),
     Key("include-base", flag, "with variants: whether the project itself is built too", type="boolean"),
     Key(
         "before-publish",
-        texts(not_empty),
+        texts(rules.not_empty),
         "must pass before anything is uploaded; `publish` runs them after it has built, and `build` with "
         "`--manifest`. They get the variables that a build gets",
         type="list of commands",

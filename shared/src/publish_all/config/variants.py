@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from publish_all.config import rules
 from publish_all.config.builtin import canonical
 from publish_all.config.model import VariantConfig, WheelConfig
 from publish_all.config.reading import (
@@ -22,16 +23,6 @@ from publish_all.config.reading import (
     table,
     text,
     texts,
-)
-from publish_all.config.rules import (
-    distribution_problem,
-    local_version_problem,
-    name_problem,
-    requirement_problem,
-    source_problem,
-    specifiers_problem,
-    target_problem,
-    wheel_tag_problem,
 )
 
 SDIST = "`true`; `false` with `wheels`"
@@ -57,7 +48,7 @@ _REFUSED_IN_DEFAULTS = {
 
 def destinations(found: Value) -> tuple[str, ...] | None:
     """Names of repositories, each once. Whether they exist is known when all repositories are."""
-    names: tuple[str, ...] | None = texts(name_problem)(found)
+    names: tuple[str, ...] | None = texts(rules.name_problem)(found)
     seen: dict[str, str] = {}
     for name in names or ():
         if (before := seen.setdefault(canonical(name), name)) is not name:
@@ -84,7 +75,7 @@ def wheels(found: Value) -> Mapping[str, WheelConfig]:
     """The platform wheels by tag, in the order of the file."""
     stated = table(found)
     for tag in stated:
-        if (trouble := wheel_tag_problem(tag)) is not None:
+        if (trouble := rules.wheel_tag_problem(tag)) is not None:
             found.at(tag).add(trouble)
     readers = {key.name: key.read for key in WHEEL}
     return MappingProxyType(
@@ -116,7 +107,7 @@ def _dependency_group_item(found: Value) -> Any:
     """PEP 735: dependency specifiers and `{include-group = …}`."""
     match found.value:
         case str():
-            text(requirement_problem)(found)
+            text(rules.requirement_problem)(found)
         case {"include-group": str()} if len(found.value) == 1:
             pass
         case _:
@@ -147,7 +138,7 @@ def _person(found: Value) -> Any:
 _PROJECT_READERS: Mapping[str, Reader] = {
     "description": text(),
     "readme": _text_or_table,
-    "requires-python": text(specifiers_problem),
+    "requires-python": text(rules.specifiers_problem),
     "license": _text_or_table,
     "license-files": texts(),
     "authors": items(_person),
@@ -158,8 +149,8 @@ _PROJECT_READERS: Mapping[str, Reader] = {
     "scripts": mapping(text()),
     "gui-scripts": mapping(text()),
     "entry-points": mapping(mapping(text())),
-    "dependencies": texts(requirement_problem),
-    "optional-dependencies": mapping(texts(requirement_problem)),
+    "dependencies": texts(rules.requirement_problem),
+    "optional-dependencies": mapping(texts(rules.requirement_problem)),
     "import-names": texts(),
     "import-namespaces": texts(),
 }
@@ -169,30 +160,35 @@ WHEEL = (
     Key("exclude", texts(), "paths inside the wheel: leaves these out", type="list of globs"),
     Key(
         "force-include",
-        mapping(text(target_problem), source_problem),
+        mapping(text(rules.target_problem), rules.source_problem),
         "puts what is at the left into the wheel, at the right",
         type="table path → path",
     ),
 )
 
 _BEFORE_PROJECT = (
-    Key("name", text(distribution_problem), "the name of the distribution", default="`<project>-<variant>`"),
+    Key(
+        "name",
+        text(rules.distribution_problem),
+        "the name of the distribution",
+        default="`<project>-<variant>`",
+    ),
     Key(
         "pyproject",
-        text(source_problem),
+        text(rules.source_problem),
         "a full pyproject.toml that replaces `[project]`, `[tool.*]` and `[build-system]` of ours",
         type="path",
     ),
     Key(
         "overlay",
-        text(source_problem),
+        text(rules.source_problem),
         "a partial one that is merged over ours table by table; lists are replaced. Not together with "
         "`pyproject`",
         type="path",
     ),
     Key(
         "layout",
-        mapping(text(target_problem), source_problem),
+        mapping(text(rules.target_problem), rules.source_problem),
         "build from a stage in which what is at the left stands at the right, with the other files of the root",
         type="table path → path",
     ),
@@ -200,18 +196,18 @@ _BEFORE_PROJECT = (
 _AFTER_PROJECT = (
     Key(
         "extend-dependencies",
-        texts(requirement_problem),
+        texts(rules.requirement_problem),
         "adds; a dependency of the same name is replaced",
         type="list of dependencies",
     ),
-    Key("exclude-dependencies", texts(distribution_problem), "drops", type="list of names"),
+    Key("exclude-dependencies", texts(rules.distribution_problem), "drops", type="list of names"),
     *WHEEL,
     Key("tool.*", _tool, "replaces, key by key, in that table", type="table"),
     Key("dependency-groups", _dependency_groups, "replaces, group by group", type="table"),
     Key("publish-to", destinations, "narrows the project's, for this variant", type="list of names"),
     Key(
         "local-version",
-        text(local_version_problem),
+        text(rules.local_version_problem),
         "the local part of the version, after the `+`. PyPI takes none",
     ),
     Key("sdist", flag, "whether the variant has an sdist", type="boolean", default=SDIST),
