@@ -15,7 +15,7 @@ from publish_all.checks.metadata import (
     check_metadata,
     check_path_dependencies,
 )
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 from publish_all.distributions.distribution import DistributionError
 from publish_all.distributions.metadata import form_fields
 from publish_all.distributions.read import read_distribution
@@ -74,7 +74,6 @@ PIECES = (
     ),
     *(b"\xc3", b"\0", b"=?utf-8?q?", b"?=", b"Description: ", b"License: ", b"Metadata-Version: "),
 )
-EVERYONE = Audience(public=("pypi",), local_versions=False)
 
 
 def look(content: bytes) -> None:
@@ -88,7 +87,7 @@ def look(content: bytes) -> None:
         except DistributionError as error:
             assert str(path) in str(error)  # noqa: PT017 - what it says is a part of the behaviour
             return
-        opened = open_distribution(distribution, EVERYONE)
+        opened = open_distribution(distribution, public=("pypi",))
     list(form_fields(distribution.core_metadata, distribution.description))
     for check in (check_metadata, check_classifiers, check_for_public_indexes, check_path_dependencies):
         list(check(opened))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 from publish_all.checks.variants import check_selection, check_variants
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
@@ -37,7 +37,7 @@ def found(make_wheel, metadata):
             if needs:
                 text = text.replace("Summary", f"Requires-Dist: sdk-{each.name}\nSummary")
             wheel = replace(make_wheel(metadata=text, files=files), variant=each.name)
-            wheels.append(open_distribution(wheel, Audience()))
+            wheels.append(open_distribution(wheel))
         return [(each.slug, each.message) for each in check_variants(wheels, [one, other])]
 
     return found
@@ -139,9 +139,9 @@ def leaked(make_wheel, make_sdist, metadata):
     def leaked(stated, wheel, sdist):
         one = variant("lite", **stated)
         text = metadata.replace("Name: demo", "Name: demo-lite")
-        wheels = [open_distribution(make_wheel(metadata=text, files=wheel), Audience())] if wheel else []
+        wheels = [open_distribution(make_wheel(metadata=text, files=wheel))] if wheel else []
         files = dict.fromkeys(sdist, b"x")
-        sdist = open_distribution(make_sdist(metadata=text, files=files), Audience())
+        sdist = open_distribution(make_sdist(metadata=text, files=files))
         found = list(check_selection(one, sdist, wheels))
         assert {each.code for each in found} <= {"PA264"}
         return found[0].message.partition("holds ")[2].partition(", which")[0] if found else ""

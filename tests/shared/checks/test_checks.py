@@ -9,7 +9,7 @@ import pytest
 
 from publish_all.checks.check import check_distribution
 from publish_all.checks.cross_file import check_across_files
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Severity
 
@@ -22,15 +22,18 @@ Description-Content-Type: text/markdown
 
 # Demo
 """
-PUBLIC = Audience(public=("pypi",), local_versions=False)
-PRIVATE = Audience()
+PUBLIC = ("pypi",)
+PRIVATE = ()
 
 
 MakeWheel = Callable[..., Distribution]
 
 
-def codes(distribution: Distribution, audience: Audience = PUBLIC) -> list[str]:
-    return [each.slug for each in check_distribution(open_distribution(distribution, audience))]
+def codes(
+    distribution: Distribution, public: tuple[str, ...] = PUBLIC, *, private: bool = False
+) -> list[str]:
+    opened = open_distribution(distribution, public=public, private=private)
+    return [each.slug for each in check_distribution(opened)]
 
 
 def test_finds_nothing_in_a_good_wheel(make_wheel: MakeWheel) -> None:
@@ -38,7 +41,7 @@ def test_finds_nothing_in_a_good_wheel(make_wheel: MakeWheel) -> None:
 
 
 def test_finds_a_file_that_is_not_in_record(make_wheel: MakeWheel) -> None:
-    found = check_distribution(open_distribution(make_wheel(extra={"demo/late.py": b""}), PUBLIC))
+    found = check_distribution(open_distribution(make_wheel(extra={"demo/late.py": b""}), public=PUBLIC))
     assert [(each.code, each.message) for each in found] == [("PA202", "demo/late.py is not in RECORD")]
 
 
@@ -106,7 +109,7 @@ def test_keeps_private_projects_out_of_public_indexes(make_wheel: MakeWheel) -> 
     marked = make_wheel(metadata=METADATA.replace("Summary", "Classifier: Private :: Do Not Upload\nSummary"))
     assert codes(marked) == ["private-project"]
     assert codes(marked, PRIVATE) == []
-    assert codes(make_wheel(), Audience(public=("pypi",), private=True)) == ["private-project"]
+    assert codes(make_wheel(), private=True) == ["private-project"]
 
 
 def test_finds_unknown_classifiers(make_wheel: MakeWheel) -> None:
@@ -143,12 +146,12 @@ def test_finds_direct_references(make_wheel: MakeWheel) -> None:
         "file:///${PROJECT_ROOT}/core",
     ],
 )
-@pytest.mark.parametrize("audience", [PUBLIC, PRIVATE])
+@pytest.mark.parametrize("public", [PUBLIC, PRIVATE])
 def test_finds_dependencies_that_are_paths_for_every_destination(
-    make_wheel: MakeWheel, reference: str, audience: Audience
+    make_wheel: MakeWheel, reference: str, public: tuple[str, ...]
 ) -> None:
     text = METADATA.replace("Summary", f"Requires-Dist: core @ {reference}\nSummary")
-    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), audience))
+    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), public=public))
     assert finding.slug == "path-dependency"
     assert repr(f"core @ {reference}") in finding.message
 
@@ -204,7 +207,7 @@ def test_tells_of_many_pointers_at_once(make_wheel: MakeWheel) -> None:
         "demo/__init__.py": b"",
         **{f"demo/{number}.bin": POINTER + b"\n" * number for number in range(5)},
     }
-    (finding,) = check_distribution(open_distribution(make_wheel(files=files), PRIVATE))
+    (finding,) = check_distribution(open_distribution(make_wheel(files=files)))
     assert finding.message.endswith("demo/0.bin, demo/1.bin, demo/2.bin and 2 more")
 
 
@@ -220,7 +223,7 @@ def test_finds_invalid_metadata(make_wheel: MakeWheel) -> None:
 
 def test_a_metadata_version_that_is_newer_than_packaging_is_a_note(make_wheel: MakeWheel) -> None:
     text = METADATA.replace("2.1", "2.99").replace("Summary", "Field-Of-Tomorrow: yes\nSummary")
-    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), PUBLIC))
+    (finding,) = check_distribution(open_distribution(make_wheel(metadata=text), public=PUBLIC))
     assert (finding.code, finding.severity) == ("PA265", Severity.NOTE)
     assert "2.99" in finding.message
 
@@ -268,9 +271,9 @@ def test_notes_projects_that_install_the_same_package(make_wheel: MakeWheel) -> 
     other = make_wheel(metadata=METADATA.replace("demo", "demo-c"), files={"other/__init__.py": b""})
     assert [
         each.message
-        for each in check_across_files([open_distribution(each, PRIVATE) for each in [first, second, other]])
+        for each in check_across_files([open_distribution(each) for each in [first, second, other]])
     ] == ["demo-a, demo-b all install the package 'demo'"]
-    assert list(check_across_files([open_distribution(each, PRIVATE) for each in [first, other]])) == []
+    assert list(check_across_files([open_distribution(each) for each in [first, other]])) == []
 
 
 @pytest.mark.parametrize(

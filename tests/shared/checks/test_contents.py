@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from publish_all.checks.check import check_distribution
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 
 def slugs(distribution):
-    return [each.slug for each in check_distribution(open_distribution(distribution, Audience()))]
+    return [each.slug for each in check_distribution(open_distribution(distribution))]
 
 
 PACKAGE = {"demo/__init__.py": b"x = 1\n"}
@@ -50,5 +50,5 @@ def test_a_project_may_have_a_common_name_itself(make_wheel, metadata):
 
 def test_many_files_are_one_finding(make_wheel):
     files = {f"demo/{n}.pyc": b"x" for n in range(9)}
-    (finding,) = check_distribution(open_distribution(make_wheel(files=PACKAGE | files), Audience()))
+    (finding,) = check_distribution(open_distribution(make_wheel(files=PACKAGE | files)))
     assert finding.message == "compiled Python: demo/0.pyc, demo/1.pyc, demo/2.pyc and 6 more"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from publish_all.checks.cross_file import check_across_files
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 NEEDS = "Summary: A demo\nRequires-Dist: attrs>=23\nRequires-Python: >=3.10"
 
 
 def compare(*distributions, sources=()):
-    opened = [open_distribution(each, Audience()) for each in distributions]
+    opened = [open_distribution(each) for each in distributions]
     return list(check_across_files(opened, sources=lambda: sources))
 
 

@@ -7,11 +7,11 @@ import tarfile
 import pytest
 
 from publish_all.checks.check import check_distribution
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 
 def slugs(distribution):
-    return [each.slug for each in check_distribution(open_distribution(distribution, Audience()))]
+    return [each.slug for each in check_distribution(open_distribution(distribution))]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,7 @@ def test_links_of_an_sdist_are_judged_by_where_they_lead(make_sdist, target, exp
 )
 def test_a_hard_link_leads_to_an_earlier_member(make_sdist, target, expected):
     links = {"sub/hard.py": target, "later.py": "demo-1.0/demo.py"}
-    first, second = check_distribution(
-        open_distribution(make_sdist(files={"demo.py": b"x"}, hard=links), Audience())
-    )
+    first, second = check_distribution(open_distribution(make_sdist(files={"demo.py": b"x"}, hard=links)))
     assert (first.slug, second.slug) == (expected, "hard-link-in-sdist")
     assert "sub/hard.py is a hard link to" in first.message
 

@@ -10,15 +10,13 @@ from check_wheel_contents.contents import WheelContents
 from twine.commands import check as twine_check
 
 from publish_all.checks.check import check_distribution
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 PACKAGE = {"demo/__init__.py": b"x = 1\n"}
 
 
 def ours(distribution):
-    return {
-        each.slug for each in check_distribution(open_distribution(distribution, Audience(public=("pypi",))))
-    }
+    return {each.slug for each in check_distribution(open_distribution(distribution, public=("pypi",)))}
 
 
 def twine(distribution):

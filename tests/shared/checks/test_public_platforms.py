@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 from publish_all.checks.wheel import check_tag
 
 PAIRS = [
@@ -48,7 +48,7 @@ def hints(make_wheel):
     """What is said about a wheel for a platform that PyPI refuses; nothing about others."""
 
     def hints(platform):
-        opened = open_distribution(make_wheel(), Audience(public=("pypi",)))
+        opened = open_distribution(make_wheel(), public=("pypi",))
         tagged = replace(opened, distribution=replace(opened.distribution, tag=f"py3-none-{platform}"))
         return [each.hint for each in check_tag(tagged)]
 

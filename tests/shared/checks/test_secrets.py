@@ -8,7 +8,7 @@ import json
 import pytest
 
 from publish_all.checks.check import check_distribution
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 RANDOM = "aB3dE5gH7jK9mN1pQ3sT5vX7zA9cD1fG3hJ5"
 PYPI = "pypi-" + base64.urlsafe_b64encode(b"\x02\x01\x08pypi.org\x02\x24" + RANDOM.encode() * 2).decode()
@@ -20,7 +20,7 @@ BEGIN = "-----BEGIN " + "PRIVATE KEY-----\n"
 def found(distribution):
     return [
         each
-        for each in check_distribution(open_distribution(distribution, Audience()))
+        for each in check_distribution(open_distribution(distribution))
         if each.slug in {"credential-shipped", "looks-like-secret"}
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all.checks.check import check_distribution
-from publish_all.checks.opened import Audience, open_distribution
+from publish_all.checks.opened import open_distribution
 
 HEAD = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
 
@@ -13,7 +13,7 @@ HEAD = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
 def messages(distribution):
     return [
         each.message
-        for each in check_distribution(open_distribution(distribution, Audience()))
+        for each in check_distribution(open_distribution(distribution))
         if each.slug == "wheel-file-disagrees"
     ]
 

@@ -115,7 +115,7 @@ def _readme_problem(description: str, kind: str, variant: str) -> str | None:
 def check_classifiers(opened: Opened) -> Iterator[Finding]:
     """Classifiers are in the list that PyPI publishes as `trove-classifiers`."""
     stated = opened.distribution.metadata.get("Classifier", ())
-    if not stated or not opened.audience.public:
+    if not stated or not opened.public:
         return
     from trove_classifiers import classifiers, deprecated_classifiers
 
@@ -127,16 +127,16 @@ def check_classifiers(opened: Opened) -> Iterator[Finding]:
 
 def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
     """What public indexes refuse for good: private projects, local versions, direct references, sizes."""
-    distribution, audience = opened.distribution, opened.audience
-    if distribution.version.local is not None and not audience.local_versions:
+    distribution, indexes = opened.distribution, opened.indexes
+    if not indexes:
+        return
+    if distribution.version.local is not None:
         yield opened.found(
             LOCAL_VERSION, f"{distribution.version} has the local part '+{distribution.version.local}'"
         )
-    if not audience.public:
-        return
     classifiers = distribution.metadata.get("Classifier", ())
-    if audience.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
-        yield opened.found(PRIVATE_PROJECT, f"{distribution.name} is private, {audience.names} is public")
+    if opened.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
+        yield opened.found(PRIVATE_PROJECT, f"{distribution.name} is private, {indexes} is public")
     summary = distribution.header("Summary") or ""
     if len(summary) > _MAX_SUMMARY:
         yield opened.found(
@@ -146,15 +146,13 @@ def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
         yield opened.found(FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")
     for text, url in _references(opened):
         if not _PATH.match(url):
-            yield opened.found(
-                DIRECT_DEPENDENCY, f"{audience.names} will refuse the direct reference {text!r}"
-            )
+            yield opened.found(DIRECT_DEPENDENCY, f"{indexes} will refuse the direct reference {text!r}")
     # PyPI: `Filename … should contain the normalized project name`.
     stem, normal = distribution.filename.split("-", 1)[0], distribution.project.replace("-", "_")
     if stem != normal:
         yield opened.found(
             FILENAME_NOT_NORMALISED,
-            f"{audience.names} will want {normal!r} in place of {stem!r} in the file's name",
+            f"{indexes} will want {normal!r} in place of {stem!r} in the file's name",
         )
     for entry in distribution.metadata.get("Project-URL", ()):
         label = entry.partition(",")[0].strip()

@@ -13,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
 from publish_all._values import dataclass
 from publish_all.checks.secrets import secrets_in
@@ -41,24 +41,6 @@ _LFS_POINTER = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Audience:
-    """Where the files are to go.
-
-    `public` names the destinations that anybody can read and that follow PyPI's rules (none: the
-    rules of public indexes are not applied); `private` is set if the project must never go there;
-    `local_versions` tells whether all destinations take versions with a `+local` part.
-    """
-
-    public: tuple[str, ...] = ()
-    private: bool = False
-    local_versions: bool = True
-
-    @property
-    def names(self) -> str:
-        return " and ".join(self.public)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
     """One member that is not a folder. `link` is where a link leads, `special` marks a device or pipe.
 
@@ -80,21 +62,29 @@ class Member:
 class Opened:
     """A distribution with all that its checks need.
 
-    `record` holds the rows of a wheel's RECORD, name → (hash, size), and is None without one. `texts` holds the WHEEL
-    file and pyproject.toml. `findings` are those about contents; if the archive is not `readable`, there is one.
+    `public` names the destinations that anybody can read and that follow PyPI's rules (none: these rules are not
+    applied); `private` is set if the project must never go there. `record` holds the rows of a wheel's RECORD, name →
+    (hash, size), and is None without one. `texts` holds the WHEEL file and pyproject.toml. `findings` are those about
+    contents; if the archive is not `readable`, there is one.
     """
 
     distribution: Distribution
-    audience: Audience
+    public: tuple[str, ...] = ()
+    private: bool = False
     readable: bool = True
     members: tuple[Member, ...] = ()
     record: Mapping[str, tuple[str, str]] | None = None
-    texts: Mapping[str, bytes]
+    texts: Mapping[str, bytes] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
     def is_wheel(self) -> bool:
         return self.distribution.kind is DistributionKind.WHEEL
+
+    @property
+    def indexes(self) -> str:
+        """The public destinations, for messages."""
+        return " and ".join(self.public)
 
     def found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
         return diagnosis.found(message, where=self.distribution.filename, hint=hint)
@@ -134,29 +124,25 @@ def installed_path(name: str) -> str | None:
     return inside if scheme in {"purelib", "platlib"} and inside else None
 
 
-def open_distribution(distribution: Distribution, audience: Audience) -> Opened:
+def open_distribution(
+    distribution: Distribution, *, public: tuple[str, ...] = (), private: bool = False
+) -> Opened:
     """Read the archive, with memory that does not depend on the size of its members."""
+    opened = Opened(distribution=distribution, public=public, private=private)
     try:
-        if distribution.kind is DistributionKind.WHEEL:
+        if opened.is_wheel:
             with zipfile.ZipFile(distribution.path) as wheel:
                 record = _record(wheel)
-                return _read(distribution, audience, _of_wheel(wheel, record or {}), record)
+                return _read(replace(opened, record=record), _of_wheel(wheel, record or {}))
         with tarfile.open(distribution.path) as sdist:
-            return _read(distribution, audience, _of_sdist(sdist), None)
+            return _read(opened, _of_sdist(sdist))
     except (OSError, *BROKEN) as error:
         message = f"{distribution.filename} cannot be read: {error}"
         finding = UNREADABLE_ARCHIVE.found(message, where=str(distribution.path))
-        return Opened(
-            distribution=distribution, audience=audience, readable=False, texts={}, findings=(finding,)
-        )
+        return replace(opened, readable=False, findings=(finding,))
 
 
-def _read(
-    distribution: Distribution,
-    audience: Audience,
-    contents: Iterable[tuple[Member, bytes | None]],
-    record: Mapping[str, tuple[str, str]] | None,
-) -> Opened:
+def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Opened:
     members: list[Member] = []
     texts: dict[str, bytes] = {}
     secrets: list[Finding] = []
@@ -164,16 +150,13 @@ def _read(
     for member, content in contents:
         members.append(member)
         if content is not None:
-            secrets += secrets_in(distribution.filename, member.name, content)
+            secrets += secrets_in(opened.distribution.filename, member.name, content)
             if len(content) < _LFS_LIMIT and _LFS_POINTER.match(content):
                 pointers.append(member.name)
             if _KEPT.fullmatch(member.name):
                 texts[posixpath.basename(member.name)] = content
-    opened = Opened(
-        distribution=distribution, audience=audience, members=tuple(members), record=record, texts=texts
-    )
     lfs = opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)
-    return replace(opened, findings=(*lfs, *secrets))
+    return replace(opened, members=tuple(members), texts=texts, findings=(*lfs, *secrets))
 
 
 def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:

@@ -78,7 +78,7 @@ def check_record(opened: Opened) -> Iterator[Finding]:
 
 def check_tag(opened: Opened) -> Iterator[Finding]:
     """Public indexes take only platforms whose compatibility is defined (PEP 600, 656, 513)."""
-    tag, public = opened.distribution.tag, opened.audience.names
+    tag, public = opened.distribution.tag, opened.indexes
     if tag is None or not public:
         return
     for platform in tag.rpartition("-")[2].split("."):

@@ -12,7 +12,7 @@ from packaging.version import Version
 from publish_all._values import dataclass
 from publish_all.checks.check import check_distribution
 from publish_all.checks.cross_file import check_across_files
-from publish_all.checks.opened import Audience, Opened, open_distribution
+from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
 from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
 from publish_all.config.addresses import host_of
@@ -242,19 +242,17 @@ def run_checks(
     *,
     compared: Sequence[BuildVariant] = (),
 ) -> CheckSummary:
-    """All checks of all files, each for its audience. `config` is that of the project in whose folder it runs.
+    """All checks of all files, each for its destinations. `config` is that of the project in whose folder it runs.
 
     The wheels of the variants that are `compared` should differ only where their configuration says so.
     """
     opened = []
     for each in distributions:
-        there = {name: public for name, (public, of) in to.items() if of is None or each.variant in of}
-        audience = Audience(
-            public=tuple(name for name, public in there.items() if public),
-            private=config.private if config is not None else False,
-            local_versions=not any(there.values()),
+        public = tuple(
+            name for name, (is_public, of) in to.items() if is_public and (of is None or each.variant in of)
         )
-        opened.append(open_distribution(each, audience))
+        private = config is not None and config.private
+        opened.append(open_distribution(each, public=public, private=private))
     subjects = (
         CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
         for each in opened
