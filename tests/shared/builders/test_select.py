@@ -8,7 +8,7 @@ from publish_all.builders.select import (
     backend_name,
     backend_of,
     build_requires,
-    excluded_beside,
+    left_out,
     matches,
     missing_forced,
     narrowed,
@@ -170,9 +170,12 @@ def test_a_path_of_windows_that_matches_nothing_is_told_what_to_write(make_varia
 
 
 def test_the_sdist_alone_has_sources_beside_excluded_modules(make_variant):
-    sources = {path: path.removeprefix("src/") for path in ("src/demo/db/a.pyx", "db/b.sql", "docs/db/c.md")}
-    excluded = excluded_beside(make_variant({}, exclude=("db",)), sources, WHEEL)
-    assert excluded == {"src/demo/db/a.pyx"}
+    others = ("src/demo/db/a.pyx", "db/b.sql", "docs/db/c.md")
+    files = {inside: f"src/{inside}" for inside in WHEEL}
+    kept, dropped = left_out(make_variant({}, exclude=("db",)), files, others, forced=())
+    assert "src/demo/db/a.pyx" in dropped
+    assert not dropped & {"db/b.sql", "docs/db/c.md"}
+    assert dropped == {"src/demo/db/a.pyx", *(files[each] for each in files.keys() - kept)}
 
 
 def test_leaving_nothing_is_an_error(make_variant):

@@ -31,11 +31,10 @@ from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     LATER,
-    excluded_beside,
     key_path,
+    left_out,
     matches,
     named_though_ignored,
-    narrowed,
     nothing_shipped,
 )
 from publish_all.builders.source_tree import Shipped, SourceTree
@@ -373,18 +372,10 @@ def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[fro
     forced = {target + path[len(source) :] for source, target in added.items() for path in tree.named(source)}
     files = _listed(wheel)
     data = {each: path for key in _DATA for each, path in _listed_data(wheel, key, variant)}
-    kept = narrowed(variant, {**files, **data}) - forced
-    # `include` says nothing of the files that are installed outside of packages.
-    kept |= {each for each, path in data.items() if not matches(variant.exclude, each, path)}
-    sources = {path for source in added for path in tree.named(source)}
-    staying = {path for each, path in {**files, **data}.items() if each in kept} | sources
-    dropped = {*files.values(), *data.values()} - staying
-    if variant.wheel is None and variant.sdist:
-        beside = {
-            path: _posix(wheel.config.get_distribution_path(path.replace("/", os.sep)))
-            for path in set(_listed(sdist).values()) - {*files.values(), *data.values()}
-        }
-        dropped |= excluded_beside(variant, beside, files)
+    beside = _listed(sdist).values() if variant.wheel is None and variant.sdist else ()
+    _, left = left_out(variant, files, beside, forced=forced, outside=data)
+    replaced = {files[each] for each in forced & files.keys()}
+    dropped = (left | replaced) - {path for source in added for path in tree.named(source)}
     # The sdist must build: it keeps what it is built with, and says that this does not go into the wheel.
     needed = dropped & _needed(config)
     wheel_table = _target(config, "wheel")
@@ -392,15 +383,15 @@ def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[fro
         wheel_table["exclude"] = [*(_stated(config, "wheel", "exclude") or ()), *map(_exact, sorted(needed))]
     for target in ("wheel", "sdist"):
         entries = _stated(config, target, "force-include") or {}
-        left = {source: path for source, path in entries.items() if not _is_gone(source, tree, dropped)}
-        if len(left) < len(entries):
-            _target(config, target)["force-include"] = left
+        kept = {source: path for source, path in entries.items() if not _is_gone(source, tree, dropped)}
+        if len(kept) < len(entries):
+            _target(config, target)["force-include"] = kept
     if added:
         wheel_table["force-include"] = {
             **(_stated(config, "wheel", "force-include") or {}),
             **{source: _before_sources(inside, wheel) for source, inside in added.items()},
         }
-    return frozenset(dropped), frozenset(dropped - needed)
+    return dropped, dropped - needed
 
 
 def _is_gone(source: str, tree: SourceTree, dropped: Iterable[str]) -> bool:

@@ -35,10 +35,9 @@ from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
-    excluded_beside,
     key_path,
+    left_out,
     module_name,
-    narrowed,
     nothing_shipped,
     pinned,
     poetry_default_package,
@@ -146,16 +145,7 @@ class PoetryCoreBuilder:
                 each.relative_to_project_root().as_posix()
                 for each in self._set_up(_Sdist, plan).find_files_to_add()
             }
-        forced = forced_sources(self._tree, variant)
-        stated = {inside: path for inside, path in wheel.items() if inside not in forced}
-        kept = narrowed(variant, stated)
-        away = {path for inside, path in stated.items() if inside not in kept}
-        folders = [_source_folder(each) for each in self._packages(variant)]
-        beside = {
-            path: next((path[len(each) :] for each in folders if path.startswith(each)), path)
-            for path in in_sdist - set(wheel.values())
-        }
-        return frozenset(away) | excluded_beside(variant, beside, wheel)
+        return left_out(variant, wheel, in_sdist, forced=forced_sources(self._tree, variant))[1]
 
     def _root(self, variant: BuildVariant, additions: Mapping[str, str]) -> Path:
         origin = key_path(variant, "layout")

@@ -11,7 +11,7 @@ import copy
 import enum
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -207,20 +207,35 @@ def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
     return kept
 
 
-def excluded_beside(
-    variant: BuildVariant, sources: Mapping[str, str], wheel: Iterable[str]
-) -> frozenset[str]:
-    """Which files that only the sdist holds the variant's `exclude` leaves out: sources beside excluded modules.
+def left_out(
+    variant: BuildVariant,
+    files: Mapping[str, str],
+    others: Iterable[str],
+    *,
+    forced: Collection[str],
+    outside: Mapping[str, str] | None = None,
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What the variant keeps of the wheel's `files` (path inside the wheel → path in the project), and paths that it leaves out.
 
-    `sources` maps the path in the project to the one that the file would have inside the wheel; `wheel` are the paths
-    in it. Only the folders of the wheel's packages are looked at: `tests` or `*.md` does not mean what is beside them.
+    Those are paths of the wheel's files, and of `others`, which are in the sdist alone: what stands in the folders of the
+    wheel's packages, if `exclude` matches it there (`tests` or `*.md` does not mean what is beside them). `forced` are
+    paths inside the wheel that `force-include` fills; `outside` is as `files`, of what is installed outside of packages:
+    `include` says nothing of it.
     """
-    packages = {each.split("/")[0] for each in wheel if "/" in each}
-    return frozenset(
-        path
-        for path, inside in sources.items()
-        if inside.split("/")[0] in packages and matches(variant.exclude, inside, path)
-    )
+    outside = outside or {}
+    everything = {**files, **outside}
+    selected = {inside: path for inside, path in everything.items() if inside not in forced}
+    kept = narrowed(variant, selected)
+    kept |= {each for each, path in outside.items() if not matches(variant.exclude, each, path)}
+    dropped = set(selected.values()) - {everything[each] for each in kept} - {""}
+    packages = {each.split("/")[0] for each in files if "/" in each}
+    roots = {path.removesuffix(inside) for inside, path in files.items() if path.endswith(inside)}
+    for path in set(others) - set(everything.values()):
+        root = max((each for each in roots if path.startswith(each)), key=len, default="")
+        inside = path.removeprefix(root)
+        if inside.split("/")[0] in packages and matches(variant.exclude, inside, path):
+            dropped.add(path)
+    return kept, frozenset(dropped)
 
 
 def key_path(variant: BuildVariant, key: str, item: str | None = None) -> str:

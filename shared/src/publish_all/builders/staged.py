@@ -39,12 +39,11 @@ from publish_all.builders.select import (
     backend_name,
     backend_of,
     build_requires,
-    excluded_beside,
     key_path,
+    left_out,
     matches,
     missing_forced,
     named_though_ignored,
-    narrowed,
     pinned,
 )
 from publish_all.builders.source_tree import SourceTree
@@ -160,23 +159,14 @@ class StagedBuilder:
         files = self._probed[variant.label]
         tree = self._stages.tree
         forced = forced_sources(tree, variant)
-        selected = {inside: path for inside, path in files.items() if inside not in forced}
-        kept = narrowed(variant, selected)
-        dropped = {path for inside, path in selected.items() if path and inside not in kept}
-        roots = {path[: len(path) - len(inside)] for inside, path in files.items() if path.endswith(inside)}
         plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
-        beside = {
-            path: path[len(root) :]
-            for path in set(plan) - set(files.values())
-            for root in sorted(roots, key=len)  # the longest counts
-            if path.startswith(root)
-        }
+        kept, dropped = left_out(variant, files, plan, forced=forced)
         return _Placed(
             additions={_place_for(inside, files): source for inside, source in forced.items()},
             forced=tuple(forced),
-            dropped=tuple(sorted(dropped | excluded_beside(variant, beside, files))),
+            dropped=tuple(sorted(dropped)),
             kept=kept,
-            unwanted=frozenset(selected) - kept,
+            unwanted=frozenset(files) - kept - frozenset(forced),
         )
 
     def _probe(self, variant: BuildVariant, version: str | None, output: Path) -> Mapping[str, str]:
