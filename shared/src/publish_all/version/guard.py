@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from publish_all import _process
+from publish_all import _process, diagnoses
 from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
-from publish_all.diagnoses import (
-    DIRTY_TREE,
-    REMOTE_NOT_ASKED,
-    TAG_DIFFERS_FROM_REMOTE,
-    TAG_NOT_PUSHED,
-    TAG_SAYS_OTHERWISE,
-    VERSION_DIFFERS,
-)
 from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line
 from publish_all.version.places import find_places
@@ -46,16 +38,11 @@ def release_findings(
     if isinstance(said, NoRepository):
         return tuple(found)
     if pypi and said.dirty and not allow_dirty:
-        found.append(DIRTY_TREE.found("there are uncommitted changes", where=str(config.root)))
+        found.append(diagnoses.DIRTY_TREE.found("there are uncommitted changes", where=str(config.root)))
     if isinstance(said, Described) and said.distance == 0:
         if resolved.version != said.version and not said.dirty:
-            found.append(
-                TAG_SAYS_OTHERWISE.found(
-                    f"HEAD has the tag {said.tag}, and the version is {resolved.text} ({resolved.source})",
-                    where=str(config.root),
-                    hint=f"Publish {said.version} from this commit, or tag another one as {resolved.text}.",
-                )
-            )
+            message = f"HEAD has the tag {said.tag}, and the version is {resolved.text} ({resolved.source})"
+            found.append(diagnoses.TAG_SAYS_OTHERWISE.found(message, where=str(config.root)))
         if ask_remote:
             found += _remote_findings(config.root, said.tag, environment, run)
     return tuple(found)
@@ -65,9 +52,8 @@ def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Ite
     """A finding for each place that says another version, where the places can be compared."""
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
-            yield VERSION_DIFFERS.found(
-                f"says {place.says}, and the version is {resolved.text}", where=place.where
-            )
+            message = f"says {place.says}, and the version is {resolved.text}"
+            yield diagnoses.VERSION_DIFFERS.found(message, where=place.where)
 
 
 def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:
@@ -91,14 +77,11 @@ def _remote_findings(root: Path, tag: str, environment: Mapping[str, str], run: 
     here = git("rev-parse", "--verify", "--quiet", name).stdout.strip()
     if listed.returncode != 0:
         reason = f"the remote {remote} could not be asked for the tag {tag}: {one_line(listed.stderr)}"
-        hint = f"See whether `git ls-remote {remote}` works; a publish goes on without."
-        yield REMOTE_NOT_ASKED.found(reason, where=str(root), hint=hint)
+        yield diagnoses.REMOTE_NOT_ASKED.found(reason, where=str(root))
     elif name not in there:
         message = f"the remote {remote} does not have the tag {tag}"
-        yield TAG_NOT_PUSHED.found(message, where=str(root), hint=f"git push {remote} {tag}")
+        yield diagnoses.TAG_NOT_PUSHED.found(message, where=str(root), hint=f"git push {remote} {tag}")
     elif there[name] != here:
-        yield TAG_DIFFERS_FROM_REMOTE.found(
-            f"the tag {tag} is {here[:9]} here and {there[name][:9]} on the remote {remote}",
-            where=str(root),
-            hint=f"See which one is right: git fetch {remote} 'refs/tags/{tag}:refs/tags/{tag}' --force takes theirs.",
-        )
+        message = f"the tag {tag} is {here[:9]} here and {there[name][:9]} on the remote {remote}"
+        hint = f"See which one is right: git fetch {remote} 'refs/tags/{tag}:refs/tags/{tag}' --force takes theirs."
+        yield diagnoses.TAG_DIFFERS_FROM_REMOTE.found(message, where=str(root), hint=hint)

@@ -6,7 +6,7 @@ What is on disk stays as it is. This module imports poetry-core, so it is import
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,26 +24,7 @@ if TYPE_CHECKING:
     from poetry.core.masonry.builders.builder import BuildIncludeFile
     from poetry.core.poetry import Poetry
 
-    from publish_all._process import Run
-
 _PYPROJECT = "pyproject.toml"
-
-
-def states_version(
-    values: dict[str, Any], *, root: Path, environment: Mapping[str, str], run: Run | None = None
-) -> None:
-    """Put the project's version into the values of its pyproject.toml, if they leave it open.
-
-    Raises `VersionError` when there is no version, and `ConfigurationError` for a wrong `[tool.publish-all]`.
-    """
-    if not lacks_version(values) or _of_poetry(values):
-        return
-    state_version(values, version_for_build(values, root, environment=environment, run=run))
-
-
-def _of_poetry(values: Mapping[str, Any]) -> bool:
-    """Whether the version is left open to Poetry itself: dynamic, with `[tool.poetry].version`."""
-    return "version" in table(values, "tool", "poetry") and not asks_us(values)
 
 
 class VersionedFactory(Factory):
@@ -51,12 +32,17 @@ class VersionedFactory(Factory):
 
     @classmethod
     def validate(cls, toml_data: dict[str, Any], strict: bool = False) -> dict[str, list[str]]:
-        try:
-            states_version(toml_data, root=Path.cwd(), environment=os.environ)
-        except PublishAllError as error:
-            # Frontends show the last line of a traceback and know no hints.
-            message = f"{error.message}\n{error.hint}" if error.hint else error.message
-            raise RuntimeError(message) from error
+        # With `[tool.poetry].version` beside `dynamic`, the version is left open to Poetry itself.
+        of_poetry = "version" in table(toml_data, "tool", "poetry") and not asks_us(toml_data)
+        if lacks_version(toml_data) and not of_poetry:
+            try:
+                version = version_for_build(toml_data, Path.cwd(), environment=os.environ)
+            except PublishAllError as error:
+                # Frontends show the last line of a traceback and know no hints.
+                raise RuntimeError(
+                    f"{error.message}\n{error.hint}" if error.hint else error.message
+                ) from error
+            state_version(toml_data, version)
         return super().validate(toml_data, strict)
 
 

@@ -320,9 +320,8 @@ def _from_git(
 def _shallow_problem() -> VersionError:
     from publish_all.diagnoses import SHALLOW_CLONE
 
-    finding = SHALLOW_CLONE.found(
-        "the clone is shallow, so the tags before the commit that is checked out are not known"
-    )
+    message = "the clone is shallow, so the tags before the commit that is checked out are not known"
+    finding = SHALLOW_CLONE.found(message)
     return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
 
