@@ -148,7 +148,7 @@ def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
 def test_asks_again_after_an_answer_that_will_not_do(run, project):
     ended = run(typed=["githib", "pypi", "nowhere", "project", "none"])
     assert "there is no repository 'githib'. Did you mean 'github'?" in ended.err
-    assert "--version-source is 'nowhere'" in ended.err
+    assert "the answer is 'nowhere'. It is one of: project, git, attribute" in ended.err
     assert not (project / ".github").exists()
 
 

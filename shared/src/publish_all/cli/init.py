@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
@@ -20,8 +21,6 @@ if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
     from publish_all.commands.init import InitOptions, InitPlan
     from publish_all.commands.scaffold.found import Found
     from publish_all.reporting.reporter import Reporter
-
-_E = TypeVar("_E", bound=enum.Enum)
 
 _NONE = "none"
 
@@ -129,47 +128,42 @@ Examples:
 
         def ask(field: str, question: str, default: str, read: Callable[[str], Any]) -> None:
             nonlocal options
-            if getattr(options, field) is None:
-                options = self._answer(
-                    question, default, lambda text: replace(options, **{field: read(text)}), options, found
-                )
+            while getattr(options, field) is None and (text := self._text(question, default)) != default:
+                try:
+                    answered = replace(options, **{field: read(text)})
+                    suggest(answered, found)
+                    options = answered
+                except UsageError as error:
+                    hint = f" {error.hint}" if error.hint else ""
+                    self.io.write_error_line(f"  {error.message}.{hint}")
 
         usual = suggest(options, found)
+        settings = usual.settings
         known = ["pypi", "testpypi", "github", "local", *found.config.repositories]
-        known += [each.name for each in found.known]
-        question = f"Publish to ({', '.join(known)}, or NAME=URL)"
+        question = f"Publish to ({', '.join([*known, *(each.name for each in found.known)])}, or NAME=URL)"
         ask(
             "publish_to",
             question,
-            " ".join(usual.settings.publish_to),
-            lambda text: tuple(text.replace(",", " ").split()),
+            " ".join(settings.publish_to),
+            lambda text: tuple(re.findall(r"[^\s,]+", text)),
         )
         question = "Versions come from (project: as now, git: tags, attribute: __version__)"
-        ask(
-            "version_source",
-            question,
-            usual.settings.version.source.value,
-            lambda text: _member(VersionSource, "version-source", text),
-        )
-        if usual.settings.variants:
-            files = ", ".join(each.pyproject for each in usual.settings.variants)
+        sources = {each.value: each for each in VersionSource}
+        ask("version_source", question, settings.version.source.value, _one_of(sources))
+        if settings.variants:
+            files = ", ".join(each.pyproject for each in settings.variants)
             ask("variants", f"Build variants from {files}?", "yes", _is_yes)
-        ask(
-            "services",
-            "Write a workflow for (github, gitlab, none)",
-            usual.services[0].value if usual.services else _NONE,
-            lambda text: () if text == _NONE else (_member(Service, "ci", text),),
-        )
+        services = {**{each.value: (each,) for each in Service}, _NONE: ()}
+        default = usual.services[0].value if usual.services else _NONE
+        ask("services", "Write a workflow for (github, gitlab, none)", default, _one_of(services))
         usual = suggest(options, found)
         pipeline = usual.pipeline
         if not usual.services or not pipeline.publish_to:
             return options
-        ask(
-            "triggers",
-            "A release starts with (release: made on the web, tag: pushed, both)",
-            "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value,
-            lambda text: tuple(Trigger) if text == "both" else (_member(Trigger, "trigger", text),),
-        )
+        question = "A release starts with (release: made on the web, tag: pushed, both)"
+        triggers = {**{each.value: (each,) for each in Trigger}, "both": tuple(Trigger)}
+        default = "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value
+        ask("triggers", question, default, _one_of(triggers))
         if "pypi" in pipeline.publish_to:
             ask("rehearse", "Rehearse on TestPyPI before PyPI?", "yes", _is_yes)
         if suggest(options, found).pipeline.trusted:
@@ -183,30 +177,6 @@ Examples:
             lambda text: tuple(each.strip() for each in text.split(";") if each.strip() not in {"", _NONE}),
         )
         return options
-
-    def _answer(
-        self,
-        question: str,
-        default: str,
-        read: Callable[[str], InitOptions],
-        options: InitOptions,
-        found: Found,
-    ) -> InitOptions:
-        """The options with an answer; as they are for the default. Asked again after one that will not do."""
-        from publish_all.commands.init import suggest
-
-        while True:
-            text = self._text(question, default)
-            if text == default:
-                return options
-            try:
-                answered = read(text)
-                suggest(answered, found)
-            except UsageError as error:
-                hint = f" {error.hint}" if error.hint else ""
-                self.io.write_error_line(f"  {error.message}.{hint}")
-            else:
-                return answered
 
     def _text(self, question: str, default: str) -> str:
         return make_ask(self.io)(f"{question} [{default}]", hidden=False).strip() or default
@@ -232,19 +202,18 @@ Examples:
         )
 
 
-def _member(kind: type[_E], name: str, text: str) -> _E:
-    """The member of an enum that is meant. Raises `UsageError`."""
-    try:
-        return kind(text.lower())
-    except ValueError:
-        hint = "It is one of: " + ", ".join(_values(kind))
-        raise UsageError(f"--{name} is {text!r}", hint=hint) from None
+def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Reads an answer that is one of these words. Raises `UsageError` for another."""
+
+    def read(text: str) -> Any:
+        if text.lower() not in values:
+            raise UsageError(f"the answer is {text!r}", hint="It is one of: " + ", ".join(values))
+        return values[text.lower()]
+
+    return read
 
 
-def _is_yes(text: str) -> bool:
-    if text.lower() not in {"y", "yes", "n", "no"}:
-        raise UsageError(f"the answer is {text!r}", hint="Answer yes or no.")
-    return text.lower() in {"y", "yes"}
+_is_yes = _one_of({"yes": True, "no": False, "y": True, "n": False})
 
 
 def _rows(plan: InitPlan) -> Iterable[Row]:
