@@ -1,4 +1,4 @@
-"""All checks of one distribution, offline.
+"""All checks of one distribution, offline, and of several side by side.
 
 A check is a function from the opened distribution to its findings. It never raises for what is wrong with it. Each
 module lists its own.
@@ -6,11 +6,20 @@ module lists its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.checks import members, metadata, wheel
-from publish_all.checks.opened import Opened
+from publish_all.checks.opened import Opened, listed
+from publish_all.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
 from publish_all.findings import Finding
+
+# The fields that installers decide by, and so must be the same in all files of a release.
+_DECIDING = ("Requires-Dist", "Requires-Python", "Provides-Extra")
 
 
 def check_distribution(opened: Opened) -> Iterator[Finding]:
@@ -19,3 +28,105 @@ def check_distribution(opened: Opened) -> Iterator[Finding]:
     of_archive = (*members.CHECKS, *wheel.CHECKS) if opened.readable else ()
     for check in (*of_archive, *metadata.CHECKS):
         yield from check(opened)
+
+
+def check_across_files(
+    files: Sequence[Opened], *, sources: Callable[[], Collection[str]] = tuple
+) -> Iterator[Finding]:
+    """Projects that install the same package, and files of one release that don't belong together.
+
+    `sources` returns the paths of the project's own files, if the distributions are made of a project at hand.
+    """
+    yield from _shared_packages(files)
+    releases: dict[tuple[NormalizedName, Version], list[Opened]] = {}
+    for each in files:
+        releases.setdefault((each.distribution.project, each.distribution.version), []).append(each)
+    for release in releases.values():
+        # With the sdist first, or the first wheel where there is none.
+        first, *others = sorted(release, key=lambda each: each.is_wheel)
+        for other in others:
+            yield from _different_metadata(first, other)
+            if not first.is_wheel and other.is_wheel and first.readable:
+                yield from _lacking_modules(first, other, sources)
+
+
+def _shared_packages(files: Iterable[Opened]) -> Iterator[Finding]:
+    owners: dict[str, set[str]] = {}
+    for each in files:
+        tops = {member.name.split("/", 1)[0] for member in each.members if each.is_wheel}
+        for top in tops:
+            if not top.endswith((".dist-info", ".data")):
+                owners.setdefault(top.removesuffix(".py"), set()).add(each.distribution.name)
+    for package, names in sorted(owners.items()):
+        if len(names) > 1:
+            yield SHARED_IMPORT_PACKAGE.found(
+                f"{', '.join(sorted(names))} all install the package {package!r}"
+            )
+
+
+def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:
+    dynamic = {each.casefold() for each in first.distribution.metadata.get("Dynamic", ())}
+    for field in _DECIDING:
+        if field.casefold() not in dynamic and _values(first, field) != _values(other, field):
+            message = (
+                f"{other.distribution.filename} and {first.distribution.filename} state different {field}"
+            )
+            yield other.found(METADATA_DIFFERS, message)
+
+
+def _values(opened: Opened, field: str) -> list[str]:
+    return sorted("".join(each.split()) for each in opened.distribution.metadata.get(field, ()))
+
+
+def _lacking_modules(
+    sdist: Opened, wheel: Opened, sources: Callable[[], Collection[str]]
+) -> Iterator[Finding]:
+    """Modules of a wheel that its sdist has under no folder, and that no build makes of it."""
+    held = {path: each for path, each in sdist.files().items() if path.endswith(".py")}
+    ends = _endings(held)
+    # A module may lie in another folder: setuptools' `package_dir`, `force-include`. Empty ones have the same name there.
+    moved = {each.fingerprint for each in held.values() if each.size}
+    empty = {path.rpartition("/")[2] for path, each in held.items() if not each.size}
+    lacking = sorted(
+        path
+        for path, each in wheel.installed().items()
+        if path.endswith(".py") and path not in ends
+        if each.fingerprint not in moved and (each.size or path.rpartition("/")[2] not in empty)
+    )
+    if lacking and _may_make_modules(sdist):
+        own = _endings(sources())
+        lacking = [each for each in lacking if each in own]
+    if lacking:
+        yield sdist.found(
+            SDIST_LACKS_MODULES,
+            f"{sdist.distribution.filename} lacks modules of {wheel.distribution.filename}: {listed(lacking)}",
+        )
+
+
+def _endings(paths: Iterable[str]) -> set[str]:
+    """Each module under its path, and under that path without its first folders: `src/a/b.py`, `a/b.py`, `b.py`."""
+    split = (path.split("/") for path in paths if path.endswith(".py"))
+    return {"/".join(parts[start:]) for parts in split for start in range(len(parts))}
+
+
+def _may_make_modules(sdist: Opened) -> bool:
+    """Whether a build of this sdist may write modules that are not in it, such as `_version.py`.
+
+    A backend that runs no project code and has no build hook writes none. Any other may.
+    """
+    from publish_all.builders.select import Backend, backend_of
+
+    try:
+        pyproject: Mapping[str, Any] = loads(sdist.texts.get("pyproject.toml", b"").decode())
+    except (TOMLDecodeError, UnicodeDecodeError):
+        return True
+    match backend_of(pyproject):
+        case Backend.FLIT | Backend.UV:
+            return False
+        case Backend.POETRY_CORE:
+            return "build" in table(pyproject, "tool", "poetry")
+        case Backend.HATCHLING:
+            hooks = "'hooks'" in str(table(pyproject, "tool", "hatch", "build"))
+            return hooks or "hatch.toml" in sdist.files()
+        case _:
+            return True

@@ -12,6 +12,10 @@ from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Operand, Value, flag
+from publish_all.config.problems import nearest
+from publish_all.diagnoses import PAGE, catalogue
+from publish_all.errors import UsageError
+from publish_all.results import Explanation
 
 if TYPE_CHECKING:
     from publish_all.reporting.reporter import Reporter
@@ -136,7 +140,20 @@ Examples:
 """
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.explain import explain
-
         reporter.show(explain(str(self.argument("code"))))
         return 0
+
+
+def explain(name: str) -> Explanation:
+    """The entry with this code (`PA301`) or slug, in any case of letters. Raises `UsageError` if there is none."""
+    by_name = {each: entry for entry in reversed(catalogue()) for each in (entry.code.lower(), entry.slug)}
+    wanted = name.strip().lower()
+    if wanted in by_name:
+        return by_name[wanted]
+    # A letter for a digit is the likeliest mistake in a code.
+    as_code = wanted[:2] + wanted[2:].translate(str.maketrans("oilsb", "01158"))
+    close = as_code if as_code in by_name else nearest(wanted, by_name)
+    hint = f"Codes are like PA301; {PAGE} lists them."
+    if close is not None:
+        hint = f"Did you mean {by_name[close].code} ({by_name[close].slug})?"
+    raise UsageError(f"there is no code {name}", hint=hint)

@@ -10,8 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
-from publish_all.checks.check import check_distribution
-from publish_all.checks.cross_file import check_across_files
+from publish_all.checks.check import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
 from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
