@@ -29,7 +29,7 @@ from catalogue_world.public_index import Internet, internet, token
 from catalogue_world.world import Case, Outcome, World
 
 from publish_all import diagnoses
-from publish_all.commands.listing import ListOptions, list_packages
+from publish_all.commands.listing import list_packages
 from publish_all.diagnoses import Diagnosis
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
@@ -220,6 +220,5 @@ def test_tags_that_are_no_versions(make_world: Callable[[str], World]) -> None:
 
 def found_by_list(world: World) -> list[Finding]:
     heard: list[Event] = []
-    options = ListOptions(directory=world.root, names=("kindling-demo",), connection=world.connection())
-    list_packages(options, listener=heard.append)
+    list_packages(world.root, ("kindling-demo",), world.connection(), listener=heard.append)
     return [event.finding for event in heard if isinstance(event, Found)]

@@ -27,7 +27,7 @@ from served import program, wheel
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.exec import ExecOptions, execute
+from publish_all.commands.exec import execute
 from publish_all.commands.index import IndexOptions
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import UsageError
@@ -197,11 +197,10 @@ class Cell:
             started = True
             return run(command, cwd=cwd, environment=environment).returncode
 
-        options = ExecOptions(
-            index=index, command=tuple(self.command()), port=self.port, cwd=self.folder / "project"
-        )
         try:
-            code = execute(options, run=attached)
+            code = execute(
+                tuple(self.command()), index, port=self.port, cwd=self.folder / "project", run=attached
+            )
         except UsageError:
             assert not started
             return REFUSED

@@ -15,9 +15,10 @@ from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.finalize import finalize
-from publish_all.commands.listing import ListOptions, list_packages
+from publish_all.commands.listing import list_packages
 from publish_all.commands.publish import publish
 from publish_all.errors import UsageError
+from publish_all.events import Event, Note
 
 PYPROJECT = """\
 [project]
@@ -65,8 +66,10 @@ def put(project: Path, tmp_path: Path, *files: Path, receipt: Path | None = None
 
 
 def listed(project: Path, tmp_path: Path) -> tuple[list[str], list[str]]:
-    found = list_packages(ListOptions(directory=project, connection=to("box", tmp_path)))
-    return [each.project for each in found.releases], [str(each) for each in found.absent]
+    heard: list[Event] = []
+    found = list_packages(project, connection=to("box", tmp_path), listener=heard.append)
+    notes = [each.message for each in heard if isinstance(each, Note)]
+    return [each.project for each in found], [each.split()[0] for each in notes if "has no versions" in each]
 
 
 def test_list_knows_the_project_that_the_host_publishes_beside_its_variants(

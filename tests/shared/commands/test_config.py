@@ -6,7 +6,7 @@ import pytest
 
 from publish_all.commands.config import ConfigOptions, show_config
 from publish_all.commands.context import Surroundings
-from publish_all.commands.repositories import RepositoriesOptions, list_repositories
+from publish_all.commands.repositories import COLUMNS, list_repositories
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import ConfigurationError
 
@@ -64,10 +64,17 @@ def show(project, folders, tmp_path):
 
 
 @pytest.fixture
-def listed(project, folders, tmp_path):
+def heard():
+    return []
+
+
+@pytest.fixture
+def listed(project, folders, tmp_path, heard):
     def listed(directory=None, **environment):
+        heard.clear()
         around = Surroundings(environment=environment, home=tmp_path, folders=folders)
-        return list_repositories(RepositoriesOptions(directory=directory or project, around=around))
+        rows = list_repositories(directory or project, around=around, listener=heard.append)
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     return listed
 
@@ -156,29 +163,29 @@ def test_notes_are_passed_on(show, folders):
 
 
 def test_lists_the_repositories_of_the_project_first(listed, folders):
-    rows = [(each.name, each.aliases, each.kind, each.url, each.origin) for each in listed().repositories]
+    rows = [tuple(each[key] for key in ("name", "also", "kind", "url", "origin")) for each in listed()]
 
     assert rows == [
-        ("corp", (), "legacy", "https://corp.example/legacy/", "pyproject.toml:9"),
-        ("pypi", ("main",), "legacy", "https://upload.pypi.org/legacy/", "built in"),
-        ("testpypi", ("test",), "legacy", "https://test.pypi.org/legacy/", "built in"),
-        ("github", (), "oci", "ghcr.io/{owner}", "built in"),
-        ("local", (), "directory", str(folders.data / "index"), "built in"),
+        ("corp", "", "legacy", "https://corp.example/legacy/", "pyproject.toml:9"),
+        ("pypi", "main", "legacy", "https://upload.pypi.org/legacy/", "built in"),
+        ("testpypi", "test", "legacy", "https://test.pypi.org/legacy/", "built in"),
+        ("github", "", "oci", "ghcr.io/{owner}", "built in"),
+        ("local", "", "directory", str(folders.data / "index"), "built in"),
     ]
 
 
-def test_lists_names_that_are_refused_and_why(listed, folders):
+def test_lists_names_that_are_refused_and_why(listed, folders, heard):
     folders.hosts.pypirc.write_text("[test]\nrepository = https://t.example/\n")
 
     result = listed()
 
-    assert [name for name, _ in result.refused] == ["test"]
-    assert "means two repositories" in result.refused[0][1]
-    assert {each.name: each.aliases for each in result.repositories}["testpypi"] == ()
+    refused = [each.message for each in heard if "means two repositories" in each.message]
+    assert [each.partition(":")[0] for each in refused] == ["test"]
+    assert {each["name"]: each["also"] for each in result}["testpypi"] == ""
 
 
 def test_lists_outside_of_a_project(listed, tmp_path):
-    rows = listed(tmp_path, POETRY_REPOSITORIES_CORP_URL="https://x/").repositories
+    rows = listed(tmp_path, POETRY_REPOSITORIES_CORP_URL="https://x/")
 
-    assert [each.name for each in rows] == ["corp", "pypi", "testpypi", "github", "local"]
-    assert rows[0].origin == "environment POETRY_REPOSITORIES_CORP_URL"
+    assert [each["name"] for each in rows] == ["corp", "pypi", "testpypi", "github", "local"]
+    assert rows[0]["origin"] == "environment POETRY_REPOSITORIES_CORP_URL"

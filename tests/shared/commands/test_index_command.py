@@ -20,9 +20,9 @@ from packaging.utils import canonicalize_name
 from publish_all._secret import Secret
 from publish_all.commands.context import Surroundings, open_project
 from publish_all.commands.destinations import ConnectionOptions
-from publish_all.commands.exec import ExecOptions, execute
+from publish_all.commands.exec import execute
 from publish_all.commands.index import IndexOptions, published_names
-from publish_all.commands.serve import Index, ServeOptions, open_index, routing_of, serve
+from publish_all.commands.serve import Index, open_index, routing_of, serve
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import UsageError
 from publish_all.events import Event, ignore
@@ -194,14 +194,13 @@ def test_what_no_client_is_asked_for_is_given_to_this_machine_only(
 
 
 def test_own_credentials_are_not_for_everybody(options_for: Callable[..., IndexOptions]) -> None:
-    options = ServeOptions(index=options_for("near", own_credentials=True), host="0.0.0.0", port=0)
     with pytest.raises(UsageError, match="could read") as caught:
-        serve(options)
+        serve(options_for("near", own_credentials=True), host="0.0.0.0", port=0)
     assert "PUBLISH_ALL_SERVE_PASSWORD" in (caught.value.hint or "")
 
 
 def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
     events: list[Event] = []
     with pytest.raises(UsageError, match="no command"):
-        execute(ExecOptions(index=options_for("near"), command=()), listener=events.append)
+        execute((), options_for("near"), listener=events.append)
     assert events == []

@@ -42,14 +42,11 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.listing import ListOptions, list_packages
+        from publish_all.commands.listing import list_packages
 
-        options = ListOptions(
-            directory=self.directory, names=self.operands("names"), connection=self.connection()
+        found = list_packages(
+            self.directory, self.operands("names"), self.connection(), listener=reporter.listener
         )
-        result = list_packages(options, listener=reporter.listener)
-        for name in result.absent:
-            self.note(reporter, f"{name} has no versions there, or you may not see them")
         rows = (
             (
                 release.project,
@@ -60,7 +57,7 @@ Examples:
                 file.requires_python or "",
                 release.source or "",
             )
-            for release in result.releases
+            for release in found
             for file in release.files
         )
         columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source")
@@ -107,20 +104,22 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.download import DownloadOptions, download
+        from publish_all.commands.download import download
         from publish_all.commands.index import IndexOptions
 
-        options = DownloadOptions(
-            requirements=self.operands("requirements"),
-            destination=Path(self.text("dest") or "."),
+        index = IndexOptions(
+            directory=self.directory,
+            connection=self.connection(),
+            fallbacks=self.texts("fallback"),
+            private=self.texts("private"),
+        )
+        files = download(
+            self.operands("requirements"),
+            Path(self.text("dest") or "."),
+            index,
             pre=self.option("pre"),
             dependencies=self.option("with-dependencies"),
-            index=IndexOptions(
-                directory=self.directory,
-                connection=self.connection(),
-                fallbacks=self.texts("fallback"),
-                private=self.texts("private"),
-            ),
+            listener=reporter.listener,
         )
         rows = (
             (
@@ -131,7 +130,7 @@ Examples:
                 each.sha256,
                 "fetched" if each.fresh else "was there",
             )
-            for each in download(options, listener=reporter.listener)
+            for each in files
         )
         columns = ("project", "version", "file", "bytes", "sha256", "state")
         self.show_rows(reporter, "files", columns, rows)

@@ -54,26 +54,10 @@ Examples:
         return self._register(tool, reporter) if tool is not None else self._list(reporter)
 
     def _list(self, reporter: Reporter) -> int:
-        from publish_all.commands.repositories import RepositoriesOptions, list_repositories
+        from publish_all.commands.repositories import COLUMNS, list_repositories
 
-        options = RepositoriesOptions(directory=self.directory)
-        result = list_repositories(options, listener=reporter.listener)
-        for name, reason in result.refused:
-            self.note(reporter, f"{name}: {reason}")
-        rows = (
-            (
-                each.name,
-                ", ".join(each.aliases),
-                each.kind,
-                each.url,
-                each.index_url or "",
-                each.credential,
-                each.origin,
-            )
-            for each in result.repositories
-        )
-        columns = ("name", "also", "kind", "url", "index", "credential", "origin")
-        self.show_rows(reporter, "repositories", columns, rows)
+        rows = list_repositories(self.directory, listener=reporter.listener)
+        self.show_rows(reporter, "repositories", COLUMNS, rows)
         return 0
 
     def _register(self, tool: str, reporter: Reporter) -> int:

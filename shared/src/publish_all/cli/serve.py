@@ -92,7 +92,7 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         index = self.index()
-        from publish_all.commands.serve import ServeOptions, serve
+        from publish_all.commands.serve import serve
 
         password = index.connection.around.environment.get(PASSWORD)
         limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
@@ -102,16 +102,15 @@ Examples:
             own_credentials=self.option("own-credentials") or index.connection.password is not None,
             upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
         )
-        # IPv6 addresses have brackets in URLs only.
-        host = (self.text("host") or "127.0.0.1").removeprefix("[").removesuffix("]")
-        options = ServeOptions(
-            index=index,
-            host=host,
+        serve(
+            index,
+            # IPv6 addresses have brackets in URLs only.
+            host=(self.text("host") or "127.0.0.1").removeprefix("[").removesuffix("]"),
             port=self.number("port", int, most=_MOST_PORT) or 0,
             log=_print if self.verbosity >= 0 else None,
             log_as_json=self.option("log-format") == "json",
+            listener=reporter.listener,
         )
-        serve(options, listener=reporter.listener)
         return 0
 
 
@@ -162,17 +161,18 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         index = self.index()
-        from publish_all.commands.exec import ExecOptions, execute
+        from publish_all.commands.exec import execute
 
-        options = ExecOptions(
-            index=index,
-            command=self.operands("program"),
-            port=self.number("port", int, most=_MOST_PORT) or 0,
-            no_fallback=self.option("no-fallback"),
-        )
-        if options.no_fallback and options.index.fallbacks:
+        no_fallback = self.option("no-fallback")
+        if no_fallback and index.fallbacks:
             msg = "--fallback and --no-fallback exclude each other"
             raise UsageError(msg, hint="Leave one of them out.")
-        code = execute(options, listener=reporter.listener)
+        code = execute(
+            self.operands("program"),
+            index,
+            port=self.number("port", int, most=_MOST_PORT) or 0,
+            no_fallback=no_fallback,
+            listener=reporter.listener,
+        )
         self._ran = True
         return code

@@ -18,7 +18,6 @@ from publish_all._values import dataclass
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import (
     DEFAULT_REGISTRY,
-    ConnectionOptions,
     open_registry,
     refusals_told,
 )
@@ -32,25 +31,6 @@ from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
 
 THREADS = 8
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DownloadOptions:
-    """What to fetch: `requirements` as `kindling-synapse` or `kindling-synapse>=0.2`, the newest that fits of each.
-
-    `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
-    the releases need, through an index as `index` describes it: private names from the registry only.
-    """
-
-    requirements: tuple[str, ...]
-    destination: Path
-    pre: bool = False
-    dependencies: bool = False
-    index: IndexOptions
-
-    @property
-    def connection(self) -> ConnectionOptions:
-        return self.index.connection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,45 +50,50 @@ _Wanted: TypeAlias = tuple[OciPackage, PackageRelease, ReleaseFile]
 
 @refusals_told()
 def download(
-    options: DownloadOptions, *, listener: Listener = ignore, run: Run = run
+    texts: Sequence[str],
+    destination: Path,
+    options: IndexOptions,
+    *,
+    pre: bool = False,
+    dependencies: bool = False,
+    listener: Listener = ignore,
+    run: Run = run,
 ) -> tuple[DownloadedFile, ...]:
-    """Fetch all files of the releases, each checked by its sha256.
+    """Fetch all files of the newest release that fits each requirement, each checked by its sha256.
 
-    Ends with a note that holds the line which installs them. Raises `UsageError` for what is no requirement,
+    `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
+    the releases need, through an index of these options: private names from the registry only. Ends with a note that holds the line which installs them. Raises `UsageError` for what is no requirement,
     and `RepositoryError` where nothing fits it.
     """
-    requirements = [_parse(each) for each in options.requirements]
-    config = project_of_files(options.index.directory, optional=True)
-    index = _index_options(options, requirements, config) if options.dependencies else None
+    requirements = [_parse(each) for each in texts]
+    config = project_of_files(options.directory, optional=True)
+    index = _index_options(options, requirements, config) if dependencies else None
     repository = open_registry(config, options.connection, listener=listener)
-    wanted = [file for each in requirements for file in _wanted(repository, each, pre=options.pre)]
+    wanted = [file for each in requirements for file in _wanted(repository, each, pre=pre)]
     listener(
         StepStarted(
             step="fetch", detail=f"{repository.name}: {len(wanted)} {'file' if len(wanted) == 1 else 'files'}"
         )
     )
-    _make(options.destination)
+    _make(destination)
     try:
-        with temporary_folder(within=options.destination) as folder:
-            files = _fetch(repository, wanted, options.destination, folder)
+        with temporary_folder(within=destination) as folder:
+            files = _fetch(repository, wanted, destination, folder)
             if index is not None:
-                more = folder / "dependencies"
-                _fetch_dependencies(index, files, more, listener=listener, run=run)
-                files += tuple(_moved(more, options.destination, known=files))
+                fetched = folder / "dependencies"
+                _fetch_dependencies(index, files, fetched, listener=listener, run=run)
+                files += tuple(_moved(fetched, destination, known=files))
     except OSError as error:
-        msg = f"{error.filename or options.destination} can't be written: {error.strerror or error}"
+        msg = f"{error.filename or destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
-    pins = _pins(file for file in files if any(file.project == release.project for _, release, _ in wanted))
-    listener(Note(message=_install_line(options, pins)))
+    projects = {release.project for _, release, _ in wanted}
+    pins = _pins(file for file in files if file.project in projects)
+    # Without --no-index pip would look for newer namesakes on PyPI.
+    only = "" if dependencies else "--no-deps "
+    line = shlex.join(["--find-links", str(destination), *pins])
+    more = "" if dependencies else " (--with-dependencies fetches what they need, too)"
+    listener(Note(message=f"to install exactly these files: pip install --no-index {only}{line}{more}"))
     return files
-
-
-def _install_line(options: DownloadOptions, pins: Sequence[str]) -> str:
-    """How to install what was fetched and nothing else: without --no-index pip would look for newer namesakes on PyPI."""
-    only = "" if options.dependencies else "--no-deps "
-    line = shlex.join(["--find-links", str(options.destination), *pins])
-    more = "" if options.dependencies else " (--with-dependencies fetches what they need, too)"
-    return f"to install exactly these files: pip install --no-index {only}{line}{more}"
 
 
 def _pins(files: Iterable[DownloadedFile]) -> tuple[str, ...]:
@@ -116,10 +101,10 @@ def _pins(files: Iterable[DownloadedFile]) -> tuple[str, ...]:
 
 
 def _index_options(
-    options: DownloadOptions, requirements: Sequence[Requirement], config: ProjectConfig | None
+    options: IndexOptions, requirements: Sequence[Requirement], config: ProjectConfig | None
 ) -> IndexOptions:
     """The index that pip fetches dependencies from. Raises `UsageError` where it is not known which are private."""
-    private = options.index.private or published_names(config)
+    private = options.private or published_names(config)
     if not private:
         msg = "--with-dependencies needs to know which names are private, and are never looked up on PyPI"
         raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
@@ -129,7 +114,7 @@ def _index_options(
     # Asked for by a server's thread, a password would be typed into another program.
     connection = replace(connection, ask=None)
     named = (str(canonicalize_name(each.name)) for each in requirements)
-    return replace(options.index, connection=connection, private=(*private, *named))
+    return replace(options, connection=connection, private=(*private, *named))
 
 
 def _fetch_dependencies(
@@ -137,7 +122,7 @@ def _fetch_dependencies(
 ) -> None:
     """Let pip fetch the releases and all that they need into a folder. Raises `PublishAllError`."""
     ensure_installed()
-    from publish_all.commands.exec import ExecOptions, execute, find_pip
+    from publish_all.commands.exec import execute, find_pip
 
     pip = find_pip(index.connection.around.environment)
     if pip is None:
@@ -159,7 +144,7 @@ def _fetch_dependencies(
         str(folder.absolute()),
         *_pins(files),
     )
-    code = execute(ExecOptions(index=index, command=command), listener=listener, run=quietly)
+    code = execute(command, index, listener=listener, run=quietly)
     if code:
         raise PublishAllError(
             f"pip cannot fetch the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",

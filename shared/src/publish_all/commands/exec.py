@@ -11,7 +11,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +22,6 @@ from publish_all._process import attached
 from publish_all._secret import Secret
 from publish_all._temporary import temporary_folder
 from publish_all._urls import shown_or_raw
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
@@ -58,48 +57,43 @@ class Attached(Protocol):
     def __call__(self, command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExecOptions:
-    """What to run, over which index. `port` 0 is any free one.
+def execute(
+    command: tuple[str, ...],
+    options: IndexOptions,
+    *,
+    port: int = 0,
+    no_fallback: bool = False,
+    cwd: Path | None = None,
+    listener: Listener = ignore,
+    run: Attached = attached,
+) -> int:
+    """Run a command over an index, on any free port if it is 0. Returns the command's exit code.
 
     Unless `no_fallback`, names that are not private come from the index that pip or uv would use, or PyPI.
-    """
-
-    index: IndexOptions
-    command: tuple[str, ...]
-    port: int = 0
-    no_fallback: bool = False
-    cwd: Path = field(default_factory=Path.cwd)
-
-
-def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached = attached) -> int:
-    """The command's exit code.
-
     Raises `PublishAllError` for what is ours, such as a command that would install from elsewhere too.
     """
-    if not options.command:
+    if not command:
         msg = "there is no command to run"
         raise UsageError(msg, hint="Write it after `--`, as `-- pip install kindling-synapse`.")
-    around = options.index.connection.around
-    clients = clients_of(options.command)
-    settings = _settings(clients, around, options.cwd)
+    cwd = cwd or Path.cwd()
+    around = options.connection.around
+    clients = clients_of(command)
+    settings = _settings(clients, around, cwd)
     for note in (*(_lock_warning(each) for client in clients if (each := locks(client))), *settings.notes()):
         listener(Note(message=note))
     # For this run only: nobody else on this machine gets in.
     password = secrets.token_urlsafe(32)
-    own = _index_options(options, settings, Secret(password), listener)
+    own = _index_options(options, settings, Secret(password), listener, no_fallback=no_fallback)
     with (
         open_index(own, listener=listener) as index,
         temporary_folder() as folder,
-        listen(HOST, options.port) as bound,
+        listen(HOST, port) as bound,
     ):
         address = f"{HOST}:{bound.getsockname()[1]}"
         ours = f"http://{address}/"
-        places, uv_indexes, sources = _survey(
-            clients, settings, index, around=around, cwd=options.cwd, ours=ours
-        )
+        places, uv_indexes, sources = _survey(clients, settings, index, around=around, cwd=cwd, ours=ours)
         if places:
-            raise _refusal(places, index, options.cwd)
+            raise _refusal(places, index, cwd)
         uv_config = folder / "uv.toml"
         uv_config.write_text(tomlkit.dumps(dict(settings.uv)), encoding="utf-8")
         listener(Note(message=index.rule))
@@ -115,9 +109,9 @@ def execute(options: ExecOptions, *, listener: Listener = ignore, run: Attached 
                     uv_indexes=uv_indexes,
                     poetry_sources=sources,
                 )
-                code = run(options.command, cwd=options.cwd, environment=child)
+                code = run(command, cwd=cwd, environment=child)
             except OSError as error:
-                msg = f"{options.command[0]} can't be started: {error.strerror or error}"
+                msg = f"{command[0]} can't be started: {error.strerror or error}"
                 raise UsageError(msg, hint="See whether it is installed, and on PATH.") from error
         if code:
             # pip and uv show the status of an answer at most, and none of its words.
@@ -156,16 +150,21 @@ def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> Cli
 
 
 def _index_options(
-    options: ExecOptions, settings: ClientSettings, password: Secret, listener: Listener
+    options: IndexOptions,
+    settings: ClientSettings,
+    password: Secret,
+    listener: Listener,
+    *,
+    no_fallback: bool,
 ) -> IndexOptions:
-    connection = options.index.connection
+    connection = options.connection
     http = HttpOptions(
         ca_cert=connection.ca_cert or settings.ca_cert,
         timeout=connection.timeout,
         proxy=settings.proxies.get("HTTPS_PROXY"),
     )
-    own = replace(options.index, password=password, takes_uploads=False, fallback_http=http)
-    if options.no_fallback or own.fallbacks:
+    own = replace(options, password=password, takes_uploads=False, fallback_http=http)
+    if no_fallback or own.fallbacks:
         return own
     mirror, refused = settings.mirror, None
     if settings.closed:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 from pathlib import Path
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all import diagnoses as known
-from publish_all._values import dataclass
 from publish_all.commands.context import distribution_names, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
 from publish_all.config.model import ProjectConfig
@@ -28,32 +26,24 @@ MOST_VERSIONS = 1000
 MOST_FINDINGS = 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListOptions:
-    """What to look at. No `names`: what the project publishes; outside of a project all that the registry tells of."""
-
-    directory: Path
-    names: tuple[str, ...] = ()
-    connection: ConnectionOptions = field(default_factory=ConnectionOptions)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListResult:
-    """The releases of each project, oldest first; `absent` are the projects that the registry has not got."""
-
-    releases: tuple[PackageRelease, ...]
-    absent: tuple[NormalizedName, ...]
-
-
 @refusals_told()
-def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListResult:
-    """Look into a registry. Raises `PublishAllError`."""
-    config = project_of_files(options.directory, optional=True)
-    repository = open_registry(config, options.connection, listener=listener)
+def list_packages(
+    directory: Path,
+    names: Sequence[str] = (),
+    connection: ConnectionOptions | None = None,
+    *,
+    listener: Listener = ignore,
+) -> tuple[PackageRelease, ...]:
+    """The releases of each project, oldest first. What the registry has not got is told in notes.
+
+    No `names`: what the project publishes; outside of a project all that the registry tells of.
+    Raises `PublishAllError`.
+    """
+    config = project_of_files(directory, optional=True)
+    repository = open_registry(config, connection or ConnectionOptions(), listener=listener)
     releases: list[PackageRelease] = []
-    absent: list[NormalizedName] = []
-    unbuilt = _unbuilt(options, config)
-    for project in _projects(options, config, repository):
+    unbuilt = _unbuilt(config) if not names and config is not None else set()
+    for project in _projects(names, config, repository):
         package = repository.package(project, Purpose.READ)
         try:
             tags = package.tags()
@@ -66,7 +56,7 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
         if foreign:
             listener(Found(finding=_foreign(repository, project, foreign)))
         if not versions and project not in unbuilt:
-            absent.append(project)
+            listener(Note(message=f"{project} has no versions there, or you may not see them"))
         newest = versions[-MOST_VERSIONS:]
         if len(newest) < len(versions):
             more = len(versions) - len(newest)
@@ -75,22 +65,23 @@ def list_packages(options: ListOptions, *, listener: Listener = ignore) -> ListR
         for finding in _gone(repository, project, package.missing(found)):
             listener(Found(finding=finding))
         releases += found
-    return ListResult(releases=tuple(releases), absent=tuple(absent))
+    return tuple(releases)
 
 
-def _unbuilt(options: ListOptions, config: ProjectConfig | None) -> set[NormalizedName]:
+def _unbuilt(config: ProjectConfig) -> set[NormalizedName]:
     """The project's own name where our builds make its variants alone; the host's may still make it."""
-    if options.names or config is None:
-        return set()
     built = resolve_variants(config, version="0")
     return set(distribution_names(config)) - {canonicalize_name(each.project) for each in built}
 
 
 def _projects(
-    options: ListOptions, config: ProjectConfig | None, repository: OciRepository
+    names: Sequence[str], config: ProjectConfig | None, repository: OciRepository
 ) -> tuple[NormalizedName, ...]:
-    if options.names:
-        return tuple(_name(each) for each in options.names)
+    if names:
+        try:
+            return tuple(canonicalize_name(each, validate=True) for each in names)
+        except InvalidName as error:
+            raise UsageError(f"{' '.join(names)!r} is not the name of a project") from error
     if config is not None:
         return distribution_names(config)
     try:
@@ -98,14 +89,6 @@ def _projects(
     except RefusedError as error:
         msg = f"{repository.name} does not tell which packages it has"
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
-
-
-def _name(text: str) -> NormalizedName:
-    try:
-        return canonicalize_name(text, validate=True)
-    except InvalidName as error:
-        msg = f"{text!r} is not the name of a project"
-        raise UsageError(msg) from error
 
 
 def _gone(

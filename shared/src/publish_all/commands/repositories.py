@@ -2,85 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from pathlib import Path
 
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
-from publish_all.config.known import KnownRepositories
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError
-from publish_all.events import Listener, ignore
+from publish_all.events import Listener, Note, ignore
+
+COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RepositoriesOptions:
-    """`directory` may be outside of any project."""
+def list_repositories(
+    directory: Path, *, around: Surroundings | None = None, listener: Listener = ignore
+) -> tuple[tuple[str, ...], ...]:
+    """Rows of `COLUMNS`: the project's repositories first, then the user's, other tools', and the built-in ones; also outside of a project.
 
-    directory: Path
-    around: Surroundings = field(default_factory=Surroundings)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RepositoryRow:
-    """One repository. `index_url` is None where it is guessed from `url`; `origin` says who states the URL.
-
-    `credential` says which credential an upload would use, and where it is from; never what it is.
-    """
-
-    name: str
-    aliases: tuple[str, ...]
-    kind: str
-    url: str
-    index_url: str | None
-    credential: str
-    origin: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RepositoriesResult:
-    """The project's repositories first, then the user's, other tools', and the built-in ones.
-
-    `refused` are names that someone defines and that can't be published to, each with the reason.
-    """
-
-    repositories: tuple[RepositoryRow, ...]
-    refused: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-
-
-def list_repositories(options: RepositoriesOptions, *, listener: Listener = ignore) -> RepositoriesResult:
-    """All known repositories, and which credential each would be given. Nothing is minted or uploaded;
+    `index` is empty where it is guessed from `url`; `credential` says which credential an upload would use, and
+    where it is from, never what it is; `origin` says who states the URL. Names that someone defines and that can't be published to are told in notes. Nothing is minted or uploaded;
     where trusted publishing is possible, a repository may be asked whether it offers it.
-
     Raises `ConfigurationError` when a configuration of ours is wrong.
     """
-    config = project_of_files(options.directory, optional=True)
-    known = options.around.known(config)
-    asked = ConnectionOptions(repositories=known.names, around=options.around)
-    connection = open_connection(config, asked, listener=listener)
-    rows = (_row(each, known, _credential(each, connection.credentials)) for each in connection.chosen)
-    return RepositoriesResult(
-        repositories=tuple(rows),
-        refused=tuple((name, refusal.message) for name, refusal in known.refusals.items()),
-        notes=known.notes,
-    )
-
-
-def _row(found: RepositoryConfig, known: KnownRepositories, credential: str) -> RepositoryRow:
-    return RepositoryRow(
-        name=found.name,
-        aliases=tuple(
-            alias for alias, real in ALIASES.items() if real == found.name and alias not in known.refusals
-        ),
-        kind=found.kind.name,
-        url=found.url or "",
-        index_url=found.index_url,
-        credential=credential,
-        origin=found.origin,
+    config = project_of_files(directory, optional=True)
+    around = around or Surroundings()
+    known = around.known(config)
+    options = ConnectionOptions(repositories=known.names, around=around)
+    connection = open_connection(config, options, listener=listener)
+    for name, refusal in known.refusals.items():
+        listener(Note(message=f"{name}: {refusal.message}"))
+    return tuple(
+        (
+            each.name,
+            ", ".join(
+                alias for alias, real in ALIASES.items() if real == each.name and alias not in known.refusals
+            ),
+            each.kind.name,
+            each.url or "",
+            each.index_url or "",
+            _credential(each, connection.credentials),
+            each.origin,
+        )
+        for each in connection.chosen
     )
 
 

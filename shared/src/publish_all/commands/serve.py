@@ -44,17 +44,6 @@ from publish_all.repositories.repository import Means, Repository, make_reposito
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ServeOptions:
-    """What to serve, and where. `port` 0 is any free one. `log` writes a line for each request, None for no log."""
-
-    index: IndexOptions
-    host: str = "127.0.0.1"
-    port: int = 8080
-    log: Callable[[str], None] | None = None
-    log_as_json: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Index:
     """The application, what is behind it, and the `names` of its repositories."""
 
@@ -73,25 +62,33 @@ class Index:
         return f"{', '.join(routing.private)}: from {ours} only; all other names: from {others} only"
 
 
-def serve(options: ServeOptions, *, listener: Listener = ignore) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `PublishAllError`."""
-    local = is_loopback(options.host)
-    if options.index.own_credentials and options.index.password is None and not local:
+def serve(
+    options: IndexOptions,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    log: Callable[[str], None] | None = None,
+    log_as_json: bool = False,
+    listener: Listener = ignore,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `port` 0 is any free one; `log` writes a line for each request.
+
+    Raises `PublishAllError`.
+    """
+    local = is_loopback(host)
+    if options.own_credentials and options.password is None and not local:
         raise UsageError(
-            f"with --own-credentials everybody who reaches {options.host} could read what you may read",
+            f"with --own-credentials everybody who reaches {host} could read what you may read",
             hint="Set PUBLISH_ALL_SERVE_PASSWORD to a password that clients must know, or leave "
             "--own-credentials out, so that each client is asked for its own.",
         )
-    with open_index(options.index, listener=listener, local=local) as index:
-        bound = listen(options.host, options.port)
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        url = f"http://{host}:{bound.getsockname()[1]}"
+    with open_index(options, listener=listener, local=local) as index:
+        bound = listen(host, port)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
         listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
         listener(Note(message=index.rule))
         index.service.greet()
-        app = index.app
-        if options.log is not None:
-            app = AccessLog(app, write=options.log, as_json=options.log_as_json)
+        app = index.app if log is None else AccessLog(index.app, write=log, as_json=log_as_json)
         run(app, bound, stop=index.service.stop)
 
 
