@@ -16,8 +16,8 @@ from publish_all.checks.metadata import (
     check_path_dependencies,
 )
 from publish_all.checks.opened import open_distribution
+from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import DistributionError
-from publish_all.distributions.metadata import form_fields
 from publish_all.distributions.read import read_distribution
 from publish_all.repositories.oci_layout import render_file
 

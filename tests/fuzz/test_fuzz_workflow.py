@@ -7,7 +7,7 @@ from pathlib import Path
 from fuzz_inputs import fuzz, in_time, long, near
 from hypothesis import given
 
-from publish_all.checks.workflows import gitlab_line, publish_jobs, workflow_findings
+from publish_all.checks.publish_jobs import gitlab_line, publish_jobs, workflow_findings
 from publish_all.config.workflows import parse_workflow
 from publish_all.errors import ConfigurationError
 

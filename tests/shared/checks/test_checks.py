@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from publish_all.checks.check import check_across_files, check_distribution
+from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import open_distribution
 from publish_all.distributions.distribution import Distribution
 from publish_all.findings import Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.checks.check import check_distribution
+from publish_all.checks.all_checks import check_distribution
 from publish_all.checks.opened import open_distribution
 
 

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from publish_all.checks.check import check_distribution
+from publish_all.checks.all_checks import check_distribution
 from publish_all.checks.opened import open_distribution
 
 

@@ -9,7 +9,7 @@ from check_wheel_contents.checker import WheelChecker
 from check_wheel_contents.contents import WheelContents
 from twine.commands import check as twine_check
 
-from publish_all.checks.check import check_distribution
+from publish_all.checks.all_checks import check_distribution
 from publish_all.checks.opened import open_distribution
 
 PACKAGE = {"demo/__init__.py": b"x = 1\n"}

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from publish_all.checks.check import check_distribution
+from publish_all.checks.all_checks import check_distribution
 from publish_all.checks.opened import open_distribution
 
 RANDOM = "aB3dE5gH7jK9mN1pQ3sT5vX7zA9cD1fG3hJ5"

@@ -28,7 +28,7 @@ from publish_all.diagnoses import (
     UNKNOWN_CLASSIFIER,
     URL_LABEL_TOO_LONG,
 )
-from publish_all.distributions.metadata import knows_licence_files
+from publish_all.distributions.core_metadata import knows_licence_files
 from publish_all.findings import Finding
 
 _MAX_FILE = 100 * 1024 * 1024

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._http_errors import HttpError
 from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
-from publish_all.checks.workflows import PublishJob, gitlab_line, publish_jobs
+from publish_all.checks.publish_jobs import PublishJob, gitlab_line, publish_jobs
 from publish_all.commands.destinations import Connection
 from publish_all.commands.files import PublishOptions
 from publish_all.config.addresses import hostname_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._urls import without_userinfo
-from publish_all.checks.workflows import workflow_findings
+from publish_all.checks.publish_jobs import workflow_findings
 from publish_all.commands.context import Surroundings
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When

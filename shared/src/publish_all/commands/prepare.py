@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all._values import dataclass
-from publish_all.checks.check import check_across_files, check_distribution
+from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
 from publish_all.commands.files import FoundFiles, PublishOptions, named_files, note_old_files
@@ -277,7 +277,7 @@ def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
 def _differences(opened: Sequence[Opened], compared: Sequence[BuildVariant]) -> Iterable[Finding]:
     if not compared:
         return ()
-    from publish_all.checks.variants import check_variants
+    from publish_all.checks.compare_variants import check_variants
 
     return check_variants(opened, compared)
 
@@ -288,7 +288,7 @@ def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterat
         each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
     ):
         return
-    from publish_all.checks.variants import check_selection
+    from publish_all.checks.compare_variants import check_selection
 
     for sdist in files:
         variant = None if sdist.is_wheel else _variant_of(sdist.distribution, config)

@@ -22,8 +22,8 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from publish_all.distributions.core_metadata import CoreMetadata, parse_metadata
 from publish_all.distributions.distribution import Digests, Distribution, DistributionError, DistributionKind
-from publish_all.distributions.metadata import CoreMetadata, parse_metadata
 
 METADATA_LIMIT = 16 * 1024 * 1024
 """The longest METADATA or PKG-INFO that is read, in bytes: a bound for broken and hostile archives."""

@@ -22,8 +22,8 @@ from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
-from publish_all.distributions.metadata import form_fields
 from publish_all.errors import CheckError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories.bodies import FileBody, FileChangedError, form

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 
 from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
 
-from publish_all.checks.workflows import publish_jobs
+from publish_all.checks.publish_jobs import publish_jobs
 from publish_all.commands.scaffold.choices import Trigger
 from publish_all.commands.scaffold.github import ACTIONS, github_workflow
 from publish_all.commands.scaffold.pipeline import EVERYTHING, Pipeline

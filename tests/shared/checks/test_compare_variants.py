@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from publish_all.checks.compare_variants import check_selection, check_variants
 from publish_all.checks.opened import open_distribution
-from publish_all.checks.variants import check_selection, check_variants
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
 FILES = {"demo/__init__.py": b"x = 1\n", "demo/a.py": b"a", "demo/b.py": b"b"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.distributions.metadata import form_fields, knows_licence_files, parse_metadata
+from publish_all.distributions.core_metadata import form_fields, knows_licence_files, parse_metadata
 
 FULL = """\
 Metadata-Version: 2.5

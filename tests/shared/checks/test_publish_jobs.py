@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.checks.workflows import gitlab_line, publish_jobs, workflow_findings
+from publish_all.checks.publish_jobs import gitlab_line, publish_jobs, workflow_findings
 from publish_all.config.workflows import parse_workflow
 
 PATH = Path("/repo/.github/workflows/publish.yml")
