@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
+
 import pytest
 
-from publish_all.checks.all_checks import check_across_files
+from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import open_distribution
 
 NEEDS = "Summary: A demo\nRequires-Dist: attrs>=23\nRequires-Python: >=3.10"
@@ -144,3 +147,18 @@ def test_an_sdist_alone_and_one_of_another_release_lack_nothing(make_wheel, make
     wheel = make_wheel(metadata=metadata.replace("Version: 1.0", "Version: 1.1"))
     assert slugs(sdist) == []
     assert slugs(sdist, wheel) == []
+
+
+def test_each_archive_is_opened_once_for_all_checks(make_wheel, make_sdist, monkeypatch):
+    files = make_wheel(files=MODULES), make_sdist(files={"pyproject.toml": FLIT})
+    opened = []
+    for module, name in ((zipfile, "ZipFile"), (tarfile, "open")):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda path, original=original: (opened.append(path), original(path))[1]
+        )
+    archives = [open_distribution(each, public=("pypi",)) for each in files]
+    found = [each.slug for archive in archives for each in check_distribution(archive)]
+    found += [each.slug for each in check_across_files(archives)]
+    assert found == ["sdist-lacks-modules"]
+    assert opened == [each.path for each in files]
