@@ -60,6 +60,10 @@ SAYS = {
         "1.0",
     ),
     "with": ('import contextlib\nwith contextlib.suppress(Exception):\n    __version__ = "1.0"', "1.0"),
+    "a loop around it": (
+        'for name in ("a",):\n    try:\n        V = "1.0"\n    except ImportError:\n        V = "9"\n__version__ = V',
+        "1.0",
+    ),
     "an escape that warns": ('P = "\\d"\n__version__ = "1.0"', "1.0"),
     "a form feed": ('\x0c\n__version__ = "1.0"', "1.0"),
     "semicolons": ('a = 1; __version__ = "1.0"; b = 2', "1.0"),
@@ -113,7 +117,7 @@ REFUSED = {
         "init.py:2: it is bound by an augmented assignment",
     ),
     "deleted": ('__version__ = "1.0"\ndel __version__', "init.py:2: it is bound by del"),
-    "a loop": ('for __version__ in ("1.0", "2.0"):\n    pass', "init.py:1: it is bound by a loop"),
+    "a loop": ('for __version__ in ("1.0", "2.0"):\n    pass', "init.py:1: it is bound by with or a loop"),
     "conditional": (
         'import os\n__version__ = "1.0"\nif os.environ.get("CI"):\n    __version__ = "2.0"',
         "depends on a condition (lines 2, 4)",

@@ -27,12 +27,7 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")  # not what `splitlines` takes for one, such as a form feed
 _LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
 _STAR = "*"
-_OPAQUE = {
-    ast.AugAssign: "an augmented assignment",
-    ast.Delete: "del",
-    ast.For: "a loop",
-    ast.While: "a loop",
-}
+_OPAQUE = {ast.AugAssign: "an augmented assignment", ast.Delete: "del"}
 
 Read: TypeAlias = Callable[[Path], bytes]
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
@@ -204,13 +199,10 @@ def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
             # A handler holds the stopgap for a version that can't be found: it counts only for other names.
             stopgaps = _either(scope, scope, *(_after(each.body, scope) for each in statement.handlers))
             return {**stopgaps, **_either(scope, done)}
-        case ast.With():
-            targets = [each.optional_vars for each in statement.items if each.optional_vars is not None]
-            opaque = [_opaque(each, "with", scope) for each in targets]
-            inside = _after(
-                statement.body, _Scope(dict(pair for each in opaque for pair in each.items()), scope)
-            )
-            return _either(scope, inside)
+        case ast.With() | ast.For() | ast.While():
+            inside = _Scope(_opaque(statement, "with or a loop", scope), scope)
+            after = _after([*statement.body, *getattr(statement, "orelse", ())], inside)
+            return _either(scope, after) if isinstance(statement, ast.With) else _either(scope, scope, after)
         case ast.Assign(targets=targets, value=value):
             return {name: each for target in targets for name, each in _assigned(target, value, scope)}
         case ast.AnnAssign(target=target, value=ast.expr() as value):
