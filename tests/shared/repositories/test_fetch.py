@@ -60,7 +60,7 @@ def test_refuses_a_file_that_cannot_be_checked() -> None:
 
 def test_keeps_nothing_of_a_file_with_other_bytes(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="other bytes") as caught:
-        store([b"other"], "demo-1.0.tar.gz", hashlib.sha256(b"these").hexdigest(), tmp_path, "corp")
+        store([b"other"], listed("demo-1.0.tar.gz", b"these"), tmp_path, "corp")
     assert list(tmp_path.iterdir()) == []
     assert [each.code for each in caught.value.findings] == ["PA454"]
 
@@ -68,6 +68,6 @@ def test_keeps_nothing_of_a_file_with_other_bytes(tmp_path: Path) -> None:
 def test_stays_in_the_folder_whatever_the_index_calls_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    stored = store([b"x"], "../../demo-1.0.tar.gz", hashlib.sha256(b"x").hexdigest(), folder, "corp")
+    stored = store([b"x"], listed("../../demo-1.0.tar.gz", b"x"), folder, "corp")
     assert stored.parent == folder
     assert b"".join(read_chunks(stored)) == b"x"

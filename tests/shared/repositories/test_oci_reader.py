@@ -84,7 +84,7 @@ def test_a_package_of_pyoci_is_completed_from_its_manifests(package, fake_regist
         "kindling_synapse-1.0.tar.gz": (digest_of(b"sdist")[7:], 5, None),
         "kindling_synapse-1.0-py3-none-any.whl": (digest_of(b"wheel")[7:], 5, None),
     }
-    assert release.files[0].uploaded == "2024-11-20T20:23:36Z"
+    assert release.files[0].upload_time == "2024-11-20T20:23:36Z"
 
 
 def test_what_is_known_already_is_not_sent_again(package, fake_registry):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publish_all.config.kinds import DIRECTORY, LEGACY, OCI
+from publish_all.config.kinds import DIRECTORY, KINDS, LEGACY, OCI, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.errors import ConfigurationError
 from publish_all.repositories.directory import DirectoryRepository
@@ -56,3 +56,9 @@ def test_pypi_and_testpypi_are_public_by_name_whatever_their_url(make, name: str
 @pytest.mark.parametrize("url", ["https://upload.pypi.org/legacy/", "https://test.pypi.org/legacy/"])
 def test_pypi_and_testpypi_are_public_by_their_url_whatever_their_name(make, url: str):
     assert make(name="my-project", kind=LEGACY, url=url).capabilities.public
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_each_kind_has_a_module_that_makes_its_repositories(make, tmp_path: Path, kind: Kind):
+    url = str(tmp_path) if kind.local else "https://corp.example/team"
+    assert make(kind=kind, url=url).kind is kind

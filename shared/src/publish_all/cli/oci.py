@@ -53,7 +53,7 @@ Examples:
                 str(release.version),
                 file.filename,
                 "" if file.size is None else file.size,
-                file.uploaded or "",
+                file.upload_time or "",
                 file.requires_python or "",
                 release.source or "",
             )

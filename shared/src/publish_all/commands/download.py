@@ -28,7 +28,8 @@ from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.repositories.fetch import not_there, release_of, sha256_of
 from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseFile, ReleaseTag
+from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseTag
+from publish_all.repositories.simple_pages import IndexFile
 
 THREADS = 8
 
@@ -45,7 +46,7 @@ class DownloadedFile:
     fresh: bool
 
 
-_Wanted: TypeAlias = tuple[OciPackage, PackageRelease, ReleaseFile]
+_Wanted: TypeAlias = tuple[OciPackage, PackageRelease, IndexFile]
 
 
 @refusals_told()

@@ -17,8 +17,9 @@ from publish_all.events import Found, Listener, Note, ignore
 from publish_all.findings import Finding
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
-from publish_all.repositories.oci_registry import PackageRelease, ReleaseFile, versions_of
+from publish_all.repositories.oci_registry import PackageRelease, versions_of
 from publish_all.repositories.oci_replies import RefusedError
+from publish_all.repositories.simple_pages import IndexFile
 from publish_all.variants.resolve import resolve_variants
 
 MOST_VERSIONS = 1000
@@ -94,7 +95,7 @@ def _projects(
 def _gone(
     repository: OciRepository,
     project: NormalizedName,
-    missing: Sequence[tuple[ReleaseFile, tuple[str, ...]]],
+    missing: Sequence[tuple[IndexFile, tuple[str, ...]]],
 ) -> Iterator[Finding]:
     """What the registry lists and has not got any more."""
     where = f"{repository.place.registry}/{repository.place.repository(project)}"

@@ -16,7 +16,7 @@ from publish_all.index.cache import Recent
 from publish_all.index.source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError, WhoAsks
-from publish_all.repositories.simple_pages import IndexFile, ProjectPage
+from publish_all.repositories.simple_pages import ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
 """The server's own credential for a project (None: for the list of all). Raises `CredentialError`, `HttpError`."""
@@ -58,20 +58,7 @@ class OciSource:
         if not releases:
             return None
         self._known.put(key, {each.tag: each for each in releases})
-        files = tuple(
-            IndexFile(
-                filename=file.filename,
-                url="",
-                hashes={"sha256": file.sha256},
-                requires_python=file.requires_python,
-                core_metadata={"sha256": file.core_metadata} if file.core_metadata else None,
-                size=file.size,
-                yanked=file.yanked,
-                upload_time=file.uploaded,
-            )
-            for release in releases
-            for file in release.files
-        )
+        files = tuple(file for release in releases for file in release.files)
         versions = tuple(dict.fromkeys(str(each.version) for each in releases))
         return ProjectPage(name=project, files=files, versions=versions)
 

@@ -170,10 +170,7 @@ class DirectoryRepository:
             msg = f"The index in {own} can't be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
         found = files_of(page, project, version, self.name)
-        return tuple(
-            store(read_chunks(own / each.filename), each.filename, each.hashes["sha256"], folder, self.name)
-            for each in found
-        )
+        return tuple(store(read_chunks(own / each.filename), each, folder, self.name) for each in found)
 
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()

@@ -47,17 +47,17 @@ def not_there(message: str, project: NormalizedName, others: Sequence[str], wher
     return _as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
 
 
-def store(chunks: Iterable[bytes], filename: str, sha256: str, folder: Path, where: str) -> Path:
+def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
     """Write a file's content into `folder`. Raises `RepositoryError` if it has not the hash that is listed."""
-    path = folder / Path(filename).name
+    path = folder / Path(file.filename).name
     found = hashlib.sha256()
     with path.open("wb") as opened:
         for chunk in chunks:
             found.update(chunk)
             opened.write(chunk)
-    if found.hexdigest() != sha256:
+    if found.hexdigest() != file.sha256:
         path.unlink()
-        message = f"{where} sends other bytes for {filename} than it lists (sha256 {sha256})"
+        message = f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.sha256})"
         raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return path
 

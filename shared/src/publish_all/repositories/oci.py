@@ -30,7 +30,7 @@ from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import architecture_of, not_there, store
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
-from publish_all.repositories.oci_registry import OciPackage, OciRegistry, ReleaseFile
+from publish_all.repositories.oci_registry import OciPackage, OciRegistry
 from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.replies import ensure_host, findings_of
 from publish_all.repositories.repository import (
@@ -44,6 +44,7 @@ from publish_all.repositories.repository import (
     in_parallel,
     no_progress,
 )
+from publish_all.repositories.simple_pages import IndexFile
 from publish_all.results import FileState
 
 ROUNDS = 8
@@ -352,10 +353,10 @@ class OciRepository:
             raise not_there(f"{self.name} has no files of {project} {version}", project, others, self.name)
         return tuple(self.fetch_file(package, each, folder) for each in files)
 
-    def fetch_file(self, package: OciPackage, file: ReleaseFile, folder: Path) -> Path:
+    def fetch_file(self, package: OciPackage, file: IndexFile, folder: Path) -> Path:
         """Copy one file into `folder`, checked. Raises `RepositoryError`."""
         with package.blob(f"sha256:{file.sha256}") as download:
-            return store(download.chunks, file.filename, file.sha256, folder, self.name)
+            return store(download.chunks, file, folder, self.name)
 
     # --- for people
 

@@ -49,6 +49,7 @@ from publish_all.repositories.oci_replies import (
     refused_beforehand,
 )
 from publish_all.repositories.repository import in_parallel
+from publish_all.repositories.simple_pages import IndexFile
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
 """The longest manifest or page of tags that is read, in bytes. Registries allow 4 MiB for a manifest."""
@@ -83,33 +84,17 @@ class ReleaseTag(NamedTuple):
     tag: str
 
 
-class ReleaseFile(NamedTuple):
-    """One file of a release.
-
-    `sha256` and `core_metadata` are hex digests; `core_metadata` is None where the registry has no
-    metadata beside the file (and for sdists, whose metadata may change when they are built). `size` is in
-    bytes, `uploaded` a time in RFC 3339, each None where it is not told. `yanked` is the reason, empty
-    for a yank without one, None for a file that is not yanked. `manifest` is the digest of its manifest.
-    """
-
-    filename: str
-    sha256: str
-    size: int | None
-    uploaded: str | None
-    requires_python: str | None
-    core_metadata: str | None
-    yanked: str | None
-    manifest: str
-
-
 class PackageRelease(NamedTuple):
-    """What the registry has of one version. `digest` is that of the index: the same digest, the same release."""
+    """What the registry has of one version. `digest` is that of the index: the same digest, the same release.
+
+    The `url` of a file is the digest of its manifest. Sdists have no metadata, which may change when they are built.
+    """
 
     project: NormalizedName
     version: Version
     tag: str
     digest: str
-    files: tuple[ReleaseFile, ...]
+    files: tuple[IndexFile, ...]
     source: str | None
 
 
@@ -537,13 +522,13 @@ class OciPackage:
         )
         return tuple(each for each in found if each is not None)
 
-    def missing(self, releases: Sequence[PackageRelease]) -> list[tuple[ReleaseFile, tuple[str, ...]]]:
+    def missing(self, releases: Sequence[PackageRelease]) -> list[tuple[IndexFile, tuple[str, ...]]]:
         """The files of these releases that cannot be fetched, and which of their parts are gone."""
         files = [file for release in releases for file in release.files]
 
-        def look(file: ReleaseFile) -> tuple[str, ...]:
-            metadata = f"sha256:{file.core_metadata}" if file.core_metadata is not None else None
-            return self.missing_parts(file.manifest, f"sha256:{file.sha256}", metadata)
+        def look(file: IndexFile) -> tuple[str, ...]:
+            metadata = f"sha256:{file.core_metadata['sha256']}" if file.core_metadata else None
+            return self.missing_parts(file.url, f"sha256:{file.sha256}", metadata)
 
         looks = in_parallel(look, files, threads=THREADS)
         return [(file, parts) for file, parts in zip(files, looks, strict=True) if parts]
@@ -566,7 +551,7 @@ class OciPackage:
         found = {digest: self.file_manifest(digest) for digest in silent}
         return {digest: each.sha256 for digest, each in found.items() if each is not None}
 
-    def _file(self, tag: ReleaseTag, entry: layout.Entry) -> ReleaseFile | None:
+    def _file(self, tag: ReleaseTag, entry: layout.Entry) -> IndexFile | None:
         """One file as it is listed; None for what can't be a file of this release."""
         filename = layout.filename_of(
             self.project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
@@ -581,17 +566,16 @@ class OciPackage:
                 return None
             sha256, size = manifest.sha256, manifest.size
         metadata = entry.annotation(layout.CORE_METADATA) if filename.endswith(".whl") else None
-        return ReleaseFile(
+        digest = metadata.removeprefix("sha256:") if metadata and layout.is_digest(metadata) else None
+        return IndexFile(
             filename=filename,
-            sha256=sha256,
-            size=size,
-            uploaded=entry.annotation(layout.CREATED),
+            url=entry.digest,
+            hashes={"sha256": sha256},
             requires_python=entry.annotation(layout.REQUIRES_PYTHON),
-            core_metadata=metadata.removeprefix("sha256:")
-            if metadata and layout.is_digest(metadata)
-            else None,
+            core_metadata={"sha256": digest} if digest else None,
+            size=size,
             yanked=entry.annotation(layout.YANKED),
-            manifest=entry.digest,
+            upload_time=entry.annotation(layout.CREATED),
         )
 
 

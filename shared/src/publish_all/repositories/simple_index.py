@@ -165,7 +165,7 @@ class SimpleIndex:
         with self.session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
                 raise self._unavailable(download.reply)
-            return store(download.chunks, file.filename, file.hashes["sha256"], folder, self.config.name)
+            return store(download.chunks, file, folder, self.config.name)
 
     def _is_index(self, root: str, project: NormalizedName, missing: Reply) -> bool:
         """Whether an index is at `root`, which said that it has not got one project."""

@@ -53,6 +53,11 @@ class IndexFile:
     upload_time: str | None = None
     provenance: str | None = None
 
+    @property
+    def sha256(self) -> str:
+        """Raises `KeyError` for a file whose sha256 is not listed."""
+        return self.hashes["sha256"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectPage:
