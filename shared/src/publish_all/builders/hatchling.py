@@ -439,7 +439,7 @@ def _listed(lister: _Builder) -> dict[str, str]:
 
 
 def _listed_data(lister: _WheelBuilder, key: str, variant: BuildVariant) -> Iterator[tuple[str, str]]:
-    for each in lister.recurse_explicit_files(getattr(lister.config, key.replace("-", "_"))):
+    for each in lister.recurse_explicit_files(getattr(lister.config, key.replace("-", "_"), {})):
         place = f"{variant.project}-{variant.version}{_DATA[key]}"
         yield place + _posix(each.distribution_path), _relative(each.path, lister.root)
 

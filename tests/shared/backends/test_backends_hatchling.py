@@ -14,7 +14,7 @@ from hatchling import build
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
-from publish_all.backends.hatch_version import PublishAllVersionSource
+from publish_all.backends.hatchling import PublishAllVersionSource
 
 PYPROJECT = """\
 [project]
