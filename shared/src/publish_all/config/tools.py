@@ -209,18 +209,28 @@ def _poetry_variables(environment: Mapping[str, str]) -> Iterator[ToolRepository
 
 
 def _poetry(*files: Path, of_project: bool = False) -> Iterator[ToolRepository]:
-    """Repositories, certificates, tokens and passwords by Poetry's names; the first file wins."""
+    """Repositories, certificates, tokens and passwords by Poetry's names; the first file wins.
+
+    Raises `ConfigurationError` when all others are read.
+    """
+    broken = None
     for path in files:
-        table = _read(path)
+        try:
+            table = _read(path)
+        except ConfigurationError as error:
+            broken = error
+            continue
         urls, certificates, tokens, users = (
             _mapping(table, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
         )
         for name in dict.fromkeys((*urls, *certificates, *tokens, *users)):
             own = {**_mapping(certificates, name), "url": _at(urls, name, "url")}
-            token = {"username": "__token__", "password": tokens.get(name)}
+            token = {"username": "__token__", "password": tokens[name]} if tokens.get(name) else {}
             for stated in (own, token, _mapping(users, name)):
                 if any(stated.values()):
                     yield _entry(Tool.POETRY, name, stated, f"Poetry {path}", of_project=of_project)
+    if broken is not None:
+        raise broken
 
 
 def _hatch(path: Path) -> Iterator[ToolRepository]:
@@ -253,33 +263,29 @@ def _uv_file(path: Path, shown: str, *, of_project: bool = False) -> Iterator[To
 
 def _uv(settings: Any, file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
     """Indexes, of which one without a `publish-url` is for installing only, and URLs without a name."""
-
-    def entry(
-        origin: str, name: object = "", *, upload: object = None, index: object = None, default: bool = True
-    ) -> ToolRepository:
-        return ToolRepository(
-            tool=Tool.UV,
-            name=name if isinstance(name, str) else "",
-            url=upload if isinstance(upload, str) and upload else None,
-            index_url=index if isinstance(index, str) and index else None,
-            origin=origin,
-            of_project=of_project,
-            is_source=True,
-            replaces_pypi=default and isinstance(index, str) and not _is_pypi(index),
-        )
-
     indexes = _at(settings, "index")
-    for each in indexes if isinstance(indexes, list) else ():
-        name, index, upload = (_at(each, key) for key in ("name", "url", "publish-url"))
-        where = f"[[tool.uv.index]] in {file}" if name else f"the default index of uv in {file}"
-        default = _at(each, "default") is True
+    stated = [("[[tool.uv.index]]", each) for each in (indexes if isinstance(indexes, list) else ())]
+    stated += [
+        ("publish-url of uv", {"publish-url": _at(settings, "publish-url"), "default": True}),
+        ("index-url of uv", {"url": _at(settings, "index-url"), "default": True}),
+    ]
+    for where, each in stated:
+        name, index, upload = (
+            value if isinstance(value := _at(each, key), str) else ""
+            for key in ("name", "url", "publish-url")
+        )
+        default = _at(each, "default") is True and bool(index or upload)
         if name or default:
-            origin = f"uv {file}" if isinstance(upload, str) else where
-            yield entry(origin, name, upload=upload, index=index, default=default)
-    if upload := _at(settings, "publish-url"):
-        yield entry(f"publish-url of uv in {file}", upload=upload)
-    if index := _at(settings, "index-url"):
-        yield entry(f"index-url of uv in {file}", index=index)
+            yield ToolRepository(
+                tool=Tool.UV,
+                name=name,
+                url=upload or None,
+                index_url=index or None,
+                origin=f"uv {file}" if name and upload else f"{where} in {file}",
+                of_project=of_project,
+                is_source=True,
+                replaces_pypi=default and index != "" and not _is_pypi(index),
+            )
 
 
 def _uv_auth(path: Path) -> Iterator[ToolRepository]:
