@@ -56,9 +56,13 @@ class TokenShape:
         return next((each.start() for each in matches if self.real(each[0].decode("ascii", "replace"))), None)
 
 
-_GITHUB = (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")
+GITHUB_PREFIXES = ("ghp_", "github_pat_", "ghs_", "gho_", "ghu_", "ghr_")
 _CERTAIN = (
-    *(("a GitHub token", prefix, rb"\b" + prefix + rb"[A-Za-z0-9]{36}\b") for prefix in _GITHUB),
+    *(
+        ("a GitHub token", prefix.encode(), rb"\b" + prefix.encode() + rb"[A-Za-z0-9]{36}\b")
+        for prefix in GITHUB_PREFIXES
+        if prefix != "github_pat_"
+    ),
     ("a GitHub token", b"github_pat_", rb"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
     ("a GitLab token", b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20,}"),
 )

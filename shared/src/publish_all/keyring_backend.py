@@ -1,13 +1,21 @@
 """A keyring backend that gives our credentials to twine, uv, pip, Poetry and Hatch.
 
+They ask a keyring about many services. Those that no configuration mentions are answered from the raw text of a few
+small files, before anything is parsed or imported.
+
 It is there only with `PUBLISH_ALL_KEYRING=1`. Without that it must not exist for `keyring`: on a machine
 without any other backend it would become the keyring, and tools would try to store secrets in it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from keyring.backend import KeyringBackend
 from keyring.compat import properties
@@ -15,9 +23,21 @@ from keyring.credentials import SimpleCredential
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 if TYPE_CHECKING:
-    from publish_all.commands.keyring import KeyringAnswers
+    from packaging.utils import NormalizedName
+
+    from publish_all.config.folders import Folders
+    from publish_all.config.model import RepositoryConfig
+    from publish_all.credentials.source import Credential, CredentialRequest, Credentials
 
 SWITCH = "PUBLISH_ALL_KEYRING"
+
+_log = logging.getLogger("publish_all.keyring")
+
+# The thread in which our own chain asks the other keyrings: a question from there comes back from us.
+_OUR_THREAD = "publish-all keyring"
+
+_BUILT_IN = frozenset({"upload.pypi.org", "test.pypi.org"})
+_URLS = ("PUBLISH_ALL_REPOSITORIES_", "POETRY_REPOSITORIES_")
 
 
 class CannotStoreError(PasswordSetError, NotImplementedError):
@@ -52,8 +72,6 @@ class PublishAllKeyring(KeyringBackend):
 
     def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
         if self._answers is None:
-            from publish_all.commands.keyring import KeyringAnswers
-
             self._answers = KeyringAnswers()
         found = self._answers.find(service, username)
         return SimpleCredential("".join(found.username), found.secret.reveal()) if found is not None else None
@@ -67,3 +85,147 @@ class PublishAllKeyring(KeyringBackend):
         del service, username
         msg = f"the keyring of publish-all stores nothing; unset {SWITCH} to use another one"
         raise CannotDeleteError(msg)
+
+
+class Known(NamedTuple):
+    """The repositories of the present folder, the chain that finds their credentials, and the project there."""
+
+    repositories: Iterable[RepositoryConfig]
+    credentials: Credentials
+    project: NormalizedName | None
+
+
+class KeyringAnswers:
+    """Answers one process's questions. `load` reads the configuration of a folder, once for each."""
+
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folders: Folders | None = None,
+        directory: Callable[[], Path] = Path.cwd,
+        load: Callable[[Path], Known] | None = None,
+    ) -> None:
+        from publish_all.config.folders import home_folder, usual_folders
+
+        self._environment = os.environ if environment is None else environment
+        self._home = home_folder()
+        self._folders = folders or usual_folders(environment=self._environment, home=self._home)
+        self._directory = directory
+        self._load = load or self._loaded
+        self._known: dict[Path, Known | None] = {}
+        self._lock = threading.Lock()
+
+    def find(self, service: str, username: str | None) -> Credential | None:
+        """The credential for a service, None for what is not ours and for whatever goes wrong (which is logged)."""
+        host = _host_in(service)
+        directory = self._directory()
+        if (
+            not host
+            or threading.current_thread().name == _OUR_THREAD
+            or not self.is_mentioned(host, directory)
+        ):
+            return None
+        try:
+            known = self._at(directory)
+            request = _request_for(service, username, known) if known is not None else None
+            found = known.credentials.get(request) if known is not None and request is not None else None
+        except Exception as error:  # noqa: BLE001 - a keyring that raises breaks the tool that asks
+            _log.warning("publish-all gives no credential for %s: %s", host, error)
+            return None
+        return found if found is not None and username in {None, found.username} else None
+
+    def is_mentioned(self, host: str, directory: Path) -> bool:
+        """Whether any configuration holds the name of the host at all."""
+        stated = (
+            value
+            for name, value in self._environment.items()
+            if name.startswith(_URLS) and name.endswith("_URL")
+        )
+        if host in _BUILT_IN or any(host in value for value in stated):
+            return True
+        hosts = self._folders.hosts
+        own = (self._folders.config, hosts.poetry, hosts.hatch, hosts.uv, hosts.pdm, hosts.pypirc)
+        projects = (folder / "pyproject.toml" for folder in (directory, *directory.parents))
+        return any(host.encode() in _content(path) for path in (*own, *projects))
+
+    def _at(self, directory: Path) -> Known | None:
+        with self._lock:
+            if directory not in self._known:
+                self._known[directory] = None  # if it cannot be read, that is told once
+                self._known[directory] = self._load(directory)
+            return self._known[directory]
+
+    def _loaded(self, directory: Path) -> Known:
+        from packaging.utils import canonicalize_name
+
+        from publish_all._http import HttpOptions, make_session
+        from publish_all.config.known import known_repositories
+        from publish_all.config.load import load_project, search_pyproject
+        from publish_all.credentials.default_chain import default_chain
+
+        config = load_project(directory) if search_pyproject(directory) is not None else None
+        known = known_repositories(
+            config, environment=self._environment, home=self._home, folders=self._folders
+        )
+        credentials = default_chain(
+            known.tools,
+            known.names,
+            session=make_session(HttpOptions()),
+            listener=lambda event: _log.debug("%s", event),
+        )
+        name = _project_name(config.pyproject) if config is not None else None
+        project = canonicalize_name(name) if name else None
+        return Known([known.get(name) for name in known.names], credentials, project)
+
+
+def _request_for(service: str, username: str | None, known: Known) -> CredentialRequest | None:
+    """What to ask the chain, for the repository that the service is a place of; None when it is none's.
+
+    A bare host is for reading, so that nothing is minted for it.
+    """
+    from publish_all.config.addresses import host_of, same_url
+    from publish_all.credentials.source import CredentialRequest, Purpose
+
+    for config in known.repositories:
+        if not config.kind.standard_api or config.url is None:
+            continue
+        index = config.index_url or config.url
+        if "://" in service and same_url(service, config.url):
+            url, purpose = config.url, Purpose.UPLOAD
+        elif same_url(service, index) if "://" in service else host_of(service) == host_of(index):
+            url, purpose = index, Purpose.READ
+        else:
+            continue
+        return CredentialRequest(
+            config=config,
+            url=url,
+            project=known.project,
+            purpose=purpose,
+            username=None if username == "__token__" else username,
+        )
+    return None
+
+
+def _host_in(service: str) -> str:
+    """The host without port in a service's name; empty where it cannot be one."""
+    try:
+        host = urlsplit(service if "://" in service else f"//{service}").hostname or ""
+    except ValueError:
+        return ""
+    return host if "." in host or ":" in host or host == "localhost" else ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _project_name(pyproject: Mapping[str, object]) -> str | None:
+    """The name in `[project]`, else in `[tool.poetry]`."""
+    tool = pyproject.get("tool")
+    poetry = tool.get("poetry") if isinstance(tool, Mapping) else None
+    tables = (table for table in (pyproject.get("project"), poetry) if isinstance(table, Mapping))
+    return next((name for table in tables if isinstance(name := table.get("name"), str) and name), None)

@@ -10,12 +10,11 @@ from keyring.backends.chainer import ChainerBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from publish_all._secret import Secret
-from publish_all.commands.keyring import KeyringAnswers, Known
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.credentials.keyring import OUR_BACKEND, is_ours
 from publish_all.credentials.source import Credential, CredentialKind, Purpose
 from publish_all.errors import ConfigurationError, CredentialError
-from publish_all.keyring_backend import PublishAllKeyring
+from publish_all.keyring_backend import KeyringAnswers, Known, PublishAllKeyring
 
 CORP = "https://pypi.corp.example/legacy/"
 INDEX = "https://pypi.corp.example/simple/"

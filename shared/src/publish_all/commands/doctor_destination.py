@@ -25,8 +25,8 @@ from publish_all.config.workflows import Workflow, repository_root
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken, form_fields
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose
-from publish_all.credentials.token import describe, read_pypi_token
 from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own
+from publish_all.credentials.value import describe, read_pypi_token
 from publish_all.diagnoses import (
     CLOCK_WRONG,
     CREDENTIAL_MISSING,

@@ -14,8 +14,7 @@ from publish_all.config.addresses import host_of, is_confidential
 from publish_all.credentials import keyring
 from publish_all.credentials.prompt import Ask, ask_for
 from publish_all.credentials.source import CredentialRequest, Purpose
-from publish_all.credentials.token import describe, inspect
-from publish_all.credentials.value import TOKEN_USER, cleaned
+from publish_all.credentials.value import TOKEN_USER, cleaned, describe, inspect
 from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Found, Listener
 from publish_all.findings import Severity

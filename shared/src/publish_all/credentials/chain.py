@@ -18,8 +18,7 @@ from publish_all.credentials.source import (
     TraceEntry,
     variable_part,
 )
-from publish_all.credentials.token import inspect
-from publish_all.credentials.value import TOKEN_USER, cleaned, refused
+from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
 from publish_all.errors import CredentialError
 from publish_all.events import Event, Found, Listener, ignore
 from publish_all.findings import Severity

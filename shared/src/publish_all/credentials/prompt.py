@@ -16,8 +16,7 @@ from publish_all.credentials.source import (
     Tell,
     tell_nobody,
 )
-from publish_all.credentials.token import inspect
-from publish_all.credentials.value import TOKEN_USER, cleaned, credential_of
+from publish_all.credentials.value import TOKEN_USER, cleaned, credential_of, inspect
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
 from publish_all.findings import Severity

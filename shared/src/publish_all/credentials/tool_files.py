@@ -17,8 +17,7 @@ from publish_all.credentials.source import (
     Tell,
     tell_nobody,
 )
-from publish_all.credentials.token import read_pypi_token
-from publish_all.credentials.value import TOKEN_USER, credential_of, refused
+from publish_all.credentials.value import TOKEN_USER, credential_of, read_pypi_token, refused
 from publish_all.events import Found, Listener, ignore
 
 PLACES = (

@@ -1,23 +1,40 @@
-"""Taking a value that a person has pasted somewhere, and saying what is wrong with it."""
+"""Taking a value that a person has pasted somewhere, and what it says about itself, read offline.
+
+PyPI's tokens are macaroons (v2, base64): they name the index they are for and, in caveats, until when
+and for which projects they hold. GitHub's tokens tell their kind by a prefix:
+https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
+import time
 import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from packaging.utils import canonicalize_name
+
 from publish_all import diagnoses
+from publish_all._json import loads
 from publish_all._secret import Secret, SecretName
-from publish_all.config.addresses import host_of
-from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest
+from publish_all._token_shapes import GITHUB_PREFIXES
+from publish_all._values import dataclass
+from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_loopback
+from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, with_names
+from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
 from publish_all.findings import Finding
 
 TOKEN_USER = "__token__"  # noqa: S105 - the user name that goes with every API token of PyPI
 
-_TOKEN_STARTS = ("pypi-", "ghp_", "ghs_", "gho_", "ghu_", "github_pat_")
+_MAX_LENGTH = 16 * 1024
+_MAX_CAVEATS = 64
+_PREFIX = "pypi-"
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _WRAPPED_USER = "_json_key_base64"
 
@@ -119,7 +136,7 @@ def _trouble(value: str, credential: Credential) -> str | None:
 def _ensure_username(username: str, value: str, origin: str) -> None:
     """Raise for a user name that is a token (names are shown, tokens are not), or that would be read as another one."""
     message = hint = ""
-    if value and username.startswith(_TOKEN_STARTS):
+    if value and username.startswith((_PREFIX, *GITHUB_PREFIXES)):
         message = f"The user name that goes with {origin} is a token."
         hint = (
             f"Give the token as the password, and {TOKEN_USER} as the user name. "
@@ -134,3 +151,201 @@ def _ensure_username(username: str, value: str, origin: str) -> None:
         hint = "Set the user name alone."
     if message:
         raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
+
+
+# What a token says
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PyPIToken:
+    """What can be read in a PyPI token without its key.
+
+    `location` is the index's name (`pypi.org`); `expires` is Unix time in seconds; `projects` are the
+    normalised names it is limited to, None for no such limit.
+    """
+
+    location: str
+    expires: float | None = None
+    projects: frozenset[str] | None = None
+
+
+def read_pypi_token(value: str) -> PyPIToken | None:
+    """Read a PyPI token; None for anything that is not one (or is cut off)."""
+    if not value.startswith(_PREFIX) or len(value) > _MAX_LENGTH:
+        return None
+    body = value.removeprefix(_PREFIX)
+    try:
+        packed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+        location, caveats = _parts(packed)
+    except (ValueError, binascii.Error, IndexError, UnicodeDecodeError):
+        return None
+    expires, projects = _limits(caveats)
+    return PyPIToken(location=location, expires=expires, projects=projects)
+
+
+def github_prefix(value: str) -> str | None:
+    """The prefix that tells the kind of a GitHub token; None for anything else."""
+    return next((prefix for prefix in GITHUB_PREFIXES if value.startswith(prefix)), None)
+
+
+def inspect(
+    credential: Credential, request: CredentialRequest, *, now: Callable[[], float] = time.time
+) -> tuple[Finding, ...]:
+    """What is wrong with sending this credential for this request; empty when nothing can be said against it."""
+    if not credential.secret:
+        return ()
+    host, origin = hostname_of(credential.host), credential.origin
+    found = [*_wrong_service(credential, host), *_wrong_token(credential, request, host, now())]
+    return tuple(
+        diagnosis.found(
+            message,
+            where=origin,
+            hint=with_names(diagnosis.entry.next_step, request.repository, request.project),
+        )
+        for diagnosis, message in found
+    )
+
+
+def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosis, str]]:
+    secret = credential.secret.reveal()
+    github, at_github = github_prefix(secret), host in {"ghcr.io", "api.github.com", "github.com"}
+    if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
+        holds = f"{_start(credential.origin)} holds a GitHub token ({github}…)"
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is not GitHub."
+    if secret.startswith(_PREFIX) and at_github:
+        holds = f"{_start(credential.origin)} holds a PyPI token"
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is GitHub."
+    if github == "github_pat_" and host == "ghcr.io":
+        holds = f"{_start(credential.origin)} holds a fine-grained token (github_pat_…)"
+        yield diagnoses.FINE_GRAINED_TOKEN, f"{holds}, which ghcr.io does not accept."
+
+
+def _wrong_token(
+    credential: Credential, request: CredentialRequest, host: str, now: float
+) -> Iterator[tuple[Diagnosis, str]]:
+    secret, origin = credential.secret.reveal(), credential.origin
+    token, is_partial = read_pypi_token(secret), secret.startswith(_PREFIX)
+    # The index behind the host as tokens name it, for the two that we know.
+    index = "pypi.org" if host in PYPI_HOSTS else "test.pypi.org" if host in TESTPYPI_HOSTS else None
+    if index is not None and (token is not None or github_prefix(secret) is None):
+        if credential.username != TOKEN_USER and (token is not None or not is_partial):
+            stated = f"The user name from {origin} is {credential.username!r}"
+            yield (
+                diagnoses.USERNAME_NOT_TOKEN,
+                f"{stated}, and {host} accepts only {TOKEN_USER} with an API token.",
+            )
+        elif token is None:
+            what = "only a part of a PyPI token" if is_partial else "something that is no PyPI token"
+            message = f"{_start(origin)} holds {what}, and {host} accepts nothing else."
+            yield diagnoses.NOT_A_PYPI_TOKEN, message
+    if token is None:
+        return
+    at_github = host in {"ghcr.io", "api.github.com", "github.com"}
+    is_known = token.location in {"pypi.org", "test.pypi.org"} and not is_loopback(credential.host)
+    if token.location != index and (index is not None or is_known) and not at_github:
+        message = f"The token in {origin} is for {token.location}, and {request.repository} is at {host}."
+        yield diagnoses.TOKEN_FOR_OTHER_INDEX, message
+    if token.expires is not None and token.expires <= now:
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(token.expires))
+        yield diagnoses.TOKEN_EXPIRED, f"The token in {origin} expired at {when}."
+    if token.projects is not None and request.project is not None and request.project not in token.projects:
+        names = ", ".join(sorted(token.projects)) or "no project"
+        message = f"The token in {origin} may upload to {names} only, not to {request.project}."
+        yield diagnoses.TOKEN_FOR_OTHER_PROJECT, message
+
+
+def _start(origin: str) -> str:
+    """The origin of a credential at the start of a sentence."""
+    return f"The {origin}" if origin.startswith("environment variable") else origin[:1].upper() + origin[1:]
+
+
+def describe(secret: Secret) -> str:
+    """What kind of credential this is, in words that hold none of it."""
+    token, github = read_pypi_token(secret.reveal()), github_prefix(secret.reveal())
+    if token is not None:
+        limit = "" if token.projects is None else f", only for {', '.join(sorted(token.projects))}"
+        return f"a token of {token.location}{limit}"
+    return f"a GitHub token ({github}…)" if github else "a password or token of unknown kind"
+
+
+def _parts(packed: bytes) -> tuple[str, tuple[bytes, ...]]:
+    """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `IndexError` when it is none.
+
+    The format (libmacaroons, doc/format.txt): a version byte 2, then packets of type, length and
+    data; type 0 without a length ends a section; sections are the header, each caveat, and, after an
+    empty one, the signature.
+    """
+    if packed[0] != 2:
+        msg = "not version 2"
+        raise ValueError(msg)
+    header, position = _section(packed, 1)
+    caveats: list[bytes] = []
+    while len(caveats) < _MAX_CAVEATS:
+        section, position = _section(packed, position)
+        if not section:
+            break
+        caveats.append(section[2])
+    kind, signature, _ = _packet(packed, position)
+    if kind != 6 or len(signature) != 32 or 2 not in header:
+        msg = "no signature"
+        raise ValueError(msg)
+    return header[1].decode("ascii"), tuple(caveats)
+
+
+def _section(packed: bytes, position: int) -> tuple[dict[int, bytes], int]:
+    fields: dict[int, bytes] = {}
+    while packed[position] != 0:
+        kind, data, position = _packet(packed, position)
+        fields[kind] = data
+    if fields and 2 not in fields:
+        msg = "a section without an identifier"
+        raise ValueError(msg)
+    return fields, position + 1
+
+
+def _packet(packed: bytes, position: int) -> tuple[int, bytes, int]:
+    kind = packed[position]
+    length, start = _varint(packed, position + 1)
+    end = start + length
+    if end > len(packed):
+        msg = "cut off"
+        raise ValueError(msg)
+    return kind, packed[start:end], end
+
+
+def _varint(packed: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 28, 7):
+        byte = packed[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return value, position
+    msg = "a length beyond reason"
+    raise ValueError(msg)
+
+
+def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None]:
+    """The earliest expiry and the projects that all caveats allow. What is not understood limits nothing here: the server decides.
+
+    `[0, expires, not before]` and `[1, [names]]`, or as it was before: `{"exp": …, "nbf": …}` and
+    `{"version": 1, "permissions": {"projects": [names]}}`.
+    """
+    ends: list[float] = []
+    projects: list[frozenset[str]] = []
+    for caveat in caveats:
+        try:
+            content = loads(caveat)
+        except ValueError:
+            continue
+        end = names = None
+        match content:
+            case [0, end, *_] | {"exp": end}:
+                pass
+            case [1, names, *_] | {"permissions": {"projects": names}}:
+                pass
+        if isinstance(end, int | float) and not isinstance(end, bool):
+            ends.append(float(end))
+        if isinstance(names, list):
+            projects.append(frozenset(canonicalize_name(name) for name in names if isinstance(name, str)))
+    return min(ends, default=None), frozenset.intersection(*projects) if projects else None
