@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from publish_all.commands.config import ConfigOptions, show_config
+from publish_all.commands.config import COLUMNS, list_repositories, show_config
 from publish_all.commands.context import Surroundings
-from publish_all.commands.repositories import COLUMNS, list_repositories
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import ConfigurationError
 
@@ -55,10 +54,10 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def show(project, folders, tmp_path):
+def show(project, folders, tmp_path, heard):
     def show(**environment):
         around = Surroundings(environment=environment, home=tmp_path, folders=folders)
-        return show_config(ConfigOptions(directory=project, around=around))
+        return show_config(project, around=around, listener=heard.append)
 
     return show
 
@@ -84,10 +83,7 @@ def test_shows_each_value_and_where_it_comes_from(show, folders, project):
 
     result = show(PUBLISH_ALL_REPOSITORIES_GITHUB_URL="containers.ghes.example/{owner}")
 
-    assert result.file == str(project / "pyproject.toml")
-    shown = {
-        each.key.removeprefix("tool.publish-all."): (each.value, each.origin) for each in result.settings
-    }
+    shown = {each.key.removeprefix("tool.publish-all."): (each.value, each.origin) for each in result}
     assert shown == {
         "publish-to": (["corp", "github"], "pyproject.toml:6"),
         "dist-dir": ("dist", "default"),
@@ -122,21 +118,19 @@ def test_shows_each_value_and_where_it_comes_from(show, folders, project):
 
 
 def test_values_are_plain(show):
-    json.dumps([(each.key, each.value, each.origin) for each in show().settings])
+    json.dumps([(each.key, each.value, each.origin) for each in show()])
 
 
 def test_a_private_that_is_stated_has_its_line(show, project):
     (project / "pyproject.toml").write_text("[tool.publish-all]\nprivate = true\n")
 
-    assert ("tool.publish-all.private", "pyproject.toml:2") in {
-        (each.key, each.origin) for each in show().settings
-    }
+    assert ("tool.publish-all.private", "pyproject.toml:2") in {(each.key, each.origin) for each in show()}
 
 
 def test_a_platform_wheel_is_shown_by_its_tag(show, project):
     (project / "pyproject.toml").write_text("[tool.publish-all.wheels]\npy3-none-any = { include = ['a'] }\n")
 
-    last = show().settings[-1]
+    last = show()[-1]
 
     assert (last.key, last.value) == ("tool.publish-all.wheels.py3-none-any", {"include": ["a"]})
 
@@ -144,7 +138,7 @@ def test_a_platform_wheel_is_shown_by_its_tag(show, project):
 def test_a_variant_that_states_nothing_is_shown_all_the_same(show, project):
     (project / "pyproject.toml").write_text("[tool.publish-all.variants.a]\n")
 
-    last = show().settings[-1]
+    last = show()[-1]
 
     assert (last.key, last.value, last.origin) == ("tool.publish-all.variants.a", {}, "pyproject.toml:1")
 
@@ -156,10 +150,11 @@ def test_an_unknown_destination_is_an_error(show, project):
         show()
 
 
-def test_notes_are_passed_on(show, folders):
+def test_notes_are_passed_on(show, folders, heard):
     folders.hosts.poetry.write_text("[")
 
-    assert "poetry.toml" in show().notes[0]
+    show()
+    assert "poetry.toml" in heard[0].message
 
 
 def test_lists_the_repositories_of_the_project_first(listed, folders):

@@ -45,11 +45,10 @@ Examples:
         if self.option("keys"):
             self._show_keys(reporter)
             return 0
-        from publish_all.commands.config import ConfigOptions, show_config
+        from publish_all.commands.config import show_config
 
-        result = show_config(ConfigOptions(directory=self.directory))
-        self.note(reporter, *result.notes)
-        rows = ((each.key, _toml(each.value), each.origin) for each in result.settings)
+        settings = show_config(self.directory, listener=reporter.listener)
+        rows = ((each.key, _toml(each.value), each.origin) for each in settings)
         self.show_rows(reporter, "settings", ("key", "value", "origin"), rows)
         return 0
 

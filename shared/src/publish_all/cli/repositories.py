@@ -54,7 +54,7 @@ Examples:
         return self._register(tool, reporter) if tool is not None else self._list(reporter)
 
     def _list(self, reporter: Reporter) -> int:
-        from publish_all.commands.repositories import COLUMNS, list_repositories
+        from publish_all.commands.config import COLUMNS, list_repositories
 
         rows = list_repositories(self.directory, listener=reporter.listener)
         self.show_rows(reporter, "repositories", COLUMNS, rows)

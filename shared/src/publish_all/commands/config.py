@@ -1,22 +1,27 @@
-"""The resolved configuration of a project, and where each value comes from."""
+"""The resolved configuration of a project and the repositories that are known, and where each value comes from."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from publish_all._values import dataclass
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.config.builtin import ALIASES
 from publish_all.config.known import KnownRepositories
 from publish_all.config.load import load_project
-from publish_all.config.model import ProjectConfig, SyncPlace
+from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
 from publish_all.config.parse import FIELDS, PYPROJECT, TABLE
 from publish_all.config.problems import KeyPath, Problems, dotted
+from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
+from publish_all.errors import CredentialError
+from publish_all.events import Listener, Note, ignore
 
 DEFAULT = "default"
+COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
+"""Of the repositories."""
 
 _TOP = (
     "publish-to",
@@ -31,14 +36,7 @@ _TOP = (
 _VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow", "fallback", "sync")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConfigOptions:
-    directory: Path
-    around: Surroundings = field(default_factory=Surroundings)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One value by its full key path.
 
     `value` is plain: a string, boolean, list or dict, as JSON and TOML have them. `origin` is
@@ -50,26 +48,19 @@ class Setting:
     origin: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConfigResult:
-    """The settings in the order of the documentation; `file` is the project's pyproject.toml."""
-
-    file: str
-    settings: tuple[Setting, ...]
-    notes: tuple[str, ...]
-
-
-def show_config(options: ConfigOptions) -> ConfigResult:
-    """Resolve everything there is to configure. Raises `ConfigurationError`.
+def show_config(
+    directory: Path, *, around: Surroundings | None = None, listener: Listener = ignore
+) -> tuple[Setting, ...]:
+    """Everything there is to configure, in the order of the documentation. Raises `ConfigurationError`.
 
     Of repositories those are shown which the project states or publishes to.
     """
-    config = load_project(options.directory)
-    known = options.around.known(config)
+    config = load_project(directory)
+    known = (around or Surroundings()).known(config)
     known.check_destinations(config)
-    return ConfigResult(
-        file=str(config.root / PYPROJECT), settings=tuple(_settings(config, known)), notes=known.notes
-    )
+    for note in known.notes:
+        listener(Note(message=note))
+    return tuple(_settings(config, known))
 
 
 def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setting]:
@@ -128,3 +119,54 @@ def _plain(value: Any) -> Any:
             return value
         case _:
             return str(value)  # a date or time, which JSON does not know
+
+
+def list_repositories(
+    directory: Path, *, around: Surroundings | None = None, listener: Listener = ignore
+) -> tuple[tuple[str, ...], ...]:
+    """Rows of `COLUMNS`: the project's repositories first, then the user's, other tools', and the built-in ones; also outside of a project.
+
+    `index` is empty where it is guessed from `url`; `credential` says which credential an upload would use, and
+    where it is from, never what it is; `origin` says who states the URL. Names that someone defines and that can't be published to are told in notes. Nothing is minted or uploaded;
+    where trusted publishing is possible, a repository may be asked whether it offers it.
+    Raises `ConfigurationError` when a configuration of ours is wrong.
+    """
+    config = project_of_files(directory, optional=True)
+    around = around or Surroundings()
+    known = around.known(config)
+    options = ConnectionOptions(repositories=known.names, around=around)
+    connection = open_connection(config, options, listener=listener)
+    for name, refusal in known.refusals.items():
+        listener(Note(message=f"{name}: {refusal.message}"))
+    return tuple(
+        (
+            each.name,
+            ", ".join(
+                alias for alias, real in ALIASES.items() if real == each.name and alias not in known.refusals
+            ),
+            each.kind.name,
+            each.url or "",
+            each.index_url or "",
+            _credential(each, connection.credentials),
+            each.origin,
+        )
+        for each in connection.chosen
+    )
+
+
+def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
+    """Which credential an upload would use, in words; never its value."""
+    if config.kind.local or config.url is None:
+        return "not needed"
+    url = config.url if "://" in config.url else f"https://{config.url}"
+    request = CredentialRequest(
+        config=config,
+        url=url.replace("{owner}", config.owner or "owner"),
+        project=None,
+        purpose=Purpose.UPLOAD,
+    )
+    try:
+        found = credentials.plausible(request)
+    except CredentialError as error:
+        return f"refused: {error.message}"
+    return f"{found.username}, {found.origin}" if found is not None else "none found"
