@@ -55,14 +55,19 @@ def link_of_actions(environment: Mapping[str, str]) -> str | None:
 
 
 def link_of_git(root: Path, *, environment: Mapping[str, str], run: Run = run) -> str | None:
-    """What the git remote `origin` says, if it is on GitHub. No git and no such remote are no errors."""
+    """What the git remote `origin` says, if it is on GitHub."""
+    return link_of_remote(remote_of(root, environment=environment, run=run), environment)
+
+
+def remote_of(root: Path, *, environment: Mapping[str, str], run: Run = run) -> str:
+    """The URL of the git remote `origin`; empty where there is none, or no git."""
     try:
         done = ask_git(
             "remote", "get-url", "origin", cwd=root, environment=environment, run=run, timeout=GIT_SECONDS
         )
     except (OSError, TimeoutError):
-        return None
-    return link_of_remote(done.stdout.strip(), environment) if done.returncode == 0 else None
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def link_of_remote(remote: str, environment: Mapping[str, str]) -> str | None:

@@ -72,15 +72,18 @@ def is_ours(text: str) -> bool:
     return text.startswith(MARK)
 
 
-def with_unique_names(variants: Iterable[NewVariant]) -> tuple[NewVariant, ...]:
-    """Each file once; variants whose files have the same name in different folders are named after the folders too."""
-    found = {each.pyproject: each for each in variants}
-    names = [each.name for each in found.values()]
-    return tuple(
-        each if names.count(each.name) == 1 else each._replace(name=_name_of_path(each.pyproject))
-        for each in found.values()
-    )
+def collected(variants: Iterable[NewVariant]) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
+    """Each file once, and the layout that all of them share: then none has one of its own.
+
+    Variants whose files have the same name in different folders are named after the folders too.
+    """
+    found = list({each.pyproject: each for each in variants}.values())
+    names = [each.name for each in found]
+    found = [each if names.count(each.name) == 1 else each._replace(name=_long_name(each)) for each in found]
+    shared = found[0].layout if found and all(each.layout == found[0].layout for each in found) else EMPTY
+    return tuple(each._replace(layout=EMPTY) if shared else each for each in found), shared
 
 
-def _name_of_path(path: str) -> str:
-    return path.removesuffix(".toml").removesuffix("/pyproject").replace("/", "-").replace(" ", "-")
+def _long_name(variant: NewVariant) -> str:
+    path = variant.pyproject.removesuffix(".toml").removesuffix("/pyproject")
+    return path.replace("/", "-").replace(" ", "-")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_of
-from publish_all._git import ask_git
-from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.choices import (
     NewRepository,
     NewVariant,
     Service,
     VersionChoice,
-    with_unique_names,
+    collected,
 )
-from publish_all.commands.scaffold.hand_made import Migration, read_migration, variant_name
-from publish_all.config.github import GIT_SECONDS, link_of_remote
+from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
+from publish_all.config.github import link_of_remote, remote_of
 from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
@@ -81,7 +79,7 @@ def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = 
     if config.variants:
         variants, layout = (), EMPTY
     elif not variants:
-        variants, layout = _with_layout(root, pyproject, with_unique_names(_variants(root)))
+        variants, layout = collected(_variants(root, pyproject))
     return Found(
         root=root,
         repository=repository,
@@ -115,43 +113,22 @@ def _has_setup(folder: Path) -> bool:
     return any((folder / each).is_file() for each in ("setup.py", "setup.cfg"))
 
 
-def _variants(root: Path) -> Iterator[NewVariant]:
+def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[NewVariant]:
     """Full pyprojects of variants: in a folder such as `build-configs`, or `pyproject.NAME.toml` beside our own."""
     inside = (each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
     for path in (*sorted(root.glob("pyproject[._-]*.toml")), *sorted(inside)):
         where = path.relative_to(root).as_posix()
-        name, values = variant_name(where), _values(path)
+        name, values = variant_name(where), read_values(path)
         project = project_name(values)
         usable = path.name != "pyproject.toml" and name and set(name).isdisjoint(":, \t")
         if usable and project is not None and "build-system" in values:
-            yield NewVariant(name=name, project=project, pyproject=where)
-
-
-def _values(path: Path) -> Mapping[str, Any]:
-    """A TOML file of somebody else's; empty where it is none."""
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, TOMLDecodeError):
-        return {}
-
-
-def _with_layout(
-    root: Path, pyproject: Mapping[str, Any], variants: Sequence[NewVariant]
-) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
-    """Where packages that a variant's file looks for at the root really are: then a loop copied them there.
-
-    The layout that all variants share stands beside them, else each variant has its own.
-    """
-    made = [_guessed_layout(root, pyproject, _values(root / each.pyproject)) for each in variants]
-    if made and all(each == made[0] for each in made):
-        return tuple(variants), made[0]
-    return tuple(each._replace(layout=layout) for each, layout in zip(variants, made, strict=True)), EMPTY
+            yield NewVariant(name, project, where, _guessed_layout(root, pyproject, values))
 
 
 def _guessed_layout(
     root: Path, pyproject: Mapping[str, Any], of_variant: Mapping[str, Any]
 ) -> Mapping[str, str]:
-    """The layout in which each package that `of_variant` includes is there."""
+    """Where packages that a variant's file looks for at the root really are: then a loop copied them there."""
     own = {include: folder for include, folder in _packages(pyproject) if include and folder}
     layout = {}
     for include, folder in _packages(of_variant):
@@ -173,18 +150,7 @@ def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str | None]:
     """The CI service, by what is in the repository, else by its remote; and OWNER/REPOSITORY of that."""
-    remote = ""
-    try:
-        done = ask_git(
-            *("remote", "get-url", "origin"),
-            cwd=repository,
-            environment=around.environment,
-            run=around.run,
-            timeout=GIT_SECONDS,
-        )
-        remote = done.stdout.strip() if done.returncode == 0 else ""
-    except (OSError, TimeoutError):
-        pass
+    remote = remote_of(repository, environment=around.environment, run=around.run)
     link = link_of_remote(remote, around.environment)
     at_gitlab = link is None and "gitlab" in remote
     service = Service.GITHUB if link else Service.GITLAB if at_gitlab else None

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.scaffold.changes import shown
@@ -20,8 +20,8 @@ from publish_all.commands.scaffold.choices import (
     NewRepository,
     NewVariant,
     Trigger,
+    collected,
     is_ours,
-    with_unique_names,
 )
 from publish_all.commands.scaffold.shell import Command, commands_of
 from publish_all.config.addresses import hostname_of
@@ -386,21 +386,22 @@ class HandMade:
 
     def _found_variants(self) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
         """The builds with a pyproject.toml of their own, and the layout that they share."""
-        layouts = list(self._builds.values())
-        shared = layouts[0] if layouts and all(each == layouts[0] for each in layouts) else {}
         found = []
         for where, layout in self._builds.items():
-            try:
-                text = (self._repository / self._subfolder / where).read_text(encoding="utf-8")
-                project = project_name(loads(text))
-            except (OSError, UnicodeDecodeError, TOMLDecodeError):
-                project = None
-            if project is None:
+            project = project_name(read_values(self._repository / self._subfolder / where))
+            if project is not None:
+                found.append(NewVariant(variant_name(where), project, where, layout))
+            else:
                 self._note(0, f"{where}, which it builds with, is not there or names no project")
-                continue
-            own = EMPTY if shared else layout
-            found.append(NewVariant(name=variant_name(where), project=project, pyproject=where, layout=own))
-        return with_unique_names(found), shared
+        return collected(found)
+
+
+def read_values(path: Path) -> Mapping[str, Any]:
+    """A TOML file of somebody else's; empty where it is none."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, TOMLDecodeError):
+        return {}
 
 
 def variant_name(path: str) -> str:
