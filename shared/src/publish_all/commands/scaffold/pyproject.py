@@ -82,7 +82,7 @@ def _with_version(text: str, version: VersionChoice) -> str:
         if stated.get(key) != value:
             text = _set(text, (*path, key), value)
     if "path" in stated and version.source is VersionSource.GIT:
-        text = _without(text, (*path, "path"))
+        text = _set(text, (*path, "path"), None)
     return text if version.source is VersionSource.PROJECT else wired(text)
 
 
@@ -106,11 +106,11 @@ def wired(text: str) -> str:
     if backend in _OF_POETRY:
         text = _set(text, ("build-system", "build-backend"), _OUR_POETRY)
     if "poetry-dynamic-versioning" in table(values, "tool"):
-        text = _without(text, ("tool", "poetry-dynamic-versioning"))
+        text = _set(text, ("tool", "poetry-dynamic-versioning"), None)
     of_hatch = table(values, *_HATCH_VERSION)
     if backend == _HATCHLING and of_hatch.get("source") != OURS:
         for key in of_hatch:
-            text = _without(text, (*_HATCH_VERSION, key))
+            text = _set(text, (*_HATCH_VERSION, key), None)
         text = _set(text, (*_HATCH_VERSION, "source"), OURS)
     return _with_dynamic_version(text)
 
@@ -125,7 +125,7 @@ def _with_dynamic_version(text: str) -> str:
     if "version" in table(values, "tool", "poetry") and (
         "project" in values or static_version(values) is not None
     ):
-        text = _without(text, ("tool", "poetry", "version"))
+        text = _set(text, ("tool", "poetry", "version"), None)
     if "project" not in values:
         return text
     dynamic = list(table(values, "project").get("dynamic", ()))
@@ -133,7 +133,7 @@ def _with_dynamic_version(text: str) -> str:
         in_place = None if dynamic else _dynamic_in_place(text)
         if in_place is not None:
             return in_place
-        text = _without(text, ("project", "version"))
+        text = _set(text, ("project", "version"), None)
     return text if "version" in dynamic else _set(text, ("project", "dynamic"), [*dynamic, "version"])
 
 
@@ -154,7 +154,10 @@ def _dynamic_in_place(text: str) -> str | None:
 
 
 def _set(text: str, path: tuple[str, ...], value: Any) -> str:
-    """The text with a value at a key path, in a new table where there is none; a list that only grows keeps its form."""
+    """The text with a value at a key path, in a new table where there is none; without the key for None.
+
+    A list that only grows keeps its form.
+    """
     import tomlkit
 
     *parents, key = path
@@ -165,29 +168,15 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
         if each not in inner:
             return _appended(text, tuple(parents), {key: value})
         inner, place = inner[each], place[each]
-    inner[key] = value
     there = place.get(key)
-    if isinstance(there, list) and isinstance(value, list) and value[: len(there)] == list(there):
+    if value is None:
+        del inner[key], place[key]
+    elif isinstance(there, list) and isinstance(value, list) and value[: len(there)] == list(there):
+        inner[key] = value
         there.extend(value[len(there) :])
     else:
-        place[key] = value
-    return _checked(text, tomlkit.dumps(document), expected, path)
-
-
-def _without(text: str, path: tuple[str, ...]) -> str:
-    import tomlkit
-
-    expected = copy.deepcopy(loads(text))
-    document = tomlkit.parse(text)
-    inner, place = expected, document
-    for each in path[:-1]:
-        inner, place = inner[each], place[each]
-    del inner[path[-1]], place[path[-1]]
-    return _checked(text, tomlkit.dumps(document), expected, path)
-
-
-def _checked(before: str, after: str, expected: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    after = re.sub(r"\r?\n", "\r\n" if "\r\n" in before else "\n", after)
+        inner[key] = place[key] = value
+    after = re.sub(r"\r?\n", "\r\n" if "\r\n" in text else "\n", tomlkit.dumps(document))
     if loads(after) != expected:
         msg = f"pyproject.toml: {dotted(path)} can't be written without changing something else"
         raise ConfigurationError(msg, hint="Write it by hand, and run this again.")
