@@ -6,7 +6,6 @@ from publish_all._secret import Secret
 from publish_all.credentials.identity import (
     AmbientIdentity,
     IdentityToken,
-    Provider,
     file_of_workflow,
     form_fields,
     near_misses,
@@ -21,19 +20,19 @@ from publish_all.credentials.identity import (
     ("environment", "product", "provider"),
     [
         ({}, "", None),
-        ({"GITHUB_ACTIONS": "true"}, "", Provider.GITHUB),
+        ({"GITHUB_ACTIONS": "true"}, "", "GitHub Actions"),
         ({"GITHUB_ACTIONS": ""}, "", None),
-        ({"GITLAB_CI": "true"}, "", Provider.GITLAB),
-        ({"BUILDKITE": "true"}, "", Provider.BUILDKITE),
-        ({"CIRCLECI": "true"}, "", Provider.CIRCLECI),
-        ({"GOOGLE_SERVICE_ACCOUNT_NAME": "x"}, "", Provider.GOOGLE),
-        ({}, "Google", Provider.GOOGLE),
+        ({"GITLAB_CI": "true"}, "", "GitLab CI/CD"),
+        ({"BUILDKITE": "true"}, "", "Buildkite"),
+        ({"CIRCLECI": "true"}, "", "CircleCI"),
+        ({"GOOGLE_SERVICE_ACCOUNT_NAME": "x"}, "", "Google Cloud"),
+        ({}, "Google", "Google Cloud"),
         ({}, "OptiPlex 7050", None),
     ],
 )
 def test_where_we_are(environment, product, provider):
     identity = AmbientIdentity(environment=environment, product_name=lambda: product)
-    assert identity.provider is provider
+    assert identity.provider == provider
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ class SigstoreSigner:
             raise SigningError("signing needs a CI job with an identity, and there is none here")
         missing = self._identity.missing_permission(AUDIENCE)
         if missing is not None:
-            job = f"this {self._identity.provider.value} job"
+            job = f"this {self._identity.provider} job"
             raise SigningError(f"{job} may not ask for an identity token for Sigstore", hint=missing.hint)
         try:
             return self._open()

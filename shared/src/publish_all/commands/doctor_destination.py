@@ -411,12 +411,12 @@ class DestinationExam:
         if self._offline or self._auth == "token" or identity.provider is None:
             return None
         base = base_of(self.repository.url)
-        offer = ask_for_audience(self._opened.session, base)
-        if offer.audience is None or identity.missing_permission(offer.audience) is not None:
+        audience, _ = ask_for_audience(self._opened.session, base)
+        if audience is None or identity.missing_permission(audience) is not None:
             return None
         try:
-            ensure_own(offer.audience, self._request(None), base)
-            return identity.token(offer.audience)
+            ensure_own(audience, self._request(None), base)
+            return identity.token(audience)
         except CredentialError:
             return None  # told by the chain of credentials
 

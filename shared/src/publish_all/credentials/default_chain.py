@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publish_all._process import Run, run
 from publish_all._secret import Secret
@@ -26,10 +27,13 @@ from publish_all.credentials.source import (
     tell_nobody,
 )
 from publish_all.credentials.tool_files import PLACES, ToolFileSource
-from publish_all.credentials.trusted_publishing import Http, TrustedPublishingSource, mask_for
+from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
 from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import UsageError
 from publish_all.events import Listener, ignore
+
+if TYPE_CHECKING:
+    from publish_all._http import Session
 
 _GH_SECONDS = 5.0
 _GH_SERVERS = {"ghcr.io": "github.com", "api.github.com": "github.com"}
@@ -99,7 +103,7 @@ def default_chain(
     tools: ToolSettings,
     names: Iterable[str],
     *,
-    session: Http,
+    session: Session,
     explicit: Explicit | None = None,
     auth: str = "auto",
     ask: Ask | None = None,

@@ -6,7 +6,6 @@ The rules for publishers are those of PyPI: https://docs.pypi.org/trusted-publis
 from __future__ import annotations
 
 import base64
-import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,23 +24,14 @@ _GITHUB = "https://token.actions.githubusercontent.com"
 _GOOGLE = "https://accounts.google.com"
 
 
-class Provider(enum.Enum):
-    """Services that give their jobs an identity, as far as the `id` package can ask them."""
-
-    GITHUB = "GitHub Actions"
-    GITLAB = "GitLab CI/CD"
-    BUILDKITE = "Buildkite"
-    CIRCLECI = "CircleCI"
-    GOOGLE = "Google Cloud"
-
-
-_MARKS = {
-    "GITHUB_ACTIONS": Provider.GITHUB,
-    "GOOGLE_SERVICE_ACCOUNT_NAME": Provider.GOOGLE,
-    "BUILDKITE": Provider.BUILDKITE,
-    "GITLAB_CI": Provider.GITLAB,
-    "CIRCLECI": Provider.CIRCLECI,
+_SERVICES = {
+    "GITHUB_ACTIONS": "GitHub Actions",
+    "GOOGLE_SERVICE_ACCOUNT_NAME": "Google Cloud",
+    "BUILDKITE": "Buildkite",
+    "GITLAB_CI": "GitLab CI/CD",
+    "CIRCLECI": "CircleCI",
 }
+"""Services that give their jobs an identity, as far as the `id` package can ask them, by the variable that tells them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,29 +74,25 @@ class AmbientIdentity:
     product_name: Callable[[], str] = _product_name
 
     @property
-    def provider(self) -> Provider | None:
+    def provider(self) -> str | None:
         """The service we run in; None on a machine without an identity of its own."""
-        for variable, provider in _MARKS.items():
-            if self.environment.get(variable):
-                return provider
-        return Provider.GOOGLE if self.product_name() in {"Google", "Google Compute Engine"} else None
+        at_google = "Google Cloud" if self.product_name() in {"Google", "Google Compute Engine"} else None
+        return next((name for mark, name in _SERVICES.items() if self.environment.get(mark)), at_google)
 
     def missing_permission(self, audience: str) -> Finding | None:
         """What the job's configuration lacks for an identity, with the lines to add; None when nothing can be told."""
-        if self.provider is Provider.GITHUB and not self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
-            return diagnoses.NO_PERMISSION_FOR_IDENTITY.found(
-                "This GitHub Actions job may not ask for an identity token, so trusted publishing is not possible.",
-                where=self._workflow(),
-                hint=_GITHUB_LINES,
-            )
         variable = f"{_variable_of(audience)}_ID_TOKEN"
-        if self.provider is Provider.GITLAB and not self.environment.get(variable):
-            return diagnoses.NO_PERMISSION_FOR_IDENTITY.found(
-                f"This GitLab job has no {variable}, so trusted publishing is not possible.",
-                where=self.environment.get("CI_CONFIG_PATH", ".gitlab-ci.yml"),
-                hint=f"Add to the job:\n  id_tokens:\n    {variable}:\n      aud: {audience}",
-            )
-        return None
+        if self.provider == "GitHub Actions" and not self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+            message = "This GitHub Actions job may not ask for an identity token, so trusted publishing is not possible."
+            where = file_of_workflow(self.environment.get("GITHUB_WORKFLOW_REF", "")) or "the workflow"
+            hint = _GITHUB_LINES
+        elif self.provider == "GitLab CI/CD" and not self.environment.get(variable):
+            message = f"This GitLab job has no {variable}, so trusted publishing is not possible."
+            where = self.environment.get("CI_CONFIG_PATH", ".gitlab-ci.yml")
+            hint = f"Add to the job:\n  id_tokens:\n    {variable}:\n      aud: {audience}"
+        else:
+            return None
+        return diagnoses.NO_PERMISSION_FOR_IDENTITY.found(message, where=where, hint=hint)
 
     def token(self, audience: str) -> IdentityToken | None:
         """A new token for an audience; None where there is no identity. Raises `CredentialError` where it cannot be had."""
@@ -118,10 +104,6 @@ class AmbientIdentity:
             message = f"The identity of this job could not be had: {why}"
             raise refused(diagnoses.IDENTITY_UNAVAILABLE.found(message)) from error
         return None if value is None else IdentityToken(secret=Secret(value), claims=read_claims(value))
-
-    def _workflow(self) -> str:
-        """`.github/workflows/release.yml` of GITHUB_WORKFLOW_REF, where it is known."""
-        return file_of_workflow(self.environment.get("GITHUB_WORKFLOW_REF", "")) or "the workflow"
 
 
 _GITHUB_LINES = (

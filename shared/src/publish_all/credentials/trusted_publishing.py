@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 from publish_all import diagnoses
 from publish_all._actions import masks
@@ -50,6 +50,9 @@ from publish_all.credentials.value import TOKEN_USER, refused
 from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Finding
 
+if TYPE_CHECKING:
+    from publish_all._http import Reply, Session
+
 LIFETIME = 900.0
 """Seconds a minted token lives, where the index tells nothing believable."""
 
@@ -79,30 +82,6 @@ _REFUSALS = {
 """What the codes of a refusal mean, after the repository's name, and what to do."""
 
 
-class Answer(Protocol):
-    """A reply, as `_http.Session` gives it."""
-
-    @property
-    def status(self) -> int: ...
-
-    def json(self) -> Any: ...
-
-
-class Http(Protocol):
-    """Sends one request, without following redirects. Raises `HttpError` when no reply comes."""
-
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer: ...
-
-
-class Offer(NamedTuple):
-    """What a host says about trusted publishing: an audience, or why there is none."""
-
-    audience: str | None
-    why: str = ""
-
-
 class TrustedPublishingSource(CredentialSource):
     """Mints upload tokens. Each JWT mints once, so each attempt gets a new one.
 
@@ -116,7 +95,7 @@ class TrustedPublishingSource(CredentialSource):
     def __init__(
         self,
         *,
-        http: Http,
+        http: Session,
         identity: AmbientIdentity,
         mask: Callable[[str], None],
         when: Callable[[CredentialRequest], When] = lambda _: When.AUTO,
@@ -132,7 +111,7 @@ class TrustedPublishingSource(CredentialSource):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._offers: dict[str, Offer] = {}
+        self._offers: dict[str, tuple[str | None, str]] = {}
         self._minted: dict[Secret, Credential] = {}
         self._projects: dict[str, list[str]] = {}
 
@@ -202,7 +181,7 @@ class TrustedPublishingSource(CredentialSource):
         missing = self._identity.missing_permission(audience)
         token = self._identity.token(audience) if missing is None else None
         if token is None:
-            no_identity = f"{self._identity.provider.value} gave no identity."
+            no_identity = f"{self._identity.provider} gave no identity."
             raise refused(missing or diagnoses.IDENTITY_UNAVAILABLE.found(no_identity))
         self._mask(token.secret.reveal())
         return token, audience
@@ -243,7 +222,7 @@ class TrustedPublishingSource(CredentialSource):
                 break
         raise refused(why)
 
-    def _taken(self, request: CredentialRequest, token: IdentityToken, answer: Answer) -> Credential:
+    def _taken(self, request: CredentialRequest, token: IdentityToken, answer: Reply) -> Credential:
         content = _object_in(answer)
         minted, expires = content.get("token"), content.get("expires")
         if content.get("success") is False or not isinstance(minted, str) or not minted.strip():
@@ -261,13 +240,12 @@ class TrustedPublishingSource(CredentialSource):
         return self._minted[token.secret]
 
     def _credential(self, request: CredentialRequest, secret: Secret, *, expires: float | None) -> Credential:
-        provider = self._identity.provider
         return Credential(
             username=TOKEN_USER,
             secret=secret,
             host=host_of(request.url),
             kind=CredentialKind.TRUSTED_PUBLISHING,
-            origin=f"trusted publishing ({provider.value})" if provider is not None else self.name,
+            origin=f"trusted publishing ({self._identity.provider})",
             expires=expires,
         )
 
@@ -279,8 +257,10 @@ def base_of(url: str) -> str:
     return f"{split(url).scheme.lower()}://{host_of(url)}"
 
 
-def ask_for_audience(http: Http, base: str, *, sleep: Callable[[float], None] = time.sleep) -> Offer:
-    """Ask a host for its audience; what may pass is tried again."""
+def ask_for_audience(
+    http: Session, base: str, *, sleep: Callable[[float], None] = time.sleep
+) -> tuple[str | None, str]:
+    """Ask a host for its audience; None and why, if it has none. What may pass is tried again."""
     url = f"{base}/_/oidc/audience"
     why = ""
     for attempt in range(_AUDIENCE_ATTEMPTS):
@@ -294,12 +274,12 @@ def ask_for_audience(http: Http, base: str, *, sleep: Callable[[float], None] = 
             if answer.status == 200:
                 audience = _object_in(answer).get("audience")
                 stated = isinstance(audience, str) and audience.strip()
-                return Offer(str(audience)) if stated else Offer(None, "it answers without an audience")
+                return (str(audience), "") if stated else (None, "it answers without an audience")
             why = "it has disabled it" if answer.status == 403 else f"{url} answers {answer.status}"
             again = answer.status in _RETRYABLE
         if not again:
             break
-    return Offer(None, why)
+    return None, why
 
 
 def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
@@ -321,7 +301,7 @@ def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
 
 
 def explain(
-    request: CredentialRequest, token: IdentityToken, answer: Answer, projects: Sequence[str]
+    request: CredentialRequest, token: IdentityToken, answer: Reply, projects: Sequence[str]
 ) -> tuple[Finding, bool]:
     """Why no token was minted, and whether a new JWT may help. `projects` are all that this run publishes there."""
     code, description = _error_in(answer)
@@ -359,7 +339,7 @@ def _mint_url(request: CredentialRequest) -> str:
     return f"{base_of(request.url)}/_/oidc/mint-token"
 
 
-def _error_in(answer: Answer) -> tuple[str, str]:
+def _error_in(answer: Reply) -> tuple[str, str]:
     """The first error's code and description, empty where there is none."""
     content = _object_in(answer)
     errors = content.get("errors")
@@ -370,7 +350,7 @@ def _error_in(answer: Answer) -> tuple[str, str]:
     return "", message if isinstance(message, str) else ""
 
 
-def _object_in(answer: Answer) -> Mapping[str, Any]:
+def _object_in(answer: Reply) -> Mapping[str, Any]:
     try:
         content = answer.json()
     except ValueError:
