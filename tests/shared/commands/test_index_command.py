@@ -18,12 +18,13 @@ from index_fakes.asgi import ask
 from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
-from publish_all.commands.context import Surroundings, open_project
+from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.exec import execute
 from publish_all.commands.index import IndexOptions, published_names
 from publish_all.commands.serve import Index, open_index, routing_of, serve
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.config.load import load_project
 from publish_all.errors import UsageError
 from publish_all.events import Event, ignore
 
@@ -88,7 +89,7 @@ def test_an_index_needs_no_index_before_it(opened: Open) -> None:
 def test_private_are_the_names_that_the_project_publishes(
     project: Path, options_for: Callable[..., IndexOptions]
 ) -> None:
-    config = open_project(project)
+    config = load_project(project)
     assert published_names(config) == ("kindling", "kindling-synapse")
     routing = routing_of(options_for(fallbacks=("https://pypi.test/simple",)), config)
     assert routing.private == ("kindling", "kindling-synapse")
@@ -100,7 +101,7 @@ def test_private_are_the_names_that_the_project_publishes(
 
 def test_a_project_that_publishes_nothing_has_no_private_names(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "user"\nversion = "1"\n')
-    assert published_names(open_project(tmp_path)) == ()
+    assert published_names(load_project(tmp_path)) == ()
     assert published_names(None) == ()
 
 

@@ -15,14 +15,16 @@ from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.builders.variables import for_project_code, not_passed
-from publish_all.commands.context import Surroundings, open_project, project_variants, project_version
+from publish_all.commands.context import Surroundings, project_variants, project_version
 from publish_all.commands.state import state_of
+from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.errors import CheckError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.results import BuildSummary
 from publish_all.variants.variant import BuildVariant
+from publish_all.version.static import project_name
 
 KINDS = ("sdist", "wheel")
 _SHOWN_LINES = 20
@@ -75,7 +77,7 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
     `options.manifest` is not overwritten if it is a file of another kind.
     """
     _check_kinds(options.kinds)
-    config = open_project(options.directory)
+    config = load_project(options.directory)
     if options.manifest is not None:
         read_manifest(options.manifest)
     return build_project(config, options, listener=listener, remembered=True)
@@ -140,7 +142,7 @@ def _write(report: BuildReport, path: Path) -> None:
     write_manifest(
         path,
         report.output,
-        project=project_name(report.config, report.variants),
+        project=project_name(report.config.pyproject) or report.variants[0].project,
         result=report.result,
         variants=report.variants,
         version=report.version,
@@ -171,14 +173,6 @@ def _wanted(
         msg = f"there is no {' and no '.join(options.kinds)} to build of {_summary(variants)}"
         raise UsageError(msg, hint="A variant with `wheels` has an sdist only if it states `sdist = true`.")
     return wanted
-
-
-def project_name(config: ProjectConfig, variants: Sequence[BuildVariant]) -> str:
-    """What the project is called: its own name, or the first variant's where it has none."""
-    for table in (config.pyproject.get("project"), config.pyproject.get("tool", {}).get("poetry")):
-        if isinstance(table, dict) and isinstance(table.get("name"), str):
-            return str(table["name"])
-    return variants[0].project if variants else config.root.name
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:
@@ -225,7 +219,7 @@ def list_variants(
     """The build variants, each with what it differs in from the project, in short texts."""
     from publish_all.variants.difference import summary
 
-    config = open_project(directory)
+    config = load_project(directory)
     variants = project_variants(config, (), around=Surroundings(), listener=listener)
     return tuple(
         (each, summary(config.pyproject, each) if each.name is not None else ()) for each in variants
@@ -239,6 +233,6 @@ def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> 
     """
     from publish_all.variants.difference import unified_diff
 
-    config = open_project(directory)
+    config = load_project(directory)
     (variant,) = project_variants(config, (name,), around=Surroundings(), listener=listener)
     return unified_diff(config.pyproject, variant)

@@ -69,16 +69,11 @@ class Surroundings:
         return self.folders or usual_folders(environment=self.environment, home=self.home)
 
 
-def open_project(directory: Path) -> ProjectConfig:
-    """The configuration of the project at or above `directory`. Raises `ConfigurationError`."""
-    return load_project(directory)
-
-
 def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
     """The project's configuration; None where it is optional and there is no project around."""
     if optional and search_pyproject(directory) is None:
         return None
-    return open_project(directory)
+    return load_project(directory)
 
 
 def project_version(

@@ -187,16 +187,15 @@ def _built_files(
     )
 
 
-def goes_to(variant: BuildVariant, repository: str) -> bool:
-    """Whether `publish-to` of the variant lets it go to the repository of this name."""
-    return variant.publish_to is None or canonical(repository) in map(canonical, variant.publish_to)
-
-
 def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:
     """Where the build variants may go (`publish-to` of a variant narrows), of repositories that are public or not."""
     found: Reach = {}
     for repository, is_public in public.items():
-        kept = [each for each in files.variants if not goes_to(each, repository)]
+        kept = [
+            each
+            for each in files.variants
+            if each.publish_to is not None and canonical(repository) not in map(canonical, each.publish_to)
+        ]
         for each in kept:
             listener(Note(message=f"{each.label} does not go to {repository}: its publish-to says so"))
         names = frozenset(each.name for each in files.variants if each not in kept)

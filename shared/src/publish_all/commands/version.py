@@ -21,7 +21,7 @@ from publish_all._git import ask_git, git_in_copy
 from publish_all._process import Run
 from publish_all._temporary import temporary_folder
 from publish_all._values import dataclass
-from publish_all.commands.context import Surroundings, open_project, project_version
+from publish_all.commands.context import Surroundings, project_version
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
@@ -99,7 +99,7 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     if len(given := [name for name, stated in asked.items() if stated]) > 1:
         msg = f"{' and '.join(given)} do not go together"
         raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
-    config, around = open_project(options.directory), options.around
+    config, around = load_project(options.directory), options.around
     if options.release is not None and config.version.source is VersionSource.GIT:
         return _release(config, None, options.release, options, listener)
     now = project_version(config, around=around, listener=listener)
