@@ -122,7 +122,7 @@ def build_project(
     if remembered:
         _remember(report, options)
     if options.reproduce:
-        from publish_all.commands.reproduce import reproduce
+        from publish_all.commands.rebuild import reproduce
 
         reproduce(request, result, listener=listener, environment=options.around.environment)
     return report

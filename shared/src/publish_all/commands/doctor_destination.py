@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field, fields, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urljoin
@@ -110,15 +110,8 @@ class Section:
 
 
 def _explained(finding: Finding) -> ExplainedFinding:
-    return ExplainedFinding(
-        code=finding.code,
-        slug=finding.slug,
-        severity=finding.severity,
-        message=finding.message,
-        where=finding.where,
-        hint=finding.hint,
-        why=Diagnosis(finding.code).entry.why,
-    )
+    stated = {each.name: getattr(finding, each.name) for each in fields(finding)}
+    return ExplainedFinding(**stated, why=Diagnosis(finding.code).entry.why)
 
 
 def _alike(one: Finding, other: Finding) -> bool:
@@ -387,8 +380,8 @@ class DestinationExam:
             return
         token = self._identity_token()
         publishers = [form_fields(token, None)] if token is not None else [*self._publishers_of_workflows()]
-        for fields in publishers:
-            self.section.fact("publisher", "\n".join(f"{name}: {value}" for name, value in fields))
+        for form in publishers:
+            self.section.fact("publisher", "\n".join(f"{name}: {value}" for name, value in form))
         one_environment = token is not None or len(publishers) < len(new)
         if len(new) < 2 or not publishers or not one_environment:
             return

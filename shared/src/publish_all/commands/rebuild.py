@@ -1,20 +1,29 @@
-"""Build each sdist outside of the project, by its own backend, and see that it is the wheel beside it."""
+"""Build again and compare: each sdist outside of the project, or the whole project in other surroundings."""
 
 from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._temporary import temporary_folder
-from publish_all.builders.compare import first_content_difference
+from publish_all.builders.builder import Build, BuildRequest, BuildResult
+from publish_all.builders.compare import first_content_difference, first_difference
+from publish_all.builders.run import build as run_build
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import Stages
 from publish_all.builders.standard_build import BuildWheel, standard_builds
 from publish_all.diagnoses import NOT_REBUILT, SDIST_BUILDS_OTHERWISE
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note, StepStarted
 from publish_all.findings import Finding
+from publish_all.upload.plan import releases_of
+
+# Neither the time zone nor the order of sets and dicts may tell in a file.
+_ELSEWHERE = {"TZ": "UTC-14", "PYTHONHASHSEED": "4711"}
 
 
 def rebuild(
@@ -43,10 +52,8 @@ def compare_all(
     distributions: Sequence[Distribution], place: Path, build_wheel: BuildWheel, listener: Listener
 ) -> Iterator[Finding]:
     """Each release that has wheels, with its sdist. `place` is an empty folder."""
-    releases: dict[tuple[str, str], list[Distribution]] = {}
-    for each in distributions:
-        releases.setdefault((each.project, str(each.version)), []).append(each)
-    for number, files in enumerate(releases.values()):
+    for number, release in enumerate(releases_of(distributions)):
+        files = release.distributions
         sdist = next((each for each in files if each.kind is DistributionKind.SDIST), None)
         wheels = {each.filename: each for each in files if each.kind is DistributionKind.WHEEL}
         if sdist is None or not wheels:
@@ -103,3 +110,57 @@ def _unpacked(sdist: Distribution, place: Path) -> Path:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True)
     return folder
+
+
+def reproduce(
+    request: BuildRequest,
+    result: BuildResult,
+    *,
+    listener: Listener,
+    environment: Mapping[str, str],
+    build: Build = run_build,
+) -> None:
+    """Build `request` a second time and compare with `result`. Raises `BuildError` naming the first member that differs.
+
+    The copy holds what belongs to the project: what git ignores only where a variant includes it by force.
+    """
+    listener(StepStarted(step="reproduce", detail=", ".join(each.filename for each in result.files)))
+    with temporary_folder() as place:
+        copied = replace(request, root=_copy(request, place), output=place / "dist")
+        again = build(copied, listener=listener, environment={**environment, **_ELSEWHERE})
+        problems = list(_problems(request, result, copied, again))
+    if problems:
+        raise BuildError(
+            "built twice, and not the same:\n" + "\n".join(problems),
+            hint="Look for dates, random numbers, absolute paths and unsorted listings in build hooks and "
+            "scripts; setting SOURCE_DATE_EPOCH fixes the dates which backends write.",
+        )
+    listener(Note(message=f"built twice, in different folders: {len(result.files)} files, the same bytes"))
+
+
+def _problems(
+    request: BuildRequest, result: BuildResult, copied: BuildRequest, again: BuildResult
+) -> list[str]:
+    one = {each.filename for each in result.files}
+    other = {each.filename for each in again.files}
+    found = [f"{name} is built only the first time" for name in sorted(one - other)]
+    found += [f"{name} is built only the second time" for name in sorted(other - one)]
+    for name in (each.filename for each in result.files if each.filename in other):
+        difference = first_difference(request.output / name, copied.output / name)
+        if difference is not None:
+            found.append(f"{name}: {difference}")
+    return found
+
+
+def _copy(request: BuildRequest, place: Path) -> Path:
+    """A stage of the whole repository, or of the project where it is in none; the project's folder in it."""
+    root = request.root.resolve()
+    forced = {
+        source: source
+        for variant in request.variants
+        for each in (variant, *map(variant.for_wheel, variant.wheels))
+        for source in each.force_include
+        if (root / source).exists()
+    }
+    tree = SourceTree(root, leave_out=[request.output.resolve()])
+    return Stages(tree, place / "copy").fresh(layout={}, additions=forced, git=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
@@ -62,7 +62,7 @@ def plan(
     return tuple(
         RepositoryPlan(
             repository=to.repository,
-            releases=_releases(
+            releases=releases_of(
                 each for each in unique.values() if to.variants is None or each.variant in to.variants
             ),
         )
@@ -70,7 +70,8 @@ def plan(
     )
 
 
-def _releases(files: Iterator[Distribution]) -> tuple[Release, ...]:
+def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
+    """The files by project and version, each release in the order in which its uploads start."""
     grouped: dict[tuple[str, str], list[Distribution]] = {}
     for each in files:
         grouped.setdefault((each.project, str(each.version)), []).append(each)
