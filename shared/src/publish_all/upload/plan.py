@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -94,55 +93,41 @@ def _in_order(files: Sequence[Distribution]) -> tuple[Distribution, ...]:
     return (*wheels[:1], *reversed(wheels[1:]), *sdists)
 
 
-@dataclasses.dataclass(slots=True)
-class _Lane:
-    """One release: the files that wait, how many are on their way, and whether its first file is there."""
-
-    waiting: deque[Distribution]
-    is_open: bool
-    running: int = 0
-
-    @property
-    def urgency(self) -> tuple[bool, int]:
-        return not self.is_open, sum(each.size for each in self.waiting)
-
-
 class Schedule:
     """Hands out the files of a plan to upload, and is told when they are there. Knows neither threads nor clocks.
 
     A release that is not open yet (`opens_alone`, and none of its files is known to be there) gets one
     upload; when that is done, `parallel_per_release` at a time. Releases that are not open go first, so
-    that others have something to do meanwhile; among equals the one with the most bytes left.
+    that others have something to do meanwhile; among equals the larger one.
     """
 
     def __init__(self, plan: RepositoryPlan, wanted: Collection[str], *, jobs: int) -> None:
         """`wanted` are the filenames to upload; `jobs` is the user's limit."""
-        capabilities = plan.repository.capabilities
-        self._limit = capabilities.parallel_per_release
-        self._parallel = min(jobs, capabilities.parallel)
-        self._lanes: list[_Lane] = []
-        self._lane_of: dict[str, _Lane] = {}
-        for release in plan.releases:
-            waiting = deque(each for each in release.distributions if each.filename in wanted)
-            is_open = not capabilities.opens_alone or len(waiting) < len(release.distributions)
-            self._lanes.append(_Lane(waiting, is_open=is_open))
-            self._lane_of.update(dict.fromkeys((each.filename for each in waiting), self._lanes[-1]))
+        self._capabilities = plan.repository.capabilities
+        self._parallel = min(jobs, self._capabilities.parallel)
+        self._waiting: dict[str, deque[Distribution]] = {}
+        self._open: set[str] = set()
+        for release in sorted(plan.releases, key=lambda each: -sum(file.size for file in each.distributions)):
+            files = deque(each for each in release.distributions if each.filename in wanted)
+            self._waiting[str(release)] = files
+            if not self._capabilities.opens_alone or len(files) < len(release.distributions):
+                self._open.add(str(release))
+        self._running = dict.fromkeys(self._waiting, 0)
 
     def next(self) -> Distribution | None:
         """The file to start now, None if none may start at the moment. It counts as running."""
-        ready = [
-            each
-            for each in self._lanes
-            if each.waiting and each.running < (self._limit if each.is_open else 1)
-        ]
-        if not ready or sum(each.running for each in self._lanes) >= self._parallel:
+        if sum(self._running.values()) >= self._parallel:
             return None
-        lane = max(ready, key=lambda each: each.urgency)
-        lane.running += 1
-        return lane.waiting.popleft()
+        for of_open in (False, True):
+            limit = self._capabilities.parallel_per_release if of_open else 1
+            for name, files in self._waiting.items():
+                if files and (name in self._open) is of_open and self._running[name] < limit:
+                    self._running[name] += 1
+                    return files.popleft()
+        return None
 
     def end(self, file: Distribution) -> None:
         """An upload has ended, and the file is there."""
-        lane = self._lane_of[file.filename]
-        lane.running -= 1
-        lane.is_open = True
+        name = f"{file.project} {file.version}"
+        self._running[name] -= 1
+        self._open.add(name)
