@@ -12,6 +12,7 @@ import ast
 import configparser
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,7 +24,7 @@ from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.attribute import NAME, Read, read_attribute, read_source, rewritten
 from publish_all.version.static import backend_asks_us, is_dynamic, project_name, table
-from publish_all.version.toml_text import find_string, parse, with_string
+from publish_all.version.toml_text import find_string, parse
 
 _CARGO = (("package", "version"), ("workspace", "package", "version"))
 _PRE_RELEASES = {"a": "alpha", "b": "beta", "rc": "rc"}
@@ -117,14 +118,10 @@ class Files(NamedTuple):
 
     def strings(self, path: Path, *keys: tuple[str, ...], semantic: bool = False) -> Iterator[Place]:
         """The strings at the key paths of a TOML or JSON file, as far as there are any."""
-        text, name = self.text(path), self.name(path)
         for key in keys:
-            if (span := find_string(text, key, where=name)) is not None:
-
-                def write(read: Read, version: str, *, key: tuple[str, ...] = key) -> bytes:
-                    return _encoded(with_string(self.text(path, read), key, version, where=name))
-
-                yield Place(name, span.line, span.says, ".".join(key), path, write, semantic)
+            find = partial(find_string, path=key, where=self.name(path))
+            for place in self.spans(path, find, ".".join(key)):
+                yield place._replace(semantic=semantic)
 
     def package_of_cargo(self, path: Path) -> Iterator[Place]:
         """The version of a Cargo.toml's own package, or of all packages of its workspace; of no dependency.

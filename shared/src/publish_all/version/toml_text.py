@@ -10,7 +10,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.errors import VersionError
@@ -22,15 +22,6 @@ _TOML_VALUE = (
 _JSON_VALUE = r'\s*:\s*(?P<value>"(?:[^"\\\n]|\\.)*")'
 _PROBE = "0+publish.all.probe"
 _ENDS = 10  # comments inside an array may hold closing brackets, but hardly more of them
-
-
-class Span(NamedTuple):
-    """A string in the text, with its quotes: first character, one after the last, line from 1, and what it says."""
-
-    start: int
-    end: int
-    line: int
-    says: str
 
 
 def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
@@ -50,12 +41,12 @@ def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.toml") -> Span | None:
-    """Where the string at a key path stands; None when there is none. Raises `VersionError`."""
+def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.toml") -> list[tuple[int, int]]:
+    """Where the string at a key path stands between its quotes; empty when there is none. Raises `VersionError`."""
     values = parse(text, where)
     says = table(values, *path[:-1]).get(path[-1])
     if not isinstance(says, str):
-        return None
+        return []
     expected = copy.deepcopy(values)
     inner = expected
     for key in path[:-1]:
@@ -66,20 +57,10 @@ def find_string(text: str, path: tuple[str, ...], *, where: str = "pyproject.tom
         start, end = match.span("value")
         may_be_it = says in match["value"] or "\\" in match["value"]
         if may_be_it and _reads(f'{text[:start]}"{_PROBE}"{text[end:]}', where) == expected:
-            return Span(start, end, text.count("\n", 0, start) + 1, says)
+            quotes = 3 if match["value"].startswith(('"""', "'''")) and end - start > 5 else 1
+            return [(start + quotes, end - quotes)]
     msg = f"{where}: it can't be told where {'.'.join(path)} is written"
     raise VersionError(msg, hint=f'Write it on a line of its own: {path[-1]} = "{says}".')
-
-
-def with_string(text: str, path: tuple[str, ...], value: str, *, where: str = "pyproject.toml") -> str:
-    """The text with a version at the key path of a string, in the same quotes. Raises `VersionError`."""
-    span = find_string(text, path, where=where)
-    if span is None:
-        msg = f"{where}: there is no {'.'.join(path)}"
-        raise VersionError(msg)
-    quote = text[span.start : span.start + 3]
-    quote = quote if quote in {'"""', "'''"} and span.end - span.start > 5 else quote[0]
-    return text[: span.start] + quote + value + quote + text[span.end :]
 
 
 def _reads(text: str, where: str = "pyproject.toml") -> dict[str, Any] | None:

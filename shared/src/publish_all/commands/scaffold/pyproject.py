@@ -29,7 +29,7 @@ _OUR_POETRY = "publish_all.backends.poetry_core"
 _OF_POETRY = ("poetry.core.masonry.api", "poetry_dynamic_versioning.backend")
 _HATCHLING = "hatchling.build"
 _REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
-_VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*\Z""")
+_VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*(?P<quotes>["']+)\Z""")
 
 
 def with_settings(text: str, settings: Settings) -> str:
@@ -139,11 +139,11 @@ def _with_dynamic_version(text: str) -> str:
 
 def _dynamic_in_place(text: str) -> str | None:
     """The text with `dynamic = ["version"]` where `version = "…"` stood; None where that can't be done."""
-    span = find_string(text, ("project", "version"))
-    key = _VERSION_KEY.search(text, 0, span.start) if span is not None else None
-    if span is None or key is None:
+    ((start, end),) = find_string(text, ("project", "version")) or [(0, 0)]
+    key = _VERSION_KEY.search(text, 0, start)
+    if key is None:
         return None
-    changed = f'{text[: key.start()]}dynamic = ["version"]{text[span.end :]}'
+    changed = f'{text[: key.start()]}dynamic = ["version"]{text[end + len(key["quotes"]) :]}'
     expected = copy.deepcopy(loads(text))
     del expected["project"]["version"]
     expected["project"]["dynamic"] = ["version"]
