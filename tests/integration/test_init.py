@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "shared" / "commands" / "scaf
 
 from pipelines import loaded, pipelines, validator
 
-from publish_all.commands.scaffold.github import ACTIONS, github_workflow
+from publish_all.commands.scaffold.github_workflow import ACTIONS, github_workflow
 
 # As PyPI makes them: for the host pypi.org, with an identifier and a signature, and nothing that it could open.
 TOKEN = "pypi-AgEIcHlwaS5vcmcCEzhmM2QxYzU1LWlkZW50aWZpZXIAAAYgAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"

@@ -31,7 +31,7 @@ def _told(hook: str) -> Callable[..., str]:
     def call(*arguments: Any, **options: Any) -> str:
         from poetry.core.masonry import api
 
-        from publish_all.version.poetry_core import told_the_version
+        from publish_all.version.poetry_version import told_the_version
 
         with told_the_version():
             return str(getattr(api, hook)(*arguments, **options))

@@ -27,8 +27,8 @@ from publish_all.commands.scaffold.choices import (
 )
 from publish_all.commands.scaffold.found import Found, version_choice
 from publish_all.commands.scaffold.found import look as look_around
-from publish_all.commands.scaffold.github import github_workflow
-from publish_all.commands.scaffold.gitlab import gitlab_pipeline
+from publish_all.commands.scaffold.github_workflow import github_workflow
+from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import Form, Pipeline, Product, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized

@@ -78,7 +78,7 @@ def static_sdists(pyproject: Mapping[str, Any]) -> None:
     if asks_us(pyproject):
         from poetry.masonry.builders import BUILD_FORMATS
 
-        from publish_all.version.poetry_core import StaticSdistBuilder
+        from publish_all.version.poetry_version import StaticSdistBuilder
 
         BUILD_FORMATS["sdist"] = StaticSdistBuilder
 

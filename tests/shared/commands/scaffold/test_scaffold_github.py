@@ -12,7 +12,7 @@ from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validat
 
 from publish_all.checks.publish_jobs import publish_jobs
 from publish_all.commands.scaffold.choices import Trigger
-from publish_all.commands.scaffold.github import ACTIONS, github_workflow
+from publish_all.commands.scaffold.github_workflow import ACTIONS, github_workflow
 from publish_all.commands.scaffold.pipeline import EVERYTHING, Pipeline
 from publish_all.config.workflows import parse_workflow
 

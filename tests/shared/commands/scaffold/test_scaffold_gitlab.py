@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 
 from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validator
 
-from publish_all.commands.scaffold.gitlab import gitlab_pipeline
+from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import Pipeline
 
 PIPELINE = Pipeline(

@@ -26,7 +26,7 @@ _AFTER = (
 )
 
 
-def shown(text: str) -> str:
+def masked(text: str) -> str:
     """The text of somebody's file with what is or may be a credential masked."""
     text = _IN_URL.sub(_MASK, _TOKEN.sub(_MASK, text))
     for pattern in _AFTER:
@@ -57,7 +57,7 @@ class Change(NamedTuple):
         lines = difflib.unified_diff(
             (self.before or "").splitlines(), self.after.splitlines(), old, f"b/{self.name}", lineterm=""
         )
-        return shown("\n".join(lines))
+        return masked("\n".join(lines))
 
 
 def current(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all.commands.scaffold.changes import shown
+from publish_all.commands.scaffold.changes import masked
 from publish_all.commands.scaffold.choices import (
     NewRepository,
     NewVariant,
@@ -190,7 +190,7 @@ def _destination(
         note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
         return "github", None, note
     if not host or "$" in url or LEGACY.url_problem(url) is not None:
-        return None, None, f"the URL that it publishes to can't be stated ({shown(url)}): add `-r NAME=URL`"
+        return None, None, f"the URL that it publishes to can't be stated ({masked(url)}): add `-r NAME=URL`"
     if upload.name is not None and own not in BUILT_IN:
         name = upload.name
     else:  # `corp` for `pypi.corp.example`
@@ -255,14 +255,14 @@ class HandMade:
 
     def _note(self, line: int, message: str) -> None:
         where = f"{self.path.name}:{line}" if line else self.path.name
-        self._notes[f"{where}: {shown(message)}"] = None
+        self._notes[f"{where}: {masked(message)}"] = None
 
     def _read_job(self, job: Job) -> None:
         for step in job.steps:  # what tests or lints, in whichever job: the one that publishes may need it
             for command in commands_of(_substituted(step.run or "", {}), variables={}):
                 if (tool := tool_of(_bare(command.words))) is not None:
                     where = f"{self.path.name}:{step.run_line + command.line - 1}"
-                    self._gates[Gate(tool, shown(command.text), where)] = None
+                    self._gates[Gate(tool, masked(command.text), where)] = None
         if not any(map(_concerns, job.steps)):
             if job.uses and "publish" in job.uses.lower():
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")

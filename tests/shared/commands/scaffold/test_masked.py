@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `pipelines`, which is no t
 
 from pipelines import pipelines
 
-from publish_all.commands.scaffold.changes import shown
-from publish_all.commands.scaffold.github import github_workflow
-from publish_all.commands.scaffold.gitlab import gitlab_pipeline
+from publish_all.commands.scaffold.changes import masked
+from publish_all.commands.scaffold.github_workflow import github_workflow
+from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 
 TOKEN = "pypi-AgEIcHlwaS5vcmcCEzhmM2QxYzU1LWlkZW50aWZpZXI"
 
@@ -30,7 +30,7 @@ TOKEN = "pypi-AgEIcHlwaS5vcmcCEzhmM2QxYzU1LWlkZW50aWZpZXI"
     ],
 )
 def test_masks_what_may_be_a_credential(text, expected):
-    assert shown(text) == expected
+    assert masked(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_masks_what_may_be_a_credential(text, expected):
     ],
 )
 def test_leaves_what_is_none(text):
-    assert shown(text) == text
+    assert masked(text) == text
 
 
 def test_leaves_what_we_write_ourselves():
     for _, pipeline in pipelines():
         for text in (github_workflow(pipeline), gitlab_pipeline(pipeline)):
-            assert shown(text) == text
+            assert masked(text) == text
