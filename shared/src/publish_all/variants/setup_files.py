@@ -11,25 +11,7 @@ from typing import Any
 
 from publish_all._toml import Table, copied, table
 
-# What setuptools can find there (pyproject.toml specification, `dynamic`).
-FIELDS = (
-    "description",
-    "readme",
-    "requires-python",
-    "license",
-    "authors",
-    "maintainers",
-    "keywords",
-    "classifiers",
-    "urls",
-    "scripts",
-    "gui-scripts",
-    "entry-points",
-    "dependencies",
-    "optional-dependencies",
-)
-
-
+# The headers of core metadata, and the fields of [project] that they come from.
 _HEADERS = {
     "summary": "description",
     "requires-python": "requires-python",
@@ -46,7 +28,9 @@ _HEADERS = {
     "requires-dist": "dependencies",
 }
 # setuptools takes these for stated even where they are empty.
-_ALWAYS = frozenset({"scripts", "gui-scripts", "entry-points"})
+_ALWAYS = ("scripts", "gui-scripts", "entry-points")
+# What setuptools can find elsewhere (pyproject.toml specification, `dynamic`).
+FIELDS = tuple(dict.fromkeys((*_HEADERS.values(), "readme", *_ALWAYS)))
 
 
 def has_metadata_elsewhere(pyproject: Mapping[str, Any]) -> bool:
@@ -75,7 +59,7 @@ def fields_in(metadata: str) -> frozenset[str]:
     found = {_HEADERS[name.lower()] for name in message if name.lower() in _HEADERS}
     if str(message.get_payload()).strip():
         found.add("readme")
-    return frozenset(found) | _ALWAYS
+    return frozenset((*found, *_ALWAYS))
 
 
 def name_in_setup_py(root: Path) -> str | None:
