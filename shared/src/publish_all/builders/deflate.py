@@ -35,21 +35,21 @@ class DeflateCache:
     def __init__(self, compression: Compression = Compression.DEFAULT) -> None:
         self.deflater = _deflater(compression)
         self._is_exact = compression is Compression.DEFAULT
-        self._kept: dict[bytes, tuple[bytes, bytes, bytes]] = {}
+        self._kept: dict[bytes, tuple[bytes, int, bytes]] = {}
         self._room = _ROOM
         self._given = self._given_again = 0
 
-    def stream(self, content: bytes) -> bytes:
+    def stream(self, content: bytearray) -> bytes:
         """A whole deflate stream, as a zip file holds it."""
-        body, end, _ = self._deflated(content)
-        return body + end
+        return self._deflated(content)[0]
 
-    def segment(self, content: bytes) -> bytes:
+    def segment(self, content: bytearray) -> bytes:
         """The same without an end: it ends on a byte, and what follows must not refer to it."""
-        body, _, end = self._deflated(content)
-        return body + end
+        stream, length, end = self._deflated(content)
+        return stream[:length] + end
 
-    def _deflated(self, content: bytes) -> tuple[bytes, bytes, bytes]:
+    def _deflated(self, content: bytearray) -> tuple[bytes, int, bytes]:
+        """The stream, the length of what is the same in a segment, and the end of a segment."""
         key = hashlib.sha256(content).digest()
         self._given += len(content)
         found = self._kept.get(key)
@@ -59,11 +59,12 @@ class DeflateCache:
         deflating = self.deflater()
         body = deflating.compress(content)
         if self._is_exact:
-            found = body, deflating.copy().flush(zlib.Z_FINISH), deflating.flush(zlib.Z_FULL_FLUSH)
+            segment_end = deflating.copy().flush(zlib.Z_FULL_FLUSH)
+            found = body + deflating.flush(zlib.Z_FINISH), len(body), segment_end
         else:
             body += deflating.flush(zlib.Z_FULL_FLUSH)
-            found = body, _EMPTY_LAST_BLOCK, b""
-        size = sum(map(len, found))
+            found = body + _EMPTY_LAST_BLOCK, len(body), b""
+        size = len(found[0]) + len(found[2])
         if size <= self._room:
             self._room -= size
             self._kept[key] = found
@@ -115,12 +116,12 @@ class _Member:
         if len(self._content) <= _LARGEST:
             return b""
         self._stream = self._cache.deflater()
-        return self._stream.compress(bytes(self._content))
+        return self._stream.compress(self._content)
 
     def flush(self) -> bytes:
         if self._stream is not None:
             return self._stream.flush()
-        return self._cache.stream(bytes(self._content))
+        return self._cache.stream(self._content)
 
 
 class _Tar:
@@ -154,14 +155,14 @@ class _Tar:
                 made += self._stream.compress(self._header(self._taken(tarfile.BLOCKSIZE)))
         return bytes(made)
 
-    def _header(self, header: bytes) -> bytes:
+    def _header(self, header: bytearray) -> bytearray:
         size = tarfile.nti(header[124:136])  # type: ignore[attr-defined]  # POSIX.1-1988, "ustar"; 0 at the end
         self._content = size if _LEAST <= size <= _LARGEST else 0
         self._rest = size - self._content + -size % tarfile.BLOCKSIZE
         return header
 
-    def _taken(self, length: int) -> bytes:
-        taken = bytes(self._waiting[:length])
+    def _taken(self, length: int) -> bytearray:
+        taken = self._waiting[:length]
         del self._waiting[:length]
         return taken
 
