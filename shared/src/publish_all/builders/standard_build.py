@@ -39,9 +39,14 @@ def standard_builds(
             if requirements not in made:
                 place = workspace / f"environment-{len(made)}"
                 place.mkdir(parents=True)
-                settings = {"environment": environment, "listener": listener, "admitted": admitted}
-                found = stack.enter_context(interpreter_for(requirements, workspace=place, **settings))  # type: ignore[arg-type]
-                made[requirements] = found, place
+                found = interpreter_for(
+                    requirements,
+                    environment=environment,
+                    workspace=place,
+                    listener=listener,
+                    admitted=admitted,
+                )
+                made[requirements] = stack.enter_context(found), place
             interpreter, place = made[requirements]
             question = {"ask": "hook", "folder": folder, "pyproject": _pyproject(folder), "hook": hook}
             try:
