@@ -421,6 +421,21 @@ def test_shared_data_and_metadata_are_there_wherever_they_go(project: Path, tmp_
         assert_rebuilds(sdist, wheel, tmp_path / str(number))
 
 
+@pytest.mark.parametrize("key", ["shared-data", "force-include"])
+def test_a_file_that_goes_elsewhere_can_be_excluded_as_a_whole(
+    project: Path, tmp_path: Path, key: str
+) -> None:
+    write(project, DATA)
+    git(project, "add", "-A")
+    hatch = {"build": {"targets": {"wheel": {"packages": ["demo"], key: {"share/y.cfg": "demo/y.cfg"}}}}}
+    sdist, wheel = build_both(
+        project, variant(project, exclude=("share/y.cfg",), hatch=hatch), tmp_path / "out"
+    )
+    with zipfile.ZipFile(wheel) as opened:
+        assert not [name for name in opened.namelist() if name.endswith("y.cfg")]
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

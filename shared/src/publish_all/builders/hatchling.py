@@ -13,6 +13,7 @@ import contextlib
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -271,11 +272,11 @@ class _Builder(BuilderInterface[Any, PluginManager]):
         for source in self.config.only_include:
             below = f"{source}{os.sep}"
             found = [each for each in selected if f"{each.path}{os.sep}".startswith(below)]
-            self._check(walked, source, found or self._left_out(source))
+            self._check(walked, source, chain(found, self._left_out(source)))
         for key in ("force-include", *_DATA):
             recurse = self.recurse_forced_files if key == "force-include" else self.recurse_explicit_files
             for source, target in getattr(self.config, key.replace("-", "_"), {}).items():
-                self._check(key, source, recurse({source: target}))
+                self._check(key, source, chain(recurse({source: target}), self._left_out(source)))
         for key in ("include", "artifacts"):
             for pattern in self._patterns(key):
                 where = f"{self._key_path(key)}: {pattern!r}"
