@@ -158,3 +158,9 @@ def _safe_directories(environment: Mapping[str, str]) -> Iterator[tuple[str, str
         key = environment.get(f"GIT_CONFIG_KEY_{number}", "")
         if key.lower() == _SAFE_DIRECTORY and value is not None:
             yield _SAFE_DIRECTORY, value
+
+
+def repository_root(directory: Path) -> Path:
+    """The folder at or above `directory` that holds `.git`; `directory` where there is none."""
+    start = directory.absolute()
+    return next((each for each in (start, *start.parents) if (each / ".git").exists()), start)

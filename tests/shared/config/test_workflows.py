@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.config.workflows import parse_workflow, read_workflow, read_workflows, repository_root
+from publish_all._git import repository_root
+from publish_all.config.workflows import parse_workflow, read_workflow, read_workflows
 from publish_all.errors import ConfigurationError
 
 PATH = Path(".github/workflows/ci.yml")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from publish_all._json import loads
 from publish_all._values import dataclass
 from publish_all.diagnoses import ATTESTATION_FILE_WRONG
-from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution
 from publish_all.errors import CheckError, PublishAllError
 
 PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
@@ -20,8 +20,6 @@ PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
 
 PREDICATES = frozenset({PUBLISH, "https://slsa.dev/provenance/v1"})
 """The predicates that PyPI knows; of each it takes one attestation for a file."""
-
-SUFFIX = ".attestation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +78,7 @@ def attestation_files(distribution: Distribution) -> tuple[Path, ...]:
 
     `pypi-attestations sign` and CI jobs leave them there.
     """
-    pattern = f"{glob.escape(distribution.filename)}.*{SUFFIX}"
+    pattern = f"{glob.escape(distribution.filename)}.*{ATTESTATION_SUFFIX}"
     return tuple(sorted(distribution.path.parent.glob(pattern)))
 
 

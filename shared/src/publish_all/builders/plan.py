@@ -144,7 +144,7 @@ def output_folder(config: ProjectConfig) -> Path:
 
 def _outermost(root: Path) -> Path:
     """The root of the repository; without one, that of the uv workspace."""
-    from publish_all.config.workflows import repository_root  # which the build worker does without
+    from publish_all._git import repository_root  # which the build worker does without
 
     repository = repository_root(root)
     if (repository / ".git").exists():

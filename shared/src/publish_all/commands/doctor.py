@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from publish_all._git import repository_root
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import findings_of, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
@@ -18,7 +19,7 @@ from publish_all.commands.prepare import Prepared, prepare
 from publish_all.commands.state import state_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
-from publish_all.config.workflows import Workflows, read_workflows, repository_root
+from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
 from publish_all.reporting.text import count, size

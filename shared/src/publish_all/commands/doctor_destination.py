@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all._git import repository_root
 from publish_all._http_errors import HttpError
 from publish_all.checks.names import in_use, neighbours, prohibited, too_similar
 from publish_all.checks.publish_jobs import PublishJob, gitlab_line, publish_jobs
@@ -21,7 +22,7 @@ from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import canonical
 from publish_all.config.github import link_of_actions, link_of_git
 from publish_all.config.model import ProjectConfig, When
-from publish_all.config.workflows import Workflow, repository_root
+from publish_all.config.workflows import Workflow
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken, form_fields
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all._values import dataclass
-from publish_all.attestations.attestation import SUFFIX as ATTESTATION_SUFFIX
 from publish_all.commands.context import Surroundings, findings_of, project_variants
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import Distribution, DistributionError
+from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution, DistributionError
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note

@@ -23,7 +23,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from publish_all._git import ask_git
+from publish_all._git import ask_git, repository_root
 from publish_all.builders.manifest import (
     Manifest,
     ManifestEntry,
@@ -36,7 +36,6 @@ from publish_all.commands.context import Surroundings, project_variants
 from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
-from publish_all.config.workflows import repository_root
 from publish_all.diagnoses import CHANGED_SINCE_BUILD
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution

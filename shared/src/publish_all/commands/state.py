@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from publish_all._git import repository_root
 from publish_all._own_files import open_own
 from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
-from publish_all.config.workflows import repository_root
 from publish_all.errors import PublishAllError
 from publish_all.upload.journal import JOURNAL_NAME
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from publish_all._git import repository_root
 from publish_all.config.model import EMPTY
 from publish_all.errors import ConfigurationError
 
@@ -94,12 +95,6 @@ class Workflows(NamedTuple):
 
     found: tuple[Workflow, ...]
     notes: tuple[str, ...] = ()
-
-
-def repository_root(directory: Path) -> Path:
-    """The folder at or above `directory` that holds `.git`; `directory` where there is none."""
-    start = directory.absolute()
-    return next((each for each in (start, *start.parents) if (each / ".git").exists()), start)
 
 
 def read_workflows(directory: Path) -> Workflows:

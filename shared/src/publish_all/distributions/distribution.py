@@ -17,6 +17,10 @@ class DistributionError(CheckError):
     """A file is not a distribution that can be published. The message names the file."""
 
 
+ATTESTATION_SUFFIX = ".attestation"
+"""Of a file beside a distribution, which is published with it."""
+
+
 class DistributionKind(enum.Enum):
     """The `filetype` of the legacy upload API."""
 

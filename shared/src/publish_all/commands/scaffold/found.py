@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_of
+from publish_all._git import repository_root
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.choices import (
     NewRepository,
@@ -22,7 +23,6 @@ from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
-from publish_all.config.workflows import repository_root
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py, version_in_setup_py
 from publish_all.version.attribute import read_attribute
