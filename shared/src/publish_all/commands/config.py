@@ -13,8 +13,9 @@ from publish_all.config.builtin import ALIASES
 from publish_all.config.known import KnownRepositories
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
-from publish_all.config.parse import FIELDS, PYPROJECT, TABLE
+from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
 from publish_all.config.problems import KeyPath, Problems, dotted
+from publish_all.config.reading import field_of
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
@@ -22,18 +23,6 @@ from publish_all.events import Listener, Note, ignore
 DEFAULT = "default"
 COLUMNS = ("name", "also", "kind", "url", "index", "credential", "origin")
 """Of the repositories."""
-
-_TOP = (
-    "publish-to",
-    "dist-dir",
-    "include-base",
-    "before-publish",
-    "build-environment",
-    "private",
-    "sdist",
-    "compression",
-)
-_VERSION = ("source", "path", "tag-prefix", "scheme", "local", "dirty", "shallow", "fallback", "sync")
 
 
 class Setting(NamedTuple):
@@ -64,9 +53,9 @@ def show_config(
 
 
 def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setting]:
-    for path in (*((key,) for key in _TOP), *(("version", key) for key in _VERSION)):
-        holder = config if len(path) == 1 else config.version
-        if (value := getattr(holder, path[-1].replace("-", "_"))) is not None:
+    top = [(config, (each.name,)) for each in PROJECT if not each.type.startswith("table")]
+    for holder, path in (*top, *((config.version, ("version", each.name)) for each in VERSION)):
+        if (value := getattr(holder, field_of(path[-1]))) is not None:
             yield _setting(config, path, value)
     used = {each.name: each for each in map(known.get, (*config.repositories, *config.publish_to))}
     for repository in used.values():
