@@ -13,7 +13,7 @@ from publish_all._secret import Secret
 from publish_all.credentials.docker import IDENTITY_USER
 from publish_all.repositories.oci_layout import INDEX_TYPE, digest_of, parse_place
 from publish_all.repositories.oci_registry import Manifest, OciRegistry
-from publish_all.repositories.oci_replies import Login, RefusedError
+from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError
 
 ADA = Login(username="ada", secret=Secret("ghp_ada"), origin="environment variable GITHUB_TOKEN")
 BOB = Login(username="bob", secret=Secret("ghp_bob"), origin="keyring")
@@ -81,7 +81,7 @@ def test_a_token_that_the_registry_has_forgotten_is_renewed_once(registry, fake_
     fake_registry.hooks.append(
         lambda asked: error(401, "UNAUTHORIZED") if "/manifests/" in asked.path else None
     )
-    with pytest.raises(RefusedError):
+    with pytest.raises(UnauthorizedError):
         package.manifest("1.0")
     assert len(fake_registry.of("GET", "/token")) == 3
 
@@ -90,9 +90,9 @@ def test_a_token_that_the_registry_has_forgotten_is_renewed_once(registry, fake_
 def test_no_user_gets_what_another_ones_token_opens(registry, fake_registry):
     registry.package(KINDLING, login=ADA).manifest("1.0")
     for login in (Login(username="ada", secret=Secret("wrong")), None):
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(UnauthorizedError) as caught:
             registry.package(KINDLING, login=login).manifest("1.0")
-        assert caught.value.unauthorized
+        assert caught.value.exit_code == 3
     registry.package(KINDLING, login=BOB).manifest("1.0")
     sent = {each.headers["Authorization"] for each in fake_registry.of("GET", "/manifests/")}
     assert sent == {"Bearer token-0", "Bearer token-1"}
@@ -158,7 +158,7 @@ def test_basic_registries_get_the_password(registry, fake_registry):
     fake_registry.hooks.append(basic)
     assert registry.package(KINDLING, login=ADA).tags() == ()
     assert fake_registry.asked[-1].headers["Authorization"].startswith("Basic ")
-    with pytest.raises(RefusedError):
+    with pytest.raises(UnauthorizedError):
         registry.package(KINDLING, login=None).tags()
 
 
@@ -323,7 +323,7 @@ def test_a_token_server_elsewhere_gets_the_login_by_https_and_github_s_only_from
     package = OciRegistry(parse_place(f"{registry_url}/sep"), make_session(transport=fake_registry)).package(
         KINDLING, login=ADA
     )
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(UnauthorizedError) as caught:
         package.tags()
     told = [each.url for each in fake_registry.asked if "Authorization" in each.headers]
     assert told == ([f"{realm}?scope=repository:{NAME}:pull"] if gets_it else [])
@@ -377,7 +377,7 @@ def test_patience_ends(registry, fake_registry, time):
 
 def test_a_refusal_is_not_asked_again(registry, fake_registry):
     fake_registry.hooks.append(lambda asked: error(403, "DENIED") if "manifests" in asked.path else None)
-    with pytest.raises(RefusedError):
+    with pytest.raises(UnauthorizedError):
         registry.package(KINDLING, login=ADA).manifest("1.0")
     assert len(fake_registry.of("GET", "manifests")) == 1
 

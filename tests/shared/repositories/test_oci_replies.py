@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._http import Reply
 from publish_all._secret import Secret
-from publish_all.repositories.oci_replies import Asked, Login, refusal, refused_beforehand
+from publish_all.repositories.oci_replies import Asked, Login, UnauthorizedError, refusal, refused_beforehand
 
 TOKEN = "ghp_0123456789abcdef"  # not a real one
 
@@ -67,7 +67,7 @@ def test_refusals_tell_the_remedy(who, status, message, code, remedy):
     (finding,) = error.findings
     assert finding.code == code
     assert remedy in finding.hint
-    assert (error.unauthorized, error.retryable) == (True, False)
+    assert isinstance(error, UnauthorizedError)
     assert finding.where.endswith("/sep/kindling")
 
 

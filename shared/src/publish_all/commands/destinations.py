@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from publish_all.commands.context import Surroundings
 from publish_all.config.github import complete
 from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.errors import CredentialError, UsageError
+from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Means, Repository, make_repository
 
@@ -208,16 +207,3 @@ def open_registry(
         msg = f"{found.name} is no OCI registry, but of the kind {found.kind.name}"
         raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
     return found
-
-
-@contextmanager
-def refusals_told() -> Iterator[None]:
-    """Turn a registry's refusal of who asks into a `CredentialError`, which has an exit code of its own."""
-    from publish_all.repositories.oci_replies import RefusedError
-
-    try:
-        yield
-    except RefusedError as error:
-        if not error.unauthorized:
-            raise
-        raise CredentialError(error.message, hint=error.hint, findings=error.findings) from error

@@ -19,7 +19,6 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import (
     DEFAULT_REGISTRY,
     open_registry,
-    refusals_told,
 )
 from publish_all.commands.index import IndexOptions, ensure_installed, published_names
 from publish_all.config.model import ProjectConfig
@@ -49,7 +48,6 @@ class DownloadedFile:
 _Wanted: TypeAlias = tuple[OciPackage, PackageRelease, IndexFile]
 
 
-@refusals_told()
 def download(
     texts: Sequence[str],
     destination: Path,

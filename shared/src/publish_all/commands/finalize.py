@@ -10,7 +10,7 @@ from pathlib import Path
 from publish_all import diagnoses as known
 from publish_all._http_errors import HttpError
 from publish_all.commands.context import findings_of, project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
+from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.errors import (
     ConflictError,
     PartialPublishError,
@@ -40,7 +40,6 @@ from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 
 
-@refusals_told()
 def finalize(
     directory: Path, receipts: Sequence[Path], options: ConnectionOptions, *, listener: Listener = ignore
 ) -> tuple[PushedRelease, ...]:

@@ -9,7 +9,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publish_all import diagnoses as known
 from publish_all.commands.context import distribution_names, project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_registry, refusals_told
+from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.source import Purpose
 from publish_all.errors import UsageError
@@ -18,7 +18,7 @@ from publish_all.findings import Finding
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import PackageRelease, versions_of
-from publish_all.repositories.oci_replies import RefusedError
+from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError
 from publish_all.repositories.simple_pages import IndexFile
 from publish_all.variants.resolve import resolve_variants
 
@@ -27,7 +27,6 @@ MOST_VERSIONS = 1000
 MOST_FINDINGS = 20
 
 
-@refusals_told()
 def list_packages(
     directory: Path,
     names: Sequence[str] = (),
@@ -48,7 +47,7 @@ def list_packages(
         package = repository.package(project, Purpose.READ)
         try:
             tags = package.tags()
-        except RefusedError as error:
+        except (RefusedError, UnauthorizedError) as error:
             if project in unbuilt and not error.retryable:
                 continue  # nothing says that it is there
             raise
@@ -87,7 +86,7 @@ def _projects(
         return distribution_names(config)
     try:
         return repository.registry.projects(lambda: repository.login(None, Purpose.READ))
-    except RefusedError as error:
+    except (RefusedError, UnauthorizedError) as error:
         msg = f"{repository.name} does not tell which packages it has"
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
 

@@ -15,7 +15,7 @@ from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
 from publish_all.index.source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
-from publish_all.repositories.oci_replies import Login, RefusedError, WhoAsks
+from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage
 
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
@@ -111,15 +111,12 @@ class OciSource:
         """What the registry refuses, as an answer of ours."""
         try:
             yield
-        except CredentialError as error:  # of the server's own
-            raise ServeError(f"{self.name}: {error.message}", hint=error.hint) from error
-        except HttpError as error:
-            status = 502
-            if isinstance(error, RefusedError):
-                status = 404 if error.status == 404 else 502
-                if error.unauthorized:
-                    # The client is asked for a credential, or for another one.
-                    wrong = any(each.code == REGISTRY_CREDENTIAL_REFUSED.code for each in error.findings)
-                    unknown = self._own is None and (login is None or error.status == 401 or wrong)
-                    status = 401 if unknown else 403
+        except UnauthorizedError as error:
+            # The client is asked for a credential, or for another one.
+            wrong = any(each.code == REGISTRY_CREDENTIAL_REFUSED.code for each in error.findings)
+            unknown = self._own is None and (login is None or error.status == 401 or wrong)
+            status = 401 if unknown else 403
+            raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error
+        except (CredentialError, HttpError) as error:  # a credential is the server's own
+            status = 404 if isinstance(error, RefusedError) and error.status == 404 else 502
             raise ServeError(f"{self.name}: {error.message}", status=status, hint=error.hint) from error

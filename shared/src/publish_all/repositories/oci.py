@@ -129,8 +129,6 @@ class OciRepository:
             try:
                 package.probe()
             except RefusedError as error:
-                if error.unauthorized:
-                    raise _credential_error(error.findings) from error
                 if error.retryable:
                     raise
                 return error.findings
@@ -148,14 +146,9 @@ class OciRepository:
             return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
         except HttpError as error:
             self._blobs.clear()  # what the registry has is asked anew
-            unauthorized = isinstance(error, RefusedError) and error.unauthorized
             # Nothing is half there: what was sent is found again by its digest.
             status = FileState.FAILED if error.retryable else FileState.REFUSED
-            return UploadOutcome(
-                status=FileState.UNAUTHORIZED if unauthorized else status,
-                findings=findings_of(error),
-                retry_after=None if unauthorized else error.retry_after,
-            )
+            return UploadOutcome(status=status, findings=findings_of(error), retry_after=error.retry_after)
         self._entries[_key(distribution)] = entry
         return UploadOutcome(status=FileState.UPLOADED, url=self._page(distribution.project))
 
@@ -171,7 +164,7 @@ class OciRepository:
                 package.put_manifest(entry.digest, manifest, layout.MANIFEST_TYPE)
                 break
             except RefusedError as error:
-                final = error.unauthorized or error.retryable or error.status not in {400, 406, 415, 422}
+                final = error.retryable or error.status not in {400, 406, 415, 422}
                 if final or not with_metadata:
                     raise
                 # The registry takes no config of our type; the next files need not try.
@@ -194,12 +187,7 @@ class OciRepository:
     # --- the index
 
     def states(self, release: Release) -> Mapping[str, FileState]:
-        try:
-            return {name: state for name, (state, _) in self._seen(release).items()}
-        except RefusedError as error:
-            if error.unauthorized:
-                raise _credential_error(error.findings) from error
-            raise
+        return {name: state for name, (state, _) in self._seen(release).items()}
 
     def _seen(self, release: Release) -> dict[str, tuple[FileState, tuple[str, ...]]]:
         """Each file's state, by filename, and which of its parts are gone: not what the index says, but what can be fetched."""
@@ -404,7 +392,3 @@ def _merged(package: OciPackage, release: PushedRelease, current: layout.Package
 
 def _key(distribution: Distribution) -> tuple[str, str]:
     return distribution.filename, distribution.digests.sha256
-
-
-def _credential_error(findings: tuple[Finding, ...]) -> CredentialError:
-    return CredentialError(findings[0].message, hint=findings[0].hint, findings=findings)

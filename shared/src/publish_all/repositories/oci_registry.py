@@ -42,6 +42,7 @@ from publish_all.repositories.oci_replies import (
     Asked,
     Login,
     RefusedError,
+    UnauthorizedError,
     WhoAsks,
     broken,
     part_gone,
@@ -164,7 +165,7 @@ class OciRegistry:
 
     def _auth(self, url: str, asked: Asked) -> Auth | None:
         """The header for a request. Nothing is shown to another host: upload addresses may be there, which hold
-        their own right. Raises a `RefusedError` if the token server refuses.
+        their own right. Raises `UnauthorizedError` if the token server refuses.
         """
         if origin(url) != origin(self.url):
             return None
@@ -207,7 +208,7 @@ class OciRegistry:
         realm = stated["realm"]
         beforehand = refused_beforehand(asked)
         if beforehand is not None:
-            raise RefusedError(beforehand, status=403)
+            raise UnauthorizedError(beforehand, status=403)
         if asked.login is not None:
             _ensure_its_own(asked, realm)
         # The scope of a challenge may be a placeholder, as GitHub's is, so we state our own.
@@ -349,7 +350,7 @@ class OciRegistry:
 
 @dataclass
 class OciPackage:
-    """The packages of one project in the name of one user. All methods raise `HttpError` (`RefusedError`)."""
+    """The packages of one project in the name of one user. All methods raise `HttpError`, and `CredentialError` for who asks."""
 
     registry: OciRegistry
     project: NormalizedName
@@ -605,7 +606,7 @@ def _scope(asked: Asked) -> str:
 
 def _ensure_its_own(asked: Asked, realm: str) -> None:
     """A token server on another host gets the login, as with Docker: many registries have one. But only by https,
-    and not where the registry is known to make its tokens itself. Raises `RefusedError`.
+    and not where the registry is known to make its tokens itself. Raises `UnauthorizedError`.
     """
     registry, server = urlsplit(asked.registry), urlsplit(realm)
     if server.hostname == registry.hostname:
@@ -615,7 +616,7 @@ def _ensure_its_own(asked: Asked, realm: str) -> None:
     message = f"{asked.registry} says that tokens are given at {shown_url(realm)}, where the credential does not go."
     hint = "Check the address of the registry, and who answers there. A token server on another host must use https."
     finding = known.CREDENTIAL_OF_OTHER_HOST.found(message, where=asked.registry, hint=hint)
-    raise RefusedError(finding, status=401)
+    raise UnauthorizedError(finding, status=401)
 
 
 def _no_registry(reply: Reply, registry: str) -> RefusedError:

@@ -17,6 +17,7 @@ from publish_all._urls import shown_url
 from publish_all.config.addresses import hostname_of
 from publish_all.credentials.source import with_names
 from publish_all.diagnoses import Diagnosis
+from publish_all.errors import CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories.replies import retry_after
 
@@ -117,10 +118,15 @@ class RefusedError(HttpError):
         self.status = status
         self.code = code
 
-    @property
-    def unauthorized(self) -> bool:
-        """Whether the answer is about who asks."""
-        return self.status in {401, 403}
+
+class UnauthorizedError(CredentialError):
+    """A registry's answer that is about who asks."""
+
+    retryable = False
+
+    def __init__(self, finding: Finding, *, status: int) -> None:
+        super().__init__(finding.message, hint=finding.hint, findings=(finding,))
+        self.status = status
 
 
 def broken(finding: Finding, *, failure: Failure = Failure.INVALID) -> HttpError:
@@ -130,13 +136,16 @@ def broken(finding: Finding, *, failure: Failure = Failure.INVALID) -> HttpError
     return error
 
 
-def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError:
+def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError | UnauthorizedError:
     """The error that an answer stands for. `now` is Unix time in seconds."""
     secrets = (asked.login.secret,) if asked.login is not None else ()
     text = plain(reply.message, secrets=secrets) or plain(reply.reason, secrets=secrets)
     code = _code(reply.body)
+    finding = _explain(reply.status, code, text, asked)
+    if reply.status in {401, 403}:
+        return UnauthorizedError(finding, status=reply.status)
     return RefusedError(
-        _explain(reply.status, code, text, asked),
+        finding,
         status=reply.status,
         code=code,
         retryable=reply.retryable or code in _MAY_PASS,
