@@ -6,11 +6,11 @@ sources for uv, a lock file holds the addresses of files.
 
 from __future__ import annotations
 
-import codecs
+import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -40,13 +40,6 @@ _INDEX_KEYS = ("index", "index-url", "extra-index-url", "find-links", "no-index"
 _SCRIPT = re.compile(r"(?m)^# /// script\s*$\n(?P<content>(^#(| .*)$\n)+?)^# ///\s*$")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 class NamedFiles:
@@ -188,13 +181,13 @@ class NamedFiles:
             *table(project, "optional-dependencies").values(),
             *table(pyproject, "dependency-groups").values(),
         )
-        for text in _strings((project.get("dependencies"), *groups)):
+        for text in _texts(project.get("dependencies"), *groups):
             self._reference(text, str(path))
         if not self._uv:
             return
         uv = table(pyproject, "tool", "uv")
         self._indexes_and_sources(uv, path)
-        for pattern in _strings((table(uv, "workspace").get("members"),)):
+        for pattern in _texts(table(uv, "workspace").get("members")):
             for member in sorted(folder.glob(pattern)):
                 self._pyproject(member)
         if self._frozen:
@@ -205,29 +198,24 @@ class NamedFiles:
         for name, stated in table(uv, "sources").items():
             for source in tables(stated if isinstance(stated, list) else [stated]):
                 names.append(source.get("index"))
-                for key in ("url", "git"):
-                    if isinstance(source.get(key), str):
-                        self._elsewhere(name, source[key], f"{path}: tool.uv.sources")
-                if isinstance(source.get("path"), str):
-                    self._path(source["path"], is_file=True, where=str(path), folder=path.parent)
-        self.uv_indexes.update(dict.fromkeys(each for each in names if isinstance(each, str)))
+                for address in _texts(source.get("url"), source.get("git")):
+                    self._elsewhere(name, address, f"{path}: tool.uv.sources")
+                for value in _texts(source.get("path")):
+                    self._path(value, is_file=True, where=str(path), folder=path.parent)
+        self.uv_indexes.update(dict.fromkeys(_texts(*names)))
 
     def _script(self, path: Path) -> None:
         found = _SCRIPT.search(_decoded(path.read_bytes()))
         if found is None:
             return
-        stated = _loads(
-            "".join(
-                line[2:] if line[:2] == "# " else line[1:]
-                for line in found["content"].splitlines(keepends=True)
-            )
-        )
-        for text in _strings((stated.get("dependencies"),)):
+        stated = _loads("\n".join(line[2:] for line in found["content"].splitlines()))
+        for text in _texts(stated.get("dependencies")):
             self._reference(text, str(path))
         uv = table(stated, "tool", "uv")
         # uv takes these from a script whatever else is set, without a way to switch them off.
         for key in _INDEX_KEYS:
-            for value in uv[key] if isinstance(uv.get(key), list) else [uv[key]] if key in uv else ():
+            values = uv.get(key, [])
+            for value in values if isinstance(values, list) else [values]:
                 url = value.get("url", "") if isinstance(value, Mapping) else value
                 self._add(Place(where=f"{path}: tool.uv", option=f"--{key}", value=str(url)))
         self._indexes_and_sources(uv, path)
@@ -272,17 +260,13 @@ def _values(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
 def _addresses(package: Mapping[str, Any]) -> Iterator[str]:
     """Where the files of a locked package come from, as far as that is not this machine."""
     source = table(package, "source")
-    if isinstance(source.get("registry"), str):
-        yield source["registry"]
+    yield from _texts(source.get("registry"))
     # Poetry looks a legacy source up by its name, in pyproject.toml.
     if source.get("type") != "legacy":
-        yield from (str(source[key]) for key in ("url", "git") if _is_remote(source.get(key), source))
+        git = source.get("type") == "git" or "git" in source
+        yield from (each for each in _texts(source.get("url"), source.get("git")) if git or "://" in each)
     files = (*tables(package.get("wheels")), *(table(package, key) for key in ("sdist", "archive", "vcs")))
-    yield from (each["url"] for each in files if _is_remote(each.get("url"), {}))
-
-
-def _is_remote(address: Any, source: Mapping[str, Any]) -> bool:
-    return isinstance(address, str) and ("://" in address or source.get("type") == "git" or "git" in source)
+    yield from (each for each in _texts(*(file.get("url") for file in files)) if "://" in each)
 
 
 def project_at(folder: Path) -> Path | None:
@@ -327,10 +311,7 @@ def _split(line: str) -> list[str]:
 
 
 def _decoded(content: bytes) -> str:
-    for mark, encoding in _BOMS:
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, errors="replace")
-    return content.decode("utf-8", errors="replace")
+    return content.decode(json.detect_encoding(content), errors="replace")
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:
@@ -360,6 +341,7 @@ def tables(values: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(each for each in values if isinstance(each, Mapping)) if isinstance(values, list) else ()
 
 
-def _strings(lists: Iterable[Any]) -> Iterator[str]:
-    for each in lists:
-        yield from (text for text in each if isinstance(text, str)) if isinstance(each, list) else ()
+def _texts(*values: Any) -> Iterator[str]:
+    """The strings among the values, and in lists among them."""
+    for each in values:
+        yield from (text for text in (each if isinstance(each, list) else (each,)) if isinstance(text, str))
