@@ -9,9 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
-
-from publish_all._values import dataclass
+from dataclasses import dataclass, field
 
 # The content of these is text up to their own end, whatever stands in it.
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}

@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -31,7 +31,6 @@ from publish_all._json import loads, whole_number
 from publish_all._secret import Secret
 from publish_all._server_text import is_page, message_of, spellings, without
 from publish_all._urls import is_loopback, origin, shown_url, without_userinfo
-from publish_all._values import dataclass
 from publish_all.errors import ConfigurationError
 
 CONNECT_TIMEOUT = 10.0

@@ -6,8 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-
-from publish_all._values import dataclass
+from dataclasses import dataclass
 
 _LEAST_DIFFERENT = 10
 """How many different characters a real token has at least: `ghp_xxxxxxxx…` is an example."""

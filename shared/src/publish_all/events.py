@@ -6,9 +6,9 @@ Every field is a plain value: no secrets, no exceptions, no open files.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from publish_all._values import dataclass
 from publish_all.findings import Finding
 
 

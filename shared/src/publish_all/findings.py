@@ -7,8 +7,7 @@ occurrence of it: what was seen, where, and what to do next.
 from __future__ import annotations
 
 import enum
-
-from publish_all._values import dataclass
+from dataclasses import dataclass
 
 
 class Severity(enum.Enum):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from publish_all._values import dataclass
 from publish_all.errors import CheckError
 from publish_all.findings import Finding, Severity
 

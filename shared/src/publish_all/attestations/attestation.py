@@ -6,11 +6,11 @@ import base64
 import binascii
 import glob
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from publish_all._json import loads
-from publish_all._values import dataclass
 from publish_all.diagnoses import ATTESTATION_FILE_WRONG
 from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution
 from publish_all.errors import CheckError, PublishAllError

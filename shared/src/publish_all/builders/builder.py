@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from publish_all._values import dataclass
 from publish_all.config.model import Compression
 from publish_all.events import Listener, Note
 from publish_all.results import BuiltFile

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from publish_all._json import loads
 from publish_all._own_files import write_whole
-from publish_all._values import dataclass
 from publish_all.builders.builder import BuildResult, sha256_of
 from publish_all.errors import ConfigurationError
 from publish_all.variants.variant import BuildVariant, WheelTag

@@ -13,11 +13,11 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from packaging.version import Version
 
-from publish_all._values import dataclass
 from publish_all.builders.select import matches
 from publish_all.checks.opened import Opened, listed
 from publish_all.diagnoses import EXCLUDED_IN_SDIST, VARIANT_DIFFERS_ELSEWHERE, VARIANTS_ALIKE

@@ -13,9 +13,8 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from publish_all._values import dataclass
 from publish_all.checks.secrets import secrets_in
 from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind

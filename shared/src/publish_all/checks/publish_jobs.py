@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from publish_all._values import dataclass
 from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow
 from publish_all.diagnoses import (

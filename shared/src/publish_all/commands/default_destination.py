@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
 from publish_all.config.model import ProjectConfig

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.config.github import complete
 from publish_all.config.known import KnownRepositories, ad_hoc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,7 +14,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
-from publish_all._values import dataclass
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import (
     DEFAULT_REGISTRY,

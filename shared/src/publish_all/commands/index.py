@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
-from publish_all._values import dataclass
 from publish_all.commands.context import distribution_names
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig

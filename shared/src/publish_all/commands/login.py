@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.config.addresses import host_of, is_confidential
 from publish_all.credentials import keyring

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
-from publish_all._values import dataclass
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ensure_default_is_meant, open_connection
 from publish_all.commands.files import PublishOptions

@@ -13,13 +13,12 @@ import re
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from publish_all._own_files import write_whole
 from publish_all._urls import shown_or_raw
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.model import RepositoryConfig, Scope

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +20,6 @@ from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
 from publish_all._temporary import temporary_folder
 from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, without_userinfo
-from publish_all._values import dataclass
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import Connection, open_connection
 from publish_all.commands.index import IndexOptions, published_names

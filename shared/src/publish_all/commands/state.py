@@ -13,11 +13,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from publish_all._git import repository_root
 from publish_all._own_files import open_own
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings
 from publish_all.errors import PublishAllError
 from publish_all.upload.journal import JOURNAL_NAME

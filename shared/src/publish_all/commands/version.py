@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
 from publish_all._process import Run
 from publish_all._temporary import temporary_folder
-from publish_all._values import dataclass
 from publish_all.commands.context import Surroundings, project_version
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, VersionSource

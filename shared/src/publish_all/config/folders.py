@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from publish_all._values import dataclass
 
 NOWHERE = Path("/nonexistent")
 """The home of a user who has none, as Debian writes it in /etc/passwd."""

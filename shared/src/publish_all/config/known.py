@@ -11,11 +11,10 @@ either guess could send a private package to the public.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from publish_all._values import dataclass
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.folders import Folders, home_folder

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from publish_all._values import dataclass
 from publish_all.config.kinds import Kind
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})

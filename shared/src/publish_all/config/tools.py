@@ -11,12 +11,11 @@ import enum
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from publish_all._secret import Secret
-from publish_all._values import dataclass
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import NOWHERE, HostFolders

@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from packaging.utils import NormalizedName
 
 from publish_all._secret import Secret
-from publish_all._values import dataclass
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig
 from publish_all.findings import Finding

@@ -14,7 +14,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
@@ -22,7 +22,6 @@ from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret, SecretName
 from publish_all._token_shapes import GITHUB_PREFIXES
-from publish_all._values import dataclass
 from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_loopback
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, with_names
 from publish_all.diagnoses import Diagnosis

@@ -6,12 +6,12 @@ import base64
 import binascii
 import hmac
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
 from publish_all._urls import is_loopback
-from publish_all._values import dataclass
 from publish_all.index.source import Visitor
 from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 

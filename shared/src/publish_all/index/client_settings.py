@@ -11,14 +11,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from publish_all._process import Run
 from publish_all._urls import shown_or_raw, without_userinfo
-from publish_all._values import dataclass
 from publish_all.builders.variables import is_credential_name
 from publish_all.index.clients import Client, Tool
 from publish_all.index.named_files import read_toml, table, tables

@@ -6,8 +6,7 @@ import enum
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-
-from publish_all._values import dataclass
+from dataclasses import dataclass
 
 
 class Tool(enum.Enum):

@@ -11,14 +11,13 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
 from publish_all._http import BasicAuth, Download, Session
 from publish_all._http_errors import HttpError
 from publish_all._urls import origin, shown_url
-from publish_all._values import dataclass
 from publish_all.index.cache import Recent
 from publish_all.index.source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -15,7 +15,6 @@ import anyio
 import anyio.to_thread
 from packaging.utils import NormalizedName
 
-from publish_all._values import dataclass
 from publish_all.index.cache import AnswerCache, BlobCache, Recent
 from publish_all.index.fallback import Routing
 from publish_all.index.source import IndexSource, RemoteFile, ServeError, Visitor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -13,7 +13,6 @@ from packaging.utils import (
 )
 
 from publish_all._http import BasicAuth, Download
-from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.repositories.simple_pages import ProjectPage
 

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -18,7 +19,6 @@ import anyio
 import anyio.to_thread
 
 from publish_all._http import Download
-from publish_all._values import dataclass
 from publish_all.errors import PublishAllError
 from publish_all.index.cache import BlobCache
 from publish_all.index.source import RemoteFile, ServeError

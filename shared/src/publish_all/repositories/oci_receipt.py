@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from packaging.version import Version
 from publish_all import diagnoses as known
 from publish_all._json import loads
 from publish_all._own_files import write_whole
-from publish_all._values import dataclass
 from publish_all.errors import UsageError
 from publish_all.repositories.oci_layout import Entry, is_digest, is_hex_digest
 

@@ -6,10 +6,9 @@ A run that died is carried on by planning and preflighting the same files again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from publish_all._values import dataclass
 from publish_all.diagnoses import COMMIT_FAILED, INDEX_DIFFERS, JOURNAL_BROKEN, STILL_PROPAGATING
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError

@@ -15,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +23,6 @@ from typing import Any
 from publish_all._json import loads
 from publish_all._own_files import open_own, read_own
 from publish_all._urls import without_userinfo
-from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import PublishAllError
 from publish_all.results import FileState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from publish_all._values import dataclass
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Repository

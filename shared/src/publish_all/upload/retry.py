@@ -6,8 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-
-from publish_all._values import dataclass
+from dataclasses import dataclass
 
 _SPREAD_SECONDS = 1.0
 

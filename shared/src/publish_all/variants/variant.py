@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-from publish_all._values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
