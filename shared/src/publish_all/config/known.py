@@ -321,81 +321,60 @@ def adopt(
     refused: dict[str, ConfigurationError] = {}
     notes: list[str] = []
     for each in entries:
-        key = normalized(each.name)
+        key, host = normalized(each.name), hostname_of(each.url or "")
         if not key or key in accepted or key in refused or not (each.url or each.is_source):
             continue
-        if canonical(key) not in FIXED:
-            refusal = _refusal(each)
-        elif each.url is None:
-            continue
-        elif canonical(key) == "github" and _is_github_packages(hostname_of(each.url)):
-            accepted["github"] = github = _github_of(each)
-            of = f" of the owner {github.owner!r}" if github.owner else ""
-            notes.append(
-                f"the repository 'github' of {each.origin} is taken as the built-in one{of} (ghcr.io): "
-                f"GitHub has no Python packages at {hostname_of(each.url)}"
+        built_in = canonical(key) if canonical(key) in FIXED else None
+        if built_in == "github" and _is_github_packages(host):
+            owner = first_segment(each.url or "")
+            has_owner = owner_problem(owner) is None
+            origins = MappingProxyType({"owner": each.origin}) if has_owner else EMPTY
+            accepted["github"] = replace(
+                BUILT_IN["github"], owner=owner if has_owner else None, origins=origins
             )
+            notes.append(
+                f"the repository 'github' of {each.origin} is taken as the built-in one"
+                f"{f' of the owner {owner!r}' if has_owner else ''} (ghcr.io): GitHub has no Python packages at {host}"
+            )
+        elif built_in is not None and (each.url is None or host in _SAME_INDEX[built_in]):
             continue
-        elif hostname_of(each.url) in _SAME_INDEX[canonical(key)]:
-            continue
-        else:
-            refusal = _two_meanings(each, canonical(key))
-        if refusal is not None:
+        elif (refusal := _refusal(each, host, built_in)) is not None:
             refused[key] = refusal
         else:
-            accepted[key] = _adopted(each)
+            stated = {"kind": LEGACY, "url": each.url, "index-url": each.index_url}
+            accepted[key] = RepositoryConfig(
+                name=each.name,
+                kind=LEGACY,
+                url=each.url,
+                index_url=each.index_url,
+                scope=Scope.HOST,
+                origin=each.origin,
+                origins=MappingProxyType({key: each.origin for key, value in stated.items() if value}),
+            )
     return accepted, {key: each for key, each in refused.items() if key not in accepted}, tuple(notes)
 
 
-def _two_meanings(each: ToolRepository, name: str) -> ConfigurationError:
-    """A tool may have its own idea of `test` or `github`: then the name means two things, and one of them may be public."""
-    other = hostname_of(each.url or "") or "another one"
-    message = f"{each.name!r} means two repositories: {other} ({each.origin}), and the built-in {name!r}"
-    if normalized(each.name) in ALIASES:
-        hint = f"Write {name!r} for the built-in one; give the other one another name."
+def _refusal(each: ToolRepository, host: str, built_in: str | None) -> ConfigurationError | None:
+    """Why a definition cannot be used. A name of a built-in repository means two, and one of them may be public."""
+    if built_in is not None:
+        message = f"{each.name!r} means two repositories: {host or 'another one'} ({each.origin}), and the built-in {built_in!r}"
+        if normalized(each.name) in ALIASES:
+            hint = f"Write {built_in!r} for the built-in one; give the other one another name."
+        else:
+            variable = f"{PREFIX}{built_in.upper()}_URL"
+            hint = f"Give the other one another name, or set {variable} to its URL if you mean it."
+    elif each.url is None:
+        message = f"{each.name!r} is a source to install from ({each.origin}), not a repository to publish to"
+        hint = f"State where uploads go, with url and index-url, in [{_table(each.name)}]."
+    elif _is_github_packages(host):
+        message = f"{each.name!r} ({each.origin}) is at {host}, where GitHub has no Python packages"
+        hint = "Publish to the built-in 'github': it keeps wheels in GitHub's container registry, ghcr.io."
+    elif (trouble := name_problem(each.name) or LEGACY.url_problem(each.url)) is not None:
+        message, hint = f"{each.name!r} ({each.origin}): its URL {trouble}", "Correct it there."
     else:
-        hint = (
-            f"Give the other one another name, or set {PREFIX}{name.upper()}_URL to its URL if you mean it."
-        )
-    return ConfigurationError(message, hint=hint)
-
-
-def _refusal(each: ToolRepository) -> ConfigurationError | None:
-    if each.url is None:
-        return ConfigurationError(
-            f"{each.name!r} is a source to install from ({each.origin}), not a repository to publish to",
-            hint=f"State where uploads go, with url and index-url, in [{_table(each.name)}].",
-        )
-    if _is_github_packages(hostname_of(each.url)):
-        return ConfigurationError(
-            f"{each.name!r} ({each.origin}) is at {hostname_of(each.url)}, where GitHub has no Python packages",
-            hint="Publish to the built-in 'github': it keeps wheels in GitHub's container registry, ghcr.io.",
-        )
-    trouble = name_problem(each.name) or LEGACY.url_problem(each.url)
-    if trouble is None:
         return None
-    return ConfigurationError(f"{each.name!r} ({each.origin}): its URL {trouble}", hint="Correct it there.")
+    return ConfigurationError(message, hint=hint)
 
 
 def _is_github_packages(host: str) -> bool:
     return host == "pkg.github.com" or host.endswith(".pkg.github.com")
-
-
-def _github_of(each: ToolRepository) -> RepositoryConfig:
-    owner = first_segment(each.url or "")
-    if owner_problem(owner) is not None:
-        return replace(BUILT_IN["github"], origins=EMPTY)
-    return replace(BUILT_IN["github"], owner=owner, origins=MappingProxyType({"owner": each.origin}))
-
-
-def _adopted(each: ToolRepository) -> RepositoryConfig:
-    stated = {"kind": LEGACY, "url": each.url, "index-url": each.index_url}
-    return RepositoryConfig(
-        name=each.name,
-        kind=LEGACY,
-        url=each.url,
-        index_url=each.index_url,
-        scope=Scope.HOST,
-        origin=each.origin,
-        origins=MappingProxyType({key: each.origin for key, value in stated.items() if value is not None}),
-    )
