@@ -25,8 +25,9 @@ from urllib3 import HTTPResponse
 
 from publish_all._http import Session, make_session
 from publish_all._secret import Secret
+from publish_all.attestations.attester import Attester
 from publish_all.config.kinds import LEGACY
-from publish_all.config.model import RepositoryConfig
+from publish_all.config.model import RepositoryConfig, When
 from publish_all.credentials.source import (
     Credential,
     CredentialKind,
@@ -198,6 +199,7 @@ def make_legacy(session: Session, credentials: FakeCredentials) -> MakeLegacy:
             config,
             credentials=credentials,
             session=session,
+            attester=Attester(repository=name, when=When.NEVER, public=False, signer=None),
             clock=lambda: clock,
         )
 

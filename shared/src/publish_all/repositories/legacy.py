@@ -69,7 +69,7 @@ class LegacyRepository:
         *,
         credentials: Credentials,
         session: Session,
-        attester: Attester | None = None,
+        attester: Attester,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = config.name
@@ -117,22 +117,20 @@ class LegacyRepository:
             if outcome.status is FileState.UNAUTHORIZED:
                 raise self._credential_error(outcome, attempt)
             findings += outcome.findings
-        if self._attester is not None:
-            for each in releases:
-                credential = self._credentials.plausible(self._request(each.project))
-                findings += self._attester.preflight(each.distributions, credential)
+        for each in releases:
+            credential = self._credentials.plausible(self._request(each.project))
+            findings += self._attester.preflight(each.distributions, credential)
         return tuple(dict.fromkeys(findings))
 
-    def _probes(self, releases: tuple[Release, ...]) -> Iterator[Attempt]:
+    def _probes(self, releases: tuple[Release, ...]) -> tuple[Attempt, ...]:
         """One attempt for each URL and credential that the releases would be uploaded with."""
-        seen = set[tuple[str, str, object]]()
+        attempts: dict[object, Attempt] = {}
         for project in dict.fromkeys(each.project for each in releases):
             request = self._request(project)
-            credential = self._credentials.plausible(request)
-            key = (request.url, credential.username if credential else "", credential and credential.secret)
-            if key not in seen:
-                seen.add(key)
-                yield Attempt(repository=self.name, url=request.url, credential=credential)
+            found = self._credentials.plausible(request)
+            who = (found.username, found.secret) if found is not None else None
+            attempts.setdefault((request.url, who), Attempt(self.name, request.url, found))
+        return tuple(attempts.values())
 
     def _has_its_index(self, url: str) -> bool:
         roots = (self._config.index_url,) if self._config.index_url else index_candidates(url)
@@ -184,11 +182,11 @@ class LegacyRepository:
         attempt = Attempt(repository=self.name, url=request.url, distribution=distribution)
         try:
             # Before a token is minted: a mint uses up a pending publisher, even if no upload follows.
-            attestations = self._attestations(distribution, self._credentials.plausible, request)
+            attestations = self._attester.attest(distribution, self._credentials.plausible(request))
             credential = self._fresh(request)
             if attestations:
                 # Trusted publishing may have failed after all, and another credential have been found.
-                attestations = self._attestations(distribution, self._credentials.get, request)
+                attestations = self._attester.attest(distribution, self._credentials.get(request))
             outcome = self._upload(attempt._replace(credential=credential), attestations, progress)
             if outcome.status is FileState.UNAUTHORIZED and credential and credential.expires is not None:
                 renewed = self._credentials.renew(request)
@@ -201,7 +199,6 @@ class LegacyRepository:
                 or (attempt.finding(known.CREDENTIAL_REFUSED, error.message, error.hint or ""),),
             )
         except SigningError as error:
-            assert self._attester is not None  # noqa: S101 - nobody else signs
             status = FileState.FAILED if error.retryable else FileState.REFUSED
             return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
         except (CheckError, FileChangedError) as error:
@@ -209,14 +206,6 @@ class LegacyRepository:
         except HttpError as error:
             return lost(error, attempt, body_sent=False)
         return outcome
-
-    def _attestations(
-        self,
-        distribution: Distribution,
-        ask: Callable[[CredentialRequest], Credential | None],
-        request: CredentialRequest,
-    ) -> tuple[Attestation, ...]:
-        return self._attester.attest(distribution, ask(request)) if self._attester is not None else ()
 
     def _fresh(self, request: CredentialRequest) -> Credential | None:
         credential = self._credentials.get(request)
