@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -226,6 +227,16 @@ def test_the_prompt_is_last_and_asked_once_for_all_projects(chain_of, make_reque
     assert [(each.username, each.secret.reveal()) for each in found] == [("bob", "typed")] * 2
     assert [hidden for _, hidden in questions] == [False, True, False]
     assert chain_of(ask=None).get(make_request("corp")) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+def test_the_same_thing_is_said_once_for_all_projects(chain_of, make_request, home, recorder):
+    (home / ".pypirc").write_text(f"[corp]\nrepository={CORP}\nusername=bob\npassword=x\n")
+    (home / ".pypirc").chmod(0o644)
+    chain = chain_of(rings=(SimpleNamespace(get_password=None),), audience=None)
+    for project in ("a", "b"):
+        assert chain.get(make_request("corp", project=project)).username == "bob"
+    assert sorted(event.finding.code for event in recorder.events) == ["PA312", "PA313"]
 
 
 def test_the_trace_tells_every_place(chain_of, make_request):

@@ -20,7 +20,7 @@ from publish_all.credentials.source import (
 )
 from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
 from publish_all.errors import CredentialError
-from publish_all.events import Event, Found, Listener, ignore
+from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Severity
 
 RENEW_BEFORE = 120.0
@@ -46,7 +46,7 @@ class CredentialChain:
     """Implements `Credentials` over sources in their order; answers are kept per repository and project.
 
     One lookup at a time for each. `when` says whether a source that mints may, must or must not be the one to answer.
-    `clock` is Unix time in seconds. The listener hears the same thing once.
+    `clock` is Unix time in seconds.
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class CredentialChain:
         self._sources = tuple(sources)
         self._when = when
         self._listener = listener
-        self._told: set[Event] = set()
         self._clock = clock
         self._entries: dict[tuple[str, ...], _Entry] = {}
         self._lock = threading.Lock()
@@ -116,11 +115,6 @@ class CredentialChain:
     def _is_fresh(self, credential: Credential) -> bool:
         return credential.expires is None or credential.expires - self._clock() > RENEW_BEFORE
 
-    def _tell(self, event: Event) -> None:
-        if event not in self._told:
-            self._told.add(event)
-            self._listener(event)
-
     def _look(self, entry: _Entry, request: CredentialRequest, *, mint: bool) -> None:
         """Ask the sources in order, until one answers. Sets the entry's credential, source and trace."""
         request, when = self._with_username(request), self._when(request)
@@ -153,7 +147,7 @@ class CredentialChain:
             ]
         for finding in findings:
             if finding.severity is Severity.ERROR:
-                self._tell(Found(finding=replace(finding, severity=Severity.WARNING)))
+                self._listener(Found(finding=replace(finding, severity=Severity.WARNING)))
 
     def _answer(
         self, source: CredentialSource, request: CredentialRequest, trace: list[TraceEntry], *, mint: bool
@@ -174,7 +168,7 @@ class CredentialChain:
 
     def _examined(self, credential: Credential, request: CredentialRequest) -> Credential:
         """The credential as it is sent, after all that is to be said about it. Raises when it must not be sent."""
-        credential = cleaned(credential, self._tell)
+        credential = cleaned(credential, self._listener)
         findings = [*inspect(credential, request, now=self._clock)]
         if not is_confidential(request.url):
             url = without_user(request.url)
@@ -188,7 +182,7 @@ class CredentialChain:
             unused = (source.unused(request, credential) for source in self._sources)
             findings += [finding for finding in unused if finding is not None]
         for finding in findings:
-            self._tell(Found(finding=finding))
+            self._listener(Found(finding=finding))
         return credential
 
     def _replaced(self, entry: _Entry, request: CredentialRequest) -> Credential | None:

@@ -30,7 +30,7 @@ from publish_all.credentials.tool_files import PLACES, ToolFileSource
 from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
 from publish_all.credentials.value import TOKEN_USER, credential_of
 from publish_all.errors import UsageError
-from publish_all.events import Listener, ignore
+from publish_all.events import Event, Listener, ignore
 
 if TYPE_CHECKING:
     from publish_all._http import Session
@@ -126,6 +126,14 @@ def default_chain(
         msg = "--auth oidc and --password do not go together"
         raise UsageError(msg, hint="Leave one of them out.")
 
+    told: set[Event] = set()
+
+    def once(event: Event) -> None:
+        """Say the same thing once, though it is found for each project."""
+        if event not in told:
+            told.add(event)
+            listener(event)
+
     def when(request: CredentialRequest) -> When:
         """Whether trusted publishing may, must or must not be used. Only uploads to a legacy repository can."""
         config = request.config
@@ -141,12 +149,12 @@ def default_chain(
             identity=AmbientIdentity(environment=tools.environment, detect=detect),
             when=when,
             mask=mask_for(tools.environment),
-            listener=listener,
+            listener=once,
         ),
-        keyring.KeyringSource(tools, backends=backends, listener=listener, interactive=ask is not None),
-        *(ToolFileSource(tools, place, listener) for place in PLACES if place in tools.places),
+        keyring.KeyringSource(tools, backends=backends, listener=once, interactive=ask is not None),
+        *(ToolFileSource(tools, place, once) for place in PLACES if place in tools.places),
         DockerSource(tools.files.docker if tools.files else (), tools.environment.get("DOCKER_AUTH_CONFIG")),
         GitHubCliSource(run),
         *([PromptSource(ask=ask, store=keyring.store, listener=listener)] if ask is not None else []),
     ]
-    return CredentialChain(sources, when=when, listener=listener)
+    return CredentialChain(sources, when=when, listener=once)
