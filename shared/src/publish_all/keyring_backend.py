@@ -40,12 +40,11 @@ _BUILT_IN = frozenset({"upload.pypi.org", "test.pypi.org"})
 _URLS = ("PUBLISH_ALL_REPOSITORIES_", "POETRY_REPOSITORIES_")
 
 
-class CannotStoreError(PasswordSetError, NotImplementedError):
+class NothingStoredError(PasswordSetError, PasswordDeleteError, NotImplementedError):
     """Nothing is stored here. A chain of backends goes on to its next one for a `NotImplementedError`."""
 
-
-class CannotDeleteError(PasswordDeleteError, NotImplementedError):
-    """Nothing is stored here, so nothing can be removed."""
+    def __init__(self) -> None:
+        super().__init__(f"the keyring of publish-all stores nothing; unset {SWITCH} to use another one")
 
 
 class PublishAllKeyring(KeyringBackend):
@@ -78,13 +77,11 @@ class PublishAllKeyring(KeyringBackend):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         del service, username, password
-        msg = f"the keyring of publish-all stores nothing; unset {SWITCH} to store in another one"
-        raise CannotStoreError(msg)
+        raise NothingStoredError
 
     def delete_password(self, service: str, username: str) -> None:
         del service, username
-        msg = f"the keyring of publish-all stores nothing; unset {SWITCH} to use another one"
-        raise CannotDeleteError(msg)
+        raise NothingStoredError
 
 
 class Known(NamedTuple):
