@@ -29,7 +29,7 @@ from catalogue_world.public_index import Internet, internet, token
 from catalogue_world.world import Case, Outcome, World
 
 from publish_all import diagnoses
-from publish_all.commands.listing import list_packages
+from publish_all.commands.packages import list_packages
 from publish_all.diagnoses import Diagnosis
 from publish_all.events import Event, Found
 from publish_all.findings import Finding

@@ -15,7 +15,7 @@ from publish_all.commands.context import Surroundings
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.finalize import finalize
-from publish_all.commands.listing import list_packages
+from publish_all.commands.packages import list_packages
 from publish_all.commands.publish import publish
 from publish_all.errors import UsageError
 from publish_all.events import Event, Note

@@ -42,7 +42,7 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.listing import list_packages
+        from publish_all.commands.packages import list_packages
 
         found = list_packages(
             self.directory, self.operands("names"), self.connection(), listener=reporter.listener
@@ -104,8 +104,8 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.download import download
         from publish_all.commands.index import IndexOptions
+        from publish_all.commands.packages import download
 
         index = IndexOptions(
             directory=self.directory,

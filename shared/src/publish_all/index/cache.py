@@ -130,7 +130,6 @@ class BlobCache:
         self.folder = folder
         self.limit = limit
         self._lock = threading.Lock()
-        self._total: int | None = None
         self._intact: dict[Path, tuple[int, ...]] = {}
         self._checking = threading.Lock()
 
@@ -187,12 +186,13 @@ class BlobCache:
         with contextlib.suppress(OSError):
             file.truncate(file.tell())
             file.flush()
-            identity, size = _identity(file), file.tell()
+            identity = _identity(file)
             file.close()
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             Path(file.name).replace(path)
             self._intact[path] = identity
-            self._grown(size)
+            with self._lock:
+                self._prune(self.limit)
 
     @staticmethod
     def give_up(file: IO[bytes]) -> None:
@@ -227,16 +227,6 @@ class BlobCache:
             raise ValueError(msg)
         return self.folder / hashlib.sha256(scope.encode()).hexdigest()[:32] / sha256
 
-    def _grown(self, size: int) -> None:
-        with self._lock:
-            if self._total is None:
-                self._total = sum(each for _, each, _ in self._files())
-            else:
-                self._total += size
-            if self._total > self.limit:
-                # A little more than must be, so that it isn't done for each file.
-                self._prune(int(self.limit * _KEPT_AFTER_PRUNING))
-
     def _files(self) -> list[tuple[float, int, Path]]:
         """Time of last use, size and path of what is kept, without what is being written."""
         found = []
@@ -249,17 +239,17 @@ class BlobCache:
                     found.append((state.st_atime, state.st_size, path))
         return found
 
-    def _prune(self, kept: int) -> None:
-        """Remove what was used least recently, until no more than `kept` bytes are left."""
+    def _prune(self, most: int) -> None:
+        """Where more than so many bytes are kept, remove what was used least recently, and a little more than must be."""
         files = sorted(self._files())
-        self._total = sum(size for _, size, _ in files)
-        for _, size, path in files:
-            if self._total <= kept:
+        total = sum(size for _, size, _ in files)
+        for _, size, path in files if total > most else ():
+            if total <= most * _KEPT_AFTER_PRUNING:
                 return
             self._intact.pop(path, None)
             with contextlib.suppress(OSError):
                 path.unlink()
-                self._total -= size
+                total -= size
 
 
 def _identity(file: IO[bytes]) -> tuple[int, ...]:
