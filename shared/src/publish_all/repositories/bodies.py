@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from urllib3.filepost import choose_boundary, encode_multipart_formdata
@@ -26,6 +27,7 @@ class FileChangedError(PublishAllError):
         super().__init__(message, findings=(finding,))
 
 
+@dataclass(eq=False, repr=False)
 class FileBody:
     """A body of known length around a file, whose memory does not depend on the file's size. Each iteration starts anew.
 
@@ -33,53 +35,44 @@ class FileBody:
     whole body was. Raises `FileChangedError` while it is sent if the file has another length by then, or is gone.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        size: int,
-        progress: Progress = no_progress,
-        head: bytes = b"",
-        tail: bytes = b"",
-    ) -> None:
-        self.complete = False
-        self._path = path
-        self._size = size
-        self._progress = progress
-        self._head = head
-        self._tail = tail
+    path: Path
+    size: int
+    progress: Progress = no_progress
+    head: bytes = b""
+    tail: bytes = b""
+    complete: bool = False
 
     def __len__(self) -> int:
-        return len(self._head) + self._size + len(self._tail)
+        return len(self.head) + self.size + len(self.tail)
 
     def __iter__(self) -> Iterator[bytes]:
         self.complete = False
-        sent = -len(self._head)
+        sent = -len(self.head)
         for chunk in self._chunks():
             yield chunk
             # Whoever asks for the next chunk has sent this one.
             sent += len(chunk)
-            self._progress(min(sent, self._size))
+            self.progress(min(sent, self.size))
         self.complete = True
 
     def _chunks(self) -> Iterator[bytes]:
-        if self._head:
-            yield self._head
-        left = self._size
+        if self.head:
+            yield self.head
+        left = self.size
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 while left > 0:
                     chunk = file.read(min(_CHUNK, left))
                     if not chunk:
-                        raise FileChangedError(self._path, "became shorter while it was uploaded")
+                        raise FileChangedError(self.path, "became shorter while it was uploaded")
                     left -= len(chunk)
                     yield chunk
                 if file.read(1):
-                    raise FileChangedError(self._path, "became longer while it was uploaded")
+                    raise FileChangedError(self.path, "became longer while it was uploaded")
         except OSError as error:
-            raise FileChangedError(self._path, f"can't be read: {error.strerror or error}") from error
-        if self._tail:
-            yield self._tail
+            raise FileChangedError(self.path, f"can't be read: {error.strerror or error}") from error
+        if self.tail:
+            yield self.tail
 
 
 def form(fields: Sequence[tuple[str, str]], filename: str | None = None) -> tuple[bytes, bytes, str]:

@@ -16,7 +16,9 @@ import secrets
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -25,7 +27,7 @@ from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._own_files import open_own
-from publish_all.config.kinds import DIRECTORY
+from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
@@ -59,23 +61,27 @@ _PAGES = "simple"
 _LOCK_NAME = ".publish-all.lock"
 
 
+@dataclass(eq=False, repr=False)
 class DirectoryRepository:
     """One folder: the `url` of its configuration, which holds `simple/`."""
 
-    kind = DIRECTORY
-    capabilities = Capabilities(opens_alone=False, parallel_per_release=4, parallel=8, final_on_upload=False)
+    kind: ClassVar[Kind] = DIRECTORY
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        opens_alone=False, parallel_per_release=4, parallel=8, final_on_upload=False
+    )
 
-    def __init__(
-        self,
-        config: RepositoryConfig,
-        *,
-        lock_timeout: float = LOCK_TIMEOUT,
-        writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK),
-    ) -> None:
-        self.name = config.name
-        self.root = Path(config.url or "").absolute()
-        self._lock_timeout = lock_timeout
-        self._writable = writable
+    config: RepositoryConfig
+    lock_timeout: float = LOCK_TIMEOUT
+    writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK)
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def root(self) -> Path:
+        """The folder which holds `simple/`."""
+        return Path(self.config.url or "").absolute()
 
     @property
     def url(self) -> str:
@@ -90,7 +96,7 @@ class DirectoryRepository:
         """Can the folder, or the folder that it is to be made in, be written?"""
         del releases, brief
         existing = next(each for each in (self.root, *self.root.parents) if each.exists())
-        if existing.is_dir() and self._writable(existing):
+        if existing.is_dir() and self.writable(existing):
             return ()
         what = "can't be written" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}."),)
@@ -267,7 +273,7 @@ class DirectoryRepository:
         self.root.mkdir(parents=True, exist_ok=True)
         # The library empties the file, and older ones follow a link to another one.
         os.close(open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
-        with FileLock(self.root / _LOCK_NAME, timeout=self._lock_timeout):
+        with FileLock(self.root / _LOCK_NAME, timeout=self.lock_timeout):
             yield
 
     # --- findings
@@ -276,7 +282,7 @@ class DirectoryRepository:
         return diagnosis.found(message, where=str(self.root), hint=hint)
 
     def _busy(self) -> Finding:
-        message = f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
+        message = f"Another process has been writing to {self.root} for {self.lock_timeout:.0f} seconds."
         return self._found(known.FOLDER_BUSY, message)
 
     def _unusable(self, error: OSError) -> Finding:

@@ -6,8 +6,9 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urljoin
 
 from packaging.utils import NormalizedName
@@ -18,7 +19,7 @@ from publish_all._http import BasicAuth, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.attestations.attestation import SigningError
-from publish_all.config.kinds import LEGACY
+from publish_all.config.kinds import LEGACY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
@@ -58,28 +59,22 @@ _ACCEPT = {"Accept": "application/json"}
 _PROTOCOL = ((":action", "file_upload"), ("protocol_version", "1"))
 
 
+@dataclass(eq=False, repr=False)
 class LegacyRepository:
     """One repository with a legacy upload URL and, where it is known or can be guessed, a simple index."""
 
-    kind = LEGACY
+    kind: ClassVar[Kind] = LEGACY
 
-    def __init__(
-        self,
-        config: RepositoryConfig,
-        *,
-        credentials: Credentials,
-        session: Session,
-        attester: Attester,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.name = config.name
-        self._config = config
-        self._credentials = credentials
-        self._session = session
-        self._attester = attester
-        self._clock = clock
-        self._url = without_userinfo(filled_url(config))
-        self._indexes: dict[str, SimpleIndex] = {}
+    config: RepositoryConfig
+    credentials: Credentials
+    session: Session
+    attester: Attester
+    clock: Callable[[], float] = time.time
+    _indexes: dict[str, SimpleIndex] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.name = self.config.name
+        self._url = without_userinfo(filled_url(self.config))
 
     @property
     def url(self) -> str:
@@ -93,7 +88,7 @@ class LegacyRepository:
             parallel_per_release=4,
             parallel=16,
             final_on_upload=True,
-            public=self._config.public,
+            public=self.config.public,
         )
 
     # --- preflight
@@ -118,8 +113,8 @@ class LegacyRepository:
                 raise self._credential_error(outcome, attempt)
             findings += outcome.findings
         for each in releases:
-            credential = self._credentials.plausible(self._request(each.project))
-            findings += self._attester.preflight(each.distributions, credential)
+            credential = self.credentials.plausible(self._request(each.project))
+            findings += self.attester.preflight(each.distributions, credential)
         return tuple(dict.fromkeys(findings))
 
     def _probes(self, releases: tuple[Release, ...]) -> tuple[Attempt, ...]:
@@ -127,13 +122,13 @@ class LegacyRepository:
         attempts: dict[object, Attempt] = {}
         for project in dict.fromkeys(each.project for each in releases):
             request = self._request(project)
-            found = self._credentials.plausible(request)
+            found = self.credentials.plausible(request)
             who = (found.username, found.secret) if found is not None else None
             attempts.setdefault((request.url, who), Attempt(self.name, request.url, found))
         return tuple(attempts.values())
 
     def _has_its_index(self, url: str) -> bool:
-        roots = (self._config.index_url,) if self._config.index_url else index_candidates(url)
+        roots = (self.config.index_url,) if self.config.index_url else index_candidates(url)
         return all(origin(root) == origin(url) for root in roots)
 
     def _probe(self, attempt: Attempt) -> UploadOutcome:
@@ -142,14 +137,14 @@ class LegacyRepository:
         # A credential with an empty secret stands for a token that is minted only when it is needed.
         minted_later = attempt.credential is not None and not attempt.credential.secret
         auth = None if minted_later else _auth(attempt)
-        reply = self._session.request(
+        reply = self.session.request(
             "POST", attempt.url, auth=auth, headers=_ACCEPT | {"Content-Type": content_type}, body=head + tail
         )
         # 500 is what some servers make of a missing file, so it does not say that they are in trouble.
         if (200 <= reply.status < 300 and not reply.is_page) or reply.status == 500:
             message = f"{attempt.url} answers {reply.status} to an upload without a file."
             return attempt.outcome(FileState.UPLOADED, known.UPLOAD_API_DOUBTFUL, message)
-        outcome = classify(reply, attempt, now=self._clock())
+        outcome = classify(reply, attempt, now=self.clock())
         if outcome.status in {FileState.FAILED, FileState.UNCLEAR}:
             finding = outcome.findings[0]
             raise HttpError(
@@ -168,7 +163,7 @@ class LegacyRepository:
     def _credential_error(self, outcome: UploadOutcome, attempt: Attempt) -> CredentialError:
         if attempt.credential is None:
             request = self._request(None)
-            return explain_missing(request, self._credentials.trace(request))
+            return explain_missing(request, self.credentials.trace(request))
         finding = outcome.findings[0]
         return CredentialError(
             f"{finding.message} ({finding.where})", hint=finding.hint, findings=outcome.findings
@@ -182,14 +177,14 @@ class LegacyRepository:
         attempt = Attempt(repository=self.name, url=request.url, distribution=distribution)
         try:
             # Before a token is minted: a mint uses up a pending publisher, even if no upload follows.
-            attestations = self._attester.attest(distribution, self._credentials.plausible(request))
+            attestations = self.attester.attest(distribution, self.credentials.plausible(request))
             credential = self._fresh(request)
             if attestations:
                 # Trusted publishing may have failed after all, and another credential have been found.
-                attestations = self._attester.attest(distribution, self._credentials.get(request))
+                attestations = self.attester.attest(distribution, self.credentials.get(request))
             outcome = self._upload(attempt._replace(credential=credential), attestations, progress)
             if outcome.status is FileState.UNAUTHORIZED and credential and credential.expires is not None:
-                renewed = self._credentials.renew(request)
+                renewed = self.credentials.renew(request)
                 if renewed is not None and renewed.secret != credential.secret:
                     outcome = self._upload(attempt._replace(credential=renewed), attestations, progress)
         except CredentialError as error:
@@ -200,7 +195,7 @@ class LegacyRepository:
             )
         except SigningError as error:
             status = FileState.FAILED if error.retryable else FileState.REFUSED
-            return UploadOutcome(status=status, findings=(self._attester.impossible(error),))
+            return UploadOutcome(status=status, findings=(self.attester.impossible(error),))
         except (CheckError, FileChangedError) as error:
             return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
         except HttpError as error:
@@ -208,12 +203,12 @@ class LegacyRepository:
         return outcome
 
     def _fresh(self, request: CredentialRequest) -> Credential | None:
-        credential = self._credentials.get(request)
+        credential = self.credentials.get(request)
         if credential is None or credential.expires is None:
             return credential
-        if credential.expires - self._clock() > EXPIRY_MARGIN:
+        if credential.expires - self.clock() > EXPIRY_MARGIN:
             return credential
-        return self._credentials.renew(request) or credential
+        return self.credentials.renew(request) or credential
 
     def _upload(
         self, attempt: Attempt, attestations: Sequence[Attestation], progress: Progress
@@ -227,7 +222,7 @@ class LegacyRepository:
         head, tail, content_type = form(fields, distribution.path.name)
         body = FileBody(distribution.path, size=distribution.size, progress=progress, head=head, tail=tail)
         try:
-            reply = self._session.request(
+            reply = self.session.request(
                 "POST",
                 attempt.url,
                 auth=_auth(attempt),
@@ -237,7 +232,7 @@ class LegacyRepository:
             )
         except HttpError as error:
             return lost(error, attempt, body_sent=body.complete)
-        outcome = classify(reply, attempt, now=self._clock())
+        outcome = classify(reply, attempt, now=self.clock())
         if outcome.status is FileState.UPLOADED and not body.complete:
             # An answer that came before the body was sent can't be about it.
             message = f"{self.name} answered before all was sent."
@@ -307,7 +302,7 @@ class LegacyRepository:
         root = self._index(release.project).root
         if root is None:
             return None
-        if self._config.public:
+        if self.config.public:
             path = f"../project/{release.project}/{quote(str(release.version))}/"
             return shown_url(urljoin(root, path))
         return f"{shown_url(root).rstrip('/')}/{release.project}/"
@@ -327,21 +322,21 @@ class LegacyRepository:
         known_index = self._indexes.get(upload_url)
         if known_index is not None:
             return known_index
-        stated = self._config.index_url
+        stated = self.config.index_url
         index = SimpleIndex(
             root=_with_name(stated, project) if stated else None,
             candidates=index_candidates(upload_url),
-            config=self._config,
+            config=self.config,
             upload_url=upload_url,
-            session=self._session,
-            credentials=self._credentials,
+            session=self.session,
+            credentials=self.credentials,
         )
         # Another thread may have been faster; then its index, which may have learnt where it is, is used.
         return self._indexes.setdefault(upload_url, index)
 
     def _request(self, project: NormalizedName | None) -> CredentialRequest:
         url = _with_name(self._url, project) if project is not None else self._url
-        return CredentialRequest(config=self._config, url=url, project=project, purpose=Purpose.UPLOAD)
+        return CredentialRequest(config=self.config, url=url, project=project, purpose=Purpose.UPLOAD)
 
 
 def _auth(attempt: Attempt) -> BasicAuth | None:

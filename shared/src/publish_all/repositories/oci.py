@@ -9,8 +9,10 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName
@@ -20,7 +22,7 @@ from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
 from publish_all.config.addresses import hostname_of
-from publish_all.config.kinds import OCI
+from publish_all.config.kinds import OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
 from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, Release
@@ -53,6 +55,7 @@ LOOKS = 5
 """How often an index is read after a write until the registry shows another one than before."""
 
 
+@dataclass(eq=False, repr=False)
 class OciRepository:
     """One place in an OCI registry.
 
@@ -60,30 +63,28 @@ class OciRepository:
     right away.
     """
 
-    kind = OCI
-    capabilities = Capabilities(opens_alone=False, parallel_per_release=8, parallel=16, final_on_upload=False)
+    kind: ClassVar[Kind] = OCI
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        opens_alone=False, parallel_per_release=8, parallel=16, final_on_upload=False
+    )
 
-    def __init__(
-        self,
-        config: RepositoryConfig,
-        *,
-        credentials: Credentials,
-        session: Session,
-        receipt: ReceiptFile | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.name = config.name
-        self.place = _place_of(config)
-        self.registry = OciRegistry(self.place, session, name=config.name, clock=clock, sleep=sleep)
-        self._config = config
-        self._credentials = credentials
-        self._receipt = receipt
-        self._clock = clock
-        # What this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
-        self._entries: dict[tuple[str, str], layout.Entry] = {}
-        self._blobs = set[tuple[str | None, str]]()
-        self._plain_config = False
+    config: RepositoryConfig
+    credentials: Credentials
+    session: Session
+    receipt: ReceiptFile | None = None
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    # What this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
+    _entries: dict[tuple[str, str], layout.Entry] = field(default_factory=dict)
+    _blobs: set[tuple[str | None, str]] = field(default_factory=set)
+    _plain_config: bool = False
+
+    def __post_init__(self) -> None:
+        self.name = self.config.name
+        self.place = _place_of(self.config)
+        self.registry = OciRegistry(
+            self.place, self.session, name=self.name, clock=self.clock, sleep=self.sleep
+        )
 
     @property
     def url(self) -> str:
@@ -94,15 +95,15 @@ class OciRepository:
         """The URL of the source repository that packages are linked to, None if it is not known."""
         host = hostname_of(self.place.registry)
         server = host.removeprefix("containers.") if host.startswith("containers.") else "github.com"
-        return f"https://{server}/{self._config.link}" if self._config.link else None
+        return f"https://{server}/{self.config.link}" if self.config.link else None
 
     def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
         """The credential for a project, None if there is none.
 
         Raises `CredentialError`, also for one that was found for another host.
         """
-        request = CredentialRequest(config=self._config, url=self.url, project=project, purpose=purpose)
-        found = self._credentials.get(request)
+        request = CredentialRequest(config=self.config, url=self.url, project=project, purpose=purpose)
+        found = self.credentials.get(request)
         if found is None:
             return None
         ensure_host(found, self.url)
@@ -179,7 +180,7 @@ class OciRepository:
             self._blobs.add(key)
 
     def _rendered(self, distribution: Distribution, *, with_metadata: bool) -> tuple[bytes, layout.Entry]:
-        created = datetime.fromtimestamp(int(self._clock()), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        created = datetime.fromtimestamp(int(self.clock()), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return layout.render_file(
             distribution, source=self.source, created=created, with_metadata=with_metadata
         )
@@ -214,7 +215,7 @@ class OciRepository:
         return FileState.INCOMPLETE if missing else FileState.PRESENT, missing
 
     def verify(self, release: Release) -> Verification:
-        if self._receipt is not None:
+        if self.receipt is not None:
             return Verification(possible=False)
         try:
             seen = self._seen(release)
@@ -244,16 +245,16 @@ class OciRepository:
                 entries=tuple(self._entry(package, each) for each in release.distributions),
                 annotations=layout.describe(release.distributions[0], source=self.source),
             )
-            if self._receipt is None:
+            if self.receipt is None:
                 return self.list_files(pushed)
-            self._receipt.add(pushed)
+            self.receipt.add(pushed)
         except CredentialError as error:
             return ReleaseOutcome(complete=False, findings=findings_of(error))
         except HttpError as error:
             return ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
         message = f"{release} is pushed to {self.name}, for `finalize` to list"
         hint = f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`"
-        finding = known.LEFT_TO_FINALIZE.found(message, where=str(self._receipt.path), hint=hint)
+        finding = known.LEFT_TO_FINALIZE.found(message, where=str(self.receipt.path), hint=hint)
         return ReleaseOutcome(complete=True, findings=(finding,))
 
     def _entry(self, package: OciPackage, distribution: Distribution) -> layout.Entry:
@@ -352,17 +353,17 @@ class OciRepository:
         return self._page(release.project)
 
     def install_command(self, release: Release) -> str | None:
-        if self._receipt is not None or self._config.scope is Scope.COMMAND_LINE:
+        if self.receipt is not None or self.config.scope is Scope.COMMAND_LINE:
             return None
         requirement = shlex.quote(f"{release.project}=={release.version}")
         return f"publish-all exec -r {self.name} -- pip install {requirement}"
 
     def _page(self, project: NormalizedName) -> str | None:
         """GitHub's page of the package, which hangs on the repository that it is linked to."""
-        if self._config.link is None or hostname_of(self.place.registry) != "ghcr.io":
+        if self.config.link is None or hostname_of(self.place.registry) != "ghcr.io":
             return None
         name = self.place.repository(project).partition("/")[2]
-        return f"https://github.com/{self._config.link}/pkgs/container/{quote(name, safe='')}"
+        return f"https://github.com/{self.config.link}/pkgs/container/{quote(name, safe='')}"
 
 
 def make(config: RepositoryConfig, means: Means) -> OciRepository:

@@ -108,7 +108,7 @@ class _Token:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class OciRegistry:
     """One place in a registry. Safe for several threads, and for requests in the name of several users.
 
@@ -348,7 +348,7 @@ class OciRegistry:
         self.sleep(min(LONGEST_WAIT, max(asked_for or 0.0, chance * 0.1 * 2.0**attempt)))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class OciPackage:
     """The packages of one project in the name of one user. All methods raise `HttpError`, and `CredentialError` for who asks."""
 

@@ -48,7 +48,7 @@ class Listing(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class SimpleIndex:
     """The index of one repository. Safe for several threads.
 
