@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from publish_all.commands.context import Surroundings
-from publish_all.commands.login import LoginOptions, login, logout
+from publish_all.commands.login import login, logout
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import ConfigurationError, CredentialError, UsageError
 
@@ -38,7 +38,7 @@ def ring():
 
 
 @pytest.fixture
-def options_for(tmp_path: Path, ring):
+def log_in(tmp_path: Path, ring):
     (tmp_path / "pyproject.toml").write_text(
         f'[tool.publish-all.repositories.corp]\nurl = "{CORP}"\n'
         '[tool.publish-all.repositories.folder]\nkind = "directory"\nurl = "index"\n'
@@ -54,34 +54,29 @@ def options_for(tmp_path: Path, ring):
 
     def build(repository, *answers, **options):
         left = list(answers)
-        return LoginOptions(
-            repository=repository,
-            directory=tmp_path,
-            around=Surroundings(
-                environment={},
-                home=tmp_path,
-                folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
-            ),
-            store=ring.store,
-            forget=ring.forget,
-            **{"ask": lambda question, *, hidden: left.pop(0), **options},
+        around = Surroundings(
+            environment={},
+            home=tmp_path,
+            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
         )
+        asked = {"ask": lambda question, *, hidden: left.pop(0), **options}
+        return login(repository, tmp_path, around=around, store=ring.store, **asked)
 
     return build
 
 
-def test_a_token_is_kept_under_the_url(options_for, ring):
-    result = login(options_for("pypi", token("pypi.org")), listener=print)
+def test_a_token_is_kept_under_the_url(log_in, ring):
+    result = log_in("pypi", token("pypi.org"))
     assert ring.entries == {("https://upload.pypi.org/legacy/", "__token__", None): token("pypi.org")}
-    assert result.outcome == "a token of pypi.org, kept in a ring"
+    assert result[-1] == "a token of pypi.org, kept in a ring"
     assert token("pypi.org") not in repr(result)
 
 
-def test_a_user_is_asked_for_where_none_is_known(options_for, ring):
-    login(options_for("corp", "bob", "hunter2"), listener=print)
-    login(options_for("corp", "", "token-of-corp"), listener=print)
-    login(options_for("corp", "hunter3", username="dave"), listener=print)
-    login(options_for("named", "hunter4"), listener=print)
+def test_a_user_is_asked_for_where_none_is_known(log_in, ring):
+    log_in("corp", "bob", "hunter2")
+    log_in("corp", "", "token-of-corp")
+    log_in("corp", "hunter3", username="dave")
+    log_in("named", "hunter4")
     assert {(url, user) for url, user, _ in ring.entries} == {
         (CORP, "bob"),
         (CORP, "__token__"),
@@ -90,44 +85,45 @@ def test_a_user_is_asked_for_where_none_is_known(options_for, ring):
     }
 
 
-def test_a_token_of_one_project_is_kept_for_it(options_for, ring):
-    login(options_for("pypi", token("pypi.org"), project="kindling"), listener=print)
+def test_a_token_of_one_project_is_kept_for_it(log_in, ring):
+    log_in("pypi", token("pypi.org"), project="kindling")
     assert list(ring.entries) == [("https://upload.pypi.org/legacy/", "__token__", "kindling")]
 
 
-def test_an_oci_registry_is_kept_by_its_host(options_for, ring):
-    login(options_for("github", "octocat", "ghp_0123456789"), listener=print)
+def test_an_oci_registry_is_kept_by_its_host(log_in, ring):
+    log_in("github", "octocat", "ghp_0123456789")
     assert list(ring.entries) == [("ghcr.io", "octocat", None)]
 
 
 @pytest.mark.parametrize("answer", [token("test.pypi.org"), "ghp_0123456789", "hunter2"])
-def test_what_the_repository_would_refuse_is_not_kept(answer, options_for, ring):
+def test_what_the_repository_would_refuse_is_not_kept(answer, log_in, ring):
     with pytest.raises(CredentialError) as caught:
-        login(options_for("pypi", answer), listener=print)
+        log_in("pypi", answer)
     assert ring.entries == {}
     assert answer not in str(caught.value)
 
 
-def test_nothing_entered_is_an_error(options_for, ring):
+def test_nothing_entered_is_an_error(log_in, ring):
     with pytest.raises(CredentialError, match="nothing"):
-        login(options_for("pypi", " "), listener=print)
+        log_in("pypi", " ")
     assert ring.entries == {}
 
 
-def test_nobody_to_ask_is_a_usage_error(options_for):
+def test_nobody_to_ask_is_a_usage_error(log_in):
     with pytest.raises(UsageError, match="nobody"):
-        login(options_for("pypi", ask=None), listener=print)
+        log_in("pypi", ask=None)
 
 
-def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(options_for):
+def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(log_in):
     with pytest.raises(UsageError, match="folder"):
-        login(options_for("folder"), listener=print)
+        log_in("folder")
     with pytest.raises(ConfigurationError, match="corpp"):
-        login(options_for("corpp"), listener=print)
+        log_in("corpp")
 
 
-def test_what_was_kept_is_removed(options_for, ring):
-    login(options_for("pypi", token("pypi.org")), listener=print)
-    assert logout(options_for("pypi")).outcome == "removed"
-    assert logout(options_for("pypi")).outcome == "nothing stored"
+def test_what_was_kept_is_removed(log_in, ring, tmp_path):
+    log_in("pypi", token("pypi.org"))
+    around = Surroundings(environment={}, home=tmp_path)
+    assert logout("pypi", tmp_path, around=around, forget=ring.forget)[-1] == "removed"
+    assert logout("pypi", tmp_path, around=around, forget=ring.forget)[-1] == "nothing stored"
     assert ring.entries == {}

@@ -3,17 +3,17 @@ from __future__ import annotations
 import configparser
 import stat
 import sys
-from dataclasses import replace
 
 import pytest
 
 from publish_all import _toml
 from publish_all.commands.context import Surroundings
-from publish_all.commands.register import RegisterOptions, Tool, plan_registration, write_registration
-from publish_all.config.folders import Folders, HostFolders
+from publish_all.commands.register import Tool, plan_registration, write_registration
+from publish_all.config.folders import NOWHERE, Folders, HostFolders
 from publish_all.errors import ConfigurationError, UsageError
 
 CORP = "https://pypi.corp.example/legacy/"
+SECRET = "canary-of-the-corporation"
 INDEX = "https://pypi.corp.example/simple/"
 FILES = {
     Tool.POETRY: "poetry.toml",
@@ -25,7 +25,7 @@ FILES = {
 
 
 @pytest.fixture
-def options_for(tmp_path):
+def plan(tmp_path):
     project = tmp_path / "project"
     project.mkdir()
     (project / "pyproject.toml").write_text(
@@ -38,22 +38,18 @@ def options_for(tmp_path):
         uv=tmp_path / FILES[Tool.UV],
         pdm=tmp_path / "pdm.toml",
         pypirc=tmp_path / FILES[Tool.PYPIRC],
+        pip=(NOWHERE, tmp_path / FILES[Tool.PIP]),
     )
 
-    def build(tool, *names, text=None):
+    def build(tool, *names, text=None, secret=None):
         if text is not None:
             (tmp_path / FILES[tool]).write_bytes(text.encode())
-        return RegisterOptions(
-            tool=tool,
-            directory=project,
-            names=names,
-            around=Surroundings(
-                environment={},
-                home=tmp_path,
-                folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
-            ),
-            pip_file=tmp_path / FILES[Tool.PIP],
+        around = Surroundings(
+            environment={"PUBLISH_ALL_CORP_PASSWORD": secret} if secret is not None else {},
+            home=tmp_path,
+            folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
         )
+        return plan_registration(tool, project, names=names, with_secrets=secret is not None, around=around)
 
     return build
 
@@ -67,8 +63,8 @@ def options_for(tmp_path):
     ],
 )
 @pytest.mark.parametrize("text", [None, "# mine\n[other]   # kept\nx=1\n", "a = 1\r\n[other]\r\nx = 1\r\n"])
-def test_toml_files(tool, expected, text, options_for):
-    registration = plan_registration(options_for(tool, text=text))
+def test_toml_files(tool, expected, text, plan):
+    registration = plan(tool, text=text)
     values = _toml.loads(registration.after)
     assert {key: values[key] for key in expected} == expected
     kept = text or ""
@@ -76,9 +72,9 @@ def test_toml_files(tool, expected, text, options_for):
     assert registration.after.startswith(kept.split("[")[0])
 
 
-def test_existing_tables_get_one_more(options_for):
+def test_existing_tables_get_one_more(plan):
     text = '[repositories]\n# ours\nold = { url = "https://old.example/" }\n\n[virtualenvs]\nin-project = true # x\n'
-    after = plan_registration(options_for(Tool.POETRY, text=text)).after
+    after = plan(Tool.POETRY, text=text).after
     assert _toml.loads(after)["repositories"] == {
         "old": {"url": "https://old.example/"},
         "corp": {"url": CORP},
@@ -86,8 +82,8 @@ def test_existing_tables_get_one_more(options_for):
     assert all(line in after.splitlines() for line in text.splitlines())
 
 
-def test_pypirc(options_for):
-    registration = plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary\n"))
+def test_pypirc(plan):
+    registration = plan(Tool.PYPIRC, text="[pypi]\npassword = canary\n")
     parser = configparser.RawConfigParser()
     parser.read_string(registration.after)
     assert dict(parser["corp"]) == {"repository": CORP, "username": "bob"}
@@ -95,16 +91,16 @@ def test_pypirc(options_for):
     assert registration.after.startswith("[pypi]\npassword = canary\n")
 
 
-def test_pip_reads_the_index_and_is_warned_of_confusion(options_for):
-    registration = plan_registration(options_for(Tool.PIP, text="[global]\ntimeout = 5\n"))
+def test_pip_reads_the_index_and_is_warned_of_confusion(plan):
+    registration = plan(Tool.PIP, text="[global]\ntimeout = 5\n")
     assert registration.after == f"[global]\nextra-index-url =\n    {INDEX}\ntimeout = 5\n"
     assert "highest version" in registration.notes[0]
 
 
 @pytest.mark.parametrize("tool", Tool)
-def test_a_second_time_there_is_nothing_to_do(tool, options_for):
-    write_registration(plan_registration(options_for(tool)))
-    again = plan_registration(options_for(tool))
+def test_a_second_time_there_is_nothing_to_do(tool, plan):
+    write_registration(plan(tool))
+    again = plan(tool)
     assert not again.needed
     assert again.diff == ""
     assert again.notes == ()
@@ -119,8 +115,8 @@ def test_a_second_time_there_is_nothing_to_do(tool, options_for):
         (Tool.PYPIRC, "[corp]\nrepository = https://other.example/\n"),
     ],
 )
-def test_an_entry_that_says_something_else_is_the_users(tool, text, options_for):
-    registration = plan_registration(options_for(tool, "corp", text=text))
+def test_an_entry_that_says_something_else_is_the_users(tool, text, plan):
+    registration = plan(tool, "corp", text=text)
     assert not registration.needed
     assert "left as it is" in registration.notes[0]
 
@@ -132,23 +128,21 @@ def test_an_entry_that_says_something_else_is_the_users(tool, text, options_for)
         (Tool.PYPIRC, "[corp]\nrepository = https://bob:canary@other.example/?key=canary\n"),
     ],
 )
-def test_the_credential_in_another_url_is_not_shown(tool, text, options_for):
-    (note,) = plan_registration(options_for(tool, "corp", text=text)).notes
+def test_the_credential_in_another_url_is_not_shown(tool, text, plan):
+    (note,) = plan(tool, "corp", text=text).notes
     assert "https://other.example/" in note
     assert "canary" not in note
 
 
 @pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
-def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, options_for):
-    write_registration(plan_registration(options_for(tool, "corp")))
-    asked = with_secrets(options_for(tool, "corp"))
-    registration = plan_registration(asked)
+def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, plan):
+    write_registration(plan(tool, "corp"))
+    registration = plan(tool, "corp", secret=SECRET)
     assert not registration.needed
     assert "without this credential" in registration.notes[0]
-    asked.around.folders.hosts.pypirc.unlink(missing_ok=True)
-    asked.around.folders.hosts.hatch.unlink(missing_ok=True)
-    write_registration(plan_registration(asked))
-    assert plan_registration(asked).notes == ()
+    registration.path.unlink()
+    write_registration(plan(tool, "corp", secret=SECRET))
+    assert plan(tool, "corp", secret=SECRET).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -159,26 +153,26 @@ def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, options_for)
         (Tool.PYPIRC, "[pypi\npassword = canary\n"),
     ],
 )
-def test_a_broken_file_is_left_alone_and_not_quoted(tool, text, options_for):
+def test_a_broken_file_is_left_alone_and_not_quoted(tool, text, plan):
     with pytest.raises(ConfigurationError, match="left as it is") as caught:
-        plan_registration(options_for(tool, text=text))
+        plan(tool, text=text)
     assert "canary" not in str(caught.value)
 
 
-def test_what_a_tool_cannot_publish_to_is_told(options_for):
+def test_what_a_tool_cannot_publish_to_is_told(plan):
     with pytest.raises(UsageError, match="folder"):
-        plan_registration(options_for(Tool.POETRY, "folder"))
+        plan(Tool.POETRY, "folder")
 
 
-def test_the_diff_shows_the_change(options_for):
-    diff = plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary\n[x]\na = 1\n")).diff
+def test_the_diff_shows_the_change(plan):
+    diff = plan(Tool.PYPIRC, text="[pypi]\npassword = canary\n[x]\na = 1\n").diff
     assert "+[corp]" in diff
     assert "canary" not in diff
-    assert "canary" not in plan_registration(options_for(Tool.PYPIRC, text="[pypi]\npassword = canary")).diff
+    assert "canary" not in plan(Tool.PYPIRC, text="[pypi]\npassword = canary").diff
 
 
-def test_a_file_that_has_changed_meanwhile_is_not_written(options_for):
-    registration = plan_registration(options_for(Tool.PYPIRC, text=""))
+def test_a_file_that_has_changed_meanwhile_is_not_written(plan):
+    registration = plan(Tool.PYPIRC, text="")
     registration.path.write_text("[pypi]\n")
     with pytest.raises(ConfigurationError, match="changed meanwhile"):
         write_registration(registration)
@@ -186,8 +180,8 @@ def test_a_file_that_has_changed_meanwhile_is_not_written(options_for):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
-def test_permissions_stay_and_a_link_is_written_through(options_for, tmp_path):
-    registration = plan_registration(options_for(Tool.PYPIRC))
+def test_permissions_stay_and_a_link_is_written_through(plan, tmp_path):
+    registration = plan(Tool.PYPIRC)
     write_registration(registration)
     assert stat.S_IMODE(registration.path.stat().st_mode) == 0o600
     real = tmp_path / "dotfiles-pypirc"
@@ -195,13 +189,10 @@ def test_permissions_stay_and_a_link_is_written_through(options_for, tmp_path):
     registration.path.symlink_to(real)
     real.write_text("")
     real.chmod(0o640)
-    write_registration(plan_registration(options_for(Tool.PYPIRC)))
+    write_registration(plan(Tool.PYPIRC))
     assert registration.path.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     assert "[corp]" in real.read_text()
-
-
-SECRET = "canary-of-the-corporation"
 
 
 @pytest.mark.parametrize(
@@ -211,8 +202,8 @@ SECRET = "canary-of-the-corporation"
         (Tool.PYPIRC, [f"password = {SECRET}", "username = bob"]),
     ],
 )
-def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, options_for):
-    registration = plan_registration(with_secrets(options_for(tool, "corp")))
+def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, plan):
+    registration = plan(tool, "corp", secret=SECRET)
     assert all(line in registration.after.splitlines() for line in expected)
     assert SECRET not in registration.diff
     assert SECRET not in repr(registration)
@@ -220,19 +211,14 @@ def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, option
 
 
 @pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
-def test_without_a_credential_the_rest_is_written_and_it_is_said(tool, options_for):
-    registration = plan_registration(with_secrets(options_for(tool, "corp"), secret=""))
+def test_without_a_credential_the_rest_is_written_and_it_is_said(tool, plan):
+    registration = plan(tool, "corp", secret="")
     assert registration.needed
     assert registration.notes == ("no lasting credential of corp is known",)
 
 
 @pytest.mark.parametrize("tool", [Tool.POETRY, Tool.UV, Tool.PIP])
-def test_a_tool_without_a_place_for_secrets_says_where_they_go(tool, options_for):
+def test_a_tool_without_a_place_for_secrets_says_where_they_go(tool, plan):
     with pytest.raises(UsageError, match="no place for a secret") as caught:
-        plan_registration(with_secrets(options_for(tool, "corp")))
+        plan(tool, "corp", secret=SECRET)
     assert "keyring" in (caught.value.hint or "")
-
-
-def with_secrets(options, secret=SECRET):
-    around = replace(options.around, environment={"PUBLISH_ALL_CORP_PASSWORD": secret})
-    return replace(options, with_secrets=True, around=around)

@@ -61,20 +61,10 @@ Examples:
         return 0
 
     def _register(self, tool: str, reporter: Reporter) -> int:
-        from publish_all.commands.register import (
-            RegisterOptions,
-            Tool,
-            plan_registration,
-            write_registration,
-        )
+        from publish_all.commands.register import Tool, plan_registration, write_registration
 
-        options = RegisterOptions(
-            tool=Tool(tool),
-            directory=self.directory,
-            names=self.texts("repository"),
-            with_secrets=self.option("with-secrets"),
-        )
-        planned = plan_registration(options)
+        names, with_secrets = self.texts("repository"), self.option("with-secrets")
+        planned = plan_registration(Tool(tool), self.directory, names=names, with_secrets=with_secrets)
         for note in planned.notes:
             self.note(reporter, note)
         if not planned.needed:
@@ -117,18 +107,21 @@ Examples:
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
     def use_case(self, reporter: Reporter) -> int:
-        from publish_all.commands.login import LoginOptions, login, logout
+        from publish_all.commands.login import COLUMNS, login, logout
 
         project = self.text("project")
-        options = LoginOptions(
-            repository=self.argument("repository"),
-            directory=self.directory,
-            ask=self.ask_person,
-            project=canonicalize_name(project) if project else None,
-            username=self.text_or_unset("username"),
-        )
-        done = logout(options) if self.option("forget") else login(options, listener=reporter.listener)
-        row = (done.repository, done.service, done.username, done.outcome)
-        columns = ("repository", "service", "user", "outcome")
-        self.show_rows(reporter, "login", columns, (row,))
+        repository, only = self.argument("repository"), canonicalize_name(project) if project else None
+        user = self.text_or_unset("username")
+        if self.option("forget"):
+            row = logout(repository, self.directory, project=only, username=user)
+        else:
+            row = login(
+                repository,
+                self.directory,
+                ask=self.ask_person,
+                project=only,
+                username=user,
+                listener=reporter.listener,
+            )
+        self.show_rows(reporter, "login", COLUMNS, (row,))
         return 0

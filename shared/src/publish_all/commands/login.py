@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -15,48 +14,34 @@ from publish_all.credentials.prompt import Ask, ask_for
 from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.credentials.value import TOKEN_USER, cleaned, describe, inspect
 from publish_all.errors import CredentialError, UsageError
-from publish_all.events import Found, Listener
+from publish_all.events import Found, Listener, ignore
 from publish_all.findings import Severity
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoginOptions:
-    """`project` is for a token that is limited to it; `username` None for the configured one, or to ask.
-
-    `ask` prompts. `store` and `forget` are those of the keyring.
-    """
-
-    repository: str
-    directory: Path
-    ask: Ask | None
-    project: NormalizedName | None = None
-    username: str | None = None
-    around: Surroundings = field(default_factory=Surroundings)
-    store: Callable[..., str] = keyring.store
-    forget: Callable[..., bool] = keyring.forget
+COLUMNS = ("repository", "service", "user", "outcome")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoginResult:
-    """What has become of the entry in the keyring, in words that hold nothing of the secret."""
+def login(
+    repository: str,
+    directory: Path,
+    *,
+    ask: Ask | None,
+    project: NormalizedName | None = None,
+    username: str | None = None,
+    around: Surroundings | None = None,
+    store: Callable[..., str] = keyring.store,
+    listener: Listener = ignore,
+) -> tuple[str, ...]:
+    """Ask for a credential, look at what it is, and store it; the row of `COLUMNS` holds nothing of the secret.
 
-    repository: str
-    service: str
-    username: str
-    outcome: str
-
-
-def login(options: LoginOptions, *, listener: Listener) -> LoginResult:
-    """Ask for a credential, look at what it is, and store it.
-
+    `project` is for a token that is limited to it; `username` None for the configured one, or to ask.
     Raises `UsageError` where nobody can be asked, `CredentialError` when the repository would refuse it
     or the keyring does.
     """
-    request = _request(options)
-    if options.ask is None:
+    request = _request(repository, directory, project, username, around)
+    if ask is None:
         msg = f"`publish-all login {request.repository}` asks for a credential, and nobody can be asked here"
         raise UsageError(msg, hint="Run it at a terminal, or set an environment variable instead.")
-    found = ask_for(request, options.ask)
+    found = ask_for(request, ask)
     if found is None:
         msg = "nothing was entered, and nothing is stored"
         raise CredentialError(msg)
@@ -67,29 +52,36 @@ def login(options: LoginOptions, *, listener: Listener) -> LoginResult:
         raise CredentialError(errors[0].message, hint=errors[0].hint or None, findings=errors)
     for finding in findings:
         listener(Found(finding=finding))
-    where = options.store(request.url, found.username, found.secret, project=options.project)
-    outcome = f"{describe(found.secret)}, kept in {where}"
-    return LoginResult(
-        repository=request.repository, service=request.url, username=found.username, outcome=outcome
-    )
+    where = store(request.url, found.username, found.secret, project=project)
+    return request.repository, request.url, found.username, f"{describe(found.secret)}, kept in {where}"
 
 
-def logout(options: LoginOptions) -> LoginResult:
-    """Remove what `login` has stored for the same repository, project and user."""
-    request = _request(options)
-    username = request.username or request.config.username or TOKEN_USER
-    removed = options.forget(request.url, username, project=options.project)
-    return LoginResult(
-        repository=request.repository,
-        service=request.url,
-        username=username,
-        outcome="removed" if removed else "nothing stored",
-    )
+def logout(
+    repository: str,
+    directory: Path,
+    *,
+    project: NormalizedName | None = None,
+    username: str | None = None,
+    around: Surroundings | None = None,
+    forget: Callable[..., bool] = keyring.forget,
+) -> tuple[str, ...]:
+    """Remove what `login` has stored for the same repository, project and user. Returns a row of `COLUMNS`."""
+    request = _request(repository, directory, project, username, around)
+    user = request.username or request.config.username or TOKEN_USER
+    removed = forget(request.url, user, project=project)
+    return request.repository, request.url, user, "removed" if removed else "nothing stored"
 
 
-def _request(options: LoginOptions) -> CredentialRequest:
+def _request(
+    repository: str,
+    directory: Path,
+    project: NormalizedName | None,
+    username: str | None,
+    around: Surroundings | None,
+) -> CredentialRequest:
     """What the credential is for, with the service that it is stored under as the URL. Raises `UsageError`."""
-    config = options.around.known(project_of_files(options.directory, optional=True)).get(options.repository)
+    known = (around or Surroundings()).known(project_of_files(directory, optional=True))
+    config = known.get(repository)
     if config.kind.local or config.url is None:
         msg = f"the repository {config.name} is a folder, and needs no credential"
         raise UsageError(msg)
@@ -99,7 +91,7 @@ def _request(options: LoginOptions) -> CredentialRequest:
     return CredentialRequest(
         config=config,
         url=host_of(config.url) if config.kind.registry else config.url,
-        project=options.project,
+        project=project,
         purpose=Purpose.UPLOAD,
-        username=options.username,
+        username=username,
     )

@@ -11,7 +11,6 @@ import difflib
 import enum
 import re
 import stat
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,9 @@ from publish_all._own_files import write_whole
 from publish_all._urls import shown_or_raw
 from publish_all.commands.context import Surroundings, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.config.model import RepositoryConfig, Scope
+from publish_all.config.folders import NOWHERE
+from publish_all.config.known import KnownRepositories
+from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
 from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import ignore
@@ -35,22 +36,6 @@ class Tool(enum.Enum):
     UV = "uv"
     PIP = "pip"
     PYPIRC = "pypirc"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegisterOptions:
-    """`names` are the repositories, empty for all that the project and the user state.
-
-    `with_secrets` writes the credential of each as well, where the tool has a place for it in that file.
-    `pip_file` is pip's configuration, None for the usual place.
-    """
-
-    tool: Tool
-    directory: Path
-    names: tuple[str, ...] = ()
-    with_secrets: bool = False
-    around: Surroundings = field(default_factory=Surroundings)
-    pip_file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,24 +78,44 @@ _SECRETS_ELSEWHERE = {
 }
 
 
-def plan_registration(options: RegisterOptions) -> Registration:
-    """Compute the change; nothing is written. Raises `ConfigurationError` and `UsageError`."""
-    path = _file_of(options)
+def plan_registration(
+    tool: Tool,
+    directory: Path,
+    *,
+    names: tuple[str, ...] = (),
+    with_secrets: bool = False,
+    around: Surroundings | None = None,
+) -> Registration:
+    """Compute the change; nothing is written. Raises `ConfigurationError` and `UsageError`.
+
+    `names` are the repositories, empty for all that the project and the user state.
+    `with_secrets` writes the credential of each as well, where the tool has a place for it in that file.
+    """
+    around = around or Surroundings()
+    hosts = around.places().hosts
+    path = {
+        Tool.POETRY: hosts.poetry,
+        Tool.HATCH: hosts.hatch,
+        Tool.UV: hosts.uv,
+        Tool.PYPIRC: hosts.pypirc,
+        Tool.PIP: next((each for each in hosts.pip if each != NOWHERE), NOWHERE),
+    }[tool]
     before = after = _text(path)
-    repositories = _repositories(options)
-    logins = _logins(options, repositories) if options.with_secrets else {}
-    edit = {Tool.PIP: _pip, Tool.PYPIRC: _pypirc}.get(options.tool, _toml)
+    project = project_of_files(directory, optional=True)
+    repositories = _repositories(around.known(project), names, tool)
+    logins = _logins(project, repositories, around, tool) if with_secrets else {}
+    edit = {Tool.PIP: _pip, Tool.PYPIRC: _pypirc}.get(tool, _toml)
     notes = []
     for config in repositories:
         login = logins.get(config.name)
         try:
-            after = edit(after, config, login, options.tool)
+            after = edit(after, config, login, tool)
         except _LeftAloneError as error:
             notes.append(f"{config.name} {error}")
         except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
             msg = f"{path} cannot be understood ({type(error).__name__}), and is left as it is"
             raise ConfigurationError(msg, hint="Repair the file first.") from None
-    if options.tool is Tool.PIP and after != before:
+    if tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
     notes += [f"no lasting credential of {name} is known" for name, login in logins.items() if login is None]
     secrets = tuple(filter(None, (_secret_of(login) for login in logins.values())))
@@ -139,52 +144,33 @@ class _LeftAloneError(Exception):
     """Why an entry of this name is left as it is; the message follows the name."""
 
 
-def _repositories(options: RegisterOptions) -> Sequence[RepositoryConfig]:
-    known = options.around.known(project_of_files(options.directory, optional=True))
-    chosen = [known.get(name) for name in options.names or known.names]
+def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) -> list[RepositoryConfig]:
+    chosen = [known.get(name) for name in names or known.names]
     unfit = [
         each.name for each in chosen if not each.kind.standard_api or each.url is None or "{" in each.url
     ]
-    if options.names and unfit:
-        msg = f"{options.tool.value} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
+    if names and unfit:
+        msg = f"{tool.value} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
         raise UsageError(msg)
-    elsewhere = set() if options.names else {Scope.BUILT_IN, Scope.HOST}
+    elsewhere = set() if names else {Scope.BUILT_IN, Scope.HOST}
     return [each for each in chosen if each.name not in unfit and each.scope not in elsewhere]
 
 
 def _logins(
-    options: RegisterOptions, repositories: Sequence[RepositoryConfig]
+    project: ProjectConfig | None, repositories: Sequence[RepositoryConfig], around: Surroundings, tool: Tool
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
-    if options.tool in _SECRETS_ELSEWHERE:
-        msg = f"{options.tool.value} has no place for a secret in the file that repositories are written into"
-        raise UsageError(msg, hint=_SECRETS_ELSEWHERE[options.tool])
+    if tool in _SECRETS_ELSEWHERE:
+        msg = f"{tool.value} has no place for a secret in the file that repositories are written into"
+        raise UsageError(msg, hint=_SECRETS_ELSEWHERE[tool])
     names = tuple(each.name for each in repositories)
-    asked = ConnectionOptions(repositories=names, auth="token", around=options.around)
-    config = project_of_files(options.directory, optional=True)
-    credentials = open_connection(config, asked, listener=ignore).credentials
+    asked = ConnectionOptions(repositories=names, auth="token", around=around)
+    credentials = open_connection(project, asked, listener=ignore).credentials
     requests = (
         CredentialRequest(config=each, url=each.url or "", project=None, purpose=Purpose.UPLOAD)
         for each in repositories
     )
     return {each.repository: credentials.get(each) for each in requests}
-
-
-def _file_of(options: RegisterOptions) -> Path:
-    hosts = options.around.places().hosts
-    if options.tool is not Tool.PIP:
-        return {
-            Tool.POETRY: hosts.poetry,
-            Tool.HATCH: hosts.hatch,
-            Tool.UV: hosts.uv,
-            Tool.PYPIRC: hosts.pypirc,
-        }[options.tool]
-    from platformdirs import user_config_path
-
-    stated = options.around.environment.get("PIP_CONFIG_FILE")
-    name = "pip.ini" if sys.platform == "win32" else "pip.conf"
-    usual = Path(stated) if stated else user_config_path("pip", appauthor=False, roaming=True) / name
-    return options.pip_file or usual
 
 
 def _text(path: Path) -> str:
