@@ -7,6 +7,7 @@ from publish_all._process import run
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError
+from publish_all.variants.variant import BuildVariant
 
 FILES = {
     ".gitignore": "*.env\nmade/\n",
@@ -21,6 +22,18 @@ FILES = {
 LAYOUT = {"packages/kindling": "kindling"}
 
 
+def laid_out(layout) -> BuildVariant:
+    return BuildVariant(
+        name="x",
+        project="demo-x",
+        version="1.0",
+        pyproject={},
+        selection_name="demo",
+        layout=layout,
+        force_include={},
+    )
+
+
 def files_of(stage: Path) -> list[str]:
     return sorted(each.relative_to(stage).as_posix() for each in stage.rglob("*") if not each.is_dir())
 
@@ -31,11 +44,11 @@ def stages(make_tree, tmp_path):
 
 
 def test_without_a_layout_it_is_the_whole_project_but_what_git_ignores(stages):
-    assert files_of(stages.fresh(layout={})) == sorted(set(FILES) - {"packages/kindling/s.env", "made/tool"})
+    assert files_of(stages.fresh()) == sorted(set(FILES) - {"packages/kindling/s.env", "made/tool"})
 
 
 def test_a_layout_takes_the_left_to_the_right_and_the_files_of_the_root(stages):
-    stage = stages.fresh(layout=LAYOUT)
+    stage = stages.fresh(laid_out(LAYOUT))
     assert files_of(stage) == [
         ".gitignore",
         "README.md",
@@ -47,7 +60,7 @@ def test_a_layout_takes_the_left_to_the_right_and_the_files_of_the_root(stages):
 
 def test_a_layout_can_lift_a_folder_to_the_root_and_place_a_single_file(stages):
     layout = {"packages/kindling": ".", "packages/other/__init__.py": "o/one.py"}
-    assert {"__init__.py", "sub/a.py", "o/one.py"} <= set(files_of(stages.fresh(layout=layout)))
+    assert {"__init__.py", "sub/a.py", "o/one.py"} <= set(files_of(stages.fresh(laid_out(layout))))
 
 
 @pytest.mark.parametrize(
@@ -55,24 +68,24 @@ def test_a_layout_can_lift_a_folder_to_the_root_and_place_a_single_file(stages):
 )
 def test_a_left_without_files_is_named_with_its_key_path(stages, left, why):
     with pytest.raises(BuildError, match=f'variants.x.layout."{left}": {why}'):
-        stages.fresh(layout={left: "a"}, origin="variants.x.layout")
+        stages.fresh(laid_out({left: "a"}))
 
 
 def test_additions_are_taken_though_git_ignores_them(stages):
     stage = stages.fresh(
-        layout=LAYOUT, additions={"kindling/bin": "made", "one.py": "packages/other/__init__.py"}
+        laid_out(LAYOUT), additions={"kindling/bin": "made", "one.py": "packages/other/__init__.py"}
     )
     assert {"kindling/bin/tool", "one.py"} <= set(files_of(stage))
 
 
 def test_equal_stages_are_shared_and_fresh_ones_are_not(stages):
-    assert stages.shared(layout=LAYOUT) == stages.shared(layout=dict(LAYOUT))
-    assert stages.shared(layout=LAYOUT) != stages.shared(layout={})
-    assert stages.fresh(layout=LAYOUT) != stages.fresh(layout=LAYOUT)
+    assert stages.shared(laid_out(LAYOUT)) == stages.shared(laid_out(dict(LAYOUT)))
+    assert stages.shared(laid_out(LAYOUT)) != stages.shared(laid_out({}))
+    assert stages.fresh(laid_out(LAYOUT)) != stages.fresh(laid_out(LAYOUT))
 
 
 def test_writing_in_a_stage_leaves_the_original_alone(stages):
-    stage = stages.fresh(layout={})
+    stage = stages.fresh()
     (stage / "README.md").write_text("changed")
     assert (stages.tree.root / "README.md").read_text() == "readme"
 
@@ -80,14 +93,14 @@ def test_writing_in_a_stage_leaves_the_original_alone(stages):
 def test_large_files_are_not_copied(stages):
     large = stages.tree.root / "large.bin"
     large.write_bytes(b"x" * (1 << 20))
-    assert (stages.fresh(layout={}) / "large.bin").samefile(large)
+    assert (stages.fresh() / "large.bin").samefile(large)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no exec bit")
 def test_the_exec_bit_is_kept_and_all_else_is_the_same_everywhere(stages):
     (stages.tree.root / "README.md").chmod(0o700)
     (stages.tree.root / "pyproject.toml").chmod(0o660)
-    stage = stages.fresh(layout={})
+    stage = stages.fresh()
     modes = [(stage / name).stat().st_mode & 0o777 for name in ("README.md", "pyproject.toml")]
     assert modes == [0o755, 0o644]
     assert {(stage / name).stat().st_mtime for name in ("README.md", "packages")} == {1580601600}
@@ -111,7 +124,7 @@ def linked(stages, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
 def test_links_stay_links_unless_they_lead_to_what_is_not_in_the_stage(linked):
-    stage = linked.fresh(layout={})
+    stage = linked.fresh()
     assert (stage / "file").readlink() == Path("README.md")
     assert (stage / "folder").readlink() == Path("packages/kindling")
     assert sorted(each.name for each in (stage / "folder").iterdir()) == ["__init__.py", "sub"]
@@ -124,7 +137,7 @@ def test_links_stay_links_unless_they_lead_to_what_is_not_in_the_stage(linked):
 @pytest.mark.skipif(os.name == "nt", reason="only administrators make links on Windows")
 def test_with_a_layout_links_become_what_they_point_at(linked):
     (linked.tree.root / "packages/kindling/again.md").symlink_to("../../README.md")
-    stage = linked.fresh(layout=LAYOUT)
+    stage = linked.fresh(laid_out(LAYOUT))
     assert not (stage / "kindling/again.md").is_symlink()
     assert (stage / "kindling/again.md").read_text() == "readme"
 
@@ -146,7 +159,7 @@ def test_force_include_of_what_is_not_there_names_its_key_path(stages, make_vari
 
 
 def test_the_plan_says_where_each_file_comes_from(stages):
-    assert planned(stages.tree, layout=LAYOUT)["kindling/sub/a.py"] == "packages/kindling/sub/a.py"
+    assert planned(stages.tree, laid_out(LAYOUT))["kindling/sub/a.py"] == "packages/kindling/sub/a.py"
 
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "protocol.file.allow=always")
@@ -197,7 +210,7 @@ def in_monorepo(monorepo, tmp_path):
 
 
 def test_a_stage_is_the_project_in_its_repository(in_monorepo):
-    project = in_monorepo.fresh(layout={}, git=True)
+    project = in_monorepo.fresh(git=True)
     assert project.name == "py"
     assert (project / "../README.md").read_text() == "readme"
     assert (project / "README.md").read_text() == "readme"
@@ -208,16 +221,14 @@ def test_a_stage_is_the_project_in_its_repository(in_monorepo):
 
 
 def test_what_a_variant_changes_does_not_make_the_tree_dirty(in_monorepo):
-    project = in_monorepo.fresh(
-        layout={}, git=True, dropped=["src/demo/old.py"], changed={"pyproject.toml": b"# other"}
-    )
+    project = in_monorepo.fresh(git=True, dropped=["src/demo/old.py"], changed={"pyproject.toml": b"# other"})
     assert not (project / "src/demo/old.py").exists()
     assert (project / "pyproject.toml").read_bytes() == b"# other"
     assert described(project) == ("v1.2.3", "")
 
 
 def test_a_layout_does_not_make_the_tree_dirty(in_monorepo):
-    project = in_monorepo.fresh(layout={"src/demo": "demo"}, git=True)
+    project = in_monorepo.fresh(laid_out({"src/demo": "demo"}), git=True)
     assert described(project)[0] == "v1.2.3"
 
 
@@ -235,7 +246,7 @@ def test_what_the_user_has_changed_counts_in_the_stage_as_well(in_monorepo, mono
             (monorepo / "vendor/library/lib.c").write_text("int b;")
         case "outside":
             (monorepo / "Cargo.toml").write_text("[package]")
-    project = in_monorepo.fresh(layout={}, git=True, changed={"pyproject.toml": b"# other"})
+    project = in_monorepo.fresh(git=True, changed={"pyproject.toml": b"# other"})
     assert described(project)[0] == "v1.2.3-dirty"
     assert described(project) == described(monorepo)
 
@@ -243,7 +254,7 @@ def test_what_the_user_has_changed_counts_in_the_stage_as_well(in_monorepo, mono
 def test_an_untracked_file_is_told_by_git_in_the_stage_as_in_the_project(in_monorepo, monorepo):
     (monorepo / "py/new.py").touch()
     (monorepo / "py/secret.env").touch()
-    project = in_monorepo.fresh(layout={}, git=True)
+    project = in_monorepo.fresh(git=True)
     assert described(project) == described(monorepo) == ("v1.2.3", "?? py/new.py\n")
     assert not (project / "secret.env").exists()
 
@@ -251,14 +262,14 @@ def test_an_untracked_file_is_told_by_git_in_the_stage_as_in_the_project(in_mono
 def test_nothing_of_a_stage_is_left_in_the_repository(in_monorepo, monorepo):
     before = sorted(each for each in (monorepo / ".git").rglob("*"))
     content = (monorepo / ".git/index").read_bytes()
-    in_monorepo.fresh(layout={}, git=True, changed={"pyproject.toml": b"# other"})
+    in_monorepo.fresh(git=True, changed={"pyproject.toml": b"# other"})
     assert sorted(each for each in (monorepo / ".git").rglob("*")) == before
     assert (monorepo / ".git/index").read_bytes() == content
 
 
 def test_a_submodule_that_is_not_checked_out_is_an_empty_folder(monorepo, tmp_path):
     git(tmp_path, "clone", "--quiet", str(monorepo), "clone")
-    project = Stages(SourceTree(tmp_path / "clone/py"), tmp_path / "stages").fresh(layout={}, git=True)
+    project = Stages(SourceTree(tmp_path / "clone/py"), tmp_path / "stages").fresh(git=True)
     assert (project / "../vendor/library").is_dir()
     assert described(project) == ("v1.2.3", "")
 
@@ -266,7 +277,7 @@ def test_a_submodule_that_is_not_checked_out_is_an_empty_folder(monorepo, tmp_pa
 def test_git_can_be_asked_in_a_stage_of_a_worktree_and_of_a_submodule(monorepo, tmp_path):
     git(monorepo, "worktree", "add", "--quiet", str(tmp_path / "worktree"))
     for number, root in enumerate((tmp_path / "worktree/py", monorepo / "vendor/library")):
-        project = Stages(SourceTree(root), tmp_path / str(number)).fresh(layout={}, git=True)
+        project = Stages(SourceTree(root), tmp_path / str(number)).fresh(git=True)
         assert described(project) == ("v1.2.3", "")
     assert "worktree" in git(monorepo, "worktree", "list")
 
@@ -278,7 +289,7 @@ def test_the_file_that_leads_to_the_data_of_a_submodule_is_the_users_in_every_st
     (inner / "a.py").touch()
     commit(inner)
     stages = Stages(SourceTree(monorepo / "py"), tmp_path / "stages")
-    tops = [stages.fresh(layout={}, git=True).parent for _ in range(2)]
+    tops = [stages.fresh(git=True).parent for _ in range(2)]
     for top in tops:
         assert (top / ".git").is_dir()
         assert (top / "vendor/library/.git").read_text() == (monorepo / "vendor/library/.git").read_text()
@@ -287,13 +298,13 @@ def test_the_file_that_leads_to_the_data_of_a_submodule_is_the_users_in_every_st
 
 
 def test_in_a_repository_without_a_commit_git_can_be_asked(stages):
-    stage = stages.fresh(layout={}, git=True)
+    stage = stages.fresh(git=True)
     assert git(stage, "ls-files", "packages/other") == "packages/other/__init__.py\n"
 
 
 def test_many_files_are_placed_by_threads(make_tree, tmp_path):
     files = {f"data/{number}.txt": str(number) for number in range(600)}
-    stage = Stages(SourceTree(make_tree(files)), tmp_path / "stages").fresh(layout={})
+    stage = Stages(SourceTree(make_tree(files)), tmp_path / "stages").fresh()
     assert {each.name: each.read_text() for each in (stage / "data").iterdir()} == {
         f"{number}.txt": str(number) for number in range(600)
     }

@@ -115,7 +115,7 @@ def asked(question: Callable[[Path], T], stages: Stages) -> T:
         answer = read_only(tree.top, lambda: question(tree.root))
         if answer is not None:
             return answer
-    return question(stages.fresh(layout={}, git=True))
+    return question(stages.fresh(git=True))
 
 
 @contextlib.contextmanager

@@ -131,11 +131,9 @@ class HatchlingBuilder:
         }
         if hooks:
             additions |= {each: each for each in named_though_ignored(tree, variant.pyproject)}
-        origin = key_path(variant, "layout")
-        if hooks:
-            stage = self._stages.fresh(layout=variant.layout, additions=additions, origin=origin, git=True)
+            stage = self._stages.fresh(variant, additions=additions, git=True)
         else:
-            stage = self._stages.shared(layout=variant.layout, additions=additions, origin=origin)
+            stage = self._stages.shared(variant, additions)
         return SourceTree(stage)
 
     def _builder(

@@ -148,12 +148,11 @@ class PoetryCoreBuilder:
         return left_out(variant, wheel, in_sdist, forced=forced_sources(self._tree, variant))[1]
 
     def _root(self, variant: BuildVariant, additions: Mapping[str, str]) -> Path:
-        origin = key_path(variant, "layout")
         if _has_script(variant):
             # A build script runs in the folder and may write there, or make poetry-core write a setup.py.
-            return self._stages.fresh(layout=variant.layout, additions=additions, origin=origin)
+            return self._stages.fresh(variant, additions=additions)
         if variant.layout or additions:
-            return self._stages.shared(layout=variant.layout, additions=additions, origin=origin)
+            return self._stages.shared(variant, additions)
         return self._tree.root
 
     def _additions(self, variant: BuildVariant) -> tuple[dict[str, str], list[str]]:
@@ -175,7 +174,7 @@ class PoetryCoreBuilder:
         stated = table(variant.pyproject, "tool", "poetry").get("packages")
         if stated:
             return tuple(each for each in stated if "wheel" in each.get("format", ("sdist", "wheel")))
-        paths = planned(self._tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        paths = planned(self._tree, variant)
         found = poetry_default_package(
             module_name(variant.selection_name),
             lambda path: path in paths or any(each.startswith(path + "/") for each in paths),

@@ -58,43 +58,41 @@ class Stages:
         path = self.tree.root.relative_to(self.tree.top).as_posix()
         return "" if path == "." else f"{path}/"
 
-    def shared(
-        self, *, layout: Mapping[str, str], additions: Mapping[str, str] | None = None, origin: str = "layout"
-    ) -> Path:
-        """The stage with this layout and `additions` (path in the stage → path of a file or folder in the project). Do not write in it."""
-        key = (tuple(layout.items()), tuple((additions or {}).items()))
+    def shared(self, variant: BuildVariant, additions: Mapping[str, str] | None = None) -> Path:
+        """The stage with the variant's layout and `additions` (as for `fresh`). Do not write in it."""
+        key = (tuple(variant.layout.items()), tuple((additions or {}).items()))
         if key not in self._shared:
-            self._shared[key] = self.fresh(layout=layout, additions=additions, origin=origin)
+            self._shared[key] = self.fresh(variant, additions=additions)
         return self._shared[key]
 
     def fresh(
         self,
+        variant: BuildVariant | None = None,
         *,
-        layout: Mapping[str, str],
         additions: Mapping[str, str] | None = None,
         dropped: Iterable[str] = (),
         changed: Mapping[str, bytes] | None = None,
-        origin: str = "layout",
         git: bool = False,
         links: bool = True,
     ) -> Path:
-        """A new stage; the path of the project in it.
+        """A new stage with the variant's layout (None: the project as it is); the path of the project in it.
 
-        `dropped` are files of the stage that are left out, `changed` files with other content. With `git`, git
-        works in the stage as it does in the project, and counts none of these as changes. `origin` is the key
-        path that messages about the layout name. Without `links`, what they point at is in their places.
+        `additions` are files or folders of the project by their paths in the stage, `dropped` files of the stage that
+        are left out, `changed` files with other content. With `git`, git works in the stage as it does in the
+        project, and counts none of these as changes. Without `links`, what they point at is in their places.
         """
         self._count += 1
         stage = self._folder / str(self._count) / self.tree.top.name
         project = stage / self._below
         project.mkdir(parents=True)
-        plan = planned(self.tree, layout=layout, origin=origin)
+        plan = planned(self.tree, variant)
+        links = links and not (variant and variant.layout)
         for path, source in (additions or {}).items():
             named = self.tree.named(source)
             plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
         for path in dropped:
             plan.pop(path, None)
-        _place_all(self.tree, plan, project, around=self._around, as_links=links and not layout)
+        _place_all(self.tree, plan, project, around=self._around, as_links=links)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
@@ -129,7 +127,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
     A source is looked for in the stage that the layout describes, then in the project. Raises
     `BuildError` for one that is in neither.
     """
-    plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout")) if variant.layout else {}
+    plan = planned(tree, variant) if variant.layout else {}
     found: dict[str, str] = {}
     for stated, inside in variant.force_include.items():
         source, target = normal(stated), normal(inside)
@@ -144,17 +142,17 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
     return found
 
 
-def planned(tree: SourceTree, *, layout: Mapping[str, str], origin: str = "layout") -> dict[str, str]:
+def planned(tree: SourceTree, variant: BuildVariant | None) -> dict[str, str]:
     """Path in the stage → path in the project, in the order of placing.
 
     Without a layout that is every file of the project where it is. With one it is the files in the
     root folder, and each left of the layout at its right. Raises `BuildError` for a left that has no files.
     """
-    if not layout:
+    if variant is None or not variant.layout:
         return {path: path for path in tree.files}
     plan = {path: path for path in tree.files if "/" not in path and (tree.root / path).is_file()}
-    for left, right in layout.items():
-        plan.update(_moved(tree, left, right, origin))
+    for left, right in variant.layout.items():
+        plan.update(_moved(tree, left, right, key_path(variant, "layout")))
     return plan
 
 

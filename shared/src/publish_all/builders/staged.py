@@ -159,7 +159,7 @@ class StagedBuilder:
         files = self._probed[variant.label]
         tree = self._stages.tree
         forced = forced_sources(tree, variant)
-        plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        plan = planned(tree, variant)
         kept, dropped = left_out(variant, files, plan, forced=forced)
         return _Placed(
             additions={_place_for(inside, files): source for inside, source in forced.items()},
@@ -208,8 +208,8 @@ class _Stage(NamedTuple):
         metadata_elsewhere: bool = False,
     ) -> _Stage:
         """With `metadata_elsewhere`, of a project that has its metadata in setup.cfg or setup.py: without `[project]`."""
-        origin, tree = key_path(variant, "layout"), stages.tree
-        root = stages.shared(layout=variant.layout, origin=origin) if variant.layout else tree.root
+        tree = stages.tree
+        root = stages.shared(variant) if variant.layout else tree.root
         pyproject = pinned(variant, root)
         if metadata_elsewhere and _has_metadata_elsewhere(variant, tree):
             del pyproject["project"]
@@ -222,12 +222,11 @@ class _Stage(NamedTuple):
         if not _is_the_projects_own(pyproject, variant, tree):
             changed["pyproject.toml"] = tomlkit.dumps(pyproject).encode()
         folder = stages.fresh(
-            layout=variant.layout,
+            variant,
             additions={**{each: each for each in named_though_ignored(tree, pyproject)}, **placed.additions},
             # It is folded into pyproject.toml, whose tables it would replace.
             dropped=(*placed.dropped, *(["hatch.toml"] if changed else ())),
             changed=changed,
-            origin=origin,
             git=True,
             links=backend_of(pyproject)
             is not Backend.POETRY_CORE,  # which ships one of a link and its target
@@ -435,7 +434,7 @@ def _place_for(inside: str, files: Mapping[str, str]) -> str:
 def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
     """Files which setuptools takes because git tracks them, and which git does not know where a layout puts them."""
     if variant.layout and any(_FILE_FINDER.match(each) for each in build_requires(variant.pyproject)):
-        plan = planned(tree, layout=variant.layout, origin=key_path(variant, "layout"))
+        plan = planned(tree, variant)
         yield from (path.removeprefix("src/") for path, source in plan.items() if path != source)
 
 

@@ -163,4 +163,4 @@ def _copy(request: BuildRequest, place: Path) -> Path:
         if (root / source).exists()
     }
     tree = SourceTree(root, leave_out=[request.output.resolve()])
-    return Stages(tree, place / "copy").fresh(layout={}, additions=forced, git=True)
+    return Stages(tree, place / "copy").fresh(additions=forced, git=True)
