@@ -79,7 +79,13 @@ def execute(
     around = options.connection.around
     clients = clients_of(command)
     settings = _settings(clients, around, cwd)
-    for note in (*(_lock_warning(each) for client in clients if (each := locks(client))), *settings.notes()):
+    warnings = (
+        f"`{each}` may write a lock file, which would record the address of this index, gone when the command ends. "
+        "To lock, run `publish-all serve` at an address that stays, and name that as the index."
+        for each in map(locks, clients)
+        if each is not None
+    )
+    for note in (*warnings, *settings.notes()):
         listener(Note(message=note))
     # For this run only: nobody else on this machine gets in.
     password = secrets.token_urlsafe(32)
@@ -122,10 +128,10 @@ def execute(
 
 def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """The words that start pip: the one on PATH, else that of this interpreter; None if there is none."""
-    for name in ("pip", "pip3"):
-        found = shutil.which(name, path=environment.get("PATH"))
-        if found is not None:
-            return (found,)
+    path = environment.get("PATH")
+    found = shutil.which("pip", path=path) or shutil.which("pip3", path=path)
+    if found is not None:
+        return (found,)
     return (sys.executable, "-m", "pip") if importlib.util.find_spec("pip") is not None else None
 
 
@@ -252,8 +258,8 @@ def _folders(client: Client, environment: Mapping[str, str], cwd: Path) -> tuple
 def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
     """Why the command is not started, and what to write instead."""
     said = [_words(each, index, cwd) for each in places[:_PLACES_SHOWN]]
-    more = len(places) - len(said)
-    message = "; ".join([*said, *([f"and {more} more"] if more else [])])
+    if len(places) > len(said):
+        said.append(f"and {len(places) - len(said)} more")
     hint = "Remove it, and run again."
     wanted = [each for each in places if names_index(each)]
     if wanted:
@@ -265,12 +271,10 @@ def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
         hint = (
             f"Remove it, and write before `--` instead: {options}. Private names are never looked up there."
         )
-    return UsageError(message, hint=hint)
+    return UsageError("; ".join(said), hint=hint)
 
 
 def _words(place: Place, index: Index, cwd: Path) -> str:
-    from publish_all.index.clients import names_index
-
     where = place.where.replace(f"{cwd}/", "", 1)
     if place.option == ELSEWHERE:
         return f"{where}: {place.value} comes from {', '.join(index.names)} only"
@@ -284,10 +288,3 @@ def _words(place: Place, index: Index, cwd: Path) -> str:
     if names_index(place):
         return f"{where}: {option} names another index, which would be asked for private names"
     return f"{where}: {option} would install from other places than this index"
-
-
-def _lock_warning(command: str) -> str:
-    return (
-        f"`{command}` may write a lock file, which would record the address of this index, gone when the "
-        "command ends. To lock, run `publish-all serve` at an address that stays, and name that as the index."
-    )
