@@ -80,7 +80,7 @@ def test_lists_versions_with_all_that_the_index_tells(fake: FakeRegistry) -> Non
     assert page is not None
     assert page.versions == ("0.9.0", "0.10.0")
     first, second = page.files
-    assert first.filename == "kindling_synapse-0.9.0-py3-none-any.whl"
+    assert (first.filename, first.url) == ("kindling_synapse-0.9.0-py3-none-any.whl", "")
     assert (first.yanked, second.yanked) == ("broken", None)
     assert second.size == len(wheel(version="0.10.0"))
     assert second.upload_time == "2026-01-02T03:04:05Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeAlias
 
 from packaging.utils import NormalizedName
@@ -58,7 +59,8 @@ class OciSource:
         if not releases:
             return None
         self._known.put(key, {each.tag: each for each in releases})
-        files = tuple(file for release in releases for file in release.files)
+        # A registry has no addresses of files that clients could use.
+        files = tuple(replace(file, url="") for release in releases for file in release.files)
         versions = tuple(dict.fromkeys(str(each.version) for each in releases))
         return ProjectPage(name=project, files=files, versions=versions)
 
