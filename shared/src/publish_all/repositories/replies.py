@@ -90,31 +90,6 @@ _KNOWN = (
     _Known((400,), r"Can't have direct dependency", known.DIRECT_DEPENDENCY_REFUSED),
     _Known((400,), r"unsupported platform tag", known.TAG_UNSUPPORTED),
     _Known((400,), r"Invalid distribution file", known.ARCHIVE_REFUSED),
-    _Known(
-        (400, 403),
-        r"Invalid attestations supplied.*only supported (when|with|via|for)",
-        known.ATTESTATIONS_REFUSED,
-        'Publish with trusted publishing (`--auth oidc`), or set `attestations = "never"` for this repository.',
-    ),
-    _Known(
-        (400, 403),
-        r"Invalid attestations supplied.*(verif|does not match|identity|certificate|signature)",
-        known.ATTESTATIONS_REFUSED,
-        "Who signs must be the trusted publisher: remove attestations of other jobs from beside the files. A job "
-        "in a reusable workflow signs as the workflow that calls it, so publish in a job of the workflow itself.",
-    ),
-    _Known(
-        (400, 403),
-        r"Invalid attestations supplied.*(maximum|multiple|more than|predicate|duplicate)",
-        known.ATTESTATIONS_REFUSED,
-        "Leave one attestation of a kind beside each file: one of publishing, one of SLSA provenance at most.",
-    ),
-    _Known(
-        (400, 403),
-        r"Invalid attestations supplied",
-        known.ATTESTATIONS_REFUSED,
-        "Remove the attestations beside the files, if there are any, and run again.",
-    ),
     _Known((400, 403), r"attestation", known.ATTESTATIONS_REFUSED),
     _Known((400,), r"invalid name or version", known.METADATA_REFUSED),
     # devpi, Artifactory, Nexus, Azure Artifacts, Google Artifact Registry: rights and kinds of repositories.
@@ -183,6 +158,18 @@ _OUTCOMES = {
 """What a diagnosis means for the file, if not that it is refused for good."""
 
 
+_ATTESTATION_HINTS = {
+    r"only supported (when|with|via|for)": "Publish with trusted publishing (`--auth oidc`), or set "
+    '`attestations = "never"` for this repository.',
+    r"(verif|does not match|identity|certificate|signature)": "Who signs must be the trusted publisher: remove "
+    "attestations of other jobs from beside the files. A job in a reusable workflow signs as the workflow that calls "
+    "it, so publish in a job of the workflow itself.",
+    r"(maximum|multiple|more than|predicate|duplicate)": "Leave one attestation of a kind beside each file: one of "
+    "publishing, one of SLSA provenance at most.",
+    r"": "Remove the attestations beside the files, if there are any, and run again.",
+}
+
+
 class Attempt(NamedTuple):
     """What was tried: `credential` is what was sent, `distribution` None for an empty upload of preflight."""
 
@@ -226,7 +213,7 @@ def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
         if reply.status in statuses and re.search(pattern, said, re.IGNORECASE):
             if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
                 return decided
-            return _refused(diagnosis, said, attempt, hint, wait)
+            return _refused(diagnosis, said, attempt, hint or _attestation_hint(said), wait)
     return _by_status(reply, said, attempt, wait)
 
 
@@ -297,6 +284,13 @@ def _windows(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _wait(seconds: float, now: float) -> float:
     return max(0.0, seconds - now) if seconds >= _EPOCH_SIZED else seconds
+
+
+def _attestation_hint(said: str) -> str:
+    """The next step for `Invalid attestations supplied during upload: …` of PyPI, empty for other words."""
+    what = said.partition("Invalid attestations supplied")[2]
+    steps = (step for words, step in _ATTESTATION_HINTS.items() if re.search(words, what, re.IGNORECASE))
+    return next(steps) if what else ""
 
 
 def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
