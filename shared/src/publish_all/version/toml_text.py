@@ -21,7 +21,10 @@ _TOML_VALUE = (
 )
 _JSON_VALUE = r'\s*:\s*(?P<value>"(?:[^"\\\n]|\\.)*")'
 _PROBE = "0+publish.all.probe"
-_ENDS = 10  # comments inside an array may hold closing brackets, but hardly more of them
+# With the strings and comments of the array, which may hold brackets.
+_DYNAMIC = re.compile(
+    r"""(?P<dotted>(?:project[ \t]*\.[ \t]*)?)["']?dynamic["']?[ \t]*=[ \t]*\[(?:[^]"'#]|"[^"]*"|'[^']*'|#.*\n)*\]"""
+)
 
 
 def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
@@ -116,10 +119,8 @@ def _static_texts(text: str, values: Mapping[str, Any], line: str) -> Iterator[s
         return
     others = [each for each in table(values, "project").get("dynamic", ()) if each != "version"]
     array = ", ".join(f'"{each}"' for each in others)
-    for match in re.finditer(r"""((?:project[ \t]*\.[ \t]*)?)["']?dynamic["']?[ \t]*=[ \t]*\[""", text):
-        head, dotted = text[: match.start()], match[1]
-        for closing in list(re.compile(r"\]").finditer(text, match.end()))[:_ENDS]:
-            rest = text[closing.end() :]
-            for between in (newline, ", ") if others else ():
-                yield f"{head}{dotted}{line}{between}{dotted}dynamic = [{array}]{rest}"
-            yield f"{head}{dotted}{line}{rest}"
+    for match in _DYNAMIC.finditer(text):
+        dotted = match["dotted"]
+        for between in (newline, ", "):
+            rest = f"{between}{dotted}dynamic = [{array}]" if others else ""
+            yield f"{text[: match.start()]}{dotted}{line}{rest}{text[match.end() :]}"
