@@ -123,6 +123,7 @@ def store_with(tool: str, project: Path, environment: dict[str, str], server: Se
             assert done.returncode == 0, done
             assert password not in done.stdout
             (server.store / other.name).unlink()
+            environment["PUBLISH_ALL_CORP_USERNAME"] = user  # Hatch keeps it in a cache of its own
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Hatch is answered on a terminal")
