@@ -5,20 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
+
+GITHUB_PREFIXES = ("ghp_", "github_pat_", "ghs_", "gho_", "ghu_", "ghr_")
 
 _LEAST_DIFFERENT = 10
 """How many different characters a real token has at least: `ghp_xxxxxxxx…` is an example."""
 _LONGEST_PREFIX = 6
 
 
-def _any(found: str) -> bool:
-    del found
-    return True
-
-
-def _random(found: str) -> bool:
+def _is_random(found: str) -> bool:
     """Whether it may be a real one: examples repeat a character or say so."""
     rest = found[_LONGEST_PREFIX:]
     return len(set(rest)) >= min(_LEAST_DIFFERENT, len(rest) // 2) and "EXAMPLE" not in found.upper()
@@ -31,12 +28,11 @@ def _is_macaroon(found: str) -> bool:
         content = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     except (binascii.Error, ValueError):
         return False
-    return b"pypi.org" in content and _random(found)
+    return b"pypi.org" in content and _is_random(found)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenShape:
-    """`marker` is in every match: it is looked for first, which is fast. `real` tells examples apart.
+class TokenShape(NamedTuple):
+    """`marker` is in every match: it is looked for first, which is fast. `is_real` tells examples apart.
 
     `certain` is False for what may be something else.
     """
@@ -45,25 +41,21 @@ class TokenShape:
     marker: bytes
     expression: re.Pattern[bytes]
     certain: bool = True
-    real: Callable[[str], bool] = _random
+    is_real: Callable[[str], bool] = _is_random
 
     def find(self, content: bytes) -> int | None:
         """Where the first one is that is not an example, None if there is none."""
         if self.marker not in content:
             return None
         matches = self.expression.finditer(content)
-        return next((each.start() for each in matches if self.real(each[0].decode("ascii", "replace"))), None)
+        return next(
+            (each.start() for each in matches if self.is_real(each[0].decode("ascii", "replace"))), None
+        )
 
 
-GITHUB_PREFIXES = ("ghp_", "github_pat_", "ghs_", "gho_", "ghu_", "ghr_")
-_CERTAIN = (
-    *(
-        ("a GitHub token", prefix.encode(), rb"\b" + prefix.encode() + rb"[A-Za-z0-9]{36}\b")
-        for prefix in GITHUB_PREFIXES
-        if prefix != "github_pat_"
-    ),
-    ("a GitHub token", b"github_pat_", rb"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
-    ("a GitLab token", b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20,}"),
+_PRIVATE_KEY = (
+    rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|\s)+"
+    rb"(?:[A-Za-z-]+: [^\n]*\n|\s)*[A-Za-z0-9+/=]{40,}"
 )
 _LIKELY = (
     ("an AWS access key", b"AKIA", rb"\bAKIA[0-9A-Z]{16}\b"),
@@ -73,28 +65,22 @@ _LIKELY = (
     ("a Stripe key", b"sk_live_", rb"\bsk_live_[0-9A-Za-z]{24,}\b"),
     ("an Azure storage key", b"AccountKey=", rb"AccountKey=[A-Za-z0-9+/]{86}=="),
 )
+_OF_GITHUB = {b"github_pat_": rb"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"}
 
-
-def _shapes() -> Iterator[TokenShape]:
-    for certain, group in ((True, _CERTAIN), (False, _LIKELY)):
-        for kind, marker, expression in group:
-            yield TokenShape(kind=kind, marker=marker, expression=re.compile(expression), certain=certain)
-    yield TokenShape(
-        kind="a PyPI token",
-        marker=b"pypi-AgE",
-        expression=re.compile(rb"\bpypi-AgE[A-Za-z0-9_-]{60,}"),
-        real=_is_macaroon,
-    )
-    yield TokenShape(
-        kind="a private key",
-        marker=b"PRIVATE KEY",
-        expression=re.compile(
-            rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|\s)+"
-            rb"(?:[A-Za-z-]+: [^\n]*\n|\s)*[A-Za-z0-9+/=]{40,}"
-        ),
-        certain=False,
-        real=_any,
-    )
-
-
-TOKEN_SHAPES = tuple(_shapes())
+TOKEN_SHAPES = (
+    *(
+        TokenShape(
+            "a GitHub token", each, re.compile(rb"\b" + each + _OF_GITHUB.get(each, rb"[A-Za-z0-9]{36}\b"))
+        )
+        for each in map(str.encode, GITHUB_PREFIXES)
+    ),
+    TokenShape("a GitLab token", b"glpat-", re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}")),
+    TokenShape(
+        "a PyPI token", b"pypi-AgE", re.compile(rb"\bpypi-AgE[A-Za-z0-9_-]{60,}"), is_real=_is_macaroon
+    ),
+    *(
+        TokenShape(kind, marker, re.compile(expression), certain=False)
+        for kind, marker, expression in _LIKELY
+    ),
+    TokenShape("a private key", b"PRIVATE KEY", re.compile(_PRIVATE_KEY), certain=False, is_real=bool),
+)
