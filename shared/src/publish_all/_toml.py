@@ -11,7 +11,7 @@ if sys.version_info >= (3, 11):
 else:
     from tomli import TOMLDecodeError, loads
 
-__all__ = ["TOMLDecodeError", "Table", "copied", "loads", "merged", "table"]
+__all__ = ["TOMLDecodeError", "Table", "copied", "loads", "merged", "table", "tables"]
 
 Table: TypeAlias = dict[str, Any]
 
@@ -21,6 +21,11 @@ def table(values: Any, *path: str) -> Mapping[str, Any]:
     for key in path:
         values = values.get(key) if isinstance(values, Mapping) else None
     return values if isinstance(values, Mapping) else {}
+
+
+def tables(values: Any) -> tuple[Mapping[str, Any], ...]:
+    """The tables in an array; none where it is no array."""
+    return tuple(each for each in values if isinstance(each, Mapping)) if isinstance(values, list) else ()
 
 
 def copied(values: Mapping[str, Any]) -> Table:

@@ -160,6 +160,7 @@ class KeyringAnswers:
         from publish_all.config.known import known_repositories
         from publish_all.config.load import load_project, search_pyproject
         from publish_all.credentials.default_chain import default_chain
+        from publish_all.version.static import project_name
 
         config = load_project(directory) if search_pyproject(directory) is not None else None
         known = known_repositories(
@@ -171,7 +172,7 @@ class KeyringAnswers:
             session=make_session(HttpOptions()),
             listener=lambda event: _log.debug("%s", event),
         )
-        name = _project_name(config.pyproject) if config is not None else None
+        name = project_name(config.pyproject) if config is not None else None
         project = canonicalize_name(name) if name else None
         return Known([known.get(name) for name in known.names], credentials, project)
 
@@ -218,11 +219,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _project_name(pyproject: Mapping[str, object]) -> str | None:
-    """The name in `[project]`, else in `[tool.poetry]`."""
-    tool = pyproject.get("tool")
-    poetry = tool.get("poetry") if isinstance(tool, Mapping) else None
-    tables = (table for table in (pyproject.get("project"), poetry) if isinstance(table, Mapping))
-    return next((name for table in tables if isinstance(name := table.get("name"), str) and name), None)

@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from publish_all._toml import table
 from publish_all._urls import without_userinfo
 from publish_all.checks.publish_jobs import workflow_findings
 from publish_all.commands.context import Surroundings
@@ -91,7 +91,7 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, around: Surroundings) 
 
 
 def _licence(config: ProjectConfig) -> Iterator[Finding]:
-    project, poetry = _table(config.pyproject, "project"), _table(config.pyproject, "tool", "poetry")
+    project, poetry = table(config.pyproject, "project"), table(config.pyproject, "tool", "poetry")
     stated = project.get("license") or project.get("license-files") or poetry.get("license")
     classifiers = [*project.get("classifiers", ()), *poetry.get("classifiers", ())]
     if stated or any(str(each).startswith("License ::") for each in classifiers):
@@ -106,8 +106,8 @@ def _licence(config: ProjectConfig) -> Iterator[Finding]:
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
-    backend = str(_table(config.pyproject, "build-system").get("build-backend", ""))
-    tool = _table(config.pyproject, "tool")
+    backend = str(table(config.pyproject, "build-system").get("build-backend", ""))
+    tool = table(config.pyproject, "tool")
     if ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool:
         said = environment.get("HATCH_PUBLISHER")
         if said != "publish-all":
@@ -115,7 +115,7 @@ def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Fi
             yield HATCH_PUBLISHER_UNSET.found(
                 f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own"
             )
-    declared = PLUGIN in _table(config.pyproject, "tool", "poetry", "requires-plugins")
+    declared = PLUGIN in table(config.pyproject, "tool", "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
         yield POETRY_PLUGIN_UNDECLARED.found(
             f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
@@ -168,10 +168,3 @@ def _pypirc(path: Path) -> Iterator[Finding]:
         yield FILE_READABLE_BY_OTHERS.found(
             f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
         )
-
-
-def _table(pyproject: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    value: Any = pyproject
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}

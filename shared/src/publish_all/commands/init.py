@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from publish_all import __version__
 from publish_all._build_system import backend_of
+from publish_all._toml import table
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.changes import Change, current, write
 from publish_all.commands.scaffold.choices import (
@@ -38,7 +39,6 @@ from publish_all.config.problems import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
-from publish_all.version.static import table
 
 _GITLAB = ".gitlab-ci.yml"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from publish_all._secret import Secret
+from publish_all._toml import table, tables
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import NOWHERE, HostFolders
@@ -141,7 +142,7 @@ def read_tools(
         "the project's poetry.toml": _poetry(root / "poetry.toml", of_project=True),
         "Poetry's configuration": _poetry(folders.poetry.with_name("auth.toml"), folders.poetry),
         "Hatch's configuration": _hatch(folders.hatch),
-        "pyproject.toml": _uv(_at(pyproject, "tool", "uv"), "pyproject.toml", of_project=True),
+        "pyproject.toml": _uv(table(pyproject, "tool", "uv"), "pyproject.toml", of_project=True),
         "uv.toml": _uv_file(root / "uv.toml", "uv.toml", of_project=True),
         "uv's configuration": _uv_file(folders.uv, str(folders.uv)),
         "the project's pdm.toml": _pdm(root / "pdm.toml", of_project=True),
@@ -172,18 +173,18 @@ def _entry(
     tool: Tool, name: str, stated: Any, origin: str, *, url: str | None = None, of_project: bool = False
 ) -> ToolRepository:
     """One table in the words of any of the tools, or a text that is the URL. `cert = false` is not a file."""
-    table = stated if isinstance(stated, Mapping) else {"url": stated}
+    values = stated if isinstance(stated, Mapping) else {"url": stated}
 
     def text(*keys: str) -> str | None:
-        values = map(table.get, keys)
-        return next((each for each in values if isinstance(each, str) and each.strip()), None)
+        found = map(values.get, keys)
+        return next((each for each in found if isinstance(each, str) and each.strip()), None)
 
     def path(*keys: str) -> Path | None:
         found = text(*keys)
         return Path(found).expanduser() if found is not None else None
 
     username = text("username", "user")
-    secret = next((each for key in ("password", "auth") if isinstance(each := table.get(key), str)), None)
+    secret = next((each for key in ("password", "auth") if isinstance(each := values.get(key), str)), None)
     return ToolRepository(
         tool=tool,
         name=name,
@@ -215,17 +216,17 @@ def _poetry(*files: Path, of_project: bool = False) -> Iterator[ToolRepository]:
     broken = None
     for path in files:
         try:
-            table = _read(path)
+            content = _read(path)
         except ConfigurationError as error:
             broken = error
             continue
         urls, certificates, tokens, users = (
-            _mapping(table, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
+            table(content, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
         )
         for name in dict.fromkeys((*urls, *certificates, *tokens, *users)):
-            own = {**_mapping(certificates, name), "url": _at(urls, name, "url")}
+            own = {**table(certificates, name), "url": table(urls, name).get("url")}
             token = {"username": "__token__", "password": tokens[name]} if tokens.get(name) else {}
-            for stated in (own, token, _mapping(users, name)):
+            for stated in (own, token, table(users, name)):
                 if any(stated.values()):
                     yield _entry(Tool.POETRY, name, stated, f"Poetry {path}", of_project=of_project)
     if broken is not None:
@@ -233,10 +234,10 @@ def _poetry(*files: Path, of_project: bool = False) -> Iterator[ToolRepository]:
 
 
 def _hatch(path: Path) -> Iterator[ToolRepository]:
-    index = _mapping(_mapping(_read(path), "publish"), "index")
+    index = table(_read(path), "publish", "index")
     found = {
         name: _entry(Tool.HATCH, name, stated, f"Hatch {path}")
-        for name, stated in _mapping(index, "repos").items()
+        for name, stated in table(index, "repos").items()
     }
     yield from found.values()
     # Certificates beside the table of repositories are for all of Hatch's, user and password for its default one.
@@ -251,7 +252,7 @@ def _hatch(path: Path) -> Iterator[ToolRepository]:
 
 
 def _pdm(path: Path, *, of_project: bool = False) -> Iterator[ToolRepository]:
-    for name, stated in _mapping(_read(path), "repository").items():
+    for name, stated in table(_read(path), "repository").items():
         if isinstance(stated, Mapping):
             yield _entry(Tool.PDM, name, stated, f"pdm {path}", of_project=of_project)
 
@@ -260,20 +261,18 @@ def _uv_file(path: Path, shown: str, *, of_project: bool = False) -> Iterator[To
     return _uv(_read(path), shown, of_project=of_project)
 
 
-def _uv(settings: Any, file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
+def _uv(settings: Mapping[str, Any], file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
     """Indexes, of which one without a `publish-url` is for installing only, and URLs without a name."""
-    indexes = _at(settings, "index")
-    stated = [("[[tool.uv.index]]", each) for each in (indexes if isinstance(indexes, list) else ())]
+    stated = [("[[tool.uv.index]]", each) for each in tables(settings.get("index"))]
     stated += [
-        ("publish-url of uv", {"publish-url": _at(settings, "publish-url"), "default": True}),
-        ("index-url of uv", {"url": _at(settings, "index-url"), "default": True}),
+        ("publish-url of uv", {"publish-url": settings.get("publish-url"), "default": True}),
+        ("index-url of uv", {"url": settings.get("index-url"), "default": True}),
     ]
     for where, each in stated:
         name, index, upload = (
-            value if isinstance(value := _at(each, key), str) else ""
-            for key in ("name", "url", "publish-url")
+            value if isinstance(value := each.get(key), str) else "" for key in ("name", "url", "publish-url")
         )
-        default = _at(each, "default") is True and bool(index or upload)
+        default = each.get("default") is True and bool(index or upload)
         if name or default:
             yield ToolRepository(
                 tool=Tool.UV,
@@ -289,10 +288,9 @@ def _uv(settings: Any, file: str, *, of_project: bool = False) -> Iterator[ToolR
 
 def _uv_auth(path: Path) -> Iterator[ToolRepository]:
     """What `uv auth login` has stored."""
-    stored = _read(path).get("credential")
-    for each in stored if isinstance(stored, list) else ():
-        service = _at(each, "service")
-        if isinstance(service, str) and _at(each, "scheme") in {None, "basic"}:
+    for each in tables(_read(path).get("credential")):
+        service = each.get("service")
+        if isinstance(service, str) and each.get("scheme") in {None, "basic"}:
             yield _entry(Tool.UV, "", each, f"uv {path}", url=service)
 
 
@@ -348,10 +346,9 @@ def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
     https://pdm-project.org/latest/usage/config/.
     """
     for tool, key in ((Tool.POETRY, "poetry"), (Tool.PDM, "pdm")):
-        sources = _at(pyproject, "tool", key, "source")
-        tables = [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
-        with_pypi = any(str(each.get("name", "")).lower() == "pypi" for each in tables)
-        for each in tables:
+        sources = tables(table(pyproject, "tool", key).get("source"))
+        with_pypi = any(str(each.get("name", "")).lower() == "pypi" for each in sources)
+        for each in sources:
             primary = str(each.get("priority", "primary")).lower() in {"primary", "default"}
             replaces = primary and not with_pypi if tool is Tool.POETRY else each.get("name") == "pypi"
             if isinstance(name := each.get("name"), str):
@@ -394,15 +391,3 @@ def _is_pypi(url: object) -> bool:
 
 def _read(path: Path) -> Mapping[str, Any]:
     return read_toml(path)[0] if path.is_file() else EMPTY
-
-
-def _mapping(values: Any, key: str) -> Mapping[str, Any]:
-    found = _at(values, key)
-    return found if isinstance(found, Mapping) else EMPTY
-
-
-def _at(values: Any, *keys: str) -> Any:
-    """The value at a key path, None where it is not, or something on the way is no table."""
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from publish_all import diagnoses
 from publish_all._process import Completed, run_with_input
+from publish_all._toml import table
 from publish_all.config.addresses import host_of, split
 from publish_all.credentials.source import (
     Credential,
@@ -62,8 +63,8 @@ class DockerSource(CredentialSource):
         if not request.config.kind.registry:
             return None
         outcome = f"no login to {host_of(request.url)}"
-        for where, table in self._tables():
-            for origin, login in self._logins(table, where, request.url):
+        for where, config in self._tables():
+            for origin, login in self._logins(config, where, request.url):
                 if isinstance(login, str):
                     outcome = login
                     continue
@@ -89,19 +90,17 @@ class DockerSource(CredentialSource):
             yield str(path), _parsed(text, str(path))
 
     def _logins(
-        self, table: Mapping[str, Any], where: str, url: str
+        self, config: Mapping[str, Any], where: str, url: str
     ) -> Iterator[tuple[str, tuple[str, str] | str]]:
         """What a configuration has for the registry: of its own helper, of the store for all, written down.
 
         A login is a user name and a secret; a text in its place says why a helper has none.
         """
         host = host_of(url)
-        auths = _mapping(table, "auths")
+        auths = table(config, "auths")
         keys = [key for key in auths if host_of(key) == host]
-        own = [
-            (helper, host) for key, helper in _mapping(table, "credHelpers").items() if host_of(key) == host
-        ]
-        store = [(table.get("credsStore"), key) for key in keys or [host]]
+        own = [(helper, host) for key, helper in table(config, "credHelpers").items() if host_of(key) == host]
+        store = [(config.get("credsStore"), key) for key in keys or [host]]
         for helper, key in (*own[:1], *store):
             if isinstance(helper, str) and _HELPER.fullmatch(helper):
                 login = self._ask_helper(f"docker-credential-{helper}", key)
@@ -140,13 +139,13 @@ def _path_of(key: str) -> str:
 
 def _written(entry: object) -> tuple[str, str] | None:
     """A login that is in the file: `auth` is USER:PASSWORD in base64; an identity token wins, as with Docker."""
-    table = entry if isinstance(entry, Mapping) else {}
-    token = table.get("identitytoken")
+    values = table(entry)
+    token = values.get("identitytoken")
     if isinstance(token, str) and token:
         return IDENTITY_USER, token
-    username, password = table.get("username"), table.get("password")
+    username, password = values.get("username"), values.get("password")
     try:
-        pair = base64.b64decode(str(table.get("auth") or ""), validate=True).decode()
+        pair = base64.b64decode(str(values.get("auth") or ""), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         pair = ""
     if ":" in pair:
@@ -158,16 +157,10 @@ def _written(entry: object) -> tuple[str, str] | None:
 
 def _parsed(text: str, where: str) -> Mapping[str, Any]:
     try:
-        table = json.loads(text)
+        return table(json.loads(text))
     except (ValueError, RecursionError) as error:
         # Its message would not quote the text, but the exception holds it.
         raise _unreadable(where, f"not JSON ({type(error).__name__})") from None
-    return table if isinstance(table, dict) else {}
-
-
-def _mapping(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = table.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _unreadable(where: str, why: str) -> CredentialError:

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from publish_all._process import Run
+from publish_all._toml import table, tables
 from publish_all._urls import shown_or_raw, without_userinfo
 from publish_all.builders.variables import is_credential_name
 from publish_all.index.clients import Client, Tool
-from publish_all.index.named_files import read_toml, table, tables
+from publish_all.index.named_files import read_toml
 
 PIP_SECONDS = 30.0
 """How long pip may take to print its configuration."""
@@ -224,8 +225,8 @@ def _uv_of_project(folder: Path) -> Path | None:
     for each in (start, *start.parents):
         if nearest is None and (each / "uv.toml").is_file():
             nearest = each / "uv.toml"
-        table = _uv_table(each / "pyproject.toml")
-        if table is not None and (nearest is None or "workspace" in table):
+        own = _uv_table(each / "pyproject.toml")
+        if own is not None and (nearest is None or "workspace" in own):
             nearest = each / ("uv.toml" if (each / "uv.toml").is_file() else "pyproject.toml")
     return nearest
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import TOMLDecodeError, loads, table, tables
 from publish_all._urls import shown_or_raw
 from publish_all.index.clients import Place, places
 from publish_all.repositories.fetch import release_of
@@ -327,18 +327,6 @@ def _loads(text: str) -> Mapping[str, Any]:
         return loads(text)
     except (TOMLDecodeError, RecursionError):
         return {}
-
-
-def table(values: Any, *keys: str) -> Mapping[str, Any]:
-    """The table at a key path; empty where there is none."""
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values if isinstance(values, Mapping) else {}
-
-
-def tables(values: Any) -> tuple[Mapping[str, Any], ...]:
-    """The tables in an array; none where it is no array."""
-    return tuple(each for each in values if isinstance(each, Mapping)) if isinstance(values, list) else ()
 
 
 def _texts(*values: Any) -> Iterator[str]:

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple, TypeAlias
 from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_of, poetry_version_counts
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.attribute import NAME, Read, read_attribute, read_source, rewritten
-from publish_all.version.static import backend_asks_us, is_dynamic, project_name, table
+from publish_all.version.static import backend_asks_us, is_dynamic, project_name
 from publish_all.version.toml_text import find_string, parse
 
 _CARGO = (("package", "version"), ("workspace", "package", "version"))

@@ -15,9 +15,10 @@ from poetry.core.factory import Factory
 from poetry.core.masonry import api
 from poetry.core.masonry.builders.sdist import SdistBuilder
 
+from publish_all._toml import table
 from publish_all.errors import PublishAllError
 from publish_all.version.source import version_for_build
-from publish_all.version.static import asks_us, table
+from publish_all.version.static import asks_us
 from publish_all.version.toml_text import lacks_version, state_version, with_static_version
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._toml import table
 from publish_all.errors import VersionError
 from publish_all.version.static import (
     backend_asks_us,
@@ -24,7 +25,6 @@ from publish_all.version.static import (
     maker_of_placeholder,
     project_name,
     static_version,
-    table,
 )
 
 if TYPE_CHECKING:

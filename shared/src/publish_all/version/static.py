@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._toml import table
 
 OURS = "publish-all"
 _BACKENDS = "publish_all.backends"
-
-
-def table(values: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """The table at a key path, empty when there is none."""
-    found: Any = values
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
 
 
 def project_name(pyproject: Mapping[str, Any]) -> str | None:

@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.errors import VersionError
-from publish_all.version.static import table
 
 _TOML_VALUE = (
     r'[ \t]*=[ \t]*(?P<value>"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\')'

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_of
 from publish_all._git import repository_root
+from publish_all._toml import table
 from publish_all.commands.context import Surroundings
 from publish_all.commands.scaffold.choices import (
     NewRepository,
@@ -26,7 +27,7 @@ from publish_all.config.tools import read_tools
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py, version_in_setup_py
 from publish_all.version.attribute import read_attribute
-from publish_all.version.static import asks_us, project_name, static_version, table
+from publish_all.version.static import asks_us, project_name, static_version
 
 _FOLDERS = ("", "src/", "lib/", "packages/")
 _FILES = ("__init__", "_version", "version", "__about__", "about")

@@ -14,12 +14,12 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from publish_all._build_system import backend_of
-from publish_all._toml import TOMLDecodeError, loads
+from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.commands.scaffold.choices import Settings, VersionChoice
 from publish_all.config.model import VersionSource
 from publish_all.config.problems import dotted
 from publish_all.errors import ConfigurationError
-from publish_all.version.static import static_version, table
+from publish_all.version.static import static_version
 from publish_all.version.toml_text import find_string
 
 OURS = "publish-all"
