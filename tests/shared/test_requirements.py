@@ -10,7 +10,7 @@ from packaging.version import Version
 
 import publish_all
 from publish_all._toml import loads
-from publish_all.builders.environment import _WORKER_REQUIRES
+from publish_all.builders.build_environment import _WORKER_REQUIRES
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import pytest
 from hatchling.builders.plugin.interface import BuilderInterface
 from poetry.core.masonry.builders.builder import Builder
 
-from publish_all.builders import backend_versions, hatchling, poetry_core
+from publish_all.builders import backend_versions, hatchling_builder, poetry_core_builder
 from publish_all.builders.backend_versions import (
     IN_PROCESS,
     changed_methods,
@@ -88,14 +88,14 @@ def installed(monkeypatch):
 @BACKENDS
 def test_the_installed_version_has_all_methods_that_are_overridden(backend):
     assert unknown_version(backend) is None
-    for module in (hatchling, poetry_core):
+    for module in (hatchling_builder, poetry_core_builder):
         assert list(changed_methods(module)) == []
 
 
 def test_a_method_that_is_gone_or_takes_other_arguments_is_told(monkeypatch):
     monkeypatch.delattr(BuilderInterface, "recurse_explicit_files")
     monkeypatch.setattr(BuilderInterface, "recurse_forced_files", lambda self: None)
-    assert list(changed_methods(hatchling)) == [
+    assert list(changed_methods(hatchling_builder)) == [
         "_Builder.recurse_forced_files takes other arguments",
         "_Builder.recurse_explicit_files is gone",
         "_SdistBuilder.recurse_forced_files takes other arguments",

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from publish_all.builders import deflate
 from publish_all.builders.builder import Builder
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.hatchling import HatchlingBuilder
-from publish_all.builders.poetry_core import PoetryCoreBuilder
+from publish_all.builders.hatchling_builder import HatchlingBuilder
+from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.config.model import Compression

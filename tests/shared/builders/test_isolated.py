@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders.environment import interpreter_for
+from publish_all.builders.build_environment import interpreter_for
 from publish_all.errors import BuildError
 from publish_all.events import ignore
 
@@ -17,7 +17,7 @@ def _no_index(monkeypatch):
     for name in ("PIP_NO_INDEX", "UV_NO_INDEX", "UV_OFFLINE"):
         monkeypatch.setenv(name, "1")
     # What the worker imports is wanted beside.
-    monkeypatch.setattr("publish_all.builders.environment._WORKER_REQUIRES", ())
+    monkeypatch.setattr("publish_all.builders.build_environment._WORKER_REQUIRES", ())
 
 
 def wheel(folder, name):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders.plan import output_folder
+from publish_all.builders.build_plan import output_folder
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import ConfigurationError

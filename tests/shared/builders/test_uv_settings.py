@@ -1,6 +1,6 @@
 import pytest
 
-from publish_all.builders.environment import build_constraints, installer_settings
+from publish_all.builders.build_environment import build_constraints, installer_settings
 
 NAMES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
 

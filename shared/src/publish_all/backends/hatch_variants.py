@@ -26,8 +26,8 @@ from packaging.utils import (
 )
 
 from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
+from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -91,7 +91,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
     def _build(
         self, directory: str | None, names: Sequence[str], options: Mapping[str, bool | None], workspace: Path
     ) -> Iterator[str]:
-        from publish_all.builders.hatchling import HatchlingBuilder
+        from publish_all.builders.hatchling_builder import HatchlingBuilder
 
         config = load_project(Path(self.root))
         variants = self._variants(config, names)
@@ -157,7 +157,7 @@ def _or_variable(stated: bool | None, variable: str) -> bool:
 
 def _version(config: ProjectConfig) -> str:
     """The project's version from where `[tool.publish-all.version]` says, as in every build of ours."""
-    from publish_all.builders.hatchling import dynamic_version
+    from publish_all.builders.hatchling_builder import dynamic_version
 
     return resolve_version(
         config, environment=os.environ, ask_backend=lambda: dynamic_version(config.root)

@@ -95,7 +95,7 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
     """What the backend says, as it says it. Raises `BuildError`."""
     with _translated():
         if backend_of(pyproject) is Backend.HATCHLING:
-            from publish_all.builders.hatchling import dynamic_version
+            from publish_all.builders.hatchling_builder import dynamic_version
 
             return dynamic_version(root)
         if _setuptools_scm_alone(root, pyproject) and (version := _from_setuptools_scm(root)):

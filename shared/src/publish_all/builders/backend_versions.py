@@ -31,8 +31,8 @@ SETUPTOOLS_FOR_SETUP_CFG = "67.6"
 # The backends that run in process: the lowest and the newest version that was tested, and the module that uses its
 # internals. poetry-core before 2.2 loses ignored files in folders that `include` names (python-poetry/poetry#10259).
 IN_PROCESS: Mapping[Backend, tuple[str, str, str]] = {
-    Backend.HATCHLING: ("1.20", "1.33.0", "publish_all.builders.hatchling"),
-    Backend.POETRY_CORE: ("2.2", "2.5.0", "publish_all.builders.poetry_core"),
+    Backend.HATCHLING: ("1.20", "1.33.0", "publish_all.builders.hatchling_builder"),
+    Backend.POETRY_CORE: ("2.2", "2.5.0", "publish_all.builders.poetry_core_builder"),
 }
 
 

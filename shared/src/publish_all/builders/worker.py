@@ -23,9 +23,9 @@ from typing import IO, Any
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
+from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.plan import distributions_of
 from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
@@ -95,7 +95,7 @@ def _answer_version(question: Mapping[str, Any], workspace: Path, listener: List
 
 
 def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Listener) -> tuple[str, ...]:
-    from publish_all.builders.staged import extra_requires
+    from publish_all.builders.staged_builder import extra_requires
 
     del listener
     request = worker_protocol.value_of(BuildRequest, question["request"])
@@ -213,14 +213,14 @@ class _Builders:
 
     def _make(self, backend: Backend) -> Builder:
         if self._is_staged(backend):
-            from publish_all.builders.staged import StagedBuilder
+            from publish_all.builders.staged_builder import StagedBuilder
 
             return StagedBuilder(self._stages, listener=self._listener)
         if backend is Backend.HATCHLING:
-            from publish_all.builders.hatchling import HatchlingBuilder
+            from publish_all.builders.hatchling_builder import HatchlingBuilder
 
             return HatchlingBuilder(self._stages, deflate=self.deflate, listener=self._listener)
-        from publish_all.builders.poetry_core import PoetryCoreBuilder
+        from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
 
         return PoetryCoreBuilder(
             self._stages, workspace=self._workspace, deflate=self.deflate, listener=self._listener

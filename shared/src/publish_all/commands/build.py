@@ -10,9 +10,9 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
-from publish_all.builders.plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Surroundings, project_variants, project_version
 from publish_all.commands.state import state_of

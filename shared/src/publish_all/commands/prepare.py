@@ -146,7 +146,7 @@ def find_files(
     if options.manifest is None and (options.files or config is None):
         return named_files(options.files, listener)
 
-    from publish_all.builders.plan import output_folder
+    from publish_all.builders.build_plan import output_folder
     from publish_all.commands import found_files
 
     if options.manifest is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders.plan import distributions_of, with_present_files, with_tags
+from publish_all.builders.build_plan import distributions_of, with_present_files, with_tags
 from publish_all.errors import BuildError, UsageError
 from publish_all.events import ignore
 from publish_all.variants.variant import PlatformWheel, WheelTag

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders import environment
-from publish_all.builders.environment import interpreter_for, requirements_of, unmet
+from publish_all.builders import build_environment
+from publish_all.builders.build_environment import interpreter_for, requirements_of, unmet
 from publish_all.events import EnvironmentChosen
 
 
@@ -124,7 +124,7 @@ def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
 
 
 def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_path):
-    variables = environment._elsewhere({**os.environ, "PYTHONHOME": "h"}, sys.executable, tmp_path)
+    variables = build_environment._elsewhere({**os.environ, "PYTHONHOME": "h"}, sys.executable, tmp_path)
     assert "PYTHONHOME" not in variables
     held = sorted(each.name.partition("-")[0] for each in (tmp_path / "publish-all").iterdir())
     assert held == ["publish_all", "publish_all"]
@@ -139,6 +139,6 @@ def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_
 
 def test_the_publish_all_that_runs_is_not_fetched_again():
     lookup = {"publish-all": Installed("1.5")}.get
-    assert environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"
-    assert "publish_all>=1" not in environment._wanted(("poetry-core", "publish_all>=1"), lookup)
-    assert "publish_all>=2" in environment._wanted(("publish_all>=2",), lookup)
+    assert build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"
+    assert "publish_all>=1" not in build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)
+    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",), lookup)

@@ -17,7 +17,7 @@ from hatchling.builders.wheel import WheelBuilder
 from publish_all._process import run
 from publish_all._toml import loads
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.hatchling import HatchlingBuilder, dynamic_version
+from publish_all.builders.hatchling_builder import HatchlingBuilder, dynamic_version
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, ConfigurationError, VersionError

@@ -13,7 +13,7 @@ from poetry.core.masonry import api
 from publish_all._process import run
 from publish_all._toml import loads
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.poetry_core import PoetryCoreBuilder
+from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, working_directory
 from publish_all.errors import BuildError

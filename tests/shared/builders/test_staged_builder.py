@@ -9,7 +9,7 @@ from publish_all._process import run
 from publish_all.builders.backend_hooks import metadata_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
-from publish_all.builders.staged import StagedBuilder, extra_requires
+from publish_all.builders.staged_builder import StagedBuilder, extra_requires
 from publish_all.config.model import ProjectConfig, VariantConfig
 from publish_all.errors import BuildError
 from publish_all.variants.resolve import resolve_variants
