@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 from publish_all._http import BasicAuth, make_session
 from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
-from publish_all._temporary import temporary_folder
 from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, without_userinfo
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import Connection, open_connection
@@ -124,21 +123,24 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     # What is read without a credential of the client is for whoever can reach it.
     unasked = options.password is None and any(each.scope is None for each in sources)
     gate = Gate(password=options.password, local=local and unasked)
-    with temporary_folder(within=_made(cache.folder)) as folder:
-        # Uploads go to the first repository, in the client's name, or in ours for who knows the password.
-        passes_on = chosen[0].kind.registry and not own
-        uploads = None
-        if options.takes_uploads and (passes_on or options.password is not None):
+    # Uploads go to the first repository, in the client's name, or in ours for who knows the password.
+    passes_on = chosen[0].kind.registry and not own
+    uploads = None
+    if options.takes_uploads and (passes_on or options.password is not None):
 
-            def repository_for(visitor: Visitor) -> Repository:
-                credentials = VisitorCredentials(visitor) if passes_on else opened.credentials
-                return _repository(chosen[0], opened, credentials)
+        def repository_for(visitor: Visitor) -> Repository:
+            credentials = VisitorCredentials(visitor) if passes_on else opened.credentials
+            return _repository(chosen[0], opened, credentials)
 
-            uploads = Uploads(
-                service, repository_for, folder=folder, passes_on=passes_on, limit=options.upload_limit
-            )
-        app = make_app(service, gate=gate, uploads=uploads)
-        yield Index(app=app, service=service, names=tuple(each.name for each in chosen))
+        uploads = Uploads(
+            service,
+            repository_for,
+            folder=_made(cache.folder),
+            passes_on=passes_on,
+            limit=options.upload_limit,
+        )
+    app = make_app(service, gate=gate, uploads=uploads)
+    yield Index(app=app, service=service, names=tuple(each.name for each in chosen))
 
 
 def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-import secrets
-import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TypeVar
 from weakref import WeakValueDictionary
@@ -26,6 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from publish_all import diagnoses as known
 from publish_all._server_text import plain
+from publish_all._temporary import temporary_folder
 from publish_all.config.addresses import host_of
 from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
 from publish_all.distributions.distribution import Distribution, Release
@@ -176,9 +176,9 @@ class Uploads:
         """One upload, and what to answer. Raises `ServeError`."""
         if self._passes_on and (visitor is None or not visitor.secret.reveal()):
             raise ServeError("An upload needs a user name and a password or token.", status=401)
-        own = self._folder / secrets.token_hex(16)
+        held = ExitStack()
         try:
-            await self._thread(lambda: own.mkdir(parents=True, mode=0o700))
+            own = await self._thread(lambda: self._own_folder(held))
             form = await self._receive(request, own / "content")
             async with self._turns:
                 found = await self._thread(lambda: _read(form, own / "content"))
@@ -199,7 +199,11 @@ class Uploads:
         except OSError as error:
             raise ServeError(f"The upload can't be kept here: {error.strerror}.", status=507) from error
         finally:
-            await self._thread(lambda: shutil.rmtree(own, ignore_errors=True))
+            await self._thread(held.close)
+
+    def _own_folder(self, held: ExitStack) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return held.enter_context(temporary_folder(within=self._folder))
 
     async def _thread(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
