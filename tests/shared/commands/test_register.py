@@ -8,8 +8,9 @@ import pytest
 
 from publish_all import _toml
 from publish_all.commands.context import Surroundings
-from publish_all.commands.register import Tool, plan_registration, write_registration
+from publish_all.commands.register import TOOLS, plan_registration, write_registration
 from publish_all.config.folders import NOWHERE, Folders, HostFolders
+from publish_all.config.tools import Tool
 from publish_all.errors import ConfigurationError, UsageError
 
 CORP = "https://pypi.corp.example/legacy/"
@@ -19,7 +20,7 @@ FILES = {
     Tool.POETRY: "poetry.toml",
     Tool.HATCH: "hatch.toml",
     Tool.UV: "uv.toml",
-    Tool.PYPIRC: ".pypirc",
+    Tool.TWINE: ".pypirc",
     Tool.PIP: "pip.conf",
 }
 
@@ -37,7 +38,7 @@ def plan(tmp_path):
         hatch=tmp_path / FILES[Tool.HATCH],
         uv=tmp_path / FILES[Tool.UV],
         pdm=tmp_path / "pdm.toml",
-        pypirc=tmp_path / FILES[Tool.PYPIRC],
+        pypirc=tmp_path / FILES[Tool.TWINE],
         pip=(NOWHERE, tmp_path / FILES[Tool.PIP]),
     )
 
@@ -83,7 +84,7 @@ def test_existing_tables_get_one_more(plan):
 
 
 def test_pypirc(plan):
-    registration = plan(Tool.PYPIRC, text="[pypi]\npassword = canary\n")
+    registration = plan(Tool.TWINE, text="[pypi]\npassword = canary\n")
     parser = configparser.RawConfigParser()
     parser.read_string(registration.after)
     assert dict(parser["corp"]) == {"repository": CORP, "username": "bob"}
@@ -97,7 +98,7 @@ def test_pip_reads_the_index_and_is_warned_of_confusion(plan):
     assert "highest version" in registration.notes[0]
 
 
-@pytest.mark.parametrize("tool", Tool)
+@pytest.mark.parametrize("tool", TOOLS.values())
 def test_a_second_time_there_is_nothing_to_do(tool, plan):
     write_registration(plan(tool))
     again = plan(tool)
@@ -112,7 +113,7 @@ def test_a_second_time_there_is_nothing_to_do(tool, plan):
         (Tool.POETRY, '[repositories.corp]\nurl = "https://other.example/"\n'),
         (Tool.HATCH, '[publish.index.repos]\ncorp = "https://other.example/"\n'),
         (Tool.UV, '[[index]]\nname = "corp"\nurl = "https://other.example/"\n'),
-        (Tool.PYPIRC, "[corp]\nrepository = https://other.example/\n"),
+        (Tool.TWINE, "[corp]\nrepository = https://other.example/\n"),
     ],
 )
 def test_an_entry_that_says_something_else_is_the_users(tool, text, plan):
@@ -125,7 +126,7 @@ def test_an_entry_that_says_something_else_is_the_users(tool, text, plan):
     ("tool", "text"),
     [
         (Tool.POETRY, '[repositories.corp]\nurl = "https://bob:canary@other.example/?key=canary"\n'),
-        (Tool.PYPIRC, "[corp]\nrepository = https://bob:canary@other.example/?key=canary\n"),
+        (Tool.TWINE, "[corp]\nrepository = https://bob:canary@other.example/?key=canary\n"),
     ],
 )
 def test_the_credential_in_another_url_is_not_shown(tool, text, plan):
@@ -134,7 +135,7 @@ def test_the_credential_in_another_url_is_not_shown(tool, text, plan):
     assert "canary" not in note
 
 
-@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
+@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.TWINE])
 def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, plan):
     write_registration(plan(tool, "corp"))
     registration = plan(tool, "corp", secret=SECRET)
@@ -150,7 +151,7 @@ def test_a_secret_that_is_not_written_beside_an_entry_is_told(tool, plan):
     [
         (Tool.POETRY, "[repositories\n"),
         (Tool.POETRY, 'repositories = "x"\n'),
-        (Tool.PYPIRC, "[pypi\npassword = canary\n"),
+        (Tool.TWINE, "[pypi\npassword = canary\n"),
     ],
 )
 def test_a_broken_file_is_left_alone_and_not_quoted(tool, text, plan):
@@ -165,14 +166,14 @@ def test_what_a_tool_cannot_publish_to_is_told(plan):
 
 
 def test_the_diff_shows_the_change(plan):
-    diff = plan(Tool.PYPIRC, text="[pypi]\npassword = canary\n[x]\na = 1\n").diff
+    diff = plan(Tool.TWINE, text="[pypi]\npassword = canary\n[x]\na = 1\n").diff
     assert "+[corp]" in diff
     assert "canary" not in diff
-    assert "canary" not in plan(Tool.PYPIRC, text="[pypi]\npassword = canary").diff
+    assert "canary" not in plan(Tool.TWINE, text="[pypi]\npassword = canary").diff
 
 
 def test_a_file_that_has_changed_meanwhile_is_not_written(plan):
-    registration = plan(Tool.PYPIRC, text="")
+    registration = plan(Tool.TWINE, text="")
     registration.path.write_text("[pypi]\n")
     with pytest.raises(ConfigurationError, match="changed meanwhile"):
         write_registration(registration)
@@ -181,7 +182,7 @@ def test_a_file_that_has_changed_meanwhile_is_not_written(plan):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
 def test_permissions_stay_and_a_link_is_written_through(plan, tmp_path):
-    registration = plan(Tool.PYPIRC)
+    registration = plan(Tool.TWINE)
     write_registration(registration)
     assert stat.S_IMODE(registration.path.stat().st_mode) == 0o600
     real = tmp_path / "dotfiles-pypirc"
@@ -189,7 +190,7 @@ def test_permissions_stay_and_a_link_is_written_through(plan, tmp_path):
     registration.path.symlink_to(real)
     real.write_text("")
     real.chmod(0o640)
-    write_registration(plan(Tool.PYPIRC))
+    write_registration(plan(Tool.TWINE))
     assert registration.path.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     assert "[corp]" in real.read_text()
@@ -199,7 +200,7 @@ def test_permissions_stay_and_a_link_is_written_through(plan, tmp_path):
     ("tool", "expected"),
     [
         (Tool.HATCH, [f'auth = "{SECRET}"', 'user = "bob"']),
-        (Tool.PYPIRC, [f"password = {SECRET}", "username = bob"]),
+        (Tool.TWINE, [f"password = {SECRET}", "username = bob"]),
     ],
 )
 def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, plan):
@@ -210,7 +211,7 @@ def test_secrets_are_written_when_asked_for_and_not_shown(tool, expected, plan):
     assert "***" in registration.diff
 
 
-@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.PYPIRC])
+@pytest.mark.parametrize("tool", [Tool.HATCH, Tool.TWINE])
 def test_without_a_credential_the_rest_is_written_and_it_is_said(tool, plan):
     registration = plan(tool, "corp", secret="")
     assert registration.needed

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.index.clients import Tool, clients_of, names_index, places
+from publish_all.config.tools import Tool
+from publish_all.index.clients import clients_of, names_index, places
 
 
 @pytest.mark.parametrize(
@@ -14,18 +15,18 @@ from publish_all.index.clients import Tool, clients_of, names_index, places
         ("python3.11 -I -m pip install x", [Tool.PIP]),
         ("py -3 -m uv pip install x", [Tool.UV]),
         ("python pip.pyz install x", [Tool.PIP]),
-        ("python -c pass", [Tool.OTHER]),
+        ("python -c pass", [None]),
         ("uv pip install x", [Tool.UV]),
         ("uv run --with requests pip install x", [Tool.UV, Tool.PIP]),
-        ("uv run --frozen -- make install", [Tool.UV, Tool.OTHER]),
+        ("uv run --frozen -- make install", [Tool.UV, None]),
         ("uv --quiet run python -m pip install x", [Tool.UV, Tool.PIP]),
         ("uvx poetry install", [Tool.UV, Tool.POETRY]),
         ("uv tool run --from pip==24 pip install x", [Tool.UV, Tool.PIP]),
         ("poetry run pip install x", [Tool.POETRY, Tool.PIP]),
-        ("make install", [Tool.OTHER]),
+        ("make install", [None]),
     ],
 )
-def test_finds_the_installers_of_a_command(command: str, tools: list[Tool]) -> None:
+def test_finds_the_installers_of_a_command(command: str, tools: list[Tool | None]) -> None:
     assert [each.tool for each in clients_of(command.split())] == tools
 
 

@@ -61,10 +61,10 @@ Examples:
         return 0
 
     def _register(self, tool: str, reporter: Reporter) -> int:
-        from publish_all.commands.register import Tool, plan_registration, write_registration
+        from publish_all.commands.register import TOOLS, plan_registration, write_registration
 
         names, with_secrets = self.texts("repository"), self.option("with-secrets")
-        planned = plan_registration(Tool(tool), self.directory, names=names, with_secrets=with_secrets)
+        planned = plan_registration(TOOLS[tool], self.directory, names=names, with_secrets=with_secrets)
         for note in planned.notes:
             self.note(reporter, note)
         if not planned.needed:

@@ -25,6 +25,7 @@ from publish_all._urls import shown_or_raw
 from publish_all.commands.context import Surroundings
 from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
+from publish_all.config.tools import Tool
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.index.client_settings import (
@@ -35,7 +36,7 @@ from publish_all.index.client_settings import (
     pip_settings,
     uv_files,
 )
-from publish_all.index.clients import Client, Place, Tool, clients_of, names_index
+from publish_all.index.clients import Client, Place, clients_of, names_index
 from publish_all.index.named_files import ELSEWHERE, UNREADABLE, NamedFiles, poetry_sources
 from publish_all.index.running import listen, running
 
@@ -141,7 +142,7 @@ def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> Cli
     pips = [each for each in clients if each.tool is Tool.PIP]
     # One that runs in an environment which uv or Poetry would have to make first is not asked.
     asked = pips[0].program if pips and pips[0] is clients[0] else None
-    if asked is None and any(each.tool in {Tool.PIP, Tool.OTHER} for each in clients):
+    if asked is None and any(each.tool in {Tool.PIP, None} for each in clients):
         asked = find_pip(environment)
     pip = pip_settings(
         asked,
@@ -202,7 +203,7 @@ def _survey(
     sources: tuple[str, ...] = ()
     for client in clients:
         uv = client.tool is Tool.UV
-        if client.tool is Tool.OTHER or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
+        if client.tool is None or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
             continue
         frozen = "--frozen" in client.arguments or environment.get("UV_FROZEN", "") not in {"", "0", "false"}
         folders = _folders(client, environment, cwd)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import enum
 import re
 import stat
 from collections.abc import Mapping, Sequence
@@ -23,19 +22,19 @@ from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.folders import NOWHERE
 from publish_all.config.known import KnownRepositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
+from publish_all.config.tools import Tool
 from publish_all.credentials.source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import ignore
 
-
-class Tool(enum.Enum):
-    """Whose configuration is written."""
-
-    POETRY = "poetry"
-    HATCH = "hatch"
-    UV = "uv"
-    PIP = "pip"
-    PYPIRC = "pypirc"
+TOOLS = {
+    "poetry": Tool.POETRY,
+    "hatch": Tool.HATCH,
+    "uv": Tool.UV,
+    "pip": Tool.PIP,
+    "pypirc": Tool.TWINE,
+}
+"""Whose configuration is written, as the command line says it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,14 +96,14 @@ def plan_registration(
         Tool.POETRY: hosts.poetry,
         Tool.HATCH: hosts.hatch,
         Tool.UV: hosts.uv,
-        Tool.PYPIRC: hosts.pypirc,
+        Tool.TWINE: hosts.pypirc,
         Tool.PIP: next((each for each in hosts.pip if each != NOWHERE), NOWHERE),
     }[tool]
     before = after = _text(path)
     project = project_of_files(directory, optional=True)
     repositories = _repositories(around.known(project), names, tool)
     logins = _logins(project, repositories, around, tool) if with_secrets else {}
-    edit = {Tool.PIP: _pip, Tool.PYPIRC: _pypirc}.get(tool, _toml)
+    edit = {Tool.PIP: _pip, Tool.TWINE: _pypirc}.get(tool, _toml)
     notes = []
     for config in repositories:
         login = logins.get(config.name)
@@ -150,7 +149,7 @@ def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) ->
         each.name for each in chosen if not each.kind.standard_api or each.url is None or "{" in each.url
     ]
     if names and unfit:
-        msg = f"{tool.value} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
+        msg = f"{tool.label} cannot publish to {', '.join(unfit)}: only repositories of kind legacy"
         raise UsageError(msg)
     elsewhere = set() if names else {Scope.BUILT_IN, Scope.HOST}
     return [each for each in chosen if each.name not in unfit and each.scope not in elsewhere]
@@ -161,7 +160,7 @@ def _logins(
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
     if tool in _SECRETS_ELSEWHERE:
-        msg = f"{tool.value} has no place for a secret in the file that repositories are written into"
+        msg = f"{tool.label} has no place for a secret in the file that repositories are written into"
         raise UsageError(msg, hint=_SECRETS_ELSEWHERE[tool])
     names = tuple(each.name for each in repositories)
     asked = ConnectionOptions(repositories=names, auth="token", around=around)

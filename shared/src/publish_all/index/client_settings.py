@@ -20,7 +20,8 @@ from publish_all._process import Run
 from publish_all._toml import table, tables
 from publish_all._urls import shown_or_raw, without_userinfo
 from publish_all.builders.variables import is_credential_name
-from publish_all.index.clients import Client, Tool
+from publish_all.config.tools import Tool
+from publish_all.index.clients import Client
 from publish_all.index.named_files import read_toml
 
 PIP_SECONDS = 30.0

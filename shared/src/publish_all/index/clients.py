@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-
-class Tool(enum.Enum):
-    PIP = "pip"
-    UV = "uv"
-    POETRY = "poetry"
-    OTHER = "other"
+from publish_all.config.tools import Tool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Client:
-    """A program that a command starts. `program` are the words that start it, `arguments` those after them."""
+    """A program that a command starts; `tool` is None for one that is not known. `program` are the words that start it, `arguments` those after them."""
 
-    tool: Tool
+    tool: Tool | None
     program: tuple[str, ...]
     arguments: tuple[str, ...]
 
@@ -39,7 +33,7 @@ class Place:
     value: str = ""
 
 
-_COMMANDS = {
+_COMMANDS: Mapping[Tool | None, frozenset[str]] = {
     Tool.UV: frozenset(
         [
             "pip",
@@ -131,9 +125,9 @@ def _split(command: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words[:1], words[1:]
 
 
-def _tool_of(program: Sequence[str]) -> Tool:
+def _tool_of(program: Sequence[str]) -> Tool | None:
     name = _name(program[-1]) if program else ""
-    return next((tool for tool, pattern in _NAMES if re.fullmatch(pattern, name)), Tool.OTHER)
+    return next((tool for tool, pattern in _NAMES if re.fullmatch(pattern, name)), None)
 
 
 def _name(word: str) -> str:
