@@ -11,10 +11,10 @@ from cleo.io.outputs.output import Type as OutputType
 from publish_all.cli.command import Row, UseCaseCommand
 from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
 from publish_all.commands.version import VersionOptions, VersionResult, version
-from publish_all.version.change import ReleasePlan
 
 if TYPE_CHECKING:
     from publish_all.reporting.reporter import Reporter
+    from publish_all.version.change import ReleasePlan
 
 
 class VersionCommand(UseCaseCommand):

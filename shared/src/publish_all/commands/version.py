@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -26,19 +26,12 @@ from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
-from publish_all.version.change import (
-    ReleasePlan,
-    carry_out,
-    parse_version,
-    plan_release,
-    planned,
-    refuse_unsettable,
-    write_all,
-)
-from publish_all.version.guard import comparable, version_differences
-from publish_all.version.places import Place, find_places, source_places, unwritable
 from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
 from publish_all.version.static import backend_asks_us, static_version
+
+if TYPE_CHECKING:  # a version that is only shown needs none of these
+    from publish_all.version.change import ReleasePlan
+    from publish_all.version.places import Place
 
 # Variables that tell us and others a version: https://setuptools-scm.readthedocs.io/en/latest/overrides/ and the like.
 _OVERRIDES = re.compile(
@@ -107,6 +100,12 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
         return _release(config, now, options.release, options, listener)
+    if not given:
+        return VersionResult(version=now, text=now.text)
+    from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
+    from publish_all.version.guard import comparable, version_differences
+    from publish_all.version.places import find_places
+
     if options.set_to is not None:
         wanted = parse_version(options.set_to)
         refuse_unsettable(config, wanted)
@@ -121,18 +120,16 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
             listener(Found(finding=finding))
         places, compared = find_places(config), comparable(config, now)
         return VersionResult(version=now, text=now.text, places=places, compared=compared, findings=findings)
-    if options.sync:
-        if not comparable(config, now):
-            msg = f"the version is {now.text}, between tags: a file that said so would be wrong once it is committed"
-            hint = "publish-all version --release VERSION writes, commits and tags in one step."
-            raise UsageError(msg, hint=hint)
-        changed, contents = planned(config, now.version)
-        if not options.dry_run:
-            write_all(contents)
-        return VersionResult(
-            version=now, text=now.text, places=find_places(config), compared=True, changed=changed
-        )
-    return VersionResult(version=now, text=now.text)
+    if not comparable(config, now):
+        msg = f"the version is {now.text}, between tags: a file that said so would be wrong once it is committed"
+        hint = "publish-all version --release VERSION writes, commits and tags in one step."
+        raise UsageError(msg, hint=hint)
+    changed, contents = planned(config, now.version)
+    if not options.dry_run:
+        write_all(contents)
+    return VersionResult(
+        version=now, text=now.text, places=find_places(config), compared=True, changed=changed
+    )
 
 
 def _release(
@@ -142,6 +139,8 @@ def _release(
     options: VersionOptions,
     listener: Listener,
 ) -> VersionResult:
+    from publish_all.version.change import carry_out, plan_release
+
     around = options.around
     current = now.version if now is not None else None
     plan = plan_release(config, text, current=current, environment=around.environment, run=around.run)
@@ -167,6 +166,8 @@ def _try_version(
     """
     if not _has_backend_of_its_own(config):
         return  # `planned` has read the source out of what is to be written, or a clean tag is the source
+    from publish_all.version.places import find_places
+
     backend = backend_of(config.pyproject)
     detail = f"ask {backend} what it would say after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
@@ -211,6 +212,8 @@ def _has_backend_of_its_own(config: ProjectConfig) -> bool:
 
 
 def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError:
+    from publish_all.version.places import source_places, unwritable
+
     reasons = "; ".join(unwritable(config))
     msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
     hint = (
