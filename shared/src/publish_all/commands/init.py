@@ -33,7 +33,7 @@ from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import Form, Pipeline, Product, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
-from publish_all.config.kinds import LEGACY
+from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import EMPTY, VersionSource
 from publish_all.config.problems import nearest
 from publish_all.config.rules import name_problem
@@ -165,7 +165,7 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
         trouble = name_problem(name)
         if trouble is None and equals:
             fixed = f"{name} is built in, and a project can't change its URL"
-            trouble = fixed if name in FIXED else LEGACY.url_problem(url)
+            trouble = fixed if name in FIXED else upload_url_problem(url)
         if trouble is not None:
             msg = f"the destination {name!r}: {trouble}"
             raise UsageError(msg)

@@ -99,3 +99,8 @@ class _Directory(Kind):
 LEGACY, OCI, DIRECTORY = _Legacy(), _Oci(), _Directory()
 KINDS: Mapping[str, Kind] = MappingProxyType({each.name: each for each in (LEGACY, OCI, DIRECTORY)})
 RESERVED_KINDS = ("github-release",)
+
+
+def upload_url_problem(url: str) -> str | None:
+    """What is wrong with the URL of a repository whose kind is not stated, or None."""
+    return LEGACY.url_problem(url)

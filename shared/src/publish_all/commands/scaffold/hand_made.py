@@ -26,7 +26,7 @@ from publish_all.commands.scaffold.choices import (
 from publish_all.commands.scaffold.shell import Command, commands_of
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, canonical, normalized
-from publish_all.config.kinds import LEGACY
+from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import EMPTY
 from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
 from publish_all.version.static import project_name
@@ -189,7 +189,7 @@ def _destination(
     if host.endswith("pkg.github.com"):
         note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
         return "github", None, note
-    if not host or "$" in url or LEGACY.url_problem(url) is not None:
+    if not host or "$" in url or upload_url_problem(url) is not None:
         return None, None, f"the URL that it publishes to can't be stated ({masked(url)}): add `-r NAME=URL`"
     if upload.name is not None and own not in BUILT_IN:
         name = upload.name
