@@ -437,6 +437,37 @@ def test_a_file_that_goes_elsewhere_can_be_excluded_as_a_whole(
 
 
 @pytest.mark.parametrize(
+    ("table", "exclude", "gone", "there"),
+    [
+        ({"force-include": {"share/y.cfg": "demo/y.cfg"}}, "demo/y.cfg", "demo/y.cfg", "etc/y.cfg"),
+        ({"force-include": {"share": "demo/s"}}, "demo/s/a/x.cfg", "demo/s/a/x.cfg", "demo/s/a/private.cfg"),
+        ({"force-include": {"share/y.cfg": "demo/y.cfg"}}, "*/data/etc/y.cfg", "etc/y.cfg", "demo/y.cfg"),
+        ({"packages": ["demo", "share/a"]}, "a/x.cfg", "a/x.cfg", "etc/a/x.cfg"),
+    ],
+)
+def test_a_file_that_goes_to_several_places_can_be_excluded_from_one(
+    project: Path, tmp_path: Path, table: dict[str, Any], exclude: str, gone: str, there: str
+) -> None:
+    write(project, DATA)
+    git(project, "add", "-A")
+    target = {"packages": ["demo"], "shared-data": {"share": "etc"}, **table}
+    wanted = variant(project, exclude=(exclude,), hatch={"build": {"targets": {"wheel": target}}})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    names = {name.removeprefix("demo_lite-1.2.3.data/data/") for name in inside(wheel)}
+    assert gone not in names
+    assert there in names
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+def test_a_file_that_is_forced_elsewhere_can_be_excluded_where_it_is(project: Path, tmp_path: Path) -> None:
+    wanted = variant(project, exclude=("demo/core.py",), force_include={"demo/core.py": "demo/kept.py"})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    assert "demo/core.py" not in inside(wheel)
+    assert "demo/kept.py" in inside(wheel)
+    assert_rebuilds(sdist, wheel, tmp_path)
+
+
+@pytest.mark.parametrize(
     ("table", "message"),
     [
         ({"packages": ["demo", "gone"]}, r"targets\.wheel\.packages: there is no file or folder gone in "),

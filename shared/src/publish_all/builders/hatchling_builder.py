@@ -370,16 +370,21 @@ def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[fro
     added = dict(_additions(tree, variant))
     forced = {target + path[len(source) :] for source, target in added.items() for path in tree.named(source)}
     files = _listed(wheel)
-    data = {each: path for key in _DATA for each, path in _listed_data(wheel, key, variant)}
+    data = {each: path for key in _DATA for _, each, path in _listed_entries(wheel, key, variant)}
     beside = _listed(sdist).values() if variant.wheel is None and variant.sdist else ()
-    _, left = left_out(variant, files, beside, forced=forced, outside=data)
+    stays, left = left_out(variant, files, beside, forced=forced, outside=data)
     replaced = {files[each] for each in forced & files.keys()}
     dropped = (left | replaced) - {path for source in added for path in tree.named(source)}
+    gone = {inside: path for inside, path in {**files, **data}.items() if inside not in stays}
+    twice = _leave_out_places(
+        {each: gone[each] for each in gone if gone[each] not in dropped}, wheel, config, variant
+    )
     # The sdist must build: it keeps what it is built with, and says that this does not go into the wheel.
     needed = dropped & _needed(config)
     wheel_table = _target(config, "wheel")
-    if needed:
-        wheel_table["exclude"] = [*(_stated(config, "wheel", "exclude") or ()), *map(_exact, sorted(needed))]
+    if needed or twice:
+        exact = map(_exact, sorted(needed | twice))
+        wheel_table["exclude"] = [*(_stated(config, "wheel", "exclude") or ()), *exact]
     for target in ("wheel", "sdist"):
         entries = _stated(config, target, "force-include") or {}
         kept = {source: path for source, path in entries.items() if not _is_gone(source, tree, dropped)}
@@ -437,10 +442,40 @@ def _listed(lister: _Builder) -> dict[str, str]:
         }
 
 
-def _listed_data(lister: _WheelBuilder, key: str, variant: BuildVariant) -> Iterator[tuple[str, str]]:
-    for each in lister.recurse_explicit_files(getattr(lister.config, key.replace("-", "_"), {})):
-        place = f"{variant.project}-{variant.version}{_DATA[key]}"
-        yield place + _posix(each.distribution_path), _relative(each.path, lister.root)
+def _listed_entries(lister: _WheelBuilder, key: str, variant: BuildVariant) -> Iterator[tuple[str, str, str]]:
+    """The files of a table that maps sources to places: the source, the path inside, the path in the project."""
+    place = f"{variant.project}-{variant.version}{_DATA[key]}" if key in _DATA else ""
+    recurse = lister.recurse_explicit_files if key in _DATA else lister.recurse_forced_files
+    for source, target in getattr(lister.config, key.replace("-", "_")).items():
+        for each in recurse({source: target}):
+            yield source, place + _posix(each.distribution_path), _relative(each.path, lister.root)
+
+
+def _leave_out_places(
+    places: Mapping[str, str], wheel: _WheelBuilder, config: Table, variant: BuildVariant
+) -> set[str]:
+    """Leave files out of places inside the wheel, which stay at others of it; gives those that are selected there.
+
+    A table that maps such a file to the place is written anew, file by file.
+    """
+    selected = dict(places)
+    for key in ("force-include", *_DATA):
+        found = list(_listed_entries(wheel, key, variant))
+        changed = {source for source, inside, _ in found if inside in places}
+        if not changed:
+            continue
+        entries = {
+            source: target
+            for source, target in _stated(config, "wheel", key).items()
+            if _absolute(source, Path(wheel.root)) not in changed
+        }
+        for source, inside, path in found:
+            if source in changed and inside not in places:
+                place = inside.partition(_DATA[key])[2] if key in _DATA else _before_sources(inside, wheel)
+                entries[path] = place
+            selected.pop(inside, None)
+        _target(config, "wheel")[key] = entries
+    return set(selected.values())
 
 
 def _needed(config: Table) -> set[str]:
