@@ -175,6 +175,20 @@ MODULES = {
         },
         "__init__.py:1",
     ),
+    "star in try": (
+        {
+            "__init__.py": "try:\n    from ._version import *\nexcept ImportError:\n    __version__ = '0'",
+            "_version.py": '__all__ = ["__version__"]\n__version__ = "1.0"',
+        },
+        "_version.py:2",
+    ),
+    "star of other names in try": (
+        {
+            "__init__.py": "try:\n    from ._fast import *\nexcept ImportError:\n    __version__ = '1.0'",
+            "_fast.py": "x = 1",
+        },
+        "__init__.py:4",
+    ),
     "star of what is not here": (
         {"__init__.py": '__version__ = "1.0"\nfrom os.path import *'},
         "__init__.py:1",

@@ -195,9 +195,12 @@ def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
         case ast.If():
             return _either(scope, _after(statement.body, scope), _after(statement.orelse, scope))
         case ast.Try():
-            done = _after([*statement.body, *statement.orelse, *statement.finalbody], scope)
+            body = [*statement.body, *statement.orelse, *statement.finalbody]
+            done = _after(body, scope)
             # A handler holds the stopgap for a version that can't be found: it counts only for other names.
             stopgaps = _either(scope, scope, *(_after(each.body, scope) for each in statement.handlers))
+            if _STAR in done.since(scope):  # which names these are, is known later
+                return _either(scope, _after(body, _Scope(stopgaps, scope)))
             return {**stopgaps, **_either(scope, done)}
         case ast.With() | ast.For() | ast.While():
             inside = _Scope(_opaque(statement, "with or a loop", scope), scope)
