@@ -54,6 +54,20 @@ class TestFinding:
         index.listing(KINDLING)
         assert len(network.sent) == before + 1
 
+    def test_a_guess_stays_a_guess_when_another_thread_finds_the_index_meanwhile(
+        self, make_index, network, answer
+    ):
+        index = make_index(ONE, TWO, LEGACY_URL)
+        network.on("GET", LEGACY_URL + "kindling/", answer(200, PAGE, HTML))
+
+        def found_by_another_thread(_):
+            index.root = LEGACY_URL
+            return answer(404, "not found")
+
+        network.on("GET", ONE + "kindling/", found_by_another_thread)
+        assert index.listing(KINDLING).page is not None
+        assert index.root == LEGACY_URL
+
     def test_a_missing_project_in_an_index_is_known_to_be_missing(self, make_index, network, answer):
         network.on("GET", TWO, answer(200, "<html>Simple index</html>", HTML))
         index = make_index(ONE, TWO)

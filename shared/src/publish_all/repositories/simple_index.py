@@ -68,11 +68,11 @@ class SimpleIndex:
     def listing(self, project: NormalizedName) -> Listing:
         """What the index has of a project now. Raises `HttpError` when it can't be asked."""
         if self.root is not None:
-            return self._look(self.root, project) or Listing()
+            return self._look(self.root, project, guessed=False) or Listing()
         failure: HttpError | None = None
         for candidate in self.candidates:
             try:
-                found = self._look(candidate, project)
+                found = self._look(candidate, project, guessed=True)
             except HttpError as error:
                 if error.failure is Failure.TIMEOUT and not error.retryable:
                     raise  # a server that wastes our time, which has the other candidates, too
@@ -89,10 +89,9 @@ class SimpleIndex:
         finding = known.INDEX_UNKNOWN.found(message, where=shown_url(self.upload_url))
         return Listing(known=False, findings=(finding,))
 
-    def _look(self, root: str, project: NormalizedName) -> Listing | None:
+    def _look(self, root: str, project: NormalizedName, *, guessed: bool) -> Listing | None:
         """What a URL says of a project, None if there is no index at a guessed one."""
         url = f"{root.rstrip('/')}/{project}/"
-        guessed = self.root is None
         reply = self._get(url, project)
         if reply is None or (reply.status in {404, 410} and not guessed):
             return Listing()
