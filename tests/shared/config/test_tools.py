@@ -137,18 +137,25 @@ def test_tables_of_the_project_in_another_shape_define_nothing(folders, project,
 def test_broken_files_are_notes_that_name_them_and_the_rest_goes_on(folders):
     folders.hosts.poetry.write_text("[repositories\n")
     folders.hosts.hatch.write_bytes(b"\xff")
+    folders.hosts.uv.write_text("index = [\n")
     folders.hosts.pypirc.write_text("password = hunter2\n[corp]\n")
     folders.hosts.pdm.write_text("repository.corp.url = 'https://x/'")
 
     read = read_tools(None, environment={}, folders=folders.hosts)
 
     assert [each.name for each in read.entries if each.name] == ["corp"]
-    assert len(read.notes) == 3
-    for note, path in zip(
-        read.notes, (folders.hosts.poetry, folders.hosts.hatch, folders.hosts.pypirc), strict=True
-    ):
+    hosts = folders.hosts
+    broken = (hosts.poetry, hosts.hatch, hosts.uv, hosts.pypirc)
+    for note, path in zip(read.notes, broken, strict=True):
         assert str(path) in note
         assert "hunter2" not in note
+
+
+def test_a_broken_uv_toml_of_the_project_is_a_note(folders, project):
+    config = project()
+    (config.root / "uv.toml").write_text("index = [\n")
+    read = read_tools(config, environment={}, folders=folders.hosts)
+    assert "uv.toml" in read.notes[0]
 
 
 def test_uv_states_what_has_no_name(folders, project):

@@ -145,6 +145,12 @@ def test_renew_gives_another_one_or_none(make_request, clock):
     assert chain.renew(make_request("corp")) is None
 
 
+def test_the_same_one_with_white_space_around_it_is_no_other(make_request):
+    chain = CredentialChain([Fake("first", [credential("a\n")])])
+    assert chain.get(make_request("corp")).secret == Secret("a")
+    assert chain.renew(make_request("corp")) is None
+
+
 def test_parallel_uploads_that_renew_together_get_one(make_request, clock):
     source = Fake("one", [credential("a"), credential("b"), credential("c")])
     chain = CredentialChain([source], clock=clock)

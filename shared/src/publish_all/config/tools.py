@@ -258,7 +258,7 @@ def _pdm(path: Path, *, of_project: bool = False) -> Iterator[ToolRepository]:
 
 
 def _uv_file(path: Path, shown: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
-    return _uv(_read(path), shown, of_project=of_project)
+    yield from _uv(_read(path), shown, of_project=of_project)
 
 
 def _uv(settings: Mapping[str, Any], file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:

@@ -196,7 +196,7 @@ class CredentialChain:
             if entry.source.mints and self._when(request) is When.AUTO:
                 return None
             raise
-        if found is None or found.secret == entry.credential.secret:
+        if found is None or cleaned(found).secret == entry.credential.secret:
             return None
         entry.credential, entry.renewed = self._examined(found, request), self._clock()
         return entry.credential
