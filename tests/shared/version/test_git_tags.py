@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,22 @@ def test_a_tag_counts_by_the_name_of_its_ref(old: str, tmp_path: Path, git_state
     renamed(root, git_states, old, "v1.2.3", "c3")
     found = said(root, git_states)
     assert (found.tag, found.version, found.distance) == ("v1.2.3", Version("1.2.3"), 2)
+
+
+def test_git_before_2_26_says_it_in_other_words(tmp_path: Path, git_states: Any) -> None:
+    root = git_states.make(tmp_path, head="c5", tags={"v1.0": "c1"})
+    renamed(root, git_states, "release", "v1.2.3", "c3")
+
+    def old_git(command: Any, **options: Any) -> Completed:
+        done = _process.run(command, **options)
+        words = re.sub(
+            r"tag '(.+)' is externally known as '(.+)'", r"tag '\2' is really '\1' here", done.stderr
+        )
+        return done._replace(stderr=words)
+
+    found = describe(root, prefix="v", environment=git_states.environment, run=old_git)
+    assert isinstance(found, Described)
+    assert (found.tag, found.distance) == ("v1.2.3", 2)
 
 
 def test_a_renamed_tag_beside_another_that_has_its_old_name(tmp_path: Path, git_states: Any) -> None:

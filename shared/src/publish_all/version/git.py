@@ -29,7 +29,8 @@ _PEELED = "^{}"
 _NAMED = 100  # tags on a command line
 _DIGITS = {ord(digit): "0" for digit in "123456789"}
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")  # of SHA-1, or of SHA-256
-_RENAMED = re.compile(r"tag '(?P<ref>.+)' is externally known as '")
+# The words of git before 2.26 come second.
+_RENAMED = re.compile(r"tag '(.+)' is externally known as '|tag '.+' is really '(.+)' here")
 _ARCHIVED = re.compile(r"^(?P<key>[a-z-]+):[ \t]*(?P<value>.*?)[ \t\r]*$", re.MULTILINE)
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g[0-9a-f]+")
 
@@ -136,7 +137,7 @@ def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRe
     nearest, _, distance = said.removesuffix("-dirty").rpartition("-g")[0].rpartition("-")
     # Of an annotated tag that was renamed (`git tag NEW OLD; git tag -d OLD`), it says the old name.
     if renamed := _RENAMED.search(done.stderr):
-        nearest = renamed["ref"]
+        nearest = renamed[1] or renamed[2]
     together = [tag for tag in commits if commits[tag] == commits.get(nearest)]
     tag = _highest(together, prefix)
     version = tag_version(tag, prefix) if tag is not None else None
