@@ -72,6 +72,13 @@ def test_a_program_is_no_requirements_file(read: Read, tmp_path: Path) -> None:
     assert read("--python", "python").places == ()
 
 
+def test_a_character_that_text_does_not_have_hides_nothing(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"#\0\n-i {STRANGER}\n")
+    assert found(read("a.txt", "-r", "a.txt"), tmp_path) == [("a.txt:2", "--index-url", STRANGER)]
+    (tmp_path / "a.py").write_text(f'#\0\n# /// script\n# [tool.uv]\n# index-url = "{STRANGER}"\n# ///\n')
+    assert found(read("a.py", uv=True), tmp_path) == [("a.py: tool.uv", "--index-url", STRANGER)]
+
+
 @pytest.mark.parametrize(
     "word",
     [

@@ -128,14 +128,14 @@ class NamedFiles:
                     if path_like:
                         self.project(path)
                 elif path.is_file():
-                    self._file(path)
+                    self._file(path, is_requirements=is_file)
                 elif is_file and path.exists():
                     # A pipe, which could be read only once.
                     self._add(Place(where=where, option=UNREADABLE, value=value))
             except (OSError, ValueError):
                 continue
 
-    def _file(self, path: Path) -> None:
+    def _file(self, path: Path, *, is_requirements: bool) -> None:
         if path in self._seen or path.name.lower().endswith(_ARCHIVES):
             return
         if path.name == "pyproject.toml":
@@ -146,19 +146,19 @@ class NamedFiles:
             self._seen.add(path)
             self._script(path)
         else:
+            content = _decoded(path.read_bytes())
+            if "\0" in content and not is_requirements:
+                return  # a program, such as the value of --python; pip takes the character in a comment
             self._seen.add(path)
-            for number, line in self._lines(path):
+            for number, line in self._lines(content):
                 words = _split(line)
                 before = next((i for i, each in enumerate(words) if each.startswith("-")), len(words))
                 self._reference(" ".join(words[:before]), f"{path}:{number}")
                 self.words(words, where=f"{path}:{number}", folder=path.parent)
 
-    def _lines(self, path: Path) -> Iterator[tuple[int, str]]:
+    def _lines(self, content: str) -> Iterator[tuple[int, str]]:
         """The lines of a requirements file as pip joins them, without comments and with variables expanded."""
         held, first = "", 0
-        content = _decoded(path.read_bytes())
-        if "\0" in content:  # a program, such as the value of --python
-            return
         for number, line in enumerate(content.splitlines(), start=1):
             first = first if held else number
             if line.endswith("\\") and not line.lstrip().startswith("#"):
@@ -311,7 +311,9 @@ def _split(line: str) -> list[str]:
 
 
 def _decoded(content: bytes) -> str:
-    return content.decode(json.detect_encoding(content), errors="replace")
+    # By its mark alone: pip and uv read a file without one as UTF-8, also where the character NUL is in it.
+    marked = re.match(rb"\xef\xbb\xbf|\xff\xfe|\xfe\xff|\0\0\xfe\xff", content)
+    return content.decode(json.detect_encoding(content) if marked else "utf-8", errors="replace")
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:
