@@ -78,11 +78,11 @@ class DirectorySource:
         return path if inside and path.is_file() else None
 
     def _read(self, project: NormalizedName) -> ProjectPage | None:
-        found = _page_file(self._folder / project) if _PROJECT.fullmatch(project) else None
-        if found is None:
-            return None
-        path, media_type = found
         try:
+            found = _page_file(self._folder / project) if _PROJECT.fullmatch(project) else None
+            if found is None:
+                return None
+            path, media_type = found
             state = path.stat()
             key = (path, state.st_mtime_ns, state.st_size, state.st_ino)
             page = self._pages.get(key)
