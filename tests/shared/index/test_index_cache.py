@@ -112,6 +112,13 @@ def test_an_exception_reaches_all_and_is_not_kept(clock: Clock) -> None:
     asyncio.run(story())
 
 
+def test_what_is_over_the_limit_by_itself_drives_nothing_out(clock: Clock) -> None:
+    recent: Recent[str, str] = Recent(1000, weight=len, clock=clock)
+    recent.put("small", "x")
+    recent.put("large", "x" * 2000)
+    assert (recent.get("small"), recent.get("large")) == ("x", None)
+
+
 @pytest.mark.parametrize("size", [400, 2000])
 def test_keeps_no_more_than_its_limit(clock: Clock, size: int) -> None:
     async def story() -> None:

@@ -68,6 +68,8 @@ class Recent(Generic[K, V]):
         weight = self._weight(value)
         with self._lock:
             self._drop(key)
+            if weight > self._limit:
+                return  # it would drive out all others, and then itself
             self._kept[key] = value, self._clock() + seconds, weight
             self.total += weight
             while self.total > self._limit:

@@ -88,7 +88,7 @@ class FallbackSource:
         self._fallback = fallback
         self._session = session
         self._pages: Recent[NormalizedName, ProjectPage] = Recent(
-            _FILES_KEPT, weight=lambda page: 1 + len(page.files), clock=clock
+            _FILES_KEPT, weight=lambda page: min(_FILES_KEPT, 1 + len(page.files)), clock=clock
         )
 
     def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
