@@ -61,9 +61,10 @@ class Asked:
 
     def identify(self) -> Login | None:
         """Who asks. Raises `CredentialError`."""
-        if callable(self.who):
-            self.who = self.who()
-        return self.who
+        who = self.who  # read once: another thread may have found it meanwhile
+        if callable(who):
+            who = self.who = who()
+        return who
 
     @property
     def login(self) -> Login | None:
