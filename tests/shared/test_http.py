@@ -229,6 +229,14 @@ def test_errors_are_few_and_in_plain_words(error: Exception, failure: Failure, r
     assert "urllib3" not in caught.value.message
 
 
+def test_the_password_of_a_proxy_is_in_no_error():
+    error = requests.exceptions.InvalidURL("Failed to parse: http://user:s3cret@proxy:99999")
+    session, _ = session_of(error)
+    with pytest.raises(HttpError, match="Failed to parse: http://proxy:99999") as caught:
+        session.request("GET", URL)
+    assert "s3cret" not in caught.value.message
+
+
 def test_a_reply_that_was_cut_short_is_an_error():
     session, _ = session_of((200, {"Content-Length": "10"}, b"abc"))
     with pytest.raises(HttpError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -230,4 +231,6 @@ def _innermost(error: BaseException) -> str:
         return system.verify_message.rstrip(".")
     if isinstance(system, OSError) and system.errno is not None and system.strerror:
         return system.strerror[:1].lower() + system.strerror[1:]
-    return " ".join(str(bottom).split()).rstrip(".") or type(bottom).__name__
+    # The address may be that of a proxy, with its password.
+    said = re.sub(r"//[^@]*@", "//", str(bottom))
+    return " ".join(said.split()).rstrip(".") or type(bottom).__name__
