@@ -121,6 +121,8 @@ def test_ends_with_2_for_what_is_wrong_on_the_command_line(project: Path, argume
         (["serve", "--upload-limit", "inf"], "--upload-limit"),
         (["publish", "--auth", "magic"], "--auth"),
         (["publish", "--format", "yaml"], "--format"),
+        (["publish", "--format", ""], "--format"),
+        (["publish", "--jobs", "1_0"], "--jobs"),
         (["publish", "nosuch.whl"], "nosuch.whl"),
         (["publish", "-r", "shelv"], "shelf"),
         (["publish", "--variant", "lit"], "lite"),

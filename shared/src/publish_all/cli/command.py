@@ -189,7 +189,7 @@ class UseCaseCommand(Command, ABC):
     def _check_choices(self) -> None:
         for each in self.definition.options:
             if isinstance(each, Value) and each.choices:
-                for value in self.texts(each.name):
+                for value in self.texts(each.name) if self.option(each.name) != "" else ("",):
                     if value not in each.choices:
                         raise UsageError(
                             f"--{each.name} is {value!r}", hint="It is one of: " + ", ".join(each.choices)
@@ -232,7 +232,9 @@ class UseCaseCommand(Command, ABC):
         if value is None:
             return None
         try:
-            number: float = kind(value)
+            number: float = (
+                kind(value) if re.fullmatch(r"[0-9a-z.+-]+", value, re.IGNORECASE | re.ASCII) else math.nan
+            )
         except ValueError:
             number = math.nan
         if not least <= number <= most:
