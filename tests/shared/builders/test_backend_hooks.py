@@ -4,6 +4,7 @@ import pytest
 
 from publish_all._toml import loads
 from publish_all.builders.backend_hooks import backend_version
+from publish_all.errors import BuildError
 
 TEXT = """\
 [build-system]
@@ -68,3 +69,12 @@ def test_the_backend_itself_is_asked_where_the_command_does_not_tell(tell, code)
 )
 def test_the_backend_itself_is_asked_where_others_have_a_part_in_the_version(tell, text, files):
     assert tell("print('1.2')", text, **files)[1] == "9"
+
+
+def test_a_backend_that_cannot_tell_is_quoted_without_its_traceback(make_tree, tmp_path, capfd):
+    text = '[build-system]\nrequires = []\nbuild-backend = "odd"\nbackend-path = ["."]\n'
+    code = "def prepare_metadata_for_build_wheel(folder):\n    raise ValueError('no tag')\n"
+    root = make_tree({"pyproject.toml": text, "odd.py": code})
+    with pytest.raises(BuildError, match=r"^ValueError: no tag$"):
+        backend_version(root, loads(text), workspace=tmp_path / "work")
+    assert "Traceback" not in capfd.readouterr().err

@@ -63,7 +63,7 @@ def call_hook(
 
     Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
     """
-    with _translated(), backend(folder, pyproject, version=version, epoch=DEFAULT_EPOCH) as hooks:
+    with _translated(traced=True), backend(folder, pyproject, version=version, epoch=DEFAULT_EPOCH) as hooks:
         if hook.startswith("get_requires_for_") and not hasattr(hooks, hook):
             return []
         return getattr(hooks, hook)(*arguments)
@@ -93,7 +93,7 @@ def metadata_of(
 
 def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path) -> str:
     """What the backend says, as it says it. Raises `BuildError`."""
-    with _translated():
+    with _translated(traced=False):
         if backend_of(pyproject) is Backend.HATCHLING:
             from publish_all.builders.hatchling_builder import dynamic_version
 
@@ -159,14 +159,15 @@ def _imported(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Backends, their plugins and setup.py raise anything."""
+def _translated(*, traced: bool) -> Iterator[None]:
+    """Backends, their plugins and setup.py raise anything. `traced`: the traceback is among what they print."""
     try:
         yield
     except PublishAllError:
         raise
     except (Exception, SystemExit) as error:
-        traceback.print_exc()
+        if traced:
+            traceback.print_exc()
         raise BuildError(f"{type(error).__name__}: {error}") from error
 
 
