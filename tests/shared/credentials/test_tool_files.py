@@ -90,6 +90,10 @@ def test_what_is_in_the_keyring_or_nowhere_is_no_answer(source_of, make_request)
             {"corp": "bob"},
         ),
         ('[publish.index.repos.main]\nuser = "__token__"\nauth = "canary"', {"pypi": "__token__"}),
+        (
+            f'[publish.index.repos.main]\nurl = "{CORP}"\nuser = "__token__"\nauth = "canary"',
+            {"pypi": "__token__"},
+        ),
         (f'[publish.index.repos]\nours = "{CORP}"', {}),
     ],
 )

@@ -79,7 +79,9 @@ class ToolFileSource(CredentialSource):
         return sorted(own, key=lambda each: _rank(each, request))
 
     def _serves(self, entry: ToolRepository, request: CredentialRequest) -> bool:
-        url = entry.url or self._tools.url_of(entry.tool, entry.name, of_project=entry.of_project)
+        # Hatch goes to PyPI for `main` and `test`, whatever URL stands beside the secret.
+        own = entry.tool.names.get(normalized(entry.name)) if entry.tool is Tool.HATCH else None
+        url = own or entry.url or self._tools.url_of(entry.tool, entry.name, of_project=entry.of_project)
         if url is not None:
             serves = is_below if entry.tool is Tool.UV else same_url
             return any(serves(address, url) for address in request.addresses)
