@@ -64,6 +64,15 @@ def test_poetrys_auth_toml(auth, username, secret, source_of, make_request):
     assert source.find(make_request("pypi")) is None
 
 
+def test_of_several_names_for_one_url_that_of_the_repository_is_first(source_of, make_request):
+    auth = '[pypi-token]\nours = "canary-ours"\npypi = "canary-pypi"\n'
+    config = '[repositories]\nours.url = "https://upload.pypi.org/legacy/"\n'
+    source = source_of("auth.toml", auth, **{"config.toml": config})
+    assert source.find(make_request("pypi")).secret.reveal() == "canary-pypi"
+    request = make_request("ours", "https://upload.pypi.org/legacy/")
+    assert source.find(request).secret.reveal() == "canary-ours"
+
+
 def test_a_name_that_poetry_knows_elsewhere_is_not_served(source_of, make_request):
     auth = '[pypi-token]\ncorp = "canary"\n'
     source = source_of("auth.toml", auth, **{"config.toml": f'[repositories]\ncorp.url = "{CORP}"\n'})

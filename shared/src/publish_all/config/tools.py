@@ -130,6 +130,11 @@ class ToolSettings:
         )
         return tool.names.get(key) or next(urls, None)
 
+    def upload_url(self, entry: ToolRepository) -> str | None:
+        """Where its tool sends what an entry holds. Hatch sends to its own `main` and `test` whatever URL is stated."""
+        fixed = entry.tool.names.get(normalized(entry.name)) if entry.tool is Tool.HATCH else None
+        return fixed or entry.url or self.url_of(entry.tool, entry.name, of_project=entry.of_project)
+
 
 def read_tools(
     config: ProjectConfig | None, *, environment: Mapping[str, str], folders: HostFolders

@@ -150,7 +150,7 @@ class KeyringSource(CredentialSource):
         return [each for each in self._tools.entries if each.tool is tool and not each.of_project]
 
     def _sends_to(self, entry: ToolRepository, address: str) -> bool:
-        url = entry.url or self._tools.url_of(entry.tool, entry.name)
+        url = self._tools.upload_url(entry)
         return url is not None and same_url(url, address)
 
     def _made_for(self, request: CredentialRequest) -> Place:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from publish_all import diagnoses
 from publish_all.config.addresses import is_below, same_url
-from publish_all.config.builtin import normalized
+from publish_all.config.builtin import canonical, normalized
 from publish_all.config.tools import PYPIRC, Tool, ToolRepository, ToolSettings
 from publish_all.credentials.source import (
     Credential,
@@ -74,14 +74,14 @@ class ToolFileSource(CredentialSource):
         """The entries for a request, best first."""
         entries = [each for each in self._tools.places.get(self.name, ()) if self._serves(each, request)]
         if self.name != PYPIRC:
-            return entries
-        own = [each for each in entries if not _is_of_another_project(each, request)]
-        return sorted(own, key=lambda each: _rank(each, request))
+            # Several names may be of one URL, with a token for each project.
+            own = canonical(request.repository)
+            return sorted(entries, key=lambda each: canonical(each.name) != own)
+        kept = [each for each in entries if not _is_of_another_project(each, request)]
+        return sorted(kept, key=lambda each: _rank(each, request))
 
     def _serves(self, entry: ToolRepository, request: CredentialRequest) -> bool:
-        # Hatch goes to PyPI for `main` and `test`, whatever URL stands beside the secret.
-        own = entry.tool.names.get(normalized(entry.name)) if entry.tool is Tool.HATCH else None
-        url = own or entry.url or self._tools.url_of(entry.tool, entry.name, of_project=entry.of_project)
+        url = self._tools.upload_url(entry)
         if url is not None:
             serves = is_below if entry.tool is Tool.UV else same_url
             return any(serves(address, url) for address in request.addresses)
