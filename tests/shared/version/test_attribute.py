@@ -20,6 +20,7 @@ SAYS = {
     "chained, first": ('__version__ = VERSION = "1.2.3"', "1.2.3"),
     "unpacked": ('__version__, __author__ = "1.2.3", "me"', "1.2.3"),
     "unpacked, nested": ('(a, (__version__, b)) = (1, ("1.2.3", 2))', "1.2.3"),
+    "unpacked, lists": ('[__version__, a] = ["1.2.3", 2]', "1.2.3"),
     "another name": ('VERSION = "1.2.3"\n__version__ = VERSION', "1.2.3"),
     "tuple": ("__version__ = (1, 2, 3)", "1.2.3"),
     "join, map": ('version_info = (1, 2, 3)\n__version__ = ".".join(map(str, version_info))', "1.2.3"),

@@ -231,7 +231,10 @@ def _assigned(target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[tupl
     match target, value:
         case ast.Name(id=name), _:
             yield name, (_Binding(value, scope),)
-        case (ast.Tuple(elts=targets), ast.Tuple(elts=values)) if len(targets) == len(values) and not any(
+        case (
+            ast.Tuple(elts=targets) | ast.List(elts=targets),
+            ast.Tuple(elts=values) | ast.List(elts=values),
+        ) if len(targets) == len(values) and not any(
             isinstance(each, ast.Starred) for each in (*targets, *values)
         ):
             for inner_target, inner_value in zip(targets, values, strict=True):
