@@ -58,6 +58,12 @@ def test_adds_tables_at_the_end_and_leaves_the_rest():
     }
 
 
+def test_a_long_list_has_a_line_for_each_of_its_values():
+    paths = tuple(f"packages/number-{number}/pyproject.toml" for number in range(4))
+    text = with_settings(POETRY, publish_to=("pypi",), version=GIT._replace(sync=paths))
+    assert "sync = [\n" + "".join(f'    "{each}",\n' for each in paths) + "]\n" in text
+
+
 def test_makes_a_file_where_there_is_none():
     assert with_settings("", publish_to=("pypi",)) == '[tool.publish-all]\npublish-to = ["pypi"]\n'
 

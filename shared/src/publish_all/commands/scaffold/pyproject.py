@@ -175,7 +175,8 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
         inner[key] = value
         there.extend(value[len(there) :])
     else:
-        inner[key] = place[key] = value
+        inner[key] = value
+        place[key] = tomlkit.value(_value(value)) if there is None else value
     after = re.sub(r"\r?\n", "\r\n" if "\r\n" in text else "\n", tomlkit.dumps(document))
     if loads(after) != expected:
         msg = f"pyproject.toml: {dotted(path)} can't be written without changing something else"
