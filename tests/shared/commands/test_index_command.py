@@ -206,3 +206,11 @@ def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
     with pytest.raises(UsageError, match="no command"):
         execute((), options_for("near"), listener=events.append)
     assert events == []
+
+
+def test_a_script_that_names_an_index_is_not_run(
+    options_for: Callable[..., IndexOptions], project: Path
+) -> None:
+    (project / "s.py").write_text('# /// script\n# [tool.uv]\n# index-url = "https://x.example/"\n# ///\n')
+    with pytest.raises(UsageError, match=r"s\.py: tool\.uv: --index-url"):
+        execute(("uv", "run", "s.py"), options_for("folder"), cwd=project, run=lambda *_, **__: 0)

@@ -79,6 +79,20 @@ def test_a_character_that_text_does_not_have_hides_nothing(read: Read, tmp_path:
     assert found(read("a.py", uv=True), tmp_path) == [("a.py: tool.uv", "--index-url", STRANGER)]
 
 
+@pytest.mark.parametrize("name", ["a.lock", "a.toml", "a.py", "a.zip", "a.gz", "a[x]", "pyproject.toml"])
+def test_pip_reads_options_from_a_file_of_any_name(read: Read, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(f"requests\n-i {STRANGER}\n")
+    assert found(read("-r", name), tmp_path) == [(f"{name}:2", "--index-url", STRANGER)]
+
+
+@pytest.mark.parametrize("name", ["a", "a.PY", "a.py"])
+def test_uv_reads_a_script_of_any_name(read: Read, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(
+        f'# /// script\n# [tool.uv]\n# index-url = "{STRANGER}"\n# sources.x.path = "{name}"\n# ///\n'
+    )
+    assert found(read("--script", name, uv=True), tmp_path) == [(f"{name}: tool.uv", "--index-url", STRANGER)]
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -183,7 +197,7 @@ def test_a_pylock_names_where_its_files_are(read: Read, tmp_path: Path) -> None:
     wheel = "https://stranger.example/kindling_demo-99.0-py3-none-any.whl"
     text = f'lock-version = "1.0"\n[[packages]]\nname = "kindling-demo"\nwheels = [{{ url = "{wheel}" }}]\n'
     (tmp_path / "pylock.toml").write_text(text)
-    assert [each.value for each in read("-r", "pylock.toml").places] == [f"kindling-demo from {wheel}"]
+    assert {each.value for each in read("-r", "pylock.toml").places} == {f"kindling-demo from {wheel}"}
 
 
 @pytest.mark.parametrize(

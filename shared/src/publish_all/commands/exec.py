@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -201,7 +202,7 @@ def _survey(
     places: list[Place] = []
     uv_indexes: list[str] = []
     sources: tuple[str, ...] = ()
-    for client in clients:
+    for client, inner in zip_longest(clients, clients[1:]):
         uv = client.tool is Tool.UV
         if client.tool is None or (uv and client.subcommand in _UV_INSTALLS_NOTHING):
             continue
@@ -231,7 +232,13 @@ def _survey(
             files.project(folders[-1])
             files.lock_of_project(folders[-1], "poetry.lock")
         else:
-            files.words(client.arguments, where="the command")
+            # `uv run s.py` takes indexes from the script.
+            script = (
+                inner.program[:1]
+                if uv and inner is not None and inner.program[0].lower().endswith(".py")
+                else ()
+            )
+            files.words((*client.arguments, *script), where="the command")
             variables = {**environment, **settings.variables}
             for name in sorted(each for each in variables if _NAMES_FILES.fullmatch(each)):
                 for value in variables[name].split():

@@ -69,6 +69,7 @@ class NamedFiles:
         self._uv = uv
         self._frozen = frozen
         self._seen: set[Path] = set()
+        self._read: set[tuple[Path, bool]] = set()
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -79,7 +80,9 @@ class NamedFiles:
         self._places.update(dict.fromkeys(places(words, where)))
         for value, is_file in _values(words):
             self._reference(value, where)
-            self._path(value, is_file=is_file, where=where, folder=folder or self._folder)
+            self._path(
+                value, is_file=is_file, where=where, folder=folder or self._folder, is_requirements=is_file
+            )
 
     def project(self, folder: Path) -> None:
         """The project at or above a folder."""
@@ -106,17 +109,18 @@ class NamedFiles:
         for package in (*tables(locked.get("package")), *tables(locked.get("packages"))):
             name = str(package.get("name", ""))
             for address in _addresses(package):
-                if not address.startswith(self._ours):
-                    self._elsewhere(name, address, str(path))
+                self._elsewhere(name, address, str(path))
 
     def _add(self, place: Place) -> None:
         self._places[place] = None
 
-    def _path(self, value: str, *, is_file: bool, where: str, folder: Path) -> None:
+    def _path(
+        self, value: str, *, is_file: bool, where: str, folder: Path, is_requirements: bool = False
+    ) -> None:
         if is_file and (value == "-" or re.match(r"(?i)(https?|ftp)://", value)):
             self._add(Place(where=where, option=UNREADABLE, value=shown_or_raw(value)))
             return
-        name = re.sub(r"\[[^\]]*\]$", "", value)
+        name = value if is_requirements else re.sub(r"\[[^\]]*\]$", "", value)
         if name.lower().startswith("file:"):
             name = unquote(urlsplit(name).path)
         # A bare word is the name of a package, even where a folder is called so.
@@ -128,7 +132,7 @@ class NamedFiles:
                     if path_like:
                         self.project(path)
                 elif path.is_file():
-                    self._file(path, is_requirements=is_file)
+                    self._file(path, is_requirements=is_requirements)
                 elif is_file and path.exists():
                     # A pipe, which could be read only once.
                     self._add(Place(where=where, option=UNREADABLE, value=value))
@@ -136,25 +140,29 @@ class NamedFiles:
                 continue
 
     def _file(self, path: Path, *, is_requirements: bool) -> None:
-        if path in self._seen or path.name.lower().endswith(_ARCHIVES):
+        """What a file says. pip reads lines from whatever file -r names, and uv goes by the end of its name."""
+        if (path, is_requirements) in self._read:
             return
+        self._read.add((path, is_requirements))
+        suffix = path.suffix.lower()
         if path.name == "pyproject.toml":
             self.project(path.parent)
-        elif path.suffix in {".toml", ".lock"}:
+        elif suffix in {".toml", ".lock"}:
             self.lock(path)
-        elif path.suffix == ".py":
-            self._seen.add(path)
-            self._script(path)
-        else:
-            content = _decoded(path.read_bytes())
-            if "\0" in content and not is_requirements:
-                return  # a program, such as the value of --python; pip takes the character in a comment
-            self._seen.add(path)
-            for number, line in self._lines(content):
-                words = _split(line)
-                before = next((i for i, each in enumerate(words) if each.startswith("-")), len(words))
-                self._reference(" ".join(words[:before]), f"{path}:{number}")
-                self.words(words, where=f"{path}:{number}", folder=path.parent)
+        of_its_own = suffix in {".toml", ".lock", *_ARCHIVES}
+        if of_its_own and (not is_requirements or (self._uv and suffix == ".toml")):
+            return
+        content = _decoded(path.read_bytes())
+        if suffix == ".py" or self._uv:
+            self._script(path, content)
+        # Without -r it may be a program, such as the value of --python. pip takes the character in a comment.
+        if (not is_requirements and (suffix == ".py" or "\0" in content)) or (self._uv and suffix == ".py"):
+            return
+        for number, line in self._lines(content):
+            words = _split(line)
+            before = next((i for i, each in enumerate(words) if each.startswith("-")), len(words))
+            self._reference(" ".join(words[:before]), f"{path}:{number}")
+            self.words(words, where=f"{path}:{number}", folder=path.parent)
 
     def _lines(self, content: str) -> Iterator[tuple[int, str]]:
         """The lines of a requirements file as pip joins them, without comments and with variables expanded."""
@@ -204,8 +212,8 @@ class NamedFiles:
                     self._path(value, is_file=True, where=str(path), folder=path.parent)
         self.uv_indexes.update(dict.fromkeys(_texts(*names)))
 
-    def _script(self, path: Path) -> None:
-        found = _SCRIPT.search(_decoded(path.read_bytes()))
+    def _script(self, path: Path, content: str) -> None:
+        found = _SCRIPT.search(content)
         if found is None:
             return
         stated = _loads("\n".join(line[2:] for line in found["content"].splitlines()))
@@ -235,7 +243,9 @@ class NamedFiles:
             self._elsewhere(requirement.name, requirement.url, where)
 
     def _elsewhere(self, name: str, address: str, where: str) -> None:
-        if not name or address.lower().startswith("file:") or not self._is_ours(canonicalize_name(name)):
+        if not name or address.lower().startswith("file:") or address.startswith(self._ours):
+            return
+        if not self._is_ours(canonicalize_name(name)):
             return
         said = f"{canonicalize_name(name)} from {shown_or_raw(address)}"
         self._add(Place(where=where, option=ELSEWHERE, value=said))
