@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -209,8 +210,11 @@ def test_a_command_is_needed(options_for: Callable[..., IndexOptions]) -> None:
 
 
 def test_a_script_that_names_an_index_is_not_run(
-    options_for: Callable[..., IndexOptions], project: Path
+    options_for: Callable[..., IndexOptions], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bound = MagicMock()
+    bound.__enter__.return_value.getsockname.return_value = ("127.0.0.1", 4711)
+    monkeypatch.setattr("publish_all.commands.exec.listen", lambda *_: bound)
     (project / "s.py").write_text('# /// script\n# [tool.uv]\n# index-url = "https://x.example/"\n# ///\n')
     with pytest.raises(UsageError, match=r"s\.py: tool\.uv: --index-url"):
         execute(("uv", "run", "s.py"), options_for("folder"), cwd=project, run=lambda *_, **__: 0)
