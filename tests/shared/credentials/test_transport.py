@@ -68,6 +68,21 @@ def test_a_project_adds_no_authority_for_pypi(settings, files):
     ) == [PYPI]
 
 
+def test_a_project_adds_no_authority_for_pypi_under_another_name(settings, files):
+    def stated(url):
+        return ToolRepository(
+            tool=Tool.PDM, name="corp", url=url, ca_cert=files / "ca.pem", origin="pdm.toml", of_project=True
+        )
+
+    assert settings(stated(f"{PYPI}/legacy/"), url=f"{PYPI}/legacy/") == {}
+    assert list(settings(stated(CORP), index_url="https://pypi.org/simple/")) == [SERVER]
+
+
+def test_what_poetry_has_for_pypi_goes_to_pypi_whatever_url_is_stated(settings, files):
+    poetry = f"[repositories.pypi]\nurl = '{CORP}'\n[certificates.pypi]\nclient-cert = '{files}/client.pem'\n"
+    assert list(settings(poetry=poetry)) == [PYPI]
+
+
 @pytest.mark.parametrize(
     "variable", ["TWINE_CERT", "HATCH_INDEX_CA_CERT", "PIP_CERT", "PDM_PUBLISH_CA_CERTS"]
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from publish_all._http import ServerTls
 from publish_all.config.addresses import host_of, is_confidential, same_url, split
-from publish_all.config.builtin import FIXED, normalized
+from publish_all.config.builtin import BUILT_IN, FIXED, normalized
 from publish_all.config.model import RepositoryConfig
 from publish_all.config.tools import Tool, ToolRepository, ToolSettings
 from publish_all.events import Listener, Note, ignore
@@ -25,6 +25,9 @@ _VARIABLES = {
     Tool.PDM: ("PDM_PUBLISH_CA_CERTS", "", ""),
 }
 """The variables with authorities, a client certificate and its key."""
+_FIXED_HOSTS = frozenset(
+    host_of(url) for name in FIXED for url in (BUILT_IN[name].url, BUILT_IN[name].index_url) if url
+)
 
 
 def server_settings(
@@ -36,14 +39,18 @@ def server_settings(
     for config in repositories:
         if config.kind.local or config.url is None:
             continue
-        found = ServerTls()
-        for each in _settings(tools, config):
-            found = _together(found, _tls(each, missing))
+        settings = [(each, _tls(each, missing)) for each in _settings(tools, config)]
         for url in (config.url, config.index_url):
-            if url is not None and is_confidential(url):
-                own = found if host_of(url) == host_of(config.url) else ServerTls(ca_certs=found.ca_certs)
-                server = f"{split(url).scheme}://{host_of(url)}"
-                servers[server] = _together(servers.get(server, ServerTls()), own)
+            if url is None or not is_confidential(url):
+                continue
+            found = ServerTls()
+            for each, stated in settings:
+                # A pull request must not add an authority for PyPI, under whatever name.
+                if not (each.of_project and host_of(url) in _FIXED_HOSTS):
+                    found = _together(found, stated)
+            own = found if host_of(url) == host_of(config.url) else ServerTls(ca_certs=found.ca_certs)
+            server = f"{split(url).scheme}://{host_of(url)}"
+            servers[server] = _together(servers.get(server, ServerTls()), own)
     for note in missing:
         listener(Note(message=note))
     return {server: each for server, each in servers.items() if each != ServerTls()}
@@ -69,10 +76,13 @@ def _settings(tools: ToolSettings, config: RepositoryConfig) -> Iterator[ToolRep
 
 def _is_for(each: ToolRepository, tools: ToolSettings, config: RepositoryConfig) -> bool:
     if each.of_project and config.name in FIXED:
-        return False  # a pull request must not add an authority for PyPI
+        return False  # nor for where the user has moved it
     if not each.name and each.url is None:
         return _has_defined(each.tool, tools, config)
-    url = each.url or (None if each.of_project else tools.url_of(each.tool, each.name))
+    # Poetry has certificates by names alone; its `pypi` is PyPI, whatever URL is stated.
+    url = None if each.tool is Tool.POETRY else each.url
+    if url is None and not each.of_project:
+        url = tools.url_of(each.tool, each.name)
     if url is not None:
         return host_of(url) == host_of(config.url or "")
     return normalized(each.name) == normalized(config.name)
