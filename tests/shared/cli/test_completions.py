@@ -20,6 +20,9 @@ url = "https://pypi.corp.example/legacy/"
 
 [tool.publish-all.variants.synapse]
 [tool.publish-all.variants.fabric]
+# A shell would run or expand these.
+[tool.publish-all.variants."$(touch${IFS}it)"]
+[tool.publish-all.variants."f*"]
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -132,4 +133,6 @@ def _values(of: Option | Argument, directory: str, application: Application) -> 
     elif of.names is not None:
         from publish_all.commands.context import list_names
 
-        yield from ((each, "") for each in list_names(of.names, Path(directory)))
+        # Bash puts a name on the command line as it is, where `$(…)` would run.
+        names = (each for each in list_names(of.names, Path(directory)) if re.fullmatch(r"[\w.+-]+", each))
+        yield from ((each, "") for each in names)
