@@ -33,6 +33,7 @@ _CHUNK = 1024 * 1024
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Of file systems which cannot reserve room: a full disk shows when they are written to.
 _NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
+_CHECKS = 64
 _STALE_PART = 24 * 3600.0
 _KEPT_AFTER_PRUNING = 0.9
 
@@ -133,7 +134,7 @@ class BlobCache:
         self.limit = limit
         self._lock = threading.Lock()
         self._intact: dict[Path, tuple[int, ...]] = {}
-        self._checking = threading.Lock()
+        self._checking = [threading.Lock() for _ in range(_CHECKS)]
 
     def open(self, scope: str, sha256: str) -> IO[bytes] | None:
         """A file that is there, to be read; None if it is not, or no longer has its digest.
@@ -150,8 +151,8 @@ class BlobCache:
             os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
         if self._intact.get(path) == _identity(file):
             return file
-        # One at a time: many clients that want the same file wait until it was read once.
-        with self._checking:
+        # Many clients that want the same file wait until it was read once; hardly anyone waits for another file.
+        with self._checking[hash(path) % _CHECKS]:
             if self._intact.get(path) == _identity(file) or _sha256(file) == sha256:
                 self._intact[path] = _identity(file)
                 file.seek(0)
