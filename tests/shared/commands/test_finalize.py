@@ -3,13 +3,18 @@ from __future__ import annotations
 import copy
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
-from publish_all.commands.finalize import _wrong
+from publish_all.commands import finalize as command
+from publish_all.commands.destinations import ConnectionOptions
+from publish_all.commands.finalize import _wrong, finalize
 from publish_all.distributions.read import read_distribution
+from publish_all.errors import CredentialError, PartialPublishError
 from publish_all.repositories.oci_layout import (
     CORE_METADATA,
     SHA256,
@@ -19,8 +24,9 @@ from publish_all.repositories.oci_layout import (
     digest_of,
     render_file,
 )
-from publish_all.repositories.oci_receipt import PushedRelease
+from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
 from publish_all.repositories.oci_registry import Manifest
+from publish_all.repositories.repository import ReleaseOutcome
 
 Pushed = tuple[PushedRelease, Entry, Manifest]
 
@@ -81,3 +87,39 @@ def test_a_manifest_that_is_gone_or_is_of_something_else_is_not_listed(pushed: P
         content=manifest.content.replace(b"demo-1.0-py3", b"evil-1.0-py3"),
     )
     assert "which is no file of it" in (_wrong(release, entry, other) or "")
+
+
+@pytest.mark.parametrize(
+    ("denied", "error", "listed"),
+    [({"demo"}, PartialPublishError, ["other"]), ({"demo", "other"}, CredentialError, [])],
+)
+def test_a_project_that_may_not_be_written_does_not_keep_the_others_from_being_listed(
+    pushed: Pushed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    denied: set[str],
+    error: type[Exception],
+    listed: list[str],
+) -> None:
+    done: list[str] = []
+
+    class Registry:
+        name, url = "github", "https://ghcr.io/sep"
+
+        def conflicts(self, release: PushedRelease) -> tuple[()]:
+            return ()
+
+        def list_files(self, release: PushedRelease) -> ReleaseOutcome:
+            if release.project in denied:
+                raise CredentialError("denied")
+            done.append(release.project)
+            return ReleaseOutcome(complete=True)
+
+    monkeypatch.setattr(command, "open_registry", lambda *_, **__: Registry())
+    monkeypatch.setattr(command, "_check_files", lambda *_: None)
+    receipt = ReceiptFile(tmp_path / "receipt.json")
+    for project in ("demo", "other"):
+        receipt.add(replace(pushed[0], project=canonicalize_name(project)))
+    with pytest.raises(error):
+        finalize(tmp_path, [receipt.path], ConnectionOptions())
+    assert done == listed

@@ -13,6 +13,7 @@ from publish_all.commands.context import findings_of, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_registry
 from publish_all.errors import (
     ConflictError,
+    CredentialError,
     PartialPublishError,
     PublishAllError,
     RepositoryError,
@@ -66,11 +67,18 @@ def finalize(
         raise _conflict(conflicts)
     listener(StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}"))
     failed: list[ReleaseOutcome] = []
+    refused: CredentialError | None = None
     for release in releases:
-        outcome = _list(repository, release)
+        try:
+            outcome = _list(repository, release)
+        except CredentialError as error:
+            # Each project is a package of its own in the registry, with rights of its own.
+            refused, outcome = error, ReleaseOutcome(complete=False, findings=findings_of(error))
         for finding in outcome.findings:
             listener(Found(finding=finding))
         failed += [] if outcome.complete else [outcome]
+    if refused is not None and len(failed) == len(releases):
+        raise refused
     if failed:
         raise _failure(failed, releases)
     return releases
