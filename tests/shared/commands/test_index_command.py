@@ -218,3 +218,6 @@ def test_a_script_that_names_an_index_is_not_run(
     (project / "s.py").write_text('# /// script\n# [tool.uv]\n# index-url = "https://x.example/"\n# ///\n')
     with pytest.raises(UsageError, match=r"s\.py: tool\.uv: --index-url"):
         execute(("uv", "run", "s.py"), options_for("folder"), cwd=project, run=lambda *_, **__: 0)
+    for unread in ("-", "https://x.example/s.py"):
+        with pytest.raises(UsageError, match="cannot be read"):
+            execute(("uv", "run", unread, "x"), options_for("folder"), cwd=project, run=lambda *_, **__: 0)

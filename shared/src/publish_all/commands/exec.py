@@ -48,6 +48,7 @@ PYPI = "https://pypi.org/simple/"
 _PLACES_SHOWN = 5
 _OF_FOLDERS = ("--directory", "--project", "-C", "-P")
 _NAMES_FILES = re.compile(r"(PIP|UV)_.*(REQUIREMENT|CONSTRAINT|OVERRIDE|EXCLUDE)S?")
+_SCRIPT = re.compile(r"-|https?://.*|.*\.py", re.IGNORECASE | re.DOTALL)
 # Commands of uv that install nothing, or nothing of the project around them.
 _UV_INSTALLS_NOTHING = frozenset({"python", "cache", "self", "auth", "publish", "init"})
 _UV_WITHOUT_PROJECT = frozenset({"pip", "tool", "venv"})
@@ -232,13 +233,13 @@ def _survey(
             files.project(folders[-1])
             files.lock_of_project(folders[-1], "poetry.lock")
         else:
-            # `uv run s.py` takes indexes from the script.
-            script = (
-                inner.program[:1]
-                if uv and inner is not None and inner.program[0].lower().endswith(".py")
-                else ()
-            )
-            files.words((*client.arguments, *script), where="the command")
+            files.words(client.arguments, where="the command")
+            if uv and client.subcommand == "run":
+                # uv takes indexes from a script, which it also reads from an address or from its input.
+                named = inner.program[:1] if inner is not None else ()
+                for word in (*named, *(each for each in client.arguments if each == "-")):
+                    if _SCRIPT.fullmatch(word):
+                        files.words(("-r", word), where="the command")
             variables = {**environment, **settings.variables}
             for name in sorted(each for each in variables if _NAMES_FILES.fullmatch(each)):
                 for value in variables[name].split():
