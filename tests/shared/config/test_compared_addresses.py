@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.config.addresses import host_of, is_confidential, is_loopback, same_url, without_user
+from publish_all.config.addresses import (
+    host_of,
+    is_below,
+    is_confidential,
+    is_loopback,
+    same_url,
+    without_user,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +60,12 @@ def test_only_https_and_this_machine_are_confidential():
     assert not is_confidential("http://localhost.evil.example/")
     assert not is_loopback("127.0.0.1.evil.example")
     assert is_loopback("[::1]:8080")
+
+
+def test_what_is_no_url_in_the_file_of_a_tool_is_no_place_but_itself():
+    broken = "https://bob:pw@[corp/"
+    assert same_url(broken, broken)
+    assert not same_url(broken, "https://corp/")
+    assert not is_below("https://corp/", broken)
+    assert host_of(broken) == ""
+    assert "pw" not in without_user(broken)

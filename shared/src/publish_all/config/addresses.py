@@ -45,10 +45,11 @@ def host_of(url: str) -> str:
     """The host in lower case, with its port unless that is the scheme's default; never the user info."""
     host = hostname_of(url)
     host = f"[{host}]" if ":" in host else host
-    port = None
     with suppress(ValueError):
-        port = split(url).port
-    return host if port in {None, _DEFAULT_PORTS.get(split(url).scheme.lower())} else f"{host}:{port}"
+        parts = split(url)
+        if parts.port not in {None, _DEFAULT_PORTS.get(parts.scheme.lower())}:
+            return f"{host}:{parts.port}"
+    return host
 
 
 def first_segment(url: str) -> str:
@@ -70,13 +71,16 @@ def same_url(one: str, other: str) -> bool:
 
 def is_below(url: str, base: str) -> bool:
     """Whether a URL is `base`, or in the folder that `base` means, on the same scheme, host and port."""
-    path, folder = split(url).path.rstrip("/") + "/", split(base).path.rstrip("/") + "/"
-    return _key(url)[:2] == _key(base)[:2] and path.startswith(folder) and ".." not in path.split("/")
+    scheme, host, path, _ = _key(url)
+    folder = _key(base)[2] + "/"
+    return (scheme, host) == _key(base)[:2] and f"{path}/".startswith(folder) and ".." not in path.split("/")
 
 
 def without_user(url: str) -> str:
     """The URL as it may be shown: without user name, password, query and fragment."""
-    return _urls.shown_url(split(url).geturl())
+    with suppress(ValueError):
+        url = split(url).geturl()
+    return _urls.shown_or_raw(url)
 
 
 def is_loopback(url: str) -> bool:
@@ -90,7 +94,10 @@ def is_confidential(url: str) -> bool:
 
 
 def _key(url: str) -> tuple[str, str, str, str]:
-    parts = split(url)
+    try:
+        parts = split(url)
+    except ValueError:  # in the file of a tool, whose business it is: no place but itself
+        return "", "", url, ""
     return parts.scheme.lower(), host_of(url), parts.path.rstrip("/"), parts.query
 
 

@@ -295,7 +295,7 @@ def _uv_auth(path: Path) -> Iterator[ToolRepository]:
     """What `uv auth login` has stored."""
     for each in tables(_read(path).get("credential")):
         service = each.get("service")
-        if isinstance(service, str) and each.get("scheme") in {None, "basic"}:
+        if isinstance(service, str) and each.get("scheme", "basic") == "basic":
             yield _entry(Tool.UV, "", each, f"uv {path}", url=service)
 
 
