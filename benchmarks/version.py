@@ -90,7 +90,7 @@ def resolve():
 import os
 from pathlib import Path
 from publish_all.config.load import load_project
-from publish_all.version.source import resolve_version
+from publish_all.version.version_source import resolve_version
 def resolve():
     return resolve_version(load_project(Path.cwd()), environment=os.environ).text
 """,

@@ -15,9 +15,9 @@ from publish_all._http import make_session
 from publish_all._http_errors import HttpError
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding
+from publish_all.index.index_source import ServeError
 from publish_all.index.oci_source import OciSource
 from publish_all.index.service import page_answer, with_addresses
-from publish_all.index.source import ServeError
 from publish_all.repositories.oci_layout import (
     ARTIFACT_TYPE,
     INDEX_TYPE,

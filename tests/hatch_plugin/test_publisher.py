@@ -14,7 +14,7 @@ from hatch.cli.publish import publish as publish_command
 from hatch.plugin.manager import PluginManager
 
 from hatch_publish_all.publisher import PublishAllPublisher
-from publish_all.cli.publish import PublishCommand
+from publish_all.cli.publish_command import PublishCommand
 
 
 class Exit(Exception):  # noqa: N818 - Hatch's own `abort` does not return either

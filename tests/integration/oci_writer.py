@@ -10,7 +10,7 @@ from pathlib import Path
 
 from made_files import make_wheel
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.publish import publish
@@ -19,7 +19,7 @@ from publish_all.commands.publish import publish
 def main(url: str, folder: Path, writer: int, rounds: int) -> int:
     files = folder / f"writer-{writer}"
     files.mkdir()
-    around = Surroundings(environment={"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": url}, home=folder)
+    runtime = Runtime(environment={"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": url}, home=folder)
     for each in range(rounds):
         wheel = make_wheel(files, "kindling", f"1.{each}", tag=f"cp3{writer}-none-any", size=200)
         result = publish(
@@ -27,7 +27,7 @@ def main(url: str, folder: Path, writer: int, rounds: int) -> int:
                 directory=folder,
                 files=(wheel,),
                 receipt=folder / f"{each}-{writer}.json",
-                connection=ConnectionOptions(repositories=("github",), around=around),
+                connection=ConnectionOptions(repositories=("github",), runtime=runtime),
             )
         )
         if result.exit_code:

@@ -25,7 +25,7 @@ from harness.servers import start_registry
 from served import program, wheel
 
 from publish_all._secret import Secret
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.exec import execute
 from publish_all.commands.index import IndexOptions
@@ -174,14 +174,14 @@ class Cell:
             uv=home / "config/uv/uv.toml",
             **{name: home / name for name in ("poetry", "hatch", "pdm", "pypirc")},
         )
-        around = Surroundings(
+        runtime = Runtime(
             environment=self.environment
             | {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"http://{self.world.registries[state]}"},
             home=home,
             folders=Folders(config=home / "config.toml", data=home / "data", hosts=hosts),
         )
         connection = ConnectionOptions(
-            repositories=("github",), username="dev", password=Secret("x"), timeout=5, around=around
+            repositories=("github",), username="dev", password=Secret("x"), timeout=5, runtime=runtime
         )
         index = IndexOptions(
             directory=self.folder / "project",

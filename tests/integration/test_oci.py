@@ -20,7 +20,7 @@ from harness.servers import PASSWORD, USER, Registry
 from harness.token_server import TokenServer
 from made_files import make_sdist, make_wheel
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.publish import publish
@@ -348,8 +348,8 @@ def test_everything_is_listed_although_the_network_fails(open_registry: Registry
         files += [make_wheel(folder, name, "1.0", tag=f"cp31{each}-none-any") for each in range(3)]
         with chaos_proxy(f"http://{open_registry.host}/", seed=seed, rate=0.3) as proxy:
             url = {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"{proxy.origin}/sep"}
-            around = Surroundings(environment=url, home=folder)
-            connection = ConnectionOptions(repositories=("github",), around=around, timeout=5)
+            runtime = Runtime(environment=url, home=folder)
+            connection = ConnectionOptions(repositories=("github",), runtime=runtime, timeout=5)
             result = publish(PublishOptions(directory=folder, files=tuple(files), connection=connection))
         assert result.exit_code == 0, f"seed {seed}, {dict(proxy.faults)}: {result}"
         listed = pyoci.list_files(open_registry.host, "sep", name)

@@ -11,7 +11,7 @@ import pytest
 from harness.servers import Registry
 from made_files import make_sdist, make_wheel
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.finalize import finalize
@@ -51,7 +51,7 @@ def project(tmp_path: Path, open_registry: Registry) -> Path:
 
 
 def to(repository: str, tmp_path: Path) -> ConnectionOptions:
-    return ConnectionOptions(repositories=(repository,), around=Surroundings(environment={}, home=tmp_path))
+    return ConnectionOptions(repositories=(repository,), runtime=Runtime(environment={}, home=tmp_path))
 
 
 def put(project: Path, tmp_path: Path, *files: Path, receipt: Path | None = None) -> None:

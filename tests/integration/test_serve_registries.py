@@ -18,7 +18,7 @@ from harness.token_server import TokenServer
 from packaging.version import Version
 from served import Served, github_at, program, serving, wheel
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
@@ -89,8 +89,8 @@ def test_a_thousand_versions_are_listed(open_registry: Registry, tmp_path: Path)
 def push(registry: Registry, folder: Path, base: Distribution) -> None:
     """The same bytes under many names, so that there is little to send."""
     variables: Mapping[str, str] = github_at(registry)
-    around = Surroundings(environment=variables, home=folder)
-    connection = ConnectionOptions(repositories=("github",), around=around)
+    runtime = Runtime(environment=variables, home=folder)
+    connection = ConnectionOptions(repositories=("github",), runtime=runtime)
     (repository,) = open_connection(None, connection, listener=ignore).repositories()
 
     def publish(number: int) -> bool:

@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from hatch.publish.plugin.interface import PublisherInterface
 
 from publish_all.cli.application import PublishAllApplication
-from publish_all.cli.publish import PublishCommand
+from publish_all.cli.publish_command import PublishCommand
 from publish_all.errors import UsageError
 
 _REPOSITORY = "HATCH_INDEX_REPO"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all.cli.command import error_text
-from publish_all.cli.publish import PublishCommand as OurPublish
+from publish_all.cli.publish_command import PublishCommand as OurPublish
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.poetry_host import connection_of_poetry, repository_for_poetry
 from publish_all.errors import ConfigurationError, PublishAllError

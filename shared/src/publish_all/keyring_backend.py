@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from publish_all.config.folders import Folders
     from publish_all.config.model import RepositoryConfig
-    from publish_all.credentials.source import Credential, CredentialRequest, Credentials
+    from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials
 
 SWITCH = "PUBLISH_ALL_KEYRING"
 
@@ -183,7 +183,7 @@ def _request_for(service: str, username: str | None, known: Known) -> Credential
     A bare host is for reading, so that nothing is minted for it.
     """
     from publish_all.config.addresses import host_of, same_url
-    from publish_all.credentials.source import CredentialRequest, Purpose
+    from publish_all.credentials.credential_source import CredentialRequest, Purpose
 
     for config in known.repositories:
         if not config.kind.standard_api or config.url is None:

@@ -21,7 +21,7 @@ from catalogue_world.public_index import Internet, Site, token
 from harness.servers import Registry, Server
 
 from publish_all.attestations.attestation import SigningError
-from publish_all.commands.context import Surroundings, findings_of
+from publish_all.commands.context import Runtime, findings_of
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
@@ -267,9 +267,9 @@ class World:
         )
         return path
 
-    def _remember(self, around: Surroundings) -> None:
+    def _remember(self, runtime: Runtime) -> None:
         """Let publish-all think that it built the files."""
-        path = state_of(self.root, around, make=True).manifest(self.dist)
+        path = state_of(self.root, runtime, make=True).manifest(self.dist)
         assert path is not None
         folder = str(self.dist.resolve())
         manifest = {"schema": 1, "project": NAME, "folder": folder, "distributions": self.entries}
@@ -342,8 +342,8 @@ class World:
                 pypirc=self.home / ".pypirc",
             ),
         )
-        around = Surroundings(environment=dict(self.environment), home=self.home, folders=folders)
-        self._remember(around)
+        runtime = Runtime(environment=dict(self.environment), home=self.home, folders=folders)
+        self._remember(runtime)
         return ConnectionOptions(
             repositories=self.repositories,
             ca_cert=self.net.ca if self.trusts else None,
@@ -351,7 +351,7 @@ class World:
             username=self.username,
             timeout=5,
             signer=NoSigner(),
-            around=around,
+            runtime=runtime,
         )
 
     def publish(self) -> Outcome:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.cli.config import explain
+from publish_all.cli.config_command import explain
 from publish_all.errors import UsageError
 from publish_all.reporting.lines import result_lines
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from publish_all.commands.config import COLUMNS, list_repositories, show_config
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import ConfigurationError
 
@@ -56,8 +56,8 @@ def project(tmp_path):
 @pytest.fixture
 def show(project, folders, tmp_path, heard):
     def show(**environment):
-        around = Surroundings(environment=environment, home=tmp_path, folders=folders)
-        return show_config(project, around=around, listener=heard.append)
+        runtime = Runtime(environment=environment, home=tmp_path, folders=folders)
+        return show_config(project, runtime=runtime, listener=heard.append)
 
     return show
 
@@ -71,8 +71,8 @@ def heard():
 def listed(project, folders, tmp_path, heard):
     def listed(directory=None, **environment):
         heard.clear()
-        around = Surroundings(environment=environment, home=tmp_path, folders=folders)
-        rows = list_repositories(directory or project, around=around, listener=heard.append)
+        runtime = Runtime(environment=environment, home=tmp_path, folders=folders)
+        rows = list_repositories(directory or project, runtime=runtime, listener=heard.append)
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     return listed

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from publish_all._secret import Secret
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions, ensure_default_is_meant
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.load import load_project
@@ -35,11 +35,11 @@ def notes(tmp_path):
                 pip=(home / "pip.conf",),
             ),
         )
-        around = Surroundings(environment=environment or {}, home=home, folders=folders)
+        runtime = Runtime(environment=environment or {}, home=home, folders=folders)
         said = []
         ensure_default_is_meant(
             load_project(root),
-            ConnectionOptions(around=around, **options),
+            ConnectionOptions(runtime=runtime, **options),
             listener=lambda event: said.append(event.message),
         )
         return said

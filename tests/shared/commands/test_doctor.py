@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from publish_all._secret import Secret
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
@@ -63,7 +63,7 @@ class Project:
         identity = ("-c", "user.name=T", "-c", "user.email=t@e.org")
         subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True)
 
-    def around(self, environment: Mapping[str, str]) -> Surroundings:
+    def runtime(self, environment: Mapping[str, str]) -> Runtime:
         folders = Folders(
             config=self.home / "config.toml",
             data=self.home / "data",
@@ -75,14 +75,14 @@ class Project:
                 pypirc=self.home / ".pypirc",
             ),
         )
-        return Surroundings(
+        return Runtime(
             environment={"HATCH_PUBLISHER": "publish-all", "PATH": os.environ["PATH"], **environment},
             home=self.home,
             folders=folders,
         )
 
     def examine(self, *names: str, offline: bool = True, **environment: str) -> DoctorReport:
-        connection = ConnectionOptions(repositories=names, around=self.around(environment))
+        connection = ConnectionOptions(repositories=names, runtime=self.runtime(environment))
         return doctor(PublishOptions(directory=self.root, offline=offline, connection=connection))
 
 
@@ -307,7 +307,7 @@ def test_a_pipeline_of_gitlab_stands_for_the_credential(project):
 
 def test_a_credential_of_the_command_line_is_shown_to_one_destination_only(project):
     project.write(to='["pypi", "testpypi"]')
-    connection = ConnectionOptions(username="me", password=Secret("canary"), around=project.around({}))
+    connection = ConnectionOptions(username="me", password=Secret("canary"), runtime=project.runtime({}))
     report = doctor(PublishOptions(directory=project.root, offline=True, connection=connection))
     assert (report.exit_code, codes(report)) == (2, ["PA102"])
     assert [each.name for each in report.examined] == ["project"]

@@ -19,7 +19,7 @@ from index_fakes.asgi import ask
 from packaging.utils import canonicalize_name
 
 from publish_all._secret import Secret
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.exec import execute
 from publish_all.commands.index import IndexOptions, published_names
@@ -61,8 +61,8 @@ def options_for(project: Path) -> Callable[..., IndexOptions]:
     folders = Folders(config=project / "config.toml", data=project / "data", hosts=hosts)
 
     def build(*repositories: str, **options: Any) -> IndexOptions:
-        around = Surroundings(environment={}, home=project, folders=folders)
-        connection = ConnectionOptions(repositories=repositories, around=around)
+        runtime = Runtime(environment={}, home=project, folders=folders)
+        connection = ConnectionOptions(repositories=repositories, runtime=runtime)
         options = {"directory": project, "cache_dir": project / "cache"} | options
         return IndexOptions(connection=connection, **options)
 

@@ -5,7 +5,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from publish_all._toml import loads
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.init import InitOptions, carry_out, look, plan_init, suggest
 from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.folders import Folders, HostFolders
@@ -34,9 +34,9 @@ jobs:
 class Project:
     """A project in a git repository, and what `init` makes of it."""
 
-    def __init__(self, root, around):
+    def __init__(self, root, runtime):
         self.root = root
-        self._around = around
+        self._around = runtime
 
     def add(self, name, text):
         path = self.root / name
@@ -44,11 +44,11 @@ class Project:
         path.write_text(text)
 
     def planned(self, **options):
-        found = look(made := InitOptions(directory=self.root, around=self._around, **options))
+        found = look(made := InitOptions(directory=self.root, runtime=self._around, **options))
         return plan_init(suggest(made, found), found)
 
     def suggested(self, **options):
-        found = look(made := InitOptions(directory=self.root, around=self._around, **options))
+        found = look(made := InitOptions(directory=self.root, runtime=self._around, **options))
         return suggest(made, found)
 
 
@@ -62,7 +62,7 @@ def project(tmp_path):
     def git(command, **_):
         return CompletedProcess(command, 0, "https://github.com/sep/demo\n", "")
 
-    made = Project(tmp_path / "demo", Surroundings(environment={}, home=tmp_path, run=git, folders=folders))
+    made = Project(tmp_path / "demo", Runtime(environment={}, home=tmp_path, run=git, folders=folders))
     made.add(".git/HEAD", "")
     made.add("pyproject.toml", HATCH)
     return made

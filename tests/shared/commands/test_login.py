@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.login import login, logout
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import ConfigurationError, CredentialError, UsageError
@@ -54,13 +54,13 @@ def log_in(tmp_path: Path, ring):
 
     def build(repository, *answers, **options):
         left = list(answers)
-        around = Surroundings(
+        runtime = Runtime(
             environment={},
             home=tmp_path,
             folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
         )
         asked = {"ask": lambda question, *, hidden: left.pop(0), **options}
-        return login(repository, tmp_path, around=around, store=ring.store, **asked)
+        return login(repository, tmp_path, runtime=runtime, store=ring.store, **asked)
 
     return build
 
@@ -123,7 +123,7 @@ def test_a_folder_needs_no_credential_and_an_unknown_name_is_told(log_in):
 
 def test_what_was_kept_is_removed(log_in, ring, tmp_path):
     log_in("pypi", token("pypi.org"))
-    around = Surroundings(environment={}, home=tmp_path)
-    assert logout("pypi", tmp_path, around=around, forget=ring.forget)[-1] == "removed"
-    assert logout("pypi", tmp_path, around=around, forget=ring.forget)[-1] == "nothing stored"
+    runtime = Runtime(environment={}, home=tmp_path)
+    assert logout("pypi", tmp_path, runtime=runtime, forget=ring.forget)[-1] == "removed"
+    assert logout("pypi", tmp_path, runtime=runtime, forget=ring.forget)[-1] == "nothing stored"
     assert ring.entries == {}

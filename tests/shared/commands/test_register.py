@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from publish_all import _toml
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.register import TOOLS, plan_registration, write_registration
 from publish_all.config.folders import NOWHERE, Folders, HostFolders
 from publish_all.config.tools import Tool
@@ -45,12 +45,12 @@ def plan(tmp_path):
     def build(tool, *names, text=None, secret=None):
         if text is not None:
             (tmp_path / FILES[tool]).write_bytes(text.encode())
-        around = Surroundings(
+        runtime = Runtime(
             environment={"PUBLISH_ALL_CORP_PASSWORD": secret} if secret is not None else {},
             home=tmp_path,
             folders=Folders(config=tmp_path / "config.toml", data=tmp_path, hosts=hosts),
         )
-        return plan_registration(tool, project, names=names, with_secrets=secret is not None, around=around)
+        return plan_registration(tool, project, names=names, with_secrets=secret is not None, runtime=runtime)
 
     return build
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.state import CheckoutState, state_of
 from publish_all.config.folders import usual_folders
 
@@ -20,7 +20,7 @@ def checkout(root: Path) -> Path:
 
 def of(root: Path, state: Path | None, *, make: bool = True) -> CheckoutState:
     folders = replace(usual_folders(environment={}, home=root), state=state)
-    return state_of(root, Surroundings(environment={}, home=root, folders=folders), make=make)
+    return state_of(root, Runtime(environment={}, home=root, folders=folders), make=make)
 
 
 def test_lies_outside_of_the_checkout_and_is_the_users_own(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.version import VersionOptions, VersionResult, version
 from publish_all.errors import UsageError, VersionError
 from publish_all.events import Event, Found
-from publish_all.version.source import NoProjectVersion, Origin
+from publish_all.version.version_source import NoProjectVersion, Origin
 
 STATIC = """\
 [project]
@@ -70,8 +70,8 @@ def committed(root: Path, *tags: str) -> Path:
 
 
 def call(root: Path, **options: Any) -> VersionResult:
-    around = Surroundings(home=root)
-    return version(VersionOptions(directory=root, around=around, **options))
+    runtime = Runtime(home=root)
+    return version(VersionOptions(directory=root, runtime=runtime, **options))
 
 
 def test_tells_the_version(root: Path) -> None:
@@ -90,7 +90,7 @@ def test_check_agrees(root: Path) -> None:
 def test_check_tells_each_place_that_differs(root: Path) -> None:
     heard: list[Event] = []
     options = VersionOptions(
-        directory=project(root, STATIC, says="1.2.2"), check=True, around=Surroundings(home=root)
+        directory=project(root, STATIC, says="1.2.2"), check=True, runtime=Runtime(home=root)
     )
     result = version(options, listener=heard.append)
     (finding,) = result.findings

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.version import VersionOptions, VersionResult, version
 from publish_all.errors import UsageError, VersionError
 
@@ -352,7 +352,7 @@ def contents(root: Path) -> dict[Path, bytes]:
 
 
 def call(root: Path, **options: Any) -> VersionResult:
-    return version(VersionOptions(directory=root, around=Surroundings(home=root.parent), **options))
+    return version(VersionOptions(directory=root, runtime=Runtime(home=root.parent), **options))
 
 
 def backend_says(root: Path) -> str:

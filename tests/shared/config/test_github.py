@@ -6,7 +6,7 @@ import pytest
 
 from publish_all._process import Completed
 from publish_all.config.builtin import BUILT_IN
-from publish_all.config.github import complete, link_of_git, link_of_remote
+from publish_all.config.github_project import complete, link_of_git, link_of_remote
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
 

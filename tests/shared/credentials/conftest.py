@@ -12,7 +12,7 @@ from publish_all.config.folders import HostFolders
 from publish_all.config.kinds import LEGACY, OCI
 from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.tools import ToolSettings, read_tools
-from publish_all.credentials.source import CredentialRequest, CredentialSource, Purpose
+from publish_all.credentials.credential_source import CredentialRequest, CredentialSource, Purpose
 from publish_all.events import Event
 
 PYPI = "https://upload.pypi.org/legacy/"

@@ -9,7 +9,7 @@ from publish_all import diagnoses
 from publish_all._secret import Secret
 from publish_all.config.model import When
 from publish_all.credentials.chain import CredentialChain, explain_missing
-from publish_all.credentials.source import Credential, CredentialKind, CredentialSource, TraceEntry
+from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialSource, TraceEntry
 from publish_all.credentials.value import refused
 from publish_all.errors import CredentialError
 from publish_all.events import Found

@@ -11,6 +11,7 @@ from keyring.backends.chainer import ChainerBackend
 
 from publish_all._secret import Secret
 from publish_all.config.tools import ToolSettings
+from publish_all.credentials.credential_source import CredentialKind, Purpose
 from publish_all.credentials.keyring import (
     KeyringSource,
     forget,
@@ -19,7 +20,6 @@ from publish_all.credentials.keyring import (
     store,
     time_for,
 )
-from publish_all.credentials.source import CredentialKind, Purpose
 from publish_all.errors import CredentialError
 from publish_all.keyring_backend import PublishAllKeyring
 

@@ -11,8 +11,8 @@ from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from publish_all._secret import Secret
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.credentials.credential_source import Credential, CredentialKind, Purpose
 from publish_all.credentials.keyring import OUR_BACKEND, is_ours
-from publish_all.credentials.source import Credential, CredentialKind, Purpose
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.keyring_backend import KeyringAnswers, Known, PublishAllKeyring
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from publish_all.credentials.credential_source import Purpose
 from publish_all.credentials.prompt import PromptSource
-from publish_all.credentials.source import Purpose
 from publish_all.errors import CredentialError
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from publish_all._secret import Secret
 from publish_all._token_shapes import GITHUB_PREFIXES
-from publish_all.credentials.source import Credential, CredentialKind
+from publish_all.credentials.credential_source import Credential, CredentialKind
 from publish_all.credentials.value import describe, github_prefix, inspect, read_pypi_token
 
 NOW = 1_800_000_000.0

@@ -10,8 +10,8 @@ import pytest
 from publish_all._http_errors import Failure, HttpError
 from publish_all._secret import Secret
 from publish_all.config.model import When
+from publish_all.credentials.credential_source import Credential, CredentialKind, Purpose
 from publish_all.credentials.identity import AmbientIdentity
-from publish_all.credentials.source import Credential, CredentialKind, Purpose
 from publish_all.credentials.trusted_publishing import TrustedPublishingSource, mask_for
 from publish_all.errors import CredentialError
 

@@ -13,7 +13,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Release
 from publish_all.distributions.read import read_distribution
 from publish_all.index.directory_source import DirectorySource
-from publish_all.index.source import ServeError
+from publish_all.index.index_source import ServeError
 from publish_all.repositories.directory import DirectoryRepository
 
 KINDLING = canonicalize_name("kindling-synapse")

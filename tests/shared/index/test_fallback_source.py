@@ -15,7 +15,7 @@ from urllib3 import HTTPResponse
 from publish_all._http import BasicAuth, make_session
 from publish_all._secret import Secret
 from publish_all.index.fallback import FRESH, Fallback, FallbackSource
-from publish_all.index.source import ServeError
+from publish_all.index.index_source import ServeError
 
 REQUESTS = canonicalize_name("requests")
 NAME = "requests-1.0-py3-none-any.whl"

@@ -10,7 +10,7 @@ import pytest
 from index_fakes.asgi import Got, ask, basic
 from index_fakes.source import FakeSource, digest
 
-from publish_all.index.source import ServeError
+from publish_all.index.index_source import ServeError
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 PAGE = "/simple/kindling-synapse/"

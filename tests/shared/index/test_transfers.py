@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 from publish_all._http import Download, Reply
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Routing
+from publish_all.index.index_source import RemoteFile, ServeError
 from publish_all.index.service import IndexService
-from publish_all.index.source import RemoteFile, ServeError
 from publish_all.index.transfers import THREADS, BrokenTransferError, Transfers
 
 CONTENT = bytes(range(256)) * 100

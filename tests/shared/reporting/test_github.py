@@ -7,7 +7,7 @@ import pytest
 from reporting_samples import samples
 
 from publish_all.events import Found
-from publish_all.reporting.github import GitHubReporter
+from publish_all.reporting.github_actions import GitHubReporter
 from publish_all.results import FileState, PublishReport
 
 

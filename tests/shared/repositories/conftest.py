@@ -28,7 +28,7 @@ from publish_all._secret import Secret
 from publish_all.attestations.attester import Attester
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig, When
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
     CredentialRequest,

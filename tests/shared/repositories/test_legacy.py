@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from publish_all._http_errors import Failure, HttpError
-from publish_all.credentials.source import Purpose
+from publish_all.credentials.credential_source import Purpose
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.repositories.legacy import LegacyRepository

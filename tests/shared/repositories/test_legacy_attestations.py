@@ -14,7 +14,7 @@ from publish_all.attestations.attestation import PUBLISH, Attestation, SigningEr
 from publish_all.attestations.attester import Attester
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig, When
-from publish_all.credentials.source import CredentialKind, Purpose
+from publish_all.credentials.credential_source import CredentialKind, Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.legacy import LegacyRepository
 from publish_all.results import FileState

@@ -16,7 +16,7 @@ from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
 from publish_all.config.kinds import OCI
 from publish_all.config.model import RepositoryConfig, Scope
-from publish_all.credentials.source import Purpose
+from publish_all.credentials.credential_source import Purpose
 from publish_all.errors import ConfigurationError, CredentialError, RepositoryError
 from publish_all.repositories.oci import ROUNDS, OciRepository
 from publish_all.repositories.oci_layout import ARTIFACT_TYPE, INDEX_TYPE, digest_of

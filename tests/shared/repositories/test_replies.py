@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 
 from publish_all._http import Reply
 from publish_all._http_errors import Failure, HttpError
-from publish_all.credentials.source import Credential
+from publish_all.credentials.credential_source import Credential
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.replies import Attempt, classify, lost, retry_after
 from publish_all.results import FileState

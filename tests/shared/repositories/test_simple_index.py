@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 from publish_all._http_errors import HttpError
 from publish_all.config.kinds import LEGACY
 from publish_all.config.model import RepositoryConfig
-from publish_all.credentials.source import Purpose
+from publish_all.credentials.credential_source import Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.repositories.simple_index import COMPARE_LIMIT, SimpleIndex
 from publish_all.repositories.simple_pages import IndexFile

@@ -13,7 +13,7 @@ import pytest
 from publish_all.config.parse import parse_project
 from publish_all.errors import VersionError
 from publish_all.version.git import Described, described_in_archive
-from publish_all.version.source import Origin, resolve_version
+from publish_all.version.version_source import Origin, resolve_version
 
 NODE = "8519bc20c44c7b9728c11778b2282e1af6ce3848"
 TEMPLATE = """\

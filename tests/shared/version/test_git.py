@@ -13,7 +13,7 @@ from publish_all._process import Completed
 from publish_all.config.parse import parse_project
 from publish_all.errors import VersionError
 from publish_all.version.git import Described, NoRepository, describe
-from publish_all.version.source import resolve_version
+from publish_all.version.version_source import resolve_version
 
 
 class Recorder:

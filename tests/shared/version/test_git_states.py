@@ -11,7 +11,7 @@ import pytest
 
 from publish_all.config.parse import parse_project
 from publish_all.errors import VersionError
-from publish_all.version.source import resolve_version
+from publish_all.version.version_source import resolve_version
 
 NOW = 1767398400.0  # 2026-01-03T00:00:00Z
 

@@ -16,7 +16,7 @@ from publish_all.config.parse import parse_project
 from publish_all.errors import UsageError
 from publish_all.version.change import plan_release
 from publish_all.version.git import Described, Untagged, describe
-from publish_all.version.source import ResolvedVersion, resolve_version, version_for_build
+from publish_all.version.version_source import ResolvedVersion, resolve_version, version_for_build
 
 NOWHERE = "1234567890123456789012345678901234567890"
 VALUES = {

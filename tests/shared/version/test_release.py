@@ -12,7 +12,7 @@ from publish_all.config.load import load_project
 from publish_all.errors import UsageError, VersionError
 from publish_all.version.change import carry_out, plan_release
 from publish_all.version.guard import release_findings
-from publish_all.version.source import resolve_version
+from publish_all.version.version_source import resolve_version
 
 GIT = '[tool.publish-all.version]\nsource = "git"\n'
 DYNAMIC = '[project]\nname = "demo"\ndynamic = ["version"]\n'

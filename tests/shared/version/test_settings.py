@@ -12,7 +12,7 @@ import pytest
 
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError
-from publish_all.version.source import resolve_version, version_for_build
+from publish_all.version.version_source import resolve_version, version_for_build
 
 RIGHT: list[dict[str, Any]] = [
     {},
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_told_by_the_long_way(table: dict[str, Any]) -> None:
 CODE = """
 import sys
 from pathlib import Path
-from publish_all.version.source import version_for_build
+from publish_all.version.version_source import version_for_build
 table = {"source": "git", "tag-prefix": "v", "local": "node"}
 pyproject = {"project": {"name": "x"}, "tool": {"publish-all": {"version": table}}}
 version_for_build(pyproject, Path.cwd(), environment={"PUBLISH_ALL_VERSION": "1"})

@@ -9,7 +9,7 @@ import pytest
 
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError, VersionError
-from publish_all.version.source import NoProjectVersion, Origin, ResolvedVersion, resolve_version
+from publish_all.version.version_source import NoProjectVersion, Origin, ResolvedVersion, resolve_version
 
 DYNAMIC = {"name": "demo", "dynamic": ["version"]}
 ASKS_US = {"build-backend": "publish_all.backends.poetry_core", "requires": ["publish-all"]}
@@ -119,14 +119,14 @@ def test_the_build_backend_is_asked(tmp_path: Path) -> None:
 def test_a_project_of_setuptools_alone_is_asked(tmp_path: Path) -> None:
     (tmp_path / "setup.py").touch()
     assert resolve(tmp_path, {}, ask_backend=lambda: "1.0").text == "1.0"
-    around = {"build-system": {"build-backend": "pbr.build", "requires": ["pbr"]}}
-    assert resolve(tmp_path, around, ask_backend=lambda: "2.0").text == "2.0"
+    runtime = {"build-system": {"build-backend": "pbr.build", "requires": ["pbr"]}}
+    assert resolve(tmp_path, runtime, ask_backend=lambda: "2.0").text == "2.0"
     (tmp_path / "setup.py").unlink()
     (tmp_path / "setup.cfg").write_text("[metadata]\nname = demo\n")
-    assert resolve(tmp_path, around, ask_backend=lambda: "2.0").text == "2.0"
+    assert resolve(tmp_path, runtime, ask_backend=lambda: "2.0").text == "2.0"
     (tmp_path / "setup.cfg").write_text("[flake8]\n")
     with pytest.raises(NoProjectVersion):
-        resolve(tmp_path, around, ask_backend=never)
+        resolve(tmp_path, runtime, ask_backend=never)
 
 
 def test_an_answer_of_the_build_backend_that_is_none(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from publish_all.attestations.attestation import (
     attestations_beside,
 )
 from publish_all.config.model import When
-from publish_all.credentials.source import Credential, CredentialKind
+from publish_all.credentials.credential_source import Credential, CredentialKind
 from publish_all.diagnoses import ATTESTATION_FILES_UNUSED, ATTESTATION_IMPOSSIBLE, NOT_ATTESTED
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError

@@ -37,7 +37,7 @@ from publish_all.errors import BuildError, ConfigurationError, PublishAllError
 from publish_all.events import Event, Note, ignore
 from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.variant import BuildVariant
-from publish_all.version.source import resolve_version
+from publish_all.version.version_source import resolve_version
 
 
 class VariantsConfig(BuilderConfig):

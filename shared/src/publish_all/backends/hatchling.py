@@ -27,7 +27,7 @@ class PublishAllVersionSource(VersionSourceInterface):
         """The version; an error of ours as a `ValueError`, of which hatchling shows the text alone."""
         from publish_all._toml import loads
         from publish_all.errors import PublishAllError
-        from publish_all.version.source import version_for_build
+        from publish_all.version.version_source import version_for_build
 
         try:
             root = Path(self.root)

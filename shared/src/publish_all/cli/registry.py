@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from publish_all.cli.command import UseCaseCommand
 
 COMMANDS = {
-    "build": "build:BuildCommand",
-    "check": "build:CheckCommand",
-    "config": "config:ConfigCommand",
-    "doctor": "publish:DoctorCommand",
-    "download": "oci:DownloadCommand",
-    "exec": "serve:ExecCommand",
-    "explain": "config:ExplainCommand",
-    "finalize": "oci:FinalizeCommand",
-    "init": "init:InitCommand",
-    "list": "oci:ListCommand",
-    "login": "repositories:LoginCommand",
-    "publish": "publish:PublishCommand",
-    "repositories": "repositories:RepositoriesCommand",
-    "serve": "serve:ServeCommand",
-    "variants": "config:VariantsCommand",
-    "version": "version:VersionCommand",
+    "build": "build_command:BuildCommand",
+    "check": "build_command:CheckCommand",
+    "config": "config_command:ConfigCommand",
+    "doctor": "publish_command:DoctorCommand",
+    "download": "registry_commands:DownloadCommand",
+    "exec": "serve_command:ExecCommand",
+    "explain": "config_command:ExplainCommand",
+    "finalize": "registry_commands:FinalizeCommand",
+    "init": "init_command:InitCommand",
+    "list": "registry_commands:ListCommand",
+    "login": "repositories_command:LoginCommand",
+    "publish": "publish_command:PublishCommand",
+    "repositories": "repositories_command:RepositoriesCommand",
+    "serve": "serve_command:ServeCommand",
+    "variants": "config_command:VariantsCommand",
+    "version": "version_command:VersionCommand",
 }
 
 

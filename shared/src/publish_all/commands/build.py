@@ -14,7 +14,7 @@ from publish_all.builders.build_plan import distributions_of, output_folder, wit
 from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
-from publish_all.commands.context import Surroundings, project_variants, project_version
+from publish_all.commands.context import Runtime, project_variants, project_version
 from publish_all.commands.state import state_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
@@ -51,7 +51,7 @@ class BuildOptions:
     allow_missing: bool = False
     reproduce: bool = False
     manifest: Path | None = None
-    around: Surroundings = field(default_factory=Surroundings)
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ def build_project(
     from publish_all.builders.run import build as run_build  # files that are named are not built
 
     variants = project_variants(
-        config, options.variants, itself=options.itself, around=options.around, listener=listener
+        config, options.variants, itself=options.itself, runtime=options.runtime, listener=listener
     )
     _tell_other_versions(config, variants, options, listener)
     wanted = _wanted(config, variants, options, listener)
@@ -103,12 +103,12 @@ def build_project(
         output=output,
         variants=wanted,
         kinds=tuple(kind for kind in KINDS if kind in options.kinds),
-        source_date_epoch=_source_date_epoch(options.around),
+        source_date_epoch=_source_date_epoch(options.runtime),
         compression=config.compression,
         admitted=config.build_environment,
     )
-    result = run_build(request, listener=listener, environment=options.around.environment)
-    version = project_version(config, around=options.around, listener=listener)
+    result = run_build(request, listener=listener, environment=options.runtime.environment)
+    version = project_version(config, runtime=options.runtime, listener=listener)
     report = BuildReport(
         config=config,
         variants=variants,
@@ -117,19 +117,19 @@ def build_project(
         version=version.text if version is not None else None,
     )
     if options.manifest is not None:  # the other half of a publish follows in another job
-        run_before_publish(config, around=options.around, listener=listener)
+        run_before_publish(config, runtime=options.runtime, listener=listener)
     if remembered:
         _remember(report, options)
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
-        reproduce(request, result, listener=listener, environment=options.around.environment)
+        reproduce(request, result, listener=listener, environment=options.runtime.environment)
     return report
 
 
 def _remember(report: BuildReport, options: BuildOptions) -> None:
     """Write down what was built: in the state of the checkout, if there is one, and where the user said."""
-    path = state_of(report.config.root, options.around, make=True).manifest(report.output)
+    path = state_of(report.config.root, options.runtime, make=True).manifest(report.output)
     if path is not None:
         with suppress(OSError):  # files are found by their names, too
             _write(report, path)
@@ -152,7 +152,7 @@ def _tell_other_versions(
     config: ProjectConfig, variants: Sequence[BuildVariant], options: BuildOptions, listener: Listener
 ) -> None:
     """A file of a variant's own may state another version, which is easily one that was forgotten."""
-    version = project_version(config, around=options.around, listener=listener)
+    version = project_version(config, runtime=options.runtime, listener=listener)
     for each in variants:
         if version is not None and Version(each.version).public != version.version.public:
             text = f"{each.label} is {each.version}, as its own file says, and the project is {version.text}"
@@ -181,8 +181,8 @@ def _check_kinds(kinds: Sequence[str]) -> None:
             raise UsageError(msg, hint="Formats are: " + ", ".join(KINDS))
 
 
-def _source_date_epoch(around: Surroundings) -> int | None:
-    text = around.environment.get("SOURCE_DATE_EPOCH", "")
+def _source_date_epoch(runtime: Runtime) -> int | None:
+    text = runtime.environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return None
     if not (text.isascii() and text.isdecimal()) or int(text) > _LATEST:
@@ -195,16 +195,16 @@ def _summary(variants: Sequence[BuildVariant]) -> str:
     return ", ".join(each.project for each in variants)
 
 
-def run_before_publish(config: ProjectConfig, *, around: Surroundings, listener: Listener) -> None:
+def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> None:
     """Run each in the project's root, by the shell, with the environment that a build gets.
 
     Raises `CheckError` for the first that fails, with the end of what it printed.
     """
-    environment, dropped = for_project_code(around.environment, config.build_environment)
+    environment, dropped = for_project_code(runtime.environment, config.build_environment)
     for command in config.before_publish:
         listener(StepStarted(step="before-publish", detail=command))
         shell = ["cmd", "/c", command] if os.name == "nt" else ["/bin/sh", "-c", command]
-        done = around.run_project(shell, cwd=config.root, environment=environment)
+        done = runtime.run_project(shell, cwd=config.root, environment=environment)
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
@@ -219,7 +219,7 @@ def list_variants(
     from publish_all.variants.difference import summary
 
     config = load_project(directory)
-    variants = project_variants(config, (), around=Surroundings(), listener=listener)
+    variants = project_variants(config, (), runtime=Runtime(), listener=listener)
     return tuple(
         (each, summary(config.pyproject, each) if each.name is not None else ()) for each in variants
     )
@@ -233,5 +233,5 @@ def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> 
     from publish_all.variants.difference import unified_diff
 
     config = load_project(directory)
-    (variant,) = project_variants(config, (name,), around=Surroundings(), listener=listener)
+    (variant,) = project_variants(config, (name,), runtime=Runtime(), listener=listener)
     return unified_diff(config.pyproject, variant)

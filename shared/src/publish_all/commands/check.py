@@ -23,7 +23,7 @@ def check(
     nothing that could be checked.
     """
     config = project_of_files(options.directory, optional=bool(options.files))
-    known = options.around.known(config)
+    known = options.runtime.known(config)
     names = options.connection.repositories or (config.publish_to if config is not None else ())
     # Before the build: it may take long, and a name that nobody knows is told at once.
     public = {name: known.get(name).public for name in names}
@@ -36,7 +36,7 @@ def check(
             rebuilt = rebuild(
                 files.distributions,
                 listener=listener,
-                environment=options.around.environment,
+                environment=options.runtime.environment,
                 admitted=config.build_environment if config is not None else (),
             )
             result = replace(result, findings=(*result.findings, *rebuilt))

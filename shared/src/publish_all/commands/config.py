@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.builtin import ALIASES
 from publish_all.config.known import KnownRepositories
@@ -16,7 +16,7 @@ from publish_all.config.model import ProjectConfig, RepositoryConfig, SyncPlace
 from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
 from publish_all.config.problems import KeyPath, Problems, dotted
 from publish_all.config.reading import field_of
-from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore
 
@@ -38,14 +38,14 @@ class Setting(NamedTuple):
 
 
 def show_config(
-    directory: Path, *, around: Surroundings | None = None, listener: Listener = ignore
+    directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
 ) -> tuple[Setting, ...]:
     """Everything there is to configure, in the order of the documentation. Raises `ConfigurationError`.
 
     Of repositories those are shown which the project states or publishes to.
     """
     config = load_project(directory)
-    known = (around or Surroundings()).known(config)
+    known = (runtime or Runtime()).known(config)
     known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
@@ -111,7 +111,7 @@ def _plain(value: Any) -> Any:
 
 
 def list_repositories(
-    directory: Path, *, around: Surroundings | None = None, listener: Listener = ignore
+    directory: Path, *, runtime: Runtime | None = None, listener: Listener = ignore
 ) -> tuple[tuple[str, ...], ...]:
     """Rows of `COLUMNS`: the project's repositories first, then the user's, other tools', and the built-in ones; also outside of a project.
 
@@ -121,9 +121,9 @@ def list_repositories(
     Raises `ConfigurationError` when a configuration of ours is wrong.
     """
     config = project_of_files(directory, optional=True)
-    around = around or Surroundings()
-    known = around.known(config)
-    options = ConnectionOptions(repositories=known.names, around=around)
+    runtime = runtime or Runtime()
+    known = runtime.known(config)
+    options = ConnectionOptions(repositories=known.names, runtime=runtime)
     connection = open_connection(config, options, listener=listener)
     for name, refusal in known.refusals.items():
         listener(Note(message=f"{name}: {refusal.message}"))

@@ -29,11 +29,11 @@ if TYPE_CHECKING:  # files that are named are published without
     from publish_all.config.known import KnownRepositories
     from publish_all.findings import Finding
     from publish_all.variants.variant import BuildVariant
-    from publish_all.version.source import ResolvedVersion
+    from publish_all.version.version_source import ResolvedVersion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
+class Runtime:
     """The outside world, with its production defaults: tests pass their own.
 
     `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
@@ -75,45 +75,41 @@ def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None
     return load_project(directory)
 
 
-def project_version(
-    config: ProjectConfig, *, around: Surroundings, listener: Listener
-) -> ResolvedVersion | None:
+def project_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
     """The one version of the project, or None where only its build variants have one.
 
     Asks the build backend in a worker process if the project's version is the backend's business, and tells
     what is surprising about a version, once in a run. Raises `VersionError`.
     """
-    if config.root not in around.versions:
-        found = _ask_version(config, around=around, listener=listener)
-        around.versions[config.root] = found
+    if config.root not in runtime.versions:
+        found = _ask_version(config, runtime=runtime, listener=listener)
+        runtime.versions[config.root] = found
         if found is not None and found.note is not None:
             listener(Note(message=found.note))
-    return around.versions[config.root]
+    return runtime.versions[config.root]
 
 
-def _ask_version(
-    config: ProjectConfig, *, around: Surroundings, listener: Listener
-) -> ResolvedVersion | None:
-    from publish_all.version.source import NoProjectVersion, resolve_version
+def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
+    from publish_all.version.version_source import NoProjectVersion, resolve_version
 
     def ask_backend() -> str:
         from publish_all.builders.run import ask_version
 
-        if around.built_version is not None:
-            if not around.built_version:
+        if runtime.built_version is not None:
+            if not runtime.built_version:
                 msg = "the manifest does not state the version of the project, which only its build backend knows"
                 raise VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
-            return around.built_version
+            return runtime.built_version
         return ask_version(
             config.root,
             listener=listener,
-            environment=around.environment,
+            environment=runtime.environment,
             admitted=config.build_environment,
         )
 
     try:
         return resolve_version(
-            config, environment=around.environment, run=around.run, ask_backend=ask_backend
+            config, environment=runtime.environment, run=runtime.run, ask_backend=ask_backend
         )
     except NoProjectVersion:
         if config.variants and all(each.pyproject for each in config.variants.values()):
@@ -125,7 +121,7 @@ def project_variants(
     config: ProjectConfig,
     only: Sequence[str],
     *,
-    around: Surroundings,
+    runtime: Runtime,
     listener: Listener,
     itself: bool = False,
 ) -> tuple[BuildVariant, ...]:
@@ -134,9 +130,9 @@ def project_variants(
     With `itself`, the project as a variant of itself and nothing else, whether or not a build makes it.
     """
     from publish_all.variants.resolve import resolve_variants
-    from publish_all.version.source import Origin
+    from publish_all.version.version_source import Origin
 
-    version = project_version(config, around=around, listener=listener)
+    version = project_version(config, runtime=runtime, listener=listener)
     found = resolve_variants(
         config,
         version=version.text if version else "",
@@ -152,7 +148,7 @@ def list_names(kind: str, directory: Path) -> tuple[str, ...]:
     config = project_of_files(directory, optional=True)
     if kind == "variants":
         return tuple(config.variants) if config is not None else ()
-    return Surroundings().known(config).names
+    return Runtime().known(config).names
 
 
 def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
 from publish_all.config.model import ProjectConfig
 from publish_all.config.tools import Tool, ToolSettings
@@ -30,9 +30,9 @@ class _Other:
     options: str
 
 
-def check_other_places(config: ProjectConfig | None, around: Surroundings, *, listener: Listener) -> None:
+def check_other_places(config: ProjectConfig | None, runtime: Runtime, *, listener: Listener) -> None:
     """As `ensure_default_is_meant` of destinations, where nothing says where to publish to."""
-    tools = around.known(config).tools
+    tools = runtime.known(config).tools
     others = [*_in_project(tools), *_in_variables(tools)]
     if others:
         raise _which(others)

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all.commands.context import Surroundings
-from publish_all.config.github import complete
+from publish_all.commands.context import Runtime
+from publish_all.config.github_project import complete
 from publish_all.config.known import KnownRepositories, ad_hoc
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.errors import UsageError
@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all._http import Session
     from publish_all._secret import Secret
     from publish_all.attestations.attestation import Signer
+    from publish_all.credentials.credential_source import Credentials
     from publish_all.credentials.default_chain import Explicit
     from publish_all.credentials.prompt import Ask
-    from publish_all.credentials.source import Credentials
     from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_receipt import ReceiptFile
 
@@ -49,7 +49,7 @@ class ConnectionOptions:
     auth: str = "auto"
     ask: Ask | None = None
     signer: Signer | None = None
-    around: Surroundings = field(default_factory=Surroundings)
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 class Connection:
@@ -64,7 +64,7 @@ class Connection:
         listener: Listener,
     ) -> None:
         self.chosen = chosen
-        self.folders = options.around.places()
+        self.folders = options.runtime.places()
         self._known = known
         self._explicit = _explicit(options, chosen)
         self._options = options
@@ -117,7 +117,7 @@ class Connection:
         from publish_all.credentials.identity import AmbientIdentity
         from publish_all.credentials.trusted_publishing import mask_for
 
-        environment = self._options.around.environment
+        environment = self._options.runtime.environment
         identity = AmbientIdentity(environment=environment)
         return Means(
             credentials=self.credentials,
@@ -132,15 +132,15 @@ def open_connection(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> Connection:
     """Look up the repositories. Raises `ConfigurationError`."""
-    around = options.around
-    known = around.known(config)
+    runtime = options.runtime
+    known = runtime.known(config)
     if config is not None:
         known.check_destinations(config)
     for note in known.notes:
         listener(Note(message=note))
     root = config.root if config is not None else None
     chosen = tuple(
-        complete(each, root=root, environment=around.environment, run=around.run)
+        complete(each, root=root, environment=runtime.environment, run=runtime.run)
         for each in _configurations(config, options, known)
     )
     return Connection(chosen, known, options=options, listener=listener)
@@ -159,7 +159,7 @@ def ensure_default_is_meant(
         return
     from publish_all.commands.default_destination import check_other_places
 
-    check_other_places(config, options.around, listener=listener)
+    check_other_places(config, options.runtime, listener=listener)
 
 
 def _configurations(

@@ -63,9 +63,9 @@ class _Doctor:
     # --- in the order of publish, so that the first failure tells the exit code
 
     def _examine(self, config: ProjectConfig) -> None:
-        around = self._options.around
+        runtime = self._options.runtime
         self._project.where = str(config.root)
-        self._project.facts += configuration_facts(config, around)
+        self._project.facts += configuration_facts(config, runtime)
         self._workflows = read_workflows(config.root)
         chosen = tuple(self._choose(config))
         journal = self._journal(config)
@@ -85,10 +85,12 @@ class _Doctor:
             for each in chosen:
                 name = each.repository.name
                 each.examine(plans.get(name), answers.get(name))
-        version = around.versions.get(config.root)
+        version = runtime.versions.get(config.root)
         stated = tuple(each.stated for each in chosen)
         self._project.add(
-            *surroundings_findings(config, stated, version=version, workflows=self._workflows, around=around)
+            *surroundings_findings(
+                config, stated, version=version, workflows=self._workflows, runtime=runtime
+            )
         )
 
     def _choose(self, config: ProjectConfig) -> Iterator[DestinationExam]:
@@ -144,7 +146,7 @@ class _Doctor:
 
     def _journal(self, config: ProjectConfig) -> Journal:
         """What earlier runs wrote; nothing is added to it."""
-        path = state_of(config.root, self._options.around).journal
+        path = state_of(config.root, self._options.runtime).journal
         try:
             return read_journal(path) if path is not None else Journal()
         except PublishAllError as error:
@@ -153,9 +155,9 @@ class _Doctor:
 
     def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
         """Tell of version, files and checks, and why some of them could not be had."""
-        project, around = self._project, self._options.around
-        if config.root in around.versions:
-            project.facts += version_facts(around.versions[config.root])
+        project, runtime = self._project, self._options.runtime
+        if config.root in runtime.versions:
+            project.facts += version_facts(runtime.versions[config.root])
         if prepared.files is not None:
             files = prepared.files.distributions
             total = size(sum(each.size for each in files))

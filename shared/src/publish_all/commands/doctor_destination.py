@@ -20,12 +20,12 @@ from publish_all.commands.destinations import Connection
 from publish_all.commands.files import PublishOptions
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import canonical
-from publish_all.config.github import link_of_actions, link_of_git
+from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.model import ProjectConfig, When
 from publish_all.config.workflows import Workflow
 from publish_all.credentials.chain import explain_missing
+from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialRequest, Purpose
 from publish_all.credentials.identity import AmbientIdentity, IdentityToken, form_fields
-from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, Purpose
 from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own
 from publish_all.credentials.value import describe, read_pypi_token
 from publish_all.diagnoses import (
@@ -137,7 +137,7 @@ class DestinationExam:
         (self.stated,) = opened.chosen
         self._opened = opened
         self._config = config
-        self._around = options.around
+        self._around = options.runtime
         self._offline = options.offline
         self._auth = options.connection.auth
         self._workflows = workflows

@@ -10,7 +10,7 @@ from pathlib import Path
 from publish_all._toml import table
 from publish_all._urls import without_userinfo
 from publish_all.checks.publish_jobs import workflow_findings
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
@@ -28,20 +28,20 @@ from publish_all.findings import Finding
 from publish_all.reporting.text import count
 from publish_all.results import Fact
 from publish_all.version.git import Described, describe
-from publish_all.version.source import ResolvedVersion
+from publish_all.version.version_source import ResolvedVersion
 
 PLUGIN = "poetry-publish-all"
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def configuration_facts(config: ProjectConfig, around: Surroundings) -> Iterator[Fact]:
+def configuration_facts(config: ProjectConfig, runtime: Runtime) -> Iterator[Fact]:
     """Which files and variables state something, and what is to go where."""
     sources = ["pyproject.toml"]
-    user = around.places().config
+    user = runtime.places().config
     if user.is_file():
         sources.append(str(user))
     prefix = "PUBLISH_ALL_"
-    variables = sorted(name for name in around.environment if name.startswith(prefix))
+    variables = sorted(name for name in runtime.environment if name.startswith(prefix))
     sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
     yield Fact(label="configured", text=", ".join(sources))
     if config.variants:
@@ -62,19 +62,19 @@ def surroundings_findings(
     *,
     version: ResolvedVersion | None,
     workflows: Workflows,
-    around: Surroundings,
+    runtime: Runtime,
 ) -> Iterator[Finding]:
     """Everything around the project that a publish may fail on later, or elsewhere."""
     if version is not None:
-        yield from _tag(config, version, around)
+        yield from _tag(config, version, runtime)
     yield from _licence(config)
-    yield from _hosts(config, around.environment)
+    yield from _hosts(config, runtime.environment)
     yield from _workflows(config, stated, workflows)
-    yield from _proxy(stated, around.environment)
-    yield from _pypirc(around.places().hosts.pypirc)
+    yield from _proxy(stated, runtime.environment)
+    yield from _pypirc(runtime.places().hosts.pypirc)
 
 
-def _tag(config: ProjectConfig, version: ResolvedVersion, around: Surroundings) -> Iterator[Finding]:
+def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> Iterator[Finding]:
     """Whether this version has a tag, where versions have them."""
     if version.distance:
         yield BETWEEN_TAGS.found(
@@ -82,7 +82,7 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, around: Surroundings) 
         )
         return
     prefix = config.version.tag_prefix
-    said = describe(config.root, prefix=prefix, environment=around.environment, run=around.run)
+    said = describe(config.root, prefix=prefix, environment=runtime.environment, run=runtime.run)
     if isinstance(said, Described) and said.distance and said.version != version.version:
         yield TAG_MISSING.found(
             f"there is no tag {prefix}{version.text} on HEAD; the last one is {said.tag}, {count(said.distance, 'commit')} before",

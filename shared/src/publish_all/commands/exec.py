@@ -23,7 +23,7 @@ from publish_all._process import attached
 from publish_all._secret import Secret
 from publish_all._temporary import temporary_folder
 from publish_all._urls import shown_or_raw
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.index import IndexOptions
 from publish_all.commands.serve import Index, open_index
 from publish_all.config.tools import Tool
@@ -79,9 +79,9 @@ def execute(
         msg = "there is no command to run"
         raise UsageError(msg, hint="Write it after `--`, as `-- pip install kindling-synapse`.")
     cwd = cwd or Path.cwd()
-    around = options.connection.around
+    runtime = options.connection.runtime
     clients = clients_of(command)
-    settings = _settings(clients, around, cwd)
+    settings = _settings(clients, runtime, cwd)
     warnings = (
         f"`{each}` may write a lock file, which would record the address of this index, gone when the command ends. "
         "To lock, run `publish-all serve` at an address that stays, and name that as the index."
@@ -100,7 +100,7 @@ def execute(
     ):
         address = f"{HOST}:{bound.getsockname()[1]}"
         ours = f"http://{address}/"
-        places, uv_indexes, sources = _survey(clients, settings, index, around=around, cwd=cwd, ours=ours)
+        places, uv_indexes, sources = _survey(clients, settings, index, runtime=runtime, cwd=cwd, ours=ours)
         if places:
             raise _refusal(places, index, cwd)
         uv_config = folder / "uv.toml"
@@ -110,7 +110,7 @@ def execute(
         with running(index.app, bound, stop=index.service.stop):
             try:
                 child = child_environment(
-                    around.environment,
+                    runtime.environment,
                     url=f"http://{USERNAME}:{password}@{address}/simple/",
                     host=HOST,
                     settings=settings,
@@ -138,9 +138,9 @@ def find_pip(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     return (sys.executable, "-m", "pip") if importlib.util.find_spec("pip") is not None else None
 
 
-def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> ClientSettings:
+def _settings(clients: Sequence[Client], runtime: Runtime, cwd: Path) -> ClientSettings:
     """What the installers of the command are configured to. uv and Poetry do not read what pip is."""
-    environment = around.environment
+    environment = runtime.environment
     pips = [each for each in clients if each.tool is Tool.PIP]
     # One that runs in an environment which uv or Poetry would have to make first is not asked.
     asked = pips[0].program if pips and pips[0] is clients[0] else None
@@ -151,10 +151,10 @@ def _settings(clients: Sequence[Client], around: Surroundings, cwd: Path) -> Cli
         words=pips[0].arguments if pips else ("install",),
         environment=environment,
         cwd=cwd,
-        run=around.run,
+        run=runtime.run,
     )
     folders = [folder for each in clients for folder in _folders(each, environment, cwd)]
-    files = uv_files(environment=environment, folders=folders, user=around.places().hosts.uv)
+    files = uv_files(environment=environment, folders=folders, user=runtime.places().hosts.uv)
     return client_settings(environment=environment, pip=pip, uv_files=files)
 
 
@@ -191,7 +191,7 @@ def _survey(
     settings: ClientSettings,
     index: Index,
     *,
-    around: Surroundings,
+    runtime: Runtime,
     cwd: Path,
     ours: str,
 ) -> tuple[tuple[Place, ...], tuple[str, ...], tuple[str, ...]]:
@@ -199,7 +199,7 @@ def _survey(
 
     Returns places beside our index, and the names of uv's indexes and of Poetry's sources to be given ours.
     """
-    environment = around.environment
+    environment = runtime.environment
     places: list[Place] = []
     uv_indexes: list[str] = []
     sources: tuple[str, ...] = ()

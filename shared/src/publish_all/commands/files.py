@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publish_all.commands.context import Surroundings, findings_of, project_variants
+from publish_all.commands.context import Runtime, findings_of, project_variants
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.config.model import ProjectConfig
 from publish_all.distributions.distribution import ATTESTATION_SUFFIX, Distribution, DistributionError
@@ -73,12 +73,12 @@ class PublishOptions:
     cancelling: Callable[[], AbstractContextManager[Cancellation]] = _never
 
     @property
-    def around(self) -> Surroundings:
-        return self.connection.around
+    def runtime(self) -> Runtime:
+        return self.connection.runtime
 
     def project_variants(self, config: ProjectConfig, listener: Listener) -> tuple[BuildVariant, ...]:
         return project_variants(
-            config, self.variants, itself=self.itself, around=self.around, listener=listener
+            config, self.variants, itself=self.itself, runtime=self.runtime, listener=listener
         )
 
 

@@ -32,7 +32,7 @@ from publish_all.builders.manifest import (
     lacking_wheels,
     read_manifest,
 )
-from publish_all.commands.context import Surroundings, project_variants
+from publish_all.commands.context import Runtime, project_variants
 from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
@@ -58,12 +58,12 @@ def files_built_before(
     manifest = usable_manifest(config, options, output, variants)
     if manifest is not None:
         return manifest_files(manifest, variants, allow_missing=options.allow_missing)
-    files = _untracked(output, options.around, listener)
+    files = _untracked(output, options.runtime, listener)
     # What a build of ours makes, and what the host's own build makes: the project itself.
     sets = [variants]
     if not options.variants and not options.itself and all(each.name is not None for each in variants):
         with suppress(ConfigurationError):  # a project without a name of its own
-            sets.append(project_variants(config, (), itself=True, around=options.around, listener=listener))
+            sets.append(project_variants(config, (), itself=True, runtime=options.runtime, listener=listener))
     fitting = [(each, entries) for each in sets if (entries := tuple(_of(each, files)))]
     if not fitting:
         releases = ", ".join(f"{each.project} {each.version}" for each in variants)
@@ -109,11 +109,11 @@ def unfinished_files(
     return manifest_files(manifest, variants, allow_missing=options.allow_missing)
 
 
-def _untracked(output: Path, around: Surroundings, listener: Listener) -> list[ManifestEntry]:
+def _untracked(output: Path, runtime: Runtime, listener: Listener) -> list[ManifestEntry]:
     """The wheels and sdists in a folder, without those that git tracks."""
     files = [each for each in sorted(output.glob("*")) if each.is_file() and not each.is_symlink()]
     found = [entry for path in files if (entry := _parse(path)) is not None]
-    tracked = _tracked(output, around) if found else frozenset()
+    tracked = _tracked(output, runtime) if found else frozenset()
     for each in found:
         if each.filename in tracked:
             text = f"left out: {each.filename} is in the git repository, so no build made it"
@@ -144,13 +144,13 @@ def _parse(path: Path) -> ManifestEntry | None:
     )
 
 
-def _tracked(folder: Path, around: Surroundings) -> frozenset[str]:
+def _tracked(folder: Path, runtime: Runtime) -> frozenset[str]:
     """The files of a folder that git tracks. Raises `UsageError` where there is a repository that git cannot read."""
     real = folder.resolve()
     if not (repository_root(real) / ".git").exists():
         return frozenset()
     try:
-        done = ask_git("ls-files", "-z", cwd=real, environment=around.environment, run=around.run)
+        done = ask_git("ls-files", "-z", cwd=real, environment=runtime.environment, run=runtime.run)
         why = one_line(done.stderr) if done.returncode else None
     except (OSError, TimeoutError) as error:
         why = str(error)
@@ -254,7 +254,7 @@ def usable_manifest(
 
     None also where none of its files is there any more.
     """
-    path = state_of(config.root, options.around).manifest(output)
+    path = state_of(config.root, options.runtime).manifest(output)
     manifest = read_manifest(path) if path is not None else None
     if manifest is None:
         return None
@@ -284,5 +284,5 @@ def as_built(options: PublishOptions, path: Path) -> PublishOptions:
             for each in manifest.entries
         }
         version = found.pop() if len(found) == 1 else ""
-    around = replace(options.around, built_version=version)
-    return replace(options, connection=replace(options.connection, around=around))
+    runtime = replace(options.runtime, built_version=version)
+    return replace(options, connection=replace(options.connection, runtime=runtime))

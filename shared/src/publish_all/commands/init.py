@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from publish_all import __version__
 from publish_all._build_system import backend_of
 from publish_all._toml import table
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.changes import Change, current, write
 from publish_all.commands.scaffold.choices import (
     NewRepository,
@@ -65,7 +65,7 @@ class InitOptions:
     new_projects: bool | None = None
     from_workflow: Path | None = None
     in_poetry: bool = False
-    around: Surroundings = field(default_factory=Surroundings)
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 class Answers(NamedTuple):
@@ -90,7 +90,7 @@ class InitPlan(NamedTuple):
 
 def look(options: InitOptions) -> Found:
     """What is there. Raises `ConfigurationError` where there is no project, or its file is wrong."""
-    return look_around(options.directory, around=options.around, from_workflow=options.from_workflow)
+    return look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:

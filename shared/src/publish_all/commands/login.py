@@ -7,11 +7,11 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.context import Runtime, project_of_files
 from publish_all.config.addresses import host_of, is_confidential
 from publish_all.credentials import keyring
+from publish_all.credentials.credential_source import CredentialRequest, Purpose
 from publish_all.credentials.prompt import Ask, ask_for
-from publish_all.credentials.source import CredentialRequest, Purpose
 from publish_all.credentials.value import TOKEN_USER, cleaned, describe, inspect
 from publish_all.errors import CredentialError, UsageError
 from publish_all.events import Found, Listener, ignore
@@ -27,7 +27,7 @@ def login(
     ask: Ask | None,
     project: NormalizedName | None = None,
     username: str | None = None,
-    around: Surroundings | None = None,
+    runtime: Runtime | None = None,
     store: Callable[..., str] = keyring.store,
     listener: Listener = ignore,
 ) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def login(
     Raises `UsageError` where nobody can be asked, `CredentialError` when the repository would refuse it
     or the keyring does.
     """
-    request = _request(repository, directory, project, username, around)
+    request = _request(repository, directory, project, username, runtime)
     if ask is None:
         msg = f"`publish-all login {request.repository}` asks for a credential, and nobody can be asked here"
         raise UsageError(msg, hint="Run it at a terminal, or set an environment variable instead.")
@@ -62,11 +62,11 @@ def logout(
     *,
     project: NormalizedName | None = None,
     username: str | None = None,
-    around: Surroundings | None = None,
+    runtime: Runtime | None = None,
     forget: Callable[..., bool] = keyring.forget,
 ) -> tuple[str, ...]:
     """Remove what `login` has stored for the same repository, project and user. Returns a row of `COLUMNS`."""
-    request = _request(repository, directory, project, username, around)
+    request = _request(repository, directory, project, username, runtime)
     user = request.username or request.config.username or TOKEN_USER
     removed = forget(request.url, user, project=project)
     return request.repository, request.url, user, "removed" if removed else "nothing stored"
@@ -77,10 +77,10 @@ def _request(
     directory: Path,
     project: NormalizedName | None,
     username: str | None,
-    around: Surroundings | None,
+    runtime: Runtime | None,
 ) -> CredentialRequest:
     """What the credential is for, with the service that it is stored under as the URL. Raises `UsageError`."""
-    known = (around or Surroundings()).known(project_of_files(directory, optional=True))
+    known = (runtime or Runtime()).known(project_of_files(directory, optional=True))
     config = known.get(repository)
     if config.kind.local or config.url is None:
         msg = f"the repository {config.name} is a folder, and needs no credential"

@@ -19,7 +19,7 @@ from publish_all.commands.context import distribution_names, project_of_files
 from publish_all.commands.destinations import DEFAULT_REGISTRY, ConnectionOptions, open_registry
 from publish_all.commands.index import IndexOptions, ensure_installed, published_names
 from publish_all.config.model import ProjectConfig
-from publish_all.credentials.source import Purpose
+from publish_all.credentials.credential_source import Purpose
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding
@@ -217,7 +217,7 @@ def _fetch_dependencies(
     ensure_installed()
     from publish_all.commands.exec import execute, find_pip
 
-    pip = find_pip(index.connection.around.environment)
+    pip = find_pip(index.connection.runtime.environment)
     if pip is None:
         msg = "--with-dependencies needs pip, and there is none on PATH"
         raise UsageError(msg, hint="Install pip, or activate an environment that has it.")

@@ -14,7 +14,7 @@ from publish_all.errors import PublishAllError
 
 if TYPE_CHECKING:
     from publish_all.commands.destinations import ConnectionOptions
-    from publish_all.credentials.source import Credential
+    from publish_all.credentials.credential_source import Credential
 
 _MARK = "_publish_all"
 
@@ -61,7 +61,7 @@ def tell_poetry(environment: Mapping[str, str], *, failure: type[Exception]) -> 
 def _version(
     values: Mapping[str, Any], root: Path, environment: Mapping[str, str], failure: type[Exception]
 ) -> str:
-    from publish_all.version.source import version_for_build
+    from publish_all.version.version_source import version_for_build
 
     try:
         return version_for_build(values, root, environment=environment)
@@ -104,7 +104,7 @@ def repository_for_poetry(
     from publish_all.commands.destinations import ConnectionOptions, open_connection
     from publish_all.config.addresses import same_url
     from publish_all.config.load import load_project
-    from publish_all.credentials.source import CredentialRequest, Purpose
+    from publish_all.credentials.credential_source import CredentialRequest, Purpose
     from publish_all.events import ignore
 
     options = ConnectionOptions(repositories=(name,))

@@ -175,7 +175,7 @@ def _built_files(
         itself=options.itself,
         output=output,
         allow_missing=options.allow_missing,
-        around=options.around,
+        runtime=options.runtime,
     )
     report = build_project(config, build, listener=listener, remembered=keep)
     return FoundFiles(
@@ -327,7 +327,7 @@ def _check_version(
     """
     if config is None or options.files or options.source is not None:
         return
-    version = project_version(config, around=options.around, listener=listener)
+    version = project_version(config, runtime=options.runtime, listener=listener)
     if version is None:
         return
     from publish_all.version.guard import release_findings  # files that are named are not of a working tree
@@ -338,8 +338,8 @@ def _check_version(
         pypi=any(each.name == "pypi" or host_of(each.url) == "upload.pypi.org" for each in repositories),
         allow_dirty=options.allow_dirty,
         ask_remote=not options.offline,
-        environment=options.around.environment,
-        run=options.around.run,
+        environment=options.runtime.environment,
+        run=options.runtime.run,
     )
     for finding in findings:
         listener(Found(finding=finding))

@@ -75,7 +75,7 @@ def _releases_of(
     """Those of the build variants, or of the project `itself`."""
     if config is None:
         raise UsageError("--from needs to know what to fetch", hint="Name releases as NAME==VERSION.")
-    found = project_variants(config, (), itself=itself, around=options.around, listener=listener)
+    found = project_variants(config, (), itself=itself, runtime=options.runtime, listener=listener)
     return [(canonicalize_name(each.project), Version(each.version)) for each in found]
 
 

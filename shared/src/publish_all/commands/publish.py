@@ -138,7 +138,7 @@ def _open_journal(
     path, killed, problem = None, False, None
     with ExitStack() as held:
         if config is not None:
-            state = state_of(config.root, options.around, make=not options.dry_run)
+            state = state_of(config.root, options.runtime, make=not options.dry_run)
             path = state.journal
             if state.problem is not None:
                 problem = f"{state.problem}. If this run stops half-way, the next one asks the repositories what they have"
@@ -165,7 +165,7 @@ def _before_publish(config: ProjectConfig | None, options: PublishOptions, liste
     if options.build and not options.files and options.manifest is None and options.source is None:
         from publish_all.commands.build import run_before_publish
 
-        run_before_publish(config, around=options.around, listener=listener)
+        run_before_publish(config, runtime=options.runtime, listener=listener)
     elif options.source is None:
         hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
         listener(
@@ -178,7 +178,7 @@ class _Rehearsal:
 
     def __init__(self, planned: RepositoryPlan, options: PublishOptions, listener: Listener) -> None:
         self._planned = planned
-        self._around = options.around
+        self._around = options.runtime
         self._listener = listener
         self.failed: PublishAllError | None = None
 
@@ -191,7 +191,7 @@ class _Rehearsal:
             rehearse(
                 self._planned.repository,
                 self._planned.releases,
-                around=self._around,
+                runtime=self._around,
                 listener=self._listener,
             )
         except RehearsalError as error:

@@ -17,13 +17,13 @@ from typing import Any
 
 from publish_all._own_files import write_whole
 from publish_all._urls import shown_or_raw
-from publish_all.commands.context import Surroundings, project_of_files
+from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.config.folders import NOWHERE
 from publish_all.config.known import KnownRepositories
 from publish_all.config.model import ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.tools import Tool
-from publish_all.credentials.source import Credential, CredentialRequest, Purpose
+from publish_all.credentials.credential_source import Credential, CredentialRequest, Purpose
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.events import ignore
 
@@ -83,15 +83,15 @@ def plan_registration(
     *,
     names: tuple[str, ...] = (),
     with_secrets: bool = False,
-    around: Surroundings | None = None,
+    runtime: Runtime | None = None,
 ) -> Registration:
     """Compute the change; nothing is written. Raises `ConfigurationError` and `UsageError`.
 
     `names` are the repositories, empty for all that the project and the user state.
     `with_secrets` writes the credential of each as well, where the tool has a place for it in that file.
     """
-    around = around or Surroundings()
-    hosts = around.places().hosts
+    runtime = runtime or Runtime()
+    hosts = runtime.places().hosts
     path = {
         Tool.POETRY: hosts.poetry,
         Tool.HATCH: hosts.hatch,
@@ -101,8 +101,8 @@ def plan_registration(
     }[tool]
     before = after = _text(path)
     project = project_of_files(directory, optional=True)
-    repositories = _repositories(around.known(project), names, tool)
-    logins = _logins(project, repositories, around, tool) if with_secrets else {}
+    repositories = _repositories(runtime.known(project), names, tool)
+    logins = _logins(project, repositories, runtime, tool) if with_secrets else {}
     edit = {Tool.PIP: _pip, Tool.TWINE: _pypirc}.get(tool, _toml)
     notes = []
     for config in repositories:
@@ -156,14 +156,14 @@ def _repositories(known: KnownRepositories, names: Sequence[str], tool: Tool) ->
 
 
 def _logins(
-    project: ProjectConfig | None, repositories: Sequence[RepositoryConfig], around: Surroundings, tool: Tool
+    project: ProjectConfig | None, repositories: Sequence[RepositoryConfig], runtime: Runtime, tool: Tool
 ) -> Mapping[str, Credential | None]:
     """The credential that an upload to each would use; None where there is none that can be kept."""
     if tool in _SECRETS_ELSEWHERE:
         msg = f"{tool.label} has no place for a secret in the file that repositories are written into"
         raise UsageError(msg, hint=_SECRETS_ELSEWHERE[tool])
     names = tuple(each.name for each in repositories)
-    asked = ConnectionOptions(repositories=names, auth="token", around=around)
+    asked = ConnectionOptions(repositories=names, auth="token", runtime=runtime)
     credentials = open_connection(project, asked, listener=ignore).credentials
     requests = (
         CredentialRequest(config=each, url=each.url or "", project=None, purpose=Purpose.UPLOAD)

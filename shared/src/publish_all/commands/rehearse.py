@@ -14,7 +14,7 @@ from packaging.utils import parse_wheel_filename
 
 from publish_all._temporary import temporary_folder
 from publish_all.builders.variables import for_installers, for_project_code
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.distributions.distribution import Release
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Listener, Note, StepStarted
@@ -34,7 +34,7 @@ class RehearsalError(PublishAllError):
 
 
 def rehearse(
-    repository: Repository, releases: Sequence[Release], *, around: Surroundings, listener: Listener
+    repository: Repository, releases: Sequence[Release], *, runtime: Runtime, listener: Listener
 ) -> None:
     """Install each release from `repository` into a fresh environment and import what it installs.
 
@@ -52,11 +52,11 @@ def rehearse(
                     "Run the same command again in a while: the files are there, and the rehearsal is left."
                 )
                 raise RehearsalError(msg, hint=hint) from error
-            _install_and_import(release, fetched, folder, around, listener)
+            _install_and_import(release, fetched, folder, runtime, listener)
 
 
 def _install_and_import(
-    release: Release, fetched: Sequence[Path], folder: Path, around: Surroundings, listener: Listener
+    release: Release, fetched: Sequence[Path], folder: Path, runtime: Runtime, listener: Listener
 ) -> None:
     here = set(sys_tags())
     sdists = [each for each in fetched if each.name.endswith(".tar.gz")]
@@ -70,19 +70,19 @@ def _install_and_import(
 
     def run(command: Sequence[str], environment: Mapping[str, str], what: str) -> None:
         try:
-            done = around.run_project(command, cwd=folder, environment=_alone(environment), timeout=_TIMEOUT)
+            done = runtime.run_project(command, cwd=folder, environment=_alone(environment), timeout=_TIMEOUT)
         except TimeoutError as error:
             raise RehearsalError(f"rehearsal: {what}: {error}", hint=_HINT) from error
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             raise RehearsalError(f"rehearsal: {what} failed\n{tail}", hint=_HINT)
 
-    installing = for_installers(around.environment)
+    installing = for_installers(runtime.environment)
     run([sys.executable, "-m", "venv", "environment"], installing, f"an environment for {release}")
     python = str(folder / "environment" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(file)]
     run(pip, installing, f"pip install {release}")
-    importing = for_project_code(around.environment).environment
+    importing = for_project_code(runtime.environment).environment
     for module in _modules(file) if wheels else ():
         run([python, "-I", "-c", f"import {module}"], importing, f"import {module} of {release}")
 

@@ -23,19 +23,19 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import Connection, open_connection
 from publish_all.commands.index import IndexOptions, published_names
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.credentials.source import Credentials, Purpose
+from publish_all.credentials.credential_source import Credentials, Purpose
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.index.access import Gate
 from publish_all.index.cache import BlobCache
 from publish_all.index.directory_source import DirectorySource
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
+from publish_all.index.index_source import IndexSource, Visitor
 from publish_all.index.middleware import AccessLog
 from publish_all.index.oci_source import OciSource
 from publish_all.index.running import listen, run
 from publish_all.index.server import make_app
 from publish_all.index.service import IndexService
-from publish_all.index.source import IndexSource, Visitor
 from publish_all.index.upload import Uploads, VisitorCredentials
 from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.oci import OciRepository

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from publish_all._git import repository_root
 from publish_all._own_files import open_own
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.errors import PublishAllError
 from publish_all.upload.journal import JOURNAL_NAME
 
@@ -46,10 +46,10 @@ class CheckoutState:
         return self.folder / f"manifest-{_key(output)}.json" if self.problem is None else None
 
 
-def state_of(root: Path, around: Surroundings, *, make: bool = False) -> CheckoutState:
+def state_of(root: Path, runtime: Runtime, *, make: bool = False) -> CheckoutState:
     """The state of the checkout of the project at `root`. With `make`, the folder is made where it is missing."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", root.resolve().name)[:40]
-    state = around.places().state
+    state = runtime.places().state
     if state is None:
         return CheckoutState(folder=Path(), problem="this user has no home directory")
     folder = state / "checkouts" / f"{name}-{_key(root)}"

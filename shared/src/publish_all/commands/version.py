@@ -20,14 +20,14 @@ from publish_all._build_system import backend_of, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
 from publish_all._process import Run
 from publish_all._temporary import temporary_folder
-from publish_all.commands.context import Surroundings, project_version
+from publish_all.commands.context import Runtime, project_version
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
-from publish_all.version.source import NoProjectVersion, ResolvedVersion, resolve_version
 from publish_all.version.static import backend_asks_us, static_version
+from publish_all.version.version_source import NoProjectVersion, ResolvedVersion, resolve_version
 
 if TYPE_CHECKING:  # a version that is only shown needs none of these
     from publish_all.version.change import ReleasePlan
@@ -55,7 +55,7 @@ class VersionOptions:
     release: str | None = None
     dry_run: bool = False
     confirm: Callable[[ReleasePlan], bool] | None = None
-    around: Surroundings = field(default_factory=Surroundings)
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +91,10 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     if len(given := [name for name, stated in asked.items() if stated]) > 1:
         msg = f"{' and '.join(given)} do not go together"
         raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
-    config, around = load_project(options.directory), options.around
+    config, runtime = load_project(options.directory), options.runtime
     if options.release is not None and config.version.source is VersionSource.GIT:
         return _release(config, None, options.release, options, listener)
-    now = project_version(config, around=around, listener=listener)
+    now = project_version(config, runtime=runtime, listener=listener)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
@@ -110,7 +110,7 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
         wanted = parse_version(options.set_to)
         refuse_unsettable(config, wanted)
         changed, contents = planned(config, wanted)
-        _try_version(config, wanted, contents, around=around, listener=listener)
+        _try_version(config, wanted, contents, runtime=runtime, listener=listener)
         if not options.dry_run:
             write_all(contents)
         return VersionResult(version=now, text=str(wanted), changed=changed)
@@ -141,13 +141,13 @@ def _release(
 ) -> VersionResult:
     from publish_all.version.change import carry_out, plan_release
 
-    around = options.around
+    runtime = options.runtime
     current = now.version if now is not None else None
-    plan = plan_release(config, text, current=current, environment=around.environment, run=around.run)
-    _try_version(config, plan.version, plan.contents, tag=plan.tag, around=around, listener=listener)
+    plan = plan_release(config, text, current=current, environment=runtime.environment, run=runtime.run)
+    _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime, listener=listener)
     go = not options.dry_run and (options.confirm is None or options.confirm(plan))
     if go:
-        carry_out(config, plan, environment=around.environment, run=around.run)
+        carry_out(config, plan, environment=runtime.environment, run=runtime.run)
     return VersionResult(version=now, text=str(plan.version), changed=plan.changes, release=plan, released=go)
 
 
@@ -157,7 +157,7 @@ def _try_version(
     contents: Mapping[Path, bytes],
     *,
     tag: str | None = None,
-    around: Surroundings,
+    runtime: Runtime,
     listener: Listener,
 ) -> None:
     """Raise `VersionError` where the source, a place or the build backend would say another version.
@@ -172,9 +172,9 @@ def _try_version(
     detail = f"ask {backend} what it would say after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
     environment = {
-        name: value for name, value in around.environment.items() if not _OVERRIDES.fullmatch(name)
+        name: value for name, value in runtime.environment.items() if not _OVERRIDES.fullmatch(name)
     }
-    git = _Git(environment, around.run)
+    git = _Git(environment, runtime.run)
     with temporary_folder() as folder:
         copy = load_project(_copied(config.root, folder / "checkout", contents, git))
         if tag is not None:
@@ -186,7 +186,7 @@ def _try_version(
             admitted = copy.build_environment
             return ask_version(copy.root, listener=listener, environment=environment, admitted=admitted)
 
-        found = resolve_version(copy, environment=environment, run=around.run, ask_backend=ask_backend)
+        found = resolve_version(copy, environment=environment, run=runtime.run, ask_backend=ask_backend)
         if found.version != version:
             raise _refusal(config, f"the version would be {found.text} ({found.source})", version)
         for place in find_places(copy):

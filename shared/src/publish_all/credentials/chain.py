@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from publish_all import diagnoses
 from publish_all.config.addresses import is_confidential, without_user
 from publish_all.config.model import When
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
     CredentialSource,

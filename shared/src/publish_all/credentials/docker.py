@@ -17,7 +17,7 @@ from publish_all import diagnoses
 from publish_all._process import Completed, run_with_input
 from publish_all._toml import table
 from publish_all.config.addresses import host_of, split
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
     CredentialRequest,

@@ -12,7 +12,7 @@ from publish_all import diagnoses
 from publish_all.config.addresses import host_of, hostname_of, is_pypi, same_url, without_user
 from publish_all.config.model import Scope
 from publish_all.config.tools import PYPI, TESTPYPI, Tool, ToolSettings
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
     CredentialRequest,

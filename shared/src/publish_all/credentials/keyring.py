@@ -22,7 +22,7 @@ from publish_all._server_text import plain
 from publish_all.config.addresses import host_of, is_pypi, same_url
 from publish_all.config.builtin import normalized
 from publish_all.config.tools import Tool, ToolRepository, ToolSettings
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
     CredentialSource,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from publish_all._secret import Secret
 from publish_all.config.addresses import is_confidential, is_pypi, without_user
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
     CredentialSource,

@@ -10,7 +10,7 @@ from publish_all import diagnoses
 from publish_all.config.addresses import is_below, same_url
 from publish_all.config.builtin import canonical, normalized
 from publish_all.config.tools import PYPIRC, Tool, ToolRepository, ToolSettings
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialRequest,
     CredentialSource,

@@ -29,15 +29,7 @@ from publish_all.config.addresses import (
 )
 from publish_all.config.model import When
 from publish_all.credentials.chain import RENEW_BEFORE
-from publish_all.credentials.identity import (
-    AmbientIdentity,
-    IdentityToken,
-    form_fields,
-    near_misses,
-    publishers_to_register,
-    why_unknown,
-)
-from publish_all.credentials.source import (
+from publish_all.credentials.credential_source import (
     Credential,
     CredentialKind,
     CredentialRequest,
@@ -45,6 +37,14 @@ from publish_all.credentials.source import (
     Purpose,
     Tell,
     tell_nobody,
+)
+from publish_all.credentials.identity import (
+    AmbientIdentity,
+    IdentityToken,
+    form_fields,
+    near_misses,
+    publishers_to_register,
+    why_unknown,
 )
 from publish_all.credentials.value import TOKEN_USER, refused
 from publish_all.events import Found, Listener, ignore

@@ -23,7 +23,12 @@ from publish_all._json import loads
 from publish_all._secret import Secret, SecretName
 from publish_all._token_shapes import GITHUB_PREFIXES
 from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS, host_of, hostname_of, is_loopback
-from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, with_names
+from publish_all.credentials.credential_source import (
+    Credential,
+    CredentialKind,
+    CredentialRequest,
+    with_names,
+)
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.events import Listener, Note, ignore

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from publish_all._http import BasicAuth
 from publish_all._secret import Secret
 from publish_all._urls import is_loopback
-from publish_all.index.source import Visitor
+from publish_all.index.index_source import Visitor
 from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 
 TEXT_HTML = "text/html; charset=utf-8"

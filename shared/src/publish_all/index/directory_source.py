@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all.index.cache import Recent
-from publish_all.index.source import ServeError, Visitor
+from publish_all.index.index_source import ServeError, Visitor
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
     JSON_TYPE,

@@ -19,7 +19,7 @@ from publish_all._http import BasicAuth, Download, Session
 from publish_all._http_errors import HttpError
 from publish_all._urls import origin, shown_url
 from publish_all.index.cache import Recent
-from publish_all.index.source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
 
 NAME = "_fallback"

@@ -14,7 +14,7 @@ from publish_all._http_errors import HttpError
 from publish_all.diagnoses import REGISTRY_CREDENTIAL_REFUSED
 from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
-from publish_all.index.source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage

@@ -34,9 +34,9 @@ from publish_all.index.access import (
     same_etag,
     visitor_of,
 )
+from publish_all.index.index_source import ServeError, Visitor
 from publish_all.index.middleware import Patience
 from publish_all.index.service import IndexService, PageAnswer
-from publish_all.index.source import ServeError, Visitor
 from publish_all.index.transfers import Body, BrokenTransferError
 from publish_all.index.upload import Uploads
 from publish_all.repositories.fetch import release_of

@@ -21,7 +21,7 @@ import anyio.to_thread
 from publish_all._http import Download
 from publish_all.errors import PublishAllError
 from publish_all.index.cache import BlobCache
-from publish_all.index.source import RemoteFile, ServeError
+from publish_all.index.index_source import RemoteFile, ServeError
 
 T = TypeVar("T")
 

@@ -27,13 +27,18 @@ from publish_all import diagnoses as known
 from publish_all._server_text import plain
 from publish_all._temporary import temporary_folder
 from publish_all.config.addresses import host_of
-from publish_all.credentials.source import Credential, CredentialKind, CredentialRequest, TraceEntry
+from publish_all.credentials.credential_source import (
+    Credential,
+    CredentialKind,
+    CredentialRequest,
+    TraceEntry,
+)
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, CredentialError, PublishAllError
 from publish_all.findings import Finding
+from publish_all.index.index_source import ServeError, Visitor
 from publish_all.index.service import IndexService
-from publish_all.index.source import ServeError, Visitor
 from publish_all.repositories.repository import Repository
 from publish_all.results import FileState
 

@@ -43,7 +43,7 @@ def make_reporter(
         main = PlainReporter(out, err, verbosity=verbosity)
     if environment.get("GITHUB_ACTIONS") != "true":
         return main
-    from publish_all.reporting.github import GitHubReporter
+    from publish_all.reporting.github_actions import GitHubReporter
 
     summary = environment.get("GITHUB_STEP_SUMMARY")
     return Several(main, GitHubReporter(err, summary=Path(summary) if summary else None))

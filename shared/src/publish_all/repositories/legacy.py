@@ -22,7 +22,7 @@ from publish_all.attestations.attestation import SigningError
 from publish_all.config.kinds import LEGACY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
-from publish_all.credentials.source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import CheckError, CredentialError

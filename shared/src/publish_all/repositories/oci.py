@@ -24,7 +24,7 @@ from publish_all._http_errors import HttpError
 from publish_all.config.addresses import hostname_of
 from publish_all.config.kinds import OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
-from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding

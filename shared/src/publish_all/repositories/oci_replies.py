@@ -15,7 +15,7 @@ from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all.config.addresses import hostname_of
-from publish_all.credentials.source import with_names
+from publish_all.credentials.credential_source import with_names
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding

@@ -19,7 +19,7 @@ from publish_all._json import seconds
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all.config.addresses import host_of
-from publish_all.credentials.source import Credential, with_names
+from publish_all.credentials.credential_source import Credential, with_names
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError

@@ -24,7 +24,7 @@ from publish_all.results import FileState
 if TYPE_CHECKING:  # a folder needs none of them
     from publish_all._http import Session
     from publish_all.attestations.attestation import Signer
-    from publish_all.credentials.source import Credentials
+    from publish_all.credentials.credential_source import Credentials
     from publish_all.repositories.oci_receipt import ReceiptFile
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from publish_all._server_text import plain
 from publish_all._urls import joined, origin, shown_url, without_userinfo
 from publish_all.config.addresses import host_of
 from publish_all.config.model import RepositoryConfig
-from publish_all.credentials.source import CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding

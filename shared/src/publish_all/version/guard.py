@@ -12,7 +12,7 @@ from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line
 from publish_all.version.places import find_places
-from publish_all.version.source import ResolvedVersion
+from publish_all.version.version_source import ResolvedVersion
 
 _REMOTE_TIMEOUT = 20.0
 

@@ -17,9 +17,9 @@ from poetry.core.masonry.builders.sdist import SdistBuilder
 
 from publish_all._toml import table
 from publish_all.errors import PublishAllError
-from publish_all.version.source import version_for_build
 from publish_all.version.static import asks_us
 from publish_all.version.toml_text import lacks_version, state_version, with_static_version
+from publish_all.version.version_source import version_for_build
 
 if TYPE_CHECKING:
     from poetry.core.masonry.builders.builder import BuildIncludeFile

@@ -5,7 +5,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.choices import NewVariant, Service, VersionChoice
 from publish_all.commands.scaffold.found import look, version_choice
 from publish_all.config.folders import Folders, HostFolders
@@ -37,8 +37,8 @@ def looking(tmp_path):
             assert command == ("git", "remote", "get-url", "origin")
             return CompletedProcess(command, 0 if remote else 2, remote + "\n", "")
 
-        around = Surroundings(environment={}, home=tmp_path, run=git, folders=folders)
-        return look(root / folder, around=around)
+        runtime = Runtime(environment={}, home=tmp_path, run=git, folders=folders)
+        return look(root / folder, runtime=runtime)
 
     return run
 
@@ -157,8 +157,8 @@ def test_a_git_that_is_not_there_tells_nothing(tmp_path):
     def absent(*_arguments, **_keywords):
         raise FileNotFoundError
 
-    around = Surroundings(environment={}, home=Path(tmp_path), run=absent)
-    assert look(tmp_path, around=around).link is None
+    runtime = Runtime(environment={}, home=Path(tmp_path), run=absent)
+    assert look(tmp_path, runtime=runtime).link is None
 
 
 @pytest.mark.parametrize(

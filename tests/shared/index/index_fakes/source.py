@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._http import Download, Reply
-from publish_all.index.source import RemoteFile, ServeError, Visitor
+from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 

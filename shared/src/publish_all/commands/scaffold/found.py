@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from publish_all._build_system import backend_of
 from publish_all._git import repository_root
 from publish_all._toml import table
-from publish_all.commands.context import Surroundings
+from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.choices import (
     NewRepository,
     NewVariant,
@@ -18,7 +18,7 @@ from publish_all.commands.scaffold.choices import (
     collected,
 )
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
-from publish_all.config.github import link_of_remote, remote_of
+from publish_all.config.github_project import link_of_remote, remote_of
 from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
@@ -63,7 +63,7 @@ class Found(NamedTuple):
         return self.config.pyproject
 
 
-def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = None) -> Found:
+def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None) -> Found:
     """Look around in and above `directory`.
 
     Raises `ConfigurationError` where there is no Python project, and for a `from_workflow` that can't be read.
@@ -73,8 +73,8 @@ def look(directory: Path, *, around: Surroundings, from_workflow: Path | None = 
     config = parse_project(pyproject, root=root, file="pyproject.toml")
     repository = repository_root(root)
     subfolder = root.relative_to(repository).as_posix() if root != repository else ""
-    service, link = _remote(repository, around)
-    known, notes = _known(config, around)
+    service, link = _remote(repository, runtime)
+    known, notes = _known(config, runtime)
     migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
     variants, layout = migration.variants, migration.layout
     if config.variants:
@@ -149,10 +149,10 @@ def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str | None]:
+def _remote(repository: Path, runtime: Runtime) -> tuple[Service | None, str | None]:
     """The CI service, by what is in the repository, else by its remote; and OWNER/REPOSITORY of that."""
-    remote = remote_of(repository, environment=around.environment, run=around.run)
-    link = link_of_remote(remote, around.environment)
+    remote = remote_of(repository, environment=runtime.environment, run=runtime.run)
+    link = link_of_remote(remote, runtime.environment)
     at_gitlab = link is None and "gitlab" in remote
     service = Service.GITHUB if link else Service.GITLAB if at_gitlab else None
     if (repository / ".gitlab-ci.yml").is_file() and link is None:
@@ -165,9 +165,9 @@ def _remote(repository: Path, around: Surroundings) -> tuple[Service | None, str
     return service, link
 
 
-def _known(config: ProjectConfig, around: Surroundings) -> tuple[tuple[NewRepository, ...], tuple[str, ...]]:
+def _known(config: ProjectConfig, runtime: Runtime) -> tuple[tuple[NewRepository, ...], tuple[str, ...]]:
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
-    tools = read_tools(config, environment=around.environment, folders=around.places().hosts)
+    tools = read_tools(config, environment=runtime.environment, folders=runtime.places().hosts)
     adopted, refused, notes = adopt(tools.entries)
     sources = table(config.pyproject, "tool", "poetry").get("source", ())
     indexes = {

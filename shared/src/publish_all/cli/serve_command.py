@@ -94,7 +94,7 @@ Examples:
         index = self.index()
         from publish_all.commands.serve import serve
 
-        password = index.connection.around.environment.get(PASSWORD)
+        password = index.connection.runtime.environment.get(PASSWORD)
         limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
         index = replace(
             index,
