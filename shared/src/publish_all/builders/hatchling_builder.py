@@ -446,7 +446,7 @@ def _listed_entries(lister: _WheelBuilder, key: str, variant: BuildVariant) -> I
     """The files of a table that maps sources to places: the source, the path inside, the path in the project."""
     place = f"{variant.project}-{variant.version}{_DATA[key]}" if key in _DATA else ""
     recurse = lister.recurse_explicit_files if key in _DATA else lister.recurse_forced_files
-    for source, target in getattr(lister.config, key.replace("-", "_")).items():
+    for source, target in getattr(lister.config, key.replace("-", "_"), {}).items():
         for each in recurse({source: target}):
             yield source, place + _posix(each.distribution_path), _relative(each.path, lister.root)
 
