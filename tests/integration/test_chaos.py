@@ -29,14 +29,14 @@ DEAD = range(2002, 2004)
 SIGNALS = range(3000, 3008)
 FULL = range(4000, 4004)
 FORGOTTEN = range(5000, 5004)
-VERIFYING = range(6000, 6004)
+VERIFYING = range(6000, 6008)
 LONG_SEEDS = range(20, 200)
 LONG_KILLS = range(1020, 1050)
 LONG_DEAD = range(2004, 2012)
 LONG_SIGNALS = range(3008, 3040)
 LONG_FULL = range(4004, 4024)
 LONG_FORGOTTEN = range(5004, 5016)
-LONG_VERIFYING = range(6004, 6020)
+LONG_VERIFYING = range(6008, 6040)
 
 RATE = 0.4
 
@@ -243,7 +243,7 @@ def survives_a_kill_while_verifying(
     proxy.lists_nothing = True
     child = project.start()
     assert proxy.wait_for_upload(len(project.files), seconds=120), "not all files were uploaded"
-    time.sleep(dice.uniform(0, 2))
+    time.sleep(dice.choice((dice.uniform(0, 0.1), dice.uniform(0, 2))))
     child.send_signal(number)
     code = child.wait(30)
     assert code == (-number if number == signal.SIGKILL else 5), f"{number.name}: {code}"

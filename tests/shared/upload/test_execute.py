@@ -287,7 +287,7 @@ def test_a_run_that_is_stopped_while_it_verifies_is_not_finished(publish):
     repository = FakeRepository(lag=1000)
     repository.on_verify = cancellation.cancel
     report = publish(files_of("a"), repository, cancellation=cancellation, time=time)
-    assert report.exit_code == 5 or report.interrupted
+    assert report.exit_code == 5
     assert not publish.history.complete
 
 
@@ -422,6 +422,19 @@ def test_resumed_run_sends_the_rest_only(publish, tmp_path, lists):
     assert report.exit_code == 0
     assert len(repository.uploads) == len(files) + 1
     assert sent < len(files)
+
+
+def test_a_run_that_is_stopped_after_its_last_upload_and_before_it_verifies_is_not_finished(publish):
+    cancellation = Cancellation()
+
+    def cancelled(distribution):
+        cancellation.cancel()
+        return outcome(FileState.UPLOADED)
+
+    repository = FakeRepository(any_reply=cancelled, lag=1000)
+    report = publish(files_of("a"), repository, cancellation=cancellation)
+    assert report.exit_code == 5
+    assert not publish.history.complete
 
 
 def test_first_cancel_lets_running_uploads_end(publish):

@@ -353,10 +353,12 @@ class _RepositoryRun:
         if final and options is not None:
             self._poll(options)
         told = [*self._remarks]
+        # What was stopped before the index could list all of it is not done.
+        wanted = final or (complete and options is not None)
         for name, each in self._files.items():
-            waited_for = final or each.visibility is not FileState.PROPAGATING
-            visibility = each.visibility if waited_for else FileState.UNCHECKED
-            explained = self._explain(name, visibility)
+            unknown = each.visibility is FileState.PROPAGATING
+            visibility = FileState.UNCHECKED if unknown and not wanted else each.visibility
+            explained = () if unknown and not final else self._explain(name, visibility)
             told += explained
             self._files[name] = replace(each, visibility=visibility, findings=(*each.findings, *explained))
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
