@@ -94,11 +94,11 @@ class DeflateCache:
             if file.mode == gzip.WRITE:
                 file.compress = _Tar(self)
 
-        archives._get_compressor, zipped.__init__ = compressor, make  # noqa: SLF001
+        archives._get_compressor, zipped.__init__ = compressor, make  # noqa: SLF001 - see above
         try:
             yield
         finally:
-            archives._get_compressor, zipped.__init__ = own, made  # noqa: SLF001
+            archives._get_compressor, zipped.__init__ = own, made  # noqa: SLF001 - see above
 
 
 class _Member:

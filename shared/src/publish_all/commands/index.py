@@ -51,9 +51,9 @@ class IndexOptions:
 def ensure_installed() -> None:
     """Raise `UsageError` without the libraries of the extra `serve`, which `commands.serve` and `commands.exec` import."""
     try:
-        import python_multipart  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
+        import python_multipart  # noqa: F401 - is it installed?
+        import starlette  # noqa: F401 - is it installed?
+        import uvicorn  # noqa: F401 - is it installed?
     except ImportError as error:
         msg = f"{error.name} is not installed, which the index server needs"
         hint = 'Install publish-all with the extra: `pip install "publish-all[cli,serve]"`.'
