@@ -1,6 +1,6 @@
 """Servers behind a network that fails from a seed, and runs that are killed: no file is lost, none is there twice.
 
-A failing seed is in the test's output; run it alone with the number in SEEDS.
+A failing seed is in the test's output; run it alone with the number in ROUNDS.
 """
 
 from __future__ import annotations
@@ -23,24 +23,7 @@ from publish_all.upload.journal import read_journal
 AT_ONCE = 8
 BOUND_SECONDS = 150
 
-SEEDS = range(20)
-KILLS = range(1000, 1020)
-DEAD = range(2002, 2004)
-SIGNALS = range(3000, 3008)
-FULL = range(4000, 4004)
-FORGOTTEN = range(5000, 5004)
-VERIFYING = range(6000, 6008)
-LONG_SEEDS = range(20, 200)
-LONG_KILLS = range(1020, 1050)
-LONG_DEAD = range(2004, 2012)
-LONG_SIGNALS = range(3008, 3040)
-LONG_FULL = range(4004, 4024)
-LONG_FORGOTTEN = range(5004, 5016)
-LONG_VERIFYING = range(6008, 6040)
-
 RATE = 0.4
-
-posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 MakeServer = Callable[[int], Server]
 
@@ -91,17 +74,6 @@ def survives(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy
     assert_once_and_identical(server, project)
 
 
-@pytest.mark.timeout(600)
-def test_everything_arrives_once(with_each) -> None:
-    with_each(SEEDS, survives)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(3600)
-def test_everything_arrives_once_long(with_each) -> None:
-    with_each(LONG_SEEDS, survives)
-
-
 def survives_a_kill(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
     dice = random.Random(seed)
     after, pause = dice.randint(1, 30), dice.uniform(0, 0.3)
@@ -116,41 +88,13 @@ def survives_a_kill(seed: int, server: Server, project: ChaosProject, proxy: Cha
     assert_once_and_identical(server, project)
 
 
-@posix
-@pytest.mark.timeout(600)
-def test_killed_runs_are_finished(with_each) -> None:
-    with_each(KILLS, survives_a_kill)
-
-
-@pytest.mark.chaos
-@posix
-@pytest.mark.timeout(3600)
-def test_killed_runs_are_finished_long(with_each) -> None:
-    with_each(LONG_KILLS, survives_a_kill)
-
-
 def survives_an_outage(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
     proxy.dead_after = random.Random(seed).randint(8, 15)
     done = project.publish()
     assert done.returncode in (1, 5), done
     assert done.seconds < BOUND_SECONDS, done
     assert_tells_the_truth(server, project, done.returncode)
-    proxy.heal()
-    done = project.publish()
-    assert done.returncode == 0, done
-    assert read_journal(project.journal).complete
-    assert_once_and_identical(server, project)
-
-
-@pytest.mark.timeout(600)
-def test_outage_ends_in_bounded_time_and_a_later_run_finishes(with_each) -> None:
-    with_each(DEAD, survives_an_outage)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(3600)
-def test_outage_ends_in_bounded_time_and_a_later_run_finishes_long(with_each) -> None:
-    with_each(LONG_DEAD, survives_an_outage)
+    finishes(server, project, proxy, before=done)
 
 
 def finishes(server: Server, project: ChaosProject, proxy: ChaosProxy, *, before: object) -> None:
@@ -177,19 +121,6 @@ def tells_the_truth_after_a_signal(
     finishes(server, project, proxy, before=f"{number.name} after {after} requests and {pause:.2f} s: {code}")
 
 
-@posix
-@pytest.mark.timeout(600)
-def test_runs_that_get_a_signal_tell_the_truth(with_each) -> None:
-    with_each(SIGNALS, tells_the_truth_after_a_signal)
-
-
-@pytest.mark.chaos
-@posix
-@pytest.mark.timeout(3600)
-def test_runs_that_get_a_signal_tell_the_truth_long(with_each) -> None:
-    with_each(LONG_SIGNALS, tells_the_truth_after_a_signal)
-
-
 def tells_the_truth_on_a_full_disk(
     seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy
 ) -> None:
@@ -200,19 +131,6 @@ def tells_the_truth_on_a_full_disk(
         finishes(server, project, proxy, before=f"{left} bytes of disk: {done}")
 
 
-@posix
-@pytest.mark.timeout(600)
-def test_runs_on_a_full_disk_tell_the_truth(with_each) -> None:
-    with_each(FULL, tells_the_truth_on_a_full_disk)
-
-
-@pytest.mark.chaos
-@posix
-@pytest.mark.timeout(3600)
-def test_runs_on_a_full_disk_tell_the_truth_long(with_each) -> None:
-    with_each(LONG_FULL, tells_the_truth_on_a_full_disk)
-
-
 def tells_what_was_not_stored(seed: int, server: Server, project: ChaosProject, proxy: ChaosProxy) -> None:
     proxy.forgets = 1.0 if seed % 3 == 0 else 0.3
     done = project.publish("--verify-timeout", "5")
@@ -221,17 +139,6 @@ def tells_what_was_not_stored(seed: int, server: Server, project: ChaosProject, 
     if proxy.forgotten:
         assert "not listed" in done.stdout + done.stderr, done
         finishes(server, project, proxy, before=done)
-
-
-@pytest.mark.timeout(600)
-def test_files_that_are_accepted_and_not_stored_are_told(with_each) -> None:
-    with_each(FORGOTTEN, tells_what_was_not_stored)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(3600)
-def test_files_that_are_accepted_and_not_stored_are_told_long(with_each) -> None:
-    with_each(LONG_FORGOTTEN, tells_what_was_not_stored)
 
 
 def survives_a_kill_while_verifying(
@@ -250,14 +157,41 @@ def survives_a_kill_while_verifying(
     finishes(server, project, proxy, before=number.name)
 
 
-@posix
+# What is tried → the seeds of `make test`, and those of `make chaos`.
+ROUNDS: Mapping[Check, tuple[range, range]] = {
+    survives: (range(20), range(20, 200)),
+    survives_a_kill: (range(1000, 1020), range(1020, 1050)),
+    survives_an_outage: (range(2002, 2004), range(2004, 2012)),
+    tells_the_truth_after_a_signal: (range(3000, 3008), range(3008, 3040)),
+    tells_the_truth_on_a_full_disk: (range(4000, 4004), range(4004, 4024)),
+    tells_what_was_not_stored: (range(5000, 5004), range(5004, 5016)),
+    survives_a_kill_while_verifying: (range(6000, 6008), range(6008, 6040)),
+}
+# These need signals and limits that other systems do not have.
+POSIX = (
+    survives_a_kill,
+    tells_the_truth_after_a_signal,
+    tells_the_truth_on_a_full_disk,
+    survives_a_kill_while_verifying,
+)
+
+
+def rounds(*, long: bool) -> list[object]:
+    posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
+    return [
+        pytest.param(check, seeds[long], id=check.__name__, marks=[posix] if check in POSIX else [])
+        for check, seeds in ROUNDS.items()
+    ]
+
+
 @pytest.mark.timeout(600)
-def test_runs_that_are_killed_while_verifying_are_verified_later(with_each) -> None:
-    with_each(VERIFYING, survives_a_kill_while_verifying)
+@pytest.mark.parametrize(("check", "seeds"), rounds(long=False))
+def test_every_file_arrives_once_and_the_exit_code_is_true(with_each, check, seeds) -> None:
+    with_each(seeds, check)
 
 
 @pytest.mark.chaos
-@posix
 @pytest.mark.timeout(3600)
-def test_runs_that_are_killed_while_verifying_are_verified_later_long(with_each) -> None:
-    with_each(LONG_VERIFYING, survives_a_kill_while_verifying)
+@pytest.mark.parametrize(("check", "seeds"), rounds(long=True))
+def test_every_file_arrives_once_and_the_exit_code_is_true_long(with_each, check, seeds) -> None:
+    with_each(seeds, check)
