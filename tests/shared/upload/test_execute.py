@@ -166,13 +166,13 @@ def test_all_credentials_refused_is_exit_code_3(publish):
 
 def test_conflict_met_while_uploading_is_exit_code_6(publish):
     conflict = outcome(FileState.CONFLICT)
-    repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
+    repository = FakeRepository(any_reply=lambda _: conflict, lists=False)
     assert publish(files_of("a"), repository, verify=None).exit_code == 6
 
 
 def test_conflict_met_while_uploading_is_skipped_if_asked_for(publish):
     conflict = outcome(FileState.CONFLICT)
-    repository = FakeRepository(any_reply=lambda _: conflict, capabilities=replace(PYPI_LIKE, lists=False))
+    repository = FakeRepository(any_reply=lambda _: conflict, lists=False)
     report = publish(files_of("a"), repository, skip_existing=True)
     assert report.exit_code == 0
     assert set(statuses(report).values()) == {FileState.SKIPPED}
@@ -413,7 +413,7 @@ def test_resumed_run_sends_the_rest_only(publish, tmp_path, lists):
     journal = tmp_path / "journal"
     files = files_of("a", "b")
     repository = FakeRepository(
-        capabilities=replace(PYPI_LIKE, lists=lists),
+        lists=lists,
         replies={"b-1.0-cp313-cp313-win_amd64.whl": [REFUSED]},
     )
     assert publish(files, repository, journal=journal, jobs=1).exit_code == 5

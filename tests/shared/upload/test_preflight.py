@@ -183,7 +183,7 @@ def test_description_has_the_exit_code_of_a_real_run(ask):
 
 
 def test_repository_without_a_list_is_uploaded_to(ask):
-    done = ask(FakeRepository(capabilities=replace(PYPI_LIKE, lists=False)))
+    done = ask(FakeRepository(lists=False))
     assert set(states(done).values()) == {FileState.NOT_STARTED}
 
 
@@ -201,6 +201,10 @@ def test_repository_without_a_list_is_uploaded_to(ask):
     ],
 )
 def test_the_journal_counts_only_where_the_index_cannot_be_asked(ask, lists, final, journalled, state):
-    capabilities = replace(PYPI_LIKE, lists=lists, final_on_upload=final)
-    done = ask(FakeRepository(capabilities=capabilities), files=[WHEEL], journalled=[(journalled, WHEEL)])
+    capabilities = replace(PYPI_LIKE, final_on_upload=final)
+    done = ask(
+        FakeRepository(capabilities=capabilities, lists=lists),
+        files=[WHEEL],
+        journalled=[(journalled, WHEEL)],
+    )
     assert states(done) == {WHEEL.filename: state}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
-from upload_fakes.repository import PYPI_LIKE, FakeRepository, FakeTime, distribution, outcome
+from upload_fakes.repository import FakeRepository, FakeTime, distribution, outcome
 
 from publish_all.errors import RepositoryError
 from publish_all.results import FileState
@@ -22,7 +21,7 @@ class Chaotic(FakeRepository):
     """Fails about every third time, sometimes after it has stored the file, and once it has a file it says so."""
 
     def __init__(self, seed, *, rate=0.35, lists=True):
-        super().__init__(capabilities=replace(PYPI_LIKE, lists=lists))
+        super().__init__(lists=lists)
         self.dice = random.Random(seed)
         self.rate = rate
         self.accepted = []
@@ -38,7 +37,7 @@ class Chaotic(FakeRepository):
         if self.dice.random() < self.rate:
             return outcome(FileState.UNCLEAR)
         if had is not None:
-            return outcome(FileState.CONFLICT if self.capabilities.lists else FileState.PRESENT)
+            return outcome(FileState.CONFLICT if self.lists else FileState.PRESENT)
         return outcome(FileState.UPLOADED)
 
     def states(self, release):

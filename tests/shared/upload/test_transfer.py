@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution, outcome
+from upload_fakes.repository import FakeRepository, distribution, outcome
 
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError, RepositoryError
@@ -127,10 +125,9 @@ def test_lost_answer_is_sent_again_where_the_index_has_nothing(transfer):
 
 
 def test_lost_answer_is_sent_again_where_there_is_no_index(transfer):
-    repository = FakeRepository(capabilities=replace(PYPI_LIKE, lists=False))
+    repository = FakeRepository(lists=False)
     result = transfer(repository, AMBIGUOUS, outcome(FileState.PRESENT))
     assert (result.status, result.attempts) == (FileState.UPLOADED, 2)
-    assert not [each for each in repository.calls if each.startswith("states")]
 
 
 def test_index_that_fails_too_is_asked_after_the_next_attempt(transfer):

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -22,24 +23,23 @@ from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, with
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import Connection, open_connection
 from publish_all.commands.index import IndexOptions, published_names
+from publish_all.config.kinds import KINDS
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.credentials.credential_source import Credentials, Purpose
+from publish_all.credentials.credential_source import Credentials
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.index.access import Gate
 from publish_all.index.cache import BlobCache
-from publish_all.index.directory_source import DirectorySource
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
 from publish_all.index.index_source import IndexSource, Visitor
 from publish_all.index.middleware import AccessLog
-from publish_all.index.oci_source import OciSource
 from publish_all.index.running import listen, run
 from publish_all.index.server import make_app
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
-from publish_all.repositories.directory import DirectoryRepository
-from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.repository import Means, Repository, make_repository
+
+_SERVABLE = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,21 +190,18 @@ def _servable(chosen: tuple[RepositoryConfig, ...], options: IndexOptions) -> tu
     if len(found) < len(chosen) and named:
         name = next(each.name for each in chosen if each.kind.standard_api)
         msg = f"{name} is an index itself, and needs no other in front of it"
-        raise UsageError(msg, hint="Name repositories of the kind oci or directory, as `-r github`.")
+        raise UsageError(msg, hint=f"Name repositories of the kind {_SERVABLE}, as `-r github`.")
     if not found:
         msg = "no repository is named that can be served"
-        raise UsageError(msg, hint="Name one of the kind oci or directory, as `-r github` or `-r local`.")
+        raise UsageError(msg, hint=f"Name one of the kind {_SERVABLE}, as `-r github` or `-r local`.")
     return found
 
 
 def _source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
-    repository = _repository(config, opened, opened.credentials)
-    if isinstance(repository, DirectoryRepository):
-        return DirectorySource(repository.name, repository.root)
-    if not isinstance(repository, OciRepository):
-        raise UsageError(f"{repository.name} can't be served")
-    login = (lambda project: repository.login(project, Purpose.READ)) if own else None
-    return OciSource(repository.name, repository.registry, own=login)
+    """The source of the repository's kind, by `make` in the module of `publish_all.index` that is named for it."""
+    module = import_module(f"publish_all.index.{config.kind.name.replace('-', '_')}_source")
+    make: Callable[..., IndexSource] = module.make
+    return make(_repository(config, opened, opened.credentials), own=own)
 
 
 def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:

@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import ServeError, Visitor
+from publish_all.repositories.directory import DirectoryRepository
 from publish_all.repositories.simple_pages import (
     HTML_TYPE,
     JSON_TYPE,
@@ -24,6 +25,12 @@ from publish_all.repositories.simple_pages import (
 _PAGES = (("index.json", JSON_TYPE), ("index.html", HTML_TYPE))
 _PAGES_KEPT = 256
 _PROJECT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def make(repository: DirectoryRepository, *, own: bool) -> DirectorySource:
+    """The index in a folder, for which there are no credentials."""
+    del own
+    return DirectorySource(repository.name, repository.root)
 
 
 class DirectorySource:

@@ -11,10 +11,12 @@ from packaging.utils import NormalizedName
 
 from publish_all._http import Download
 from publish_all._http_errors import HttpError
+from publish_all.credentials.credential_source import Purpose
 from publish_all.diagnoses import REGISTRY_CREDENTIAL_REFUSED
 from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
+from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage
@@ -23,6 +25,12 @@ Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
 """The server's own credential for a project (None: for the list of all). Raises `CredentialError`, `HttpError`."""
 
 _PROJECTS_KEPT = 512
+
+
+def make(repository: OciRepository, *, own: bool) -> OciSource:
+    """The packages in a registry, read in the name of each visitor, or with `own` in that of the repository."""
+    login = (lambda project: repository.login(project, Purpose.READ)) if own else None
+    return OciSource(repository.name, repository.registry, own=login)
 
 
 class OciSource:

@@ -37,9 +37,8 @@ class Capabilities:
 
     `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
-    `lists`: it can say what it holds, so that `states` and `verify` know; `final_on_upload`: each
-    upload is final, `commit` does nothing; `public`: anyone can read what is uploaded, so private
-    projects are kept out.
+    `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read what is
+    uploaded, so private projects are kept out.
     """
 
     opens_alone: bool
@@ -47,7 +46,6 @@ class Capabilities:
     parallel: int
     final_on_upload: bool
     public: bool = False
-    lists: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -148,8 +148,6 @@ class Transfer:
 
     def _listed(self) -> FileState:
         """The state of the file as the index tells it."""
-        if not self._repository.capabilities.lists:
-            return FileState.UNKNOWN
         file = self._file
         one = Release(project=file.project, version=file.version, distributions=(file,))
         try:

@@ -32,7 +32,6 @@ PYPI_LIKE = Capabilities(
     opens_alone=True,
     parallel_per_release=4,
     parallel=8,
-    lists=True,
     final_on_upload=True,
     public=True,
 )
@@ -86,8 +85,9 @@ def outcome(
 class FakeRepository:
     """Holds sha256 by filename, and answers as it is told.
 
-    `replies` are what uploads of a filename get, in order; without one left an upload is taken. What was
-    asked is in `calls`; how many uploads ran at once in `most_at_once`, in all and per release.
+    `replies` are what uploads of a filename get, in order; without one left an upload is taken. `lists`
+    False: it has no index that could be asked. What was asked is in `calls`; how many uploads ran at once
+    in `most_at_once`, in all and per release.
     """
 
     name: str = "fake"
@@ -99,6 +99,7 @@ class FakeRepository:
     preflights: list[tuple[Finding, ...] | PublishAllError] = field(default_factory=list)
     index_failures: list[RepositoryError] = field(default_factory=list)
     commits: list[ReleaseOutcome | PublishAllError] = field(default_factory=list)
+    lists: bool = True
     lag: int = 0
     wrong: set[str] = field(default_factory=set)
     verifiable: bool = True
@@ -130,7 +131,7 @@ class FakeRepository:
         with self._lock:
             if self.index_failures:
                 raise self.index_failures.pop(0)
-            if not self.capabilities.lists:
+            if not self.lists:
                 return {each.filename: FileState.UNKNOWN for each in release.distributions}
             return {each.filename: self._state(each) for each in release.distributions}
 
