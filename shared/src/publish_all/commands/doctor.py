@@ -5,15 +5,15 @@ It takes the steps of `publish` up to its preflight, and goes on where publish w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from publish_all._git import repository_root
 from publish_all._temporary import temporary_folder
-from publish_all.commands.context import findings_of, project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_connection
-from publish_all.commands.doctor_destination import DestinationExam, Section
-from publish_all.commands.doctor_project import configuration_facts, surroundings_findings, version_facts
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import open_connection
+from publish_all.commands.doctor_destination import DestinationExam
+from publish_all.commands.doctor_project import Section, surroundings_findings
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import Prepared, prepare
 from publish_all.commands.state import state_of
@@ -21,7 +21,7 @@ from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import Workflows, read_workflows
 from publish_all.errors import CheckError, PublishAllError
-from publish_all.events import Event, Found, Listener, Note, StepStarted, ignore
+from publish_all.events import Listener, ignore
 from publish_all.reporting.text import count, size
 from publish_all.results import DoctorReport
 from publish_all.upload.journal import Journal, read_journal
@@ -33,41 +33,48 @@ def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorRep
 
     Raises nothing for what is wrong with it.
     """
-    return _Doctor(options, listener).report()
+    seen = _Doctor(options, listener)
+    try:
+        config = project_of_files(options.directory, optional=False)
+    except PublishAllError as error:
+        seen.project.failed(error)
+    else:
+        if config is not None:
+            seen.examine(config)
+    return DoctorReport(
+        examined=tuple(each.examined() for each in seen.sections),
+        # The first failure is the one that a publish would end with.
+        exit_code=next(iter(seen.failures), 0),
+        offline=options.offline,
+    )
 
 
 class _Doctor:
+    """Looks at things in the order of publish, so that the first failure tells the exit code."""
+
     def __init__(self, options: PublishOptions, listener: Listener) -> None:
         self._options = options
         self._listener = listener
-        self._failures: list[int] = []
-        self._project = Section(name="project", failures=self._failures)
-        self._destinations: list[Section] = []
-        self._workflows = Workflows(found=())
+        self.failures: list[int] = []
+        self.sections: list[Section] = []
+        self.project = self._section("project")
 
-    def report(self) -> DoctorReport:
-        try:
-            config = project_of_files(self._options.directory, optional=False)
-        except PublishAllError as error:
-            self._fails(self._project, error)
-        else:
-            if config is not None:
-                self._examine(config)
-        return DoctorReport(
-            examined=tuple(each.examined() for each in (self._project, *self._destinations)),
-            # The first failure is the one that a publish would end with.
-            exit_code=next(iter(self._failures), 0),
-            offline=self._options.offline,
-        )
+    def _section(self, name: str) -> Section:
+        self.sections.append(Section(name, self.failures, self._listener))
+        return self.sections[-1]
 
-    # --- in the order of publish, so that the first failure tells the exit code
-
-    def _examine(self, config: ProjectConfig) -> None:
-        runtime = self._options.runtime
-        self._project.where = str(config.root)
-        self._project.facts += configuration_facts(config, runtime)
-        self._workflows = read_workflows(config.root)
-        chosen = tuple(self._choose(config))
+    def examine(self, config: ProjectConfig) -> None:
+        runtime, project = self._options.runtime, self.project
+        project.where = str(config.root)
+        user, prefix = runtime.places().config, "PUBLISH_ALL_"
+        variables = sorted(name for name in runtime.environment if name.startswith(prefix))
+        sources = ["pyproject.toml", *([str(user)] if user.is_file() else [])]
+        sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
+        project.fact("configured", ", ".join(sources))
+        if config.variants:
+            project.fact("variants", ", ".join(config.variants))
+        workflows = read_workflows(config.root)
+        chosen = tuple(self._choose(config, workflows))
         journal = self._journal(config)
         with temporary_folder() as folder:
             prepared = prepare(
@@ -76,10 +83,10 @@ class _Doctor:
                 self._options,
                 scratch=folder,
                 journal=journal,
-                listener=self._ear(self._project),
+                listener=project.hear,
             )
             self._tell(config, prepared)
-            self._failures += filter(None, [self._exit_code_of(prepared, journal)])
+            self.failures += filter(None, [self._exit_code_of(prepared, journal)])
             plans = {each.repository.name: each for each in prepared.plan}
             answers = {each.plan.repository.name: each for each in prepared.preflight.repositories}
             for each in chosen:
@@ -87,62 +94,36 @@ class _Doctor:
                 each.examine(plans.get(name), answers.get(name))
         version = runtime.versions.get(config.root)
         stated = tuple(each.stated for each in chosen)
-        self._project.add(
-            *surroundings_findings(
-                config, stated, version=version, workflows=self._workflows, runtime=runtime
-            )
+        project.add(
+            *surroundings_findings(config, stated, version=version, workflows=workflows, runtime=runtime)
         )
 
-    def _choose(self, config: ProjectConfig) -> Iterator[DestinationExam]:
-        """Each destination on its own, so that one that is not known hides none of the others."""
-        connections = tuple(self._connections(config))
-        if not self._may_give_credential(config, connections):
-            return
+    def _choose(self, config: ProjectConfig, workflows: Workflows) -> Iterator[DestinationExam]:
+        """Each destination on its own, so that one that is not known hides none of the others. Nobody is asked."""
+        stated = replace(self._options.connection, ask=None)
+        if self._options.offline:  # then trusted publishing can't be tried either
+            stated = replace(stated, auth="token")
+        names = {canonical(each): each for each in reversed(stated.repositories or config.publish_to)}
+        connections = [replace(stated, repositories=(name,)) for name in reversed(names.values())]
+        if stated.repository_url is not None:
+            connections = [stated]
+        if len(connections) > 1 and not (stated.username is None and stated.password is None):
+            try:  # The command line's credential is for one destination: no other one may see it.
+                open_connection(config, stated, listener=ignore)
+            except PublishAllError as error:
+                self.project.failed(error)
+                self.project.untested.append("the destinations: none of them is sent the credential")
+                return
         for connection in connections:
-            name = ", ".join(connection.repositories) or "destination"
-            section = Section(name=name, failures=self._failures)
-            self._destinations.append(section)
-            heard = self._ear(section)
+            section = self._section(", ".join(connection.repositories) or "destination")
             try:
-                opened = open_connection(config, connection, listener=heard)
+                opened = open_connection(config, connection, listener=section.hear)
                 (repository,) = opened.repositories()
             except PublishAllError as error:
-                self._fails(section, error)
+                section.failed(error)
                 continue
             section.name, section.where = repository.name, repository.url
-            yield DestinationExam(
-                repository,
-                opened,
-                section,
-                config=config,
-                options=self._options,
-                workflows=self._workflows.found,
-            )
-
-    def _may_give_credential(self, config: ProjectConfig, connections: Sequence[ConnectionOptions]) -> bool:
-        """The command line's credential is for one destination: no other one may see it."""
-        stated = self._options.connection
-        if len(connections) < 2 or (stated.username is None and stated.password is None):
-            return True
-        try:
-            open_connection(config, replace(stated, ask=None), listener=ignore)
-        except PublishAllError as error:
-            self._fails(self._project, error)
-            self._project.untested.append("the destinations: none of them is sent the credential")
-            return False
-        return True
-
-    def _connections(self, config: ProjectConfig) -> Iterator[ConnectionOptions]:
-        """The connection of each destination. Nobody is asked; offline, trusted publishing can't be tried either."""
-        stated = replace(self._options.connection, ask=None)
-        if self._options.offline:
-            stated = replace(stated, auth="token")
-        if stated.repository_url is not None:
-            yield stated
-            return
-        names = {canonical(each): each for each in reversed(stated.repositories or config.publish_to)}
-        for name in reversed(names.values()):
-            yield replace(stated, repositories=(name,))
+            yield DestinationExam(repository, opened, section, config, self._options, workflows.found)
 
     def _journal(self, config: ProjectConfig) -> Journal:
         """What earlier runs wrote; nothing is added to it."""
@@ -150,24 +131,25 @@ class _Doctor:
         try:
             return read_journal(path) if path is not None else Journal()
         except PublishAllError as error:
-            self._fails(self._project, error)
+            self.project.failed(error)
             return Journal()
 
     def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
         """Tell of version, files and checks, and why some of them could not be had."""
-        project, runtime = self._project, self._options.runtime
-        if config.root in runtime.versions:
-            project.facts += version_facts(runtime.versions[config.root])
+        project, versions = self.project, self._options.runtime.versions
+        if config.root in versions:
+            version = versions[config.root]
+            each_its_own = "each build variant has its own"
+            project.fact("version", f"{version.text}, from {version.source}" if version else each_its_own)
         if prepared.files is not None:
             files = prepared.files.distributions
-            total = size(sum(each.size for each in files))
-            project.fact("files", f"{count(len(files), 'file')}, {total}")
+            project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
         else:
             project.untested.append("the files: there are none to look at")
         if prepared.checked is not None:
             project.add(*prepared.checked.all_findings)
         for error in prepared.errors:
-            self._fails(project, error)
+            project.failed(error)
         if self._options.offline and (repository_root(config.root) / ".git").exists():
             project.untested.append("whether the tag is on the remote: --offline")
         if config.before_publish:
@@ -183,30 +165,3 @@ class _Doctor:
         skip = self._options.skip_existing
         in_earnest = preflight(asked, journal=journal, skip_existing=skip, in_earnest=True)
         return in_earnest.problem.exit_code if in_earnest.problem is not None else 1
-
-    # --- what is heard, and what it comes to
-
-    def _ear(self, section: Section) -> Listener:
-        """Findings and notes go to the section, to be told once and in their place; progress is passed on.
-
-        The findings of a preflight are in its result.
-        """
-        asking = False
-
-        def hear(event: Event) -> None:
-            nonlocal asking
-            match event:
-                case StepStarted():
-                    asking = event.step == "preflight"
-                case Found():
-                    section.add(*() if asking else [event.finding])
-                case Note():
-                    section.fact("note", event.message)
-                case _:
-                    self._listener(event)
-
-        return hear
-
-    def _fails(self, section: Section, error: PublishAllError) -> None:
-        section.add(*findings_of(error))
-        self._failures.append(error.exit_code)

@@ -1,16 +1,17 @@
-"""What doctor sees of the project itself: configuration, version, host tools, workflows, licence, proxy."""
+"""What doctor sees of the project itself: version, host tools, workflows, licence, proxy."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 from publish_all._toml import table
 from publish_all._urls import without_userinfo
 from publish_all.checks.publish_jobs import workflow_findings
-from publish_all.commands.context import Runtime
+from publish_all.commands.context import Runtime, findings_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
@@ -23,10 +24,13 @@ from publish_all.diagnoses import (
     PROXY_USED,
     TAG_MISSING,
     WORKFLOW_UNREADABLE,
+    Diagnosis,
 )
-from publish_all.findings import Finding
+from publish_all.errors import PublishAllError
+from publish_all.events import Event, Found, Listener, Note, StepStarted
+from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
-from publish_all.results import Fact
+from publish_all.results import Examined, ExplainedFinding, Fact
 from publish_all.version.git import Described, describe
 from publish_all.version.version_source import ResolvedVersion
 
@@ -34,26 +38,79 @@ PLUGIN = "poetry-publish-all"
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def configuration_facts(config: ProjectConfig, runtime: Runtime) -> Iterator[Fact]:
-    """Which files and variables state something, and what is to go where."""
-    sources = ["pyproject.toml"]
-    user = runtime.places().config
-    if user.is_file():
-        sources.append(str(user))
-    prefix = "PUBLISH_ALL_"
-    variables = sorted(name for name in runtime.environment if name.startswith(prefix))
-    sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
-    yield Fact(label="configured", text=", ".join(sources))
-    if config.variants:
-        yield Fact(label="variants", text=", ".join(config.variants))
+class Section:
+    """What is known so far of one thing that is looked at. `failures` are the exit codes of all sections, in order."""
+
+    def __init__(self, name: str, failures: list[int], listener: Listener) -> None:
+        self.name = name
+        self.where = ""
+        self.untested: list[str] = []
+        self._failures = failures
+        self._listener = listener
+        self._facts: list[Fact] = []
+        self._found: dict[tuple[Finding, bool], list[str]] = {}
+        self._asking = False
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(finding.code for finding, _ in self._found)
+
+    def add(self, *findings: Finding) -> None:
+        """Keep each once; what is the same in several files is one finding about all of them."""
+        for each in findings:
+            places = self._found.setdefault((replace(each, where=""), bool(each.where)), [])
+            places += [each.where] if each.where not in places else []
+
+    def fail(self, findings: Sequence[Finding], exit_code: int) -> None:
+        """Add findings, with which a publish ends if one of them is an error."""
+        self.add(*findings)
+        if any(each.severity is Severity.ERROR for each in findings):
+            self._failures.append(exit_code)
+
+    def failed(self, error: PublishAllError) -> None:
+        self.add(*findings_of(error))
+        self._failures.append(error.exit_code)
+
+    def fact(self, label: str, text: str) -> None:
+        self._facts.append(Fact(label=label, text=text))
+
+    def hear(self, event: Event) -> None:
+        """Keep findings and notes, to be told once and in their place; pass progress on.
+
+        The findings of a preflight are in its result.
+        """
+        match event:
+            case StepStarted():
+                self._asking = event.step == "preflight"
+            case Found():
+                self.add(*() if self._asking else [event.finding])
+            case Note():
+                self.fact("note", event.message)
+            case _:
+                self._listener(event)
+
+    def examined(self) -> Examined:
+        order = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
+        found = [replace(each, where=", ".join(places)) for (each, _), places in self._found.items()]
+        return Examined(
+            name=self.name,
+            where=self.where,
+            facts=tuple(dict.fromkeys(self._facts)),
+            untested=tuple(dict.fromkeys(self.untested)),
+            findings=tuple(
+                ExplainedFinding(
+                    **{field.name: getattr(each, field.name) for field in fields(each)},
+                    why=Diagnosis(each.code).entry.why,
+                )
+                for each in sorted(found, key=lambda each: order.index(each.severity))
+            ),
+        )
 
 
-def version_facts(version: ResolvedVersion | None) -> Iterator[Fact]:
-    """The version and where it is from; None where only the build variants have one."""
-    if version is None:
-        yield Fact(label="version", text="each build variant has its own")
-        return
-    yield Fact(label="version", text=f"{version.text}, from {version.source}")
+def trusts_publishers(stated: RepositoryConfig) -> bool:
+    """Whether a repository takes trusted publishing, as far as the configuration tells."""
+    usual = canonical(stated.name) in {"pypi", "testpypi"} and stated.trusted_publishing is not When.NEVER
+    return stated.kind.trusted_publishing and (usual or stated.trusted_publishing is When.ALWAYS)
 
 
 def surroundings_findings(
@@ -69,8 +126,23 @@ def surroundings_findings(
         yield from _tag(config, version, runtime)
     yield from _licence(config)
     yield from _hosts(config, runtime.environment)
-    yield from _workflows(config, stated, workflows)
-    yield from _proxy(stated, runtime.environment)
+    for note in workflows.notes:
+        yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
+    for workflow in workflows.found:
+        yield from workflow_findings(
+            workflow,
+            default=tuple(map(canonical, config.publish_to)),
+            trusted=tuple(canonical(each.name) for each in stated if trusts_publishers(each)),
+            registries=tuple(
+                each.name for each in stated if each.kind.registry and canonical(each.name) == "github"
+            ),
+            from_git=config.version.source is VersionSource.GIT,
+        )
+    proxies = (name for name in _PROXIES if runtime.environment.get(name))
+    if (proxy := next(proxies, None)) and not all(each.kind.local for each in stated):
+        value = runtime.environment[proxy]
+        shown = without_userinfo(value) if "://" in value else value.rpartition("@")[2]
+        yield PROXY_USED.found(f"{proxy} is set: {shown}")
     yield from _pypirc(runtime.places().hosts.pypirc)
 
 
@@ -92,79 +164,37 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> I
 
 def _licence(config: ProjectConfig) -> Iterator[Finding]:
     project, poetry = table(config.pyproject, "project"), table(config.pyproject, "tool", "poetry")
-    stated = project.get("license") or project.get("license-files") or poetry.get("license")
     classifiers = [*project.get("classifiers", ()), *poetry.get("classifiers", ())]
-    if stated or any(str(each).startswith("License ::") for each in classifiers):
-        return
-    if (
-        "license" in project.get("dynamic", ())
-        or (config.root / "setup.py").is_file()
-        or not (project or poetry)
-    ):
-        return
-    yield NO_LICENCE.found("pyproject.toml states no licence", where="pyproject.toml")
+    stated = (
+        project.get("license")
+        or project.get("license-files")
+        or poetry.get("license")
+        or any(str(each).startswith("License ::") for each in classifiers)
+    )
+    elsewhere = "license" in project.get("dynamic", ()) or (config.root / "setup.py").is_file()
+    if (project or poetry) and not stated and not elsewhere:
+        yield NO_LICENCE.found("pyproject.toml states no licence", where="pyproject.toml")
 
 
 def _hosts(config: ProjectConfig, environment: Mapping[str, str]) -> Iterator[Finding]:
     backend = str(table(config.pyproject, "build-system").get("build-backend", ""))
-    tool = table(config.pyproject, "tool")
-    if ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool:
-        said = environment.get("HATCH_PUBLISHER")
-        if said != "publish-all":
-            now = f"is {said!r}" if said else "is not set"
-            yield HATCH_PUBLISHER_UNSET.found(
-                f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own"
-            )
-    declared = PLUGIN in table(config.pyproject, "tool", "poetry", "requires-plugins")
+    tool, said = table(config.pyproject, "tool"), environment.get("HATCH_PUBLISHER")
+    uses_hatch = ("hatch" in tool or backend.startswith("hatchling")) and "poetry" not in tool
+    if uses_hatch and said != "publish-all":
+        now = f"is {said!r}" if said else "is not set"
+        yield HATCH_PUBLISHER_UNSET.found(
+            f"HATCH_PUBLISHER {now}, so `hatch publish` without `-p publish-all` is Hatch's own"
+        )
+    declared = PLUGIN in table(tool, "poetry", "requires-plugins")
     if ("poetry" in tool or backend.startswith("poetry.core")) and not declared:
         yield POETRY_PLUGIN_UNDECLARED.found(
             f"{PLUGIN} is not in [tool.poetry.requires-plugins]", where="pyproject.toml"
         )
 
 
-def _workflows(
-    config: ProjectConfig, stated: Sequence[RepositoryConfig], found: Workflows
-) -> Iterator[Finding]:
-    for note in found.notes:
-        yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))
-    trusted = tuple(
-        canonical(each.name)
-        for each in stated
-        if each.kind.trusted_publishing
-        and (canonical(each.name) in {"pypi", "testpypi"} or each.trusted_publishing is When.ALWAYS)
-        and each.trusted_publishing is not When.NEVER
-    )
-    registries = tuple(
-        each.name for each in stated if each.kind.registry and canonical(each.name) == "github"
-    )
-    for workflow in found.found:
-        yield from workflow_findings(
-            workflow,
-            default=tuple(canonical(each) for each in config.publish_to),
-            trusted=trusted,
-            registries=registries,
-            from_git=config.version.source is VersionSource.GIT,
-        )
-
-
-def _proxy(stated: Sequence[RepositoryConfig], environment: Mapping[str, str]) -> Iterator[Finding]:
-    if all(each.kind.local for each in stated):
-        return
-    for name in _PROXIES:
-        value = environment.get(name)
-        if value:
-            yield PROXY_USED.found(
-                f"{name} is set: {without_userinfo(value) if '://' in value else value.rpartition('@')[2]}"
-            )
-            return
-
-
 def _pypirc(path: Path) -> Iterator[Finding]:
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return
-    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+    others = stat.S_IRGRP | stat.S_IROTH
+    if os.name == "posix" and path.is_file() and path.stat().st_mode & others:
         yield FILE_READABLE_BY_OTHERS.found(
             f"Other users of this machine can read {path}.", where=str(path), hint=f"chmod 600 {path}"
         )

@@ -248,7 +248,7 @@ class LegacyRepository:
             return outcome
         doubtful = any(each.code == known.MAYBE_OTHER_BYTES.code for each in outcome.findings)
         try:
-            index = self._index(distribution.project)
+            index = self.index(distribution.project)
             state = index.states(index.listing(distribution.project), [distribution])[distribution.filename]
         except HttpError as error:
             if not doubtful:
@@ -266,7 +266,7 @@ class LegacyRepository:
     # --- the index
 
     def states(self, release: Release) -> Mapping[str, FileState]:
-        index = self._index(release.project)
+        index = self.index(release.project)
         return index.states(index.listing(release.project), release.distributions)
 
     def commit(self, release: Release) -> ReleaseOutcome:
@@ -275,7 +275,7 @@ class LegacyRepository:
         return ReleaseOutcome(complete=True)
 
     def verify(self, release: Release) -> Verification:
-        index = self._index(release.project)
+        index = self.index(release.project)
         try:
             listing = index.listing(release.project)
             states = index.states(listing, release.distributions, proven=True)
@@ -295,11 +295,11 @@ class LegacyRepository:
                 yield known.LISTED_NOT_THERE.found(message, where=self.url)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
-        return self._index(project).fetch(project, version, folder)
+        return self.index(project).fetch(project, version, folder)
 
     def page(self, release: Release) -> str | None:
         """PyPI's page of the release, or where another index lists the project."""
-        root = self._index(release.project).root
+        root = self.index(release.project).root
         if root is None:
             return None
         if self.config.public:
@@ -308,7 +308,7 @@ class LegacyRepository:
         return f"{shown_url(root).rstrip('/')}/{release.project}/"
 
     def install_command(self, release: Release) -> str | None:
-        root = self._index(release.project).root
+        root = self.index(release.project).root
         if root is None:
             return None
         requirement = f"{release.project}=={release.version}"
@@ -316,7 +316,7 @@ class LegacyRepository:
             return f"pip install {shlex.quote(requirement)}"
         return f"pip install --index-url {shlex.quote(shown_url(root))} {shlex.quote(requirement)}"
 
-    def _index(self, project: NormalizedName) -> SimpleIndex:
+    def index(self, project: NormalizedName) -> SimpleIndex:
         """The index of a project: one for all, unless the upload URL has the project's name in it."""
         upload_url = _with_name(self._url, project)
         known_index = self._indexes.get(upload_url)
