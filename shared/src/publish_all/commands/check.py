@@ -28,7 +28,7 @@ def check(
     # Before the build: it may take long, and a name that nobody knows is told at once.
     public = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
-        files = find_files(config, options, scratch=folder, listener=listener)
+        files = find_files(config, options, listener, folder, output=folder)
         listener(StepStarted(step="check", detail=count(len(files.distributions), "file")))
         to = reach(files, public, ignore)
         result = run_checks(config, files.distributions, to, compared=files.variants)

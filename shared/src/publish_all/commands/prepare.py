@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -33,16 +33,13 @@ from publish_all.upload.retry import Cancellation
 if TYPE_CHECKING:  # files that are named are of no build variant
     from publish_all.variants.variant import BuildVariant
 
-T = TypeVar("T")
-
 DEFAULT_JOBS = 8
 
 Reach = dict[str, tuple[bool, frozenset[str | None] | None]]
 """Who goes where: for each repository whether it is public, and the build variants that go there (None: everything)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """All that there is before the first upload. `errors` say why a part is None or empty."""
 
     files: FoundFiles | None
@@ -50,7 +47,7 @@ class Prepared:
     checked: CheckSummary | None
     preflight: Preflight
     cancellation: Cancellation
-    errors: tuple[PublishAllError, ...]
+    errors: Sequence[PublishAllError]
 
 
 def prepare(
@@ -73,40 +70,31 @@ def prepare(
     publishes = before_preflight is not None
     errors: list[PublishAllError] = []
 
-    def attempt(step: Callable[[], T]) -> T | None:
+    @contextmanager
+    def step() -> Iterator[None]:
         try:
-            return step()
+            yield
         except PublishAllError as error:
             if publishes:
                 raise
             errors.append(error)
-            return None
 
-    files = attempt(
-        lambda: find_files(
-            config,
-            options,
-            scratch=scratch,
-            listener=listener,
-            keep=publishes,
-            journal=journal,
-            killed=killed,
-        )
-    )
+    files: FoundFiles | None = None
     planned: tuple[RepositoryPlan, ...] = ()
     checked: CheckSummary | None = None
-    if files is not None and repositories:
-        to = reach(files, {each.name: each.capabilities.public for each in repositories}, listener)
-        planned = attempt(lambda: _plan(files, repositories, to, rehearsal)) or ()
-        if planned:
+    with step():
+        folder = None if publishes else scratch
+        files = find_files(config, options, listener, scratch, output=folder, journal=journal, killed=killed)
+        if repositories:
+            to = reach(files, {each.name: each.capabilities.public for each in repositories}, listener)
+            planned = _plan(files, repositories, to, rehearsal)
             checked = _check(config, planned, to, listener)
-            attempt(lambda: _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed"))
-    named = [each.repository for each in planned] or repositories
-    attempt(lambda: _check_version(config, named, options, listener))
+            _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed")
+    with step():
+        _check_version(config, [each.repository for each in planned] or repositories, options, listener)
     cancellation = before_preflight() if before_preflight is not None else Cancellation()
-    asked = [each for each in planned if not options.offline or each.repository.kind.local]
     answer = preflight(
-        asked,
+        [each for each in planned if not options.offline or each.repository.kind.local],
         journal=journal,
         listener=listener,
         jobs=options.jobs or DEFAULT_JOBS,
@@ -114,30 +102,23 @@ def prepare(
         in_earnest=publishes and not options.dry_run,
         cancellation=cancellation,
     )
-    return Prepared(
-        files=files,
-        plan=planned,
-        checked=checked,
-        preflight=answer,
-        cancellation=cancellation,
-        errors=tuple(errors),
-    )
+    return Prepared(files, planned, checked, answer, cancellation, errors)
 
 
 def find_files(
     config: ProjectConfig | None,
     options: PublishOptions,
-    *,
-    scratch: Path,
     listener: Listener,
-    keep: bool = False,
+    scratch: Path,
+    *,
+    output: Path | None,
     journal: Journal | None = None,
     killed: bool = False,
 ) -> FoundFiles:
     """The files: those of another repository; those named; of a run that was not finished; built now or before.
 
-    A build goes into the output folder if it is to be kept (`keep`), else into the folder `scratch`. `journal` is that
-    of earlier runs; the last one of them was perhaps `killed`.
+    A build goes into the folder `output`; None is for the project's own, where it is kept. `journal` is that of earlier
+    runs; the last one of them was perhaps `killed`.
     """
     if options.source is not None:
         from publish_all.commands.promote import promoted_files
@@ -148,43 +129,33 @@ def find_files(
 
     from publish_all.builders.build_plan import output_folder
     from publish_all.commands import found_files
+    from publish_all.commands.build import BuildOptions, build_project
 
     if options.manifest is not None:
         variants = options.project_variants(config, listener) if config is not None else None
         return found_files.listed_files(options.manifest, variants, allow_missing=options.allow_missing)
     assert config is not None  # noqa: S101 - else files are named, or listed
-    output = options.output or output_folder(config)
-    note_old_files(sorted(output.iterdir()) if output.is_dir() else (), listener)
+    usual = options.output or output_folder(config)
+    note_old_files(sorted(usual.iterdir()) if usual.is_dir() else (), listener)
     if not options.build:
-        return found_files.files_built_before(config, options, output, listener)
+        return found_files.files_built_before(config, options, usual, listener)
     if journal is not None and (killed or not journal.complete):
-        unfinished = found_files.unfinished_files(config, options, output, journal, listener, killed=killed)
+        unfinished = found_files.unfinished_files(config, options, usual, journal, listener, killed=killed)
         if unfinished is not None:
             return unfinished
-    return _built_files(config, options, output if keep else scratch, listener, keep=keep)
-
-
-def _built_files(
-    config: ProjectConfig, options: PublishOptions, output: Path, listener: Listener, *, keep: bool
-) -> FoundFiles:
-    from publish_all.commands.build import BuildOptions, build_project
-
     build = BuildOptions(
         directory=options.directory,
         variants=options.variants,
         itself=options.itself,
-        output=output,
+        output=output or usual,
         allow_missing=options.allow_missing,
         runtime=options.runtime,
     )
-    report = build_project(config, build, listener=listener, remembered=keep)
-    return FoundFiles(
-        distributions=tuple(
-            read_distribution(report.output / each.filename, variant=each.variant)
-            for each in report.result.files
-        ),
-        variants=report.variants,
+    report = build_project(config, build, listener=listener, remembered=output is None)
+    built = (
+        read_distribution(report.output / each.filename, variant=each.variant) for each in report.result.files
     )
+    return FoundFiles(distributions=tuple(built), variants=report.variants)
 
 
 def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:
@@ -251,16 +222,20 @@ def run_checks(
         )
         private = config is not None and config.private
         opened.append(open_distribution(each, public=public, private=private))
-    subjects = (
+    subjects = tuple(
         CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
         for each in opened
     )
-    together = (
-        *check_across_files(opened, sources=lambda: _source_files(config)),
-        *_selections(config, opened),
-        *_differences(opened, compared),
-    )
-    return CheckSummary(subjects=tuple(subjects), findings=together)
+    together = [*check_across_files(opened, sources=lambda: _source_files(config))]
+    if config is not None and any(
+        each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
+    ):
+        together += _selections(config, opened)
+    if compared:
+        from publish_all.checks.compare_variants import check_variants
+
+        together += check_variants(opened, compared)
+    return CheckSummary(subjects=subjects, findings=tuple(together))
 
 
 def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
@@ -273,45 +248,29 @@ def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:
         return ()
 
 
-def _differences(opened: Sequence[Opened], compared: Sequence[BuildVariant]) -> Iterable[Finding]:
-    if not compared:
-        return ()
-    from publish_all.checks.compare_variants import check_variants
+def _selections(config: ProjectConfig, files: Sequence[Opened]) -> Iterator[Finding]:
+    """Compare each sdist with `include` and `exclude` of its build variant. Files that were named have one, too.
 
-    return check_variants(opened, compared)
-
-
-def _selections(config: ProjectConfig | None, files: Sequence[Opened]) -> Iterator[Finding]:
-    """Compare each sdist with `include` and `exclude` of its build variant. Files that were named have one, too."""
-    if config is None or not any(
-        each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
-    ):
-        return
+    It is the one with the sdist's name, and its version if there are several; sdists of other projects have none.
+    """
     from publish_all.checks.compare_variants import check_selection
-
-    for sdist in files:
-        variant = None if sdist.is_wheel else _variant_of(sdist.distribution, config)
-        if variant is not None:
-            wheels = [each for each in files if each.is_wheel and _is_same_release(each, sdist)]
-            yield from check_selection(variant, sdist, wheels)
-
-
-def _is_same_release(one: Opened, other: Opened) -> bool:
-    first, second = one.distribution, other.distribution
-    return (first.project, first.version) == (second.project, second.version)
-
-
-def _variant_of(sdist: Distribution, config: ProjectConfig) -> BuildVariant | None:
-    """The build variant that an sdist is of, by its name and version; None for any other project's."""
     from publish_all.variants.resolve import resolve_variants
 
-    try:
-        variants = resolve_variants(config, version=sdist.version.public)
-    except PublishAllError:
-        return None
-    named = [each for each in variants if canonicalize_name(each.project) == sdist.project]
-    same = [each for each in named if Version(each.version) == sdist.version]
-    return next(iter(same or named), None)
+    for sdist in (each for each in files if not each.is_wheel):
+        release = sdist.distribution.project, sdist.distribution.version
+        try:
+            variants = resolve_variants(config, version=sdist.distribution.version.public)
+        except PublishAllError:
+            continue
+        named = [each for each in variants if canonicalize_name(each.project) == release[0]]
+        same = [each for each in named if Version(each.version) == release[1]]
+        wheels = [
+            each
+            for each in files
+            if each.is_wheel and (each.distribution.project, each.distribution.version) == release
+        ]
+        for variant in (same or named)[:1]:
+            yield from check_selection(variant, sdist, wheels)
 
 
 def _check_version(
