@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._process import Run, run
@@ -23,18 +24,19 @@ from publish_all.credentials.credential_source import Purpose
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding
+from publish_all.reporting.text import count
 from publish_all.repositories.fetch import not_there, release_of, sha256_of
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
-from publish_all.repositories.oci_registry import OciPackage, PackageRelease, ReleaseTag, versions_of
+from publish_all.repositories.oci_registry import OciPackage, PackageRelease, versions_of
 from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError
+from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile
 from publish_all.variants.resolve import resolve_variants
 
 MOST_VERSIONS = 1000
 """How many versions of a project are shown at most, the newest ones."""
 MOST_FINDINGS = 20
-THREADS = 8
 
 
 def list_packages(
@@ -61,18 +63,14 @@ def list_packages(
             if project in unbuilt and not error.retryable:
                 continue  # nothing says that it is there
             raise
-        foreign = [tag for tag in tags if version_of(tag) is None]
         versions = versions_of(tags)
-        if foreign:
-            listener(Found(finding=_foreign(repository, project, foreign)))
         if not versions and project not in unbuilt:
             listener(Note(message=f"{project} has no versions there, or you may not see them"))
-        newest = versions[-MOST_VERSIONS:]
-        if len(newest) < len(versions):
-            more = len(versions) - len(newest)
+        if len(versions) > MOST_VERSIONS:
+            more = len(versions) - MOST_VERSIONS
             listener(Note(message=f"{project}: {more} older versions are not shown"))
-        found = package.releases(newest)
-        for finding in _gone(repository, project, package.missing(found)):
+        found = package.releases(versions[-MOST_VERSIONS:])
+        for finding in _oddities(repository, package, tags, found):
             listener(Found(finding=finding))
         releases += found
     return tuple(releases)
@@ -101,34 +99,30 @@ def _projects(
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
 
 
-def _gone(
-    repository: OciRepository,
-    project: NormalizedName,
-    missing: Sequence[tuple[IndexFile, tuple[str, ...]]],
+def _oddities(
+    repository: OciRepository, package: OciPackage, tags: Sequence[str], found: Sequence[PackageRelease]
 ) -> Iterator[Finding]:
-    """What the registry lists and has not got any more."""
+    """Tags that are no versions, and what the registry lists and does not have any more."""
+    project = package.project
     where = f"{repository.place.registry}/{repository.place.repository(project)}"
-    for file, parts in missing[:MOST_FINDINGS]:
-        yield known.PART_MISSING.found(
-            f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}.",
-            where=where,
+    foreign = [tag for tag in tags if version_of(tag) is None]
+    if foreign:
+        shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
+        message = f"{project} in {repository.name} has tags that are no versions: {shown}"
+        yield known.FOREIGN_TAGS.found(message, where=where)
+    missing = package.missing(found)
+    messages = [
+        f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}."
+        for file, parts in missing[:MOST_FINDINGS]
+    ]
+    if (more := len(missing) - len(messages)) > 0:
+        messages.append(
+            f"{more} more files of {project} cannot be installed, because parts of them are missing."
         )
-    if len(missing) > MOST_FINDINGS:
-        more = len(missing) - MOST_FINDINGS
-        message = f"{more} more files of {project} cannot be installed, because parts of them are missing."
-        yield known.PART_MISSING.found(message, where=where)
+    yield from (known.PART_MISSING.found(message, where=where) for message in messages)
 
 
-def _foreign(repository: OciRepository, project: NormalizedName, tags: Sequence[str]) -> Finding:
-    shown = ", ".join(tags[:5]) + (", …" if len(tags) > 5 else "")
-    return known.FOREIGN_TAGS.found(
-        f"{project} in {repository.name} has tags that are no versions: {shown}",
-        where=f"{repository.place.registry}/{repository.place.repository(project)}",
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DownloadedFile:
+class DownloadedFile(NamedTuple):
     """One file. `fresh` is False where the folder had it already with the same bytes."""
 
     project: NormalizedName
@@ -163,34 +157,34 @@ def download(
     index = _index_options(options, requirements, config) if dependencies else None
     repository = open_registry(config, options.connection, listener=listener)
     wanted = [file for each in requirements for file in _wanted(repository, each, pre=pre)]
-    listener(
-        StepStarted(
-            step="fetch", detail=f"{repository.name}: {len(wanted)} {'file' if len(wanted) == 1 else 'files'}"
-        )
-    )
+    listener(StepStarted(step="fetch", detail=f"{repository.name}: {count(len(wanted), 'file')}"))
     _make(destination)
     try:
         with temporary_folder(within=destination) as folder:
-            files = _fetch(repository, wanted, destination, folder)
+
+            def fetch(each: _Wanted) -> DownloadedFile:
+                package, release, file = each
+                target = destination / file.filename
+                get = partial(repository.fetch_file, package, file, folder)
+                return _put(release.project, release.version, target, file.sha256, get)
+
+            files = in_parallel(fetch, wanted)
+            pins = tuple(dict.fromkeys(f"{each.project}=={each.version}" for each in files))
             if index is not None:
-                fetched = folder / "dependencies"
-                _fetch_dependencies(index, files, fetched, listener=listener, run=run)
-                files += tuple(_moved(fetched, destination, known=files))
+                _fetch_dependencies(index, pins, folder / "dependencies", listener=listener, run=run)
+                ours = {each.path.name for each in files}
+                for path in sorted((folder / "dependencies").iterdir()):
+                    if path.name not in ours and (found := release_of(path.name)) is not None:
+                        files.append(_put(*found, destination / path.name, sha256_of(path), path.absolute))
     except OSError as error:
         msg = f"{error.filename or destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
-    projects = {release.project for _, release, _ in wanted}
-    pins = _pins(file for file in files if file.project in projects)
     # Without --no-index pip would look for newer namesakes on PyPI.
     only = "" if dependencies else "--no-deps "
     line = shlex.join(["--find-links", str(destination), *pins])
     more = "" if dependencies else " (--with-dependencies fetches what they need, too)"
     listener(Note(message=f"to install exactly these files: pip install --no-index {only}{line}{more}"))
-    return files
-
-
-def _pins(files: Iterable[DownloadedFile]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"{each.project}=={each.version}" for each in files))
+    return tuple(files)
 
 
 def _index_options(
@@ -211,7 +205,7 @@ def _index_options(
 
 
 def _fetch_dependencies(
-    index: IndexOptions, files: Sequence[DownloadedFile], folder: Path, *, listener: Listener, run: Run
+    index: IndexOptions, pins: Sequence[str], folder: Path, *, listener: Listener, run: Run
 ) -> None:
     """Let pip fetch the releases and all that they need into a folder. Raises `PublishAllError`."""
     ensure_installed()
@@ -229,15 +223,8 @@ def _fetch_dependencies(
         return done.returncode
 
     listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
-    command = (
-        *pip,
-        "download",
-        "--disable-pip-version-check",
-        "--dest",
-        str(folder.absolute()),
-        *_pins(files),
-    )
-    code = execute(command, index, listener=listener, run=quietly)
+    options = ("--disable-pip-version-check", "--dest", str(folder.absolute()))
+    code = execute((*pip, "download", *options, *pins), index, listener=listener, run=quietly)
     if code:
         raise PublishAllError(
             f"pip cannot fetch the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
@@ -245,31 +232,14 @@ def _fetch_dependencies(
         )
 
 
-def _moved(folder: Path, destination: Path, *, known: Sequence[DownloadedFile]) -> Iterator[DownloadedFile]:
-    """The files of a folder put into the destination, but for those that are known."""
-    names = {each.path.name for each in known}
-    for path in sorted(each for each in folder.iterdir() if each.name not in names):
-        release = release_of(path.name)
-        if release is not None:
-            project, version = release
-            yield _put(project, str(version), destination / path.name, sha256_of(path), path.absolute)
-
-
 def _put(
-    project: NormalizedName, version: str, target: Path, sha256: str, fetch: Callable[[], Path]
+    project: NormalizedName, version: Version, target: Path, sha256: str, fetch: Callable[[], Path]
 ) -> DownloadedFile:
-    """A file in its place. It is fetched, whole and checked, before it stands under its name."""
+    """A file in its place. It is fetched, whole and checked, before it has its name."""
     fresh = not target.is_file() or sha256_of(target) != sha256
     if fresh:
         fetch().replace(target)
-    return DownloadedFile(
-        project=project,
-        version=version,
-        path=target,
-        size=target.stat().st_size,
-        sha256=sha256,
-        fresh=fresh,
-    )
+    return DownloadedFile(project, str(version), target, target.stat().st_size, sha256, fresh)
 
 
 def _make(folder: Path) -> None:
@@ -279,23 +249,6 @@ def _make(folder: Path) -> None:
         why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or error
         msg = f"{folder} can't be written to: {why}"
         raise UsageError(msg, hint="Name another folder with --dest.") from error
-
-
-def _fetch(
-    repository: OciRepository, wanted: Sequence[_Wanted], destination: Path, part: Path
-) -> tuple[DownloadedFile, ...]:
-    def fetch(each: _Wanted) -> DownloadedFile:
-        package, release, file = each
-        return _put(
-            release.project,
-            str(release.version),
-            destination / file.filename,
-            file.sha256,
-            lambda: repository.fetch_file(package, file, part),
-        )
-
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        return tuple(pool.map(fetch, wanted))
 
 
 def _parse(text: str) -> Requirement:
@@ -316,8 +269,10 @@ def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -
     package = repository.package(project, Purpose.READ)
     versions = package.versions()
     exact = any(each.operator in {"==", "==="} for each in requirement.specifier)
-    for tag in reversed(_fitting(requirement, versions, pre=pre)):
-        release = package.release(tag)
+    # Pre-releases if they are asked for, or if there is nothing else.
+    fitting = {*requirement.specifier.filter((each.version for each in versions), prereleases=pre or None)}
+    for tag in reversed(versions):
+        release = package.release(tag) if tag.version in fitting else None
         files = [each for each in release.files if exact or each.yanked is None] if release else []
         if release and files:
             return [(package, release, each) for each in files]
@@ -325,9 +280,3 @@ def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -
     raise not_there(
         f"{repository.name} has nothing that fits {requirement}", project, others, repository.name
     )
-
-
-def _fitting(requirement: Requirement, versions: Sequence[ReleaseTag], *, pre: bool) -> list[ReleaseTag]:
-    """Those that the requirement allows, oldest first; pre-releases if asked for, or if there is nothing else."""
-    allowed = set(requirement.specifier.filter((each.version for each in versions), prereleases=pre or None))
-    return [each for each in versions if each.version in allowed]

@@ -64,8 +64,6 @@ class Registration:
         return text
 
 
-_SECTION = re.compile(r"\[([^\]]+)\]")
-_OPTION = re.compile(r"([^\s#;=:\[][^=:]*?)\s*[=:]")
 _PIP_NOTE = (
     "pip asks all its indexes for every project and takes the highest version: make sure that nobody else "
     "can publish your projects' names on one of them"
@@ -103,12 +101,16 @@ def plan_registration(
     project = project_of_files(directory, optional=True)
     repositories = _repositories(runtime.known(project), names, tool)
     logins = _logins(project, repositories, runtime, tool) if with_secrets else {}
-    edit = {Tool.PIP: _pip, Tool.TWINE: _pypirc}.get(tool, _toml)
     notes = []
     for config in repositories:
         login = logins.get(config.name)
         try:
-            after = edit(after, config, login, tool)
+            if tool is Tool.PIP:
+                after = _pip(after, config)
+            elif tool is Tool.TWINE:
+                after = _pypirc(after, config, login)
+            else:
+                after = _toml(after, config, login, tool)
         except _LeftAloneError as error:
             notes.append(f"{config.name} {error}")
         except (configparser.Error, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -117,7 +119,9 @@ def plan_registration(
     if tool is Tool.PIP and after != before:
         notes.append(_PIP_NOTE)
     notes += [f"no lasting credential of {name} is known" for name, login in logins.items() if login is None]
-    secrets = tuple(filter(None, (_secret_of(login) for login in logins.values())))
+    kept = [login for login in logins.values() if login is not None]
+    # The user name where that is the secret and the password is empty.
+    secrets = tuple(each.secret.reveal() or "".join(each.username) for each in kept)
     return Registration(path=path, before=before, after=after, notes=tuple(notes), secrets=secrets)
 
 
@@ -183,11 +187,6 @@ def _text(path: Path) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _secret_of(login: Credential | None) -> str:
-    """The secret, or the user name where that is it and the password is empty."""
-    return (login.secret.reveal() or "".join(login.username)) if login is not None else ""
-
-
 def _ensure_same(url: object, secret: object, config: RepositoryConfig, login: Credential | None) -> None:
     """Raise when an entry that is there means another URL or lacks the credential: it is the user's, and is not replaced."""
     if str(url or "").rstrip("/") != (config.url or "").rstrip("/"):
@@ -203,7 +202,7 @@ def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: T
     """The text with a new table for the repository; unchanged where there is one that says the same."""
     import tomlkit
 
-    document = tomlkit.parse(text)
+    document: Any = tomlkit.parse(text)
     values: dict[str, str | bool | None] = {"url": config.url}
     if tool is Tool.UV:
         values = {"name": config.name, "url": config.index_url or config.url, "publish-url": config.url}
@@ -215,13 +214,13 @@ def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: T
     table = tomlkit.table()
     table.update(values)
     if tool is Tool.UV:
-        for index in document.get("index", ()):
-            if index.get("name") == config.name:
-                _ensure_same(index.get("publish-url"), None, config, login)
-                return text
+        known = {each.get("name"): each.get("publish-url") for each in document.get("index", ())}
+        if config.name in known:
+            _ensure_same(known[config.name], None, config, login)
+            return text
         document.setdefault("index", tomlkit.aot()).append(table)
         return tomlkit.dumps(document)
-    parent: Any = document
+    parent = document
     for key in ("repositories",) if tool is Tool.POETRY else ("publish", "index", "repos"):
         parent = parent.setdefault(key, tomlkit.table(is_super_table=True))
     if config.name in parent:
@@ -233,19 +232,16 @@ def _toml(text: str, config: RepositoryConfig, login: Credential | None, tool: T
     return tomlkit.dumps(document)
 
 
-def _pip(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
-    del login, tool
+def _pip(text: str, config: RepositoryConfig) -> str:
     if config.index_url is None:
-        msg = "has no index-url, so pip has nothing to read there"
-        raise _LeftAloneError(msg)
+        raise _LeftAloneError("has no index-url, so pip has nothing to read there")
     stated = _ini(text).get("global", "index-url", fallback="").strip()
     if stated.rstrip("/") == config.index_url.rstrip("/"):
         return text
     return with_item(text, "global", "extra-index-url", config.index_url)
 
 
-def _pypirc(text: str, config: RepositoryConfig, login: Credential | None, tool: Tool) -> str:
-    del tool
+def _pypirc(text: str, config: RepositoryConfig, login: Credential | None) -> str:
     parser = _ini(text)
     if config.name in parser:
         section = parser[config.name]
@@ -280,22 +276,16 @@ def with_item(text: str, section: str, key: str, item: str, *, first: tuple[str,
     new = [f"    {item}"] if stated is not None else [f"{key} =", *(f"    {each}" for each in (*first, item))]
     if section not in parser:
         return _with_lines(text, [f"[{section}]", *new])
-    lines = text.splitlines(keepends=True)
-    at, inside = -1, False
-    for index, line in enumerate(lines):
-        header, option = _SECTION.match(line), _OPTION.match(line)
-        if at >= 0 and (header or option):
-            break
-        if header is not None:
-            inside = header[1] == section
-            at = index if inside and stated is None else -1
-        elif inside and option is not None and option[1].strip().lower() == key:
-            at = index
-        elif at >= 0 and line[:1].isspace() and line.strip():
-            at = index  # what follows it indented belongs to its value
+    place = rf"^\[{re.escape(section)}\][^\r\n]*"
+    if stated is not None:
+        place += rf"\r?\n(?:(?!\[).*\n)*?(?i:{key})[ \t]*[=:][^\r\n]*"
+    # What is indented after it belongs to it, also after empty lines and comments.
+    place += r"(?:\r?\n(?:(?:[#;].*|[ \t\r]*)\n)*[ \t]+\S[^\r\n]*)*"
+    found = re.search(place, text, re.MULTILINE)
+    if found is None:
+        raise configparser.Error
     end = _newline(text)
-    lines[at] = lines[at].rstrip("\r\n") + end
-    return "".join((*lines[: at + 1], *(f"{each}{end}" for each in new), *lines[at + 1 :]))
+    return text[: found.end()] + "".join(end + each for each in new) + (text[found.end() :] or end)
 
 
 def _with_lines(text: str, lines: Sequence[str]) -> str:
