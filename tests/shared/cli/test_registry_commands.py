@@ -49,7 +49,7 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("list", "-r", "pypi", "demo"), "pypi is no OCI registry"),
+        (("list", "-r", "pypi", "demo"), "pypi is not an OCI registry"),
         (("list", "-r", "nowhere", "demo"), "no repository 'nowhere'"),
         (("list", "demo"), "whose packages"),
         (("list", "demo", "--format", "yaml"), "--format"),

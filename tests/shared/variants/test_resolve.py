@@ -5,7 +5,7 @@ import pytest
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionConfig, VersionSource, WheelConfig
 from publish_all.config.parse import parse_project
 from publish_all.errors import ConfigurationError, UsageError
-from publish_all.variants.resolve import read_toml, resolve_variants
+from publish_all.variants.resolve import resolve_variants
 
 ROOT = Path("project")
 BUILD_SYSTEM = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
@@ -244,12 +244,6 @@ def test_paths_that_lead_out_are_refused(path):
 def test_what_is_not_a_version_is_refused():
     with pytest.raises(ConfigurationError, match="'one' is not a PEP 440 version"):
         resolved(version="one")
-
-
-def test_a_file_that_is_not_toml_is_named(tmp_path):
-    (tmp_path / "a.toml").write_text("[a", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"a\.toml: not valid TOML"):
-        read_toml(tmp_path / "a.toml")
 
 
 LINUX, MAC = "py3-none-manylinux_2_28_x86_64", "py3-none-macosx_11_0_arm64"

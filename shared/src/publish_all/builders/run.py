@@ -19,11 +19,11 @@ from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
 from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_protocol import ask_worker, value_of
+from publish_all.config.load import read_toml
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import BuildStarted, Event, Listener
 from publish_all.results import BuiltFile
-from publish_all.variants.resolve import read_toml
 from publish_all.variants.variant import BuildVariant
 
 # Backends whose `get_requires_for_build_*` we know without asking.

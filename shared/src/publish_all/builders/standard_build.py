@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from publish_all.builders.build_environment import Interpreter, interpreter_for
 from publish_all.builders.select import build_requires
 from publish_all.builders.worker_protocol import ask_worker
+from publish_all.config.load import read_toml
 from publish_all.errors import BuildError
 from publish_all.events import Listener
-from publish_all.variants.resolve import read_toml
 
 
 class BuildWheel(Protocol):

@@ -203,6 +203,6 @@ def open_registry(
         options = replace(options, repositories=(DEFAULT_REGISTRY,))
     (found,) = open_connection(config, options, listener=listener).repositories()
     if not isinstance(found, OciRepository):
-        msg = f"{found.name} is no OCI registry, but of the kind {found.kind.name}"
-        raise UsageError(msg, hint="Name one of the kind oci with -r, as `-r github`.")
+        msg = f"{found.name} is not an OCI registry, but a repository of the kind {found.kind.name}"
+        raise UsageError(msg, hint="Name an OCI registry with -r, such as `-r github`.")
     return found

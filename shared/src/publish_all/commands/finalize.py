@@ -20,7 +20,6 @@ from publish_all.errors import (
     UsageError,
 )
 from publish_all.events import Found, Listener, StepStarted, ignore
-from publish_all.findings import Finding
 from publish_all.reporting.text import count
 from publish_all.repositories.fetch import architecture_of
 from publish_all.repositories.oci import OciRepository
@@ -39,6 +38,8 @@ from publish_all.repositories.oci_receipt import PushedRelease, joined, read_rec
 from publish_all.repositories.oci_registry import Manifest
 from publish_all.repositories.repository import ReleaseOutcome, in_parallel
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
+
+_CONFLICT = "there are files of the same names with other bytes; nothing was listed"
 
 
 def finalize(
@@ -62,9 +63,9 @@ def finalize(
         msg = f"the receipts are for {', '.join(others)}, and {repository.name} is {repository.url}"
         raise _unusable(msg, repository.name, "Name that repository with -r, with the same owner.")
     _check_files(repository, releases)
-    conflicts = [finding for each in releases for finding in repository.conflicts(each)]
+    conflicts = tuple(finding for each in releases for finding in repository.conflicts(each))
     if conflicts:
-        raise _conflict(conflicts)
+        raise ConflictError(_CONFLICT, findings=conflicts)
     listener(StepStarted(step="finalize", detail=f"{repository.name}: {count(len(releases), 'release')}"))
     failed: list[ReleaseOutcome] = []
     refused: CredentialError | None = None
@@ -122,14 +123,10 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str 
         "size of the manifest": (entry.descriptor.get("size"), len(found.content)),
         "type of the manifest": (entry.descriptor.get("mediaType"), MANIFEST_TYPE),
     }
-    return next(
-        (
-            f"the {what} is {stated} there, and its manifest says {real}"
-            for what, (stated, real) in facts.items()
-            if stated != real
-        ),
-        None,
-    )
+    for what, (stated, real) in facts.items():
+        if stated != real:
+            return f"the {what} is {stated} there, and its manifest says {real}"
+    return None
 
 
 def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
@@ -150,10 +147,5 @@ def _failure(failed: Sequence[ReleaseOutcome], releases: Sequence[PushedRelease]
         msg = f"{len(releases) - len(failed)} of {len(releases)} releases are listed, the others are not"
         return PartialPublishError(msg, hint="Run the same command again.", findings=findings)
     if any(each.code == "PA410" for each in findings):
-        return _conflict(findings)
+        return ConflictError(_CONFLICT, findings=findings)
     return RepositoryError("nothing could be listed", findings=findings)
-
-
-def _conflict(findings: Sequence[Finding]) -> ConflictError:
-    msg = "there are files of the same names with other bytes; nothing was listed"
-    return ConflictError(msg, findings=tuple(findings))

@@ -13,14 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    NormalizedName,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all._git import ask_git, repository_root
@@ -41,6 +34,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
+from publish_all.repositories.fetch import release_of
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
@@ -58,7 +52,7 @@ def files_built_before(
     manifest = usable_manifest(config, options, output, variants)
     if manifest is not None:
         return manifest_files(manifest, variants, allow_missing=options.allow_missing)
-    files = _untracked(output, options.runtime, listener)
+    files = tuple(_untracked(output, options.runtime, listener))
     # What a build of ours makes, and what the host's own build makes: the project itself.
     sets = [variants]
     if not options.variants and not options.itself and all(each.name is not None for each in variants):
@@ -109,39 +103,28 @@ def unfinished_files(
     return manifest_files(manifest, variants, allow_missing=options.allow_missing)
 
 
-def _untracked(output: Path, runtime: Runtime, listener: Listener) -> list[ManifestEntry]:
+def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[ManifestEntry]:
     """The wheels and sdists in a folder, without those that git tracks."""
     files = [each for each in sorted(output.glob("*")) if each.is_file() and not each.is_symlink()]
-    found = [entry for path in files if (entry := _parse(path)) is not None]
-    tracked = _tracked(output, runtime) if found else frozenset()
-    for each in found:
-        if each.filename in tracked:
-            text = f"left out: {each.filename} is in the git repository, so no build made it"
+    found = {path.name: release for path in files if (release := release_of(path.name)) is not None}
+    tracked = _tracked(output, runtime) if found else ()
+    for filename, (name, version) in found.items():
+        if filename in tracked:
+            text = f"left out: {filename} is in the git repository, so no build made it"
             listener(Note(message=text))
-    return [each for each in found if each.filename not in tracked]
-
-
-def _parse(path: Path) -> ManifestEntry | None:
-    tag = None
-    try:
-        if path.suffix == ".whl":
-            name, version, _, _ = parse_wheel_filename(path.name)
-            tag = "-".join(path.stem.split("-")[2:])
-        else:
-            name, version = parse_sdist_filename(path.name)
-    except (InvalidSdistFilename, InvalidWheelFilename):
-        return None
-    return ManifestEntry(
-        variant=None,
-        name=name,
-        version=str(version),
-        filename=path.name,
-        kind="sdist" if tag is None else "wheel",
-        tag=tag,
-        size=0,
-        sha256="",
-        builder="",
-    )
+            continue
+        tag = "-".join(filename.removesuffix(".whl").split("-")[2:]) if filename.endswith(".whl") else None
+        yield ManifestEntry(
+            variant=None,
+            name=name,
+            version=str(version),
+            filename=filename,
+            kind="sdist" if tag is None else "wheel",
+            tag=tag,
+            size=0,
+            sha256="",
+            builder="",
+        )
 
 
 def _tracked(folder: Path, runtime: Runtime) -> frozenset[str]:
@@ -162,10 +145,9 @@ def _tracked(folder: Path, runtime: Runtime) -> frozenset[str]:
 
 def _of(variants: Sequence[BuildVariant], files: Sequence[ManifestEntry]) -> Iterator[ManifestEntry]:
     """The files with name and version of one of the variants, as files of that variant."""
-    releases = {(canonicalize_name(each.project), Version(each.version)): each for each in variants}
+    releases = {_release(each.project, each.version): each for each in variants}
     for each in files:
-        variant = releases.get((canonicalize_name(each.name), Version(each.version)))
-        if variant is not None:
+        if (variant := releases.get(_release(each.name, each.version))) is not None:
             yield replace(each, variant=variant.name)
 
 
@@ -217,9 +199,9 @@ def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_m
         raise UsageError(f"there is no file {path}", hint=hint)
     if variants is None:
         return FoundFiles(distributions=_read(manifest, manifest.entries))
-    now = {each.name: (canonicalize_name(each.project), Version(each.version)) for each in variants}
+    now = {each.name: _release(each.project, each.version) for each in variants}
     for each in manifest.entries:
-        if each.variant in now and now[each.variant] != _release(each):
+        if each.variant in now and now[each.variant] != _release(each.name, each.version):
             name, version = now[each.variant]
             msg = f"{path} lists {each.name} {each.version}, and the project is {name} {version} now"
             raise UsageError(msg, hint="Build again, from the commit that you publish.")
@@ -259,14 +241,14 @@ def usable_manifest(
     if manifest is None:
         return None
     entries = [each for each in manifest.entries if is_of(each, variants)]
-    listed = {(each.variant, *_release(each)) for each in entries}
-    wanted = {(each.name, canonicalize_name(each.project), Version(each.version)) for each in variants}
+    listed = {(each.variant, *_release(each.name, each.version)) for each in entries}
+    wanted = {(each.name, *_release(each.project, each.version)) for each in variants}
     there = any((manifest.folder / each.filename).exists() for each in entries)
     return manifest if there and wanted <= listed else None
 
 
-def _release(entry: ManifestEntry) -> tuple[NormalizedName, Version]:
-    return canonicalize_name(entry.name), Version(entry.version)
+def _release(project: str, version: str) -> tuple[NormalizedName, Version]:
+    return canonicalize_name(project), Version(version)
 
 
 def as_built(options: PublishOptions, path: Path) -> PublishOptions:

@@ -19,7 +19,7 @@ from publish_all.config.addresses import first_segment, hostname_of, scheme_of
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.folders import Folders, home_folder
 from publish_all.config.kinds import KINDS, LEGACY
-from publish_all.config.load import file_origins, read_toml
+from publish_all.config.load import file_origins, parse_toml, read_text
 from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
 from publish_all.config.parse import FIELDS, PYPROJECT, repositories
 from publish_all.config.problems import Problems, did_you_mean, dotted
@@ -274,7 +274,8 @@ def user_repositories(path: Path) -> Repositories:
     """`[repositories.NAME]` of the user's own file. Raises `ConfigurationError`, as for a project."""
     if not path.is_file():
         return EMPTY
-    values, text = read_toml(path)
+    text = read_text(path)
+    values = parse_toml(text, path)
     problems = Problems(str(path), file_origins(text, str(path)))
     found = fields(Value(values, (), problems), {"repositories": repositories(Scope.USER)})
     problems.raise_if_any()

@@ -62,10 +62,11 @@ def load_project(directory: Path) -> ProjectConfig:
     return parse_project(pyproject, root=path.parent, file=PYPROJECT, origins=own_origins(text))
 
 
-def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """The values and the text of a TOML file. Raises `ConfigurationError` that names file and line."""
-    text = read_text(path)
-    return parse_toml(text, path), text
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a TOML file. Raises `FileNotFoundError`, and `ConfigurationError` that names file and line."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return parse_toml(read_text(path), path)
 
 
 def read_text(path: Path) -> str:

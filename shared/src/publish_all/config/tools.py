@@ -395,4 +395,4 @@ def _is_pypi(url: object) -> bool:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    return read_toml(path)[0] if path.is_file() else EMPTY
+    return read_toml(path) if path.is_file() else EMPTY

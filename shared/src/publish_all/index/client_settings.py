@@ -22,7 +22,7 @@ from publish_all._urls import shown_or_raw, without_userinfo
 from publish_all.builders.variables import is_credential_name
 from publish_all.config.tools import Tool
 from publish_all.index.clients import Client
-from publish_all.index.named_files import read_toml
+from publish_all.index.named_files import toml_if_valid
 
 PIP_SECONDS = 30.0
 """How long pip may take to print its configuration."""
@@ -234,7 +234,7 @@ def _uv_of_project(folder: Path) -> Path | None:
 
 def _uv_table(path: Path) -> Mapping[str, Any] | None:
     """Uv's settings in a file; None of a pyproject.toml without any. A file that cannot be read is uv's to report."""
-    values = read_toml(path)
+    values = toml_if_valid(path)
     found = table(values, "tool").get("uv") if path.name == "pyproject.toml" else values
     return found if isinstance(found, Mapping) else None
 

@@ -91,7 +91,7 @@ class NamedFiles:
             return
         self._pyproject(at)
         for above in at.parents if self._uv else ():
-            if "workspace" in table(read_toml(above / "pyproject.toml"), "tool", "uv"):
+            if "workspace" in table(toml_if_valid(above / "pyproject.toml"), "tool", "uv"):
                 self._pyproject(above)
 
     def lock_of_project(self, folder: Path, name: str) -> None:
@@ -105,7 +105,7 @@ class NamedFiles:
         if path in self._seen or not path.is_file():
             return
         self._seen.add(path)
-        locked = read_toml(path)
+        locked = toml_if_valid(path)
         for package in (*tables(locked.get("package")), *tables(locked.get("packages"))):
             name = str(package.get("name", ""))
             for address in _addresses(package):
@@ -183,7 +183,7 @@ class NamedFiles:
         if path in self._seen:
             return
         self._seen.add(path)
-        pyproject = read_toml(path)
+        pyproject = toml_if_valid(path)
         project = table(pyproject, "project")
         groups = (
             *table(project, "optional-dependencies").values(),
@@ -294,7 +294,7 @@ def poetry_sources(folder: Path, ours: str) -> tuple[str, ...] | None:
     found = project_at(folder)
     if found is None:
         return None
-    sources = tables(table(read_toml(found / "pyproject.toml"), "tool", "poetry").get("source"))
+    sources = tables(table(toml_if_valid(found / "pyproject.toml"), "tool", "poetry").get("source"))
     names = tuple(str(each.get("name", "")) for each in sources)
     only_ours = all(str(each.get("url", "")).startswith(ours) for each in sources)
     primary = any(each.get("priority", "primary") == "primary" for each in sources)
@@ -326,7 +326,7 @@ def _decoded(content: bytes) -> str:
     return content.decode(json.detect_encoding(content) if marked else "utf-8", errors="replace")
 
 
-def read_toml(path: Path) -> Mapping[str, Any]:
+def toml_if_valid(path: Path) -> Mapping[str, Any]:
     """The values of a TOML file; none of one that cannot be read or parsed."""
     try:
         return _loads(_decoded(path.read_bytes()))

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from publish_all._toml import Table, TOMLDecodeError, copied, loads, merged, table
+from publish_all._toml import Table, copied, merged, table
+from publish_all.config.load import read_toml
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.config.parse import check_shape
 from publish_all.config.problems import Problems
@@ -31,15 +32,6 @@ from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
 _ROOT = "tool.publish-all"
-
-
-def read_toml(path: Path) -> Mapping[str, Any]:
-    """A TOML file. Raises `FileNotFoundError`, and `ConfigurationError` for what is not TOML."""
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path}: not valid TOML: {error}"
-        raise ConfigurationError(msg) from error
 
 
 def resolve_variants(
@@ -205,7 +197,7 @@ class _Resolver(NamedTuple):
         path = self.config.root / file
         try:
             content = self.read(path)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        except FileNotFoundError as error:
             msg = f"{where}: there is no file {path}"
             raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
         _refuse_other_shapes(content, path)
