@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `harness`, which is no test and so is not collected
 
+# `oci_fakes`, a registry in the process, is at home with the tests of the repositories.
+sys.path.append(str(Path(__file__).parents[1] / "shared" / "repositories"))
+
+from catalogue_world.public_index import Internet, internet
+from catalogue_world.world import World
 from harness import hosts, projects, servers
 from harness.process import clean_environment
 from harness.token_server import TokenServer, make_token_server
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    with internet(tmp_path_factory.mktemp("internet")) as world:
+        yield world
+
+
+@pytest.fixture
+def make_world(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], World]:
+    for name in (*PROXIES, *(each.lower() for each in PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+    # There is no argument for it: names are looked up below every library that speaks HTTP.
+    monkeypatch.setattr(socket, "getaddrinfo", net.addresses)
+
+    def make(name: str) -> World:
+        return World(folder=tmp_path / name, net=net, monkeypatch=monkeypatch)
+
+    return make
 
 
 @pytest.fixture

@@ -7,16 +7,9 @@ The commands run in this process against servers on loopback.
 
 from __future__ import annotations
 
-import socket
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-
-# `oci_fakes`, a registry in the process, is at home with the tests of the repositories.
-sys.path.append(str(Path(__file__).parents[1] / "shared" / "repositories"))
-
 from catalogue_world import (
     credential_cases,
     file_cases,
@@ -25,7 +18,7 @@ from catalogue_world import (
     repository_cases,
     version_cases,
 )
-from catalogue_world.public_index import Internet, internet, token
+from catalogue_world.public_index import token
 from catalogue_world.world import Case, Outcome, World
 
 from publish_all import diagnoses
@@ -43,26 +36,6 @@ CASES = (
     *repository_cases.CASES,
     *registry_cases.CASES,
 )
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-
-
-@pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    with internet(tmp_path_factory.mktemp("internet")) as world:
-        yield world
-
-
-@pytest.fixture
-def make_world(net: Internet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], World]:
-    for name in (*PROXIES, *(each.lower() for each in PROXIES)):
-        monkeypatch.delenv(name, raising=False)
-    # There is no argument for it: names are looked up below every library that speaks HTTP.
-    monkeypatch.setattr(socket, "getaddrinfo", net.addresses)
-
-    def make(name: str) -> World:
-        return World(folder=tmp_path / name, net=net, monkeypatch=monkeypatch)
-
-    return make
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda each: each.code)

@@ -80,7 +80,8 @@ class Site:
 
     `refuse` is asked for each real upload, `post` for each request to upload, `get` for each page: what
     they give is answered in our place. While `silent`, what is uploaded is not listed, but kept as `late`; while it `tampers`,
-    files are listed with the hash of another content.
+    files are listed with the hash of another content. An upload takes `seconds`; one that makes a project deadlocks
+    with any other that runs at the same time, as in PyPI's database.
     """
 
     name: str
@@ -100,6 +101,11 @@ class Site:
     tampers: bool = False
     uploads: list[str] = field(default_factory=list)
     minted: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    deadlocks: int = 0
+    most_at_once: int = 0
+    _running: list[bool] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def has(self, project: str, filename: str, sha256: str = "0" * 64, blake2: str = "0" * 64) -> None:
         self.held.setdefault(project, {})[filename] = (sha256, blake2)
@@ -122,7 +128,27 @@ class Site:
         fields: dict[str, list[str]] = {}
         for name, value in _FIELD.findall(body):
             fields.setdefault(name.decode(), []).append(value.decode(errors="replace"))
-        return self._take(Form(fields, found[1].decode(), user, password))
+        form = Form(fields, found[1].decode(), user, password)
+        with self._transaction(form) as locked:
+            return (
+                self._take(form) if locked else Answer(500, "<html>Internal Server Error</html>", "text/html")
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self, form: Form) -> Iterator[bool]:
+        """The locks of an upload; False for the one that the database ends because of a deadlock."""
+        with self._lock:
+            creates = _project(form) not in self.held
+            locked = not self._running or not (creates or any(self._running))
+            self._running.append(creates)
+            self.most_at_once = max(self.most_at_once, len(self._running))
+            self.deadlocks += not locked
+        time.sleep(self.seconds)
+        try:
+            yield locked
+        finally:
+            with self._lock:
+                self._running.remove(creates)
 
     def _who(self, user: str, password: str) -> Answer | None:
         if self.open or (user in self.users and self.users[user] == password):
@@ -143,7 +169,7 @@ class Site:
         refused = self.refuse(form)
         if refused is not None:
             return _said(*refused)
-        project = re.sub(r"[-_.]+", "-", form.first("name")).lower()
+        project = _project(form)
         mine = (form.first("sha256_digest"), form.first("blake2_256_digest"))
         files = self.held.get(project, {})
         if not files:
@@ -197,7 +223,7 @@ class Site:
                 return Answer(404)
             return _json(200, {"info": {"project_urls": self.links.get(project)}})
         files = self.held.get(project) if path.startswith("/simple/") else None
-        if not files:
+        if files is None:
             return Answer(404, "not found", "text/html")
         listed = [
             {
@@ -216,6 +242,10 @@ class Site:
             return _json(422, {"message": "Token request failed", "errors": errors})
         self.minted.append(token(self.name, about=f"minted-{len(self.minted)}"))
         return _json(200, {"success": True, "token": self.minted[-1], "expires": int(time.time()) + 900})
+
+
+def _project(form: Form) -> str:
+    return re.sub(r"[-_.]+", "-", form.first("name")).lower()
 
 
 def _said(status: int, text: str) -> Answer:

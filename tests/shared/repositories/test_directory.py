@@ -55,13 +55,13 @@ def test_publishes_a_release(
 ):
     sdist = make_distribution(kind="sdist")
     release = release_of(wheel, sdist)
-    assert set(repository.states(release).values()) == {FileState.ABSENT}
+    assert set(repository.states(release).states.values()) == {FileState.ABSENT}
     assert [repository.upload(each).status for each in release.distributions] == [FileState.UPLOADED] * 2
     assert repository.verify(release).states == {}
     assert repository.commit(release).complete
     found = repository.verify(release)
     assert found.states == dict.fromkeys((wheel.filename, sdist.filename), FileState.PRESENT)
-    assert set(repository.states(release).values()) == {FileState.PRESENT}
+    assert set(repository.states(release).states.values()) == {FileState.PRESENT}
     assert files_of(root) == {
         ".publish-all.lock",
         "simple/index.html",
@@ -117,7 +117,7 @@ def test_other_bytes_are_a_conflict(
 ):
     repository.upload(wheel)
     other = make_distribution(content="other", folder="other")
-    assert repository.states(release_of(other)) == {other.filename: FileState.DIFFERENT}
+    assert repository.states(release_of(other)).states == {other.filename: FileState.DIFFERENT}
     outcome = repository.upload(other)
     assert (outcome.status, outcome.findings[0].code) == (FileState.CONFLICT, "PA410")
     assert (root / "simple/kindling" / wheel.filename).read_bytes() == wheel.path.read_bytes()
@@ -128,7 +128,7 @@ def test_other_bytes_of_the_same_size_are_seen(
 ):
     repository.upload(make_distribution(content="aaa", folder="a"))
     same_size = make_distribution(content="bbb", folder="b")
-    assert repository.states(release_of(same_size)) == {wheel.filename: FileState.DIFFERENT}
+    assert repository.states(release_of(same_size)).states == {wheel.filename: FileState.DIFFERENT}
 
 
 def test_pages_come_from_the_files_alone(
@@ -326,10 +326,10 @@ def test_names_that_say_the_same_are_one_file(
     repository.upload(wheel)
     repository.commit(release_of(wheel))
     other = spelt(b"other")
-    assert repository.states(release_of(other)) == {other.filename: FileState.DIFFERENT}
+    assert repository.states(release_of(other)).states == {other.filename: FileState.DIFFERENT}
     assert repository.upload(other).status is FileState.CONFLICT
     same = spelt(wheel.path.read_bytes())
-    assert repository.states(release_of(same)) == {same.filename: FileState.PRESENT}
+    assert repository.states(release_of(same)).states == {same.filename: FileState.PRESENT}
     assert repository.upload(same).status is FileState.PRESENT
     assert repository.commit(release_of(same)).complete
     assert repository.verify(release_of(same)).states == {same.filename: FileState.PRESENT}

@@ -298,12 +298,12 @@ class TestIndex:
         network.on("GET", PAGE, answer(200, json.dumps(body), JSON))
         network.on("HEAD", FILES + same.filename, answer(200), answer(404))
         repository = make_legacy(index_url=INDEX)
-        assert repository.states(release_of(same, other, absent)) == {
+        assert repository.states(release_of(same, other, absent)).states == {
             same.filename: FileState.PRESENT,
             other.filename: FileState.DIFFERENT,
             absent.filename: FileState.ABSENT,
         }
-        assert repository.states(release_of(same)) == {same.filename: FileState.INCOMPLETE}
+        assert repository.states(release_of(same)).states == {same.filename: FileState.INCOMPLETE}
 
     def test_a_listed_file_that_is_not_handed_out_is_not_verified(
         self, make_legacy, network, answer, wheel, release_of
@@ -341,7 +341,7 @@ class TestIndex:
 
     def test_an_unknown_index_is_no_error(self, make_legacy, wheel, release_of):
         repository, release = make_legacy(), release_of(wheel)
-        assert repository.states(release) == {wheel.filename: FileState.UNKNOWN}
+        assert repository.states(release).states == {wheel.filename: FileState.UNKNOWN}
         found = repository.verify(release)
         assert (found.possible, found.findings[0].code) == (False, "PA450")
         assert (repository.page(release), repository.install_command(release)) == (None, None)

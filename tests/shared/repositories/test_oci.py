@@ -78,7 +78,7 @@ def listed(fake: FakeRegistry, tag: str = "1.0") -> set[str]:
 
 
 def test_a_release_is_listed_when_it_is_committed(repository, release, fake_registry):
-    assert set(repository.states(release).values()) == {FileState.ABSENT}
+    assert set(repository.states(release).states.values()) == {FileState.ABSENT}
     push(repository, release)
     assert fake_registry.tags == {}
 
@@ -86,7 +86,7 @@ def test_a_release_is_listed_when_it_is_committed(repository, release, fake_regi
 
     assert listed(fake_registry) == {"py3-none-any.whl", ".tar.gz"}
     assert len([each for each in fake_registry.of("PUT", "/manifests/") if each.path.endswith("/1.0")]) == 1
-    assert set(repository.states(release).values()) == {FileState.PRESENT}
+    assert set(repository.states(release).states.values()) == {FileState.PRESENT}
     seen = repository.verify(release)
     assert seen.states == {each.filename: FileState.PRESENT for each in release.distributions}
     about = fake_registry.index(NAME, "1.0")["annotations"]
@@ -142,7 +142,7 @@ def test_other_bytes_are_a_conflict_and_nothing_is_overwritten(
     before = fake_registry.index(NAME, "1.0")
 
     other = release_of(make_distribution(content="other", folder="other"), make_distribution(kind="sdist"))
-    assert list(make().states(other).values()) == [FileState.DIFFERENT, FileState.ABSENT]
+    assert list(make().states(other).states.values()) == [FileState.DIFFERENT, FileState.ABSENT]
     late = make()
     push(late, other)
     outcome = late.commit(other)
@@ -245,7 +245,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
     index = fake_registry.tags[NAME]["1.0"]
     clean_up(fake_registry, collected=collected)
 
-    assert set(make().states(release).values()) == {FileState.INCOMPLETE}
+    assert set(make().states(release).states.values()) == {FileState.INCOMPLETE}
     seen = make().verify(release)
     assert seen.states == {each.filename: FileState.ABSENT for each in release.distributions}
     assert {each.code for each in seen.findings} == {"PA622"}
@@ -255,7 +255,7 @@ def test_a_cleaned_up_release_is_incomplete_and_one_publish_repairs_it(
     push(again, release)
     assert again.commit(release).complete
     assert fake_registry.tags[NAME]["1.0"] == index
-    assert set(make().states(release).values()) == {FileState.PRESENT}
+    assert set(make().states(release).states.values()) == {FileState.PRESENT}
     assert set(make().verify(release).states.values()) == {FileState.PRESENT}
 
 
@@ -267,7 +267,7 @@ def test_a_release_that_lacks_a_blob_is_incomplete(make, release, fake_registry,
     wheel = release.distributions[0]
     digest = [f"sha256:{wheel.digests.sha256}", digest_of(wheel.core_metadata)][lost]
     del fake_registry.blobs[NAME, digest]
-    assert make().states(release)[wheel.filename] is FileState.INCOMPLETE
+    assert make().states(release).states[wheel.filename] is FileState.INCOMPLETE
     assert told in make().verify(release).findings[0].message
 
 
@@ -282,7 +282,7 @@ def test_an_entry_whose_manifest_is_gone_is_replaced_and_stays_yanked(make, rele
     clean_up(fake_registry, collected=True)
 
     moved = make(link="Sep/elsewhere")  # which stands in the manifests, so that they have other digests
-    assert set(moved.states(release).values()) == {FileState.INCOMPLETE}
+    assert set(moved.states(release).states.values()) == {FileState.INCOMPLETE}
     push(moved, release)
     assert moved.commit(release).complete
 
@@ -290,7 +290,7 @@ def test_an_entry_whose_manifest_is_gone_is_replaced_and_stays_yanked(make, rele
     assert len(entries) == 2
     assert not {each["digest"] for each in entries} & {each["digest"] for each in index["manifests"]}
     assert {each["annotations"]["dev.publish-all.yanked"] for each in entries} == {"broken"}
-    assert set(make().states(release).values()) == {FileState.PRESENT}
+    assert set(make().states(release).states.values()) == {FileState.PRESENT}
 
 
 def test_the_manifest_is_believed_and_not_the_annotation(repository, release, fake_registry):
@@ -301,7 +301,7 @@ def test_the_manifest_is_believed_and_not_the_annotation(repository, release, fa
     first, second = index["manifests"]
     first["digest"], second["digest"] = second["digest"], first["digest"]
     fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
-    assert repository.states(release) == {
+    assert repository.states(release).states == {
         wheel.filename: FileState.DIFFERENT,
         sdist.filename: FileState.DIFFERENT,
     }
@@ -338,7 +338,7 @@ def test_a_package_of_pyoci_is_known_by_its_bytes(repository, release, fake_regi
     for each in index["manifests"]:
         del each["annotations"]
     fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
-    assert set(repository.states(release).values()) == {FileState.PRESENT}
+    assert set(repository.states(release).states.values()) == {FileState.PRESENT}
     assert repository.commit(release).complete
 
 
@@ -349,7 +349,7 @@ def test_an_entry_that_tells_nothing_counts_as_other_bytes(repository, release, 
     entry = {"digest": child, "platform": {"architecture": "py3-none-any.whl", "os": "any"}}
     index = {"mediaType": INDEX_TYPE, "artifactType": ARTIFACT_TYPE, "manifests": [entry]}
     fake_registry.put(NAME, "1.0", json.dumps(index).encode())
-    assert list(repository.states(release).values()) == [FileState.DIFFERENT, FileState.ABSENT]
+    assert list(repository.states(release).states.values()) == [FileState.DIFFERENT, FileState.ABSENT]
 
 
 def test_the_state_of_an_image_is_an_error_and_it_is_kept(repository, release, fake_registry):

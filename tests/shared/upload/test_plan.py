@@ -6,7 +6,7 @@ import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
 from publish_all.errors import UsageError
-from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Destination, plan
+from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Destination, Schedule, plan
 
 
 def names(release):
@@ -75,3 +75,20 @@ def test_the_same_file_named_twice_is_uploaded_once():
 def test_two_files_of_one_name_are_refused():
     with pytest.raises(UsageError, match="two different files have the name demo"):
         plan([distribution(), distribution(content="other")], [Destination(repository=FakeRepository())])
+
+
+def test_projects_are_created_one_at_a_time_before_anything_else_starts():
+    repository = FakeRepository(capabilities=replace(PYPI_LIKE, creates_alone=True))
+    files = [distribution("new"), distribution("newer"), distribution("newer", tag=None), distribution("old")]
+    (planned,) = plan(files, [Destination(repository=repository)])
+    schedule = Schedule(
+        planned, [each.filename for each in files], jobs=8, creates={"new", "newer", "elsewhere"}
+    )
+    started = []
+    while (file := schedule.next()) is not None:
+        started.append(file.project)
+        if file.project not in started[:-1] and file.project != "old":
+            assert schedule.next() is None
+            schedule.end(file)
+    assert sorted(started[:2]) == ["new", "newer"]
+    assert sorted(started[2:]) == ["newer", "old"]

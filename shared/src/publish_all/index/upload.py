@@ -244,7 +244,7 @@ class Uploads:
         # Clients' --skip-existing looks for the words "already exists".
         try:
             repository = self._repository_for(visitor)
-            state = repository.states(release)[distribution.filename]
+            state = repository.states(release).states[distribution.filename]
             if state is FileState.PRESENT:
                 return f"{distribution.filename} was here already."
             if state is FileState.DIFFERENT:

@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,11 @@ from publish_all.repositories.fetch import (
 )
 from publish_all.repositories.repository import (
     Capabilities,
+    Look,
     Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
-    Verification,
     no_progress,
 )
 from publish_all.results import FileState
@@ -101,9 +101,9 @@ class DirectoryRepository:
         what = "can't be written" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}."),)
 
-    def states(self, release: Release) -> Mapping[str, FileState]:
+    def states(self, release: Release) -> Look:
         try:
-            return {each.filename: self._state(each) for each in release.distributions}
+            return Look(states={each.filename: self._state(each) for each in release.distributions})
         except OSError as error:
             raise RepositoryError(f"{error.filename} can't be read: {error.strerror}.") from error
 
@@ -146,7 +146,7 @@ class DirectoryRepository:
         ours = {self._target(each).name for each in release.distributions}
         return ReleaseOutcome(complete=ours <= {each.filename for each in page.files}, findings=findings)
 
-    def verify(self, release: Release) -> Verification:
+    def verify(self, release: Release) -> Look:
         """Read both pages back, and see that each lists our sha256 and that the file has it."""
         folder = self._folder(release.project)
         try:
@@ -158,11 +158,11 @@ class DirectoryRepository:
             ]
             seen = {each.filename: self._seen(each, both) for each in release.distributions}
         except FileNotFoundError:
-            return Verification()
+            return Look()
         except (OSError, pages.PageError) as error:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
-            return Verification(findings=(finding,))
-        return Verification(states=seen)
+            return Look(findings=(finding,))
+        return Look(states=seen)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         """From the page that readers see, not from what else lies in the folder."""

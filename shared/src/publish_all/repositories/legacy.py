@@ -31,11 +31,11 @@ from publish_all.repositories.bodies import FileBody, FileChangedError, form
 from publish_all.repositories.replies import Attempt, classify, ensure_host, findings_of, lost
 from publish_all.repositories.repository import (
     Capabilities,
+    Look,
     Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
-    Verification,
     filled_url,
     no_progress,
 )
@@ -89,6 +89,7 @@ class LegacyRepository:
             parallel=16,
             final_on_upload=True,
             public=self.config.public,
+            creates_alone=self.config.public,
         )
 
     # --- preflight
@@ -265,25 +266,29 @@ class LegacyRepository:
 
     # --- the index
 
-    def states(self, release: Release) -> Mapping[str, FileState]:
+    def states(self, release: Release) -> Look:
         index = self.index(release.project)
-        return index.states(index.listing(release.project), release.distributions)
+        listing = index.listing(release.project)
+        return Look(
+            states=index.states(listing, release.distributions),
+            new_project=listing.known and listing.page is None,
+        )
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
         del release
         return ReleaseOutcome(complete=True)
 
-    def verify(self, release: Release) -> Verification:
+    def verify(self, release: Release) -> Look:
         index = self.index(release.project)
         try:
             listing = index.listing(release.project)
             states = index.states(listing, release.distributions, proven=True)
         except HttpError as error:
-            return Verification(findings=findings_of(error))
+            return Look(findings=findings_of(error))
         if not listing.known:
-            return Verification(possible=False, findings=listing.findings)
-        return Verification(states=states, findings=tuple(self._doubts(states)))
+            return Look(possible=False, findings=listing.findings)
+        return Look(states=states, findings=tuple(self._doubts(states)))
 
     def _doubts(self, states: Mapping[str, FileState]) -> Iterator[Finding]:
         for name, state in states.items():

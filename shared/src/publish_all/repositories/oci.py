@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,11 +37,11 @@ from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.replies import ensure_host, findings_of
 from publish_all.repositories.repository import (
     Capabilities,
+    Look,
     Means,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
-    Verification,
     filled_url,
     in_parallel,
     no_progress,
@@ -187,8 +187,8 @@ class OciRepository:
 
     # --- the index
 
-    def states(self, release: Release) -> Mapping[str, FileState]:
-        return {name: state for name, (state, _) in self._seen(release).items()}
+    def states(self, release: Release) -> Look:
+        return Look(states={name: state for name, (state, _) in self._seen(release).items()})
 
     def _seen(self, release: Release) -> dict[str, tuple[FileState, tuple[str, ...]]]:
         """Each file's state, by filename, and which of its parts are gone: not what the index says, but what can be fetched."""
@@ -214,14 +214,14 @@ class OciRepository:
         missing = package.missing_parts(there.digest, f"sha256:{sha256}", metadata)
         return FileState.INCOMPLETE if missing else FileState.PRESENT, missing
 
-    def verify(self, release: Release) -> Verification:
+    def verify(self, release: Release) -> Look:
         if self.receipt is not None:
-            return Verification(possible=False)
+            return Look(possible=False)
         try:
             seen = self._seen(release)
         except (HttpError, CredentialError) as error:
-            return Verification(findings=findings_of(error))
-        return Verification(
+            return Look(findings=findings_of(error))
+        return Look(
             states={name: FileState.ABSENT if gone else state for name, (state, gone) in seen.items()},
             findings=tuple(
                 known.PART_MISSING.found(

@@ -36,6 +36,7 @@ class Capabilities:
     """What a repository bears and can do.
 
     `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
+    `creates_alone`: the first file of a project while nothing else is (PyPI's database deadlocks, and answers 500);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
     `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read what is
     uploaded, so private projects are kept out.
@@ -46,6 +47,7 @@ class Capabilities:
     parallel: int
     final_on_upload: bool
     public: bool = False
+    creates_alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,11 +74,16 @@ class ReleaseOutcome:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verification:
-    """The value of one look at the index: how it lists each file, by filename. Files that it does not list may be left out."""
+class Look:
+    """One look at the index: how it lists each file of a release, by filename. Files that it does not list may be left out.
+
+    `possible` False: no index can be asked. `new_project`: it is sure that it has no such project. `findings` are about
+    the project and the release, or say why nothing is known.
+    """
 
     states: Mapping[str, FileState] = field(default_factory=dict)
     possible: bool = True
+    new_project: bool = False
     findings: tuple[Finding, ...] = ()
 
 
@@ -112,8 +119,8 @@ class Repository(Protocol):
         upload what that finds out as well, and what `states` would notice.
         """
 
-    def states(self, release: Release) -> Mapping[str, FileState]:
-        """The state of each of the release's files, by filename. Raises `RepositoryError` when the index fails."""
+    def states(self, release: Release) -> Look:
+        """What there is before uploads, with the state of each of the release's files. Raises `RepositoryError` when the index fails."""
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         """One attempt. Never raises for what the server or the network does: that is the outcome."""
@@ -121,7 +128,7 @@ class Repository(Protocol):
     def commit(self, release: Release) -> ReleaseOutcome:
         """Make the uploaded files of a release visible; idempotent; a no-op where uploads are final."""
 
-    def verify(self, release: Release) -> Verification:
+    def verify(self, release: Release) -> Look:
         """One look at what the index lists for this release; no waiting, never raises for the network."""
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:

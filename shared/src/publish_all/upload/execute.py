@@ -23,7 +23,7 @@ from publish_all.events import (
     ignore,
 )
 from publish_all.findings import Finding
-from publish_all.repositories.repository import ReleaseOutcome, Verification
+from publish_all.repositories.repository import Look, ReleaseOutcome
 from publish_all.results import FileReport, FileState, PublishReport, ReleaseReport, RepositoryReport
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import Schedule
@@ -150,6 +150,7 @@ class _RepositoryRun:
     def __init__(self, asked: RepositoryPreflight, conditions: _Conditions) -> None:
         self._plan = asked.plan
         self._repository = asked.plan.repository
+        self._creates = asked.creates
         self._with = conditions
         states = {each.filename: each.state for each in asked.files}
         # What is known of each file; it is replaced as the file gets on.
@@ -222,7 +223,9 @@ class _RepositoryRun:
     # Uploads
 
     def _upload(self, wanted: Iterable[Distribution], sent_before: frozenset[str]) -> None:
-        schedule = Schedule(self._plan, [each.filename for each in wanted], jobs=self._with.jobs)
+        schedule = Schedule(
+            self._plan, [each.filename for each in wanted], jobs=self._with.jobs, creates=self._creates
+        )
         for release in self._plan.releases:
             self._commit_if_ready(release)
         while not self._with.cancellation.aborting:
@@ -324,13 +327,13 @@ class _RepositoryRun:
             self._unseen[str(release)] = release
             self._with.workers.submit(partial(self._ask, release), then=partial(self._seen, release))
 
-    def _ask(self, release: Release) -> Verification:
+    def _ask(self, release: Release) -> Look:
         try:
             return self._repository.verify(release)
         except Exception as error:  # noqa: BLE001 - the files were sent: the run must end with its report
-            return Verification(findings=(unexpected(error, self._repository.url),))
+            return Look(findings=(unexpected(error, self._repository.url),))
 
-    def _seen(self, release: Release, look: Verification) -> None:
+    def _seen(self, release: Release, look: Look) -> None:
         self._can_be_seen = self._can_be_seen and look.possible
         missing = []
         for each in release.distributions:

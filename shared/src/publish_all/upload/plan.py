@@ -10,6 +10,7 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Repository
 
+CREATES = "creates the project, alone: the server fails when anything else is uploaded at that time"
 OPENS = "opens the release, alone: the server fails when several uploads open one at once"
 FOLLOWS = "after the file that opens the release, at most {limit} at a time"
 FREE = "at most {limit} at a time"
@@ -37,11 +38,11 @@ class RepositoryPlan:
     def files(self) -> Iterator[Distribution]:
         return (file for release in self.releases for file in release.distributions)
 
-    def reason(self, release: Release, file: Distribution) -> str:
-        """Why the file is uploaded at its place in the order."""
+    def reason(self, release: Release, file: Distribution, *, creates: bool = False) -> str:
+        """Why the file is uploaded at its place in the order. `creates`: the project is not there yet."""
         alone = self.repository.capabilities.opens_alone
         if alone and file is release.distributions[0]:
-            return OPENS
+            return CREATES if creates else OPENS
         return (FOLLOWS if alone else FREE).format(limit=self.repository.capabilities.parallel_per_release)
 
 
@@ -98,11 +99,14 @@ class Schedule:
 
     A release that is not open yet (`opens_alone`, and none of its files is known to be there) gets one
     upload; when that is done, `parallel_per_release` at a time. Releases that are not open go first, so
-    that others have something to do meanwhile; among equals the larger one.
+    that others have something to do meanwhile; among equals the larger one. Before all of them the first file of
+    each project that is to be created, one at a time.
     """
 
-    def __init__(self, plan: RepositoryPlan, wanted: Collection[str], *, jobs: int) -> None:
-        """`wanted` are the filenames to upload; `jobs` is the user's limit."""
+    def __init__(
+        self, plan: RepositoryPlan, wanted: Collection[str], *, jobs: int, creates: Collection[str] = ()
+    ) -> None:
+        """`wanted` are the filenames to upload; `jobs` is the user's limit; `creates` the projects to create."""
         self._capabilities = plan.repository.capabilities
         self._parallel = min(jobs, self._capabilities.parallel)
         self._waiting: dict[str, deque[Distribution]] = {}
@@ -113,14 +117,18 @@ class Schedule:
             if not self._capabilities.opens_alone or len(files) < len(release.distributions):
                 self._open.add(str(release))
         self._running = dict.fromkeys(self._waiting, 0)
+        self._creates = {files[0].project for files in self._waiting.values() if files} & set(creates)
 
     def next(self) -> Distribution | None:
         """The file to start now, None if none may start at the moment. It counts as running."""
-        if sum(self._running.values()) >= self._parallel:
+        busy = sum(self._running.values())
+        if busy >= (1 if self._creates else self._parallel):
             return None
         for of_open in (False, True):
             limit = self._capabilities.parallel_per_release if of_open else 1
             for name, files in self._waiting.items():
+                if self._creates and files and files[0].project not in self._creates:
+                    continue
                 if files and (name in self._open) is of_open and self._running[name] < limit:
                     self._running[name] += 1
                     return files.popleft()
@@ -131,3 +139,4 @@ class Schedule:
         name = f"{file.project} {file.version}"
         self._running[name] -= 1
         self._open.add(name)
+        self._creates.discard(file.project)

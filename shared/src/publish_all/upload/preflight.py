@@ -13,7 +13,7 @@ from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
-from publish_all.repositories.repository import Repository
+from publish_all.repositories.repository import Look, Repository
 from publish_all.results import FileState, PlannedFile, PlanReport
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan
@@ -40,12 +40,16 @@ _PROBLEMS: Mapping[type[PublishAllError], str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
-    """What one repository said: the files of its plan as they stand, findings, and which errors stand against it."""
+    """What one repository said: the files of its plan as they stand, findings, and which errors stand against it.
+
+    `creates` are the projects whose first file must be uploaded while nothing else is.
+    """
 
     plan: RepositoryPlan
     files: tuple[PlannedFile, ...]
     findings: tuple[Finding, ...]
     obstacles: frozenset[type[PublishAllError]] = frozenset()
+    creates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,10 +134,10 @@ def preflight(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
-    """Findings about a repository, or the states of one release; `error` where there is no answer."""
+    """Findings about a repository, or how it lists one release; `error` where there is no answer."""
 
     findings: tuple[Finding, ...] = ()
-    states: Mapping[str, FileState] = field(default_factory=dict)
+    look: Look = field(default_factory=Look)
     error: PublishAllError | None = None
 
 
@@ -142,7 +146,8 @@ def _about_itself(plan: RepositoryPlan, *, brief: bool) -> _Answer:
 
 
 def _about_release(repository: Repository, release: Release) -> _Answer:
-    return _Answer(states=repository.states(release))
+    look = repository.states(release)
+    return _Answer(findings=look.findings, look=look)
 
 
 def _ask(
@@ -191,14 +196,18 @@ def _judge(
     # An index that can't be asked is no news about a repository that can't be reached.
     silent = bool(problems)
     files: list[PlannedFile] = []
+    creates: set[str] = set()
     for release, answer in zip(plan.releases, about_releases, strict=True):
         said, against = _heard(answer, repository)
         if not silent:
             findings += said
             problems |= against
+        if answer.look.new_project and repository.capabilities.creates_alone:
+            creates.add(release.project)
         for file in release.distributions:
-            listed = answer.states.get(file.filename, FileState.UNKNOWN)
+            listed = answer.look.states.get(file.filename, FileState.UNKNOWN)
             state, reason = _decide(plan, file, listed, journal, skip_existing=skip_existing)
+            reason = reason or plan.reason(release, file, creates=release.project in creates)
             files.append(_planned_file(plan, release, file, state, reason))
             findings += _remarks(repository, file, listed, state)
     states = {each.state for each in files}
@@ -213,6 +222,7 @@ def _judge(
         files=tuple(files),
         findings=tuple(dict.fromkeys(findings)),
         obstacles=frozenset(problems),
+        creates=frozenset(creates),
     )
 
 
@@ -262,7 +272,7 @@ def _planned_file(
         size=file.size,
         sha256=file.digests.sha256,
         state=state,
-        reason=reason or plan.reason(release, file),
+        reason=reason,
     )
 
 

@@ -151,7 +151,7 @@ class Transfer:
         file = self._file
         one = Release(project=file.project, version=file.version, distributions=(file,))
         try:
-            return self._repository.states(one).get(file.filename, FileState.UNKNOWN)
+            return self._repository.states(one).states.get(file.filename, FileState.UNKNOWN)
         except RepositoryError:
             return FileState.UNKNOWN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from publish_all.events import Event
 from publish_all.findings import Finding
 from publish_all.repositories.repository import (
     Capabilities,
+    Look,
     Progress,
     ReleaseOutcome,
     UploadOutcome,
-    Verification,
     no_progress,
 )
 from publish_all.results import FileState
@@ -100,6 +100,8 @@ class FakeRepository:
     index_failures: list[RepositoryError] = field(default_factory=list)
     commits: list[ReleaseOutcome | PublishAllError] = field(default_factory=list)
     lists: bool = True
+    lacks: set[str] = field(default_factory=set)
+    about: tuple[Finding, ...] = ()
     lag: int = 0
     wrong: set[str] = field(default_factory=set)
     verifiable: bool = True
@@ -126,14 +128,18 @@ class FakeRepository:
             raise answer
         return answer
 
-    def states(self, release: Release) -> Mapping[str, FileState]:
+    def states(self, release: Release) -> Look:
         self._note(f"states {release}")
         with self._lock:
             if self.index_failures:
                 raise self.index_failures.pop(0)
             if not self.lists:
-                return {each.filename: FileState.UNKNOWN for each in release.distributions}
-            return {each.filename: self._state(each) for each in release.distributions}
+                return Look(states={each.filename: FileState.UNKNOWN for each in release.distributions})
+            return Look(
+                states={each.filename: self._state(each) for each in release.distributions},
+                new_project=release.project in self.lacks,
+                findings=self.about,
+            )
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         key = f"{distribution.project} {distribution.version}"
@@ -154,18 +160,18 @@ class FakeRepository:
             raise answer
         return answer
 
-    def verify(self, release: Release) -> Verification:
+    def verify(self, release: Release) -> Look:
         self._note(f"verify {release}")
         self.on_verify()
         names = tuple(each.filename for each in release.distributions)
         if not self.verifiable:
-            return Verification(possible=False, findings=self.remarks)
+            return Look(possible=False, findings=self.remarks)
         with self._lock:
             if self.lag > 0:
                 self.lag -= 1
-                return Verification()
+                return Look()
         wrong = dict.fromkeys(self.wrong, FileState.DIFFERENT)
-        return Verification(
+        return Look(
             states=dict.fromkeys(names, FileState.PRESENT) | wrong,
             findings=self.remarks,
         )
