@@ -246,7 +246,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or error
+        why = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror or error
         msg = f"{folder} can't be written to: {why}"
         raise UsageError(msg, hint="Name another folder with --dest.") from error
 
