@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publish_all.commands.context import Runtime
 from publish_all.config.addresses import PYPI_HOSTS, hostname_of, without_user
@@ -21,8 +21,7 @@ DEFAULT = "pypi"
 _MIRRORS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Other:
+class _Other(NamedTuple):
     """Another place that is named: `options` are what names it on our command line."""
 
     shown: str
@@ -35,7 +34,12 @@ def check_other_places(config: ProjectConfig | None, runtime: Runtime, *, listen
     tools = runtime.known(config).tools
     others = [*_in_project(tools), *_in_variables(tools)]
     if others:
-        raise _which(others)
+        places = ", ".join(dict.fromkeys(f"{each.shown} ({each.origin})" for each in others))
+        commands = dict.fromkeys((f"-r {DEFAULT}", *(each.options for each in others)))
+        lines = "\n".join(f"  publish-all publish {each}" for each in commands)
+        msg = f"nothing says whether to publish to {DEFAULT}, which is the default here, or to {places}"
+        hint = f"Run one of these, or state publish-to in [tool.publish-all]:\n{lines}"
+        raise UsageError(msg, hint=hint)
     for shown, origin in _sources(tools):
         listener(Note(message=f"{origin} installs from {shown}; uploads go to {DEFAULT}."))
 
@@ -49,7 +53,7 @@ def _in_project(tools: ToolSettings) -> Iterator[_Other]:
         name = [f"-r {shlex.quote(each.name)}"] if each.name else []
         url = [] if each.name and each.url else [f"--repository-url {shlex.quote(_shown(each.url or 'URL'))}"]
         shown = each.name or _shown(each.url or each.index_url or "")
-        yield _Other(shown=shown, origin=each.origin, options=" ".join(name + url))
+        yield _Other(shown, each.origin, " ".join(name + url))
 
 
 def _in_variables(tools: ToolSettings) -> Iterator[_Other]:
@@ -57,7 +61,9 @@ def _in_variables(tools: ToolSettings) -> Iterator[_Other]:
         for variable in tool.targets:
             stated = tools.variable(variable)
             if stated is not None and not _is_pypi(tools.url_of(tool, stated) or ""):
-                yield _Other(shown=_shown(stated), origin=f"environment {variable}", options=_options(stated))
+                option = "--repository-url" if "://" in stated else "-r"
+                shown = _shown(stated)
+                yield _Other(shown, f"environment {variable}", f"{option} {shlex.quote(shown)}")
 
 
 def _sources(tools: ToolSettings) -> Iterator[tuple[str, str]]:
@@ -69,20 +75,6 @@ def _sources(tools: ToolSettings) -> Iterator[tuple[str, str]]:
     for value, origin in (*stated, tools.pip.get("index-url", (None, ""))):
         if value is not None and not _is_pypi(value):
             yield _shown(value), origin
-
-
-def _which(others: list[_Other]) -> UsageError:
-    places = ", ".join(dict.fromkeys(f"{each.shown} ({each.origin})" for each in others))
-    commands = dict.fromkeys((f"-r {DEFAULT}", *(each.options for each in others)))
-    lines = "\n".join(f"  publish-all publish {each}" for each in commands)
-    msg = f"nothing says whether to publish to {DEFAULT}, which is the default here, or to {places}"
-    return UsageError(msg, hint=f"Run one of these, or state publish-to in [tool.publish-all]:\n{lines}")
-
-
-def _options(stated: str) -> str:
-    return (
-        f"--repository-url {shlex.quote(_shown(stated))}" if "://" in stated else f"-r {shlex.quote(stated)}"
-    )
 
 
 def _shown(stated: str) -> str:

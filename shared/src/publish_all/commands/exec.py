@@ -10,11 +10,10 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Protocol
 
 import tomlkit
 
@@ -54,10 +53,8 @@ _UV_INSTALLS_NOTHING = frozenset({"python", "cache", "self", "auth", "publish", 
 _UV_WITHOUT_PROJECT = frozenset({"pip", "tool", "venv"})
 
 
-class Attached(Protocol):
-    """Runs a command on our own terminal and gives its exit code. Raises `OSError` where it can't be started."""
-
-    def __call__(self, command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int: ...
+Attached = Callable[..., int]
+"""Runs a command (`cwd`, `environment`) on our own terminal and gives its exit code. Raises `OSError` where it can't be started."""
 
 
 def execute(
@@ -82,17 +79,17 @@ def execute(
     runtime = options.connection.runtime
     clients = clients_of(command)
     settings = _settings(clients, runtime, cwd)
-    warnings = (
-        f"`{each}` may write a lock file, which would record the address of this index, gone when the command ends. "
-        "To lock, run `publish-all serve` at an address that stays, and name that as the index."
-        for each in map(locks, clients)
-        if each is not None
-    )
-    for note in (*warnings, *settings.notes()):
+    for each in filter(None, map(locks, clients)):
+        text = f"`{each}` may write a lock file, which would record the address of this index, gone when the command ends."
+        more = "To lock, run `publish-all serve` at an address that stays, and name that as the index."
+        listener(Note(message=f"{text} {more}"))
+    for note in settings.notes():
         listener(Note(message=note))
     # For this run only: nobody else on this machine gets in.
     password = secrets.token_urlsafe(32)
-    own = _index_options(options, settings, Secret(password), listener, no_fallback=no_fallback)
+    own = _own_options(options, settings, password)
+    if not no_fallback and not own.fallbacks:
+        own = _with_fallback(own, settings, listener)
     with (
         open_index(own, listener=listener) as index,
         temporary_folder() as folder,
@@ -146,35 +143,25 @@ def _settings(clients: Sequence[Client], runtime: Runtime, cwd: Path) -> ClientS
     asked = pips[0].program if pips and pips[0] is clients[0] else None
     if asked is None and any(each.tool in {Tool.PIP, None} for each in clients):
         asked = find_pip(environment)
-    pip = pip_settings(
-        asked,
-        words=pips[0].arguments if pips else ("install",),
-        environment=environment,
-        cwd=cwd,
-        run=runtime.run,
-    )
+    words = pips[0].arguments if pips else ("install",)
+    pip = pip_settings(asked, words=words, environment=environment, cwd=cwd, run=runtime.run)
     folders = [folder for each in clients for folder in _folders(each, environment, cwd)]
     files = uv_files(environment=environment, folders=folders, user=runtime.places().hosts.uv)
     return client_settings(environment=environment, pip=pip, uv_files=files)
 
 
-def _index_options(
-    options: IndexOptions,
-    settings: ClientSettings,
-    password: Secret,
-    listener: Listener,
-    *,
-    no_fallback: bool,
-) -> IndexOptions:
+def _own_options(options: IndexOptions, settings: ClientSettings, password: str) -> IndexOptions:
     connection = options.connection
     http = HttpOptions(
         ca_cert=connection.ca_cert or settings.ca_cert,
         timeout=connection.timeout,
         proxy=settings.proxies.get("HTTPS_PROXY"),
     )
-    own = replace(options, password=password, takes_uploads=False, fallback_http=http)
-    if no_fallback or own.fallbacks:
-        return own
+    return replace(options, password=Secret(password), takes_uploads=False, fallback_http=http)
+
+
+def _with_fallback(own: IndexOptions, settings: ClientSettings, listener: Listener) -> IndexOptions:
+    """With the index that pip or uv would use, or PyPI, for names that are not private."""
     mirror, refused = settings.mirror, None
     if settings.closed:
         refused = "no-index is set, so names that are not private are not looked up anywhere else"
@@ -284,14 +271,12 @@ def _refusal(places: Sequence[Place], index: Index, cwd: Path) -> UsageError:
 
 
 def _words(place: Place, index: Index, cwd: Path) -> str:
-    where = place.where.replace(f"{cwd}/", "", 1)
-    if place.option == ELSEWHERE:
+    where, option = place.where.replace(f"{cwd}/", "", 1), place.option
+    if option == ELSEWHERE:
         return f"{where}: {place.value} comes from {', '.join(index.names)} only"
-    if place.option == UNREADABLE:
-        return (
-            f"{where}: {place.value} cannot be read before the command starts, so it may name other indexes"
-        )
-    option = place.option
+    if option == UNREADABLE:
+        said = "cannot be read before the command starts, so it may name other indexes"
+        return f"{where}: {place.value} {said}"
     if place.value and option not in {"--no-index", "--isolated"}:
         option += f" {shown_or_raw(place.value)}"
     if names_index(place):

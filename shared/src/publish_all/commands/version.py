@@ -93,13 +93,13 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
         raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
     config, runtime = load_project(options.directory), options.runtime
     if options.release is not None and config.version.source is VersionSource.GIT:
-        return _release(config, None, options.release, options, listener)
+        return _release(config, None, options, listener)
     now = project_version(config, runtime=runtime, listener=listener)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
-        return _release(config, now, options.release, options, listener)
+        return _release(config, now, options, listener)
     if not given:
         return VersionResult(version=now, text=now.text)
     from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
@@ -133,15 +133,11 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
 
 
 def _release(
-    config: ProjectConfig,
-    now: ResolvedVersion | None,
-    text: str,
-    options: VersionOptions,
-    listener: Listener,
+    config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
 ) -> VersionResult:
     from publish_all.version.change import carry_out, plan_release
 
-    runtime = options.runtime
+    runtime, text = options.runtime, options.release or ""
     current = now.version if now is not None else None
     plan = plan_release(config, text, current=current, environment=runtime.environment, run=runtime.run)
     _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime, listener=listener)
@@ -243,8 +239,8 @@ class _Git(NamedTuple):
     def do(self, *arguments: str, cwd: Path) -> None:
         done = git_in_copy(*arguments, cwd=cwd, environment=self.environment, run=self.run)
         if done.returncode != 0:
-            msg = f"the version can't be tried in a copy of the checkout: git {arguments[0]}: {done.stderr.strip()}"
-            raise VersionError(msg)
+            what = f"git {arguments[0]}: {done.stderr.strip()}"
+            raise VersionError(f"the version can't be tried in a copy of the checkout: {what}")
 
 
 def _copied(root: Path, copy: Path, contents: Mapping[Path, bytes], git: _Git) -> Path:
