@@ -62,8 +62,8 @@ def test_says_that_the_bytes_are_the_same(project):
     (root / "build").mkdir()
     (root / "build/tool.exe").write_text("made")
     report, notes = reproduced(root)
-    assert notes == [f"built twice, in different folders: {len(report.result.files)} files, the same bytes"]
-    with zipfile.ZipFile(root / "dist" / report.result.files[-1].filename) as wheel:
+    assert notes == [f"built twice, in different folders: {len(report.files)} files, the same bytes"]
+    with zipfile.ZipFile(root / "dist" / report.files[-1].filename) as wheel:
         assert wheel.read("demo/tool.exe") == b"made"
 
 

@@ -9,7 +9,16 @@ from cleo.io.inputs.argument import Argument
 from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import ALLOW_MISSING, BUILD_VARIABLES, FORMAT, VARIANT, Operand, Value, flag
+from publish_all.cli.options import (
+    ALLOW_MISSING,
+    BUILD_VARIABLES,
+    FORMAT,
+    VARIANT,
+    Operand,
+    Value,
+    flag,
+    repository_option,
+)
 
 if TYPE_CHECKING:
     from publish_all.reporting.reporter import Reporter
@@ -71,7 +80,7 @@ Examples:
             reproduce=self.option("reproduce"),
             manifest=self.path("manifest"),
         )
-        reporter.show(build(options, listener=reporter.listener).summary)
+        reporter.show(build(options, listener=reporter.listener))
         return 0
 
 
@@ -82,14 +91,7 @@ class CheckCommand(UseCaseCommand):
         Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True)
     ]
     options: ClassVar[list[Option]] = [
-        Value(
-            "repository",
-            "NAME",
-            "Check for this repository",
-            short="r",
-            several=True,
-            names="repositories",
-        ),
+        repository_option("Check for"),
         VARIANT,
         ALLOW_MISSING,
         flag("no-build", "Check what was built before."),
@@ -115,16 +117,10 @@ Examples:
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.check import check
         from publish_all.commands.destinations import ConnectionOptions
-        from publish_all.commands.files import PublishOptions
 
-        options = PublishOptions(
-            directory=self.directory,
-            files=tuple(map(Path, self.operands("files"))),
-            variants=self.texts("variant"),
-            connection=ConnectionOptions(repositories=self.texts("repository")),
-            build=not self.option("no-build"),
-            allow_missing=self.option("allow-missing"),
-        )
+        connection = ConnectionOptions(repositories=self.texts("repository"))
+        files = tuple(map(Path, self.operands("files")))
+        options = self.files_options(files=files, connection=connection)
         compare_builds = bool(self.option("rebuild"))
         result = check(options, compare_builds=compare_builds, listener=reporter.listener)
         reporter.show(result)

@@ -26,12 +26,13 @@ from cleo.io.outputs.stream_output import StreamOutput
 
 from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
-from publish_all.cli.options import EXIT_CODES, VARIABLES, Value
+from publish_all.cli.options import EXIT_CODES, FILES_FLAGS, VARIABLES, Value
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 
 if TYPE_CHECKING:  # reporters, options and values are loaded when a command runs, not for its --help
     from publish_all.commands.destinations import ConnectionOptions
+    from publish_all.commands.files import PublishOptions
     from publish_all.credentials.prompt import Ask
     from publish_all.reporting.reporter import Reporter
 
@@ -185,6 +186,14 @@ class UseCaseCommand(Command, ABC):
 
         for each in messages:
             reporter.listener(Note(message=each))
+
+    def files_options(self, **more: Any) -> PublishOptions:
+        """The options that say which files a command is about, and `more`."""
+        from publish_all.commands.files import PublishOptions
+
+        more |= {name.replace("-", "_"): bool(self.given(name)) for name in FILES_FLAGS}
+        more |= {"build": not self.option("no-build"), "variants": self.texts("variant")}
+        return PublishOptions(directory=self.directory, **more)
 
     def _check_choices(self) -> None:
         for each in self.definition.options:

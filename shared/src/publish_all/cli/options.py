@@ -98,6 +98,8 @@ def flag(name: str, text: str, *, short: str | None = None) -> Option:
 FORMAT = Value("format", "FORMAT", "How to show results", choices=("text", "json"), default="text")
 VARIANT = Value("variant", "NAME", "Only this build variant", several=True, names="variants")
 ALLOW_MISSING = flag("allow-missing", "Leave out platform wheels whose prebuilt files are missing.")
+FILES_FLAGS = ("allow-dirty", "allow-missing", "dry-run", "fresh", "offline", "rehearse", "skip-existing")
+"""Flags that are fields of `PublishOptions`; each command has some of them."""
 CONNECTION = [
     Value("repository-url", "URL", "The URL of the repository, in place of its name"),
     Value("username", "USER", "The user name for the repository", short="u"),
@@ -129,8 +131,11 @@ NAME_OPTIONS = [
 """Which names an index takes from where."""
 
 
-def repository_options(verb: str = "Publish to", *, several: bool = True) -> list[Option]:
+def repository_option(verb: str, *, several: bool = True) -> Option:
     """`verb` says what is done with the repository; `several` whether the command takes more than one."""
     text = f"{verb} this repository"
-    repository = Value("repository", "NAME", text, short="r", several=several, names="repositories")
-    return [repository, *CONNECTION]
+    return Value("repository", "NAME", text, short="r", several=several, names="repositories")
+
+
+def repository_options(verb: str = "Publish to", *, several: bool = True) -> list[Option]:
+    return [repository_option(verb, several=several), *CONNECTION]

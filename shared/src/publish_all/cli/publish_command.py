@@ -105,27 +105,16 @@ Examples:
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
-        from publish_all.commands.files import PublishOptions
-
         source, manifest, names = self.text("from"), self.path("manifest"), self.operands("files")
         if manifest is not None and (source is not None or names):
             msg = "--manifest says which files to publish, so neither files nor --from go with it"
             raise UsageError(msg, hint="Leave one of them out.")
-        return PublishOptions(
-            directory=self.directory,
+        return self.files_options(
             files=self._files(names) if source is None else (),
             manifest=manifest,
             source=source,
             releases=names if source is not None else (),
-            rehearse=self.option("rehearse"),
             receipt=self.path("receipt"),
-            variants=self.texts("variant"),
-            dry_run=self.option("dry-run"),
-            skip_existing=self.option("skip-existing"),
-            build=not self.option("no-build"),
-            allow_dirty=self.option("allow-dirty"),
-            allow_missing=self.option("allow-missing"),
-            fresh=self.option("fresh"),
             jobs=self.number("jobs", int, least=1),
             verify=not self.option("no-verify"),
             verify_timeout=self.number("verify-timeout", float),
@@ -188,18 +177,7 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.doctor import doctor
-        from publish_all.commands.files import PublishOptions
 
-        options = PublishOptions(
-            directory=self.directory,
-            variants=self.texts("variant"),
-            offline=self.option("offline"),
-            build=not self.option("no-build"),
-            allow_missing=self.option("allow-missing"),
-            allow_dirty=self.option("allow-dirty"),
-            skip_existing=self.option("skip-existing"),
-            connection=self.connection(),
-        )
-        report = doctor(options, listener=reporter.listener)
+        report = doctor(self.files_options(connection=self.connection()), listener=reporter.listener)
         reporter.show(report)
         return report.exit_code

@@ -105,7 +105,7 @@ Examples:
 
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.index import IndexOptions
-        from publish_all.commands.packages import download
+        from publish_all.commands.packages import DownloadedFile, download
 
         index = IndexOptions(
             directory=self.directory,
@@ -121,19 +121,7 @@ Examples:
             dependencies=self.option("with-dependencies"),
             listener=reporter.listener,
         )
-        rows = (
-            (
-                each.project,
-                each.version,
-                str(each.path),
-                each.size,
-                each.sha256,
-                "fetched" if each.fresh else "was there",
-            )
-            for each in files
-        )
-        columns = ("project", "version", "file", "bytes", "sha256", "state")
-        self.show_rows(reporter, "files", columns, rows)
+        self.show_rows(reporter, "files", DownloadedFile._fields, files)
         return 0
 
 

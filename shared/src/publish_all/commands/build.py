@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
-from publish_all.builders.builder import BuildRequest, BuildResult
+from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Runtime, project_variants, project_version
@@ -54,38 +54,21 @@ class BuildOptions:
     runtime: Runtime = field(default_factory=Runtime)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildReport:
-    """What was built, into which folder. `version` is the project's own, None where only variants have one."""
-
-    config: ProjectConfig
-    variants: tuple[BuildVariant, ...]
-    output: Path
-    result: BuildResult
-    version: str | None = None
-
-    @property
-    def summary(self) -> BuildSummary:
-        """The same for reporters."""
-        return BuildSummary(folder=str(self.output), files=self.result.files)
-
-
-def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildReport:
+def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary:
     """Build and write down what was built. Raises `PublishAllError` of the branch that fits.
 
     `options.manifest` is not overwritten if it is a file of another kind.
     """
-    _check_kinds(options.kinds)
     config = load_project(options.directory)
     if options.manifest is not None:
         read_manifest(options.manifest)
-    return build_project(config, options, listener=listener, remembered=True)
+    return build_project(config, options, listener=listener, remembered=True)[1]
 
 
 def build_project(
     config: ProjectConfig, options: BuildOptions, *, listener: Listener, remembered: bool
-) -> BuildReport:
-    """As `build`, for a project whose configuration is loaded.
+) -> tuple[tuple[BuildVariant, ...], BuildSummary]:
+    """As `build`, for a project whose configuration is loaded; also its build variants.
 
     `remembered` False is for output that is gone when the command ends: it is not written down.
     """
@@ -109,43 +92,31 @@ def build_project(
     )
     result = run_build(request, listener=listener, environment=options.runtime.environment)
     version = project_version(config, runtime=options.runtime, listener=listener)
-    report = BuildReport(
-        config=config,
-        variants=variants,
-        output=output,
-        result=result,
-        version=version.text if version is not None else None,
-    )
     if options.manifest is not None:  # the other half of a publish follows in another job
         run_before_publish(config, runtime=options.runtime, listener=listener)
+
+    def write(path: Path) -> None:
+        write_manifest(
+            path,
+            output,
+            project=project_name(config.pyproject) or variants[0].project,
+            result=result,
+            variants=variants,
+            version=version.text if version is not None else None,
+        )
+
     if remembered:
-        _remember(report, options)
+        own = state_of(config.root, options.runtime, make=True).manifest(output)
+        if own is not None:
+            with suppress(OSError):  # files are found by their names, too
+                write(own)
+        if options.manifest is not None:
+            write(options.manifest)
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
         reproduce(request, result, listener=listener, environment=options.runtime.environment)
-    return report
-
-
-def _remember(report: BuildReport, options: BuildOptions) -> None:
-    """Write down what was built: in the state of the checkout, if there is one, and where the user said."""
-    path = state_of(report.config.root, options.runtime, make=True).manifest(report.output)
-    if path is not None:
-        with suppress(OSError):  # files are found by their names, too
-            _write(report, path)
-    if options.manifest is not None:
-        _write(report, options.manifest)
-
-
-def _write(report: BuildReport, path: Path) -> None:
-    write_manifest(
-        path,
-        report.output,
-        project=project_name(report.config.pyproject) or report.variants[0].project,
-        result=report.result,
-        variants=report.variants,
-        version=report.version,
-    )
+    return variants, BuildSummary(folder=str(output), files=result.files)
 
 
 def _tell_other_versions(
@@ -172,13 +143,6 @@ def _wanted(
         msg = f"there is no {' and no '.join(options.kinds)} to build of {_summary(variants)}"
         raise UsageError(msg, hint="A variant with `wheels` has an sdist only if it states `sdist = true`.")
     return wanted
-
-
-def _check_kinds(kinds: Sequence[str]) -> None:
-    for kind in kinds:
-        if kind not in KINDS:
-            msg = f"there is no format {kind!r}"
-            raise UsageError(msg, hint="Formats are: " + ", ".join(KINDS))
 
 
 def _source_date_epoch(runtime: Runtime) -> int | None:

@@ -191,11 +191,5 @@ def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
         CredentialError: diagnoses.CREDENTIAL_MISSING,
         RepositoryError: diagnoses.NO_ANSWER,
     }
-    return next(
-        (
-            (diagnosis.found(error.message, hint=error.hint or ""),)
-            for kind, diagnosis in kinds.items()
-            if isinstance(error, kind)
-        ),
-        (),
-    )
+    found = next((diagnosis for kind, diagnosis in kinds.items() if isinstance(error, kind)), None)
+    return (found.found(error.message, hint=error.hint or ""),) if found is not None else ()

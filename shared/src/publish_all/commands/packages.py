@@ -123,14 +123,14 @@ def _oddities(
 
 
 class DownloadedFile(NamedTuple):
-    """One file. `fresh` is False where the folder had it already with the same bytes."""
+    """One file. Its `state` is "was there" where the folder had it already with the same bytes, else "fetched"."""
 
     project: NormalizedName
     version: str
-    path: Path
-    size: int
+    file: str
+    bytes: int
     sha256: str
-    fresh: bool
+    state: str
 
 
 _Wanted: TypeAlias = tuple[OciPackage, PackageRelease, IndexFile]
@@ -172,7 +172,7 @@ def download(
             pins = tuple(dict.fromkeys(f"{each.project}=={each.version}" for each in files))
             if index is not None:
                 _fetch_dependencies(index, pins, folder / "dependencies", listener=listener, run=run)
-                ours = {each.path.name for each in files}
+                ours = {Path(each.file).name for each in files}
                 for path in sorted((folder / "dependencies").iterdir()):
                     if path.name not in ours and (found := release_of(path.name)) is not None:
                         files.append(_put(*found, destination / path.name, sha256_of(path), path.absolute))
@@ -239,7 +239,8 @@ def _put(
     fresh = not target.is_file() or sha256_of(target) != sha256
     if fresh:
         fetch().replace(target)
-    return DownloadedFile(project, str(version), target, target.stat().st_size, sha256, fresh)
+    state = "fetched" if fresh else "was there"
+    return DownloadedFile(project, str(version), str(target), target.stat().st_size, sha256, state)
 
 
 def _make(folder: Path) -> None:

@@ -151,11 +151,10 @@ def find_files(
         allow_missing=options.allow_missing,
         runtime=options.runtime,
     )
-    report = build_project(config, build, listener=listener, remembered=output is None)
-    built = (
-        read_distribution(report.output / each.filename, variant=each.variant) for each in report.result.files
-    )
-    return FoundFiles(distributions=tuple(built), variants=report.variants)
+    variants, built = build_project(config, build, listener=listener, remembered=output is None)
+    folder = Path(built.folder)
+    read = (read_distribution(folder / each.filename, variant=each.variant) for each in built.files)
+    return FoundFiles(distributions=tuple(read), variants=variants)
 
 
 def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:

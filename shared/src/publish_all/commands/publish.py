@@ -18,7 +18,7 @@ from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport, RepositoryReport
-from publish_all.upload.execute import VerifyOptions, execute
+from publish_all.upload.execute import Gate, VerifyOptions, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
@@ -88,7 +88,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         asked = prepared.preflight
         if options.dry_run:
             return PublishResult(report=asked.report, refused=asked.problem)
-        gate = _Rehearsal(prepared.plan[0], options, listener) if rehearsal is not None else None
+        failures: list[PublishAllError] = []
         report = execute(
             asked,
             journal=journal,
@@ -96,10 +96,10 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
             jobs=options.jobs or DEFAULT_JOBS,
             verify=_verify(options),
             skip_existing=options.skip_existing,
-            gate=gate,
+            gate=_gate(prepared.plan[0], options, listener, failures) if rehearsal is not None else None,
             cancellation=prepared.cancellation,
         )
-        return PublishResult(report=report, refused=gate.failed if gate is not None else None)
+        return PublishResult(report=report, refused=next(iter(failures), None))
 
 
 def _receipt(options: PublishOptions) -> ReceiptFile | None:
@@ -173,31 +173,24 @@ def _before_publish(config: ProjectConfig | None, options: PublishOptions, liste
         )
 
 
-class _Rehearsal:
-    """Installs and imports what the test index, the first repository, now has; `failed` is the error if that fails."""
+def _gate(
+    planned: RepositoryPlan, options: PublishOptions, listener: Listener, failures: list[PublishAllError]
+) -> Gate:
+    """Installs and imports what the test index, the first repository, now has; an error goes into `failures`."""
 
-    def __init__(self, planned: RepositoryPlan, options: PublishOptions, listener: Listener) -> None:
-        self._planned = planned
-        self._around = options.runtime
-        self._listener = listener
-        self.failed: PublishAllError | None = None
-
-    def __call__(self, report: RepositoryReport) -> str | None:
-        if report.name != self._planned.repository.name:
+    def gate(report: RepositoryReport) -> str | None:
+        if report.name != planned.repository.name:
             return None
         from publish_all.commands.rehearse import RehearsalError, rehearse
 
         try:
-            rehearse(
-                self._planned.repository,
-                self._planned.releases,
-                runtime=self._around,
-                listener=self._listener,
-            )
+            rehearse(planned.repository, planned.releases, runtime=options.runtime, listener=listener)
         except RehearsalError as error:
-            self.failed = error
+            failures.append(error)
             return error.message
         return None
+
+    return gate
 
 
 def _verify(options: PublishOptions) -> VerifyOptions | None:
