@@ -63,30 +63,11 @@ def test_each_item_of_a_list_has_a_line_in_the_diff():
     assert '+    "c",\n' in text
 
 
-def test_a_file_of_poetrys_style_is_compared_key_by_key_too():
-    base = {
-        "project": {
-            "name": "k",
-            "version": "1",
-            "description": "d",
-            "authors": [{"name": "A", "email": "a@b"}],
-        }
-    }
-    poetry = {
-        "name": "k-x",
-        "version": "1",
-        "description": "other",
-        "authors": ["A <a@b>"],
-        "homepage": "https://h",
-        "dependencies": {"python": "^3.10", "a": "^1", "o": {"version": "^2", "optional": True}},
-        "extras": {"e": ["o"]},
-        "packages": [{"include": "k"}],
-    }
-    assert summary(base, variant(pyproject={"tool": {"poetry": poetry}})) == (
-        'description = "other"',
-        'dependencies = ["a ^1"]',
-        'optional-dependencies = {e = ["o"]}',
-        'urls = {Homepage = "https://h"}',
-        'requires-python = "^3.10"',
-        'poetry = {packages = [{include = "k"}]}',
+def test_files_of_poetrys_style_are_compared_key_by_key_too():
+    poetry = {"name": "k", "version": "1", "dependencies": {"python": "^3.10", "a": "^1"}, "license": "MIT"}
+    other = {"name": "k-x", "version": "1", "dependencies": {"python": "^3.10", "b": "^2"}, "license": "BSD"}
+    assert summary({"tool": {"poetry": poetry}}, variant(pyproject={"tool": {"poetry": other}})) == (
+        "no dependencies.a",
+        'dependencies.b = "^2"',
+        'license = "BSD"',
     )

@@ -10,7 +10,7 @@ import codecs
 import enum
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ PYPIRC = ".pypirc"
 _INDEXES = {"pypi": PYPI, "testpypi": TESTPYPI}
 _POETRY_VARIABLE = re.compile(r"POETRY_REPOSITORIES_([A-Z0-9_]+)_URL")
 _POETRY_CERTIFICATE = re.compile(r"POETRY_CERTIFICATES_([A-Z0-9_]+?)_(CLIENT_)?CERT")
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_OF_PROJECT = {"the project's poetry.toml", "pyproject.toml", "uv.toml", "the project's pdm.toml", "sources"}
 
 
 class Tool(enum.Enum):
@@ -142,41 +142,44 @@ def read_tools(
     """Read the files of the tools, those of a project too. Never raises for what is in them."""
     root = config.root if config is not None else NOWHERE
     pyproject = config.pyproject if config is not None else EMPTY
-    readers: dict[str, Iterator[ToolRepository]] = {
-        "environment": _poetry_variables(environment),
-        "the project's poetry.toml": _poetry(root / "poetry.toml", of_project=True),
-        "Poetry's configuration": _poetry(folders.poetry.with_name("auth.toml"), folders.poetry),
-        "Hatch's configuration": _hatch(folders.hatch),
-        "pyproject.toml": _uv(table(pyproject, "tool", "uv"), "pyproject.toml", of_project=True),
-        "uv.toml": _uv_file(root / "uv.toml", "uv.toml", of_project=True),
-        "uv's configuration": _uv_file(folders.uv, str(folders.uv)),
-        "the project's pdm.toml": _pdm(root / "pdm.toml", of_project=True),
-        "pdm's configuration": _pdm(folders.pdm),
-        "uv auth": _uv_auth(folders.uv_credentials),
-        PYPIRC: _pypirc(folders.pypirc),
-        "sources": _sources(pyproject),
+    readers: dict[str, list[Iterator[ToolRepository]]] = {
+        "environment": [_poetry_variables(environment)],
+        "the project's poetry.toml": _those_there(_poetry, root / "poetry.toml"),
+        "Poetry's configuration": _those_there(
+            _poetry, folders.poetry.with_name("auth.toml"), folders.poetry
+        ),
+        "Hatch's configuration": _those_there(_hatch, folders.hatch),
+        "pyproject.toml": [_uv(table(pyproject, "tool", "uv"), "pyproject.toml")],
+        "uv.toml": _those_there(_uv_file, root / "uv.toml"),
+        "uv's configuration": _those_there(_uv_file, folders.uv),
+        "the project's pdm.toml": _those_there(_pdm, root / "pdm.toml"),
+        "pdm's configuration": _those_there(_pdm, folders.pdm),
+        "uv auth": _those_there(_uv_auth, folders.uv_credentials),
+        PYPIRC: [_pypirc(folders.pypirc)] if os.access(folders.pypirc, os.F_OK) else [],
+        "sources": [_sources(pyproject)],
     }
     places: dict[str, tuple[ToolRepository, ...]] = {}
     broken: dict[str, ConfigurationError] = {}
-    for place, entries in readers.items():
+    for place, files in readers.items():
         found: list[ToolRepository] = []
-        try:
-            found.extend(entries)
-        except ConfigurationError as error:
-            broken[place] = error
-        places[place] = tuple(found)
-    return ToolSettings(
-        environment=environment,
-        places=places,
-        broken=broken,
-        pip=_pip(environment, folders.pip),
-        files=folders,
-    )
+        for entries in files:
+            try:
+                found.extend(entries)
+            except ConfigurationError as error:
+                broken[place] = error
+        places[place] = tuple(replace(each, of_project=place in _OF_PROJECT) for each in found)
+    pip = _pip(environment, folders.pip)
+    return ToolSettings(environment=environment, places=places, broken=broken, pip=pip, files=folders)
 
 
-def _entry(
-    tool: Tool, name: str, stated: Any, origin: str, *, url: str | None = None, of_project: bool = False
-) -> ToolRepository:
+def _those_there(
+    read: Callable[[Path], Iterator[ToolRepository]], *paths: Path
+) -> list[Iterator[ToolRepository]]:
+    # Path.is_file() raises for a path in a folder which may not be entered.
+    return [read(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113 - as said above
+
+
+def _entry(tool: Tool, name: str, stated: Any, origin: str, *, url: str | None = None) -> ToolRepository:
     """One table in the words of any of the tools, or a text that is the URL. `cert = false` is not a file."""
     values = stated if isinstance(stated, Mapping) else {"url": stated}
 
@@ -200,7 +203,6 @@ def _entry(
         client_cert=path("client-cert", "client_cert"),
         client_key=path("client-key", "client_key"),
         origin=origin,
-        of_project=of_project,
     )
 
 
@@ -213,33 +215,22 @@ def _poetry_variables(environment: Mapping[str, str]) -> Iterator[ToolRepository
             yield _entry(Tool.POETRY, name, {key: value}, f"environment {variable}")
 
 
-def _poetry(*files: Path, of_project: bool = False) -> Iterator[ToolRepository]:
-    """Repositories, certificates, tokens and passwords by Poetry's names; the first file wins.
-
-    Raises `ConfigurationError` when all others are read.
-    """
-    broken = None
-    for path in files:
-        try:
-            content = _read(path)
-        except ConfigurationError as error:
-            broken = error
-            continue
-        urls, certificates, tokens, users = (
-            table(content, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
-        )
-        for name in dict.fromkeys((*urls, *certificates, *tokens, *users)):
-            own = {**table(certificates, name), "url": table(urls, name).get("url")}
-            token = {"username": "__token__", "password": tokens[name]} if tokens.get(name) else {}
-            for stated in (own, token, table(users, name)):
-                if any(stated.values()):
-                    yield _entry(Tool.POETRY, name, stated, f"Poetry {path}", of_project=of_project)
-    if broken is not None:
-        raise broken
+def _poetry(path: Path) -> Iterator[ToolRepository]:
+    """Repositories, certificates, tokens and passwords by Poetry's names."""
+    content = read_toml(path)
+    urls, certificates, tokens, users = (
+        table(content, key) for key in ("repositories", "certificates", "pypi-token", "http-basic")
+    )
+    for name in dict.fromkeys((*urls, *certificates, *tokens, *users)):
+        own = {**table(certificates, name), "url": table(urls, name).get("url")}
+        token = {"username": "__token__", "password": tokens[name]} if tokens.get(name) else {}
+        for stated in (own, token, table(users, name)):
+            if any(stated.values()):
+                yield _entry(Tool.POETRY, name, stated, f"Poetry {path}")
 
 
 def _hatch(path: Path) -> Iterator[ToolRepository]:
-    index = table(_read(path), "publish", "index")
+    index = table(read_toml(path), "publish", "index")
     found = {
         name: _entry(Tool.HATCH, name, stated, f"Hatch {path}")
         for name, stated in table(index, "repos").items()
@@ -256,17 +247,17 @@ def _hatch(path: Path) -> Iterator[ToolRepository]:
         yield replace(every, username=None, secret=None)
 
 
-def _pdm(path: Path, *, of_project: bool = False) -> Iterator[ToolRepository]:
-    for name, stated in table(_read(path), "repository").items():
+def _pdm(path: Path) -> Iterator[ToolRepository]:
+    for name, stated in table(read_toml(path), "repository").items():
         if isinstance(stated, Mapping):
-            yield _entry(Tool.PDM, name, stated, f"pdm {path}", of_project=of_project)
+            yield _entry(Tool.PDM, name, stated, f"pdm {path}")
 
 
-def _uv_file(path: Path, shown: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
-    yield from _uv(_read(path), shown, of_project=of_project)
+def _uv_file(path: Path) -> Iterator[ToolRepository]:
+    yield from _uv(read_toml(path), str(path))
 
 
-def _uv(settings: Mapping[str, Any], file: str, *, of_project: bool = False) -> Iterator[ToolRepository]:
+def _uv(settings: Mapping[str, Any], file: str) -> Iterator[ToolRepository]:
     """Indexes, of which one without a `publish-url` is for installing only, and URLs without a name."""
     stated = [("[[tool.uv.index]]", each) for each in tables(settings.get("index"))]
     stated += [
@@ -285,7 +276,6 @@ def _uv(settings: Mapping[str, Any], file: str, *, of_project: bool = False) -> 
                 url=upload or None,
                 index_url=index or None,
                 origin=f"uv {file}" if name and upload else f"{where} in {file}",
-                of_project=of_project,
                 is_source=True,
                 replaces_pypi=default and index != "" and not _is_pypi(index),
             )
@@ -293,7 +283,7 @@ def _uv(settings: Mapping[str, Any], file: str, *, of_project: bool = False) -> 
 
 def _uv_auth(path: Path) -> Iterator[ToolRepository]:
     """What `uv auth login` has stored."""
-    for each in tables(_read(path).get("credential")):
+    for each in tables(read_toml(path).get("credential")):
         service = each.get("service")
         if isinstance(service, str) and each.get("scheme", "basic") == "basic":
             yield _entry(Tool.UV, "", each, f"uv {path}", url=service)
@@ -329,12 +319,11 @@ def _decoded(path: Path) -> str:
     """The text in UTF-8, or in what its byte order mark says, since editors and shells of Windows write one."""
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise ConfigurationError(msg) from error
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    encoding = "utf-16" if content.startswith(marks) else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -361,7 +350,6 @@ def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
                     tool=tool,
                     name=name,
                     origin=f"[[tool.{key}.source]] in pyproject.toml",
-                    of_project=True,
                     is_source=True,
                     replaces_pypi=replaces and not _is_pypi(each.get("url")),
                 )
@@ -392,7 +380,3 @@ def _pip(environment: Mapping[str, str], files: Iterable[Path]) -> Mapping[str, 
 
 def _is_pypi(url: object) -> bool:
     return isinstance(url, str) and hostname_of(url) in {"pypi.org", "upload.pypi.org"}
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    return read_toml(path) if path.is_file() else EMPTY

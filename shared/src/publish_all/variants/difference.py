@@ -6,20 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from publish_all._toml import table
 from publish_all.variants import overlay
 from publish_all.variants.variant import BuildVariant
 
 _MISSING = object()
 _LONGEST = 60
-# Keys of [tool.poetry] which [project] has, and under which name.
-_POETRY_METADATA = {
-    **{key: key for key in ("name", "version", "description", "readme", "keywords", "classifiers")},
-    **{key: key for key in ("license", "authors", "maintainers", "scripts", "urls", "dependencies")},
-    "extras": "optional-dependencies",
-    "plugins": "entry-points",
-}
-_POETRY_URLS = {"homepage": "Homepage", "repository": "Repository", "documentation": "Documentation"}
 # What a table of variants has columns of its own for.
 _COLUMNS = frozenset({"project.name", "project.version", "tool.poetry.name", "tool.poetry.version"})
 
@@ -30,11 +21,10 @@ def summary(base: Mapping[str, Any], variant: BuildVariant) -> tuple[str, ...]:
     `base` is the project's own pyproject.toml, `[tool.publish-all]` or not.
     """
     below = overlay.without_ours(base)
-    if (
-        overlay.name_of(below) is not None
-    ):  # how the version gets in is the same for the project and its variants
+    if overlay.name_of(below) is not None:
+        # How the version gets in is the same for the project and its variants.
         below = overlay.with_version(below, variant.version)
-    changes = _changes("", _as_project(below), _as_project(variant.pyproject))
+    changes = _changes("", below, variant.pyproject)
     found = [_summarised(*each) for each in changes if each[0] not in _COLUMNS]
     selections = {
         "layout": dict(variant.layout),
@@ -53,36 +43,6 @@ def unified_diff(base: Mapping[str, Any], variant: BuildVariant) -> str:
     )
     names = ("pyproject.toml", f"pyproject.toml ({variant.label})")
     return "".join(difflib.unified_diff(before, after, *names))
-
-
-def _as_project(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metadata where `[project]` has it, so that files of both styles can be compared. For people only."""
-    project = dict(table(pyproject, "project"))
-    poetry = table(pyproject, "tool", "poetry")
-    tool = dict(table(pyproject, "tool"))
-    if overlay.is_poetry_style(pyproject):
-        project = {name: poetry[key] for key, name in _POETRY_METADATA.items() if key in poetry}
-        urls = {label: poetry[key] for key, label in _POETRY_URLS.items() if key in poetry}
-        wanted = dict(project.get("dependencies", {}))
-        project |= {
-            "urls": {**urls, **project.get("urls", {})},
-            "requires-python": wanted.pop("python", None),
-            "dependencies": [
-                f"{name} {entry if isinstance(entry, str) else _shown(entry)}"
-                for name, entry in wanted.items()
-                if not (isinstance(entry, Mapping) and entry.get("optional"))
-            ],
-        }
-        project = {key: value for key, value in project.items() if value}
-        tool["poetry"] = {
-            key: value for key, value in poetry.items() if key not in {*_POETRY_METADATA, *_POETRY_URLS}
-        }
-    for key in ("authors", "maintainers"):
-        if key in project:
-            project[key] = [each if isinstance(each, str) else overlay.person(each) for each in project[key]]
-    if not tool.get("poetry"):
-        tool.pop("poetry", None)
-    return {**pyproject, "project": project, "tool": tool}
 
 
 def _toml(pyproject: Mapping[str, Any]) -> str:
@@ -112,7 +72,7 @@ def _changes(path: str, base: Any, over: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _summarised(key: str, below: Any, above: Any) -> str:
-    short = key.removeprefix("project.").removeprefix("tool.")
+    short = key.removeprefix("project.").removeprefix("tool.").removeprefix("poetry.")
     if above is _MISSING:
         return f"no {short}"
     if isinstance(below, list) and isinstance(above, list):
