@@ -130,6 +130,16 @@ def test_a_project_key_is_kept_as_toml_has_it(parse, key, text, value):
         ),
         ("layout = ['x']", "layout: must be a table, not a list"),
         ("layout = { 'a' = '../b' }", "layout.a: '../b' leads out of the place it is relative to"),
+        ("layout = { 'a/../../x' = 'b' }", "layout: 'a/../../x' leads out of the place it is relative to"),
+        ("layout = { 'a' = '..\\b' }", "layout.a: '..\\\\b' leads out of the place it is relative to"),
+        (
+            "force-include = { '../x' = 'b' }",
+            "force-include: '../x' leads out of the place it is relative to",
+        ),
+        (
+            "wheels.py3-none-any.force-include = { '../tool' = 'b' }",
+            "wheels.py3-none-any.force-include: '../tool' leads out of",
+        ),
         ("layout = { '/a' = 'b' }", "layout: '/a' must be relative to the project's root"),
         ("force-include = { 'a' = '/b' }", "force-include.a: '/b' must be relative"),
         ("force-include = { 'a' = 'C:\\b' }", "force-include.a: 'C:\\\\b' must be relative"),

@@ -208,12 +208,16 @@ def test_one_variant_can_be_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("variants", "hint"),
-    [(("synapse",), "Did you mean 'synapse'?"), ((), "Add a table [tool.publish-all.variants.NAME].")],
+    ("variants", "message", "hint"),
+    [
+        (("synapse",), "did you mean 'synapse'?", "There are: synapse"),
+        ((), "pyproject.toml configures none", "Add a table [tool.publish-all.variants.NAME]."),
+    ],
 )
-def test_an_unknown_name_is_a_usage_error_with_the_nearest(variants, hint):
+def test_an_unknown_name_is_a_usage_error_with_the_nearest(variants, message, hint):
     with pytest.raises(UsageError) as caught:
         resolved(*map(variant, variants), only=("sinapse",))
+    assert caught.value.message.endswith(message)
     assert caught.value.hint == hint
 
 
@@ -231,14 +235,6 @@ def test_a_partial_file_is_not_a_full_one():
         resolved(variant(pyproject="p.toml"), read=reading(p={"tool": {"hatch": {}}}))
     assert caught.value.hint is not None
     assert "overlay" in caught.value.hint
-
-
-@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x"])
-def test_paths_that_lead_out_are_refused(path):
-    with pytest.raises(ConfigurationError, match=r"variants\.x\.layout"):
-        resolved(variant(layout={path: "a"}))
-    with pytest.raises(ConfigurationError, match=r"variants\.x\.force-include"):
-        resolved(variant(force_include={"a": path}))
 
 
 def test_what_is_not_a_version_is_refused():
@@ -289,16 +285,6 @@ def test_wheels_of_all_variants_are_replaced_tag_by_tag():
 def test_two_keys_for_one_wheel_are_an_error():
     with pytest.raises(ConfigurationError, match=r"the same wheel as 'py2\.py3-none-any'"):
         resolved(variant(wheels=wheels("py2.py3-none-any", "py3.py2-none-any")))
-
-
-def test_a_tag_that_no_wheel_can_have_is_an_error_with_its_key_path():
-    with pytest.raises(ConfigurationError, match=r'variants\.x\.wheels\."py3-any": .* is not a wheel'):
-        resolved(variant(wheels=wheels("py3-any")))
-
-
-def test_what_a_wheel_forces_in_stays_in_the_project():
-    with pytest.raises(ConfigurationError, match="leads out of the project"):
-        resolved(variant(wheels=wheels(LINUX, force_include={"../tool": "kindling/tool"})))
 
 
 def test_variants_of_one_name_may_share_it_if_their_files_differ():
@@ -359,7 +345,7 @@ def test_a_variant_whose_name_makes_no_valid_distribution_name_is_named_in_the_e
         root=Path("/demo"),
     )
     with pytest.raises(
-        ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not a valid name"
+        ConfigurationError, match=r"variants\.c\+\+: 'demo-c\+\+' is not the name of a distribution"
     ) as caught:
         resolve_variants(
             config, version="1", read=lambda path: (_ for _ in ()).throw(FileNotFoundError(path))

@@ -160,7 +160,7 @@ WHEEL = (
     Key("exclude", texts(), "paths inside the wheel: leaves these out", type="list of globs"),
     Key(
         "force-include",
-        mapping(text(rules.target_problem), rules.source_problem),
+        mapping(text(rules.target_problem), rules.target_problem),
         "puts what is at the left into the wheel, at the right",
         type="table path → path",
     ),
@@ -188,7 +188,7 @@ _BEFORE_PROJECT = (
     ),
     Key(
         "layout",
-        mapping(text(rules.target_problem), rules.source_problem),
+        mapping(text(rules.target_problem), rules.target_problem),
         "build from a stage in which what is at the left stands at the right, with the other files of the root",
         type="table path → path",
     ),

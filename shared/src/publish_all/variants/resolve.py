@@ -6,10 +6,8 @@ it), then `variant-defaults`, then the variant's own keys.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from packaging.utils import canonicalize_name
@@ -19,7 +17,8 @@ from publish_all._toml import Table, copied, merged, table
 from publish_all.config.load import read_toml
 from publish_all.config.model import ProjectConfig, VariantConfig, VersionSource, WheelConfig
 from publish_all.config.parse import check_shape
-from publish_all.config.problems import Problems
+from publish_all.config.problems import Problems, did_you_mean
+from publish_all.config.rules import distribution_problem
 from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.setup_files import (
@@ -128,7 +127,8 @@ class _Resolver(NamedTuple):
         if name is None:
             what = f"{where}: the variant has no name, and the project has none to make one from"
             raise self._nameless(what)
-        _refuse_invalid_name(name, where)
+        if (trouble := distribution_problem(name)) is not None:
+            raise ConfigurationError(f"{where}: {trouble}", hint="Set `name` there.")
         selection = origin.selection_name or overlay.name_of(self.pyproject) or name
         version = self._normalised(origin.own_version or self.version, origin.file)
         version = _with_local(version, own.local_version or defaults.local_version)
@@ -141,10 +141,10 @@ class _Resolver(NamedTuple):
             dynamic_pyproject=self._dynamic(result),
             version_from_backend=self.from_backend and version == self.version,
             selection_name=selection,
-            layout=_paths({**defaults.layout, **own.layout}, f"{where}.layout"),
+            layout={**defaults.layout, **own.layout},
             include=own.include or defaults.include,
             exclude=own.exclude or defaults.exclude,
-            force_include=_paths({**defaults.force_include, **own.force_include}, f"{where}.force-include"),
+            force_include={**defaults.force_include, **own.force_include},
             sdist=_first(own.sdist, defaults.sdist, default=not (own.wheels or defaults.wheels)),
             publish_to=own.publish_to if own.publish_to is not None else defaults.publish_to,
             wheels=_wheels({f"{_ROOT}.variant-defaults": defaults.wheels, where: own.wheels}),
@@ -236,14 +236,6 @@ class _Resolver(NamedTuple):
             ) from error
 
 
-def _refuse_invalid_name(name: str, where: str) -> None:
-    """https://packaging.python.org/en/latest/specifications/name-normalization/#name-format"""
-    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name) is None:
-        msg = f"{where}: {name!r} is not a valid name of a distribution"
-        hint = "Set `name` there, with letters, digits, `-`, `_` and `.` only."
-        raise ConfigurationError(msg, hint=hint)
-
-
 def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     """Ours, with hatch.toml folded in: hatchling lets it replace tables of [tool.hatch], whatever is overlaid."""
     _refuse_other_shapes(config.pyproject, config.root / "pyproject.toml")
@@ -278,16 +270,6 @@ def _first(*values: bool | None, default: bool) -> bool:
     return next((each for each in values if each is not None), default)
 
 
-def _paths(stated: Mapping[str, str], where: str) -> dict[str, str]:
-    """Path to path, both relative and inside. Raises `ConfigurationError`."""
-    for left, right in stated.items():
-        for each in (left, right):
-            if PurePosixPath(each).is_absolute() or ".." in PurePosixPath(each.replace("\\", "/")).parts:
-                msg = f'{where}."{left}": {each!r} leads out of the project'
-                raise ConfigurationError(msg, hint="Both sides are relative paths, without `..`.")
-    return dict(stated)
-
-
 def _with_local(version: str, local: str | None) -> str:
     """The version with this local part (PEP 440), before one that it has already (a commit's)."""
     if not local:
@@ -299,48 +281,35 @@ def _with_local(version: str, local: str | None) -> str:
 def _wheels(stated: Mapping[str, Mapping[str, WheelConfig]]) -> tuple[PlatformWheel, ...]:
     """The wheels of a variant from the tables that state them; of two for one tag the later stands.
 
-    Raises `ConfigurationError` for a tag that no wheel can have, and for two keys that name the same one.
+    Raises `ConfigurationError` for two keys that name the same wheel.
     """
     found: dict[object, PlatformWheel] = {}
-    for where, wheels in stated.items():
+    for table_path, wheels in stated.items():
         here: dict[object, PlatformWheel] = {}
         for each in wheels.values():
-            wheel = _wheel(each, f'{where}.wheels."{each.tag}"')
-            other = here.setdefault(wheel.tag.key, wheel)
-            if other is not wheel:
-                msg = f"{wheel.where}: it names the same wheel as {str(other.tag)!r}"
+            tag, where = WheelTag.parse(each.tag), f'{table_path}.wheels."{each.tag}"'
+            if tag.key in here:
+                msg = f"{where}: it names the same wheel as {str(here[tag.key].tag)!r}"
                 raise ConfigurationError(msg, hint="Keep one of the two.")
+            here[tag.key] = PlatformWheel(
+                tag=tag,
+                include=each.include,
+                exclude=each.exclude,
+                force_include=each.force_include,
+                where=where,
+            )
         found |= here
     return tuple(found.values())
 
 
-def _wheel(stated: WheelConfig, where: str) -> PlatformWheel:
-    try:
-        tag = WheelTag.parse(stated.tag)
-    except ValueError as error:
-        msg = f"{where}: {error}"
-        raise ConfigurationError(msg, hint="Write it as in 'py3-none-manylinux_2_28_x86_64'.") from error
-    return PlatformWheel(
-        tag=tag,
-        include=stated.include,
-        exclude=stated.exclude,
-        force_include=_paths(stated.force_include, f"{where}.force-include"),
-        where=where,
-    )
-
-
 def _check_names(config: ProjectConfig, only: Sequence[str]) -> None:
     for name in only:
-        if name in config.variants:
-            continue
         if not config.variants:
             msg = f"there is no build variant {name!r}: {config.root / 'pyproject.toml'} configures none"
             raise UsageError(msg, hint="Add a table [tool.publish-all.variants.NAME].")
-        near = difflib.get_close_matches(name, config.variants, n=1, cutoff=0.5)
-        msg = f"there is no build variant {name!r}"
-        raise UsageError(
-            msg, hint=f"Did you mean {near[0]!r}?" if near else "There are: " + ", ".join(config.variants)
-        )
+        if name not in config.variants:
+            msg = f"there is no build variant {name!r}{did_you_mean(name, config.variants)}"
+            raise UsageError(msg, hint=f"There are: {', '.join(config.variants)}")
 
 
 def _refuse_same_filenames(variants: Sequence[BuildVariant]) -> None:
