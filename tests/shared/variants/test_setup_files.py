@@ -9,8 +9,7 @@ from publish_all.variants.setup_files import (
     fields_in,
     has_metadata_elsewhere,
     name_in_setup_cfg,
-    name_in_setup_py,
-    version_in_setup_py,
+    stated_in_setup_py,
 )
 
 LEGACY = {"build-system": {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}}
@@ -110,12 +109,12 @@ def test_tells_which_fields_metadata_holds():
 )
 def test_reads_what_is_literal_in_setup_py(tmp_path, text, name, version):
     (tmp_path / "setup.py").write_text(text)
-    assert name_in_setup_py(tmp_path) == name
-    assert version_in_setup_py(tmp_path) == version
+    assert stated_in_setup_py(tmp_path, "name") == name
+    assert stated_in_setup_py(tmp_path, "version") == version
 
 
 def test_there_may_be_no_setup_py(tmp_path):
-    assert name_in_setup_py(tmp_path) is None
+    assert stated_in_setup_py(tmp_path, "name") is None
 
 
 def test_a_project_whose_name_is_in_setup_py_is_a_variant_of_itself(tmp_path):

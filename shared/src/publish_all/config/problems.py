@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from publish_all.errors import ConfigurationError
@@ -46,28 +46,19 @@ class Problems:
 
     def origin(self, path: KeyPath) -> str:
         """`pyproject.toml:12`, or the file alone."""
-        for each in _outwards(path):
-            if (origin := self._origins.get(dotted(each))) is not None:
-                return origin
-        return self.file
+        outwards = (self._origins.get(dotted(path[:length])) for length in range(len(path), 0, -1))
+        return next(filter(None, outwards), self.file)
 
     def raise_if_any(self) -> None:
         """Raise `ConfigurationError`: the first problem of the file is the headline, the others follow on lines of their own."""
         if not self._found:
             return
         (_, headline, hint), *others = sorted(self._found, key=lambda found: found[0])
-        lines = [headline, *(_with_hint(message, other, hint) for _, message, other in others)]
-        raise ConfigurationError("\n".join(lines), hint=hint or None)
-
-
-def _with_hint(message: str, hint: str, told: str) -> str:
-    """A further problem on its line, with its hint unless the headline's says the same."""
-    return f"{message} ({hint})" if hint and hint != told else message
-
-
-def _outwards(path: KeyPath) -> Iterator[KeyPath]:
-    for length in range(len(path), 0, -1):
-        yield path[:length]
+        # A hint that the headline has already is not told again.
+        further = [
+            f"{message} ({other})" if other and other != hint else message for _, message, other in others
+        ]
+        raise ConfigurationError("\n".join([headline, *further]), hint=hint or None)
 
 
 def _one_line(text: str) -> str:

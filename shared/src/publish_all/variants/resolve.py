@@ -24,7 +24,7 @@ from publish_all.variants import dependencies, overlay
 from publish_all.variants.setup_files import (
     has_metadata_elsewhere,
     name_in_setup_cfg,
-    name_in_setup_py,
+    stated_in_setup_py,
     with_metadata_elsewhere,
 )
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
@@ -114,7 +114,7 @@ class _Resolver(NamedTuple):
 
     def _own_name(self) -> str | None:
         root = self.config.root
-        return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root)
+        return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or stated_in_setup_py(root, "name")
 
     def variant(self, own: VariantConfig) -> BuildVariant:
         defaults = self.config.variant_defaults

@@ -25,7 +25,7 @@ from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
 from publish_all.errors import ConfigurationError, UsageError, VersionError
-from publish_all.variants.setup_files import name_in_setup_cfg, name_in_setup_py, version_in_setup_py
+from publish_all.variants.setup_files import name_in_setup_cfg, stated_in_setup_py
 from publish_all.version.attribute import read_attribute
 from publish_all.version.static import asks_us, project_name, static_version
 
@@ -86,7 +86,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         repository=repository,
         text=text,
         config=config,
-        name=project_name(pyproject) or name_in_setup_cfg(root) or name_in_setup_py(root),
+        name=project_name(pyproject) or name_in_setup_cfg(root) or stated_in_setup_py(root, "name"),
         subfolder=subfolder,
         variants=variants,
         layout=layout,
@@ -268,7 +268,7 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
         ("hatchling", "poetry.core", "publish_all.backends")
     ):
-        in_step = files if version_in_setup_py(found.root) is not None else ()
+        in_step = files if stated_in_setup_py(found.root, "version") is not None else ()
         return VersionChoice(sync=(*in_step, *configs))
     if files:
         return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=(*files[1:], *configs))
