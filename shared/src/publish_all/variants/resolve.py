@@ -31,6 +31,7 @@ from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
 Read: TypeAlias = Callable[[Path], Mapping[str, Any]]
 _ROOT = "tool.publish-all"
+_DEFAULTS = f"{_ROOT}.variant-defaults"
 
 
 def resolve_variants(
@@ -91,7 +92,7 @@ class _Resolver(NamedTuple):
             project=name,
             version=version,
             pyproject=self._base_pyproject(name, version),
-            dynamic_pyproject=self._dynamic(overlay.without_ours(self.config.pyproject)),
+            dynamic_pyproject=_dynamic(overlay.without_ours(self.config.pyproject)),
             version_from_backend=self.from_backend,
             selection_name=name,
             layout={},
@@ -108,10 +109,6 @@ class _Resolver(NamedTuple):
             return stated  # the backend tells name and version, from where it told us
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
 
-    def _dynamic(self, pyproject: Table) -> Table | None:
-        """The pyproject where it leaves the version to the backend, None where it does not."""
-        return pyproject if overlay.static_version_of(pyproject) is None else None
-
     def _own_name(self) -> str | None:
         root = self.config.root
         return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or stated_in_setup_py(root, "name")
@@ -120,8 +117,8 @@ class _Resolver(NamedTuple):
         defaults = self.config.variant_defaults
         where = f"{_ROOT}.variants.{own.variant}"
         origin = self._origin(own, where)
-        result = self._inline(origin.pyproject, defaults, f"{_ROOT}.variant-defaults", must_match=False)
-        result = self._inline(result, own, where, must_match=True)
+        result = _inline(origin.pyproject, defaults, _DEFAULTS, must_match=False)
+        result = _inline(result, own, where, must_match=True)
         project = self._own_name()
         name = own.name or defaults.name or origin.own_name or (project and f"{project}-{own.variant}")
         if name is None:
@@ -138,7 +135,7 @@ class _Resolver(NamedTuple):
             project=name,
             version=version,
             pyproject=overlay.with_version(result, version),
-            dynamic_pyproject=self._dynamic(result),
+            dynamic_pyproject=_dynamic(result),
             version_from_backend=self.from_backend and version == self.version,
             selection_name=selection,
             layout={**defaults.layout, **own.layout},
@@ -147,25 +144,22 @@ class _Resolver(NamedTuple):
             force_include={**defaults.force_include, **own.force_include},
             sdist=_first(own.sdist, defaults.sdist, default=not (own.wheels or defaults.wheels)),
             publish_to=own.publish_to if own.publish_to is not None else defaults.publish_to,
-            wheels=_wheels({f"{_ROOT}.variant-defaults": defaults.wheels, where: own.wheels}),
+            wheels=_wheels({_DEFAULTS: defaults.wheels, where: own.wheels}),
         )
 
     def _origin(self, own: VariantConfig, where: str) -> _Origin:
         defaults = self.config.variant_defaults
         origin = _Origin(pyproject=self.pyproject, file=self.config.root / "pyproject.toml")
-        full = own.pyproject or defaults.pyproject
-        if full:
-            origin = self._replaced(full, _stated_at(where, "pyproject", own.pyproject))
-        partial = own.overlay or (None if own.pyproject else defaults.overlay)
-        if partial:
-            origin = self._overlaid(origin, partial, _stated_at(where, "overlay", own.overlay))
+        if full := own.pyproject or defaults.pyproject:
+            origin = self._replaced(full, where if own.pyproject else _DEFAULTS)
+        if partial := own.overlay or (None if own.pyproject else defaults.overlay):
+            origin = self._overlaid(origin, partial, where if own.overlay else _DEFAULTS)
         return origin
 
     def _replaced(self, file: str, where: str) -> _Origin:
-        path, content = self._content(file, where)
-        stated = copied(content)
-        if not table(stated, "project") and not table(stated, "tool", "poetry"):
-            msg = f"{where}: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
+        path, content = self._content(file, f"{where}.pyproject")
+        if not table(content, "project") and not table(content, "tool", "poetry"):
+            msg = f"{where}.pyproject: {path} has neither a [project] nor a [tool.poetry] table, so it is not a full pyproject.toml"
             raise ConfigurationError(msg, hint="To change parts of the project's own file, use `overlay`.")
         result = overlay.without_ours(content)
         if beside := _hatch_file(self.config, self.read):
@@ -173,25 +167,23 @@ class _Resolver(NamedTuple):
             tool["hatch"] = merged(beside, tool.get("hatch", {}))
         if "build-system" not in result and "build-system" in self.pyproject:
             result["build-system"] = copied(self.pyproject["build-system"])
-        version = overlay.static_version_of(result)
-        if self.config.version.source is not VersionSource.PROJECT:
-            version = None
         name = overlay.name_of(result)
-        return _Origin(pyproject=result, file=path, own_name=name, own_version=version, selection_name=name)
+        return _Origin(result, path, name, self._version_of(result), name)
 
     def _overlaid(self, origin: _Origin, file: str, where: str) -> _Origin:
-        path, content = self._content(file, where)
+        path, content = self._content(file, f"{where}.overlay")
         over = overlay.without_ours(content)
-        result = overlay.without_stated_dynamic(merged(origin.pyproject, over), over)
-        version = overlay.static_version_of(over)
-        if self.config.version.source is not VersionSource.PROJECT:
-            version = None
         return origin._replace(
-            pyproject=result,
+            pyproject=overlay.without_stated_dynamic(merged(origin.pyproject, over), over),
             file=path,
             own_name=overlay.name_of(over) or origin.own_name,
-            own_version=version or origin.own_version,
+            own_version=self._version_of(over) or origin.own_version,
         )
+
+    def _version_of(self, pyproject: Table) -> str | None:
+        """The version of a file that a variant has of its own, if files say versions in this project."""
+        of_files = self.config.version.source is VersionSource.PROJECT
+        return overlay.static_version_of(pyproject) if of_files else None
 
     def _content(self, file: str, where: str) -> tuple[Path, Mapping[str, Any]]:
         path = self.config.root / file
@@ -202,19 +194,6 @@ class _Resolver(NamedTuple):
             raise ConfigurationError(msg, hint="Paths are relative to the project's root.") from error
         _refuse_other_shapes(content, path)
         return path, content
-
-    def _inline(self, pyproject: Table, stated: VariantConfig, where: str, *, must_match: bool) -> Table:
-        result = overlay.with_project_keys(pyproject, stated.project, where=where)
-        result = dependencies.excluded(
-            result, stated.exclude_dependencies, where=f"{where}.exclude-dependencies", must_match=must_match
-        )
-        result = dependencies.extended(
-            result, stated.extend_dependencies, where=f"{where}.extend-dependencies"
-        )
-        for key, tables in (("tool", stated.tool), ("dependency-groups", stated.dependency_groups)):
-            if tables:
-                result = merged(result, {key: tables})
-        return result
 
     def _nameless(self, what: str) -> ConfigurationError:
         file = self.config.root / "pyproject.toml"
@@ -249,6 +228,20 @@ def _own_pyproject(config: ProjectConfig, read: Read) -> Table:
     return result
 
 
+def _inline(pyproject: Table, stated: VariantConfig, where: str, *, must_match: bool) -> Table:
+    result = overlay.with_project_keys(pyproject, stated.project, where=where)
+    excluded, extended = f"{where}.exclude-dependencies", f"{where}.extend-dependencies"
+    dependencies.excluded(result, stated.exclude_dependencies, where=excluded, must_match=must_match)
+    dependencies.extended(result, stated.extend_dependencies, where=extended)
+    over = {"tool": stated.tool, "dependency-groups": stated.dependency_groups}
+    return merged(result, {key: tables for key, tables in over.items() if tables})
+
+
+def _dynamic(pyproject: Table) -> Table | None:
+    """The pyproject where it leaves the version to the backend, None where it does not."""
+    return pyproject if overlay.static_version_of(pyproject) is None else None
+
+
 def _hatch_file(config: ProjectConfig, read: Read) -> Table:
     try:
         return copied(read(config.root / "hatch.toml"))
@@ -260,10 +253,6 @@ def _refuse_other_shapes(pyproject: Mapping[str, Any], file: Path) -> None:
     problems = Problems(str(file))
     check_shape(pyproject, problems)
     problems.raise_if_any()
-
-
-def _stated_at(where: str, key: str, own: object) -> str:
-    return f"{where}.{key}" if own else f"{_ROOT}.variant-defaults.{key}"
 
 
 def _first(*values: bool | None, default: bool) -> bool:
