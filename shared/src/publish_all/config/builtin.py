@@ -6,13 +6,23 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS
 from publish_all.config.kinds import DIRECTORY, LEGACY, OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
 
 ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi"})
 """What Hatch calls them."""
 
-FIXED = frozenset({"pypi", "testpypi", "github"})
+HOSTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "pypi": frozenset({*PYPI_HOSTS, "pypi.python.org"}),
+        "testpypi": frozenset({*TESTPYPI_HOSTS, "testpypi.python.org"}),
+        "github": frozenset({"ghcr.io"}),
+    }
+)
+"""Where the built-in repositories are, with the hosts that PyPI has left and old files still name."""
+
+FIXED = frozenset(HOSTS)
 """Those whose address a project can't change: a pull request must not redirect a token."""
 
 ADDRESS = ("kind", "url", "index-url")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
-from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, canonical, normalized
+from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, HOSTS, canonical, normalized
 from publish_all.config.folders import Folders, home_folder
 from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, parse_toml, read_text
@@ -33,12 +33,6 @@ PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 _KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind", "_AUDIENCE": "audience"}
 _OF_ADDRESS = frozenset({"index-url", "username", "audience"})
 """What is stated for an address, and does not go with another one."""
-# Old `.pypirc` files name hosts which PyPI has left.
-_SAME_INDEX = {
-    "pypi": {"upload.pypi.org", "pypi.org", "pypi.python.org"},
-    "testpypi": {"test.pypi.org", "testpypi.python.org"},
-    "github": {"ghcr.io"},
-}
 
 Repositories = Mapping[str, RepositoryConfig]
 
@@ -337,7 +331,7 @@ def adopt(
                 f"the repository 'github' of {each.origin} is taken as the built-in one"
                 f"{f' of the owner {owner!r}' if has_owner else ''} (ghcr.io): GitHub has no Python packages at {host}"
             )
-        elif built_in is not None and (each.url is None or host in _SAME_INDEX[built_in]):
+        elif built_in is not None and (each.url is None or host in HOSTS[built_in]):
             continue
         elif (refusal := _refusal(each, host, built_in)) is not None:
             refused[key] = refusal

@@ -25,7 +25,7 @@ from publish_all.commands.scaffold.choices import (
 )
 from publish_all.commands.scaffold.shell import Command, commands_of
 from publish_all.config.addresses import hostname_of
-from publish_all.config.builtin import BUILT_IN, canonical, normalized
+from publish_all.config.builtin import BUILT_IN, HOSTS, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import EMPTY
 from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workflow, read_workflows
@@ -35,7 +35,6 @@ _ROOT = "/."  # the repository, where paths begin
 _EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
 _PYTHON = re.compile(r"python[\d.]*|py")
 _RUNNERS = (("uvx",), ("uv", "run"), ("pipx", "run"), ("poetry", "run"), ("sudo",), ("time",))
-_BUILDERS = {"poetry", "hatch", "uv", "pdm", "flit"}
 # What changes nothing that a release is made of, or what our workflow does by itself.
 _HARMLESS = frozenset(
     {
@@ -43,14 +42,9 @@ _HARMLESS = frozenset(
         "printf", "pwd", "rm", "rmdir", "set", "tail", "tar", "test", "tree", "true", "unzip", "which",
     }
 )  # fmt: skip
-_HARMLESS_OF = {
-    "poetry": {"install", "lock", "check", "self", "sync", "env", "show", "config", "add", "--version"},
-    "hatch": {"test", "fmt", "env", "--version", "config", "run"},
-    "uv": {"sync", "pip", "venv", "python", "lock", "tool", "--version", "run"},
-    "twine": {"check", "--version"},
-    "pipx": {"install", "inject", "ensurepath"},
-    "pdm": {"install", "sync", "config"},
-}
+# Commands of these tools that are not among the changing ones only prepare, ask or check.
+_TOOLS = {"poetry", "hatch", "uv", "pdm", "flit", "twine", "pipx"}
+_CHANGING = {"version", "build", "publish", "upload", "new", "init", "import", "remove"}
 _PYPI_ACTION = "pypa/gh-action-pypi-publish"
 _HARMLESS_ACTIONS = frozenset(
     {
@@ -76,13 +70,6 @@ _UPLOADS = {
     ("uv", "publish"): (("--index",), ("--publish-url", "UV_PUBLISH_URL")),
     ("flit", "publish"): (("--repository",), ("FLIT_INDEX_URL",)),
     ("pdm", "publish"): (("-r", "--repository", "PDM_PUBLISH_REPO"), ()),
-}
-_INDEXES = {
-    "upload.pypi.org": "pypi",
-    "pypi.org": "pypi",
-    "pypi.python.org": "pypi",
-    "test.pypi.org": "testpypi",
-    "testpypi.python.org": "testpypi",
 }
 
 
@@ -178,14 +165,11 @@ def _destination(
     if url is None and own in others:
         return others[own].name, others[own], ""
     if url is None:
-        return (
-            None,
-            None,
-            f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`",
-        )
+        note = f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`"
+        return None, None, note
     host = hostname_of(url)
-    if host in _INDEXES:
-        return _INDEXES[host], None, ""
+    if built_in := next((name for name, hosts in HOSTS.items() if host in hosts), None):
+        return built_in, None, ""
     if host.endswith("pkg.github.com"):
         note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
         return "github", None, note
@@ -462,14 +446,13 @@ def _is_build(words: tuple[str, ...]) -> bool:
     first, second = words[0], words[1] if len(words) > 1 else ""
     if _PYTHON.fullmatch(first) and second == "setup.py":
         return not {"sdist", "bdist_wheel"}.isdisjoint(words)
-    if first in _BUILDERS:
+    if first in _TOOLS:
         return second == "build" or (words[:2] == ("poetry", "publish") and "--build" in words)
     return first in {"build", "pyproject-build"}
 
 
 def _is_harmless(words: tuple[str, ...]) -> bool:
-    second = words[1] if len(words) > 1 else ""
-    return words[0] in _HARMLESS | _TESTERS or second in _HARMLESS_OF.get(words[0], ())
+    return words[0] in _HARMLESS | _TESTERS or (words[0] in _TOOLS and _CHANGING.isdisjoint(words[1:2]))
 
 
 def _upload_of(words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
