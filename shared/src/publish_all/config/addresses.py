@@ -129,27 +129,19 @@ def web_problem(url: str, *, scheme_optional: bool = False) -> str | None:
         _ = parts.port
     except ValueError:
         return "is not a URL (look at its port or brackets)"
+    scheme = parts.scheme.lower() if "://" in url else ""
     if parts.username is not None or parts.password is not None:
         return "holds a user name or a password, which do not belong in a configuration file; leave them out"
     if any(character.isspace() for character in url):
         return f"{url!r} holds white space"
-    return _scheme_problem(url, parts, optional=scheme_optional) or (
-        None if parts.hostname else f"{url!r} names no host"
-    )
-
-
-def _scheme_problem(url: str, parts: SplitResult, *, optional: bool) -> str | None:
-    if "://" not in url:
-        if optional:
-            return None
+    if not scheme and not scheme_optional:
         if scheme_of(url) == "file" or "/" not in url or url.startswith((".", "/", "~")):
             return f'{url!r} is not a URL; a folder needs kind = "directory"'
         return f"{url!r} must start with https://"
-    scheme = parts.scheme.lower()
-    if scheme == "https" or (scheme == "http" and is_loopback(url)):
-        return None
     if scheme == "file":
         return f'{url!r} is a folder, which needs kind = "directory"'
-    if scheme == "http":
+    if scheme == "http" and not is_loopback(url):
         return f"{url!r} must be https: plain http is for this machine only (localhost, 127.0.0.1)"
-    return f"{url!r} must start with https://, not {scheme}://"
+    if scheme not in {"", "http", "https"}:
+        return f"{url!r} must start with https://, not {scheme}://"
+    return None if parts.hostname else f"{url!r} names no host"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from publish_all._toml import table as toml_table
 from publish_all.config import rules
 from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canonical
 from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
@@ -60,8 +61,7 @@ def parse_project(
     with all that is wrong: unknown keys, wrong types, wrong values.
     """
     problems = Problems(file, origins)
-    tool = pyproject.get("tool", {})
-    stated = tool.get("publish-all", {}) if isinstance(tool, dict) else {}
+    stated = toml_table(pyproject, "tool").get("publish-all", {})
     found = fields(Value(stated, TABLE, problems), {key.name: key.read for key in PROJECT})
     problems.raise_if_any()
     private = found.pop("private", False) or _has_private_classifier(pyproject)
@@ -73,13 +73,9 @@ def parse_project(
 
 def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
     """`Private :: Do Not Upload`: PyPI refuses every classifier that starts so, hence its use as a guard."""
-    tool = pyproject.get("tool", {})
-    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
-    for each in (pyproject.get("project", {}), poetry):
-        classifiers = each.get("classifiers", ()) if isinstance(each, dict) else ()
-        if isinstance(classifiers, list) and any(str(each).startswith("Private ::") for each in classifiers):
-            return True
-    return False
+    metadata = (toml_table(pyproject, "project"), toml_table(pyproject, "tool", "poetry"))
+    stated = [each for values in metadata if isinstance(each := values.get("classifiers"), list)]
+    return any(str(each).startswith("Private ::") for classifiers in stated for each in classifiers)
 
 
 # --- repositories

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_of
 from publish_all._git import repository_root
-from publish_all._toml import table
+from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.choices import (
     NewRepository,
@@ -141,12 +141,8 @@ def _guessed_layout(
 
 def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What Poetry is told to include, and the folder that it is in."""
-    stated = table(pyproject, "tool", "poetry").get("packages", ())
-    return [
-        (str(each.get("include") or ""), str(each.get("from") or ""))
-        for each in stated
-        if isinstance(each, Mapping)
-    ]
+    stated = tables(table(pyproject, "tool", "poetry").get("packages"))
+    return [(str(each.get("include") or ""), str(each.get("from") or "")) for each in stated]
 
 
 def _remote(repository: Path, runtime: Runtime) -> tuple[Service | None, str | None]:
@@ -169,12 +165,8 @@ def _known(config: ProjectConfig, runtime: Runtime) -> tuple[tuple[NewRepository
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
     tools = read_tools(config, environment=runtime.environment, folders=runtime.places().hosts)
     adopted, refused, notes = adopt(tools.entries)
-    sources = table(config.pyproject, "tool", "poetry").get("source", ())
-    indexes = {
-        each.get("name"): str(each["url"])
-        for each in (sources if isinstance(sources, list) else ())
-        if isinstance(each, dict) and isinstance(each.get("url"), str)
-    }
+    sources = tables(table(config.pyproject, "tool", "poetry").get("source"))
+    indexes = {each.get("name"): str(each["url"]) for each in sources if "url" in each}
     known = tuple(
         NewRepository(each.name, each.url, each.index_url or indexes.get(each.name), each.origin)
         for each in adopted.values()

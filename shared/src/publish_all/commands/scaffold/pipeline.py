@@ -184,15 +184,8 @@ def scalar(text: str, plain: re.Pattern[str] = _PLAIN) -> str:
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(_escaped(each) for each in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    """Within double quotes, with the escapes of YAML: those of JSON have no characters beyond 16 bits."""
-    if character.isprintable() and character not in '"\\':
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    # The escapes of Python are those of YAML, and JSON's are not beyond 16 bits.
+    return '"' + text.encode("unicode_escape").decode().replace('"', '\\"') + '"'
 
 
 def yaml_lines(value: Mapping[str, Any] | list[Any]) -> Iterator[str]:
