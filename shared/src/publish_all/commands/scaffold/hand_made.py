@@ -42,9 +42,14 @@ _HARMLESS = frozenset(
         "printf", "pwd", "rm", "rmdir", "set", "tail", "tar", "test", "tree", "true", "unzip", "which",
     }
 )  # fmt: skip
-# Commands of these tools that are not among the changing ones only prepare, ask or check.
 _TOOLS = {"poetry", "hatch", "uv", "pdm", "flit", "twine", "pipx"}
-_CHANGING = {"version", "build", "publish", "upload", "new", "init", "import", "remove"}
+# Commands of these tools that only prepare, ask or check; what a plugin of theirs adds may do anything.
+_PREPARING = frozenset(
+    {
+        "--version", "add", "check", "config", "ensurepath", "env", "fmt", "inject", "install", "lock", "pip",
+        "python", "run", "self", "show", "sync", "test", "tool", "venv",
+    }
+)  # fmt: skip
 _PYPI_ACTION = "pypa/gh-action-pypi-publish"
 _HARMLESS_ACTIONS = frozenset(
     {
@@ -452,7 +457,7 @@ def _is_build(words: tuple[str, ...]) -> bool:
 
 
 def _is_harmless(words: tuple[str, ...]) -> bool:
-    return words[0] in _HARMLESS | _TESTERS or (words[0] in _TOOLS and _CHANGING.isdisjoint(words[1:2]))
+    return words[0] in _HARMLESS | _TESTERS or (words[0] in _TOOLS and not _PREPARING.isdisjoint(words[1:2]))
 
 
 def _upload_of(words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
