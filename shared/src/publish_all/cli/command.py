@@ -73,11 +73,11 @@ class UseCaseCommand(Command, ABC):
         return "" if meant is None else f"; did you mean --{meant}?"
 
     def handle(self) -> int:
-        def checked(reporter: Reporter) -> int:
-            self._check_choices()
-            return self.use_case(reporter)
+        return self.reported(self._checked, self.reporter())
 
-        return self.reported(checked, self.reporter())
+    def _checked(self, reporter: Reporter) -> int:
+        self._check_choices()
+        return self.use_case(reporter)
 
     def reporter(self) -> Reporter:
         """What shows events and the result."""
@@ -94,18 +94,14 @@ class UseCaseCommand(Command, ABC):
                 code = use_case(reporter)
         except PublishAllError as error:
             return self._failed(error, reporter)
-        except BrokenPipeError:
-            if code:
-                abandon_output()
-                return code
-            raise  # whoever read our output has had enough, which cleo knows to be no error
         except OSError as error:
+            pipe_closed = isinstance(error, BrokenPipeError)
+            if pipe_closed and not code:
+                raise  # the reader of our output has had enough, which cleo knows to be no error
             if code is not None:
                 abandon_output()
                 return code or 1
-            told = _of_system(error)
-            told.__cause__ = error
-            return self._failed(told, reporter)
+            return self._failed(_of_system(error), reporter)
         return code
 
     def _failed(self, error: PublishAllError, reporter: Reporter) -> int:
@@ -240,12 +236,10 @@ class UseCaseCommand(Command, ABC):
         value = self.text(name)
         if value is None:
             return None
-        try:
-            number: float = (
-                kind(value) if re.fullmatch(r"[0-9a-z.+-]+", value, re.IGNORECASE | re.ASCII) else math.nan
-            )
-        except ValueError:
-            number = math.nan
+        number = math.nan
+        if re.fullmatch(r"[0-9a-z.+-]+", value, re.IGNORECASE | re.ASCII):
+            with suppress(ValueError):
+                number = kind(value)
         if not least <= number <= most:
             what = "whole number" if kind is int else "number"
             raise UsageError(f"--{name} is {value!r}", hint=f"It is a {what} from {least:g} to {most:.0f}.")
@@ -317,10 +311,10 @@ def abandon_output() -> None:
 def _of_system(error: OSError) -> PublishAllError:
     """What the operating system refused, in our words: a full disk, a file where a folder should be, no rights."""
     place = f"{error.filename}: " if error.filename is not None else ""
-    return PublishAllError(
-        f"{place}{error.strerror or error}",
-        hint="See whether it is the file or folder that it should be, may be written, and has room; then run again.",
-    )
+    hint = "See whether it is the file or folder that it should be, may be written, and has room; then run again."
+    told = PublishAllError(f"{place}{error.strerror or error}", hint=hint)
+    told.__cause__ = error
+    return told
 
 
 def _stream(output: Any, default: TextIO) -> TextIO:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -75,29 +75,25 @@ Examples:
 
         options = self._init_options()
         found = look(options)
-        self._tell((*found.notes, *found.migration.notes), reporter)
+        self.note(reporter, *found.notes, *found.migration.notes)
         if self.can_ask:
             suggest(options, found)  # what flags state wrongly is said before anything is asked
             name = found.name or found.root.name
             self.io.write_error_line(f"Setting up {name}. Enter takes the answer in brackets.")
             options = self._interview(options, found)
         plan = plan_init(suggest(options, found), found)
-        self._tell(plan.notes, reporter)
+        self.note(reporter, *plan.notes)
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
         if not plan.needed:
-            self._tell(["there is nothing to change"], reporter)
+            self.note(reporter, "there is nothing to change")
         elif self._may_write(plan):
             carry_out(plan)
-            self._tell((f"{change.name} is written" for change in plan.needed), reporter)
+            self.note(reporter, *(f"{change.name} is written" for change in plan.needed))
         else:
-            self._tell(["nothing was written"], reporter)
+            self.note(reporter, "nothing was written")
         self._show_result(plan, reporter)
         return 0
-
-    def _tell(self, notes: Iterable[str], reporter: Reporter) -> None:
-        for note in notes:
-            self.note(reporter, note)
 
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -216,10 +212,7 @@ def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
 _is_yes = _one_of({"yes": True, "no": False, "y": True, "n": False})
 
 
-def _rows(plan: InitPlan) -> Iterable[Row]:
-    changes = tuple((each.verb, each.name, "") for each in plan.needed)
-    forms = tuple(
-        ("form", each.url, "; ".join(f"{label}: {value}" for label, value in each.fields))
-        for each in plan.forms
-    )
-    return (*changes, *forms)
+def _rows(plan: InitPlan) -> Iterator[Row]:
+    yield from ((each.verb, each.name, "") for each in plan.needed)
+    for form in plan.forms:
+        yield "form", form.url, "; ".join(f"{label}: {value}" for label, value in form.fields)

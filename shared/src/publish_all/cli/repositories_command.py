@@ -50,12 +50,10 @@ Examples:
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self, reporter: Reporter) -> int:
-        tool = self.text("register")
-        return self._register(tool, reporter) if tool is not None else self._list(reporter)
-
-    def _list(self, reporter: Reporter) -> int:
         from publish_all.commands.config import COLUMNS, list_repositories
 
+        if (tool := self.text("register")) is not None:
+            return self._register(tool, reporter)
         rows = list_repositories(self.directory, listener=reporter.listener)
         self.show_rows(reporter, "repositories", COLUMNS, rows)
         return 0
@@ -65,8 +63,7 @@ Examples:
 
         names, with_secrets = self.texts("repository"), self.option("with-secrets")
         planned = plan_registration(TOOLS[tool], self.directory, names=names, with_secrets=with_secrets)
-        for note in planned.notes:
-            self.note(reporter, note)
+        self.note(reporter, *planned.notes)
         if not planned.needed:
             nothing = "there is nothing to write to {}" if planned.notes else "{} is up to date"
             self.note(reporter, nothing.format(planned.path))

@@ -60,26 +60,25 @@ Examples:
         else:
             if result.release is not None and options.dry_run:
                 self._show(result.release)
-            for line in self._notes(result, options):
-                self.note(reporter, line)
+            self.note(reporter, *self._notes(result, options))
             self.io.write_line(result.text, type=OutputType.RAW)
         return result.exit_code
 
     def _show(self, plan: ReleasePlan) -> None:
-        for line in _release_lines(plan):
-            self.io.write_error_line(line, type=OutputType.RAW)
+        self.io.write_error_line([*_release_lines(plan)], type=OutputType.RAW)
 
     def _confirm(self, plan: ReleasePlan) -> bool:
         self._show(plan)
         return not self.can_ask or bool(self.confirm("Do this?", default=True))
 
     def _notes(self, result: VersionResult, options: VersionOptions) -> Iterator[str]:
+        from publish_all.reporting.text import count
+
         if self.option("explain") and result.version is not None:
             yield f"from {result.version.source}"
             yield from result.version.explanation
         if options.check and not result.findings:
-            count = len(result.places)
-            agreed = f"{count} {'place agrees' if count == 1 else 'places agree'}"
+            agreed = count(len(result.places), "place agrees", "places agree")
             yield agreed if result.compared else "not compared: between tags no file can hold its own version"
         if result.release is not None:
             yield f"push it with: {result.release.push}" if result.released else "nothing was done"
@@ -100,11 +99,12 @@ def _release_lines(plan: ReleasePlan) -> Iterator[str]:
 
 def _row(result: VersionResult) -> Row:
     known = result.version
+    source = (
+        (known.source, known.tag or "", "; ".join(known.explanation)) if known is not None else ("", "", "")
+    )
     return (
         result.text,
-        known.source if known is not None else "",
-        known.tag or "" if known is not None else "",
-        "; ".join(known.explanation) if known is not None else "",
+        *source,
         "; ".join(f"{each.where}: {each.says}" for each in result.places),
         "; ".join(each.where for each in result.changed),
     )
