@@ -8,7 +8,7 @@ from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
-from publish_all.upload.retry import Cancellation, RetryPolicy
+from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
 from publish_all.upload.transfer import Transfer
 
 FILE = distribution()
@@ -25,10 +25,8 @@ def transfer(clock, events):
         return Transfer(
             repository,
             FILE,
-            retry=retry or RetryPolicy(),
-            clock=clock,
-            cancellation=cancellation or Cancellation(),
-            emit=events,
+            Attempts(retry or RetryPolicy(), clock, cancellation or Cancellation()),
+            events,
         )()
 
     return transfer
@@ -229,10 +227,8 @@ def test_progress_is_told_ten_times_a_second_at_most(clock, events, time):
     Transfer(
         Chunky(),
         FILE,
-        retry=RetryPolicy(),
-        clock=clock,
-        cancellation=Cancellation(),
-        emit=events,
+        Attempts(RetryPolicy(), clock, Cancellation()),
+        events,
     )()
     told = [each.sent for each in events.of(UploadProgressed)]
     assert len(told) <= 11

@@ -12,7 +12,7 @@ from publish_all.results import FileState
 from publish_all.upload.journal import open_journal
 from publish_all.upload.plan import Destination, plan
 from publish_all.upload.preflight import preflight
-from publish_all.upload.retry import Cancellation, RetryPolicy
+from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
 from publish_all.upload.transfer import Transfer, as_findings
 
 FILE = distribution()
@@ -46,10 +46,8 @@ def transferred(reply, clock, events):
     return Transfer(
         repository,
         FILE,
-        retry=RetryPolicy(),
-        clock=clock,
-        cancellation=Cancellation(),
-        emit=events,
+        Attempts(RetryPolicy(), clock, Cancellation()),
+        events,
     )()
 
 

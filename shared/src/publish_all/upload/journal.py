@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -65,19 +65,6 @@ class JournalEntry:
     @property
     def maybe_public(self) -> bool:
         return self.state in _MAYBE_PUBLIC
-
-    @property
-    def line(self) -> bytes:
-        return _line(
-            {
-                "at": self.at,
-                "state": self.state.value,
-                "filename": self.filename,
-                "repository": self.repository,
-                "sha256": self.sha256,
-                "url": self.url,
-            }
-        )
 
 
 class JournalError(PublishAllError):
@@ -141,14 +128,8 @@ def _entry(line: bytes) -> JournalEntry:
         raise ValueError("it ends in the middle")
     record = loads(line)
     try:
-        return JournalEntry(
-            at=float(record["at"]),
-            state=FileState(record["state"]),
-            filename=str(record["filename"]),
-            repository=str(record["repository"]),
-            sha256=str(record["sha256"]),
-            url=str(record["url"]),
-        )
+        texts = {name: str(record[name]) for name in ("filename", "repository", "sha256", "url")}
+        return JournalEntry(at=float(record["at"]), state=FileState(record["state"]), **texts)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"no proper {error}") from error
 
@@ -214,7 +195,7 @@ class Journal:
         if self._file is None:
             self._file = _open_for_append(self.path, self.length)
         header = _line(_HEADER) if self.length == 0 else b""
-        data = header + b"".join(each.line for each in fresh)
+        data = header + b"".join(_line({**asdict(each), "state": each.state.value}) for each in fresh)
         try:
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
@@ -258,13 +239,12 @@ def known_public(path: Path) -> tuple[JournalEntry, ...]:
     try:
         return read_journal(path).public
     except JournalError:
-        entries: dict[tuple[str, str], JournalEntry] = {}
+        journal = Journal()
     with contextlib.suppress(OSError):
         for line in read_own(path).splitlines(keepends=True):
             with contextlib.suppress(ValueError):
-                entry = _entry(line)
-                entries[entry.key] = entry
-    return Journal(entries).public
+                journal.append([_entry(line)])
+    return journal.public
 
 
 def discard_journal(path: Path) -> tuple[JournalEntry, ...]:

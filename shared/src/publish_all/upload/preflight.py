@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -29,6 +29,8 @@ _QUESTIONS = RetryPolicy(attempts=6, seconds=60.0, longest_wait=30.0)
 _QUESTIONS_PER_JOB = 2
 _TAKEN = {FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED}
 
+# The errors that findings end a publish with, other than `CheckError`; codes go by hundreds (see `diagnoses`).
+_KINDS: Mapping[str, type[PublishAllError]] = {"PA3": CredentialError, "PA5": RepositoryError}
 # What stands against uploading, by the error that it ends a publish with.
 _PROBLEMS: Mapping[type[PublishAllError], str] = {
     ConflictError: "{} has files of the same names with other bytes; nothing was uploaded",
@@ -167,7 +169,7 @@ def _ask(
             answer = _Answer(error=error)
         http = answer.error if isinstance(answer.error, HttpError) else None
         # Why there is no answer, if asking again may give one.
-        reasons = [each.message for each in answer.findings if _problem_of(each) is RepositoryError]
+        reasons = [each.message for each in answer.findings if _obstacle_of(each) is RepositoryError]
         if http is not None and http.retryable:
             reasons.append(http.message)
         if not reasons:
@@ -206,10 +208,10 @@ def _judge(
             creates.add(release.project)
         for file in release.distributions:
             listed = answer.look.states.get(file.filename, FileState.UNKNOWN)
-            state, reason = _decide(plan, file, listed, journal, skip_existing=skip_existing)
-            reason = reason or plan.reason(release, file, creates=release.project in creates)
-            files.append(_planned_file(plan, release, file, state, reason))
-            findings += _remarks(repository, file, listed, state)
+            reason = plan.reason(release, file, creates=release.project in creates)
+            planned, remarks = _decide(repository, file, listed, journal, reason, skip_existing=skip_existing)
+            files.append(planned)
+            findings += remarks
     states = {each.state for each in files}
     if FileState.CONFLICT in states:
         problems.add(ConflictError)
@@ -228,45 +230,54 @@ def _judge(
 
 def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
     """An answer as findings, and what stands against uploading."""
-    problems = {kind for each in answer.findings if (kind := _problem_of(each)) is not None}
+    problems = {kind for each in answer.findings if (kind := _obstacle_of(each)) is not None}
     error = answer.error
     if error is None:
         return [*answer.findings], problems
     if isinstance(error, RepositoryError):
-        problems |= {_obstacle_of(each) for each in error.findings} or {RepositoryError}
+        problems |= {_KINDS.get(each.code[:3], CheckError) for each in error.findings} or {RepositoryError}
     else:
         problems.add(CredentialError if isinstance(error, CredentialError) else CheckError)
     return [*answer.findings, *_told(error, repository)], problems
 
 
 def _decide(
-    plan: RepositoryPlan, file: Distribution, listed: FileState, journal: Journal, *, skip_existing: bool
-) -> tuple[FileState, str]:
-    """What to do with a file, from what the index says and what the journal says; and why, unless it is uploaded.
+    repository: Repository,
+    file: Distribution,
+    listed: FileState,
+    journal: Journal,
+    reason: str,
+    *,
+    skip_existing: bool,
+) -> tuple[PlannedFile, tuple[Finding, ...]]:
+    """What to do with a file, from what the index says and what the journal says; and what is remarkable in that.
+
+    `reason` says why it is uploaded at its place, if it is.
 
     The index is right where it can be asked: a file that it does not list is sent (again), which is safe,
     since it has the same bytes. The journal is believed only where the index cannot be asked.
     """
+    state = FileState.NOT_STARTED
+    remarks: tuple[Finding, ...] = ()
+    entry = journal.entry(file.digests.sha256, repository.url)
+    taken = _TAKEN | ({FileState.UPLOADED} if repository.capabilities.final_on_upload else set())
     if listed is FileState.PRESENT:
-        return FileState.PRESENT, "already there, the same bytes"
-    if listed is FileState.DIFFERENT:
-        if skip_existing:
-            return FileState.SKIPPED, "other bytes are there; skipped as asked"
-        return FileState.CONFLICT, "other bytes are there"
-    entry = journal.entry(file.digests.sha256, plan.repository.url)
-    taken = _TAKEN | ({FileState.UPLOADED} if plan.repository.capabilities.final_on_upload else set())
-    if listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
-        return FileState.PRESENT, "uploaded by an earlier run, says the journal"
-    return FileState.NOT_STARTED, ""
-
-
-def _planned_file(
-    plan: RepositoryPlan, release: Release, file: Distribution, state: FileState, reason: str
-) -> PlannedFile:
-    return PlannedFile(
-        repository=plan.repository.name,
-        project=release.project,
-        version=str(release.version),
+        state, reason = FileState.PRESENT, "already there, the same bytes"
+    elif listed is FileState.DIFFERENT and skip_existing:
+        state, reason = FileState.SKIPPED, "other bytes are there; skipped as asked"
+        remarks = (skipped_other_bytes(repository, file),)
+    elif listed is FileState.DIFFERENT:
+        state, reason = FileState.CONFLICT, "other bytes are there"
+        remarks = (other_bytes(repository, file),)
+    elif listed is FileState.INCOMPLETE:
+        msg = f"{repository.name} lists {file.filename}, but the file or a part of it is missing there"
+        remarks = (LISTED_INCOMPLETE.found(msg, where=f"{repository.name}: {file.filename}"),)
+    elif listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
+        state, reason = FileState.PRESENT, "uploaded by an earlier run, says the journal"
+    planned = PlannedFile(
+        repository=repository.name,
+        project=file.project,
+        version=str(file.version),
         filename=file.filename,
         variant=file.variant,
         size=file.size,
@@ -274,30 +285,12 @@ def _planned_file(
         state=state,
         reason=reason,
     )
+    return planned, remarks
 
 
-def _remarks(
-    repository: Repository, file: Distribution, listed: FileState, state: FileState
-) -> Iterator[Finding]:
-    if state is FileState.CONFLICT:
-        yield other_bytes(repository, file)
-    elif state is FileState.SKIPPED:
-        yield skipped_other_bytes(repository, file)
-    elif listed is FileState.INCOMPLETE:
-        yield LISTED_INCOMPLETE.found(
-            f"{repository.name} lists {file.filename}, but the file or a part of it is missing there",
-            where=f"{repository.name}: {file.filename}",
-        )
-
-
-def _obstacle_of(finding: Finding) -> type[PublishAllError]:
-    """Codes go by hundreds, see `findings`."""
-    return {"PA3": CredentialError, "PA5": RepositoryError}.get(finding.code[:3], CheckError)
-
-
-def _problem_of(finding: Finding) -> type[PublishAllError] | None:
-    """The obstacle that a finding is; None where it is none."""
-    return _obstacle_of(finding) if finding.severity is Severity.ERROR else None
+def _obstacle_of(finding: Finding) -> type[PublishAllError] | None:
+    """What a finding has against uploading, None if it is no error."""
+    return _KINDS.get(finding.code[:3], CheckError) if finding.severity is Severity.ERROR else None
 
 
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:

@@ -74,16 +74,19 @@ class Attempts:
 
     def __init__(self, policy: RetryPolicy, clock: Clock, cancellation: Cancellation) -> None:
         self._policy = policy
-        self._clock = clock
-        self._cancellation = cancellation
-        self._began = clock.now()
+        self.clock = clock
+        self.cancellation = cancellation
+        self._began = 0.0
         self.number = 0
 
     @property
     def seconds(self) -> float:
-        return self._clock.now() - self._began
+        """Since the first one began."""
+        return self.clock.now() - self._began
 
     def begin(self) -> None:
+        if not self.number:
+            self._began = self.clock.now()
         self.number += 1
 
     def wait(
@@ -97,12 +100,12 @@ class Attempts:
 
         `tell` is called with the seconds before they are waited for.
         """
-        seconds = self._policy.wait(self.number, retry_after=retry_after, chance=self._clock.chance())
+        seconds = self._policy.wait(self.number, retry_after=retry_after, chance=self.clock.chance())
         spent = (
             self.number >= (most or self._policy.attempts) or self.seconds + seconds > self._policy.seconds
         )
-        if spent or self._cancellation.stopping:
+        if spent or self.cancellation.stopping:
             return False
         tell(seconds)
-        self._clock.wait(seconds, self._cancellation.stopped)
-        return not self._cancellation.stopping
+        self.clock.wait(seconds, self.cancellation.stopped)
+        return not self.cancellation.stopping

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from publish_all.diagnoses import (
     CANNOT_READ_FILE,
@@ -18,83 +19,80 @@ from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWai
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Progress, Repository, UploadOutcome
 from publish_all.results import FileReport, FileState
-from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
+from publish_all.upload.retry import Attempts
 
 _PROGRESS_SECONDS = 0.1
+# How a file ends that the index lists although no attempt succeeded.
+_AFTER_UNCLEAR = {FileState.PRESENT: FileState.UPLOADED, FileState.DIFFERENT: FileState.CONFLICT}
 
 
 class AbortedError(Exception):
     """Raised in the middle of a body when the run is to end at once."""
 
 
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """The transfer of one file, to be carried out in a worker thread.
 
     `sent_before` tells that an earlier run has sent it, and may have had it stored.
     """
 
-    def __init__(
-        self,
-        repository: Repository,
-        distribution: Distribution,
-        *,
-        retry: RetryPolicy,
-        clock: Clock,
-        cancellation: Cancellation,
-        emit: Callable[[Event], None],
-        sent_before: bool = False,
-    ) -> None:
-        self._repository = repository
-        self._file = distribution
-        self._retry = retry
-        self._clock = clock
-        self._cancellation = cancellation
-        self._emit = emit
-        self._sent_before = sent_before
+    repository: Repository
+    file: Distribution
+    attempts: Attempts
+    emit: Callable[[Event], None]
+    sent_before: bool = False
 
     def __call__(self) -> FileReport:
         """Never raises: whatever breaks once bytes were sent is told in the report."""
-        attempts = Attempts(self._retry, self._clock, self._cancellation)
         try:
-            outcome = self._try(attempts)
+            outcome = self._try()
         except Exception as error:  # noqa: BLE001 - other files may be there: the run must end with its report
-            finding = unexpected(error, self._file.filename)
+            finding = unexpected(error, self.file.filename)
             outcome = UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
+        findings = () if outcome.status.done else outcome.findings
+        codes = {each.code for each in findings}
+        if outcome.status is FileState.CONFLICT and not codes & {OTHER_BYTES.code, MAYBE_OTHER_BYTES.code}:
+            findings = (*findings, other_bytes(self.repository, self.file))
         return replace(
-            file_report(self._file, outcome.status),
-            attempts=attempts.number,
-            seconds=attempts.seconds,
+            file_report(self.file, outcome.status),
+            attempts=self.attempts.number,
+            seconds=self.attempts.seconds,
             url=outcome.url,
-            findings=() if outcome.status.done else tuple(self._explained(outcome)),
+            findings=findings,
         )
 
-    def _try(self, attempts: Attempts) -> UploadOutcome:
-        unclear = False
+    def _try(self) -> UploadOutcome:
+        attempts, unclear = self.attempts, False
         while True:
             attempts.begin()
-            outcome = self._attempt(attempts.number)
-            end = self._judge(outcome.status, again=attempts.number > 1 or self._sent_before)
+            outcome = self._attempt()
+            end = self._judge(outcome.status, again=attempts.number > 1 or self.sent_before)
             if end is None:
                 unclear = unclear or outcome.status is not FileState.FAILED
+                waiting = partial(
+                    UploadWaiting,
+                    repository=self.repository.name,
+                    filename=self.file.filename,
+                    attempt=attempts.number,
+                    reason=_reason(outcome),
+                )
                 again = attempts.wait(
                     retry_after=outcome.retry_after,
-                    tell=lambda seconds: self._tell_wait(attempts.number, seconds, outcome),  # noqa: B023 - it is called at once
+                    tell=lambda seconds: self.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
                 )
                 if unclear or not again:
-                    end = {
-                        FileState.PRESENT: FileState.UPLOADED,
-                        FileState.DIFFERENT: FileState.CONFLICT,
-                    }.get(self._listed())
+                    end = _AFTER_UNCLEAR.get(self._listed())
                 if end is None and not again:
-                    return self._give_up(outcome, attempts, unclear=unclear)
+                    return self._give_up(outcome, unclear=unclear)
             if end is not None:
                 return replace(outcome, status=end)
 
-    def _attempt(self, number: int) -> UploadOutcome:
-        name, size = self._file.filename, self._file.size
-        self._emit(UploadStarted(repository=self._repository.name, filename=name, size=size, attempt=number))
+    def _attempt(self) -> UploadOutcome:
+        name, size, number = self.file.filename, self.file.size, self.attempts.number
+        self.emit(UploadStarted(repository=self.repository.name, filename=name, size=size, attempt=number))
         try:
-            return self._repository.upload(self._file, progress=self._progress())
+            return self.repository.upload(self.file, progress=self._progress())
         except AbortedError:
             return UploadOutcome(status=FileState.UNCLEAR)
         except CredentialError as error:
@@ -102,23 +100,23 @@ class Transfer:
         except PublishAllError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=as_findings(error))
         except OSError as error:
-            finding = CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self._file.path))
+            finding = CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self.file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
     def _progress(self) -> Progress:
         """Passes on how far the body is, ten times a second at most, and ends it when the run is aborted."""
-        last = self._clock.now()
-        name, size = self._file.filename, self._file.size
+        last = self.attempts.clock.now()
+        name, size = self.file.filename, self.file.size
 
         def progress(sent: int) -> None:
             nonlocal last
-            if self._cancellation.aborting:
+            if self.attempts.cancellation.aborting:
                 raise AbortedError
-            now = self._clock.now()
+            now = self.attempts.clock.now()
             if sent >= size or now - last >= _PROGRESS_SECONDS:
                 last = now
-                self._emit(
-                    UploadProgressed(repository=self._repository.name, filename=name, sent=sent, size=size)
+                self.emit(
+                    UploadProgressed(repository=self.repository.name, filename=name, sent=sent, size=size)
                 )
 
         return progress
@@ -148,39 +146,22 @@ class Transfer:
 
     def _listed(self) -> FileState:
         """The state of the file as the index tells it."""
-        file = self._file
+        file = self.file
         one = Release(project=file.project, version=file.version, distributions=(file,))
         try:
-            return self._repository.states(one).states.get(file.filename, FileState.UNKNOWN)
+            return self.repository.states(one).states.get(file.filename, FileState.UNKNOWN)
         except RepositoryError:
             return FileState.UNKNOWN
 
-    def _tell_wait(self, attempt: int, seconds: float, outcome: UploadOutcome) -> None:
-        self._emit(
-            UploadWaiting(
-                repository=self._repository.name,
-                filename=self._file.filename,
-                attempt=attempt,
-                seconds=seconds,
-                reason=_reason(outcome),
-            )
-        )
-
-    def _give_up(self, outcome: UploadOutcome, attempts: Attempts, *, unclear: bool) -> UploadOutcome:
-        if self._cancellation.stopping:
+    def _give_up(self, outcome: UploadOutcome, *, unclear: bool) -> UploadOutcome:
+        if self.attempts.cancellation.stopping:
             return replace(outcome, status=FileState.INTERRUPTED)
+        spent = f"{self.attempts.number} attempts in {self.attempts.seconds:.0f} s"
         finding = RETRIES_EXHAUSTED.found(
-            f"given up after {attempts.number} attempts in {attempts.seconds:.0f} s; the last: {_reason(outcome)}",
-            where=self._file.filename,
+            f"given up after {spent}; the last: {_reason(outcome)}", where=self.file.filename
         )
         state = FileState.UNCLEAR if unclear else FileState.FAILED
         return replace(outcome, status=state, findings=(*outcome.findings, finding))
-
-    def _explained(self, outcome: UploadOutcome) -> Iterator[Finding]:
-        yield from outcome.findings
-        told = any(each.code in {OTHER_BYTES.code, MAYBE_OTHER_BYTES.code} for each in outcome.findings)
-        if outcome.status is FileState.CONFLICT and not told:
-            yield other_bytes(self._repository, self._file)
 
 
 def file_report(file: Distribution, state: FileState) -> FileReport:
