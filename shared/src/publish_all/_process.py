@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 # prctl(2) and capabilities(7).
 _PR_SET_DUMPABLE = 4
@@ -25,8 +25,6 @@ _GRACE_SECONDS = 2.0
 
 INTERRUPTED = threading.Event()
 """Set by who handles the signals of the process: then a wait for another program, such as a keyring, ends at once."""
-
-_Started = TypeVar("_Started", bound="subprocess.Popen[Any]")
 
 
 class Completed(NamedTuple):
@@ -52,31 +50,24 @@ class Run(Protocol):
 
 def run(
     command: Sequence[str],
+    text: str | None = None,
     *,
     cwd: Path,
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> Completed:
-    return run_with_input(command, None, cwd=cwd, environment=environment, timeout=timeout)
-
-
-def run_with_input(
-    command: Sequence[str],
-    text: str | None,
-    *,
-    cwd: Path,
-    environment: Mapping[str, str] | None = None,
-    timeout: float | None,
-) -> Completed:
-    """As `run`, with a text on the standard input."""
-    with _start(
-        command, cwd, environment, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE
-    ) as process:
-        try:
-            return _completed(process, command, timeout, text)
-        except BaseException:
-            process.kill()
-            raise
+    """See `Run`. `text` is the standard input."""
+    with _in_time(command, timeout):
+        done = subprocess.run(
+            list(command),
+            cwd=cwd,
+            env=environment,
+            input=(text or "").encode(),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    return _completed(done.returncode, done.stdout, done.stderr)
 
 
 def run_project_code(
@@ -87,11 +78,25 @@ def run_project_code(
     timeout: float | None = None,
 ) -> Completed:
     """As `run`, for commands of the project: what they have started ends with them, and they cannot read our memory."""
-    with _away_from_us(lambda: _start(command, cwd, environment, own_group=True)) as process:
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with _in_time(command, timeout), _start(command, cwd, environment, **streams) as process:
         try:
-            return _completed(process, command, timeout)
+            stdout, stderr = process.communicate(timeout=timeout)
         finally:
             _end_group(process)
+    return _completed(process.returncode, stdout, stderr)
+
+
+@contextlib.contextmanager
+def _in_time(command: Sequence[str], timeout: float | None) -> Iterator[None]:
+    try:
+        yield
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
+
+
+def _completed(returncode: int, *printed: bytes) -> Completed:
+    return Completed(returncode, *(each.decode(errors="replace") for each in printed))
 
 
 def _start(
@@ -99,42 +104,27 @@ def _start(
     cwd: Path,
     environment: Mapping[str, str] | None,
     *,
-    stdin: int = subprocess.DEVNULL,
-    own_group: bool = False,
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(command),
-        cwd=cwd,
-        env=None if environment is None else dict(environment),
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=own_group,
-    )
-
-
-def _completed(
-    process: subprocess.Popen[bytes], command: Sequence[str], timeout: float | None, text: str | None = None
-) -> Completed:
-    try:
-        stdout, stderr = process.communicate(None if text is None else text.encode(), timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
-    return Completed(
-        returncode=process.returncode,
-        stdout=stdout.decode(errors="replace"),
-        stderr=stderr.decode(errors="replace"),
-    )
-
-
-def _away_from_us(start: Callable[[], _Started]) -> _Started:
-    """Start a process that runs code which is not ours, and that cannot read our memory or environment.
+    own_group: bool = True,
+    **streams: Any,
+) -> subprocess.Popen[Any]:
+    """Start a process that runs code which is not ours; in a group of its own it cannot read our memory or environment.
 
     On Linux other processes of the same user are kept out for the rest of our life (`PR_SET_DUMPABLE`). Root's are
     not, if they have the capabilities. So what root starts does not get them, as in a container: the thread that
     starts it gives them up.
     """
-    if sys.platform != "linux":
+
+    def start() -> subprocess.Popen[Any]:
+        return subprocess.Popen(
+            list(command),
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            start_new_session=own_group,
+            **streams,
+        )
+
+    if sys.platform != "linux" or not own_group:
         return start()
     import ctypes
 
@@ -235,22 +225,9 @@ def piped(
     Its standard error goes into the file `errors`. It does not outlive the block, nor does what it has started.
     Without `own_group` it belongs to our process group, and what it has started ends with that.
     """
-
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=own_group,
-        )
-
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
     with errors.open("ab") as log:
-        process = _away_from_us(start) if own_group else start()
+        process = _start(command, cwd, environment, own_group=own_group, stderr=log, **streams)
     started = Piped(process)
     try:
         yield started

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from publish_all import diagnoses
-from publish_all._process import Completed, run_with_input
+from publish_all._process import Completed, run
 from publish_all._toml import table
 from publish_all.config.addresses import host_of, split
 from publish_all.credentials.credential_source import (
@@ -38,7 +38,7 @@ _NOT_FOUND = "credentials not found"
 
 
 class Ask(Protocol):
-    """Runs a helper with a text on its standard input: see `_process.run_with_input`."""
+    """Runs a helper with a text on its standard input: see `_process.run`."""
 
     def __call__(self, command: Sequence[str], text: str, *, cwd: Path, timeout: float) -> Completed: ...
 
@@ -52,9 +52,7 @@ class DockerSource(CredentialSource):
 
     name = "docker login"
 
-    def __init__(
-        self, files: Sequence[Path], content: str | None = None, *, ask: Ask = run_with_input
-    ) -> None:
+    def __init__(self, files: Sequence[Path], content: str | None = None, *, ask: Ask = run) -> None:
         self._files = files
         self._content = content
         self._ask = ask
