@@ -8,13 +8,15 @@ https://github.blog/engineering/platform-security/behind-githubs-new-authenticat
 from __future__ import annotations
 
 import base64
-import binascii
+import io
 import json
 import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 
 from packaging.utils import canonicalize_name
 
@@ -181,7 +183,7 @@ def read_pypi_token(value: str) -> PyPIToken | None:
     try:
         packed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
         location, caveats = _parts(packed)
-    except (ValueError, binascii.Error, IndexError, UnicodeDecodeError):
+    except (ValueError, LookupError):  # binascii's and Unicode's are of the first
         return None
     expires, projects = _limits(caveats)
     return PyPIToken(location=location, expires=expires, projects=projects)
@@ -272,61 +274,36 @@ def describe(secret: Secret) -> str:
     return f"a GitHub token ({github}…)" if github else "a password or token of unknown kind"
 
 
-def _parts(packed: bytes) -> tuple[str, tuple[bytes, ...]]:
-    """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `IndexError` when it is none.
+def _parts(packed: bytes) -> tuple[str, list[bytes]]:
+    """Location and caveat identifiers of a macaroon v2; raises `ValueError` or `LookupError` when it is none.
 
     The format (libmacaroons, doc/format.txt): a version byte 2, then packets of type, length and
     data; type 0 without a length ends a section; sections are the header, each caveat, and, after an
     empty one, the signature.
     """
-    if packed[0] != 2:
-        msg = "not version 2"
-        raise ValueError(msg)
-    header, position = _section(packed, 1)
-    caveats: list[bytes] = []
-    while len(caveats) < _MAX_CAVEATS:
-        section, position = _section(packed, position)
-        if not section:
+    stream = io.BytesIO(packed[1:])
+    header = _section(stream)
+    caveats = [*islice(iter(partial(_section, stream), {}), _MAX_CAVEATS)]
+    kind, signature = _packet(stream)
+    if packed[0] != 2 or kind != 6 or len(signature) != 32 or 2 not in header:
+        raise ValueError("not a macaroon of version 2 with its signature")
+    return header[1].decode("ascii"), [caveat[2] for caveat in caveats]
+
+
+def _section(stream: io.BytesIO) -> dict[int, bytes]:
+    return dict(iter(partial(_packet, stream), (0, b"")))
+
+
+def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
+    """The type and the data of the next packet, as far as they are there: what is cut off has no signature."""
+    kind = stream.read(1)[0]
+    length = 0
+    for shift in range(0, 28, 7) if kind else ():
+        byte = stream.read(1)[0]
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
             break
-        caveats.append(section[2])
-    kind, signature, _ = _packet(packed, position)
-    if kind != 6 or len(signature) != 32 or 2 not in header:
-        msg = "no signature"
-        raise ValueError(msg)
-    return header[1].decode("ascii"), tuple(caveats)
-
-
-def _section(packed: bytes, position: int) -> tuple[dict[int, bytes], int]:
-    fields: dict[int, bytes] = {}
-    while packed[position] != 0:
-        kind, data, position = _packet(packed, position)
-        fields[kind] = data
-    if fields and 2 not in fields:
-        msg = "a section without an identifier"
-        raise ValueError(msg)
-    return fields, position + 1
-
-
-def _packet(packed: bytes, position: int) -> tuple[int, bytes, int]:
-    kind = packed[position]
-    length, start = _varint(packed, position + 1)
-    end = start + length
-    if end > len(packed):
-        msg = "cut off"
-        raise ValueError(msg)
-    return kind, packed[start:end], end
-
-
-def _varint(packed: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 28, 7):
-        byte = packed[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return value, position
-    msg = "a length beyond reason"
-    raise ValueError(msg)
+    return kind, stream.read(length)
 
 
 def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None]:
