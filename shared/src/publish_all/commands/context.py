@@ -100,17 +100,12 @@ def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener)
                 msg = "the manifest does not state the version of the project, which only its build backend knows"
                 raise VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
             return runtime.built_version
-        return ask_version(
-            config.root,
-            listener=listener,
-            environment=runtime.environment,
-            admitted=config.build_environment,
-        )
+        environment, admitted = runtime.environment, config.build_environment
+        return ask_version(config.root, listener=listener, environment=environment, admitted=admitted)
 
+    environment, run = runtime.environment, runtime.run
     try:
-        return resolve_version(
-            config, environment=runtime.environment, run=runtime.run, ask_backend=ask_backend
-        )
+        return resolve_version(config, environment=environment, run=run, ask_backend=ask_backend)
     except NoProjectVersion:
         if config.variants and all(each.pyproject for each in config.variants.values()):
             return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
@@ -22,9 +21,6 @@ from publish_all.upload.execute import Gate, VerifyOptions, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
-
-if TYPE_CHECKING:  # only for a run with --receipt
-    from publish_all.repositories.oci_receipt import ReceiptFile
 
 REHEARSAL = "testpypi"
 
@@ -55,7 +51,14 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     config = project_of_files(options.directory, optional=named)
     ensure_default_is_meant(config, options.connection, listener=listener)
     opened = open_connection(config, options.connection, listener=listener)
-    repositories = opened.repositories(_receipt(options))
+    receipt = None
+    if options.receipt is not None:
+        from publish_all.repositories.oci_receipt import ReceiptFile
+
+        receipt = ReceiptFile(options.receipt)
+        if not options.dry_run:
+            receipt.start()
+    repositories = opened.repositories(receipt)
     if not repositories:
         msg = "nothing says where to publish to: tool.publish-all.publish-to is empty"
         raise UsageError(msg, hint="Name a repository there, or with -r.")
@@ -88,29 +91,19 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         asked = prepared.preflight
         if options.dry_run:
             return PublishResult(report=asked.report, refused=asked.problem)
+        wait = VerifyOptions().timeout if options.verify_timeout is None else options.verify_timeout
         failures: list[PublishAllError] = []
         report = execute(
             asked,
             journal=journal,
             listener=listener,
             jobs=options.jobs or DEFAULT_JOBS,
-            verify=_verify(options),
+            verify=VerifyOptions(timeout=wait) if options.verify and wait else None,
             skip_existing=options.skip_existing,
             gate=_gate(prepared.plan[0], options, listener, failures) if rehearsal is not None else None,
             cancellation=prepared.cancellation,
         )
         return PublishResult(report=report, refused=next(iter(failures), None))
-
-
-def _receipt(options: PublishOptions) -> ReceiptFile | None:
-    if options.receipt is None:
-        return None
-    from publish_all.repositories.oci_receipt import ReceiptFile
-
-    receipt = ReceiptFile(options.receipt)
-    if not options.dry_run:
-        receipt.start()
-    return receipt
 
 
 def _rehearsal(
@@ -191,9 +184,3 @@ def _gate(
         return None
 
     return gate
-
-
-def _verify(options: PublishOptions) -> VerifyOptions | None:
-    if not options.verify or options.verify_timeout == 0:
-        return None
-    return VerifyOptions(timeout=options.verify_timeout or VerifyOptions().timeout)

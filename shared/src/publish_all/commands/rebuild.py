@@ -56,11 +56,11 @@ def compare_all(
         files = release.distributions
         sdist = next((each for each in files if each.kind is DistributionKind.SDIST), None)
         wheels = {each.filename: each for each in files if each.kind is DistributionKind.WHEEL}
-        if sdist is None or not wheels:
-            lack = "no sdist" if sdist is None else "no wheel"
-            yield NOT_REBUILT.found(f"there is {lack} of {files[0].project} to compare with")
+        if sdist is not None and wheels:
+            yield from _compare(sdist, wheels, place / str(number), build_wheel, listener)
             continue
-        yield from _compare(sdist, wheels, place / str(number), build_wheel, listener)
+        lack = "no sdist" if sdist is None else "no wheel"
+        yield NOT_REBUILT.found(f"there is {lack} of {files[0].project} to compare with")
 
 
 def _compare(
@@ -94,11 +94,8 @@ def _unpacked(sdist: Distribution, place: Path) -> Path:
     with tarfile.open(sdist.path) as opened:
         for each in opened:
             # Python before 3.10.12 has no filter, and follows whatever an archive says.
-            if (
-                ".." in PurePosixPath(each.name).parts
-                or each.name.startswith("/")
-                or (each.linkname and not options)
-            ):
+            outside = ".." in PurePosixPath(each.name).parts or each.name.startswith("/")
+            if outside or (each.linkname and not options):
                 raise tarfile.ExtractError(f"{each.name} leads out of it")
         opened.extractall(_made(place), **options)  # noqa: S202 - the filter, and the check of the members
     folders = [each for each in place.iterdir() if each.is_dir()]
@@ -140,16 +137,14 @@ def reproduce(
 
 def _problems(
     request: BuildRequest, result: BuildResult, copied: BuildRequest, again: BuildResult
-) -> list[str]:
+) -> Iterator[str]:
     one = {each.filename for each in result.files}
     other = {each.filename for each in again.files}
-    found = [f"{name} is built only the first time" for name in sorted(one - other)]
-    found += [f"{name} is built only the second time" for name in sorted(other - one)]
+    yield from (f"{name} is built only the first time" for name in sorted(one - other))
+    yield from (f"{name} is built only the second time" for name in sorted(other - one))
     for name in (each.filename for each in result.files if each.filename in other):
-        difference = first_difference(request.output / name, copied.output / name)
-        if difference is not None:
-            found.append(f"{name}: {difference}")
-    return found
+        if (difference := first_difference(request.output / name, copied.output / name)) is not None:
+            yield f"{name}: {difference}"
 
 
 def _copy(request: BuildRequest, place: Path) -> Path:

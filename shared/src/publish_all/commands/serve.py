@@ -112,14 +112,12 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
             "for clients in PUBLISH_ALL_SERVE_PASSWORD.",
         )
     routing = routing_of(options, config)
-    proxied: tuple[IndexSource, ...] = ()
+    proxied: list[IndexSource] = []
     if routing.proxy:
         session = opened.session if options.fallback_http is None else make_session(options.fallback_http)
-        proxied = tuple(
-            FallbackSource(each, session, number=number)
-            for number, each in enumerate(routing.fallbacks, start=1)
-        )
-    service = IndexService(sources, routing=routing, cache=cache, proxied=proxied)
+        fallbacks = enumerate(routing.fallbacks, start=1)
+        proxied += (FallbackSource(each, session, number=number) for number, each in fallbacks)
+    service = IndexService(sources, routing=routing, cache=cache, proxied=tuple(proxied))
     # What is read without a credential of the client is for whoever can reach it.
     unasked = options.password is None and any(each.scope is None for each in sources)
     gate = Gate(password=options.password, local=local and unasked)
@@ -155,11 +153,11 @@ def routing_of(options: IndexOptions, config: ProjectConfig | None) -> Routing:
     fallbacks = tuple(_fallback(each, guarded=options.password is not None) for each in dict.fromkeys(stated))
     proxy = options.proxy or len(fallbacks) > 1 or any(each.auth is not None for each in fallbacks)
     # The client's own index is the client's business, as long as nothing of it passes through us.
-    for each in fallbacks if options.fallbacks or proxy else ():
-        try:
+    try:
+        for each in fallbacks if options.fallbacks or proxy else ():
             ensure_allowed(each.url)
-        except HttpError as error:
-            raise UsageError(f"--fallback: {error.message}", hint=error.hint) from error
+    except HttpError as error:
+        raise UsageError(f"--fallback: {error.message}", hint=error.hint) from error
     return Routing(private=private, fallbacks=fallbacks, proxy=proxy and bool(fallbacks))
 
 
@@ -186,15 +184,14 @@ def _fallback(url: str, *, guarded: bool) -> Fallback:
 def _servable(chosen: tuple[RepositoryConfig, ...], options: IndexOptions) -> tuple[RepositoryConfig, ...]:
     """Those that we can serve; one that was named and that we can't is an error."""
     found = tuple(each for each in chosen if not each.kind.standard_api)
-    named = bool(options.connection.repositories) or options.connection.repository_url is not None
-    if len(found) < len(chosen) and named:
-        name = next(each.name for each in chosen if each.kind.standard_api)
-        msg = f"{name} is an index itself, and needs no other in front of it"
-        raise UsageError(msg, hint=f"Name repositories of the kind {_SERVABLE}, as `-r github`.")
-    if not found:
-        msg = "no repository is named that can be served"
-        raise UsageError(msg, hint=f"Name one of the kind {_SERVABLE}, as `-r github` or `-r local`.")
-    return found
+    others = [each.name for each in chosen if each not in found]
+    named = options.connection.repositories or options.connection.repository_url is not None
+    if found and not (named and others):
+        return found
+    msg = "no repository is named that can be served"
+    if named and others:
+        msg = f"{others[0]} is an index itself, and needs no other in front of it"
+    raise UsageError(msg, hint=f"Name one of the kind {_SERVABLE}, as `-r github` or `-r local`.")
 
 
 def _source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
