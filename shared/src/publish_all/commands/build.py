@@ -184,9 +184,7 @@ def list_variants(
 
     config = load_project(directory)
     variants = project_variants(config, (), runtime=Runtime(), listener=listener)
-    return tuple(
-        (each, summary(config.pyproject, each) if each.name is not None else ()) for each in variants
-    )
+    return tuple((each, summary(config.pyproject, each) if each.name else ()) for each in variants)
 
 
 def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> str:

@@ -75,12 +75,9 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
 
 def _setting(config: ProjectConfig, path: KeyPath, value: Any) -> Setting:
     stated = _value_at(config, path)
+    origin = DEFAULT if stated is None else Problems(PYPROJECT, config.origins).origin((*TABLE, *path))
     if path == ("private",) and config.private and stated is not True:
         origin = "classifier 'Private ::'"
-    elif stated is None:
-        origin = DEFAULT
-    else:
-        origin = Problems(PYPROJECT, config.origins).origin((*TABLE, *path))
     return Setting(key=dotted((*TABLE, *path)), value=_plain(value), origin=origin)
 
 
@@ -127,12 +124,11 @@ def list_repositories(
     connection = open_connection(config, options, listener=listener)
     for name, refusal in known.refusals.items():
         listener(Note(message=f"{name}: {refusal.message}"))
+    aliases = {real: alias for alias, real in ALIASES.items() if alias not in known.refusals}
     return tuple(
         (
             each.name,
-            ", ".join(
-                alias for alias, real in ALIASES.items() if real == each.name and alias not in known.refusals
-            ),
+            aliases.get(each.name, ""),
             each.kind.name,
             each.url or "",
             each.index_url or "",
@@ -148,12 +144,8 @@ def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
     if config.kind.local or config.url is None:
         return "not needed"
     url = config.url if "://" in config.url else f"https://{config.url}"
-    request = CredentialRequest(
-        config=config,
-        url=url.replace("{owner}", config.owner or "owner"),
-        project=None,
-        purpose=Purpose.UPLOAD,
-    )
+    url = url.replace("{owner}", config.owner or "owner")
+    request = CredentialRequest(config=config, url=url, project=None, purpose=Purpose.UPLOAD)
     try:
         found = credentials.plausible(request)
     except CredentialError as error:

@@ -109,9 +109,8 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         publish_to, repositories = _destinations(stated, found)
     with_variants = options.variants is not False
     variants = found.variants if with_variants else ()
-    version = version_choice(
-        found, source=options.version_source, tag_prefix=options.tag_prefix, variants=variants
-    )
+    source, prefix = options.version_source, options.tag_prefix
+    version = version_choice(found, source=source, tag_prefix=prefix, variants=variants)
     include_base = with_variants and made.include_base
     public = tuple(each for each in publish_to if each != "local")
     extras = "cli,attestations" if {"pypi", "testpypi"} & {*public} else "cli"
@@ -167,25 +166,20 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
             fixed = f"{name} is built in, and a project can't change its URL"
             trouble = fixed if name in FIXED else upload_url_problem(url)
         if trouble is not None:
-            msg = f"the destination {name!r}: {trouble}"
-            raise UsageError(msg)
+            raise UsageError(f"the destination {name!r}: {trouble}")
         if equals:
             new.append(NewRepository(name, url, origin="you"))
         elif name not in BUILT_IN and normalized(name) in known:
             new.append(known[normalized(name)])
             name = new[-1].name
         elif name not in BUILT_IN and name not in found.config.repositories:
-            raise _unknown(
-                name, (*BUILT_IN, *found.config.repositories, *(other.name for other in found.known))
-            )
+            others = (*BUILT_IN, *found.config.repositories, *(other.name for other in found.known))
+            meant = nearest(name, others)
+            hint = f"Known are {', '.join(others)}. For another one, state its upload URL: {name}=https://…"
+            hint = f"Did you mean {meant!r}?" if meant else hint
+            raise UsageError(f"there is no repository {name!r}", hint=hint)
         names.append(name)
     return tuple(dict.fromkeys(names)), tuple(new)
-
-
-def _unknown(name: str, known: tuple[str, ...]) -> UsageError:
-    meant = nearest(name, known)
-    hint = f"Known are {', '.join(known)}. For another one, state its upload URL: {name}=https://…"
-    return UsageError(f"there is no repository {name!r}", hint=f"Did you mean {meant!r}?" if meant else hint)
 
 
 def plan_init(answers: Answers, found: Found) -> InitPlan:
@@ -208,9 +202,8 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             workflow, text = _GITLAB, gitlab_pipeline(pipeline)
         changes.append(_change(path, current(path), text, found))
         notes += more
-        forms += next_steps(
-            pipeline, service=service, link=found.link, workflow=workflow, new=pipeline.separate
-        )
+        link, new = found.link, pipeline.separate
+        forms += next_steps(pipeline, service=service, link=link, workflow=workflow, new=new)
     return InitPlan(tuple(changes), tuple(notes), tuple(forms))
 
 

@@ -127,9 +127,8 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     changed, contents = planned(config, now.version)
     if not options.dry_run:
         write_all(contents)
-    return VersionResult(
-        version=now, text=now.text, places=find_places(config), compared=True, changed=changed
-    )
+    places = find_places(config)
+    return VersionResult(version=now, text=now.text, places=places, compared=True, changed=changed)
 
 
 def _release(
@@ -167,9 +166,8 @@ def _try_version(
     backend = backend_of(config.pyproject)
     detail = f"ask {backend} what it would say after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
-    environment = {
-        name: value for name, value in runtime.environment.items() if not _OVERRIDES.fullmatch(name)
-    }
+    stated = runtime.environment
+    environment = {name: value for name, value in stated.items() if not _OVERRIDES.fullmatch(name)}
     git = _Git(environment, runtime.run)
     with temporary_folder() as folder:
         copy = load_project(_copied(config.root, folder / "checkout", contents, git))
