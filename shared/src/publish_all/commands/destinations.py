@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # a folder needs neither network nor credential
     from publish_all.repositories.oci import OciRepository
     from publish_all.repositories.oci_receipt import ReceiptFile
 
-DEFAULT_REGISTRY = "github"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionOptions:
@@ -193,15 +191,20 @@ def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) ->
     return Explicit(chosen[0].name, username=options.username, password=options.password)
 
 
+def or_default_registry(options: ConnectionOptions) -> ConnectionOptions:
+    """The options with `github` as the repository, if they name none."""
+    if options.repositories or options.repository_url is not None:
+        return options
+    return replace(options, repositories=("github",))
+
+
 def open_registry(
     config: ProjectConfig | None, options: ConnectionOptions, *, listener: Listener
 ) -> OciRepository:
     """The registry that is named, or else `github`. Raises `UsageError` for another kind of repository."""
     from publish_all.repositories.oci import OciRepository
 
-    if not options.repositories and options.repository_url is None:
-        options = replace(options, repositories=(DEFAULT_REGISTRY,))
-    (found,) = open_connection(config, options, listener=listener).repositories()
+    (found,) = open_connection(config, or_default_registry(options), listener=listener).repositories()
     if not isinstance(found, OciRepository):
         msg = f"{found.name} is not an OCI registry, but a repository of the kind {found.kind.name}"
         raise UsageError(msg, hint="Name an OCI registry with -r, such as `-r github`.")

@@ -17,7 +17,7 @@ from publish_all import diagnoses as known
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import distribution_names, project_of_files
-from publish_all.commands.destinations import DEFAULT_REGISTRY, ConnectionOptions, open_registry
+from publish_all.commands.destinations import ConnectionOptions, open_registry, or_default_registry
 from publish_all.commands.index import IndexOptions, ensure_installed, published_names
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.credential_source import Purpose
@@ -195,11 +195,8 @@ def _index_options(
     if not private:
         msg = "--with-dependencies needs to know which names are private, and are never looked up on PyPI"
         raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
-    connection = options.connection
-    if not connection.repositories and connection.repository_url is None:
-        connection = replace(connection, repositories=(DEFAULT_REGISTRY,))
     # Asked for by a server's thread, a password would be typed into another program.
-    connection = replace(connection, ask=None)
+    connection = replace(or_default_registry(options.connection), ask=None)
     named = (str(canonicalize_name(each.name)) for each in requirements)
     return replace(options, connection=connection, private=(*private, *named))
 
