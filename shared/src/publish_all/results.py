@@ -199,7 +199,7 @@ class BuiltFile:
     size: int
     sha256: str
     builder: str
-    seconds: float
+    seconds: float = 0.0
     reused: float | None = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,12 @@ from publish_all._json import loads
 from publish_all._own_files import write_whole
 from publish_all.builders.builder import BuildResult, sha256_of
 from publish_all.errors import ConfigurationError
+from publish_all.results import BuiltFile
 from publish_all.variants.variant import BuildVariant, WheelTag
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ManifestEntry:
-    """One file that was built. `name` is the distribution's as written; `kind` is "sdist" or "wheel"; `size` in bytes."""
-
-    variant: str | None
-    name: str
-    version: str
-    filename: str
-    kind: str
-    tag: str | None
-    size: int
-    sha256: str
-    builder: str
+# Of each file, with the `name` of its distribution.
+_KEYS = ("variant", "version", "filename", "kind", "tag", "size", "sha256", "builder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,16 +34,8 @@ class Manifest:
 
     project: str
     folder: Path
-    entries: tuple[ManifestEntry, ...]
+    entries: tuple[BuiltFile, ...]
     version: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ManifestProblem:
-    """A file of a manifest that is not what was built: `problem` goes after its name in a message."""
-
-    filename: str
-    problem: str
 
 
 def write_manifest(
@@ -74,7 +54,7 @@ def write_manifest(
     `variants` state.
     """
     folder = output.resolve()
-    new = tuple(_entry(each) for each in map(asdict, result.files))
+    new = result.files
     kept = (each for each in _still_valid(path, folder, project, new) if is_of(each, variants, others=True))
     manifest = Manifest(project=project, folder=folder, entries=(*kept, *new), version=version)
     text = json.dumps(_to_json(manifest, path), indent=2, ensure_ascii=False) + "\n"
@@ -110,7 +90,7 @@ def read_manifest(path: Path) -> Manifest | None:
         raise _unreadable(path, f"it lacks {error}") from error
 
 
-def is_of(entry: ManifestEntry, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
+def is_of(entry: BuiltFile, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
     """Whether a build of these variants makes this file, as they are configured now.
 
     What `others` says is the answer for a file of a variant that is not among them.
@@ -139,15 +119,16 @@ def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tupl
     )
 
 
-def check_manifest(manifest: Manifest) -> tuple[ManifestProblem, ...]:
-    """The files that are missing, or have other bytes than were built."""
-    problems = ((each, _problem(each, manifest.folder / each.filename)) for each in manifest.entries)
-    return tuple(
-        ManifestProblem(filename=entry.filename, problem=problem) for entry, problem in problems if problem
-    )
+def check_manifest(manifest: Manifest) -> dict[str, str]:
+    """The files that are missing, or have other bytes than were built: what is wrong, to go after the name."""
+    return {
+        each.filename: problem
+        for each in manifest.entries
+        if (problem := _problem(each, manifest.folder / each.filename))
+    }
 
 
-def _problem(entry: ManifestEntry, path: Path) -> str | None:
+def _problem(entry: BuiltFile, path: Path) -> str | None:
     try:
         if not path.is_file():
             return "is not there any more"
@@ -158,9 +139,7 @@ def _problem(entry: ManifestEntry, path: Path) -> str | None:
     return None
 
 
-def _still_valid(
-    path: Path, folder: Path, project: str, new: tuple[ManifestEntry, ...]
-) -> tuple[ManifestEntry, ...]:
+def _still_valid(path: Path, folder: Path, project: str, new: tuple[BuiltFile, ...]) -> tuple[BuiltFile, ...]:
     try:
         before = read_manifest(path)
     except ConfigurationError:  # a broken one is replaced
@@ -179,7 +158,7 @@ def _still_valid(
     )
 
 
-def _is_of_release(entry: ManifestEntry, new: Sequence[ManifestEntry]) -> bool:
+def _is_of_release(entry: BuiltFile, new: Sequence[BuiltFile]) -> bool:
     """Whether it has the version of what is new; of another variant, but for the local part that each may add."""
     if entry.version in {each.version for each in new}:
         return True
@@ -188,16 +167,16 @@ def _is_of_release(entry: ManifestEntry, new: Sequence[ManifestEntry]) -> bool:
     return entry.version.partition("+")[0] in {each.version.partition("+")[0] for each in new}
 
 
-def _entry(plain: Mapping[str, Any]) -> ManifestEntry:
-    values = {field.name: plain.get(field.name) for field in fields(ManifestEntry)}
-    values["name"] = plain.get("name", plain.get("project"))
-    for key in ("name", "version", "filename", "kind", "size", "sha256"):
+def _entry(plain: Mapping[str, Any]) -> BuiltFile:
+    values = {key: plain.get(key) for key in _KEYS}
+    values["project"] = plain.get("name", plain.get("project"))
+    for key in ("project", "version", "filename", "kind", "size", "sha256"):
         if values[key] is None:
             raise KeyError(key)
     if Path(str(values["filename"])).name != values["filename"]:
         msg = "a file name without folders"
         raise TypeError(msg)
-    return ManifestEntry(**values)  # type: ignore[arg-type]  # the keys are checked above, the values written by us
+    return BuiltFile(**values)  # type: ignore[arg-type]  # the keys are checked above, the values written by us
 
 
 def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
@@ -211,7 +190,11 @@ def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
         "project": manifest.project,
         **({"version": manifest.version} if manifest.version is not None else {}),
         "folder": folder.as_posix(),
-        "distributions": [asdict(each) for each in manifest.entries],
+        "distributions": [
+            {"variant": each.variant, "name": each.project}
+            | {key: getattr(each, key) for key in _KEYS if key != "variant"}
+            for each in manifest.entries
+        ],
     }
 
 

@@ -19,7 +19,6 @@ from packaging.version import Version
 from publish_all._git import ask_git, repository_root
 from publish_all.builders.manifest import (
     Manifest,
-    ManifestEntry,
     check_manifest,
     is_of,
     lacking_wheels,
@@ -35,6 +34,7 @@ from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.fetch import release_of
+from publish_all.results import BuiltFile
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line
@@ -103,7 +103,7 @@ def unfinished_files(
     return manifest_files(manifest, variants, allow_missing=options.allow_missing)
 
 
-def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[ManifestEntry]:
+def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[BuiltFile]:
     """The wheels and sdists in a folder, without those that git tracks."""
     files = [each for each in sorted(output.glob("*")) if each.is_file() and not each.is_symlink()]
     found = {path.name: release for path in files if (release := release_of(path.name)) is not None}
@@ -114,9 +114,9 @@ def _untracked(output: Path, runtime: Runtime, listener: Listener) -> Iterator[M
             listener(Note(message=text))
             continue
         tag = "-".join(filename.removesuffix(".whl").split("-")[2:]) if filename.endswith(".whl") else None
-        yield ManifestEntry(
+        yield BuiltFile(
             variant=None,
-            name=name,
+            project=name,
             version=str(version),
             filename=filename,
             kind="sdist" if tag is None else "wheel",
@@ -143,16 +143,16 @@ def _tracked(folder: Path, runtime: Runtime) -> frozenset[str]:
     return frozenset(done.stdout.split("\0"))
 
 
-def _of(variants: Sequence[BuildVariant], files: Sequence[ManifestEntry]) -> Iterator[ManifestEntry]:
+def _of(variants: Sequence[BuildVariant], files: Sequence[BuiltFile]) -> Iterator[BuiltFile]:
     """The files with name and version of one of the variants, as files of that variant."""
     releases = {_release(each.project, each.version): each for each in variants}
     for each in files:
-        if (variant := releases.get(_release(each.name, each.version))) is not None:
+        if (variant := releases.get(_release(each.project, each.version))) is not None:
             yield replace(each, variant=variant.name)
 
 
 def _ensure_complete(
-    entries: tuple[ManifestEntry, ...], variants: Sequence[BuildVariant], output: Path, *, allow_missing: bool
+    entries: tuple[BuiltFile, ...], variants: Sequence[BuildVariant], output: Path, *, allow_missing: bool
 ) -> None:
     """Files of each variant, one sdist of each release, and one wheel of each tag. Raises `UsageError`."""
     there = {each.variant for each in entries if is_of(each, variants)}
@@ -201,9 +201,9 @@ def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_m
         return FoundFiles(distributions=_read(manifest, manifest.entries))
     now = {each.name: _release(each.project, each.version) for each in variants}
     for each in manifest.entries:
-        if each.variant in now and now[each.variant] != _release(each.name, each.version):
+        if each.variant in now and now[each.variant] != _release(each.project, each.version):
             name, version = now[each.variant]
-            msg = f"{path} lists {each.name} {each.version}, and the project is {name} {version} now"
+            msg = f"{path} lists {each.project} {each.version}, and the project is {name} {version} now"
             raise UsageError(msg, hint="Build again, from the commit that you publish.")
     listed = {each.variant for each in manifest.entries}
     of = [each for each in variants if each.name in listed]
@@ -213,15 +213,13 @@ def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_m
     return manifest_files(manifest, of, allow_missing=allow_missing)
 
 
-def _read(manifest: Manifest, entries: Sequence[ManifestEntry]) -> tuple[Distribution, ...]:
+def _read(manifest: Manifest, entries: Sequence[BuiltFile]) -> tuple[Distribution, ...]:
     """Read what is listed. Raises `CheckError` for what is not as it was built."""
     names = {each.filename for each in entries}
     findings = tuple(
-        CHANGED_SINCE_BUILD.found(
-            f"{each.filename} {each.problem}", where=str(manifest.folder / each.filename)
-        )
-        for each in check_manifest(manifest)
-        if each.filename in names
+        CHANGED_SINCE_BUILD.found(f"{name} {problem}", where=str(manifest.folder / name))
+        for name, problem in check_manifest(manifest).items()
+        if name in names
     )
     if findings:
         msg = f"the files in {manifest.folder} are not those that were built there; nothing was uploaded"
@@ -241,7 +239,7 @@ def usable_manifest(
     if manifest is None:
         return None
     entries = [each for each in manifest.entries if is_of(each, variants)]
-    listed = {(each.variant, *_release(each.name, each.version)) for each in entries}
+    listed = {(each.variant, *_release(each.project, each.version)) for each in entries}
     wanted = {(each.name, *_release(each.project, each.version)) for each in variants}
     there = any((manifest.folder / each.filename).exists() for each in entries)
     return manifest if there and wanted <= listed else None
