@@ -50,14 +50,11 @@ _INDENT = 2 + _LABEL + 1
 
 def event_line(event: Event, *, verbose: bool = False) -> str | None:
     """The line of an event: a word for what happens, aligned, then the fact. None for those that say nothing that stays true."""
-    said = (_verbose_words(event) if verbose else None) or _words(event)
-    if said is None:
-        return None
-    word, text = said
-    return clean(f"{word:<{_WORD}}  {text}").rstrip()
+    said = _words(event, verbose=verbose)
+    return clean(f"{said[0]:<{_WORD}}  {said[1]}").rstrip() if said is not None else None
 
 
-def _words(event: Event) -> tuple[str, str] | None:
+def _words(event: Event, *, verbose: bool) -> tuple[str, str] | None:
     match event:
         case Note():
             return "note", event.message
@@ -65,7 +62,13 @@ def _words(event: Event) -> tuple[str, str] | None:
         case StepStarted() if event.step != "upload":
             return event.step, event.detail
         case EnvironmentChosen():
-            return "environment", _environment(event)
+            dropped = (
+                f"; variables not passed: {', '.join(event.dropped)}" if verbose and event.dropped else ""
+            )
+            where = "a new, isolated one" if event.isolated else "this one"
+            return "environment", f"{where}: {event.reason}{dropped}"
+        case BuildStarted() if verbose:
+            return "build", f"{event.kind} of {event.variant or event.project}"
         case BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
         case RepositoryStarted():
@@ -77,6 +80,8 @@ def _words(event: Event) -> tuple[str, str] | None:
         case RepositoryWaiting():
             reason = event.reason.rstrip(".")
             return "waiting", f"{event.repository}: {reason}; again in {duration(event.seconds)}"
+        case UploadStarted() if verbose:
+            return "uploading", f"{event.filename} ({size(event.size)}, attempt {event.attempt})"
         case UploadWaiting():
             reason, again = event.reason.rstrip("."), f"again in {duration(event.seconds)}"
             return "waiting", f"{event.filename}: {reason}; {again} (attempt {event.attempt} failed)"
@@ -92,22 +97,6 @@ def _words(event: Event) -> tuple[str, str] | None:
             return "finished", f"{event.repository}: {complete if event.complete else 'not complete'}"
         case _:
             return None
-
-
-def _verbose_words(event: Event) -> tuple[str, str] | None:
-    match event:
-        case EnvironmentChosen() if event.dropped:
-            return "environment", f"{_environment(event)}; variables not passed: {', '.join(event.dropped)}"
-        case BuildStarted():
-            return "build", f"{event.kind} of {event.variant or event.project}"
-        case UploadStarted():
-            return "uploading", f"{event.filename} ({size(event.size)}, attempt {event.attempt})"
-        case _:
-            return None
-
-
-def _environment(event: EnvironmentChosen) -> str:
-    return f"{'a new, isolated one' if event.isolated else 'this one'}: {event.reason}"
 
 
 def closing_lines(result: Result) -> Iterator[str]:
@@ -303,13 +292,14 @@ def _labelled(label: str, text: str) -> Iterator[str]:
         own = " " * (len(line) - len(line.lstrip()))
         wrapped = textwrap.wrap(
             line.strip(),
-            _WIDTH - _INDENT - len(own),
+            _WIDTH,
+            initial_indent=head + own,
+            subsequent_indent=" " * _INDENT + own,
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for part in wrapped or [""]:
-            yield f"{head}{own}{part}".rstrip()
-            head = " " * _INDENT
+        yield from wrapped or [head.rstrip()]
+        head = " " * _INDENT
 
 
 def _explanation_lines(entry: Explanation) -> Iterator[str]:
