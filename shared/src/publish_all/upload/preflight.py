@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import TypeAlias
 
 from publish_all._http_errors import Failure, HttpError
 from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
-from publish_all.distributions.distribution import Distribution, Release
+from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -118,7 +119,7 @@ def preflight(
     for each in plan:
         ask = partial(_ask, each.repository, clock or Clock(), cancellation, workers.emit)
         questions.append(partial(ask, partial(_about_itself, each, brief=brief)))
-        questions += (partial(ask, partial(_about_release, each.repository, one)) for one in each.releases)
+        questions += (partial(ask, partial(each.repository.states, one)) for one in each.releases)
     try:
         answers = iter(workers.each(questions))
     finally:
@@ -134,22 +135,12 @@ def preflight(
     return result
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Answer:
-    """Findings about a repository, or how it lists one release; `error` where there is no answer."""
-
-    findings: tuple[Finding, ...] = ()
-    look: Look = field(default_factory=Look)
-    error: PublishAllError | None = None
+_Answer: TypeAlias = tuple[Look, PublishAllError | None]
+"""Findings about a repository, or how it lists one release; and the error where there is no answer."""
 
 
-def _about_itself(plan: RepositoryPlan, *, brief: bool) -> _Answer:
-    return _Answer(findings=plan.repository.preflight(plan.releases, brief=brief))
-
-
-def _about_release(repository: Repository, release: Release) -> _Answer:
-    look = repository.states(release)
-    return _Answer(findings=look.findings, look=look)
+def _about_itself(plan: RepositoryPlan, *, brief: bool) -> Look:
+    return Look(findings=plan.repository.preflight(plan.releases, brief=brief))
 
 
 def _ask(
@@ -157,19 +148,21 @@ def _ask(
     clock: Clock,
     cancellation: Cancellation,
     emit: Callable[[Event], None],
-    question: Callable[[], _Answer],
+    question: Callable[[], Look],
 ) -> _Answer:
     """Ask until there is an answer that asking again would not change, or patience ends."""
     attempts = Attempts(_QUESTIONS, clock, cancellation)
     while True:
         attempts.begin()
+        answer: _Answer
         try:
-            answer = question()
+            answer = question(), None
         except PublishAllError as error:
-            answer = _Answer(error=error)
-        http = answer.error if isinstance(answer.error, HttpError) else None
+            answer = Look(), error
+        look, failed = answer
+        http = failed if isinstance(failed, HttpError) else None
         # Why there is no answer, if asking again may give one.
-        reasons = [each.message for each in answer.findings if _obstacle_of(each) is RepositoryError]
+        reasons = [each.message for each in look.findings if _obstacle_of(each) is RepositoryError]
         if http is not None and http.retryable:
             reasons.append(http.message)
         if not reasons:
@@ -204,10 +197,10 @@ def _judge(
         if not silent:
             findings += said
             problems |= against
-        if answer.look.new_project and repository.capabilities.creates_alone:
+        if answer[0].new_project and repository.capabilities.creates_alone:
             creates.add(release.project)
         for file in release.distributions:
-            listed = answer.look.states.get(file.filename, FileState.UNKNOWN)
+            listed = answer[0].states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
             planned, remarks = _decide(repository, file, listed, journal, reason, skip_existing=skip_existing)
             files.append(planned)
@@ -230,15 +223,15 @@ def _judge(
 
 def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
     """An answer as findings, and what stands against uploading."""
-    problems = {kind for each in answer.findings if (kind := _obstacle_of(each)) is not None}
-    error = answer.error
+    look, error = answer
+    problems = {kind for each in look.findings if (kind := _obstacle_of(each)) is not None}
     if error is None:
-        return [*answer.findings], problems
+        return [*look.findings], problems
     if isinstance(error, RepositoryError):
         problems |= {_KINDS.get(each.code[:3], CheckError) for each in error.findings} or {RepositoryError}
     else:
         problems.add(CredentialError if isinstance(error, CredentialError) else CheckError)
-    return [*answer.findings, *_told(error, repository)], problems
+    return [*look.findings, *_told(error, repository)], problems
 
 
 def _decide(
