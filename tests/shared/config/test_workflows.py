@@ -43,7 +43,7 @@ jobs:
     (job,) = workflow.jobs
     checkout, build = job.steps
     assert list(workflow.triggers) == ["push", "workflow_dispatch"]
-    assert (job.needs, job.environment, job.working_directory, job.line) == (("test",), "pypi", "python", 10)
+    assert (job.environment, job.working_directory, job.line) == ("pypi", "python", 10)
     assert checkout.action == "actions/checkout"
     assert checkout.inputs == {"fetch-depth": "0", "persist-credentials": "false"}
     assert (build.title, build.run, build.env, build.line) == ("Build", "poetry build\n", {"KEY": "1"}, 19)

@@ -10,7 +10,7 @@ import codecs
 import enum
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,12 @@ class ToolRepository:
 class ToolSettings:
     """All that tools say, by the name of the place where they say it; the place that wins comes first.
 
-    `broken` has the errors of files that cannot be read, `pip` each setting of pip with where it is stated.
+    `broken` has the errors of files that cannot be read.
     """
 
     environment: Mapping[str, str] = field(default_factory=empty)
     places: Mapping[str, tuple[ToolRepository, ...]] = field(default_factory=empty)
     broken: Mapping[str, ConfigurationError] = field(default_factory=empty)
-    pip: Mapping[str, tuple[str, str]] = field(default_factory=empty)
     files: HostFolders | None = None
 
     @property
@@ -135,6 +134,31 @@ class ToolSettings:
         fixed = entry.tool.names.get(normalized(entry.name)) if entry.tool is Tool.HATCH else None
         return fixed or entry.url or self.url_of(entry.tool, entry.name, of_project=entry.of_project)
 
+    @property
+    def pip(self) -> Mapping[str, tuple[str, str]]:
+        """What pip would install with, and where that is stated: variables win over the files, and of these the first.
+
+        Broken files are pip's business: https://pip.pypa.io/en/stable/topics/configuration/
+        """
+        from configparser import Error, RawConfigParser
+
+        found: dict[str, tuple[str, str]] = {}
+        files = self.files.pip if self.files and self.environment.get("PIP_CONFIG_FILE") != os.devnull else ()
+        for path in reversed(files):
+            parser = RawConfigParser(strict=False)
+            try:
+                parser.read_string(path.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, Error):
+                continue
+            for section in ("global", "install"):
+                stated = parser[section].items() if section in parser else ()
+                found |= {key: (value.strip(), f"pip {path}") for key, value in stated if value.strip()}
+        for variable, value in self.environment.items():
+            if variable.startswith("PIP_") and value:
+                name = variable.removeprefix("PIP_").lower().replace("_", "-")
+                found[name] = value, f"environment {variable}"
+        return found
+
 
 def read_tools(
     config: ProjectConfig | None, *, environment: Mapping[str, str], folders: HostFolders
@@ -168,8 +192,7 @@ def read_tools(
             except ConfigurationError as error:
                 broken[place] = error
         places[place] = tuple(replace(each, of_project=place in _OF_PROJECT) for each in found)
-    pip = _pip(environment, folders.pip)
-    return ToolSettings(environment=environment, places=places, broken=broken, pip=pip, files=folders)
+    return ToolSettings(environment=environment, places=places, broken=broken, files=folders)
 
 
 def _those_there(
@@ -353,29 +376,6 @@ def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
                     is_source=True,
                     replaces_pypi=replaces and not _is_pypi(each.get("url")),
                 )
-
-
-def _pip(environment: Mapping[str, str], files: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
-    """What pip would install with: variables win over the files, and of these the first. Broken files are pip's business.
-
-    https://pip.pypa.io/en/stable/topics/configuration/
-    """
-    from configparser import Error, RawConfigParser
-
-    found: dict[str, tuple[str, str]] = {}
-    for path in reversed([*files]) if environment.get("PIP_CONFIG_FILE") != os.devnull else ():
-        parser = RawConfigParser(strict=False)
-        try:
-            parser.read_string(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, Error):
-            continue
-        for section in ("global", "install"):
-            stated = parser[section].items() if section in parser else ()
-            found |= {key: (value.strip(), f"pip {path}") for key, value in stated if value.strip()}
-    for variable, value in environment.items():
-        if variable.startswith("PIP_") and value:
-            found[variable.removeprefix("PIP_").lower().replace("_", "-")] = value, f"environment {variable}"
-    return found
 
 
 def _is_pypi(url: object) -> bool:

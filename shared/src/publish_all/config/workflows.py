@@ -20,7 +20,6 @@ FOLDER = PurePosixPath(".github/workflows")
 _MOST_DEPTH = 100
 _MOST_VALUES = 20_000  # take about a second; the largest workflows have a few thousand
 _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
-_HINT = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
 
 
 class Step(NamedTuple):
@@ -60,7 +59,6 @@ class Job(NamedTuple):
 
     key: str
     line: int
-    needs: tuple[str, ...] = ()
     environment: str | None = None
     permissions: Mapping[str, str] | None = None
     matrix: tuple[Mapping[str, str], ...] | None = (EMPTY,)
@@ -117,8 +115,7 @@ def read_workflow(path: Path) -> Workflow:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        msg = f"{path}: can't be read: {why}"
-        raise ConfigurationError(msg, hint=_HINT) from error
+        raise _refusal(path, f"can't be read: {why}") from error
     return parse_workflow(text, path)
 
 
@@ -126,11 +123,10 @@ def parse_workflow(text: str, path: Path) -> Workflow:
     """The workflow that a text states. Raises `ConfigurationError` with the line of what is no YAML."""
     values = _load(text, path)
     if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
-        msg = f"{path}: is no workflow of GitHub Actions: it has no jobs"
-        raise ConfigurationError(msg, hint=_HINT)
+        raise _refusal(path, "is no workflow of GitHub Actions: it has no jobs")
     triggers, jobs = values.get("on"), values["jobs"]
     if not isinstance(triggers, dict):
-        triggers = dict.fromkeys(_list(triggers))
+        triggers = dict.fromkeys(map(_text, triggers if isinstance(triggers, list) else [triggers]))
     return Workflow(
         path=path,
         triggers={str(key): value for key, value in triggers.items()},
@@ -158,8 +154,7 @@ def _load(text: str, path: Path) -> Any:
             return True
 
     if sum(text.count(each) for each in (":", ",", "[", "{", "- ", "\n")) > _MOST_VALUES:
-        msg = f"{path}: is not a workflow that can be read: it has too many values"
-        raise ConfigurationError(msg, hint=_HINT)
+        raise _refusal(path, "is not a workflow that can be read: it has too many values")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -169,15 +164,18 @@ def _load(text: str, path: Path) -> Any:
             return yaml.load(text)
     except Exception as error:  # ruamel.yaml lets errors of many types through for what is no YAML
         if isinstance(error, RecursionError) or type(error).__name__ == "MaxDepthExceededError":
-            msg = f"{path}: is not YAML that can be read: it is nested too deep"
-            raise ConfigurationError(msg, hint=_HINT) from error
+            raise _refusal(path, "is not YAML that can be read: it is nested too deep") from error
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
         what = getattr(error, "problem", None) or (
             str(error) if isinstance(error, ValueError) else type(error).__name__
         )
-        msg = f"{where}: is not YAML: {what}"
-        raise ConfigurationError(msg, hint=_HINT) from error
+        raise _refusal(where, f"is not YAML: {what}") from error
+
+
+def _refusal(where: Path | str, what: str) -> ConfigurationError:
+    hint = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
+    return ConfigurationError(f"{where}: {what}", hint=hint)
 
 
 def _job(key: str, values: dict[str, Any], line: int) -> Job:
@@ -185,7 +183,6 @@ def _job(key: str, values: dict[str, Any], line: int) -> Job:
     return Job(
         key=key,
         line=line,
-        needs=_list(values.get("needs")),
         environment=_inner(values.get("environment"), "name"),
         permissions=_permissions(values),
         matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else (EMPTY,),
@@ -277,13 +274,6 @@ def _first_line(parent: Any, key: str) -> int:
     if key not in (parent.lc.data or {}):
         return _line(parent, key)
     return int(parent.lc.value(key)[0]) + (2 if isinstance(parent[key], LiteralScalarString) else 1)
-
-
-def _list(stated: Any) -> tuple[str, ...]:
-    """One text or several."""
-    if isinstance(stated, list):
-        return tuple(_text(each) for each in stated)
-    return (stated,) if isinstance(stated, str) else ()
 
 
 def _texts(stated: Any) -> Mapping[str, str]:
