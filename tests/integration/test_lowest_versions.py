@@ -16,9 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from publish_all._build_system import Backend
 from publish_all._toml import loads
 from publish_all.builders.backend_versions import LOWEST, SETUPTOOLS_FOR_SETUP_CFG
-from publish_all.builders.select import Backend
 
 VERSIONS = """\
 import importlib.metadata, json

@@ -1,26 +1,60 @@
-"""Which backend builds a project (PEP 517), as far as the meaning of its tables depends on it. Pure."""
+"""Which backend builds a project (PEP 517). Pure."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
-_DEFAULT = "setuptools.build_meta:__legacy__"
-_POETRY_CORE = frozenset(
-    {"poetry.core.masonry.api", "poetry.masonry.api", "publish_all.backends.poetry_core"}
-)
+from publish_all._toml import table
 
 
-def build_system(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`[build-system]`, empty when there is none."""
-    found = pyproject.get("build-system")
-    return found if isinstance(found, Mapping) else {}
+class Backend(enum.Enum):
+    """Build backends of which something must be known."""
+
+    HATCHLING = "hatchling"
+    POETRY_CORE = "poetry-core"
+    SETUPTOOLS = "setuptools"
+    FLIT = "flit-core"
+    UV = "uv_build"
+    SCIKIT_BUILD = "scikit-build-core"
+    OTHER = "other"
 
 
-def backend_of(pyproject: Mapping[str, Any]) -> str:
-    """The build backend; setuptools by default (PEP 517)."""
-    backend = build_system(pyproject).get("build-backend")
-    return backend if isinstance(backend, str) else _DEFAULT
+_BACKENDS = {
+    "hatchling.build": Backend.HATCHLING,
+    "hatchling.ouroboros": Backend.HATCHLING,
+    "poetry.core.masonry.api": Backend.POETRY_CORE,
+    "poetry.masonry.api": Backend.POETRY_CORE,
+    "publish_all.backends.poetry_core": Backend.POETRY_CORE,
+    "setuptools.build_meta": Backend.SETUPTOOLS,
+    "setuptools.build_meta:__legacy__": Backend.SETUPTOOLS,
+    "flit_core.buildapi": Backend.FLIT,
+    "uv_build": Backend.UV,
+    "scikit_build_core.build": Backend.SCIKIT_BUILD,
+}
+# PEP 517: a project that states no backend has setuptools'.
+_DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
+_DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
+
+
+def backend_name(pyproject: Mapping[str, Any]) -> str:
+    """`build-system.build-backend`, or setuptools' where there is none."""
+    backend = table(pyproject, "build-system").get("build-backend")
+    return backend if isinstance(backend, str) else _DEFAULT_BACKEND
+
+
+def backend_of(pyproject: Mapping[str, Any]) -> Backend:
+    """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never one that we know."""
+    if table(pyproject, "build-system").get("backend-path"):
+        return Backend.OTHER
+    return _BACKENDS.get(backend_name(pyproject), Backend.OTHER)
+
+
+def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
+    """`build-system.requires`, or what PEP 518 says where there is none."""
+    requires = table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
+    return tuple(str(each) for each in requires)
 
 
 def poetry_version_counts(pyproject: Mapping[str, Any]) -> bool:
@@ -29,4 +63,5 @@ def poetry_version_counts(pyproject: Mapping[str, Any]) -> bool:
     Other backends that read the table may make another version of it, as poetry-dynamic-versioning does from
     the tag (mtkennerly/poetry-dynamic-versioning#99): only they know it.
     """
-    return not build_system(pyproject) or backend_of(pyproject) in _POETRY_CORE
+    named = table(pyproject, "build-system")
+    return not named or _BACKENDS.get(backend_name(pyproject)) is Backend.POETRY_CORE

@@ -25,10 +25,10 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.select import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.config.load import load_project

@@ -19,7 +19,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from publish_all.builders.select import Backend, backend_name, backend_of
+from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
 from publish_all.errors import BuildError, PublishAllError

@@ -16,8 +16,8 @@ from types import ModuleType
 
 from packaging.version import InvalidVersion, Version
 
+from publish_all._build_system import Backend, backend_of
 from publish_all._toml import table
-from publish_all.builders.select import Backend, backend_of
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 

@@ -17,9 +17,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import publish_all
+from publish_all._build_system import Backend, backend_of, build_requires
 from publish_all._process import piped
 from publish_all._toml import loads, table
-from publish_all.builders.select import Backend, backend_of, build_requires
 from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener

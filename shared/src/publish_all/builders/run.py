@@ -10,13 +10,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._git import ask_git, git_for_user
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all.builders.build_environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import BuildRequest, BuildResult
-from publish_all.builders.select import Backend, backend_name, backend_of, build_requires
 from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_protocol import ask_worker, value_of
 from publish_all.config.load import read_toml

@@ -8,7 +8,6 @@ own `include` and `exclude`.
 from __future__ import annotations
 
 import copy
-import enum
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,60 +17,13 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from publish_all._build_system import Backend, backend_of
 from publish_all._toml import table
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
-
-class Backend(enum.Enum):
-    """Build backends of which something must be known."""
-
-    HATCHLING = "hatchling"
-    POETRY_CORE = "poetry-core"
-    SETUPTOOLS = "setuptools"
-    FLIT = "flit-core"
-    UV = "uv_build"
-    SCIKIT_BUILD = "scikit-build-core"
-    OTHER = "other"
-
-
-_BACKENDS = {
-    "hatchling.build": Backend.HATCHLING,
-    "hatchling.ouroboros": Backend.HATCHLING,
-    "poetry.core.masonry.api": Backend.POETRY_CORE,
-    "poetry.masonry.api": Backend.POETRY_CORE,
-    "publish_all.backends.poetry_core": Backend.POETRY_CORE,
-    "setuptools.build_meta": Backend.SETUPTOOLS,
-    "setuptools.build_meta:__legacy__": Backend.SETUPTOOLS,
-    "flit_core.buildapi": Backend.FLIT,
-    "uv_build": Backend.UV,
-    "scikit_build_core.build": Backend.SCIKIT_BUILD,
-}
-# PEP 517: a project that states no backend has setuptools'.
-_DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
-_DEFAULT_REQUIRES = ("setuptools>=40.8.0",)
-
-
 LATER = "If a step before the build makes it, run that first."
-
-
-def backend_name(pyproject: Mapping[str, Any]) -> str:
-    """`build-system.build-backend`, or setuptools' where there is none."""
-    return str(table(pyproject, "build-system").get("build-backend", _DEFAULT_BACKEND))
-
-
-def backend_of(pyproject: Mapping[str, Any]) -> Backend:
-    """The backend of a resolved pyproject. An in-tree backend (`backend-path`) is never one that we know."""
-    if table(pyproject, "build-system").get("backend-path"):
-        return Backend.OTHER
-    return _BACKENDS.get(backend_name(pyproject), Backend.OTHER)
-
-
-def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
-    """`build-system.requires`, or what PEP 518 says where there is none."""
-    requires = table(pyproject, "build-system").get("requires", _DEFAULT_REQUIRES)
-    return tuple(str(each) for each in requires)
 
 
 def is_renamed(variant: BuildVariant) -> bool:

@@ -30,15 +30,12 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._toml import loads, table
 from publish_all.builders.backend_hooks import metadata_of, requirements_of_hooks
 from publish_all.builders.builder import notes_once
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
-    Backend,
-    backend_name,
-    backend_of,
-    build_requires,
     key_path,
     left_out,
     matches,

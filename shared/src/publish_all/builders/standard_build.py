@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from publish_all._build_system import build_requires
 from publish_all.builders.build_environment import Interpreter, interpreter_for
-from publish_all.builders.select import build_requires
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.config.load import read_toml
 from publish_all.errors import BuildError

@@ -20,13 +20,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from publish_all._build_system import Backend, backend_of
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
 from publish_all.builders.deflate import DeflateCache
-from publish_all.builders.select import Backend, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.errors import BuildError, PublishAllError

@@ -114,7 +114,7 @@ def _may_make_modules(sdist: Opened) -> bool:
 
     A backend that runs no project code and has no build hook writes none. Any other may.
     """
-    from publish_all.builders.select import Backend, backend_of
+    from publish_all._build_system import Backend, backend_of
 
     try:
         pyproject: Mapping[str, Any] = loads(sdist.texts.get("pyproject.toml", b"").decode())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from publish_all import __version__
-from publish_all._build_system import backend_of
+from publish_all._build_system import backend_name
 from publish_all._toml import table
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.changes import Change, current, write
@@ -131,7 +131,7 @@ def suggest(options: InitOptions, found: Found) -> Answers:
     if options.in_poetry:
         plugin = {"poetry-publish-all": f">={__version__}"}
         host_tables.append((("tool", "poetry", "requires-plugins"), plugin))
-    if (variants or found.config.variants) and backend_of(found.pyproject).startswith("hatchling"):
+    if (variants or found.config.variants) and backend_name(found.pyproject).startswith("hatchling"):
         target = ("tool", "hatch", "build", "targets", "variants")
         host_tables.append((target, {"dependencies": ["publish-all"]}))
     layout = found.layout if with_variants else EMPTY

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
 from publish_all._process import Run
 from publish_all._temporary import temporary_folder
@@ -163,7 +163,7 @@ def _try_version(
         return  # `planned` has read the source out of what is to be written, or a clean tag is the source
     from publish_all.version.places import find_places
 
-    backend = backend_of(config.pyproject)
+    backend = backend_name(config.pyproject)
     detail = f"ask {backend} what it would say after a change to {version}"
     listener(StepStarted(step="version", detail=detail))
     stated = runtime.environment

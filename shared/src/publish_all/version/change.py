@@ -14,7 +14,7 @@ from typing import NamedTuple
 from packaging.version import InvalidVersion, Version
 
 from publish_all import _process
-from publish_all._build_system import backend_of
+from publish_all._build_system import backend_name
 from publish_all._git import ask_git, git_for_user
 from publish_all._own_files import write_whole
 from publish_all._process import Completed, Run
@@ -51,7 +51,7 @@ def refuse_unsettable(config: ProjectConfig, version: Version) -> None:
         raise UsageError(msg, hint=hint)
     if not source_places(config):
         reasons = "; ".join(unwritable(config))
-        msg = f"the version is not written where it can be set: the build backend {backend_of(config.pyproject)} knows it"
+        msg = f"the version is not written where it can be set: the build backend {backend_name(config.pyproject)} knows it"
         hint = (
             f"If it comes from a tag: publish-all version --release {version}. Otherwise write it in [project],"
             " or let tool.publish-all.version.source say where it is."

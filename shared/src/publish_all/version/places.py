@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
-from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
 from publish_all.errors import VersionError
@@ -271,7 +271,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 def backend_places(files: Files, pyproject: Mapping[str, Any]) -> _Found:
     """The places that the project's backend reads the version from, as far as it keeps it in files."""
-    backend = re.split(r"[.:]", backend_of(pyproject))[0]
+    backend = re.split(r"[.:]", backend_name(pyproject))[0]
     if backend in _KINDS:
         yield from _with_reasons(_KINDS[backend](files, pyproject), files)
 

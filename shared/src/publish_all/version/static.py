@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._toml import table
 
 OURS = "publish-all"
@@ -58,7 +58,7 @@ def maker_of_placeholder(pyproject: Mapping[str, Any], text: str) -> str | None:
 
 def backend_asks_us(pyproject: Mapping[str, Any]) -> bool:
     """Whether the build backend takes the version from publish-all."""
-    if backend_of(pyproject).startswith(_BACKENDS):
+    if backend_name(pyproject).startswith(_BACKENDS):
         return True
     return table(pyproject, "tool", "hatch", "version").get("source") == OURS
 

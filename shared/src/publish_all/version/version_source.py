@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from publish_all._build_system import backend_of, poetry_version_counts
+from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._toml import table
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import VersionError
@@ -153,7 +153,7 @@ def _from_attribute(config: ProjectConfig) -> ResolvedVersion:
 
 
 def _from_project(config: ProjectConfig, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
-    backend = backend_of(config.pyproject)
+    backend = backend_name(config.pyproject)
     written = static_version(config.pyproject)
     if written is not None:
         text, key = written
@@ -190,7 +190,7 @@ def _refuse_placeholder(config: ProjectConfig, text: str, key: str) -> None:
     maker = maker_of_placeholder(config.pyproject, text)
     if maker is None:
         return
-    backend = backend_of(config.pyproject)
+    backend = backend_name(config.pyproject)
     msg = f"{config.root / _PYPROJECT}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
     hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
     if maker == "tool.poetry-dynamic-versioning":

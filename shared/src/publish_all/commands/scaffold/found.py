@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from publish_all._build_system import backend_of
+from publish_all._build_system import backend_name
 from publish_all._git import repository_root
 from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
@@ -204,7 +204,7 @@ def _test_commands(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
         yield "uvx poetry run pytest"
     elif (root / "uv.lock").is_file():
         yield "uv run --locked pytest"
-    elif backend_of(pyproject).startswith("hatchling"):
+    elif backend_name(pyproject).startswith("hatchling"):
         yield "uvx hatch test"
     else:
         yield "uvx --with . pytest"
@@ -250,7 +250,7 @@ def _glob_of(path: str) -> str:
 
 def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     """What the configuration states, else what goes with the project: nothing moves unless nobody says a version."""
-    stated, pyproject, backend = found.config.version, found.pyproject, backend_of(found.pyproject)
+    stated, pyproject, backend = found.config.version, found.pyproject, backend_name(found.pyproject)
     if asks_us(pyproject):
         return VersionChoice(stated.source, stated.path)
     files = _attribute_files(found)

@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from publish_all._build_system import backend_of
+from publish_all._build_system import backend_name
 from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.commands.scaffold.choices import Settings, VersionChoice
 from publish_all.config.model import VersionSource
@@ -91,7 +91,7 @@ def wired(text: str) -> str:
     Raises `ConfigurationError` for a backend that can't.
     """
     values = loads(text)
-    backend = backend_of(values)
+    backend = backend_name(values)
     if backend not in {*_OF_POETRY, _OUR_POETRY, _HATCHLING}:
         msg = f"the build backend {backend} can't take its version from publish-all"
         hint = "Let the backend tell the version (the version source `project`), or build with hatchling or poetry-core."
