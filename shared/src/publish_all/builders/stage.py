@@ -12,7 +12,6 @@ import errno
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -25,12 +24,8 @@ from publish_all.variants.variant import BuildVariant
 
 # Hooks rewrite small files in place (version files). A write through a hard link changes the original.
 _HARD_LINK_FROM = 1 << 20
-# From this number of files on, threads make copying faster.
-_MANY = 256
 # 2020-02-02, hatchling's date: every stage has the same times, so that backends which record them reproduce.
 DEFAULT_EPOCH = 1580601600
-
-
 _LONG = 600.0  # seconds, for repositories of very many files
 
 
@@ -185,19 +180,12 @@ def _place_all(
     for path, is_checked_out in tree.nested.items():
         if as_links and not is_checked_out:
             (stage / path).mkdir(parents=True, exist_ok=True)
-    plain = []
-    for path, source in plan.items():
+    # Links first: a file of the project wins over one that a link leads to.
+    for path, source in sorted(plan.items(), key=lambda each: each[1] not in tree.links):
         if source in tree.links:
             _place_link(tree.root / source, stage / path, around=around, as_link=as_links and path == source)
         else:
-            plain.append((f"{tree.root}/{source}", f"{stage}/{path}"))
-    if len(plain) < _MANY:
-        _copy_all(plain)
-        return
-    parts = [plain[start : start + _MANY] for start in range(0, len(plain), _MANY)]
-    with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(_copy_all, parts):
-            pass
+            _copy(f"{tree.root}/{source}", f"{stage}/{path}")
 
 
 def _place_link(link: Path, target: Path, *, around: SourceTree, as_link: bool) -> None:
@@ -228,11 +216,6 @@ def _place_outside(meant: Path, target: Path) -> None:
     for each in SourceTree(meant).files:
         if not (meant / each).is_symlink():
             _copy(f"{meant}/{each}", f"{target}/{each}")
-
-
-def _copy_all(pairs: Iterable[tuple[str, str]]) -> None:
-    for original, target in pairs:
-        _copy(original, target)
 
 
 def _copy(original: str, target: str) -> None:
