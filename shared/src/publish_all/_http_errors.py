@@ -54,25 +54,22 @@ class SlowReplyError(TimeoutError):
 
 def ensure_allowed(url: str) -> None:
     """Raise `HttpError` unless the URL is https, or http to this machine."""
-    shown = shown_or_raw(url)
+    shown, hint = shown_or_raw(url), None
     try:
         scheme, host, _ = origin(url)
     except ValueError as error:
-        raise HttpError(f"{shown} is not a URL: {error}.", failure=Failure.INVALID, url=shown) from error
-    if scheme not in {"https", "http"} or not host:
-        raise HttpError(
-            f"{shown} is not an address that can be uploaded to or read from.",
-            failure=Failure.INVALID,
-            url=shown,
-            hint="Write a URL that starts with https://.",
-        )
-    if scheme == "http" and not is_loopback(host):
-        raise HttpError(
-            f"{shown} is not encrypted: credentials and files could be read and changed on the way.",
-            failure=Failure.INVALID,
-            url=shown,
-            hint="Use the https:// address of this server. Plain http:// works only for this machine itself.",
-        )
+        said = f"is not a URL: {error}."
+    else:
+        if (scheme == "https" and host) or (scheme == "http" and is_loopback(host)):
+            return
+        said = "is not an address that can be uploaded to or read from."
+        hint = "Write a URL that starts with https://."
+        if scheme == "http" and host:
+            said = "is not encrypted: credentials and files could be read and changed on the way."
+            hint = (
+                "Use the https:// address of this server. Plain http:// works only for this machine itself."
+            )
+    raise HttpError(f"{shown} {said}", failure=Failure.INVALID, url=shown, hint=hint)
 
 
 def translate(error: requests.RequestException, url: str) -> HttpError:

@@ -16,6 +16,7 @@ from publish_all import diagnoses
 from publish_all._json import loads
 from publish_all._secret import Secret
 from publish_all._server_text import plain
+from publish_all._toml import table
 from publish_all.credentials.value import refused
 from publish_all.findings import Finding
 
@@ -118,10 +119,9 @@ def read_claims(jwt: str) -> Mapping[str, Any]:
     """The claims of a JWT, unverified; empty for anything that is not one."""
     try:
         payload = jwt.split(".")[1]
-        claims = loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return table(loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
     except (ValueError, IndexError):
         return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def file_of_workflow(reference: str) -> str:

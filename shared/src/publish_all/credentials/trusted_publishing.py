@@ -18,6 +18,7 @@ from publish_all._actions import masks
 from publish_all._http_errors import HttpError
 from publish_all._secret import Secret
 from publish_all._server_text import plain
+from publish_all._toml import table, tables
 from publish_all.config.addresses import (
     PYPI_HOSTS,
     TESTPYPI_HOSTS,
@@ -342,9 +343,7 @@ def _mint_url(request: CredentialRequest) -> str:
 def _error_in(answer: Reply) -> tuple[str, str]:
     """The first error's code and description, empty where there is none."""
     content = _object_in(answer)
-    errors = content.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if isinstance(first, dict):
+    for first in tables(content.get("errors")):
         return str(first.get("code", "")), str(first.get("description", ""))
     message = content.get("message")
     return "", message if isinstance(message, str) else ""
@@ -352,10 +351,9 @@ def _error_in(answer: Reply) -> tuple[str, str]:
 
 def _object_in(answer: Reply) -> Mapping[str, Any]:
     try:
-        content = answer.json()
+        return table(answer.json())
     except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def mask_for(environment: Mapping[str, str]) -> Callable[[str], None]:

@@ -43,6 +43,7 @@ _MAX_CAVEATS = 64
 _PREFIX = "pypi-"
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _WRAPPED_USER = "_json_key_base64"
+_GITHUB_HOSTS = frozenset({"ghcr.io", "api.github.com", "github.com"})
 
 
 def credential_of(
@@ -214,16 +215,15 @@ def inspect(
 
 def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosis, str]]:
     secret = credential.secret.reveal()
-    github, at_github = github_prefix(secret), host in {"ghcr.io", "api.github.com", "github.com"}
+    github, holds = github_prefix(secret), f"{_start(credential.origin)} holds a"
     if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
-        holds = f"{_start(credential.origin)} holds a GitHub token ({github}…)"
-        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is not GitHub."
-    if secret.startswith(_PREFIX) and at_github:
-        holds = f"{_start(credential.origin)} holds a PyPI token"
-        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds}, and {host} is GitHub."
+        message = f"{holds} GitHub token ({github}…), and {host} is not GitHub."
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, message
+    if secret.startswith(_PREFIX) and host in _GITHUB_HOSTS:
+        yield diagnoses.TOKEN_OF_OTHER_SERVICE, f"{holds} PyPI token, and {host} is GitHub."
     if github == "github_pat_" and host == "ghcr.io":
-        holds = f"{_start(credential.origin)} holds a fine-grained token (github_pat_…)"
-        yield diagnoses.FINE_GRAINED_TOKEN, f"{holds}, which ghcr.io does not accept."
+        message = f"{holds} fine-grained token (github_pat_…), which ghcr.io does not accept."
+        yield diagnoses.FINE_GRAINED_TOKEN, message
 
 
 def _wrong_token(
@@ -246,9 +246,8 @@ def _wrong_token(
             yield diagnoses.NOT_A_PYPI_TOKEN, message
     if token is None:
         return
-    at_github = host in {"ghcr.io", "api.github.com", "github.com"}
     is_known = token.location in {"pypi.org", "test.pypi.org"} and not is_loopback(credential.host)
-    if token.location != index and (index is not None or is_known) and not at_github:
+    if token.location != index and (index is not None or is_known) and host not in _GITHUB_HOSTS:
         message = f"The token in {origin} is for {token.location}, and {request.repository} is at {host}."
         yield diagnoses.TOKEN_FOR_OTHER_INDEX, message
     if token.expires is not None and token.expires <= now:

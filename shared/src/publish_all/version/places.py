@@ -180,23 +180,21 @@ def source_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Pl
             return (files.attribute(config.root / (config.version.path or "")),)
         case VersionSource.PROJECT:
             stated = tuple(_toml_places(files, config.root / "pyproject.toml"))
-            return stated or tuple(each for each in _of_backend(config, files) if isinstance(each, Place))
+            return stated or tuple(
+                each for each in _of_backend(files, config.pyproject) if isinstance(each, Place)
+            )
         case VersionSource.GIT:
             return ()
 
 
 def unwritable(config: ProjectConfig) -> tuple[str, ...]:
     """Why places cannot be written that the build backend reads the version from."""
-    found = _of_backend(config, _files(config, read_place))
+    found = _of_backend(_files(config, read_place), config.pyproject)
     return tuple(each for each in found if isinstance(each, str))
 
 
 def _files(config: ProjectConfig, read: Read) -> Files:
     return Files(config.root, project_name(config.pyproject), read)
-
-
-def _of_backend(config: ProjectConfig, files: Files) -> Iterator[Place | str]:
-    return iter(()) if backend_asks_us(config.pyproject) else backend_places(files, config.pyproject)
 
 
 def _entry_places(config: ProjectConfig, entry: SyncPlace, read: Read) -> list[Place]:
@@ -269,10 +267,10 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(start + before + _VALUE + after + end)
 
 
-def backend_places(files: Files, pyproject: Mapping[str, Any]) -> _Found:
+def _of_backend(files: Files, pyproject: Mapping[str, Any]) -> _Found:
     """The places that the project's backend reads the version from, as far as it keeps it in files."""
     backend = re.split(r"[.:]", backend_name(pyproject))[0]
-    if backend in _KINDS:
+    if backend in _KINDS and not backend_asks_us(pyproject):
         yield from _with_reasons(_KINDS[backend](files, pyproject), files)
 
 

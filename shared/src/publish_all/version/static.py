@@ -25,15 +25,10 @@ def static_version(pyproject: Mapping[str, Any]) -> tuple[str, str] | None:
     With `[project]` and "version" in its `dynamic`, poetry-core takes `[tool.poetry].version`; for other
     backends it is no version.
     """
-    for key, each in (
-        ("project.version", table(pyproject, "project")),
-        (
-            "tool.poetry.version",
-            table(pyproject, "tool", "poetry") if poetry_version_counts(pyproject) else {},
-        ),
-    ):
-        if isinstance(version := each.get("version"), str) and version:
-            return version, key
+    counts = poetry_version_counts(pyproject)
+    for path in (("project",), ("tool", "poetry")) if counts else (("project",),):
+        if isinstance(version := table(pyproject, *path).get("version"), str) and version:
+            return version, f"{'.'.join(path)}.version"
     return None
 
 

@@ -241,7 +241,11 @@ def _from_git(
             reason = "the git repository has no commit yet"
         hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
         if answer.shallow and config.version.shallow == "error":
-            problem = _shallow_problem()
+            from publish_all.diagnoses import SHALLOW_CLONE
+
+            message = "the clone is shallow, so the tags before the commit that is checked out are not known"
+            finding = SHALLOW_CLONE.found(message)
+            problem = VersionError(finding.message, hint=finding.hint, findings=(finding,))
     if (archived := described_in_archive(root, prefix=prefix)) is not None:
         return _described(archived, config, Origin.ARCHIVAL, environment, now)
     if (version := _version_of_sdist(config)) is not None:
@@ -254,14 +258,6 @@ def _from_git(
         return ResolvedVersion(_parsed(config.version.fallback, key), Origin.FALLBACK, explanation)
     msg = f"{root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
     raise VersionError(msg, hint=hint)
-
-
-def _shallow_problem() -> VersionError:
-    from publish_all.diagnoses import SHALLOW_CLONE
-
-    message = "the clone is shallow, so the tags before the commit that is checked out are not known"
-    finding = SHALLOW_CLONE.found(message)
-    return VersionError(finding.message, hint=finding.hint, findings=(finding,))
 
 
 def _version_of_sdist(config: ProjectConfig) -> Version | None:
