@@ -23,7 +23,6 @@ from publish_all.errors import VersionError
 
 NAME = "__version__"
 _HINT = f'Write it as a literal: {NAME} = "1.2.3".'
-_BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")  # not what `splitlines` takes for one, such as a form feed
 _LITERAL = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"\"\"|'''|\"|')")
 _STAR = "*"
@@ -78,7 +77,6 @@ class SourceFile(NamedTuple):
     path: Path
     text: bytes
     encoding: str
-    bom: bytes
     tree: ast.Module
     scope: _Scope
 
@@ -125,7 +123,7 @@ def read_source(path: Path, read: Read = Path.read_bytes) -> SourceFile:
     """Read and parse. Raises `VersionError` for a file that is not there or not Python."""
     try:
         data = read(path)
-        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0].removesuffix("-sig")
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a compiler warns of is not our business
             tree = ast.parse(data, filename=str(path))
@@ -136,9 +134,8 @@ def read_source(path: Path, read: Read = Path.read_bytes) -> SourceFile:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         msg = f"{path}{line}: is not Python that this interpreter can read: {getattr(error, 'msg', error)}"
         raise VersionError(msg) from error
-    bom = _BOM if data.startswith(_BOM) else b""
-    text = data[len(bom) :].decode(encoding).encode()
-    return SourceFile(path, text, encoding, bom, tree, _after(tree.body, _Scope({}, None)))
+    text = data.decode(encoding).encode()  # without the mark that stands for `utf-8-sig`
+    return SourceFile(path, text, encoding, tree, _after(tree.body, _Scope({}, None)))
 
 
 def read_attribute(
@@ -218,11 +215,8 @@ def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
             return {each.asname or each.name: (_Binding(statement, scope, each.name),) for each in names}
         case ast.Import(names=names):
             # `import a.b` binds `a`, `import a.b as c` the module itself.
-            tops = [(each.asname, each.name, each.name.partition(".")[0]) for each in names]
-            return {
-                alias or top: (_Binding(statement, scope, name if alias else top),)
-                for alias, name, top in tops
-            }
+            found = {each.asname or each.name.partition(".")[0]: each.asname and each.name for each in names}
+            return {name: (_Binding(statement, scope, module or name),) for name, module in found.items()}
         case _:
             return _opaque(statement, _OPAQUE.get(type(statement), "a statement"), scope)
 
@@ -410,14 +404,9 @@ class _Reader:
                     return self._circular(file, call)
                 what = f"it is the version of another distribution, {other!r}, as installed somewhere"
                 return _failure(file, call, what)
-        match node:
-            case ast.Call():
-                what = f"{self._name} is the result of a call, {_short(node)}, not a literal"
-            case ast.Attribute():
-                what = f"{ast.unparse(node)} is not a literal"
-            case _:
-                what = f"{self._name} is not a literal"
-        return _failure(file, node, what)
+        called = f" the result of a call, {_short(node)}," if isinstance(node, ast.Call) else ""
+        what = ast.unparse(node) if isinstance(node, ast.Attribute) else self._name
+        return _failure(file, node, f"{what} is{called} not a literal")
 
     def _circular(self, file: SourceFile, node: ast.AST) -> VersionError:
         what = f"circular: {self._name} asks the installed metadata for the version, which is made from {self._name}"
@@ -484,7 +473,7 @@ def rewritten(found: Attribute, version: Version) -> bytes:
     for each, new in reversed([*_edits(found, node, version)]):
         span = file.span(each)
         text = text[: span.start] + new.encode() + text[span.stop :]
-    return file.bom + text.decode().encode(file.encoding)
+    return text.decode().encode(file.encoding)
 
 
 def _edits(found: Attribute, node: ast.expr, version: Version) -> Iterator[tuple[ast.expr, str]]:
