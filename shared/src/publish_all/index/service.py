@@ -6,8 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from publish_all.index.fallback import Routing
 from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.index.transfers import Body, Transfers
 from publish_all.repositories.fetch import release_of
+from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     IndexFile,
     ProjectPage,
@@ -50,8 +50,7 @@ class Rendered(NamedTuple):
     etag: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageAnswer:
+class PageAnswer(NamedTuple):
     """A page in both forms."""
 
     json: Rendered
@@ -141,11 +140,7 @@ class IndexService:
 
     async def ready(self) -> tuple[int, str]:
         """Whether all sources can answer: status 200 or 503, and a line for each."""
-
-        async def load() -> tuple[int, str]:
-            return await self._ask(self._look)
-
-        return await self._readiness.get(None, load)
+        return await self._readiness.get(None, lambda: self._ask(self._look))
 
     def changed(self, project: NormalizedName) -> None:
         """Something of a project was just uploaded through us: what is kept of it is out of date."""
@@ -174,10 +169,7 @@ class IndexService:
             except ServeError as error:
                 return error.with_traceback(None)
 
-        async def load() -> PageAnswer | ServeError:
-            return await self._ask(made)
-
-        answer = await self._answers.get((name, visitor), load)
+        answer = await self._answers.get((name, visitor), lambda: self._ask(made))
         if isinstance(answer, ServeError):
             raise self._noted(ServeError(answer.message, status=answer.status, hint=answer.hint))
         return answer
@@ -212,8 +204,7 @@ class IndexService:
             if not isinstance(names, ServeError):
                 found.update(names)
         projects = sorted(each for each in found if self.routing.is_ours(each))
-        json, html = map(_rendered, render_root(projects))
-        return PageAnswer(json=json, html=html)
+        return PageAnswer(*map(_rendered, render_root(projects)))
 
     def _look(self) -> tuple[int, str]:
         found = _each(self._sources, lambda each: each.ready())
@@ -234,14 +225,13 @@ def _each(sources: Sequence[IndexSource], ask: Callable[[IndexSource], T]) -> li
             return error
 
     if len(sources) < 2:
+        # Without a pool, whose threads the interpreter waits for when it ends.
         return [one(each) for each in sources]
-    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
-        return list(pool.map(one, sources))
+    return in_parallel(one, sources, threads=len(sources))
 
 
 def page_answer(page: ProjectPage) -> PageAnswer:
-    json, html = map(_rendered, render_project(page))
-    return PageAnswer(json=json, html=html)
+    return PageAnswer(*map(_rendered, render_project(page)))
 
 
 def with_addresses(page: ProjectPage, source: str) -> ProjectPage:
