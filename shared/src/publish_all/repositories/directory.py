@@ -150,12 +150,7 @@ class DirectoryRepository:
         """Read both pages back, and see that each lists our sha256 and that the file has it."""
         folder = self._folder(release.project)
         try:
-            both = [
-                pages.parse_project(
-                    (folder / file).read_bytes(), content_type=media_type, url=f"{folder.as_uri()}/"
-                )
-                for file, media_type in (("index.json", pages.JSON_TYPE), ("index.html", pages.HTML_TYPE))
-            ]
+            both = [_read_page(folder / "index.json"), _read_page(folder / "index.html")]
             seen = {each.filename: self._seen(each, both) for each in release.distributions}
         except FileNotFoundError:
             return Look()
@@ -168,8 +163,7 @@ class DirectoryRepository:
         """From the page that readers see, not from what else lies in the folder."""
         own = self._folder(project)
         try:
-            content = (own / "index.json").read_bytes()
-            page = pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
+            page = _read_page(own / "index.json")
         except FileNotFoundError:
             page = None
         except (OSError, pages.PageError) as error:
@@ -293,6 +287,11 @@ class DirectoryRepository:
 def _key(filename: str) -> object:
     """What installers tell files apart by, however their names are spelt."""
     return release_of(filename), architecture_of(filename)
+
+
+def _read_page(path: Path) -> pages.ProjectPage:
+    media_type = pages.JSON_TYPE if path.suffix == ".json" else pages.HTML_TYPE
+    return pages.parse_project(path.read_bytes(), content_type=media_type, url=f"{path.parent.as_uri()}/")
 
 
 def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:
