@@ -67,10 +67,8 @@ class DirectorySource:
         del visitor
         page = self._read(project)
         listed = page.file(filename) if page is not None else None
-        if (
-            listed is None
-            or ((listed.core_metadata or {}) if metadata else listed.hashes).get("sha256") != sha256
-        ):
+        hashes = (listed.core_metadata if metadata else listed.hashes) if listed is not None else None
+        if not hashes or hashes.get("sha256") != sha256:
             return None
         return self._local(project, f"{filename}.metadata" if metadata else filename)
 

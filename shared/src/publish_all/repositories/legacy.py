@@ -205,11 +205,10 @@ class LegacyRepository:
 
     def _fresh(self, request: CredentialRequest) -> Credential | None:
         credential = self.credentials.get(request)
-        if credential is None or credential.expires is None:
-            return credential
-        if credential.expires - self.clock() > EXPIRY_MARGIN:
-            return credential
-        return self.credentials.renew(request) or credential
+        expires = credential.expires if credential is not None else None
+        if expires is not None and expires - self.clock() <= EXPIRY_MARGIN:
+            return self.credentials.renew(request) or credential
+        return credential
 
     def _upload(
         self, attempt: Attempt, attestations: Sequence[Attestation], progress: Progress
