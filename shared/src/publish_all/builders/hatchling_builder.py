@@ -34,9 +34,11 @@ from publish_all.builders.select import (
     LATER,
     key_path,
     left_out,
+    made_table,
     matches,
     named_though_ignored,
     nothing_shipped,
+    texts,
 )
 from publish_all.builders.source_tree import Shipped, SourceTree
 from publish_all.builders.stage import Stages, working_directory
@@ -483,15 +485,8 @@ def _needed(config: Table) -> set[str]:
     build = table(config, "tool", "hatch", "build")
     hooks = [table(build, *target, "hooks") for target in ((), ("targets", "wheel"), ("targets", "sdist"))]
     stated = [table(config, "project").get(key) for key in ("readme", "license", "license-files")]
-    return set(_strings([*hooks, table(config, "tool", "hatch", "metadata", "hooks"), *stated]))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield _posix(os.path.normpath(value))
-    elif isinstance(value, Mapping | list):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _strings(each)
+    named = texts([*hooks, table(config, "tool", "hatch", "metadata", "hooks"), *stated])
+    return {_posix(os.path.normpath(each)) for each in named}
 
 
 def _pin_selection(root: Path, config: Table, variant: BuildVariant) -> None:
@@ -559,10 +554,7 @@ def _has_hooks(config: Mapping[str, Any], target: str) -> bool:
 
 def _target(config: Table, target: str) -> Table:
     """The table of a build target, made where it is missing."""
-    found = config
-    for key in ("tool", "hatch", "build", "targets", target):
-        found = found.setdefault(key, {})
-    return found
+    return made_table(config, "tool", "hatch", "build", "targets", target)
 
 
 def _stated(config: Table, target: str, key: str) -> Any:

@@ -37,6 +37,7 @@ from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     key_path,
     left_out,
+    made_table,
     module_name,
     nothing_shipped,
     pinned,
@@ -125,7 +126,7 @@ class PoetryCoreBuilder:
         root = self._root(variant, additions)
         pyproject = pinned(variant, root)
         if includes:
-            poetry = pyproject.setdefault("tool", {}).setdefault("poetry", {})
+            poetry = made_table(pyproject, "tool", "poetry")
             # poetry-core takes them for globs, in which Next.js' [slug].js would match s.js.
             new = [{"path": glob.escape(each), "format": ["sdist", "wheel"]} for each in includes]
             poetry["include"] = [*poetry.get("include", []), *new]

@@ -115,10 +115,23 @@ def _pin_scikit_build(pyproject: dict[str, Any], module: str, root: Path) -> Non
 
 
 def _setdefault(pyproject: dict[str, Any], path: tuple[str, ...], key: str, value: Any) -> None:
-    found = pyproject
-    for each in path:
-        found = found.setdefault(each, {})
-    found.setdefault(key, value)
+    made_table(pyproject, *path).setdefault(key, value)
+
+
+def made_table(pyproject: dict[str, Any], *path: str) -> dict[str, Any]:
+    """The table at a key path, made where it is missing."""
+    for key in path:
+        pyproject = pyproject.setdefault(key, {})
+    return pyproject
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in tables and lists: they may be paths or patterns of files."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(each)
 
 
 def named_though_ignored(tree: SourceTree, pyproject: Mapping[str, Any]) -> Iterator[str]:

@@ -38,10 +38,12 @@ from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
     key_path,
     left_out,
+    made_table,
     matches,
     missing_forced,
     named_though_ignored,
     pinned,
+    texts,
 )
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
@@ -358,10 +360,10 @@ def _ignored(names: Collection[str], pyproject: Mapping[str, Any], tree: SourceT
     Then packages beside them that git ignores as a whole. Setuptools looks for packages by itself.
     """
     folders = _package_folders(names, tree)
-    texts = [each.replace("**/", "*").strip("/") for each in _texts(pyproject.get("tool", {}))]
+    patterns = [each.replace("**/", "*").strip("/") for each in texts(pyproject.get("tool", {}))]
 
     def named(*paths: str) -> bool:
-        return any(fnmatch.fnmatchcase(path, text) for text in texts for path in paths)
+        return any(fnmatch.fnmatchcase(path, text) for text in patterns for path in paths)
 
     for path in tree.ignored(folders.values()):
         for package, folder in folders.items():
@@ -394,15 +396,6 @@ def _package_folders(names: Iterable[str], tree: SourceTree) -> dict[str, str]:
             if path is not None:
                 found[f"{package}/"] = path.removesuffix(name) + f"{package}/"
     return found
-
-
-def _texts(stated: Any) -> Iterator[str]:
-    """All texts in tables of the backend: they may be patterns of files."""
-    if isinstance(stated, str):
-        yield stated
-    elif isinstance(stated, Mapping | list):
-        for each in stated.values() if isinstance(stated, Mapping) else stated:
-            yield from _texts(each)
 
 
 def _common(one: str, other: str) -> int:
@@ -459,7 +452,7 @@ def _state_package_data(pyproject: dict[str, Any], insides: Iterable[str]) -> No
         package, _, rest = inside.partition("/")
         if not rest or inside.endswith(".py") or package.endswith(".data"):
             continue
-        data = pyproject.setdefault("tool", {}).setdefault("setuptools", {}).setdefault("package-data", {})
+        data = made_table(pyproject, "tool", "setuptools", "package-data")
         data.setdefault(package, []).append(glob.escape(rest))
 
 
@@ -470,11 +463,8 @@ def _force_ignored(pyproject: dict[str, Any], placed: _Placed, tree: SourceTree)
         path: inside_of[path] for path, source in placed.additions.items() if source not in tree.file_set
     }
     if ignored:
-        found = pyproject
-        for key in ("tool", "hatch", "build", "targets"):
-            found = found.setdefault(key, {})
         for target, forced in (("wheel", ignored), ("sdist", {path: path for path in ignored})):
-            below = found.setdefault(target, {})
+            below = made_table(pyproject, "tool", "hatch", "build", "targets", target)
             below["force-include"] = {**below.get("force-include", {}), **forced}
 
 
