@@ -53,7 +53,8 @@ class TokenShape(NamedTuple):
         )
 
 
-_PRIVATE_KEY = (
+PRIVATE_KEY = "a private key"
+_KEY_BLOCK = (
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|\s)+"
     rb"(?:[A-Za-z-]+: [^\n]*\n|\s)*[A-Za-z0-9+/=]{40,}"
 )
@@ -82,5 +83,5 @@ TOKEN_SHAPES = (
         TokenShape(kind, marker, re.compile(expression), certain=False)
         for kind, marker, expression in _LIKELY
     ),
-    TokenShape("a private key", b"PRIVATE KEY", re.compile(_PRIVATE_KEY), certain=False, is_real=bool),
+    TokenShape(PRIVATE_KEY, b"PRIVATE KEY", re.compile(_KEY_BLOCK), certain=False, is_real=bool),
 )

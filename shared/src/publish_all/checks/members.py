@@ -11,6 +11,7 @@ from fnmatch import translate
 from functools import lru_cache
 
 from publish_all.checks.opened import Opened
+from publish_all.checks.secrets import is_example
 from publish_all.diagnoses import (
     BYTECODE_SHIPPED,
     COMMON_TOP_LEVEL,
@@ -29,11 +30,13 @@ from publish_all.diagnoses import (
 )
 from publish_all.findings import Finding
 
-_FORBIDDEN_NAMES = (
-    ".env", ".env.*", ".pypirc", ".netrc", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pfx", "*.p12", "*.jks",
-    "*.keystore", ".git", ".hg", ".svn", ".DS_Store", ".aws", ".ssh", ".htpasswd", ".git-credentials",
+_SECRET_NAMES = (
+    ".env", ".env.*", ".pypirc", ".netrc", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".aws", ".ssh", ".htpasswd",
+    ".git-credentials",
 )  # fmt: skip
-_FORBIDDEN = re.compile("|".join(map(translate, _FORBIDDEN_NAMES)))
+_LEFT_OVER_NAMES = ("*.pfx", "*.p12", "*.jks", "*.keystore", ".git", ".hg", ".svn", ".DS_Store")
+_SECRET = re.compile("|".join(map(translate, _SECRET_NAMES)))
+_LEFT_OVER = re.compile("|".join(map(translate, _LEFT_OVER_NAMES)))
 _HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
 _MODULES = (".py", ".pyd", ".so")
 _BYTECODE = (".pyc", ".pyo")
@@ -56,20 +59,30 @@ def check_paths(opened: Opened) -> Iterator[Finding]:
     folded: dict[str, str] = {}
     for name in (each.name for each in opened.members):
         if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name[1:2]:
-            yield opened.found(UNSAFE_PATH, f"unsafe path {name!r}")
+            yield opened.found(UNSAFE_PATH, f"unsafe path {name!r}", name=name)
         if name in seen:
-            yield opened.found(UNSAFE_PATH, f"{name!r} is in the archive twice")
+            yield opened.found(UNSAFE_PATH, f"{name!r} is in the archive twice", name=name)
         seen.add(name)
         first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if first != name:
-            yield opened.found(PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems")
-        if any(map(_is_forbidden, name.split("/"))):
-            yield opened.found(FORBIDDEN_FILE, f"{name} must not be published")
+            yield opened.found(
+                PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems", name=name
+            )
+        parts = name.split("/")
+        secret = any(map(_is_secret, parts))
+        if secret or any(map(_is_left_over, parts)):
+            certain = secret and not is_example(name)
+            yield opened.found(FORBIDDEN_FILE, f"{name} must not be published", name=name, certain=certain)
 
 
 @lru_cache(maxsize=4096)
-def _is_forbidden(part: str) -> bool:
-    return part not in _HARMLESS and _FORBIDDEN.fullmatch(part) is not None
+def _is_secret(part: str) -> bool:
+    return part not in _HARMLESS and _SECRET.fullmatch(part) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_left_over(part: str) -> bool:
+    return _LEFT_OVER.fullmatch(part) is not None
 
 
 def check_links(opened: Opened) -> Iterator[Finding]:

@@ -120,8 +120,11 @@ def check_classifiers(opened: Opened) -> Iterator[Finding]:
     from trove_classifiers import classifiers, deprecated_classifiers
 
     for each in stated:
-        known = each in classifiers or each in deprecated_classifiers
-        if not known and not each.startswith(_PRIVATE_CLASSIFIER):
+        if each in deprecated_classifiers:
+            instead = " or ".join(deprecated_classifiers[each])
+            hint = f"State {instead}." if instead else "Remove it."
+            yield opened.found(UNKNOWN_CLASSIFIER, f"{each!r} is no longer a classifier", hint)
+        elif each not in classifiers and not each.startswith(_PRIVATE_CLASSIFIER):
             yield opened.found(UNKNOWN_CLASSIFIER, f"{each!r} is not a classifier")
 
 

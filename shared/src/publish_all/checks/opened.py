@@ -14,12 +14,15 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
-from publish_all.checks.secrets import secrets_in
+from publish_all.checks import oddities
+from publish_all.checks.secrets import judged, secrets_in
+from publish_all.config.model import AcceptedFinding
 from publish_all.diagnoses import LFS_POINTER, UNREADABLE_ARCHIVE, Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind
 from publish_all.distributions.read import BROKEN
-from publish_all.findings import Finding
+from publish_all.findings import Finding, Severity
 
 ALGORITHMS = ("sha256", "sha384", "sha512")
 """Those that RECORD may use (PEP 376, PEP 427)."""
@@ -30,7 +33,7 @@ _CHUNK = 1 << 20
 _READ, _READ_OF = 1 << 20, {".ipynb": 16 << 20, ".py": 16 << 20}
 # Longer members are compared with RECORD by their size: to hash them takes as long as to upload them.
 _HASHED = 64 << 20
-_KEPT = re.compile(r"[^/]+\.dist-info/WHEEL|(?:\./)?[^/]+/pyproject\.toml")
+_KEPT = re.compile(r"[^/]+\.dist-info/(?:WHEEL|entry_points\.txt)|(?:\./)?[^/]+/pyproject\.toml")
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: less than 1024 bytes; "hawser" is its name of 2014.
 _LFS_LIMIT = 1024
 _LFS_POINTER = re.compile(
@@ -63,17 +66,23 @@ class Opened:
 
     `public` names the destinations that anybody can read and that follow PyPI's rules (none: these rules are not
     applied); `private` is set if the project must never go there. `record` holds the rows of a wheel's RECORD, name →
-    (hash, size), and is None without one. `texts` holds the WHEEL file and pyproject.toml. `findings` are those about
-    contents; if the archive is not `readable`, there is one.
+    (hash, size), and is None without one. `texts` holds the WHEEL file and pyproject.toml. `oddities` are
+    what two readers of the archive may read in two ways; `findings` are those about contents; if the archive is not
+    `readable`, there is one. `ours`: publish-all built it, so that all that is wrong with
+    it is an error; of files from elsewhere only what `error_for` in the catalogue says. `accepted` is what the project
+    says is right.
     """
 
     distribution: Distribution
     public: tuple[str, ...] = ()
     private: bool = False
+    ours: bool = True
+    accepted: tuple[AcceptedFinding, ...] = ()
     readable: bool = True
     members: tuple[Member, ...] = ()
     record: Mapping[str, tuple[str, str]] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
+    oddities: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -85,13 +94,44 @@ class Opened:
         """The public destinations, for messages."""
         return " and ".join(self.public)
 
-    def found(self, diagnosis: Diagnosis, message: str, hint: str = "") -> Finding:
-        return diagnosis.found(message, where=self.distribution.filename, hint=hint)
+    def found(
+        self, diagnosis: Diagnosis, message: str, hint: str = "", *, name: str = "", certain: bool = False
+    ) -> Finding:
+        """A finding about this file, or about its member `name`; a `certain` error is one wherever the file is from."""
+        found = diagnosis.found(message, where=self.distribution.filename, hint=hint)
+        return self.weighed(found, name, certain=certain)
 
     def found_in(self, diagnosis: Diagnosis, what: str, names: Sequence[str]) -> Iterator[Finding]:
         """One finding for all the names, none without names: a wheel has them by hundreds, or not at all."""
-        if names:
-            yield self.found(diagnosis, f"{what}: {listed(names)}")
+        by_reason: dict[str, list[str]] = {}
+        for each in names:
+            by_reason.setdefault(self._reason(diagnosis.code, each), []).append(each)
+        for some in by_reason.values():
+            yield self.found(diagnosis, f"{what}: {listed(some)}", name=some[0])
+
+    def weighed(self, finding: Finding, name: str, *, certain: bool = False) -> Finding:
+        """A finding about the member `name` with the severity that it has for this file."""
+        reason = self._reason(finding.code, name)
+        if reason:
+            message = f"{finding.message} (accepted: {reason})"
+            return replace(finding, severity=Severity.NOTE, message=message, hint="")
+        roles = {"any", *(["index"] if self.public else []), *(["own"] if self.ours else [])}
+        if certain or finding.severity is not Severity.ERROR:
+            return finding
+        if roles.isdisjoint(Diagnosis(finding.code).entry.error_for):
+            return replace(finding, severity=Severity.WARNING)
+        return finding
+
+    def _reason(self, code: str, name: str) -> str:
+        """Why the project says that a finding is right, empty if it does not."""
+        names = (name, name.partition("/")[2], self.distribution.filename)
+        fitting = (
+            each.reason
+            for each in self.accepted
+            if each.code == code
+            and (not each.files or any(fnmatchcase(one, pattern) for one in names for pattern in each.files))
+        )
+        return next(fitting, "")
 
     def installed(self) -> Mapping[str, Member]:
         """Path in site-packages → member, for each file that a wheel puts there."""
@@ -124,17 +164,25 @@ def installed_path(name: str) -> str | None:
 
 
 def open_distribution(
-    distribution: Distribution, *, public: tuple[str, ...] = (), private: bool = False
+    distribution: Distribution,
+    *,
+    public: tuple[str, ...] = (),
+    private: bool = False,
+    ours: bool = True,
+    accepted: tuple[AcceptedFinding, ...] = (),
 ) -> Opened:
     """Read the archive, with memory that does not depend on the size of its members."""
-    opened = Opened(distribution=distribution, public=public, private=private)
+    opened = Opened(distribution=distribution, public=public, private=private, ours=ours, accepted=accepted)
     try:
         if opened.is_wheel:
             with zipfile.ZipFile(distribution.path) as wheel:
                 record = _record(wheel)
-                return _read(replace(opened, record=record), _of_wheel(wheel, record or {}))
+                found = _read(replace(opened, record=record), _of_wheel(wheel, record or {}))
+                return replace(found, oddities=tuple(oddities.of_wheel(wheel)))
         with tarfile.open(distribution.path) as sdist:
-            return _read(opened, _of_sdist(sdist))
+            found = _read(opened, _of_sdist(sdist))
+            sparse = [each.name for each in sdist.getmembers() if each.issparse()]
+            return replace(found, oddities=tuple(oddities.of_sdist(distribution.path, sparse)))
     except (OSError, *BROKEN) as error:
         message = f"{distribution.filename} cannot be read: {error}"
         finding = UNREADABLE_ARCHIVE.found(message, where=str(distribution.path))
@@ -144,18 +192,21 @@ def open_distribution(
 def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Opened:
     members: list[Member] = []
     texts: dict[str, bytes] = {}
-    secrets: list[Finding] = []
+    secrets: list[tuple[Finding, str]] = []
+    name = opened.distribution.filename
     pointers: list[str] = []
     for member, content in contents:
         members.append(member)
         if content is not None:
-            secrets += secrets_in(opened.distribution.filename, member.name, content)
+            secrets += ((each, member.name) for each in secrets_in(name, member.name, content))
             if len(content) < _LFS_LIMIT and _LFS_POINTER.match(content):
                 pointers.append(member.name)
             if _KEPT.fullmatch(member.name):
                 texts[posixpath.basename(member.name)] = content
+    names = {each.name for each in members}
+    found = (opened.weighed(judged(each, name, names), name) for each, name in secrets)
     lfs = opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)
-    return replace(opened, members=tuple(members), texts=texts, findings=(*lfs, *secrets))
+    return replace(opened, members=tuple(members), texts=texts, findings=(*lfs, *found))
 
 
 def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:

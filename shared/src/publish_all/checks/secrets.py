@@ -6,14 +6,16 @@ Findings say what kind of thing is where, and never show it.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from publish_all._token_shapes import TOKEN_SHAPES, TokenShape
+from publish_all._token_shapes import PRIVATE_KEY, TOKEN_SHAPES, TokenShape
 from publish_all.diagnoses import CREDENTIAL_SHIPPED, LOOKS_LIKE_SECRET
 from publish_all.findings import Finding
 
+_CERTIFICATES = (".pem", ".crt", ".cer", ".csr")
 _ASSIGNED = re.compile(
     rb"(?i)\b[\w-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*[\"']?"
     rb"([^\s\"',;<>{}$*]{8,})"
@@ -38,6 +40,28 @@ def _shapes(content: bytes) -> Iterator[tuple[TokenShape, int]]:
         if shape.kind not in kinds and (place := shape.find(content)) is not None:
             kinds.add(shape.kind)
             yield shape, place
+
+
+def is_example(name: str) -> bool:
+    """Whether a file belongs to tests, examples or documentation, where keys and tokens are made up."""
+    return any(
+        re.fullmatch(r"_?(tests?|testing|t|examples?|samples?|docs?|fixtures)", part)
+        for part in name.lower().split("/")
+    )
+
+
+def judged(finding: Finding, name: str, names: Collection[str]) -> Finding:
+    """The finding as an error if it is a private key outside of tests and examples, with no certificate beside it.
+
+    `names` are those of all files. A key that is shipped with its certificate is for trying a server out.
+    """
+    folder = posixpath.dirname(name)
+    paired = any(
+        posixpath.dirname(each) == folder and each.endswith(_CERTIFICATES) for each in {*names} - {name}
+    )
+    if not finding.message.endswith(PRIVATE_KEY) or is_example(name) or paired:
+        return finding
+    return CREDENTIAL_SHIPPED.found(finding.message, where=finding.where)
 
 
 def _finding(shape: TokenShape, where: str, place: str, hint: str = "") -> Finding:

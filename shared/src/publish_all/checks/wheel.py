@@ -32,8 +32,8 @@ _FIXED = frozenset(
 )  # fmt: skip
 _LINUX = "x86_64|i686|aarch64|armv7l|ppc64le|s390x|riscv64"
 _MACOS = "ppc|ppc64|i386|x86_64|arm64|intel|fat|fat3|fat64|universal|universal2"
-# After macOS 15 comes 26; the index adds each one that Apple brings out.
-_MACOS_MAJOR = r"1[1-5]|2[6-9]|[3-9]\d"
+# After macOS 15 comes 26. The index adds each one after Apple has brought it out: it refuses 27 in November 2026.
+_MACOS_MAJOR = "1[1-5]|26"
 _FAMILIES = re.compile(
     rf"manylinux_\d+_\d+_(?:{_LINUX}|ppc64)"
     rf"|musllinux_\d+_\d+_(?:{_LINUX})"
@@ -67,11 +67,11 @@ def check_record(opened: Opened) -> Iterator[Finding]:
         if _UNSIGNED.fullmatch(each.name):
             continue
         if each.name not in record:
-            yield opened.found(RECORD_MISMATCH, f"{each.name} is not in RECORD")
+            yield opened.found(RECORD_MISMATCH, f"{each.name} is not in RECORD", name=each.name)
         elif stated.partition("=")[0] not in ALGORITHMS:
-            yield opened.found(RECORD_MISMATCH, f"RECORD has no secure hash of {each.name}")
+            yield opened.found(RECORD_MISMATCH, f"RECORD has no secure hash of {each.name}", name=each.name)
         elif each.digest not in (None, stated) or size not in ("", str(each.size)):
-            yield opened.found(RECORD_MISMATCH, f"{each.name} is not what RECORD says")
+            yield opened.found(RECORD_MISMATCH, f"{each.name} is not what RECORD says", name=each.name)
     for name in record.keys() - {each.name for each in opened.members}:
         yield opened.found(RECORD_MISMATCH, f"RECORD lists {name}, which is not in the wheel")
 

@@ -31,7 +31,7 @@ def check(
         files = find_files(config, options, listener, folder, output=folder)
         listener(StepStarted(step="check", detail=count(len(files.distributions), "file")))
         to = reach(files, public, ignore)
-        result = run_checks(config, files.distributions, to, compared=files.variants)
+        result = run_checks(config, files.distributions, to, built=files.built, compared=files.variants)
         if compare_builds:
             rebuilt = rebuild(
                 files.distributions,

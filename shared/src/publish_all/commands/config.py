@@ -64,7 +64,12 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
                 origin = repository.origins.get(key, repository.origin if key == "url" else DEFAULT)
                 full = dotted((*TABLE, "repositories", repository.name, key))
                 yield Setting(key=full, value=_plain(value), origin=origin)
-    for path in (("variant-defaults",), *(("variants", name) for name in config.variants), ("wheels",)):
+    for path in (
+        ("checks",),
+        ("variant-defaults",),
+        *(("variants", name) for name in config.variants),
+        ("wheels",),
+    ):
         # The keys that pyproject.toml states; the table itself where it is empty, as a variant may be.
         table = _value_at(config, path)
         if isinstance(table, Mapping):

@@ -84,10 +84,14 @@ class PublishOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFiles:
-    """The files to publish, and the build variants that they come from (none for files that were named)."""
+    """The files to publish, and the build variants that they come from (none for files that were named).
+
+    `built`: publish-all built them; so all that is wrong with them is an error.
+    """
 
     distributions: tuple[Distribution, ...]
     variants: tuple[BuildVariant, ...] = ()
+    built: bool = False
 
 
 def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:

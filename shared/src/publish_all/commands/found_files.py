@@ -185,7 +185,7 @@ def manifest_files(
         msg = f"not built yet: {', '.join(lacking)}"
         raise UsageError(msg, hint="Build it first. `--allow-missing` publishes those that are there.")
     entries = [each for each in manifest.entries if is_of(each, variants)]
-    return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants))
+    return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants), built=True)
 
 
 def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool) -> FoundFiles:
@@ -198,7 +198,7 @@ def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_m
         hint = "Name the file that `publish-all build --manifest FILE` wrote."
         raise UsageError(f"there is no file {path}", hint=hint)
     if variants is None:
-        return FoundFiles(distributions=_read(manifest, manifest.entries))
+        return FoundFiles(distributions=_read(manifest, manifest.entries), built=True)
     now = {each.name: _release(each.project, each.version) for each in variants}
     for each in manifest.entries:
         if each.variant in now and now[each.variant] != _release(each.project, each.version):

@@ -88,7 +88,7 @@ def prepare(
         if repositories:
             to = reach(files, {each.name: each.capabilities.public for each in repositories}, listener)
             planned = _plan(files, repositories, to, rehearsal)
-            checked = _check(config, planned, to, listener)
+            checked = _check(config, planned, to, listener, built=files.built)
             _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed")
     with step():
         _check_version(config, [each.repository for each in planned] or repositories, options, listener)
@@ -191,12 +191,17 @@ def _plan(
 
 
 def _check(
-    config: ProjectConfig | None, planned: Sequence[RepositoryPlan], to: Reach, listener: Listener
+    config: ProjectConfig | None,
+    planned: Sequence[RepositoryPlan],
+    to: Reach,
+    listener: Listener,
+    *,
+    built: bool,
 ) -> CheckSummary:
     """Check each file for those repositories that it goes to."""
     unique = {file.filename: file for each in planned for file in each.files}
     listener(StepStarted(step="check", detail=count(len(unique), "file")))
-    checked = run_checks(config, tuple(unique.values()), to)
+    checked = run_checks(config, tuple(unique.values()), to, built=built)
     for finding in checked.all_findings:
         if finding.severity is not Severity.NOTE:
             listener(Found(finding=finding))
@@ -208,11 +213,12 @@ def run_checks(
     distributions: Sequence[Distribution],
     to: Reach,
     *,
+    built: bool,
     compared: Sequence[BuildVariant] = (),
 ) -> CheckSummary:
     """All checks of all files, each for its destinations. `config` is that of the project in whose folder it runs.
 
-    The wheels of the variants that are `compared` should differ only where their configuration says so.
+    `built`: publish-all built the files. The wheels of the variants that are `compared` should differ only where their configuration says so.
     """
     opened = []
     for each in distributions:
@@ -220,7 +226,8 @@ def run_checks(
             name for name, (is_public, of) in to.items() if is_public and (of is None or each.variant in of)
         )
         private = config is not None and config.private
-        opened.append(open_distribution(each, public=public, private=private))
+        accepted = config.checks if config is not None else ()
+        opened.append(open_distribution(each, public=public, private=private, ours=built, accepted=accepted))
     subjects = tuple(
         CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
         for each in opened

@@ -15,7 +15,7 @@ from packaging.utils import parse_wheel_filename
 from publish_all._temporary import temporary_folder
 from publish_all.builders.variables import for_installers, for_project_code
 from publish_all.commands.context import Runtime
-from publish_all.distributions.distribution import Release
+from publish_all.distributions.distribution import Release, without_label
 from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.events import Listener, Note, StepStarted
 from publish_all.repositories.repository import Repository
@@ -60,7 +60,11 @@ def _install_and_import(
 ) -> None:
     here = set(sys_tags())
     sdists = [each for each in fetched if each.name.endswith(".tar.gz")]
-    wheels = [each for each in fetched if each.suffix == ".whl" and parse_wheel_filename(each.name)[3] & here]
+    wheels = [
+        each
+        for each in fetched
+        if each.suffix == ".whl" and parse_wheel_filename(without_label(each.name))[3] & here
+    ]
     if not wheels:
         listener(Note(message=f"{release} has no wheel for this platform; its sdist is installed"))
     if not wheels and not sdists:

@@ -78,6 +78,15 @@ class RepositoryConfig:
         return self.kind.is_public(self.name, self.url or "")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptedFinding:
+    """What the project says is right: findings of a check about these files (patterns; empty: all), and why."""
+
+    code: str
+    reason: str
+    files: tuple[str, ...] = ()
+
+
 class VersionSource(enum.Enum):
     PROJECT = "project"
     GIT = "git"
@@ -154,7 +163,7 @@ class ProjectConfig:
     """`[tool.publish-all]` of one project.
 
     `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
-    `private` also says that a classifier starts with `Private ::`. `build_environment` holds names of
+    `checks` is what the project accepts of the findings. `private` also says that a classifier starts with `Private ::`. `build_environment` holds names of
     environment variables, which may end with `*`. `sdist` is the project's own, None
     where it is not stated. `origins` tells for each full key
     path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
@@ -168,6 +177,7 @@ class ProjectConfig:
     before_publish: tuple[str, ...] = ()
     build_environment: tuple[str, ...] = ()
     private: bool = False
+    checks: tuple[AcceptedFinding, ...] = ()
     sdist: bool | None = None
     compression: Compression = Compression.DEFAULT
     repositories: Mapping[str, RepositoryConfig] = field(default_factory=empty)

@@ -14,6 +14,7 @@ from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canoni
 from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
 from publish_all.config.model import (
     EMPTY,
+    AcceptedFinding,
     Compression,
     ProjectConfig,
     RepositoryConfig,
@@ -270,6 +271,24 @@ VERSION = (
 # --- the project
 
 
+def _code_problem(code: str) -> str | None:
+    return None if re.fullmatch(r"PA2\d\d", code) else f"{code!r} must be the code of a check, as PA211"
+
+
+def _accepted(found: Value) -> AcceptedFinding | None:
+    readers = {"code": text(_code_problem), "files": texts(rules.not_empty), "reason": text(rules.not_empty)}
+    stated = fields(found, readers)
+    for key in ("code", "reason"):
+        if isinstance(found.value, dict) and key not in found.value:
+            found.add(f"needs a {key!r}")
+    return build(AcceptedFinding, stated) if {"code", "reason"} <= stated.keys() else None
+
+
+def _checks(found: Value) -> tuple[AcceptedFinding, ...]:
+    accepted: tuple[AcceptedFinding, ...] = fields(found, {"accept": items(_accepted)}).get("accept", ())
+    return accepted
+
+
 def _variable_problem(name: str) -> str | None:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
         return None
@@ -331,6 +350,13 @@ PROJECT = (
         "variant-defaults",
         variant_defaults,
         "what all variants share: the keys of a variant, but `name`",
+        type="table",
+    ),
+    Key(
+        "checks",
+        _checks,
+        "`accept` is a list of what is right for this project though a check finds it: `{ code, files, reason }`, "
+        "with patterns of paths in the archive. It is told as a note",
         type="table",
     ),
     Key("sdist", flag, "whether the project itself has an sdist", type="boolean", default=SDIST),

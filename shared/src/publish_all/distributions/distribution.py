@@ -73,6 +73,20 @@ class Distribution:
         return values[0] if values else None
 
 
+def variant_label(filename: str) -> str | None:
+    """The label of a wheel variant (PEP 825, a draft): the last part of a name that has one part too many."""
+    parts = filename.removesuffix(".whl").split("-")
+    has_build = len(parts) > 5 and parts[2][:1].isdigit()
+    labelled = filename.endswith(".whl") and len(parts) == 6 + has_build
+    return parts[-1] if labelled else None
+
+
+def without_label(filename: str) -> str:
+    """The name of a wheel as all tools can parse it."""
+    label = variant_label(filename)
+    return filename if label is None else filename.removesuffix(f"-{label}.whl") + ".whl"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     """The distributions of one version of one project that are to be in a repository."""

@@ -23,7 +23,13 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from publish_all.distributions.core_metadata import CoreMetadata, parse_metadata
-from publish_all.distributions.distribution import Digests, Distribution, DistributionError, DistributionKind
+from publish_all.distributions.distribution import (
+    Digests,
+    Distribution,
+    DistributionError,
+    DistributionKind,
+    without_label,
+)
 
 METADATA_LIMIT = 16 * 1024 * 1024
 """The longest METADATA or PKG-INFO that is read, in bytes: a bound for broken and hostile archives."""
@@ -68,7 +74,9 @@ def read_distribution(
         kind=kind,
         name=metadata.headers["Name"][0].strip(),
         version=version,
-        tag="-".join(path.stem.split("-")[2:]) if kind is DistributionKind.WHEEL else None,
+        tag="-".join(without_label(path.name).removesuffix(".whl").split("-")[2:])
+        if kind is DistributionKind.WHEEL
+        else None,
         size=size,
         digests=digests,
         metadata=metadata.headers,
@@ -94,7 +102,7 @@ def digests_of(path: Path) -> tuple[int, Digests]:
 def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Version]:
     try:
         if path.suffix == ".whl":
-            name, version, _, _ = parse_wheel_filename(path.name)
+            name, version, _, _ = parse_wheel_filename(without_label(path.name))
             return DistributionKind.WHEEL, name, version
         if path.name.endswith(".tar.gz"):
             name, version = parse_sdist_filename(path.name)

@@ -16,6 +16,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all import diagnoses as known
+from publish_all.distributions.distribution import without_label
 from publish_all.errors import RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
@@ -82,7 +83,7 @@ def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
         return None  # a version of thousands of digits is an error of its own
     try:
         if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)[:2]
+            return parse_wheel_filename(without_label(filename))[:2]
         return parse_sdist_filename(filename)
     except (InvalidSdistFilename, InvalidWheelFilename):
         return None
