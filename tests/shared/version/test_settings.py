@@ -1,8 +1,10 @@
-"""A build and the commands read `[tool.publish-all.version]` alike."""
+"""The quick reading for builds and the whole configuration agree."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +58,22 @@ def test_both_ways_give_the_same(table: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", WRONG)
-def test_a_build_refuses_a_wrong_table(table: dict[str, Any]) -> None:
+def test_what_is_wrong_is_told_by_the_long_way(table: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"tool\.publish-all\.version"):
         version_for_build(pyproject(table), Path("/x"), environment={})
 
 
-def test_a_build_needs_no_more_than_its_own_table() -> None:
-    values = pyproject({"source": "git"})
-    values["tool"]["publish-all"]["variants"] = "of a later publish-all"
-    assert version_for_build(values, Path("/x"), environment={"PUBLISH_ALL_VERSION": "1"}) == "1"
+CODE = """
+import sys
+from pathlib import Path
+from publish_all.version.version_source import version_for_build
+table = {"source": "git", "tag-prefix": "v", "local": "node"}
+pyproject = {"project": {"name": "x"}, "tool": {"publish-all": {"version": table}}}
+version_for_build(pyproject, Path.cwd(), environment={"PUBLISH_ALL_VERSION": "1"})
+print(*sorted(name for name in sys.modules if name.startswith("publish_all.config")))
+"""
+
+
+def test_the_quick_way_imports_no_configuration() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

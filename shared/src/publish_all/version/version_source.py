@@ -11,7 +11,6 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +18,6 @@ from packaging.version import InvalidVersion, Version
 
 from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._toml import table
-from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import VersionError
 from publish_all.version.static import (
     backend_asks_us,
@@ -31,16 +29,46 @@ from publish_all.version.static import (
 
 if TYPE_CHECKING:
     from publish_all._process import Run
+    from publish_all.config.model import ProjectConfig
     from publish_all.version.git import Described
 
 Clock = Callable[[], float]
 
 _VARIABLE = "PUBLISH_ALL_VERSION"
-_PYPROJECT = "pyproject.toml"
+_CHOICES = {
+    "source": ("project", "git", "attribute"),
+    "scheme": ("guess", "post"),
+    "local": ("none", "node", "node-and-date"),
+    "dirty": ("allow", "error"),
+    "shallow": ("error", "allow"),
+}
+_PLAIN = {
+    "path": re.compile(r"([\w-]+/)*[\w-]+(\.py)?", re.ASCII),
+    "tag-prefix": re.compile(r"[\w-]*", re.ASCII),
+}
 
 
 class NoProjectVersion(VersionError):  # noqa: N818 - a name that reads well where it is caught
     """The project has no version of its own: no `[project]` or `[tool.poetry]` that could have one."""
+
+
+class Settings(NamedTuple):
+    """A project and its `[tool.publish-all.version]`, with the meanings and defaults of `VersionConfig`."""
+
+    root: Path
+    pyproject: Mapping[str, Any]
+    source: str = "project"
+    path: str | None = None
+    tag_prefix: str = "v"
+    scheme: str = "guess"
+    local: str = "none"
+    dirty: str = "allow"
+    shallow: str = "error"
+    fallback: str | None = None
+
+    @property
+    def file(self) -> Path:
+        return self.root / "pyproject.toml"
 
 
 class Origin(enum.Enum):
@@ -96,38 +124,71 @@ def resolve_version(
     `run` runs git, `_process.run` by default, which is imported then: most builds need no process.
     Raises `VersionError` when there is no answer, and `NoProjectVersion` when nobody could have one.
     """
-    name = project_name(config.pyproject)
+    return _resolve(_settings_of(config), environment, run, ask_backend, now)
+
+
+def version_for_build(
+    pyproject: Mapping[str, Any], root: Path, *, environment: Mapping[str, str], run: Run | None = None
+) -> str:
+    """The version for a build that asks us, quickly; what is surprising about it goes to standard error.
+
+    Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all]`.
+    """
+    found = _resolve(_settings_for_build(pyproject, root), environment, run, None, time.time)
+    if found.note is not None:
+        sys.stderr.write(f"publish-all: {found.note}\n")
+    return found.text
+
+
+def _settings_of(config: ProjectConfig) -> Settings:
+    stated = config.version
+    same = {name: getattr(stated, name) for name in Settings._fields[3:]}
+    return Settings(config.root, config.pyproject, stated.source.value, **same)
+
+
+def _settings_for_build(pyproject: Mapping[str, Any], root: Path) -> Settings:
+    """The same from the values of a pyproject.toml, without importing the configuration, which costs more than git.
+
+    Only what is plainly right is taken; the long way knows the rest and says what is wrong.
+    """
+    stated = table(pyproject, "tool", "publish-all", "version")
+    whole = stated.get("source") != "attribute" or "path" in stated
+    if whole and all(_is_plain(key, value) for key, value in stated.items()):
+        keys = {key.replace("-", "_"): value for key, value in stated.items() if key != "sync"}
+        return Settings(root, pyproject, **keys)
+    from publish_all.config.parse import parse_project
+
+    return _settings_of(parse_project(pyproject, root=root))
+
+
+def _is_plain(key: str, value: object) -> bool:
+    """Whether it needs no closer look. Where `sync` points is no matter for a build."""
+    if key in _PLAIN and isinstance(value, str):
+        return bool(_PLAIN[key].fullmatch(value))
+    return isinstance(value, list) if key == "sync" else value in _CHOICES.get(key, ())
+
+
+def _resolve(
+    settings: Settings,
+    environment: Mapping[str, str],
+    run: Run | None,
+    ask_backend: Callable[[], str] | None,
+    now: Clock,
+) -> ResolvedVersion:
+    name = project_name(settings.pyproject)
     for variable in (_VARIABLE,) if name is None else (_variable_for(name), _VARIABLE):
         if text := environment.get(variable, ""):
             version = _parsed(
                 text, f"the environment variable {variable}", "Write it like 1.2.3, or unset it."
             )
             return ResolvedVersion(version, Origin.OVERRIDE, (f"environment variable: {variable}",))
-    match config.version.source:
-        case VersionSource.ATTRIBUTE:
-            return _from_attribute(config)
-        case VersionSource.GIT:
-            return _from_git(config, environment, run, now)
-        case VersionSource.PROJECT:
-            return _from_project(config, ask_backend)
-
-
-def version_for_build(
-    pyproject: Mapping[str, Any], root: Path, *, environment: Mapping[str, str], run: Run | None = None
-) -> str:
-    """The version for a build that asks us; what is surprising about it goes to standard error.
-
-    Raises `VersionError`, and `ConfigurationError` for a wrong `[tool.publish-all.version]`.
-    """
-    from publish_all.config.parse import parse_project
-
-    # What is wrong in the rest of `[tool.publish-all]` does not keep a build from its version.
-    stated = {"version": table(pyproject, "tool", "publish-all", "version")}
-    config = replace(parse_project({"tool": {"publish-all": stated}}, root=root), pyproject=pyproject)
-    found = resolve_version(config, environment=environment, run=run)
-    if found.note is not None:
-        sys.stderr.write(f"publish-all: {found.note}\n")
-    return found.text
+    match settings.source:
+        case "attribute":
+            return _from_attribute(settings)
+        case "git":
+            return _from_git(settings, environment, run, now)
+        case _:
+            return _from_project(settings, ask_backend)
 
 
 def _variable_for(name: str) -> str:
@@ -143,55 +204,55 @@ def _parsed(text: str, where: str, hint: str = "Write it like 1.2.3 or 1.2.3rc1.
         raise VersionError(msg, hint=hint) from error
 
 
-def _from_attribute(config: ProjectConfig) -> ResolvedVersion:
+def _from_attribute(settings: Settings) -> ResolvedVersion:
     from publish_all.version.attribute import read_attribute
 
-    path, root = config.root / (config.version.path or ""), config.root
-    found = read_attribute(path, own_name=project_name(config.pyproject))
+    path, root = settings.root / (settings.path or ""), settings.root
+    found = read_attribute(path, own_name=project_name(settings.pyproject))
     where = found.path.relative_to(root).as_posix() if found.path.is_relative_to(root) else str(found.path)
     return ResolvedVersion(found.version, Origin.ATTRIBUTE, (f"file: {where}:{found.line}",))
 
 
-def _from_project(config: ProjectConfig, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
-    backend = backend_name(config.pyproject)
-    written = static_version(config.pyproject)
+def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
+    backend = backend_name(settings.pyproject)
+    written = static_version(settings.pyproject)
     if written is not None:
         text, key = written
-        _refuse_placeholder(config, text, key)
-        version = _parsed(text, f"{config.root / _PYPROJECT}: {key}")
+        _refuse_placeholder(settings, text, key)
+        version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(version, Origin.PROJECT, (f"file: pyproject.toml, {key}",))
-    if backend_asks_us(config.pyproject):
-        msg = f"{config.root / _PYPROJECT}: the build takes the version from publish-all, and publish-all is told to take it from the build"
+    if backend_asks_us(settings.pyproject):
+        msg = f"{settings.file}: the build takes the version from publish-all, and publish-all is told to take it from the build"
         raise VersionError(msg, hint='Set tool.publish-all.version.source to "git" or "attribute".')
-    if not _may_have_version(config):
-        msg = f"{config.root / _PYPROJECT}: the project has no version"
+    if not _may_have_version(settings):
+        msg = f"{settings.file}: the project has no version"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if ask_backend is None:
-        msg = f"{config.root / _PYPROJECT}: the version is known to the build backend only ({backend})"
+        msg = f"{settings.file}: the version is known to the build backend only ({backend})"
         raise VersionError(msg)
     version = _parsed(ask_backend(), f"the build backend {backend}")
-    _refuse_default(config, version, backend)
+    _refuse_default(settings, version, backend)
     return ResolvedVersion(version, Origin.BACKEND, (f"build backend: {backend}",))
 
 
-def _refuse_default(config: ProjectConfig, version: Version, backend: str) -> None:
+def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
     """Setuptools says 0.0.0 where it finds no version at all, as when the tool that computes it is not installed."""
-    if str(version) != "0.0.0" or table(config.pyproject, "project"):
+    if str(version) != "0.0.0" or table(settings.pyproject, "project"):
         return
-    files = [config.root / name for name in ("setup.py", "setup.cfg")]
+    files = [settings.root / name for name in ("setup.py", "setup.cfg")]
     stated = [each.read_text(encoding="utf-8", errors="replace") for each in files if each.is_file()]
     if not any("version" in each for each in stated):
-        msg = f"{config.root}: the build backend {backend} found no version, and would build 0.0.0"
+        msg = f"{settings.root}: the build backend {backend} found no version, and would build 0.0.0"
         hint = "State the version, or add the tool that computes it to [build-system] requires."
         raise VersionError(msg, hint=hint)
 
 
-def _refuse_placeholder(config: ProjectConfig, text: str, key: str) -> None:
-    maker = maker_of_placeholder(config.pyproject, text)
+def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
+    maker = maker_of_placeholder(settings.pyproject, text)
     if maker is None:
         return
-    backend = backend_name(config.pyproject)
-    msg = f"{config.root / _PYPROJECT}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
+    backend = backend_name(settings.pyproject)
+    msg = f"{settings.file}: {key} is {text}, a placeholder: [{maker}] makes the version, and the build backend {backend} does not use it"
     hint = 'Set tool.publish-all.version.source to "git" or "attribute", or remove the table.'
     if maker == "tool.poetry-dynamic-versioning":
         hint = (
@@ -201,68 +262,72 @@ def _refuse_placeholder(config: ProjectConfig, text: str, key: str) -> None:
     raise VersionError(msg, hint=hint)
 
 
-def _may_have_version(config: ProjectConfig) -> bool:
+def _may_have_version(settings: Settings) -> bool:
     """Whether the build backend may know it: `[project]` leaves it open, or the metadata is in the backend's own place."""
-    if table(config.pyproject, "project"):
-        return is_dynamic(config.pyproject)
-    if table(config.pyproject, "tool", "poetry"):
-        return not poetry_version_counts(config.pyproject)
-    if table(config.pyproject, "tool", "flit", "metadata") or (config.root / "setup.py").is_file():
+    if table(settings.pyproject, "project"):
+        return is_dynamic(settings.pyproject)
+    if table(settings.pyproject, "tool", "poetry"):
+        return not poetry_version_counts(settings.pyproject)
+    if table(settings.pyproject, "tool", "flit", "metadata") or (settings.root / "setup.py").is_file():
         return True
     try:  # of setuptools, or of a backend around it (pbr.build); the file may be there for other tools alone
-        return "[metadata]" in (config.root / "setup.cfg").read_text(encoding="utf-8")
+        return "[metadata]" in (settings.root / "setup.cfg").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _from_git(
-    config: ProjectConfig, environment: Mapping[str, str], run: Run | None, now: Clock
+    settings: Settings, environment: Mapping[str, str], run: Run | None, now: Clock
 ) -> ResolvedVersion:
     from publish_all import _process
     from publish_all.version.git import Described, NoRepository, describe, described_in_archive
 
-    root, prefix = config.root, config.version.tag_prefix
+    root, prefix = settings.root, settings.tag_prefix
     problem: VersionError | None = None
     answer = describe(root, prefix=prefix, environment=environment, run=run or _process.run)
     if isinstance(answer, NoRepository):
         reason, problem = answer
-        variable = _variable_for(project_name(config.pyproject) or "NAME")
+        variable = _variable_for(project_name(settings.pyproject) or "NAME")
         hint = f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
     else:
-        if answer.dirty and config.version.dirty == "error":
+        if answer.dirty and settings.dirty == "error":
             msg = 'there are uncommitted changes, and tool.publish-all.version.dirty is "error"'
             raise VersionError(msg, hint="`git status` lists them: commit or discard them.")
         if isinstance(answer, Described) and (
-            not answer.shallow or not answer.distance or config.version.shallow == "allow"
+            not answer.shallow or not answer.distance or settings.shallow == "allow"
         ):
-            return _described(answer, config, Origin.GIT, environment, now)
+            return _described(answer, settings, Origin.GIT, environment, now)
         reason = f"no tag like {prefix}1.2.3 is on the commit that is checked out or on one before it"
         if answer.node is None:
             reason = "the git repository has no commit yet"
         hint = f"Tag a commit (git tag {prefix}0.1.0), or set tool.publish-all.version.fallback."
-        if answer.shallow and config.version.shallow == "error":
-            from publish_all.diagnoses import SHALLOW_CLONE
-
-            message = "the clone is shallow, so the tags before the commit that is checked out are not known"
-            finding = SHALLOW_CLONE.found(message)
-            problem = VersionError(finding.message, hint=finding.hint, findings=(finding,))
+        if answer.shallow and settings.shallow == "error":
+            problem = _shallow_problem()
     if (archived := described_in_archive(root, prefix=prefix)) is not None:
-        return _described(archived, config, Origin.ARCHIVAL, environment, now)
-    if (version := _version_of_sdist(config)) is not None:
+        return _described(archived, settings, Origin.ARCHIVAL, environment, now)
+    if (version := _version_of_sdist(settings)) is not None:
         return ResolvedVersion(version, Origin.PKG_INFO, ("file: PKG-INFO",))
     if problem is not None:  # a repository that can't be read is no case for `fallback`
         raise problem
-    if config.version.fallback is not None:
+    if settings.fallback is not None:
         key = "tool.publish-all.version.fallback"
         explanation = (f"setting: {key}", f"because: {reason}")
-        return ResolvedVersion(_parsed(config.version.fallback, key), Origin.FALLBACK, explanation)
+        return ResolvedVersion(_parsed(settings.fallback, key), Origin.FALLBACK, explanation)
     msg = f"{root}: there is no version: {reason}, and there is no .git_archival.txt and no PKG-INFO that says it"
     raise VersionError(msg, hint=hint)
 
 
-def _version_of_sdist(config: ProjectConfig) -> Version | None:
+def _shallow_problem() -> VersionError:
+    from publish_all.diagnoses import SHALLOW_CLONE
+
+    message = "the clone is shallow, so the tags before the commit that is checked out are not known"
+    finding = SHALLOW_CLONE.found(message)
+    return VersionError(finding.message, hint=finding.hint, findings=(finding,))
+
+
+def _version_of_sdist(settings: Settings) -> Version | None:
     """The version in the PKG-INFO of an unpacked sdist; None without one, or if it is another project's."""
-    path, name = config.root / "PKG-INFO", project_name(config.pyproject)
+    path, name = settings.root / "PKG-INFO", project_name(settings.pyproject)
     if not path.is_file():
         return None
     from email.parser import HeaderParser
@@ -276,12 +341,12 @@ def _version_of_sdist(config: ProjectConfig) -> Version | None:
 
 
 def _described(
-    said: Described, config: ProjectConfig, origin: Origin, environment: Mapping[str, str], now: Clock
+    said: Described, settings: Settings, origin: Origin, environment: Mapping[str, str], now: Clock
 ) -> ResolvedVersion:
     from publish_all.version.git import NODE_LENGTH, version_after
 
-    date = _date(environment, now) if said.dirty and config.version.local == "node-and-date" else ""
-    version = version_after(said, scheme=config.version.scheme, local=config.version.local, date=date)
+    date = _date(environment, now) if said.dirty and settings.local == "node-and-date" else ""
+    version = version_after(said, scheme=settings.scheme, local=settings.local, date=date)
     others = f" (also there: {', '.join(said.beside)})" if said.beside else ""
     explanation = [
         f"tag: {said.tag}{others}",
