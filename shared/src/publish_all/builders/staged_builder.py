@@ -32,7 +32,7 @@ from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._toml import loads, table
-from publish_all.builders.backend_hooks import metadata_of, requirements_of_hooks
+from publish_all.builders.backend_hooks import asked, metadata_of, requirements_of_hooks
 from publish_all.builders.builder import notes_once
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -62,10 +62,8 @@ _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want: of the project, or of a variant that moves or configures it otherwise."""
     if variant.layout or _configuration(variant.pyproject) != _configuration(_stated(stages.tree)):
-        folder = _Stage.of(variant, stages).folder
-    else:
-        folder = stages.fresh(git=True)
-    return requirements_of_hooks(folder, variant.pyproject, kinds)
+        return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
+    return asked(lambda folder: requirements_of_hooks(folder, variant.pyproject, kinds), stages)
 
 
 class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
