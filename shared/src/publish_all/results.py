@@ -290,7 +290,7 @@ class Explanation:
     """An entry of the catalogue. `page` is where the documentation has it.
 
     `error_for`, of the checks of files: which ones it is an error for, and not a warning: "any", "own" (files that
-    publish-all built), "index" (files that go to PyPI, which refuses them).
+    publish-all built; the same as none), "index" (files that go to PyPI, which refuses them).
     """
 
     code: str
@@ -302,7 +302,7 @@ class Explanation:
     seen_by: str
     source: str
     page: str
-    error_for: tuple[str, ...] = ("own",)
+    error_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,7 +79,7 @@ def test_loading_a_project_imports_nothing_heavy(tmp_path):
     (tmp_path / "pyproject.toml").write_text(
         "[project]\nname = 'x'\n[tool.publish-all]\npublish-to = ['corp']\n"
         "[tool.publish-all.repositories.corp]\nurl = 'https://x/'\n[tool.publish-all.version]\nsource = 'git'\n"
-        "[tool.publish-all.variants.a]\nexclude-dependencies = ['azure-synapse']\n"
+        "[tool.publish-all.variants.a]\nextend-dependencies = ['azure-synapse>=1,<2']\n"
     )
     code = (
         "import sys, pathlib; from publish_all.config.load import load_project; "

@@ -10,7 +10,7 @@ FILES = (distribution("a", "1.0+cu126", variant="cuda"), distribution("b", varia
 
 
 def with_local_versions(**to: tuple[bool, frozenset[str | None] | None]) -> list[str]:
-    result = run_checks(None, FILES, to)
+    result = run_checks(None, FILES, to, built=True)
     return [
         each.name for each in result.subjects if any(found.slug == "local-version" for found in each.findings)
     ]

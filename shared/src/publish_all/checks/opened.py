@@ -27,6 +27,7 @@ from publish_all.findings import Finding, Severity
 ALGORITHMS = ("sha256", "sha384", "sha512")
 """Those that RECORD may use (PEP 376, PEP 427)."""
 
+_OWN = ("own",)
 _CHUNK = 1 << 20
 # In bytes. Longer members are data, and are not searched: it takes too long. Notebooks hold images, and
 # Python files are compared with those of other archives.
@@ -118,7 +119,7 @@ class Opened:
         roles = {"any", *(["index"] if self.public else []), *(["own"] if self.ours else [])}
         if certain or finding.severity is not Severity.ERROR:
             return finding
-        if roles.isdisjoint(Diagnosis(finding.code).entry.error_for):
+        if roles.isdisjoint(Diagnosis(finding.code).entry.error_for or _OWN):
             return replace(finding, severity=Severity.WARNING)
         return finding
 

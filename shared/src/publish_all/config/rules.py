@@ -1,7 +1,8 @@
 """Rules for single values: names, versions, paths. Each says what is wrong, or None.
 
 Paths have `/` on every system; they are relative to the project's root or the stage's. `packaging` is imported only
-where it is needed: an isolated build reads the configuration on its way to the version.
+for what is not plain to see: an isolated build reads the configuration on its way to the version, where that import
+would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -10,6 +11,14 @@ import re
 from collections.abc import Callable
 
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
+_RELEASE = r"[0-9]+(?:\.[0-9]+)*"
+_CLAUSE = rf"(?:(?:>=|<=|<|>|==|!=) *{_RELEASE}|(?:==|!=) *{_RELEASE}\.\*|~= *[0-9]+(?:\.[0-9]+)+)"
+# A part of PEP 508 and PEP 440 in which no mistake is possible: `name[extra]>=1.2,<2`.
+_PLAIN_SPECIFIERS = re.compile(rf"{_CLAUSE}(?: *, *{_CLAUSE})*")
+_PLAIN_REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*(?:\[[A-Za-z0-9]+\])? *(?:{_PLAIN_SPECIFIERS.pattern})?"
+)
+_TAG_PART = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.IGNORECASE | re.ASCII)
 _LOCAL = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _REPOSITORY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -41,6 +50,8 @@ def distribution_problem(name: str) -> str | None:
 
 def requirement_problem(text: str) -> str | None:
     """A dependency specifier (PEP 508)."""
+    if _PLAIN_REQUIREMENT.fullmatch(text):
+        return None
     from packaging.requirements import Requirement
 
     return _unreadable(text, Requirement, "a dependency specifier (PEP 508)")
@@ -48,6 +59,8 @@ def requirement_problem(text: str) -> str | None:
 
 def specifiers_problem(text: str) -> str | None:
     """A version specifier set (PEP 440), as in requires-python."""
+    if _PLAIN_SPECIFIERS.fullmatch(text):
+        return None
     from packaging.specifiers import SpecifierSet
 
     return _unreadable(text, SpecifierSet, "a version specifier (as '>=3.10')")
@@ -55,6 +68,8 @@ def specifiers_problem(text: str) -> str | None:
 
 def version_problem(text: str) -> str | None:
     """A version (PEP 440)."""
+    if re.fullmatch(_RELEASE, text):
+        return None
     from packaging.version import Version
 
     return _unreadable(text, Version, "a version (PEP 440)")
@@ -77,15 +92,11 @@ def local_version_problem(text: str) -> str | None:
 
 def wheel_tag_problem(tag: str) -> str | None:
     """A tag or compressed tag set (PEP 425), with a build number before it if need be."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        # The rules for what a file name may hold are there; name and version are of no interest.
-        parse_wheel_filename(f"x-0-{tag}.whl")
-        if re.fullmatch(r"\w+(?:[.-]\w+)*", tag, re.ASCII):
-            return None
-    except InvalidWheelFilename:
-        pass
+    *build, python, abi, platform = ["", "", "", *tag.split("-")][-max(3, tag.count("-") + 1) :]
+    parts_are_right = all(_TAG_PART.fullmatch(each) for each in (python, abi, platform))
+    build_is_right = not build or (len(build) == 1 and re.fullmatch(r"[0-9][0-9A-Za-z_]*", build[0]))
+    if parts_are_right and build_is_right:
+        return None
     return f"{tag!r} is not a wheel's tag (python-abi-platform, as 'py3-none-manylinux_2_28_x86_64')"
 
 

@@ -95,7 +95,7 @@ build-backend = "publish_all.backends.poetry_core"
 
 [project]
 name = "demo"
-dynamic = ["version"]
+dynamic = ["version"]   # the version
 
 [tool.publish-all]
 publish-to = ["pypi"]

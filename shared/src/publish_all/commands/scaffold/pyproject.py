@@ -20,6 +20,7 @@ from publish_all.config.model import VersionSource
 from publish_all.config.problems import dotted
 from publish_all.errors import ConfigurationError
 from publish_all.version.static import static_version
+from publish_all.version.toml_text import find_string
 
 OURS = "publish-all"
 _BASE = ("tool", OURS)
@@ -27,6 +28,7 @@ _HATCH_VERSION = ("tool", "hatch", "version")
 _OUR_POETRY = "publish_all.backends.poetry_core"
 _OF_POETRY = ("poetry.core.masonry.api", "poetry_dynamic_versioning.backend")
 _HATCHLING = "hatchling.build"
+_VERSION_KEY = re.compile(r"""["']?version["']?[ \t]*=[ \t]*(?P<quotes>["']+)\Z""")
 _REPLACED = frozenset({"poetry-dynamic-versioning", "hatch-vcs"})
 
 
@@ -128,8 +130,27 @@ def _with_dynamic_version(text: str) -> str:
         return text
     dynamic = list(table(values, "project").get("dynamic", ()))
     if "version" in table(values, "project"):
+        in_place = None if dynamic else _dynamic_in_place(text)
+        if in_place is not None:
+            return in_place
         text = _set(text, ("project", "version"), None)
     return text if "version" in dynamic else _set(text, ("project", "dynamic"), [*dynamic, "version"])
+
+
+def _dynamic_in_place(text: str) -> str | None:
+    """The text with `dynamic = ["version"]` where `version = "…"` stood; None where that can't be done."""
+    ((start, end),) = find_string(text, ("project", "version")) or [(0, 0)]
+    key = _VERSION_KEY.search(text, 0, start)
+    if key is None:
+        return None
+    changed = f'{text[: key.start()]}dynamic = ["version"]{text[end + len(key["quotes"]) :]}'
+    expected = copy.deepcopy(loads(text))
+    del expected["project"]["version"]
+    expected["project"]["dynamic"] = ["version"]
+    try:
+        return changed if loads(changed) == expected else None
+    except TOMLDecodeError:
+        return None
 
 
 def _set(text: str, path: tuple[str, ...], value: Any) -> str:
