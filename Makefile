@@ -46,9 +46,9 @@ fuzz: ## random inputs for all that reads what others wrote; FUZZ_EXAMPLES=N for
 	$(SET_UP) dev
 	@$(PYTEST) -m fuzz tests/fuzz
 
-test-real: ## builds many real projects from PyPI, ours against their own
+test-real: ## checks popular files of PyPI, and builds many real projects, ours against their own
 	$(SET_UP) dev wheelhouse
-	@$(BIN)/python -m pytest -q tests/integration/test_real_projects.py
+	@$(BIN)/python -m pytest -q tests/integration/test_popular_files.py tests/integration/test_real_projects.py
 	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py
 
 bench: ## the benchmarks, one after another
