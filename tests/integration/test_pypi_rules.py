@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from catalogue_world.credential_cases import new_variants
+from catalogue_world.public_index import token
 from catalogue_world.world import NAME, World
 
 VARIANTS = tuple(f"v{number}" for number in range(8))
@@ -34,3 +36,81 @@ def test_projects_are_created_one_at_a_time_and_all_else_side_by_side(
     assert world.pypi.most_at_once > 4
     serial = 16 * world.pypi.seconds
     assert seconds < serial * (0.5 if known else 0.9), "not faster than one after the other"
+
+
+def variants_in_job(world: World, *variants: str, there: tuple[str, ...] = ()) -> None:
+    """Build variants with a wheel each, in a CI job; those that are there have a release before."""
+    world.no_files()
+    world.project(more="".join(f"[tool.publish-all.variants.{each}]\n" for each in variants))
+    world.variants(*variants)
+    world.in_job()
+    world.pypi.publishers = {f"{NAME}-{each}" for each in there}
+    for each in there:
+        world.pypi.has(f"{NAME}-{each}", f"kindling_demo_{each}-0.9-py3-none-any.whl")
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_one_pending_publisher_for_several_new_projects_is_refused_without_a_mint(
+    make_world: Callable[[str], World], dry_run: bool
+) -> None:
+    world = make_world("new")
+    variants_in_job(world, "one", "two", "three", there=("three",))
+    world.pypi.pending = [f"{NAME}-one"]
+    met = world.publish(dry_run=dry_run)
+    assert met.exit_code == 3
+    (finding,) = (each for each in met.findings if each.code == "PA329")
+    assert "2 projects are new at pypi (kindling-demo-one, kindling-demo-two)" in finding.message
+    assert "https://pypi.org/manage/account/publishing/" in finding.hint
+    assert "kindling-demo-two: environment pypi-kindling-demo-two" in finding.hint
+    assert (world.pypi.pending, world.pypi.minted, world.pypi.uploads) == ([f"{NAME}-one"], [], [])
+
+
+def test_a_workflow_that_creates_several_projects_is_a_warning_outside_of_the_job(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("machine")
+    new_variants(world, "one", "two")
+    seen, met = world.doctor(), world.publish()
+    assert (seen.codes, seen.exit_code) == (["PA329"], 0)
+    assert (met.codes, met.exit_code) == ([], 0), "it has a token"
+
+
+def test_the_pending_publisher_of_a_new_project_beside_others_is_used(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("new")
+    variants_in_job(world, "one", "two", there=("two",))
+    world.pypi.pending = [f"{NAME}-one"]
+    met = world.publish()
+    assert (met.exit_code, len(world.pypi.uploads)) == (0, 2), met
+
+
+@pytest.mark.parametrize("there", [("one", "two"), ("two",)], ids=["all are there", "one is new"])
+def test_a_minted_token_for_too_few_projects_stops_before_the_first_file(
+    make_world: Callable[[str], World], there: tuple[str, ...]
+) -> None:
+    world = make_world("few")
+    variants_in_job(world, "one", "two", there=there)
+    world.pypi.publishers = {f"{NAME}-two"}
+    dry, met = world.publish(dry_run=True), world.publish()
+    assert dry.exit_code == 0, dry
+    assert met.exit_code == 3, met
+    assert world.pypi.uploads == []
+    finding = next(each for each in met.findings if each.code == "PA334")
+    page = "project/kindling-demo-one/settings" if "one" in there else "account"
+    assert f"https://pypi.org/manage/{page}/publishing/" in finding.hint
+    assert "https://pypi.org/manage/project/kindling-demo-two/settings/publishing/" in finding.hint
+    assert "PUBLISH_ALL" not in finding.hint, "no advice to set a token"
+
+
+def test_projects_that_are_complete_or_have_a_token_of_their_own_need_no_publisher(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("rest")
+    variants_in_job(world, "one", "two", "three", there=("one", "two", "three"))
+    world.pypi.publishers = {f"{NAME}-two"}
+    wheel = next(world.dist.glob("*_one-*.whl"))
+    world.pypi.has(f"{NAME}-one", wheel.name, world.sha256(wheel), world.blake2(wheel))
+    world.environment["PUBLISH_ALL_PYPI_TOKEN_FOR_KINDLING_DEMO_THREE"] = token()
+    met = world.publish()
+    assert (met.exit_code, len(world.pypi.uploads)) == (0, 2), met

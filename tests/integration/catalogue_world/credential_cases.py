@@ -102,8 +102,18 @@ def new_variants(world: World, *names: str) -> None:
     world.workflow(WORKFLOW)
 
 
-def known_variants(world: World) -> None:
-    new_variants(world, "one", "two")
+def new_variants_in_job(world: World, *names: str) -> None:
+    world.in_job()
+    new_variants(world, *names)
+    world.pypi.publishers = set()
+    world.pypi.pending = [f"{NAME}-{each}" for each in names[:1]]
+
+
+def known_variants(world: World, *trusted: str) -> None:
+    """Two projects that are there; these trust the job."""
+    new_variants_in_job(world, "one", "two")
+    world.pypi.pending = []
+    world.pypi.publishers = {f"{NAME}-{each}" for each in trusted}
     for each in ("one", "two"):
         world.pypi.has(f"{NAME}-{each}", f"kindling_demo_{each}-0.9-py3-none-any.whl")
 
@@ -259,9 +269,11 @@ CASES = (
     ),
     Case(
         code="PA329",
-        break_it=lambda w: new_variants(w, "one", "two"),
-        next_step=known_variants,
-        lookalike=lambda w: new_variants(w, "one"),
+        break_it=lambda w: new_variants_in_job(w, "one", "two"),
+        next_step=lambda w: new_variants_in_job(w, "one"),
+        lookalike=lambda w: known_variants(w, "one", "two"),
+        exits=3,
+        says="kindling-demo-one, kindling-demo-two",
     ),
     Case(
         code="PA330",
@@ -281,5 +293,13 @@ CASES = (
         break_it=attestation_beside,
         next_step=no_attestation,
         lookalike=lambda w: (w.dist / "notes.attestation").write_text("{}"),
+    ),
+    Case(
+        code="PA334",
+        break_it=lambda w: known_variants(w, "one"),
+        next_step=lambda w: w.pypi.publishers.add(f"{NAME}-two"),
+        lookalike=lambda w: (known_variants(w, "one", "two"), w.pypi.publishers.add("another")),
+        exits=3,
+        says="1 of the 2 projects",
     ),
 )

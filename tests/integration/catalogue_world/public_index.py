@@ -81,7 +81,8 @@ class Site:
     `refuse` is asked for each real upload, `post` for each request to upload, `get` for each page: what
     they give is answered in our place. While `silent`, what is uploaded is not listed, but kept as `late`; while it `tampers`,
     files are listed with the hash of another content. An upload takes `seconds`; one that makes a project deadlocks
-    with any other that runs at the same time, as in PyPI's database.
+    with any other that runs at the same time, as in PyPI's database. `publishers` are the projects that know the job
+    as their trusted publisher, and `pending` those that it may create, one with each mint; None: it may publish everything.
     """
 
     name: str
@@ -101,6 +102,9 @@ class Site:
     tampers: bool = False
     uploads: list[str] = field(default_factory=list)
     minted: list[str] = field(default_factory=list)
+    publishers: set[str] | None = None
+    pending: list[str] = field(default_factory=list)
+    covers: dict[str, frozenset[str]] = field(default_factory=dict)
     seconds: float = 0.0
     deadlocks: int = 0
     most_at_once: int = 0
@@ -170,6 +174,14 @@ class Site:
         if refused is not None:
             return _said(*refused)
         project = _project(form)
+        covered = self.covers.get(form.password)
+        if covered is not None and project not in self.held:
+            return _said(
+                400, "Non-user identities cannot create new projects. This was probably caused by ..."
+            )
+        if covered is not None and project not in covered:
+            reason = f"OIDC scoped token is not valid for project {project!r}"
+            return _said(403, f"Invalid API Token: {reason}")
         mine = (form.first("sha256_digest"), form.first("blake2_256_digest"))
         files = self.held.get(project, {})
         if not files:
@@ -237,10 +249,21 @@ class Site:
         return Answer(200, json.dumps(page), _SIMPLE)
 
     def mint(self) -> Answer:
-        if self.mint_error is not None:
-            errors = [{"code": self.mint_error, "description": f"valid token, but {self.mint_error}"}]
+        about, caveats = f"minted-{len(self.minted)}", []
+        error = self.mint_error
+        if self.publishers is not None:
+            if self.pending:
+                created = self.pending.pop(0)
+                self.held.setdefault(created, {})
+                self.publishers.add(created)
+            caveats = [[2, [f"id-of-{each}" for each in sorted(self.publishers)]]]
+            error = error if self.publishers else "invalid-publisher"
+        if error is not None:
+            errors = [{"code": error, "description": f"valid token, but {error}"}]
             return _json(422, {"message": "Token request failed", "errors": errors})
-        self.minted.append(token(self.name, about=f"minted-{len(self.minted)}"))
+        self.minted.append(token(self.name, *caveats, about=about))
+        if self.publishers is not None:
+            self.covers[self.minted[-1]] = frozenset(self.publishers)
         return _json(200, {"success": True, "token": self.minted[-1], "expires": int(time.time()) + 900})
 
 

@@ -354,11 +354,12 @@ class World:
             runtime=runtime,
         )
 
-    def publish(self) -> Outcome:
+    def publish(self, *, dry_run: bool = False) -> Outcome:
         heard: list[Event] = []
         options = PublishOptions(
             directory=self.root,
             build=self.build,
+            dry_run=dry_run,
             skip_existing=self.skip_existing,
             verify_timeout=self.verify_timeout,
             connection=self.connection(),

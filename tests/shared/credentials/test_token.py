@@ -66,6 +66,16 @@ def test_reads_the_caveats(caveats, expires, projects, make_token):
     assert token.projects == (None if projects is None else frozenset(projects))
 
 
+def test_reads_the_ids_of_the_projects_that_a_minted_token_covers(make_token):
+    def ids(*caveats):
+        return read_pypi_token(make_token("pypi.org", *caveats)).project_ids
+
+    assert ids([0, 5, 1], [2, ["x", "y"]], [4, "publisher", {}]) == {"x", "y"}
+    assert ids([2, ["x", "y"]], [2, ["y"]]) == {"y"}
+    assert ids([2, []]) == frozenset()
+    assert ids([2], [2, "text"], [1, ["x"]]) is None
+
+
 def test_a_part_of_a_token_is_none(make_token):
     whole = make_token("pypi.org", [1, ["foo"]])
     for length in range(len(whole) - 1):

@@ -429,7 +429,8 @@ def test_reading_other_kinds_and_plain_http_are_not_for_it(world, request_of, ma
         (({"GITHUB_ACTIONS": "true"}, ""), "pypi", False),
         (({}, ""), "pypi", False),
         (({}, "Google Compute Engine"), "pypi", True),
-        ((GITHUB, ""), "testindex", False),
+        ((GITHUB, ""), "corp", False),
+        ((GITHUB, ""), "testindex", True),
         (({"GITLAB_CI": "true", "PYPI_ID_TOKEN": "x"}, ""), "pypi", True),
         (({"GITLAB_CI": "true", "PYPI_ID_TOKEN": "x"}, ""), "testpypi", False),
     ],
@@ -444,6 +445,8 @@ def test_tells_offline_whether_it_would_have_been_possible(job, name, possible, 
         origin="environment variable X",
     )
     assert (world.source().unused(request_of(name), token) is not None) is possible
+    found = world.source().unused(request_of(name), replace(token, origin="the command line's --password"))
+    assert (found is not None) is possible
     assert world.source().unused(request_of(name), replace(token, origin="keyring")) is None
     assert world.index.seen == []
     assert world.audiences == []

@@ -27,7 +27,7 @@ from publish_all.config.workflows import Workflow
 from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import Credential, CredentialKind, CredentialRequest, Purpose
 from publish_all.credentials.identity import AmbientIdentity, form_fields
-from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own
+from publish_all.credentials.trusted_publishing import ask_for_audience, base_of, ensure_own, needs_pending
 from publish_all.credentials.value import describe, read_pypi_token
 from publish_all.diagnoses import (
     CLOCK_WRONG,
@@ -35,7 +35,6 @@ from publish_all.diagnoses import (
     GITHUB_HAS_NO_PYTHON,
     INDEX_URL,
     NO_UPLOAD_API,
-    PENDING_PUBLISHERS_NEEDED,
 )
 from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError
@@ -55,10 +54,6 @@ LARGEST_SKEW = 60.0
 _OFFLINE = "--offline"
 _WRONG_ADDRESS = frozenset({INDEX_URL.code, NO_UPLOAD_API.code, GITHUB_HAS_NO_PYTHON.code})
 _SHOWN_HASH = 12
-_PENDING_PAGES = {
-    "pypi": "https://pypi.org/manage/account/publishing/",
-    "testpypi": "https://test.pypi.org/manage/account/publishing/",
-}
 _FILES_IN_WORDS = {
     "upload": "to upload",
     "present": "there already, with the same bytes",
@@ -300,21 +295,16 @@ class DestinationExam:
         publishers = [own] if own is not None else [*self._publishers_of_workflows()]
         for form in publishers:
             self.section.fact("publisher", "\n".join(f"{name}: {value}" for name, value in form.items()))
-        one_environment = own is not None or len(publishers) < len(new)
-        if len(new) < 2 or not publishers or not one_environment:
+        # For a job itself the preflight has told it.
+        if own is not None or not 0 < len(publishers) < len(new):
             return
-        # An index takes one pending publisher for each environment of a workflow.
         first = publishers[0]
-        page = _PENDING_PAGES.get(canonical(self.stated.name), "the index's page for pending publishers")
-        rows = "\n".join(f"  {name}: environment pypi-{name}" for name in new)
-        finding = PENDING_PUBLISHERS_NEEDED.found(
+        message = (
             f"{len(new)} projects are new here ({', '.join(new)}), and the workflow publishes all of them from one "
-            f"environment: {first.get('Environment name', '')}.",
-            where=first.get("Workflow name", self.repository.name),
-            hint=f"Register one pending publisher for each at {page}, with an environment of its own, and publish "
-            f"each variant in a job with that environment (--variant):\n{rows}",
+            f"environment: {first['Environment name']}."
         )
-        self.section.add(finding)
+        url, where = self.repository.url, first["Workflow name"]
+        self.section.add(needs_pending(new, message, url=url, where=where, severity=Severity.WARNING))
 
     def _own_publisher(self) -> Mapping[str, str] | None:
         """The form's fields for this job, by the claims of its identity: nothing is minted with it."""

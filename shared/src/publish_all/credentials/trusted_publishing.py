@@ -47,11 +47,13 @@ from publish_all.credentials.identity import (
     publishers_to_register,
     why_unknown,
 )
-from publish_all.credentials.value import TOKEN_USER, refused
+from publish_all.credentials.value import TOKEN_USER, read_pypi_token, refused
 from publish_all.events import Found, Listener, ignore
-from publish_all.findings import Finding
+from publish_all.findings import Finding, Severity
 
 if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
     from publish_all._http import Reply, Session
 
 LIFETIME = 900.0
@@ -132,20 +134,29 @@ class TrustedPublishingSource(CredentialSource):
             return self._credential(request, Secret(""), expires=None)
 
     def unused(self, request: CredentialRequest, credential: Credential) -> Finding | None:
-        """A note where a job with an identity publishes to PyPI or TestPyPI with a token, told without asking anybody."""
+        """A note where a job with an identity publishes with a stored token to an index that takes trusted publishing.
+
+        Nobody is asked: these are PyPI, TestPyPI, and an index whose audience is configured. Sources that come after
+        this one are used only where it has failed, and that was told.
+        """
         audience = "testpypi" if hostname_of(request.url) in TESTPYPI_HOSTS else "pypi"
         if (
-            not credential.origin.startswith("environment variable")
+            not credential.origin.startswith(("environment variable", "the command line"))
             or not self._serves(request)
-            or not is_pypi(request.url)
+            or not (is_pypi(request.url) or request.config.audience)
             or self._identity.provider is None
-            or self._identity.missing_permission(audience) is not None
+            or self._identity.missing_permission(request.config.audience or audience) is not None
         ):
             return None
+        page = publishing_page(request.url, "PROJECT")
+        register = f"Register this job as a trusted publisher{f' at {page}' if page else ''}"
         return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
             f"The token in {credential.origin} is used for {request.repository}, though this job could use trusted "
             "publishing; there will be no attestations.",
             where=credential.origin,
+            hint=f"{register}; `publish-all doctor` in this job shows the fields of the form. Then publish with "
+            "`--auth oidc`, remove the token from the CI service, and revoke it at the index. To keep the token "
+            "without this note, use `--auth token`.",
         )
 
     def _serves(self, request: CredentialRequest) -> bool:
@@ -258,6 +269,54 @@ def base_of(url: str) -> str:
     return f"{split(url).scheme.lower()}://{host_of(url)}"
 
 
+def publishing_page(url: str, project: str | None) -> str | None:
+    """The page of PyPI or TestPyPI with a project's publishers; without a project, with those of projects to come.
+
+    None for other indexes: they have no pages for people that we know.
+    """
+    path = f"project/{project}/settings" if project is not None else "account"
+    return f"{base_of(url)}/manage/{path}/publishing/" if is_pypi(url) else None
+
+
+def needs_pending(
+    new: Sequence[str], message: str, *, url: str, where: str, severity: Severity | None = None
+) -> Finding:
+    """The finding for several new projects that are published from one environment of a workflow.
+
+    An index takes one pending publisher for each environment, and a new one does not create a second project for the
+    token of the first.
+    """
+    page = publishing_page(url, None) or "the index's page for pending publishers"
+    rows = "\n".join(f"  {name}: environment pypi-{name}" for name in new)
+    hint = (
+        f"Register one pending publisher for each at {page}, with an environment of its own, and publish each variant "
+        f"in a job with that environment (--variant):\n{rows}\nOr make the first release with a token: `--auth token`."
+    )
+    return diagnoses.PENDING_PUBLISHERS_NEEDED.found(message, where=where, hint=hint, severity=severity)
+
+
+def ensure_covers(
+    credential: Credential, request: CredentialRequest, projects: Mapping[NormalizedName, bool]
+) -> None:
+    """Raise `CredentialError` for a minted token that covers fewer projects than are uploaded with it.
+
+    `projects` says of each of these whether it is new. Where the token does not tell, the index decides.
+    """
+    token = read_pypi_token(credential.secret.reveal())
+    if token is None or token.project_ids is None or len(token.project_ids) >= len(projects):
+        return
+    pages = [
+        f"  {name}: {'(new) ' if new else ''}{publishing_page(request.url, None if new else name) or 'its settings'}"
+        for name, new in projects.items()
+    ]
+    message = (
+        f"{request.repository} knows this job as the trusted publisher of {len(token.project_ids)} of the "
+        f"{len(projects)} projects to upload ({', '.join(projects)}). No file was sent."
+    )
+    hint = "\n".join(["Register this job for each of the projects that lack it:", *pages])
+    raise refused(diagnoses.PUBLISHER_OF_TOO_FEW.found(message, where=_mint_url(request), hint=hint))
+
+
 def ask_for_audience(
     http: Session, base: str, *, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str | None, str]:
@@ -309,11 +368,9 @@ def explain(
     said = plain(description, secrets=(token.secret,)).rstrip(".")
     again = code == "invalid-reuse-token" or (not code and answer.status in _RETRYABLE)
     base, where = base_of(request.url), _mint_url(request)
-    # Other indexes have no pages for people that we know.
-    site = base if is_pypi(request.url) else None
     if code == "invalid-publisher":
-        own_page = f"{site}/manage/project/{request.project or 'PROJECT'}/settings/publishing/"
-        page = f"{site}/manage/account/publishing/" if site is not None else None
+        own_page = publishing_page(request.url, request.project or "PROJECT")
+        page = publishing_page(request.url, None)
         fields = "\n".join(f"  {name}: {value}" for name, value in form_fields(token, request.project))
         lines = [f"An existing project registers it at {own_page}, a new one at {page}."] if page else []
         lines += [f"- {line}" for line in why_unknown(token, request.project)]

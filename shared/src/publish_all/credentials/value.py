@@ -168,12 +168,14 @@ class PyPIToken:
     """What can be read in a PyPI token without its key.
 
     `location` is the index's name (`pypi.org`); `expires` is Unix time in seconds; `projects` are the
-    normalised names it is limited to, None for no such limit.
+    normalised names it is limited to, `project_ids` the index's own ids of projects (in minted tokens); None for no
+    such limit.
     """
 
     location: str
     expires: float | None = None
     projects: frozenset[str] | None = None
+    project_ids: frozenset[str] | None = None
 
 
 def read_pypi_token(value: str) -> PyPIToken | None:
@@ -186,8 +188,8 @@ def read_pypi_token(value: str) -> PyPIToken | None:
         location, caveats = _parts(packed)
     except (ValueError, LookupError):  # binascii's and Unicode's are of the first
         return None
-    expires, projects = _limits(caveats)
-    return PyPIToken(location=location, expires=expires, projects=projects)
+    expires, projects, ids = _limits(caveats)
+    return PyPIToken(location=location, expires=expires, projects=projects, project_ids=ids)
 
 
 def github_prefix(value: str) -> str | None:
@@ -305,27 +307,37 @@ def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
     return kind, stream.read(length)
 
 
-def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None]:
-    """The earliest expiry and the projects that all caveats allow. What is not understood limits nothing here: the server decides.
+def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None, frozenset[str] | None]:
+    """The earliest expiry, and the projects that all caveats allow, by name and by id.
 
-    `[0, expires, not before]` and `[1, [names]]`, or as it was before: `{"exp": …, "nbf": …}` and
-    `{"version": 1, "permissions": {"projects": [names]}}`.
+    What is not understood limits nothing here: the server decides. `[0, expires, not before]`, `[1, [names]]` and
+    `[2, [ids]]`, or as it was before: `{"exp": …, "nbf": …}` and `{"version": 1, "permissions": {"projects": [names]}}`.
     """
     ends: list[float] = []
     projects: list[frozenset[str]] = []
+    allowed: list[frozenset[str]] = []
     for caveat in caveats:
         try:
             content = loads(caveat)
         except ValueError:
             continue
-        end = names = None
+        end = names = ids = None
         match content:
             case [0, end, *_] | {"exp": end}:
                 pass
             case [1, names, *_] | {"permissions": {"projects": names}}:
                 pass
+            case [2, ids, *_]:
+                pass
         if isinstance(end, int | float) and not isinstance(end, bool):
             ends.append(float(end))
         if isinstance(names, list):
             projects.append(frozenset(canonicalize_name(name) for name in names if isinstance(name, str)))
-    return min(ends, default=None), frozenset.intersection(*projects) if projects else None
+        if isinstance(ids, list):
+            allowed.append(frozenset(map(str, ids)))
+    of_all = frozenset[str].intersection
+    return (
+        min(ends, default=None),
+        of_all(*projects) if projects else None,
+        of_all(*allowed) if allowed else None,
+    )

@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +106,11 @@ class DirectoryRepository:
             return Look(states={each.filename: self._state(each) for each in release.distributions})
         except OSError as error:
             raise RepositoryError(f"{error.filename} can't be read: {error.strerror}.") from error
+
+    def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
+        """It makes no difference here."""
+        del projects
+        return ()
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         """Copy the file in, whole or not at all."""

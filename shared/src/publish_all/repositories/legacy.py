@@ -19,10 +19,18 @@ from publish_all._http import BasicAuth, Session
 from publish_all._http_errors import Failure, HttpError
 from publish_all._urls import origin, shown_url, without_userinfo
 from publish_all.attestations.attestation import SigningError
+from publish_all.config.addresses import is_pypi
 from publish_all.config.kinds import LEGACY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.chain import explain_missing
-from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.credentials.credential_source import (
+    Credential,
+    CredentialKind,
+    CredentialRequest,
+    Credentials,
+    Purpose,
+)
+from publish_all.credentials.trusted_publishing import ensure_covers, needs_pending
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import CheckError, CredentialError
@@ -71,6 +79,7 @@ class LegacyRepository:
     attester: Attester
     clock: Callable[[], float] = time.time
     _indexes: dict[str, SimpleIndex] = field(default_factory=dict)
+    _by_identity: Mapping[NormalizedName, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.name = self.config.name
@@ -117,6 +126,23 @@ class LegacyRepository:
             credential = self.credentials.plausible(self._request(each.project))
             findings += self.attester.preflight(each.distributions, credential)
         return tuple(dict.fromkeys(findings))
+
+    def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
+        """Remember those that are uploaded with tokens minted for this job. Of these PyPI creates only one for a job."""
+        found = {each: self.credentials.plausible(self._request(each)) for each in projects}
+        self._by_identity = {
+            project: projects[project]
+            for project, credential in found.items()
+            if credential is not None and credential.kind is CredentialKind.TRUSTED_PUBLISHING
+        }
+        new = [project for project, is_new in self._by_identity.items() if is_new]
+        if len(new) < 2 or not is_pypi(self._url):
+            return ()
+        message = (
+            f"{len(new)} projects are new at {self.name} ({', '.join(new)}), and this job publishes all of them from "
+            "one environment. By trusted publishing it can create only one of them."
+        )
+        return (needs_pending(new, message, url=self._url, where=self.name),)
 
     def _probes(self, releases: tuple[Release, ...]) -> tuple[Attempt, ...]:
         """One attempt for each URL and credential that the releases would be uploaded with."""
@@ -180,6 +206,8 @@ class LegacyRepository:
             # Before a token is minted: a mint uses up a pending publisher, even if no upload follows.
             attestations = self.attester.attest(distribution, self.credentials.plausible(request))
             credential = self._fresh(request)
+            if credential is not None and credential.kind is CredentialKind.TRUSTED_PUBLISHING:
+                ensure_covers(credential, request, self._by_identity)
             if attestations:
                 # Trusted publishing may have failed after all, and another credential have been found.
                 attestations = self.attester.attest(distribution, self.credentials.get(request))

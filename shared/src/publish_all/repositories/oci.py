@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -136,6 +136,11 @@ class OciRepository:
         return ()
 
     # --- upload
+
+    def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
+        """It makes no difference here."""
+        del projects
+        return ()
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         """Push the file, its metadata and its manifest. Readers see them after `commit`."""

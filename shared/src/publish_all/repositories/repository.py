@@ -122,6 +122,9 @@ class Repository(Protocol):
     def states(self, release: Release) -> Look:
         """What there is before uploads, with the state of each of the release's files. Raises `RepositoryError` when the index fails."""
 
+    def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
+        """Take note of the projects that are about to be uploaded, each with whether it is new; and say what is against it."""
+
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         """One attempt. Never raises for what the server or the network does: that is the outcome."""
 

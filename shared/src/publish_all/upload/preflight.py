@@ -8,6 +8,8 @@ from functools import partial
 from itertools import islice
 from typing import TypeAlias
 
+from packaging.utils import NormalizedName
+
 from publish_all._http_errors import Failure, HttpError
 from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
 from publish_all.distributions.distribution import Distribution
@@ -192,6 +194,7 @@ def _judge(
     silent = bool(problems)
     files: list[PlannedFile] = []
     creates: set[str] = set()
+    wanted: dict[NormalizedName, bool] = {}
     for release, answer in zip(plan.releases, about_releases, strict=True):
         said, against = _heard(answer, repository)
         if not silent:
@@ -205,6 +208,11 @@ def _judge(
             planned, remarks = _decide(repository, file, listed, journal, reason, skip_existing=skip_existing)
             files.append(planned)
             findings += remarks
+            if planned.state is FileState.NOT_STARTED:
+                wanted[file.project] = release.project in creates
+    if wanted and not problems:
+        said, problems = _heard((Look(findings=repository.expect(wanted)), None), repository)
+        findings += said
     states = {each.state for each in files}
     if FileState.CONFLICT in states:
         problems.add(ConflictError)
