@@ -311,7 +311,7 @@ def ensure_covers(
     ]
     message = (
         f"{request.repository} knows this job as the trusted publisher of {len(token.project_ids)} of the "
-        f"{len(projects)} projects to upload ({', '.join(projects)}). No file was sent."
+        f"{len(projects)} projects to upload ({', '.join(projects)}). It would refuse the files of the others."
     )
     hint = "\n".join(["Register this job for each of the projects that lack it:", *pages])
     raise refused(diagnoses.PUBLISHER_OF_TOO_FEW.found(message, where=_mint_url(request), hint=hint))
