@@ -283,8 +283,7 @@ def needs_pending(
 ) -> Finding:
     """The finding for several new projects that are published from one environment of a workflow.
 
-    An index takes one pending publisher for each environment, and a new one does not create a second project for the
-    token of the first.
+    An index takes one pending publisher for each environment, and the first of the projects uses it up.
     """
     page = publishing_page(url, None) or "the index's page for pending publishers"
     rows = "\n".join(f"  {name}: environment pypi-{name}" for name in new)
