@@ -149,6 +149,7 @@ CASES = (
     Case(
         code="PA216",
         break_it=lambda w: w.release(empty=True),
+        exits=4,
         next_step=lambda w: w.release(),
         lookalike=lambda w: w.release(empty=True, members={"kindling_demo.py": b""}),
     ),

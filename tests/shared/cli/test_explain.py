@@ -29,3 +29,16 @@ def test_names_the_nearest_code(name, hint):
     with pytest.raises(UsageError) as raised:
         explain(name)
     assert hint in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Invalid or non-existent authentication information. See https://pypi.org/help/", "PA401"),
+        ("403 The user 'bob' isn't allowed to upload to project 'x'.", "PA403"),
+        ("invalid-publisher", "PA324"),
+        ("The description failed to render for 'text/x-rst'.", "PA434"),
+    ],
+)
+def test_explains_what_a_server_says(said, code):
+    assert explain(said).code == code

@@ -123,11 +123,19 @@ def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> 
         yield (*(head if place == 0 else ("", "", "")), difference)
 
 
+_TEXT_LENGTH = 8
+
+
 class ExplainCommand(UseCaseCommand):
     name = "explain"
     description = "Explain the code of an error, a warning or a note"
     arguments: ClassVar[list[Argument]] = [
-        Operand("code", "CODE", "The code that a finding names, such as PA301, or its name.", required=True)
+        Operand(
+            "code",
+            "CODE",
+            "The code that a finding names, such as PA301, its name, or what a server says.",
+            required=True,
+        )
     ]
     options: ClassVar[list[Option]] = [FORMAT]
     help = """\
@@ -136,6 +144,7 @@ Shows what a code means, why it matters, what to do next, and its source. Works 
 Examples:
   <c1>{command_full_name} PA301</c1>
   <c1>{command_full_name} token-for-other-index</c1>
+  <c1>{command_full_name} "Invalid or non-existent authentication information"</c1>
 """
 
     def use_case(self, reporter: Reporter) -> int:
@@ -144,11 +153,14 @@ Examples:
 
 
 def explain(name: str) -> Explanation:
-    """The entry with this code (`PA301`) or slug, in any case of letters. Raises `UsageError` if there is none."""
+    """The entry with this code (`PA301`) or slug, in any case of letters, or about this text. Raises `UsageError`."""
     by_name = {each: entry for entry in reversed(catalogue()) for each in (entry.code.lower(), entry.slug)}
     wanted = name.strip().lower()
     if wanted in by_name:
         return by_name[wanted]
+    about = _about(name)
+    if about is not None:
+        return about
     # A letter for a digit is the likeliest mistake in a code.
     as_code = wanted[:2] + wanted[2:].translate(str.maketrans("oilsb", "01158"))
     close = as_code if as_code in by_name else nearest(wanted, by_name)
@@ -156,3 +168,19 @@ def explain(name: str) -> Explanation:
     if close is not None:
         hint = f"Did you mean {by_name[close].code} ({by_name[close].slug})?"
     raise UsageError(f"there is no code {name}", hint=hint)
+
+
+def _about(text: str) -> Explanation | None:
+    """The entry for what a server says, or which says this itself."""
+    from publish_all.repositories.replies import diagnosis_of
+
+    said = diagnosis_of(text)
+    if said is not None:
+        return said.entry
+    wanted = " ".join(text.casefold().split())
+    found = (
+        each
+        for each in catalogue()
+        if len(wanted) >= _TEXT_LENGTH and wanted in f"{each.means} {each.why} {each.next_step}".casefold()
+    )
+    return next(found, None)

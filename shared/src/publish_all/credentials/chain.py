@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 
 from publish_all import diagnoses
-from publish_all.config.addresses import is_confidential, without_user
+from publish_all.config.addresses import hostname_of, is_confidential, without_user
 from publish_all.config.model import When
 from publish_all.credentials.credential_source import (
     Credential,
@@ -207,13 +207,21 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
     url, repository = without_user(request.url), request.repository
     looked = "".join(f"\n  {entry.source}: {entry.outcome}" for entry in trace)
     user = request.username or request.config.username or TOKEN_USER
+    variable = f"PUBLISH_ALL_{variable_part(repository)}_TOKEN"
+    hint = (
+        f"Set the environment variable {variable}, or keep a token in the keyring with `publish-all login "
+        f"{repository}` (the same as `keyring set {url} {user}`)."
+    )
+    if hostname_of(url) == "ghcr.io":
+        hint = (
+            f"Set GITHUB_TOKEN or {variable} to a classic token with write:packages. With GitHub's command line: "
+            "`gh auth refresh -s write:packages`, then `export GITHUB_TOKEN=$(gh auth token)`. In GitHub Actions: "
+            "`permissions: packages: write`, and GITHUB_TOKEN from `secrets.GITHUB_TOKEN`."
+        )
     finding = diagnoses.CREDENTIAL_MISSING.found(
         f"There is no credential for {repository} ({url}).{' Looked in:' if looked else ''}{looked}",
         where=url,
-        hint=(
-            f"Set the environment variable PUBLISH_ALL_{variable_part(repository)}_TOKEN, or keep a token in the "
-            f"keyring with `publish-all login {repository}` (the same as `keyring set {url} {user}`)."
-        ),
+        hint=hint,
     )
     return refused(finding)
 

@@ -217,6 +217,14 @@ def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
     return _by_status(reply, said, attempt, wait)
 
 
+def diagnosis_of(said: str) -> Diagnosis | None:
+    """What a server means with a message, whatever its status; None for one that is not known."""
+    found = (
+        each.diagnosis for each in _KNOWN if each.pattern and re.search(each.pattern, said, re.IGNORECASE)
+    )
+    return next(found, None)
+
+
 def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcome:
     """What it means that no whole reply came. `body_sent` tells whether the server may have the file."""
     hint = error.hint or ""
