@@ -211,6 +211,7 @@ def untrusted() -> requests.exceptions.SSLError:
         (refused(), Failure.REFUSED, True, "Nothing answers at https://corp.example/legacy/"),
         (unresolved(), Failure.DNS, False, "host name of https://corp.example/legacy/ is not known"),
         (untrusted(), Failure.TLS, False, "self-signed certificate"),
+        (requests.exceptions.SSLError(ssl.SSLEOFError(8, "UNEXPECTED_EOF_WHILE_READING")), Failure.DROPPED, True, "during the TLS handshake"),
         (requests.ConnectTimeout("x"), Failure.TIMEOUT, True, "can't be reached"),
         (requests.ReadTimeout("x"), Failure.TIMEOUT, True, "does not answer"),
         (requests.ConnectionError(ProtocolError("aborted", TimeoutError("timed out"))), Failure.TIMEOUT, True, "does not answer"),

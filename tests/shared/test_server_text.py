@@ -129,3 +129,13 @@ def test_secrets_are_hidden_however_they_are_written():
 
 def test_letters_of_a_short_secret_stand_in_other_words():
     assert plain("a server", secrets=(Secret("a"),)) == "a server"
+
+
+def test_a_link_is_shown_whole_or_not_at_all():
+    link = "https://pypi.org/help/#file-name-reuse"
+    for before in range(360, 400):
+        shown = plain(f"{'x' * before} {link} for more information. {'y' * 200}")
+        assert "http" not in shown or link in shown
+        assert len(shown) < 440
+    assert plain(f"x https://a.example/{'y' * 9000}", limit=20) == "x…"
+    assert plain(f"{'x' * 390} {link}").endswith(link)

@@ -91,6 +91,13 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
             "Check the server, or allow more time with --timeout.",
         )
     match error:
+        case requests.exceptions.SSLError() if _find(error, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return failed(
+                f"The connection to {shown} broke off during the TLS handshake.",
+                Failure.DROPPED,
+                "If it always does, check that a proxy or firewall lets the connection through.",
+                retryable=True,
+            )
         case requests.exceptions.SSLError():
             what, hint = _tls_trouble(error)
             return failed(f"No trusted connection to {shown}: {what}.", Failure.TLS, hint)

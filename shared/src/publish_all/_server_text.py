@@ -37,6 +37,9 @@ _CHARSET = re.compile(r"""(?i)charset\s{0,8}=\s{0,8}["']?([\w.:-]{1,40})""")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _WHERE_CHARSETS_STAND = 1024
 _SECRET_LENGTH = 6
+_LINK = re.compile(r"https?://\S+")
+_LINK_LENGTH = 200
+_STATUS = re.compile(r"[1-5]\d\d (?P<sentence>\S+ .+)", re.DOTALL)
 _READ = 64 * 1024
 
 
@@ -48,7 +51,13 @@ def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = (
     text = without(text, (spelling for secret in secrets for spelling in spellings(secret)))
     visible = "".join(" " if unicodedata.category(each) in _HIDDEN_CATEGORIES else each for each in text)
     line = " ".join(visible.split())
-    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+    if len(line) <= limit:
+        return line
+    end = limit - 1
+    for link in _LINK.finditer(line, 0, end + _LINK_LENGTH):
+        if link.start() < end < link.end():  # half a link leads nowhere
+            end = link.end() if link.end() < end + _LINK_LENGTH else link.start()
+    return f"{line[:end].rstrip()}…" if end < len(line) else line
 
 
 def spellings(secret: Secret, *, username: str | None = None) -> tuple[str, ...]:
@@ -127,6 +136,8 @@ def _messages(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _messages(each)
+    elif isinstance(value, dict) and (sentence := _sentence(value)):
+        yield sentence
     elif isinstance(value, dict):
         main = next((key for key in _MESSAGE_KEYS if any(_messages(value.get(key)))), None)
         if main is not None:
@@ -134,6 +145,18 @@ def _messages(value: Any) -> Iterator[str]:
         for key, each in value.items():
             if key != main and isinstance(each, dict | list):
                 yield from (text for text in _texts(each, key) if " " in text.partition(": ")[2])
+
+
+def _sentence(value: dict[str, Any]) -> str | None:
+    """The sentence for which PyPI's `message` has words around it, such as "The server could not comply with the request".
+
+    Its `code` repeats it after the status, without characters that a status line cannot hold.
+    """
+    message, code = value.get("message"), value.get("code")
+    if not isinstance(message, str) or not isinstance(code, str) or not (found := _STATUS.fullmatch(code)):
+        return None
+    whole, sentence = (" ".join(html.unescape(each).split()) for each in (message, found["sentence"]))
+    return sentence if whole.endswith(sentence) else None
 
 
 def _texts(value: Any, key: str = "") -> Iterator[str]:

@@ -113,7 +113,9 @@ CASES = [
     pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: Could not verify the uploaded artifact using the included attestation: Verification failed: x"),
     pypi(400, REFUSED, "PA446", "Invalid attestations supplied during upload: A maximum of 2 attestations per file are supported"),
     pypi(410, REFUSED, "PA442", "This API is no longer supported, instead simply upload the file."),
-    pypi(429, TRANSIENT, "PA423", "Too many new projects created"),
+    pypi(429, REFUSED, "PA423", "Too many new projects created"),
+    pypi(409, REFUSED, "PA420", "The name 'acme-kindling' is in a namespace that is reserved by the organisation 'acme'."),
+    Case("unknown", 409, "The package already exists in this namespace", CONFLICT, "PA411", "a near miss", "text/plain"),
     pypi(500, AMBIGUOUS, "PA510", "Internal Server Error"),
     Case("TestPyPI", 400, "File already exists. See https://test.pypi.org/help/#file-name-reuse for more information.", CONFLICT, "PA411", "https://github.com/pypa/twine/issues/912"),
     Case("Warehouse", 400, "This filename has already been used, use a different version. See https://pypi.org/help/#file-name-reuse", REFUSED, "PA412", "https://github.com/pypi/warehouse/issues/12597"),
@@ -194,6 +196,45 @@ def test_understands_the_reply(case: Case, attempt: Attempt):
 def test_says_what_to_do_next(case: Case, attempt: Attempt):
     (finding,) = classify(reply(case.status, case.body, case.content_type), attempt, now=0).findings
     assert finding.hint
+
+
+BOILERPLATE = (
+    "The server could not comply with the request since it is either malformed or otherwise incorrect."
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "shown"),
+    [
+        (f"{BOILERPLATE}\n\n\nNo <b> & 'c'.\n\n", "400 No &lt;b&gt; &amp; 'c'.", "No <b> & 'c'."),
+        ("Access was denied to this resource.\n\n\nAsk bob.", "403 Forbidden", "Access was denied to this resource. Ask bob."),
+        ("One thing.", "400 Another thing.", "One thing."),
+        ("The user is not allowed", "", "The user is not allowed"),
+    ],
+)  # fmt: skip
+def test_shows_the_sentence_of_pypi_without_the_words_around_it(message, code, shown, attempt: Attempt):
+    body = json.dumps({"message": message, "code": code, "title": "Bad Request"})
+    (finding,) = classify(reply(400, body, "application/json"), attempt, now=0).findings
+    assert BOILERPLATE not in finding.message
+    assert finding.message.endswith((f": {shown}", f": 400 {shown}"))
+
+
+def test_the_hourly_limit_of_new_projects_is_not_waited_for(attempt: Attempt):
+    said = json.dumps(
+        {"message": "Too many new projects created", "code": "429 Too many new projects created"}
+    )
+    limit = {"RateLimit": '"projects";r=0;t=2520', "RateLimit-Policy": '"projects";q=20;w=3600'}
+    limited = reply(429, said, "application/json")
+    limited.headers.update(limit)  # type: ignore[attr-defined]  # it is a dictionary here
+    outcome = classify(limited, attempt, now=NOW)
+    assert (outcome.status, outcome.retry_after) == (FileState.REFUSED, None)
+    assert "The limit ends in 42 minutes, at 22:55 UTC." in outcome.findings[0].message
+    assert outcome.findings[0].hint.startswith("Run again after 22:55 UTC.")
+
+
+def test_a_limit_that_ends_soon_is_waited_for(attempt: Attempt):
+    outcome = classify(reply(429, "Too many new projects created", retry_after="30"), attempt, now=NOW)
+    assert (outcome.status, outcome.retry_after) == (FileState.FAILED, 30)
 
 
 def test_success_is_any_2xx(attempt: Attempt):

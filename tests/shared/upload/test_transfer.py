@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from upload_fakes.repository import FakeRepository, distribution, outcome
 
@@ -53,6 +55,41 @@ def test_transient_failures_are_tried_again_with_growing_waits(transfer, events,
     assert all(wait <= 0.5 * 2**n for n, wait in enumerate(time.waits))
     assert [each.attempt for each in events.of(UploadWaiting)] == [1, 2, 3, 4, 5]
     assert {each.reason for each in events.of(UploadWaiting)} == {"503 Service Unavailable"}
+
+
+def crash(said):
+    return UploadOutcome(status=FileState.UNCLEAR, findings=(Diagnosis("PA510").found(said),), crash=said)
+
+
+def test_a_server_that_fails_on_a_file_in_the_same_way_each_time_is_given_up_on(transfer, time):
+    result = transfer(FakeRepository(), *[crash("500 broken")] * 8)
+    assert (result.status, result.attempts) == (FileState.UNCLEAR, 3)
+    assert [each.code for each in result.findings] == ["PA510", "PA581"]
+    assert "500 broken" in result.findings[1].message
+
+
+def test_a_server_that_fails_in_different_ways_is_asked_again(transfer):
+    result = transfer(FakeRepository(), *(crash(f"500 deadlock {number}") for number in range(5)))
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 6)
+
+
+def test_a_file_that_arrived_although_the_server_failed_is_uploaded(transfer):
+    repository = FakeRepository()
+
+    def stored(distribution):
+        repository.held[distribution.filename] = distribution.digests.sha256
+        return crash("500 broken")
+
+    result = transfer(repository, crash("500 broken"), crash("500 broken"), stored)
+    assert (result.status, result.attempts) == (FileState.UPLOADED, 3)
+
+
+def test_names_the_field_that_a_server_probably_fails_on(clock, events):
+    repository = FakeRepository()
+    file = replace(FILE, metadata={**FILE.metadata, "Provides-Dist": ("kindling (", "tinder")})
+    repository.replies[file.filename] = [crash("500 broken")] * 3
+    result = Transfer(repository, file, Attempts(RetryPolicy(), clock, Cancellation()), events)()
+    assert result.findings[1].hint.endswith("correct it: Provides-Dist: kindling (")
 
 
 def test_waits_have_full_jitter():

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from email.utils import getaddresses
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from publish_all.checks.opened import Opened, listed
@@ -92,12 +91,8 @@ def _states_licence_files(opened: Opened) -> bool:
 
 
 def _provided(opened: Opened) -> Iterator[str]:
-    for field in ("Provides-Dist", "Obsoletes-Dist"):
-        for entry in opened.distribution.metadata.get(field, ()):
-            try:
-                Requirement(entry)
-            except InvalidRequirement:
-                yield f"{field} has {entry!r}, which is not a requirement; PyPI's server answers 500 to it"
+    for field, entry in opened.distribution.broken_requirements("Provides-Dist", "Obsoletes-Dist"):
+        yield f"{field} has {entry!r}, which is not a requirement; PyPI's server answers 500 to it"
 
 
 def _commands(opened: Opened) -> Iterator[str]:

@@ -203,6 +203,12 @@ def why_unknown(token: IdentityToken, project: str | None) -> Iterator[str]:
             yield "If the publisher names an environment, the job needs `environment: NAME` too."
         if repository != repository.lower():
             yield f"Upper and lower case count: the repository is {_shown(repository)}."
+        if token.claim("repository_owner_id"):
+            yield (
+                f"If all of these fit, the owner is another account of the same name: this job's owner "
+                f"{_shown(token.claim('repository_owner'))} has the id {_shown(token.claim('repository_owner_id'))} "
+                "(repository_owner_id). Remove the publisher and add it again, which stores the id of today."
+            )
         yield f"In a fork or after a rename the publisher must name {_shown(repository)}, not the original."
     if project is not None:
         yield f"The publisher must be registered for {project}; each variant is a project of its own."

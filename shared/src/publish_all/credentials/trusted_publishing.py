@@ -67,6 +67,10 @@ _ISSUERS = (
     "PyPI accepts identities of GitHub Actions, gitlab.com, Google Cloud and ActiveState. "
     "Elsewhere publish with a token: `--auth token`."
 )
+_EXPIRED = (
+    "Identity tokens live for minutes, and GitLab gives one for the whole job: publish in a job of its own, soon after "
+    "it starts. If the token is new, check the clock of the CI runner."
+)
 _REFUSALS = {
     "invalid-payload": (
         "did not understand our request for a token: {said}.",
@@ -381,6 +385,11 @@ def explain(
             f"A pending publisher matches this job, but its project exists already at {request.repository}."
         )
         return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where), again
+    if code == "invalid-token" and "expired" in said.lower():
+        message = (
+            f"{request.repository} ({base}) says that the identity token of this job has expired: {said}."
+        )
+        return diagnoses.MINT_REFUSED.found(message, where=where, hint=_EXPIRED), True
     text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", ""))
     text = text.format(
         said=said,

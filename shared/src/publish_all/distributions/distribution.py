@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,17 @@ class Distribution:
         """The first value of a metadata header, or None."""
         values = self.metadata.get(name)
         return values[0] if values else None
+
+    def broken_requirements(self, *fields: str) -> Iterator[tuple[str, str]]:
+        """What stands in these fields and is not a requirement, each with its field. PyPI's server answers 500 to some."""
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        for field in fields or ("Provides-Dist", "Obsoletes-Dist", "Requires-Dist"):
+            for entry in self.metadata.get(field, ()):
+                try:
+                    Requirement(entry)
+                except InvalidRequirement:
+                    yield field, entry
 
 
 def variant_label(filename: str) -> str | None:

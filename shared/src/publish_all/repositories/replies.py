@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timezone
+from dataclasses import replace
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -30,8 +32,10 @@ from publish_all.results import FileState
 _EPOCH_SIZED = 1_000_000_000
 """From here on a number of seconds is a date, not a wait: some servers give `reset` as Unix time."""
 _LATEST = 1e11
+_LONGEST = 1e8
 _DATE_LENGTH = 64
 _PAGE_LENGTH = 120
+_WORTH_WAITING = 120.0
 _LOGIN = re.compile(r"(?i)log[-_]?[io]n|sign[-_]?in|\bsso\b|oauth|saml|authorize")
 
 
@@ -68,6 +72,13 @@ _KNOWN = (
     _Known((400,), r"too similar to an existing project", known.NAME_TOO_SIMILAR),
     _Known((400,), r"Non-user identities cannot create new projects", known.NEW_PROJECT_NEEDS_USER),
     _Known((429,), r"Too many new projects created", known.TOO_MANY_PROJECTS),
+    _Known(
+        (409,),
+        r"^(?!.*(already exist|upstream sources)).*(namespace|reserved prefix)",
+        known.NAME_NOT_ALLOWED,
+        "The beginning of this name is reserved by an organisation. Choose another name, or ask the organisation to "
+        "let you create the project.",
+    ),
     _Known(
         (400,),
         r"previously used by a file that has since been deleted|filename has already been used",
@@ -151,7 +162,6 @@ _OUTCOMES = {
     known.NOT_ALLOWED: FileState.UNAUTHORIZED,
     known.PASSWORD_UNSUPPORTED: FileState.UNAUTHORIZED,
     known.TOKEN_SCOPE: FileState.UNAUTHORIZED,
-    known.TOO_MANY_PROJECTS: FileState.FAILED,
     known.OTHER_BYTES: FileState.CONFLICT,
     known.MAYBE_OTHER_BYTES: FileState.CONFLICT,
 }
@@ -213,6 +223,8 @@ def classify(reply: Reply, attempt: Attempt, *, now: float) -> UploadOutcome:
         if reply.status in statuses and re.search(pattern, said, re.IGNORECASE):
             if diagnosis is known.MAYBE_OTHER_BYTES and (decided := _by_digest(said, attempt)):
                 return decided
+            if diagnosis is known.TOO_MANY_PROJECTS:
+                return _limited(said, attempt, wait, now)
             return _refused(diagnosis, said, attempt, hint or _attestation_hint(said), wait)
     return _by_status(reply, said, attempt, wait)
 
@@ -294,6 +306,22 @@ def _wait(seconds: float, now: float) -> float:
     return max(0.0, seconds - now) if seconds >= _EPOCH_SIZED else seconds
 
 
+def _limited(said: str, attempt: Attempt, wait: float | None, now: float) -> UploadOutcome:
+    """The limit of new projects is for an hour: there is an end to wait for, or to come back after."""
+    message = f"{attempt.repository} cannot take {attempt.subject}: {said}"
+    if wait is None:
+        return attempt.outcome(FileState.REFUSED, known.TOO_MANY_PROJECTS, message)
+    if wait <= _WORTH_WAITING:
+        return attempt.outcome(FileState.FAILED, known.TOO_MANY_PROJECTS, message, wait=wait)
+    end = datetime.fromtimestamp(now + min(wait, _LONGEST), tz=timezone.utc)
+    return attempt.outcome(
+        FileState.REFUSED,
+        known.TOO_MANY_PROJECTS,
+        f"{message.rstrip('.')}. The limit ends in {math.ceil(wait / 60)} minutes, at {end:%H:%M} UTC.",
+        f"Run again after {end:%H:%M} UTC. Files that are already uploaded are not uploaded again.",
+    )
+
+
 def _attestation_hint(said: str) -> str:
     """The next step for `Invalid attestations supplied during upload: …` of PyPI, empty for other words."""
     what = said.partition("Invalid attestations supplied")[2]
@@ -346,9 +374,10 @@ def _by_status(reply: Reply, said: str, attempt: Attempt, wait: float | None) ->
         # A gateway says so, too, of a server that was merely slow, and has stored the file.
         unclear = status in {500, 502, 504}
         message = f"{name} {'refuses' if unclear else 'cannot take'} {attempt.subject}: {numbered}"
-        return attempt.outcome(
+        outcome = attempt.outcome(
             FileState.UNCLEAR if unclear else FileState.FAILED, diagnosis, message, wait=wait
         )
+        return replace(outcome, crash=numbered) if status == 500 else outcome
     if status == 413:
         return _refused(known.TOO_LARGE, said, attempt)
     if 400 <= status < 600:

@@ -55,11 +55,13 @@ class UploadOutcome:
     """The value of one attempt. FAILED: nothing was stored, try again; UNCLEAR: the body was sent and no answer came.
 
     `retry_after` is in seconds, when the server asked for a wait; `url` is a page for people;
-    `findings` explain anything but success.
+    `findings` explain anything but success. `crash` is what an answer 500 says: if it says the same each time, then the
+    file is its cause.
     """
 
     status: FileState
     findings: tuple[Finding, ...] = ()
+    crash: str = ""
     retry_after: float | None = None
     url: str | None = None
 

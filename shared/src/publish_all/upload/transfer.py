@@ -22,6 +22,7 @@ from publish_all.results import FileReport, FileState
 from publish_all.upload.retry import Attempts
 
 _PROGRESS_SECONDS = 0.1
+_SAME_CRASHES = 3
 # How a file ends that the index lists although no attempt succeeded.
 _AFTER_UNCLEAR = {FileState.PRESENT: FileState.UPLOADED, FileState.DIFFERENT: FileState.CONFLICT}
 
@@ -63,10 +64,13 @@ class Transfer:
         )
 
     def _try(self) -> UploadOutcome:
-        attempts, unclear = self.attempts, False
+        attempts, unclear, crashes = self.attempts, False, list[str]()
         while True:
             attempts.begin()
             outcome = self._attempt()
+            crashes.append(outcome.crash)
+            # Nothing of it passes by itself when it says the same each time.
+            hopeless = crashes.count(outcome.crash) == _SAME_CRASHES and outcome.crash != ""
             end = self._judge(outcome.status, again=attempts.number > 1 or self.sent_before)
             if end is None:
                 unclear = unclear or outcome.status is not FileState.FAILED
@@ -77,7 +81,7 @@ class Transfer:
                     attempt=attempts.number,
                     reason=_reason(outcome),
                 )
-                again = attempts.wait(
+                again = not hopeless and attempts.wait(
                     retry_after=outcome.retry_after,
                     tell=lambda seconds: self.emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
                 )
@@ -157,8 +161,15 @@ class Transfer:
         if self.attempts.cancellation.stopping:
             return replace(outcome, status=FileState.INTERRUPTED)
         spent = f"{self.attempts.number} attempts in {self.attempts.seconds:.0f} s"
+        broken = (
+            [f"{field}: {entry}" for field, entry in self.file.broken_requirements()] if outcome.crash else []
+        )
         finding = RETRIES_EXHAUSTED.found(
-            f"given up after {spent}; the last: {_reason(outcome)}", where=self.file.filename
+            f"given up after {spent}; the last: {_reason(outcome)}",
+            where=self.file.filename,
+            hint=f"The cause is probably this field of the metadata; correct it: {'; '.join(broken)}"
+            if broken
+            else "",
         )
         state = FileState.UNCLEAR if unclear else FileState.FAILED
         return replace(outcome, status=state, findings=(*outcome.findings, finding))
