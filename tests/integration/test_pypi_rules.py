@@ -114,23 +114,3 @@ def test_projects_that_are_complete_or_have_a_token_of_their_own_need_no_publish
     world.environment["PUBLISH_ALL_PYPI_TOKEN_FOR_KINDLING_DEMO_THREE"] = token()
     met = world.publish()
     assert (met.exit_code, len(world.pypi.uploads)) == (0, 2), met
-
-
-def test_file_of_a_project_in_quarantine_is_not_waited_for(make_world: Callable[[str], World]) -> None:
-    """PyPI answers 200 to the upload, and the file never appears."""
-    world = make_world("quarantined")
-    world.pypi.has(NAME, f"{NAME}-0.9.tar.gz")
-    world.pypi.silent = True
-    world.verify_timeout = 60.0
-
-    def quarantine(form: object) -> None:
-        world.pypi.states[NAME] = {"status": "quarantined", "reason": "malware"}
-
-    world.pypi.refuse = quarantine
-    began = time.monotonic()
-    met = world.publish()
-    assert time.monotonic() - began < 20
-    assert met.exit_code == 5, met
-    assert "PA456" in met.codes
-    again = world.publish()
-    assert (again.exit_code, len(world.pypi.uploads)) == (4, 2), again

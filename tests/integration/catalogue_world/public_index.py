@@ -80,8 +80,7 @@ class Site:
 
     `refuse` is asked for each real upload, `post` for each request to upload, `get` for each page: what
     they give is answered in our place. While `silent`, what is uploaded is not listed, but kept as `late`; while it `tampers`,
-    files are listed with the hash of another content. `states` are those of PEP 792, by project,
-    `details` more of what is listed of each file. An upload takes `seconds`; one that makes a project deadlocks
+    files are listed with the hash of another content. An upload takes `seconds`; one that makes a project deadlocks
     with any other that runs at the same time, as in PyPI's database. `publishers` are the projects that know the job
     as their trusted publisher, and `pending` those that it may create, one with each mint; None: it may publish everything.
     """
@@ -101,8 +100,6 @@ class Site:
     silent: bool = False
     late: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     tampers: bool = False
-    states: dict[str, dict[str, str]] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
     minted: list[str] = field(default_factory=list)
     publishers: set[str] | None = None
@@ -245,13 +242,10 @@ class Site:
                 "filename": name,
                 "url": f"https://{self.name}/f/{name}",
                 "hashes": {"sha256": sha256},
-                **self.details,
             }
             for name, (sha256, _) in files.items()
         ]
-        page = {"meta": {"api-version": "1.4"}, "name": project, "files": listed}
-        if project in self.states:
-            page["project-status"] = self.states[project]
+        page = {"meta": {"api-version": "1.0"}, "name": project, "files": listed}
         return Answer(200, json.dumps(page), _SIMPLE)
 
     def mint(self) -> Answer:

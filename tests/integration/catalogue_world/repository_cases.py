@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import datetime, timezone
-
 from catalogue_world.public_index import Answer, Form, token
 from catalogue_world.world import NAME, Case, World
 
@@ -165,30 +161,6 @@ def pypi_refuses(code: str, text: str) -> Case:
     )
 
 
-def days_ago(days: float) -> str:
-    return datetime.fromtimestamp(time.time() - days * 86_400, tz=timezone.utc).strftime(
-        "%Y-%m-%dT%H:%M:%S.%fZ"
-    )
-
-
-def has_another_file(**details: object) -> Callable[[World], None]:
-    """PyPI has a file of the release that is none of ours, and tells this of it."""
-
-    def change(world: World) -> None:
-        world.pypi.has(NAME, "kindling_demo-1.0-cp310-cp310-win_amd64.whl")
-        world.pypi.details = details
-
-    return change
-
-
-def is_marked(status: str) -> Callable[[World], None]:
-    def change(world: World) -> None:
-        world.pypi.has(NAME, "kindling_demo-0.9.tar.gz")
-        world.pypi.states[NAME] = {"status": status, "reason": "its owners said so"}
-
-    return change
-
-
 def corp_refuses(code: str, status: int, text: str, *, exits: int = 1) -> Case:
     """The company's index does, also an empty upload, so that doctor sees it."""
     return Case(
@@ -246,13 +218,7 @@ CASES = (
         lookalike=has_our_bytes,
         exits=1,
     ),
-    Case(
-        code="PA414",
-        break_it=has_another_file(**{"upload-time": days_ago(15)}),
-        next_step=new_version,
-        lookalike=has_another_file(**{"upload-time": days_ago(11)}),
-        exits=4,
-    ),
+    pypi_refuses("PA414", "Uploading new files to releases older than 14 days is not allowed."),
     Case(
         code="PA415",
         break_it=refuses(
@@ -391,31 +357,6 @@ CASES = (
         break_it=index_answers(403),
         next_step=lambda w: setattr(w.corp, "get", lambda path: None),
         lookalike=lambda w: (w.corp_project(), setattr(w.corp, "open", True)),
-    ),
-    Case(
-        code="PA456",
-        break_it=is_marked("archived"),
-        next_step=lambda w: w.pypi.states.clear(),
-        lookalike=is_marked("active"),
-        exits=4,
-    ),
-    Case(
-        code="PA457",
-        break_it=is_marked("deprecated"),
-        next_step=lambda w: w.pypi.states.clear(),
-        lookalike=is_marked("active"),
-    ),
-    Case(
-        code="PA458",
-        break_it=has_another_file(yanked="broken"),
-        next_step=new_version,
-        lookalike=has_another_file(yanked=False),
-    ),
-    Case(
-        code="PA459",
-        break_it=has_another_file(size=9_100_000_000),
-        next_step=lambda w: w.pypi.details.clear(),
-        lookalike=has_another_file(size=8_900_000_000),
     ),
     Case(
         code="PA460",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -11,7 +10,6 @@ from publish_all.repositories.simple_pages import (
     IndexFile,
     PageError,
     ProjectPage,
-    ProjectStatus,
     parse_project,
     render_project,
     render_root,
@@ -30,22 +28,6 @@ SDIST = IndexFile(
     filename="kindling-1.0.tar.gz", url="kindling-1.0.tar.gz", hashes={"sha256": "ef" * 32}, size=9
 )
 PAGE = ProjectPage(name="kindling", files=(WHEEL, SDIST), versions=("1.0",))
-
-
-@pytest.mark.parametrize("place", [0, 1], ids=["json", "html"])
-@pytest.mark.parametrize(
-    "status", [None, ProjectStatus("archived"), ProjectStatus("quarantined", 'a "reason" <1>')]
-)
-def test_state_of_the_project_survives_rendering_and_parsing(status, place):
-    """PEP 792."""
-    body = render_project(replace(PAGE, status=status))[place]
-    found = parse_project(body, content_type=(JSON_TYPE, HTML_TYPE)[place], url=URL)
-    assert found.status == status
-
-
-def test_active_projects_have_no_state_to_tell():
-    page = {"meta": {"api-version": "1.4"}, "name": "x", "files": [], "project-status": {"status": "active"}}
-    assert parse_project(json.dumps(page).encode(), content_type=JSON_TYPE, url=URL).status is None
 
 
 def test_json_survives_rendering_and_parsing():

@@ -192,7 +192,7 @@ class DestinationExam:
                 continue
             section.fail(listing.findings, 1)
             known = known and listing.known
-            if listing.page is not None:
+            if listing.page is not None and listing.page.files:
                 self._tell_there(project, listing.page, [each for each in files if each.project == project])
             elif listing.known:
                 new.append(project)

@@ -260,8 +260,7 @@ def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
     for each in (file for page in (first, *others) for file in page.files):
         files.setdefault(each.filename, each)
     versions = dict.fromkeys(version for page in (first, *others) for version in page.versions)
-    status = next((page.status for page in (first, *others) if page.status is not None), None)
-    return ProjectPage(name=first.name, files=tuple(files.values()), versions=tuple(versions), status=status)
+    return ProjectPage(name=first.name, files=tuple(files.values()), versions=tuple(versions))
 
 
 def _rendered(body: bytes) -> Rendered:

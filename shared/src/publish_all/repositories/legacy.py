@@ -30,13 +30,12 @@ from publish_all.credentials.credential_source import (
     Credentials,
     Purpose,
 )
-from publish_all.credentials.trusted_publishing import base_of, ensure_covers, needs_pending
+from publish_all.credentials.trusted_publishing import ensure_covers, needs_pending
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import CheckError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories.bodies import FileBody, FileChangedError, form
-from publish_all.repositories.project_states import CLOSED, about_project, about_release
 from publish_all.repositories.replies import Attempt, classify, ensure_host, findings_of, lost
 from publish_all.repositories.repository import (
     Capabilities,
@@ -49,7 +48,6 @@ from publish_all.repositories.repository import (
     no_progress,
 )
 from publish_all.repositories.simple_index import SimpleIndex, index_candidates, misdirected
-from publish_all.repositories.simple_pages import ProjectPage
 from publish_all.results import FileState
 
 if TYPE_CHECKING:
@@ -301,17 +299,7 @@ class LegacyRepository:
         return Look(
             states=index.states(listing, release.distributions),
             new_project=listing.known and listing.page is None,
-            findings=tuple(self._about(listing.page, release)),
         )
-
-    def _about(self, page: ProjectPage | None, release: Release) -> Iterator[Finding]:
-        """What the project and the release are like there, where it tells."""
-        if page is None:
-            return
-        site = base_of(self._url) if is_pypi(self._url) else None
-        yield from about_project(page, where=self.url, site=site)
-        if self.config.public:
-            yield from about_release(page, release, where=self.url, now=self.clock())
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
@@ -327,13 +315,7 @@ class LegacyRepository:
             return Look(findings=findings_of(error))
         if not listing.known:
             return Look(possible=False, findings=listing.findings)
-        status = listing.page.status if listing.page is not None else None
-        about = about_project(listing.page, where=self.url, site=None) if listing.page is not None else ()
-        return Look(
-            states=states,
-            hopeless=status is not None and status.name in CLOSED,
-            findings=(*self._doubts(states), *about),
-        )
+        return Look(states=states, findings=tuple(self._doubts(states)))
 
     def _doubts(self, states: Mapping[str, FileState]) -> Iterator[Finding]:
         for name, state in states.items():

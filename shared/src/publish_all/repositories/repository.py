@@ -79,14 +79,13 @@ class ReleaseOutcome:
 class Look:
     """One look at the index: how it lists each file of a release, by filename. Files that it does not list may be left out.
 
-    `possible` False: no index can be asked. `hopeless`: it will never list what it does not list now. `new_project`: it is sure that it has no such project. `findings` are about
+    `possible` False: no index can be asked. `new_project`: it is sure that it has no such project. `findings` are about
     the project and the release, or say why nothing is known.
     """
 
     states: Mapping[str, FileState] = field(default_factory=dict)
     possible: bool = True
     new_project: bool = False
-    hopeless: bool = False
     findings: tuple[Finding, ...] = ()
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from publish_all._html import Tag, scan
@@ -26,7 +26,6 @@ ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, text/html;q=0.1"
 """What a client asks for: JSON before HTML."""
 
 _API_VERSION = "1.1"
-_STATUS = "pypi:project-status"
 _HEX = re.compile(r"[0-9a-fA-F]{1,256}")
 
 
@@ -59,24 +58,13 @@ class IndexFile:
         return self.hashes["sha256"]
 
 
-class ProjectStatus(NamedTuple):
-    """`archived`, `quarantined`, `deprecated`, or what a later index may say."""
-
-    name: str
-    reason: str = ""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectPage:
-    """What an index has of one project. `versions` is empty where the index does not tell them.
-
-    `status` is the project's state with its reason (PEP 792): None for an active one, and where it is not told.
-    """
+    """What an index has of one project. `versions` is empty where the index does not tell them."""
 
     name: str
     files: tuple[IndexFile, ...]
     versions: tuple[str, ...] = ()
-    status: ProjectStatus | None = None
 
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
@@ -93,13 +81,7 @@ def render_project(page: ProjectPage) -> tuple[bytes, bytes]:
         "versions": list(page.versions),
         "files": [_file_as_json(each) for each in page.files],
     }
-    if page.status is None:
-        return _json_bytes(content), _html_page(f"Links for {page.name}", map(_anchor, page.files))
-    state = {"status": page.status.name, "reason": page.status.reason}
-    content["project-status"] = {key: value for key, value in state.items() if value}
-    stated = {_STATUS: page.status.name, f"{_STATUS}-reason": page.status.reason}
-    meta = [f'<meta name="{name}" content="{html.escape(value)}">' for name, value in stated.items() if value]
-    return _json_bytes(content), _html_page(f"Links for {page.name}", map(_anchor, page.files), meta)
+    return _json_bytes(content), _html_page(f"Links for {page.name}", map(_anchor, page.files))
 
 
 def render_root(names: Sequence[str]) -> tuple[bytes, bytes]:
@@ -143,16 +125,15 @@ def _anchor(file: IndexFile) -> str:
     return f"<a {written}>{html.escape(file.filename)}</a>"
 
 
-def _html_page(title: str, anchors: Iterable[str], meta: Iterable[str] = ()) -> bytes:
+def _html_page(title: str, anchors: Iterable[str]) -> bytes:
     title = html.escape(title)
     lines = "\n".join(f"{each}<br>" for each in anchors)
-    more = "".join(f"{each}\n" for each in meta)
     return f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-{more}<meta name="pypi:repository-version" content="{_API_VERSION}">
+<meta name="pypi:repository-version" content="{_API_VERSION}">
 <title>{title}</title>
 </head>
 <body>
@@ -181,11 +162,7 @@ def _parse_json(body: bytes, url: str) -> ProjectPage:
         _ensure_version(str(content["meta"]["api-version"]))
         files = tuple(_file_from_json(each, url) for each in content["files"])
         versions = tuple(str(each) for each in content.get("versions") or ())
-        status = content.get("project-status")
-        stated = (
-            (_text(status.get("status")), _text(status.get("reason"))) if isinstance(status, dict) else ()
-        )
-        return ProjectPage(name=str(content["name"]), files=files, versions=versions, status=_status(*stated))
+        return ProjectPage(name=str(content["name"]), files=files, versions=versions)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PageError(f"not a project page in JSON: {error}") from error
 
@@ -207,37 +184,31 @@ def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
     )
 
 
-def _status(name: str | None = None, reason: str | None = None) -> ProjectStatus | None:
-    return ProjectStatus(name, reason or "") if name not in {None, "active"} else None
-
-
 def _text(value: Any) -> str | None:
     """What an index states; None for nothing, and for what is not a text."""
     return value if isinstance(value, str) and value else None
 
 
 def _parse_html(body: bytes, url: str) -> ProjectPage:
-    base, is_page = url, False
-    stated: dict[str, str] = {}
+    base, version, is_page = url, "1.0", False
     files: list[IndexFile] = []
     for tag in scan(body.decode("utf-8", errors="replace")):
         if not isinstance(tag, Tag) or tag.end:
             continue
         found, link = tag.attributes, tag.attributes.get("href", "")
         is_page = is_page or tag.name in {"html", "body", "a"}
-        if tag.name == "meta":
-            stated[found.get("name", "")] = found.get("content", "")
+        if tag.name == "meta" and found.get("name") == "pypi:repository-version":
+            version = found.get("content", "1.0")
         with suppress(ValueError):  # a link that is no URL is not a file
             if tag.name == "base" and link:
                 base = urljoin(base, link)
             elif tag.name == "a" and link:
                 files += _linked(urljoin(base, link), found)
-    _ensure_version(stated.get("pypi:repository-version", "1.0"))
+    _ensure_version(version)
     if not is_page:
         raise PageError("not a page in HTML")
     name = posixpath.basename(urlsplit(url).path.rstrip("/"))
-    status = _status(stated.get(_STATUS), stated.get(f"{_STATUS}-reason"))
-    return ProjectPage(name=unquote(name), files=tuple(files), status=status)
+    return ProjectPage(name=unquote(name), files=tuple(files))
 
 
 def _linked(link: str, attributes: Mapping[str, str]) -> Iterator[IndexFile]:

@@ -318,7 +318,6 @@ class _RepositoryRun:
             self.said |= dict.fromkeys(missing, look.findings)
         else:
             self.remarks |= dict.fromkeys(look.findings)
-        if not missing or look.hopeless:
             del self.unseen[str(release)]
 
     def _verify(self) -> bool:
