@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from catalogue_world.credential_cases import new_variants
-from catalogue_world.public_index import token
+from catalogue_world.public_index import Answer, token
 from catalogue_world.world import NAME, World
 
 VARIANTS = tuple(f"v{number}" for number in range(8))
@@ -114,3 +114,41 @@ def test_projects_that_are_complete_or_have_a_token_of_their_own_need_no_publish
     world.environment["PUBLISH_ALL_PYPI_TOKEN_FOR_KINDLING_DEMO_THREE"] = token()
     met = world.publish()
     assert (met.exit_code, len(world.pypi.uploads)) == (0, 2), met
+
+
+def test_a_project_that_is_quarantined_during_the_upload_is_not_waited_for(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("quarantine")
+    world.verify_timeout = 60.0
+
+    def quarantine(form: object) -> None:
+        world.pypi.held.setdefault(NAME, {})
+        world.pypi.states[NAME] = ("quarantined", "malware was reported")
+
+    world.pypi.refuse = quarantine
+    began = time.monotonic()
+    met = world.publish()
+    assert time.monotonic() - began < 20
+    assert (met.exit_code, met.codes) == (5, ["PA426"])
+    assert "malware was reported" in met.findings[0].message
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_archived_project_is_refused_with_the_page_where_it_is_unarchived(
+    make_world: Callable[[str], World], dry_run: bool
+) -> None:
+    world = make_world("archive")
+    world.pypi.held[NAME] = {}
+    world.pypi.states[NAME] = ("archived", "")
+    met = world.publish(dry_run=dry_run)
+    assert (met.exit_code, met.codes, world.pypi.uploads) == (4, ["PA425"], [])
+    assert f"https://pypi.org/manage/project/{NAME}/settings/" in met.findings[0].hint
+
+
+def test_a_project_without_files_is_not_new(make_world: Callable[[str], World]) -> None:
+    world = make_world("empty")
+    world.pypi.held[NAME] = {}
+    world.pypi.get = lambda path: Answer(404) if path.startswith("/pypi/") else None
+    seen = world.doctor()
+    assert (seen.codes, seen.told("name")) == ([], [f"{NAME}: there, with 0 files"])

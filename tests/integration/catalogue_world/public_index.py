@@ -82,7 +82,8 @@ class Site:
     they give is answered in our place. While `silent`, what is uploaded is not listed, but kept as `late`; while it `tampers`,
     files are listed with the hash of another content. An upload takes `seconds`; one that makes a project deadlocks
     with any other that runs at the same time, as in PyPI's database. `publishers` are the projects that know the job
-    as their trusted publisher, and `pending` those that it may create, one with each mint; None: it may publish everything.
+    as their trusted publisher, `states` the PEP 792 status of projects with its reason, `details` more keys of listed
+    files by name (`upload-time`, `size`, `yanked`, `provenance`), and `pending` those that it may create, one with each mint; None: it may publish everything.
     """
 
     name: str
@@ -96,6 +97,8 @@ class Site:
     audience: str | None = None
     mint_error: str | None = None
     links: dict[str, dict[str, str]] = field(default_factory=dict)
+    states: dict[str, tuple[str, str]] = field(default_factory=dict)
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
     skew: float = 0.0
     silent: bool = False
     late: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
@@ -111,8 +114,23 @@ class Site:
     _running: list[bool] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def has(self, project: str, filename: str, sha256: str = "0" * 64, blake2: str = "0" * 64) -> None:
+    def has(
+        self,
+        project: str,
+        filename: str,
+        sha256: str = "0" * 64,
+        blake2: str = "0" * 64,
+        *,
+        days: float = 0.0,
+        **details: Any,
+    ) -> None:
+        """A file that was uploaded so many `days` ago."""
         self.held.setdefault(project, {})[filename] = (sha256, blake2)
+        uploaded = time.gmtime(time.time() - days * 86400)
+        self.details[filename] = {
+            "upload-time": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", uploaded),
+            **details,
+        }
 
     # --- answers
 
@@ -184,7 +202,10 @@ class Site:
             return _said(403, f"Invalid API Token: {reason}")
         mine = (form.first("sha256_digest"), form.first("blake2_256_digest"))
         files = self.held.get(project, {})
-        if not files:
+        status = self.states.get(project, ("active", ""))[0]
+        if status == "archived":
+            return _said(403, f"The user 'bob' isn't allowed to upload to project '{project}'.")
+        if project not in self.held:
             refused_name = self._name(project)
             if refused_name is not None:
                 return refused_name
@@ -197,11 +218,22 @@ class Site:
                     f"File already exists ('{name}', with blake2_256 hash '{blake2}'). See "
                     "https://pypi.org/help/#file-name-reuse for more information.",
                 )
+        if self._is_closed(files, form.first("version")):
+            return _said(400, "Uploading new files to releases older than 14 days is not allowed.")
         self.uploads.append(form.filename)
+        if status == "quarantined":
+            return Answer(200)
+        if form.first("attestations"):
+            self.details.setdefault(form.filename, {})["provenance"] = f"https://{self.name}/integrity/"
         if self.tampers:
             mine = ("f" * 64, mine[1])
         (self.late if self.silent else self.held).setdefault(project, {})[form.filename] = mine
         return Answer(200)
+
+    def _is_closed(self, files: dict[str, tuple[str, str]], version: str) -> bool:
+        oldest = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 14 * 86400))
+        of_release = (name for name in files if f"-{version}-" in name or f"-{version}.tar" in name)
+        return any(self.details.get(name, {}).get("upload-time", "9") < oldest for name in of_release)
 
     def _name(self, project: str) -> Answer | None:
         if project == "asyncio":
@@ -210,7 +242,7 @@ class Site:
                 f"The name {project!r} isn't allowed (conflict with Python Standard Library module name). See "
                 "https://pypi.org/help/#project-name for more information.",
             )
-        others = (other for other, files in self.held.items() if files and other != project)
+        others = (other for other in self.held if other != project)
         if any(look_alike(project, other) for other in others):
             return _said(
                 400,
@@ -242,10 +274,17 @@ class Site:
                 "filename": name,
                 "url": f"https://{self.name}/f/{name}",
                 "hashes": {"sha256": sha256},
+                **self.details.get(name, {}),
             }
             for name, (sha256, _) in files.items()
         ]
-        page = {"meta": {"api-version": "1.0"}, "name": project, "files": listed}
+        status, reason = self.states.get(project, ("active", ""))
+        page = {
+            "meta": {"api-version": "1.4"},
+            "name": project,
+            "project-status": {"status": status, **({"reason": reason} if reason else {})},
+            "files": [] if status == "quarantined" else listed,
+        }
         return Answer(200, json.dumps(page), _SIMPLE)
 
     def mint(self) -> Answer:

@@ -43,6 +43,20 @@ def refuses(status: int, text: str, when=lambda form, world: True):
     return change
 
 
+OLD_WHEEL = "kindling_demo-1.0-py2-none-any.whl"
+OTHER_RELEASE = "kindling_demo-0.9-py3-none-any.whl"
+
+
+def state(status: str, reason: str = ""):
+    """PyPI has the project, without files, in this state."""
+
+    def change(world: World) -> None:
+        world.pypi.held.setdefault(NAME, {})
+        world.pypi.states[NAME] = (status, reason)
+
+    return change
+
+
 def new_version(world: World) -> None:
     world.project(version="1.1")
     world.release(version="1.1")
@@ -218,7 +232,14 @@ CASES = (
         lookalike=has_our_bytes,
         exits=1,
     ),
-    pypi_refuses("PA414", "Uploading new files to releases older than 14 days is not allowed."),
+    Case(
+        code="PA414",
+        break_it=lambda w: w.pypi.has(NAME, OLD_WHEEL, days=15),
+        next_step=new_version,
+        lookalike=lambda w: (w.pypi.has(NAME, OLD_WHEEL, days=11), w.pypi.has(NAME, OTHER_RELEASE, days=99)),
+        exits=4,
+        says="no longer takes files",
+    ),
     Case(
         code="PA415",
         break_it=refuses(
@@ -229,6 +250,12 @@ CASES = (
         next_step=lambda w: (w.no_files(), w.wheel()),
         lookalike=lambda w: w.pypi.has(NAME, "kindling_demo-0.9.tar.gz"),
         exits=5,
+    ),
+    Case(
+        code="PA416",
+        break_it=lambda w: w.pypi.has(NAME, OLD_WHEEL, yanked="broken"),
+        next_step=new_version,
+        lookalike=lambda w: w.pypi.has(NAME, OTHER_RELEASE, yanked=True),
     ),
     Case(
         code="PA420",
@@ -283,6 +310,34 @@ CASES = (
     ),
     pypi_refuses("PA438", "Binary wheel has an unsupported platform tag 'manylinux_2_99_x86_64'."),
     pypi_refuses("PA439", "Invalid distribution file. ZIP archive not accepted: Trailing data"),
+    Case(
+        code="PA425",
+        break_it=state("archived", "moved"),
+        next_step=state("active"),
+        lookalike=state("active", "it was archived"),
+        exits=4,
+        says="archived on pypi (moved)",
+    ),
+    Case(
+        code="PA426",
+        break_it=state("quarantined", "malware"),
+        next_step=state("active"),
+        lookalike=state("active", "it was quarantined"),
+        exits=4,
+        says="malware",
+    ),
+    Case(
+        code="PA427",
+        break_it=state("deprecated", "use another"),
+        next_step=state("active"),
+        lookalike=state("active"),
+    ),
+    Case(
+        code="PA428",
+        break_it=lambda w: w.pypi.has(NAME, OTHER_RELEASE, size=int(9.5 * 1024**3)),
+        next_step=lambda w: w.pypi.held[NAME].pop(OTHER_RELEASE),
+        lookalike=lambda w: w.pypi.has(NAME, OTHER_RELEASE, size=int(8.9 * 1024**3)),
+    ),
     Case(
         code="PA440",
         break_it=lambda w: (

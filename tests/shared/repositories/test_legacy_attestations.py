@@ -137,3 +137,33 @@ def test_a_wrong_one_beside_the_file_is_no_upload(make, network, wheel):
     assert outcome.status is FileState.REFUSED
     assert [each.code for each in outcome.findings] == ["PA332"]
     assert network.posts == []
+
+
+@pytest.mark.parametrize(
+    ("provenance", "attested", "codes"),
+    [
+        (None, True, ["PA456"]),
+        ("https://corp.example/provenance", True, []),
+        (None, False, []),
+    ],
+)
+def test_verify_says_where_the_index_lists_no_provenance(
+    make, network, answer, wheel, release_of, provenance, attested, codes
+):
+    network.on("POST", URL, answer(200))
+    file = {
+        "filename": wheel.filename,
+        "url": f"/f/{wheel.filename}",
+        "hashes": {"sha256": wheel.digests.sha256},
+        "provenance": provenance,
+    }
+    page = {"meta": {"api-version": "1.4"}, "name": "kindling", "files": [file]}
+    network.on(
+        "GET",
+        "https://corp.example/simple/kindling/",
+        answer(200, json.dumps(page), {"Content-Type": "application/vnd.pypi.simple.v1+json"}),
+    )
+    network.on("HEAD", f"https://corp.example/f/{wheel.filename}", answer(200))
+    repository = make(When.AUTO if attested else When.NEVER)
+    assert repository.upload(wheel).status is FileState.UPLOADED
+    assert [each.code for each in repository.verify(release_of(wheel)).findings] == codes

@@ -158,3 +158,17 @@ def test_a_text_that_can_not_be_sent_on_makes_it_no_page():
     body = b'{"meta": {"api-version": "1.1"}, "name": "a", "versions": ["\\ud800"], "files": []}'
     with pytest.raises(PageError, match="surrogates"):
         parse_project(body, content_type=JSON_TYPE, url=URL)
+
+
+@pytest.mark.parametrize(("form", "content_type"), [(0, JSON_TYPE), (1, HTML_TYPE)])
+def test_the_status_of_a_project_survives_rendering_and_parsing(form, content_type):
+    page = ProjectPage(name="kindling", files=(), status="archived", status_reason='moved to "tinder" <here>')
+    parsed = parse_project(render_project(page)[form], content_type=content_type, url=URL)
+    assert (parsed.status, parsed.status_reason) == (page.status, page.status_reason)
+    assert b"project-status" not in render_project(PAGE)[form]
+
+
+@pytest.mark.parametrize("status", [None, "archived", ["archived"], {"status": 1}, {"reason": "x"}])
+def test_a_status_of_another_form_is_none(status):
+    content = {"meta": {"api-version": "1.4"}, "name": "kindling", "files": [], "project-status": status}
+    assert parse_project(json.dumps(content).encode(), content_type=JSON_TYPE, url=URL).status is None

@@ -192,7 +192,8 @@ class DestinationExam:
                 continue
             section.fail(listing.findings, 1)
             known = known and listing.known
-            if listing.page is not None and listing.page.files:
+            # On PyPI a project is there as soon as its name is taken, with a file or without.
+            if listing.page is not None and (listing.page.files or repository.capabilities.public):
                 self._tell_there(project, listing.page, [each for each in files if each.project == project])
             elif listing.known:
                 new.append(project)
@@ -226,7 +227,7 @@ class DestinationExam:
                 page = repository.index(other).listing(other).page
             except HttpError:
                 return
-            if page is not None and page.files:
+            if page is not None:
                 yield too_similar(project, other, repository=repository.name)
                 return
 

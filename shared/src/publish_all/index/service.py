@@ -254,13 +254,14 @@ def _address(page: ProjectPage, file: IndexFile, source: str) -> str:
 
 
 def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
-    """One page of several: of files with the same name the first."""
+    """One page of several: of files with the same name the first, and the first status that is stated."""
     first, *others = pages
+    stated = next((page for page in (first, *others) if page.status), first)
     files: dict[str, IndexFile] = {}
     for each in (file for page in (first, *others) for file in page.files):
         files.setdefault(each.filename, each)
     versions = dict.fromkeys(version for page in (first, *others) for version in page.versions)
-    return ProjectPage(name=first.name, files=tuple(files.values()), versions=tuple(versions))
+    return replace(stated, name=first.name, files=tuple(files.values()), versions=tuple(versions))
 
 
 def _rendered(body: bytes) -> Rendered:

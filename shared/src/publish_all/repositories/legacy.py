@@ -30,12 +30,13 @@ from publish_all.credentials.credential_source import (
     Credentials,
     Purpose,
 )
-from publish_all.credentials.trusted_publishing import ensure_covers, needs_pending
+from publish_all.credentials.trusted_publishing import base_of, ensure_covers, needs_pending
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import CheckError, CredentialError
 from publish_all.findings import Finding
 from publish_all.repositories.bodies import FileBody, FileChangedError, form
+from publish_all.repositories.project_states import against_new_files, project_state
 from publish_all.repositories.replies import Attempt, classify, ensure_host, findings_of, lost
 from publish_all.repositories.repository import (
     Capabilities,
@@ -53,6 +54,7 @@ from publish_all.results import FileState
 if TYPE_CHECKING:
     from publish_all.attestations.attestation import Attestation
     from publish_all.attestations.attester import Attester
+    from publish_all.repositories.simple_pages import ProjectPage
 
 EXPIRY_MARGIN = 60.0
 """A token with less than so many seconds to live is renewed before an upload."""
@@ -80,6 +82,8 @@ class LegacyRepository:
     clock: Callable[[], float] = time.time
     _indexes: dict[str, SimpleIndex] = field(default_factory=dict)
     _by_identity: Mapping[NormalizedName, bool] = field(default_factory=dict)
+    # The names of files that were uploaded with attestations.
+    _attested: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.name = self.config.name
@@ -261,6 +265,8 @@ class LegacyRepository:
         except HttpError as error:
             return lost(error, attempt, body_sent=body.complete)
         outcome = classify(reply, attempt, now=self.clock())
+        if attestations and outcome.status is FileState.UPLOADED:
+            self._attested.add(distribution.filename)
         if outcome.status is FileState.UPLOADED and not body.complete:
             # An answer that came before the body was sent can't be about it.
             message = f"{self.name} answered before all was sent."
@@ -296,10 +302,21 @@ class LegacyRepository:
     def states(self, release: Release) -> Look:
         index = self.index(release.project)
         listing = index.listing(release.project)
-        return Look(
-            states=index.states(listing, release.distributions),
-            new_project=listing.known and listing.page is None,
-        )
+        states = index.states(listing, release.distributions)
+        findings: tuple[Finding, ...] = ()
+        if listing.page is not None:
+            settings = f"{base_of(self._url)}/manage/project/{release.project}/settings/"
+            found = against_new_files(
+                listing.page,
+                release,
+                [each for each in release.distributions if states[each.filename] is FileState.ABSENT],
+                repository=self.name,
+                public=self.config.public,
+                settings=settings if is_pypi(self._url) else None,
+                now=self.clock(),
+            )
+            findings = tuple(found)
+        return Look(states=states, new_project=listing.known and listing.page is None, findings=findings)
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Each upload is final: there is nothing to do."""
@@ -315,7 +332,25 @@ class LegacyRepository:
             return Look(findings=findings_of(error))
         if not listing.known:
             return Look(possible=False, findings=listing.findings)
-        return Look(states=states, findings=tuple(self._doubts(states)))
+        page = listing.page
+        doubts = [*self._doubts(states)]
+        final = page is not None and page.status == "quarantined" and FileState.ABSENT in states.values()
+        if page is not None and final:
+            doubts += project_state(page, release, repository=self.name)
+        elif page is not None:
+            doubts += self._without_provenance(page)
+        return Look(states=states, final=final, findings=tuple(doubts))
+
+    def _without_provenance(self, page: ProjectPage) -> Iterator[Finding]:
+        """A note on the files that were uploaded with attestations, where the index does not show these."""
+        names = [
+            each.filename
+            for each in page.files
+            if each.filename in self._attested and each.provenance is None
+        ]
+        if names:
+            message = f"{self.name} lists no provenance for {', '.join(names)}, uploaded with attestations."
+            yield known.PROVENANCE_MISSING.found(message, where=self.name)
 
     def _doubts(self, states: Mapping[str, FileState]) -> Iterator[Finding]:
         for name, state in states.items():

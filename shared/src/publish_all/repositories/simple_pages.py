@@ -60,11 +60,16 @@ class IndexFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectPage:
-    """What an index has of one project. `versions` is empty where the index does not tell them."""
+    """What an index has of one project. `versions` is empty where the index does not tell them.
+
+    `status` is that of PEP 792 (`active`, `archived`, …), None where it is not stated.
+    """
 
     name: str
     files: tuple[IndexFile, ...]
     versions: tuple[str, ...] = ()
+    status: str | None = None
+    status_reason: str | None = None
 
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
@@ -75,13 +80,22 @@ class ProjectPage:
 
 def render_project(page: ProjectPage) -> tuple[bytes, bytes]:
     """The page of a project in JSON and in HTML."""
+    status = {"status": page.status, "reason": page.status_reason}
+    stated = {key: value for key, value in status.items() if page.status and value}
     content = {
         "meta": {"api-version": _API_VERSION},
         "name": page.name,
+        **({"project-status": stated} if stated else {}),
         "versions": list(page.versions),
         "files": [_file_as_json(each) for each in page.files],
     }
-    return _json_bytes(content), _html_page(f"Links for {page.name}", map(_anchor, page.files))
+    metas = (
+        f'<meta name="pypi:project-status{"" if key == "status" else "-reason"}" content="{html.escape(value)}">\n'
+        for key, value in stated.items()
+    )
+    return _json_bytes(content), _html_page(
+        f"Links for {page.name}", map(_anchor, page.files), "".join(metas)
+    )
 
 
 def render_root(names: Sequence[str]) -> tuple[bytes, bytes]:
@@ -125,7 +139,7 @@ def _anchor(file: IndexFile) -> str:
     return f"<a {written}>{html.escape(file.filename)}</a>"
 
 
-def _html_page(title: str, anchors: Iterable[str]) -> bytes:
+def _html_page(title: str, anchors: Iterable[str], metas: str = "") -> bytes:
     title = html.escape(title)
     lines = "\n".join(f"{each}<br>" for each in anchors)
     return f"""\
@@ -134,7 +148,7 @@ def _html_page(title: str, anchors: Iterable[str]) -> bytes:
 <head>
 <meta charset="utf-8">
 <meta name="pypi:repository-version" content="{_API_VERSION}">
-<title>{title}</title>
+{metas}<title>{title}</title>
 </head>
 <body>
 <h1>{title}</h1>
@@ -162,7 +176,15 @@ def _parse_json(body: bytes, url: str) -> ProjectPage:
         _ensure_version(str(content["meta"]["api-version"]))
         files = tuple(_file_from_json(each, url) for each in content["files"])
         versions = tuple(str(each) for each in content.get("versions") or ())
-        return ProjectPage(name=str(content["name"]), files=files, versions=versions)
+        status = content.get("project-status")
+        status = status if isinstance(status, Mapping) else {}
+        return ProjectPage(
+            name=str(content["name"]),
+            files=files,
+            versions=versions,
+            status=_text(status.get("status")),
+            status_reason=_text(status.get("reason")),
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PageError(f"not a project page in JSON: {error}") from error
 
@@ -190,25 +212,31 @@ def _text(value: Any) -> str | None:
 
 
 def _parse_html(body: bytes, url: str) -> ProjectPage:
-    base, version, is_page = url, "1.0", False
+    base, is_page = url, False
+    metas: dict[str, str] = {}
     files: list[IndexFile] = []
     for tag in scan(body.decode("utf-8", errors="replace")):
         if not isinstance(tag, Tag) or tag.end:
             continue
         found, link = tag.attributes, tag.attributes.get("href", "")
         is_page = is_page or tag.name in {"html", "body", "a"}
-        if tag.name == "meta" and found.get("name") == "pypi:repository-version":
-            version = found.get("content", "1.0")
+        if tag.name == "meta":
+            metas[found.get("name", "")] = found.get("content", "")
         with suppress(ValueError):  # a link that is no URL is not a file
             if tag.name == "base" and link:
                 base = urljoin(base, link)
             elif tag.name == "a" and link:
                 files += _linked(urljoin(base, link), found)
-    _ensure_version(version)
+    _ensure_version(metas.get("pypi:repository-version") or "1.0")
     if not is_page:
         raise PageError("not a page in HTML")
     name = posixpath.basename(urlsplit(url).path.rstrip("/"))
-    return ProjectPage(name=unquote(name), files=tuple(files))
+    return ProjectPage(
+        name=unquote(name),
+        files=tuple(files),
+        status=metas.get("pypi:project-status") or None,
+        status_reason=metas.get("pypi:project-status-reason") or None,
+    )
 
 
 def _linked(link: str, attributes: Mapping[str, str]) -> Iterator[IndexFile]:

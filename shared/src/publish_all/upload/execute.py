@@ -156,6 +156,8 @@ class _RepositoryRun:
     unseen: dict[str, Release] = field(default_factory=dict)
     said: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     remarks: dict[Finding, None] = field(default_factory=dict)
+    # Files that the index will not list, however long we wait.
+    lost: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
@@ -314,10 +316,11 @@ class _RepositoryRun:
                 seen = _VISIBILITY[look.states.get(each.filename, FileState.ABSENT)]
             self.files[each.filename] = replace(self.files[each.filename], visibility=seen)
             missing += [each.filename] if seen is FileState.PROPAGATING else []
-        if missing:
-            self.said |= dict.fromkeys(missing, look.findings)
-        else:
+        self.said |= dict.fromkeys(missing, look.findings)
+        if not missing:
             self.remarks |= dict.fromkeys(look.findings)
+        if not missing or look.final:
+            self.lost |= {*missing}
             del self.unseen[str(release)]
 
     def _verify(self) -> bool:
@@ -370,6 +373,8 @@ class _RepositoryRun:
         """What there is to say about how the index lists a file."""
         name, where = self.repository.name, f"{self.repository.name}: {filename}"
         match visibility:
+            case FileState.PROPAGATING if filename in self.lost:
+                return self.said[filename]
             case FileState.PROPAGATING:
                 finding = STILL_PROPAGATING.found(
                     f"{name} accepted {filename}, but its index does not list it yet", where=where
