@@ -152,3 +152,11 @@ def test_a_project_without_files_is_not_new(make_world: Callable[[str], World]) 
     world.pypi.get = lambda path: Answer(404) if path.startswith("/pypi/") else None
     seen = world.doctor()
     assert (seen.codes, seen.told("name")) == ([], [f"{NAME}: there, with 0 files"])
+
+
+def test_an_archived_project_that_has_all_files_is_in_order(make_world: Callable[[str], World]) -> None:
+    world = make_world("archived")
+    assert world.publish().exit_code == 0
+    world.pypi.states[NAME] = ("archived", "")
+    seen, met = world.doctor(), world.publish()
+    assert (seen.codes, seen.exit_code, met.codes, met.exit_code) == ([], 0, [], 0)
