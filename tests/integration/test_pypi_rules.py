@@ -160,3 +160,59 @@ def test_an_archived_project_that_has_all_files_is_in_order(make_world: Callable
     world.pypi.states[NAME] = ("archived", "")
     seen, met = world.doctor(), world.publish()
     assert (seen.codes, seen.exit_code, met.codes, met.exit_code) == ([], 0, [], 0)
+
+
+def test_the_hourly_limit_of_new_projects_ends_the_run_and_says_until_when(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("limit")
+    new_variants(world, "one", "two")
+    world.pypi.projects_left = 1
+    began = time.monotonic()
+    met = world.publish()
+    assert time.monotonic() - began < 20
+    assert (met.exit_code, len(world.pypi.uploads)) == (5, 1), met
+    (finding,) = (each for each in met.findings if each.code == "PA423")
+    assert "The limit ends in 42 minutes, at " in finding.message
+    world.pypi.projects_left = None
+    assert world.publish().exit_code == 0
+
+
+def test_a_name_in_a_reserved_namespace_is_no_file_with_other_bytes(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("reserved")
+    world.pypi.reserved = ("kindling",)
+    met = world.publish()
+    assert (met.codes, met.exit_code) == (["PA420"], 1), met
+    assert "reserved by an organisation" in met.findings[0].hint
+
+
+def test_a_handshake_that_breaks_off_is_tried_again(make_world: Callable[[str], World]) -> None:
+    world = make_world("handshake")
+    world.net.lost_handshakes = 2
+    met = world.publish()
+    assert (met.exit_code, world.net.lost_handshakes) == (0, 0), met
+
+
+def test_an_index_that_cannot_mint_for_now_is_asked_again(make_world: Callable[[str], World]) -> None:
+    world = make_world("down")
+    world.in_job()
+    world.auth = "oidc"
+    world.pypi.lost_mints = 3  # all that one attempt at an upload asks for
+    met = world.publish()
+    assert (met.exit_code, world.pypi.lost_mints) == (0, 0), met
+
+
+def test_a_server_that_fails_on_a_field_is_given_up_on_and_the_field_is_named(
+    make_world: Callable[[str], World],
+) -> None:
+    world = make_world("crash")
+    world.corp_project()
+    world.corp_user()
+    world.release(headers="Provides-Dist: kindling (\n")
+    met = world.publish()
+    assert (met.exit_code, world.corp.uploads) == (5, []), met
+    given_up = next(each for each in met.findings if each.code == "PA581")
+    assert "given up after 3 attempts" in given_up.message
+    assert "Provides-Dist: kindling (" in given_up.hint

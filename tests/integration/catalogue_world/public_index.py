@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ HOSTS = ("upload.pypi.org", "pypi.org", "test.pypi.org", "corp.example", "closed
 REQUEST_TOKEN = "request-token-of-the-job"
 _FIELD = re.compile(rb'name="([a-z0-9_:]+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 _FILENAME = re.compile(rb'name="content"; filename="([^"]+)"')
+_AROUND = {
+    400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+    403: "Access was denied to this resource.",
+}
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
 
@@ -84,6 +88,8 @@ class Site:
     with any other that runs at the same time, as in PyPI's database. `publishers` are the projects that know the job
     as their trusted publisher, `states` the PEP 792 status of projects with its reason, `details` more keys of listed
     files by name (`upload-time`, `size`, `yanked`, `provenance`), and `pending` those that it may create, one with each mint; None: it may publish everything.
+    `projects_left` are the new projects that its hourly limit still allows, `reserved` the prefixes of organisations.
+    So many `lost_mints` are answered with 503.
     """
 
     name: str
@@ -96,6 +102,9 @@ class Site:
     get: Callable[[str], Answer | None] = lambda path: None
     audience: str | None = None
     mint_error: str | None = None
+    lost_mints: int = 0
+    projects_left: int | None = None
+    reserved: tuple[str, ...] = ()
     links: dict[str, dict[str, str]] = field(default_factory=dict)
     states: dict[str, tuple[str, str]] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -200,6 +209,11 @@ class Site:
         if covered is not None and project not in covered:
             reason = f"OIDC scoped token is not valid for project {project!r}"
             return _said(403, f"Invalid API Token: {reason}")
+        limited = self._limits(project) if project not in self.held else None
+        if limited is not None:
+            return limited
+        if any("(" in each and ")" not in each for each in form.fields.get("provides_dist", ())):
+            return Answer(500, "<html>Internal Server Error</html>", "text/html")
         mine = (form.first("sha256_digest"), form.first("blake2_256_digest"))
         files = self.held.get(project, {})
         status = self.states.get(project, ("active", ""))[0]
@@ -234,6 +248,17 @@ class Site:
         oldest = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 14 * 86400))
         of_release = (name for name in files if f"-{version}-" in name or f"-{version}.tar" in name)
         return any(self.details.get(name, {}).get("upload-time", "9") < oldest for name in of_release)
+
+    def _limits(self, project: str) -> Answer | None:
+        if project.startswith(self.reserved):
+            return _said(409, f"The name {project!r} is in a namespace that is reserved by an organization.")
+        if self.projects_left is None:
+            return None
+        if not self.projects_left:
+            headers = {"RateLimit": '"projects";r=0;t=2520', "RateLimit-Policy": '"projects";q=20;w=3600'}
+            return replace(_said(429, "Too many new projects created"), headers=headers)
+        self.projects_left -= 1
+        return None
 
     def _name(self, project: str) -> Answer | None:
         if project == "asyncio":
@@ -288,6 +313,9 @@ class Site:
         return Answer(200, json.dumps(page), _SIMPLE)
 
     def mint(self) -> Answer:
+        if self.lost_mints:
+            self.lost_mints -= 1
+            return Answer(503, "<html>down</html>", "text/html")
         about, caveats = f"minted-{len(self.minted)}", []
         error = self.mint_error
         if self.publishers is not None:
@@ -312,7 +340,8 @@ def _project(form: Form) -> str:
 
 def _said(status: int, text: str) -> Answer:
     """An error as PyPI writes it where JSON is asked for."""
-    return _json(status, {"message": text, "code": f"{status} {html.escape(text)}", "title": "Error"})
+    message = f"{_AROUND[status]}\n\n\n{text}\n\n" if status in _AROUND else text
+    return _json(status, {"message": message, "code": f"{status} {html.escape(text)}", "title": "Error"})
 
 
 def _json(status: int, value: Any) -> Answer:
@@ -329,7 +358,7 @@ def _basic(authorization: str) -> tuple[str, str]:
 
 @dataclass
 class Internet:
-    """All the servers. `claims` are those of the CI job's identity."""
+    """All the servers. `claims` are those of the CI job's identity; so many `lost_handshakes` end without an answer."""
 
     ca: Path
     tls_port: int = 0
@@ -337,6 +366,7 @@ class Internet:
     sites: dict[str, Site] = field(default_factory=dict)
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     claims: dict[str, str] = field(default_factory=dict)
+    lost_handshakes: int = 0
 
     def reset(self) -> None:
         """As if nobody had ever uploaded anything."""
@@ -351,6 +381,7 @@ class Internet:
         }
         self.registry = FakeRegistry()
         self.claims = {}
+        self.lost_handshakes = 0
 
     @property
     def plain_origin(self) -> str:
@@ -408,6 +439,13 @@ class _Server(ThreadingHTTPServer):
         self.world = world
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        if not isinstance(request, ssl.SSLSocket) or not self.world.lost_handshakes:
+            return True
+        self.world.lost_handshakes -= 1
+        socket.socket.recv(request, 1 << 16)
+        return False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that breaks off is what some tests are about."""

@@ -221,12 +221,12 @@ def test_an_expiry_beyond_belief_is_replaced(expires, world, request_of):
         (refusal("invalid-payload"), "PA326", "proxy"),
         (refusal("not-enabled"), "PA326", "switched off"),
         (refusal("invalid-token"), "PA326", "GitHub Actions, gitlab.com"),
+        (refusal("invalid-token", "token is expired"), "PA326", "identity token of this job has expired"),
         (refusal("invalid-publisher"), "PA324", "Workflow name: release.yml"),
         (refusal("invalid-pending-publisher"), "PA325", "exists already"),
         (refusal("invalid-reuse-token"), "PA326", "used before"),
         (refusal("something-new", "with a\nreason"), "PA326", "with a reason"),
         (Answer(403, {"message": "Forbidden by us"}), "PA326", "403"),
-        (Answer(500, "{}"), "PA326", "500"),
         (Answer(404, "<html>"), "PA326", "404"),
         (Answer(200, {"success": True}), "PA326", "without a token"),
         (Answer(200, "[]"), "PA326", "without a token"),
@@ -246,6 +246,22 @@ def test_each_refusal_is_explained(answer, code, words, world, request_of):
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize("required", [True, False])
+def test_an_index_that_is_down_is_not_a_wrong_credential(required, world, request_of):
+    world.index.mints, world.required = [Answer(503, "<html>")] * 9, required
+    with pytest.raises(HttpError, match="answers 503") as caught:
+        world.source().find(request_of())
+    assert caught.value.retryable
+
+
+def test_an_index_that_is_down_when_its_audience_is_asked_for_offers_no_answer(world, request_of, misses):
+    world.index.audience = Answer(503, "<html>")
+    assert "not offered" in misses(world.source(), request_of())["trusted publishing"]
+    world.required = True
+    with pytest.raises(HttpError, match="_/oidc/audience answers 503"):
+        world.source().find(request_of())
+
+
 def test_an_unknown_publisher_is_told_as_the_fields_to_fill_in(world, request_of):
     world.index.audience, world.index.mints, world.required = "pypi", [refusal("invalid-publisher")], True
     with pytest.raises(CredentialError) as caught:
@@ -258,6 +274,7 @@ def test_an_unknown_publisher_is_told_as_the_fields_to_fill_in(world, request_of
         "Workflow name: release.yml",
         "Environment name: release",
     ]
+    assert "this job's owner Sep has the id 1234" in finding.hint
     assert "https://pypi.org/manage/account/publishing/" in finding.hint
     assert "https://pypi.org/manage/project/kindling-synapse/settings/publishing/" in finding.hint
     assert "case" in finding.hint

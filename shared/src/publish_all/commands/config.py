@@ -17,7 +17,7 @@ from publish_all.config.parse import FIELDS, PROJECT, PYPROJECT, TABLE, VERSION
 from publish_all.config.problems import KeyPath, Problems, dotted
 from publish_all.config.reading import field_of
 from publish_all.credentials.credential_source import CredentialRequest, Credentials, Purpose
-from publish_all.errors import CredentialError
+from publish_all.errors import CredentialError, RepositoryError
 from publish_all.events import Listener, Note, ignore
 
 DEFAULT = "default"
@@ -155,4 +155,6 @@ def _credential(config: RepositoryConfig, credentials: Credentials) -> str:
         found = credentials.plausible(request)
     except CredentialError as error:
         return f"refused: {error.message}"
+    except RepositoryError as error:
+        return f"not known: {error.message}"
     return f"{found.username}, {found.origin}" if found is not None else "none found"

@@ -130,6 +130,10 @@ class DestinationExam:
                 if not asked:  # else the preflight has told it
                     self.section.fail(error.findings, CredentialError.exit_code)
                 continue
+            except HttpError as error:
+                if not asked:
+                    self.section.untested.append(f"the credential: {error.message}")
+                continue
             if credential is not None:
                 found.setdefault(_in_words(credential), []).append(project)
             elif not asked:

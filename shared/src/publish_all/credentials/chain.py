@@ -19,9 +19,9 @@ from publish_all.credentials.credential_source import (
     variable_part,
 )
 from publish_all.credentials.value import TOKEN_USER, cleaned, inspect, refused
-from publish_all.errors import CredentialError
+from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Found, Listener, ignore
-from publish_all.findings import Severity
+from publish_all.findings import Finding, Severity
 
 RENEW_BEFORE = 120.0
 """Seconds before its expiry from which a credential is not handed out any more: an upload takes time."""
@@ -119,7 +119,7 @@ class CredentialChain:
         """Ask the sources in order, until one answers. Sets the entry's credential, source and trace."""
         request, when = self._with_username(request), self._when(request)
         trace: list[TraceEntry] = []
-        failures: list[CredentialError] = []
+        failures: list[CredentialError | RepositoryError] = []
         entry.credential = entry.source = None
         try:
             for source in self._sources:
@@ -127,7 +127,7 @@ class CredentialChain:
                     continue
                 try:
                     found = self._answer(source, request, trace, mint=mint)
-                except CredentialError as error:
+                except (CredentialError, RepositoryError) as error:
                     if when is When.ALWAYS or not source.mints:
                         trace.append(TraceEntry(source=source.name, outcome=f"refused: {error.message}"))
                         raise
@@ -139,8 +139,10 @@ class CredentialChain:
                     break
         finally:
             entry.trace = tuple(trace)
-        findings = [finding for error in failures for finding in error.findings]
+        findings = [finding for error in failures for finding in error.findings or (_not_minted(error),)]
         if failures and entry.credential is None:
+            if isinstance(failures[0], RepositoryError):
+                raise failures[0]  # the index is down, so nothing is wrong with the credential
             errors = [replace(finding, severity=Severity.ERROR) for finding in findings]
             raise CredentialError(failures[0].message, hint=failures[0].hint, findings=errors) from failures[
                 0
@@ -228,3 +230,7 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
 
 def _key(request: CredentialRequest) -> tuple[str, ...]:
     return request.repository, request.url, request.purpose.value, request.project or ""
+
+
+def _not_minted(error: PublishAllError) -> Finding:
+    return diagnoses.MINT_REFUSED.found(error.message, hint=error.hint or "")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from publish_all import diagnoses
 from publish_all._actions import masks
-from publish_all._http_errors import HttpError
+from publish_all._http_errors import Failure, HttpError
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._toml import table, tables
@@ -186,7 +186,8 @@ class TrustedPublishingSource(CredentialSource):
             projects.append(request.project)
         base = base_of(request.url)
         if base not in self._offers:
-            self._offers[base] = ask_for_audience(self._http, base, sleep=self._sleep)
+            needed = self._when(request) is When.ALWAYS
+            self._offers[base] = ask_for_audience(self._http, base, needed=needed, sleep=self._sleep)
         audience, why = self._offers[base]
         if audience is None:
             message = f"{request.repository} does not offer trusted publishing: {why}."
@@ -209,8 +210,9 @@ class TrustedPublishingSource(CredentialSource):
         tell(self.name, outcome)
 
     def _exchange(self, request: CredentialRequest, token: IdentityToken, audience: str) -> Credential:
-        """Mint, each time with a new JWT. Raises `CredentialError` with the explanation."""
+        """Mint, each time with a new JWT. Raises `CredentialError` with the explanation, `HttpError` for an index that is down."""
         why = diagnoses.MINT_REFUSED.found("The index gave no token.", where=request.url)
+        down: HttpError | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._sleep(2.0**attempt)
@@ -229,13 +231,16 @@ class TrustedPublishingSource(CredentialSource):
                 )
             except HttpError as error:
                 why = diagnoses.MINT_REFUSED.found(error.message, where=request.url, hint=error.hint or "")
-                again = error.retryable
+                down, again = error, error.retryable
             else:
                 if answer.status == 200:
                     return self._taken(request, token, answer)
+                down = _down(_mint_url(request), answer)
                 why, again = explain(request, token, answer, self._projects.get(request.repository, ()))
             if not again:
                 break
+        if down is not None and down.retryable:
+            raise down
         raise refused(why)
 
     def _taken(self, request: CredentialRequest, token: IdentityToken, answer: Reply) -> Credential:
@@ -321,27 +326,33 @@ def ensure_covers(
 
 
 def ask_for_audience(
-    http: Session, base: str, *, sleep: Callable[[float], None] = time.sleep
+    http: Session, base: str, *, needed: bool = False, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str | None, str]:
-    """Ask a host for its audience; None and why, if it has none. What may pass is tried again."""
+    """Ask a host for its audience; None and why, if it has none. What may pass is tried again.
+
+    Raises `HttpError` where it does not pass, if `needed`.
+    """
     url = f"{base}/_/oidc/audience"
     why = ""
+    down: HttpError | None = None
     for attempt in range(_AUDIENCE_ATTEMPTS):
         if attempt:
             sleep(1.0)
         try:
             answer = http.request("GET", url, headers={"Accept": "application/json"})
         except HttpError as error:
-            why, again = error.message, error.retryable
+            why, again, down = error.message, error.retryable, error
         else:
             if answer.status == 200:
                 audience = _object_in(answer).get("audience")
                 stated = isinstance(audience, str) and audience.strip()
                 return (str(audience), "") if stated else (None, "it answers without an audience")
             why = "it has disabled it" if answer.status == 403 else f"{url} answers {answer.status}"
-            again = answer.status in _RETRYABLE
+            again, down = answer.status in _RETRYABLE, _down(url, answer)
         if not again:
             break
+    if needed and down is not None and down.retryable:
+        raise down
     return None, why
 
 
@@ -399,6 +410,15 @@ def explain(
     )
     message = f"{request.repository} ({base}) {text}"
     return diagnoses.MINT_REFUSED.found(message, where=where, hint=hint), again
+
+
+def _down(url: str, answer: Reply) -> HttpError | None:
+    """The error of an index that answers so because it is down or busy, which says nothing about the job's identity."""
+    if answer.status not in _RETRYABLE or _error_in(answer)[0]:
+        return None
+    message = f"There is no token of trusted publishing for now: {url} answers {answer.status}."
+    hint = "The index is down or busy, and the credential is not the cause. Run again later."
+    return HttpError(message, failure=Failure.STATUS, url=url, hint=hint, retryable=True)
 
 
 def _mint_url(request: CredentialRequest) -> str:
