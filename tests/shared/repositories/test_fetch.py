@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publish_all.errors import RepositoryError
-from publish_all.repositories.fetch import files_of, read_chunks, store
+from publish_all.repositories.fetch import ensure_provenance, files_of, read_chunks, store
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 DEMO, ONE = canonicalize_name("demo"), Version("1.0")
@@ -71,3 +73,23 @@ def test_stays_in_the_folder_whatever_the_index_calls_the_file(tmp_path: Path) -
     stored = store([b"x"], listed("../../demo-1.0.tar.gz", b"x"), folder, "corp")
     assert stored.parent == folder
     assert b"".join(read_chunks(stored)) == b"x"
+
+
+def provenance(*digests: str) -> bytes:
+    subject = [{"name": "demo-1.0.tar.gz", "digest": {"sha256": each}} for each in digests]
+    statement = base64.b64encode(json.dumps({"subject": subject}).encode()).decode()
+    bundle = {
+        "publisher": {"kind": "GitHub"},
+        "attestations": [{"version": 1, "envelope": {"statement": statement}}],
+    }
+    return json.dumps({"version": 1, "attestation_bundles": [bundle]}).encode()
+
+
+def test_provenance_that_a_source_lists_is_about_the_file() -> None:
+    """PEP 740."""
+    file = listed("demo-1.0.tar.gz", b"content")
+    ensure_provenance(provenance(file.sha256), file, "testpypi")
+    for wrong in (provenance("0" * 64), provenance(file.sha256, "0" * 64), provenance(), b"{}", b"not JSON"):
+        with pytest.raises(RepositoryError, match="provenance of demo-1") as caught:
+            ensure_provenance(wrong, file, "testpypi")
+        assert [each.code for each in caught.value.findings] == ["PA454"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from publish_all import diagnoses as known
+from publish_all._json import loads
 from publish_all.distributions.distribution import without_label
 from publish_all.errors import RepositoryError
 from publish_all.findings import Finding
@@ -61,6 +63,25 @@ def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) ->
         message = f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.sha256})"
         raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return path
+
+
+def ensure_provenance(body: bytes, file: IndexFile, where: str) -> None:
+    """Raise `RepositoryError` if the provenance that an index lists is none, or is about other bytes than the file's.
+
+    https://packaging.python.org/specifications/index-hosted-attestations/. Signatures are not verified.
+    """
+    attested: set[str] = set()
+    try:
+        for bundle in loads(body)["attestation_bundles"]:
+            for each in bundle["attestations"]:
+                statement = loads(base64.b64decode(each["envelope"]["statement"]))
+                attested |= {subject["digest"]["sha256"] for subject in statement["subject"]}
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{where} lists a provenance of {file.filename} that cannot be read"
+        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message)) from error
+    if attested != {file.sha256}:
+        message = f"{where} lists a provenance of {file.filename} that is about other bytes"
+        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
 
 
 def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:

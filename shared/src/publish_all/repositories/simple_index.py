@@ -26,7 +26,7 @@ from publish_all.distributions.distribution import Distribution
 from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import simple_pages as pages
-from publish_all.repositories.fetch import files_of, store
+from publish_all.repositories.fetch import ensure_provenance, files_of, store
 from publish_all.repositories.replies import retry_after
 from publish_all.repositories.repository import in_parallel
 from publish_all.results import FileState
@@ -36,6 +36,8 @@ COMPARE_LIMIT = 32 * 1024 * 1024
 
 _REDIRECTS = 5
 _PAGE_TYPES = frozenset({pages.JSON_TYPE, pages.HTML_TYPE, "text/html", "application/json"})
+# https://docs.pypi.org/api/integrity/
+_PROVENANCE = {"Accept": "application/vnd.pypi.integrity.v1+json"}
 _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PEEK_HEADERS = {"Accept": pages.ACCEPT, "Range": "bytes=0-65535"}
 
@@ -164,7 +166,14 @@ class SimpleIndex:
         with self.session.stream("GET", file.url, auth=auth, redirects=True) as download:
             if download.reply.status != 200:
                 raise self._unavailable(download.reply)
-            return store(download.chunks, file, folder, self.config.name)
+            path = store(download.chunks, file, folder, self.config.name)
+        if file.provenance is not None:
+            auth = self._auth(file.provenance, project)
+            reply = self.session.request("GET", file.provenance, auth=auth, headers=_PROVENANCE)
+            if reply.status != 200:
+                raise self._unavailable(reply)
+            ensure_provenance(reply.body, file, self.config.name)
+        return path
 
     def _is_index(self, root: str, project: NormalizedName, missing: Reply) -> bool:
         """Whether an index is at `root`, which said that it has not got one project."""
