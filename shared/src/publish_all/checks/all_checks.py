@@ -13,9 +13,14 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all._toml import TOMLDecodeError, loads, table
-from publish_all.checks import index_rules, members, metadata, wheel
+from publish_all.checks import members, metadata, wheel
 from publish_all.checks.opened import Opened, listed
-from publish_all.diagnoses import METADATA_DIFFERS, SDIST_LACKS_MODULES, SHARED_IMPORT_PACKAGE
+from publish_all.diagnoses import (
+    METADATA_DIFFERS,
+    METADATA_NOT_TAKEN,
+    SDIST_LACKS_MODULES,
+    SHARED_IMPORT_PACKAGE,
+)
 from publish_all.findings import Finding
 
 # The fields that installers decide by, and so must be the same in all files of a release.
@@ -25,8 +30,8 @@ _DECIDING = ("Requires-Dist", "Requires-Python", "Provides-Extra")
 def check_distribution(opened: Opened) -> Iterator[Finding]:
     """Run every check; those of the archive only if it can be read."""
     yield from opened.findings
-    of_archive = (*members.CHECKS, *wheel.CHECKS, *index_rules.CHECKS_OF_ARCHIVE) if opened.readable else ()
-    for check in (*of_archive, *metadata.CHECKS, *index_rules.CHECKS):
+    of_archive = (*members.CHECKS, *wheel.CHECKS) if opened.readable else ()
+    for check in (*of_archive, *metadata.CHECKS):
         yield from check(opened)
 
 
@@ -44,7 +49,7 @@ def check_across_files(
     for release in releases.values():
         # With the sdist first, or the first wheel where there is none.
         first, *others = sorted(release, key=lambda each: each.is_wheel)
-        yield from index_rules.check_sdists(release)
+        yield from _second_sdists(release)
         for other in others:
             yield from _different_metadata(first, other)
             if not first.is_wheel and other.is_wheel and first.readable:
@@ -63,6 +68,16 @@ def _shared_packages(files: Iterable[Opened]) -> Iterator[Finding]:
             yield SHARED_IMPORT_PACKAGE.found(
                 f"{', '.join(sorted(names))} all install the package {package!r}"
             )
+
+
+def _second_sdists(files: Iterable[Opened]) -> Iterator[Finding]:
+    """A release has one sdist: https://peps.python.org/pep-0527/."""
+    sdists = [each for each in files if not each.is_wheel]
+    for each in sdists[1:]:
+        yield each.found(
+            METADATA_NOT_TAKEN,
+            f"{each.distribution.filename} is a second sdist of the release, beside {sdists[0].distribution.filename}",
+        )
 
 
 def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from fnmatch import translate
 from functools import lru_cache
 
-from publish_all.checks.opened import Opened
+from publish_all.checks.opened import Opened, listed
 from publish_all.checks.secrets import is_example
 from publish_all.diagnoses import (
+    ARCHIVE_NOT_TAKEN,
     BYTECODE_SHIPPED,
     COMMON_TOP_LEVEL,
     EMPTY_WHEEL,
@@ -49,6 +50,9 @@ _COMMON = frozenset(
         ".nox", ".eggs"
     }
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What the two obfuscators write: https://pyarmor.readthedocs.io, https://pypi.org/project/sourcedefender.
+_OBFUSCATED = re.compile(r"(?:.*/)?(?:pyarmor_runtime(?:_\d+)?|pytransform)/.*|.*\.pye")
 _SMALL = 64
 """Files up to this size are not compared: empty `__init__.py`s and one-line markers are alike everywhere."""
 
@@ -185,4 +189,17 @@ def _same_content(opened: Opened) -> Iterator[Finding]:
     yield from opened.found_in(SAME_CONTENT, "files with the same content", alike)
 
 
-CHECKS = (check_paths, check_links, check_layout, check_contents)
+def check_archive_for_index(opened: Opened) -> Iterator[Finding]:
+    """Archives that can be read in two ways, or hide what they hold."""
+    odd = [each.name for each in opened.members if _CONTROL.search(each.name)]
+    hidden = [each.name for each in opened.members if _OBFUSCATED.fullmatch(each.name)]
+    problems = [
+        *opened.oddities,
+        *([f"names with control characters: {listed([repr(each) for each in odd])}"] if odd else ()),
+        *([f"code that PyArmor or SourceDefender made unreadable: {listed(hidden)}"] if hidden else ()),
+    ]
+    for problem in problems:
+        yield opened.found(ARCHIVE_NOT_TAKEN, problem)
+
+
+CHECKS = (check_paths, check_links, check_layout, check_contents, check_archive_for_index)

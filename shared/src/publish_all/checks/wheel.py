@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all.checks.opened import ALGORITHMS, Opened
-from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG, WHEEL_FILE_DISAGREES
+from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG, VARIANT_LABEL, WHEEL_FILE_DISAGREES
+from publish_all.distributions.distribution import variant_label
 from publish_all.findings import Finding
 
 _UNSIGNED = re.compile(r"[^/]+\.dist-info/RECORD(?:\.jws|\.p7s)?")
@@ -149,4 +150,13 @@ def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
     return ", ".join(sorted(map(str, tags))) or "none"
 
 
-CHECKS = (check_record, check_wheel_file, check_tag)
+def check_variant_label(opened: Opened) -> Iterator[Finding]:
+    """Wheels of a variant (PEP 825, a draft): uv's preview installs them, folders and registries hold them."""
+    label = variant_label(opened.distribution.filename)
+    if label is not None and opened.public:
+        yield opened.found(
+            VARIANT_LABEL, f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
+        )
+
+
+CHECKS = (check_record, check_wheel_file, check_tag, check_variant_label)
