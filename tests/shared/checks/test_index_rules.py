@@ -47,7 +47,7 @@ def stated(*lines, base=METADATA):
         ("Author-email: Ada <me@myhost>", "Author-email: Ada <me@myhost.example.org>"),
         ("Author-email: me@company.local", "Author-email: me@local.company"),
         (
-            "Maintainer-email: ada(at)example.org",
+            "Maintainer-email: ada@example",
             "Maintainer-email: Ada L. <a.l+pypi@example.org>, b@example.org",
         ),
         ("Project-URL: Home, www.example.org", "Project-URL: Home, https://www.example.org"),

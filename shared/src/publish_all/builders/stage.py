@@ -220,22 +220,22 @@ def _place_outside(meant: Path, target: Path) -> None:
 
 def _copy(original: str, target: str) -> None:
     """Copy a file with its exec bit, or link a large one. A repository may have very many: a Path costs more than the copy."""
-    status = os.stat(original)  # noqa: PTH116 - many files
+    status = os.stat(original)  # noqa: PTH116 - a Path costs more than the copy
     try:
         if status.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
             return
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
     except FileExistsError:
-        os.unlink(target)  # noqa: PTH108 - many files
+        os.unlink(target)  # noqa: PTH108 - a Path costs more than the copy
         _copy(original, target)
         return
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120 - many files
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120 - a Path costs more than the copy
         _copy(original, target)
         return
-    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - many files
+    with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - a Path costs more than the copy
         shutil.copyfileobj(source, copied, 1 << 20)
-    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - many files
+    os.chmod(target, 0o755 if status.st_mode & 0o100 else 0o644)  # noqa: PTH101 - a Path costs more than the copy
     os.utime(target, (DEFAULT_EPOCH, DEFAULT_EPOCH))
 
 

@@ -273,7 +273,7 @@ def _commands(opened: Opened) -> Iterator[str]:
     if "entry_points.txt" not in opened.texts:
         return
     parser = configparser.RawConfigParser(delimiters=("=",), strict=True)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the specification says
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case; this is how configparser is told
     try:
         parser.read_string(opened.texts["entry_points.txt"].decode())
     except (configparser.Error, UnicodeDecodeError) as error:

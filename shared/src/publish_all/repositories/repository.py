@@ -79,8 +79,9 @@ class ReleaseOutcome:
 class Look:
     """One look at the index: how it lists each file of a release, by filename. Files that it does not list may be left out.
 
-    `possible` False: no index can be asked. `final`: what is not listed will not be, as `findings` say. `new_project`: it is sure that it has no such project. `findings` are about
-    the project and the release, or say why nothing is known.
+    `possible` False: no index can be asked. `final`: what is not listed will not be, as `findings` say.
+    `new_project`: it is sure that it has no such project. `findings` are about the project and the release, or say
+    why nothing is known.
     """
 
     states: Mapping[str, FileState] = field(default_factory=dict)
