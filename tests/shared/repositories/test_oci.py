@@ -3,8 +3,11 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -122,6 +125,22 @@ def test_a_registry_that_takes_no_other_config_gets_the_empty_one(repository, re
     assert fake_registry.blobs[NAME, digest_of(b"{}")] == b"{}"
     for each in fake_registry.index(NAME, "1.0")["manifests"]:
         assert "dev.publish-all.core-metadata" not in each["annotations"]
+
+
+def test_metadata_of_two_files_is_sent_once_and_no_manifest_goes_before_it_is_there(
+    repository, release, fake_registry
+):
+    metadata = digest_of(release.distributions[0].core_metadata)
+
+    def hold(asked) -> None:
+        """So slow an answer that the other thread would ask as well before this one has sent it."""
+        if asked.method == "HEAD" and metadata in unquote(asked.url):
+            time.sleep(0.1)
+
+    fake_registry.hooks.append(hold)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(repository.upload, release.distributions))
+    assert len([each for each in fake_registry.of("PUT") if metadata in unquote(each.url)]) == 1
 
 
 def test_few_requests_a_file(repository, release, fake_registry):

@@ -7,6 +7,7 @@ at once, by one write of its index.
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,6 +78,7 @@ class OciRepository:
     # What this run has pushed: entries by filename and sha256, blobs by OCI repository and digest.
     _entries: dict[tuple[str, str], layout.Entry] = field(default_factory=dict)
     _blobs: set[tuple[str | None, str]] = field(default_factory=set)
+    _pushing: threading.Lock = field(default_factory=threading.Lock)
     _plain_config: bool = False
 
     def __post_init__(self) -> None:
@@ -164,7 +166,9 @@ class OciRepository:
         progress(distribution.size)
         for with_metadata in (False,) if self._plain_config else (True, False):
             config = distribution.core_metadata if with_metadata else layout.EMPTY
-            self._push_blob(package, layout.digest_of(config), config)
+            # A registry may refuse a manifest while another thread writes the very metadata that it names.
+            with self._pushing:
+                self._push_blob(package, layout.digest_of(config), config)
             manifest, entry = self._rendered(distribution, with_metadata=with_metadata)
             try:
                 package.put_manifest(entry.digest, manifest, layout.MANIFEST_TYPE)

@@ -26,8 +26,11 @@ APP_OR_WORKFLOW = "ghs_"
 OAUTH = "gho_"
 """How GitHub's tokens begin, by what made them."""
 
-# A manifest can be refused for a blob that has only just been sent.
-_MAY_PASS = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN"})
+# A manifest can be refused for a blob that has only just been sent, or is being sent by another job: the file
+# in which docker-registry notes the blob is empty for a moment, which it calls an invalid digest.
+_MAY_PASS = frozenset(
+    {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "TOOMANYREQUESTS", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID"}
+)
 
 
 class Login(NamedTuple):
