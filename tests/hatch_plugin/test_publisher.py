@@ -278,3 +278,15 @@ def test_a_folder_without_distributions_is_a_usage_error(app: App) -> None:
     (app.project.location / "empty").mkdir()
     hatch(app, "empty")
     assert "there is no wheel and no sdist" in app.said[0]
+
+
+@pytest.mark.parametrize("on_path", [False, True])
+def test_hints_name_the_program_that_the_shell_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *, on_path: bool
+) -> None:
+    beside = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(beside) if on_path else str(tmp_path))
+    publisher = PublishAllPublisher(App(tmp_path, PublishAllPublisher, {}), tmp_path, tmp_path, {}, {})
+    assert publisher.run([f"--directory={tmp_path}", "publish", "--no-build", "--", "nothing.whl"]) == 2
+    program = "publish-all" if on_path else str(beside / "publish-all")
+    assert f"  more: {program} explain PA" in capfd.readouterr().err

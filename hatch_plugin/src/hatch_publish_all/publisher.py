@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +65,9 @@ class PublishAllPublisher(PublisherInterface):
 
     def run(self, arguments: list[str]) -> int:
         """Run `publish-all` in this process: passwords must not show in a process's arguments."""
-        return PublishAllApplication().run(ArgvInput(["publish-all", *arguments]))
+        application = PublishAllApplication()
+        application.set_name(_program())
+        return application.run(ArgvInput(["publish-all", *arguments]))
 
     def _globals(self, *, interactive: bool) -> Iterator[str]:
         yield f"--directory={self.root}"
@@ -110,6 +115,12 @@ class PublishAllPublisher(PublisherInterface):
 
     def _of_project(self, key: str) -> Any:
         return _at(self.app.project.raw_config, "tool", "publish-all", key)
+
+
+def _program() -> str:
+    """What runs our commands from the user's shell: `publish-all`, or the one beside Hatch's Python if that is not on PATH."""
+    beside = shutil.which("publish-all", path=str(Path(sys.executable).parent))
+    return shlex.quote(beside) if beside and shutil.which("publish-all") is None else "publish-all"
 
 
 def _at(found: Any, *keys: str) -> Any:

@@ -39,8 +39,7 @@ class PublishAllPlugin(ApplicationPlugin):
         register("publish-all", _factory("publish", "publish-all"))
         register("build-all", _factory("build", "build-all"))
         for name in COMMANDS:
-            if name != "publish":
-                register(f"publish-all {name}", _factory(name, f"publish-all {name}"))
+            register(f"publish-all {name}", _factory(name, f"publish-all {name}"))
         self._listen(application)
 
     def _listen(self, application: Application) -> None:
@@ -98,6 +97,7 @@ def prepare_version(application: Application, event: ConsoleCommandEvent) -> int
 
 def _set_version(application: Application, event: ConsoleCommandEvent) -> int:
     """`poetry version RULE`, with Poetry's rules and words, on the source and all places."""
+    from publish_all.cli.command import error_text
     from publish_all.commands.version import VersionOptions, version
     from publish_all.errors import PublishAllError
 
@@ -110,9 +110,7 @@ def _set_version(application: Application, event: ConsoleCommandEvent) -> int:
     try:
         version(VersionOptions(directory=directory, set_to=new, dry_run=option("dry-run")))
     except PublishAllError as error:
-        event.io.write_error_line(f"<error>{error.message}</error>")
-        if error.hint:
-            event.io.write_error_line(error.hint)
+        event.io.write_error_line(f"<error>{error_text(error, program='poetry publish-all')}</error>")
         return FAILED
     if option("short"):
         event.io.write_line(new)

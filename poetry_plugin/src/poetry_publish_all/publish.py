@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from poetry.console.application import Application
 
 FAILED = 1
+PROGRAM = "poetry publish-all"
 
 
 def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int | None:
@@ -50,10 +51,11 @@ def prepare_publish(application: Application, event: ConsoleCommandEvent) -> int
     except PublishAllError as error:
         if own is None:
             event.disable_command()
-            io.write_error_line(f"<error>{error_text(error)}</error>")
+            io.write_error_line(f"<error>{error_text(error, program=PROGRAM)}</error>")
             return FAILED
         if io.is_verbose():
-            io.write_error_line(f"publish-all has no credential for <info>{name}</info>: {error_text(error)}")
+            text = error_text(error, program=PROGRAM)
+            io.write_error_line(f"publish-all has no credential for <info>{name}</info>: {text}")
         return None
     if url is None:
         event.disable_command()

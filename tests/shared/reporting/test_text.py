@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.reporting.text import clean, count, duration, shown, size
+from publish_all.reporting.text import clean, commands_called, count, duration, shown, size
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,24 @@ def test_what_changes_the_order_of_text_is_shown_escaped():
 
 def test_what_is_shown_is_no_command_of_a_runner():
     assert shown("\x1b::error::x\n::group::y ##[add-mask]z") == " : :error::x\n: :group::y # #[add-mask]z"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Run `publish-all version --sync`.", "Run `poetry publish-all version --sync`."),
+        ("more: publish-all explain PA102", "more: poetry publish-all explain PA102"),
+        ("poetry publish-all check", "poetry publish-all check"),
+        (
+            'uvx --from "publish-all[cli]" publish-all check',
+            'uvx --from "publish-all[cli]" publish-all check',
+        ),
+        ("publish-all checks it", "publish-all checks it"),
+        ("in publish-all check-list", "in publish-all check-list"),
+        ("PA/publish-all check", "PA/publish-all check"),
+    ],
+)
+def test_commands_are_named_as_they_are_called_here(text, shown):
+    with commands_called("poetry publish-all", ("check", "explain", "version")):
+        assert clean(text) == clean(clean(text)) == shown
+    assert clean(text) == text

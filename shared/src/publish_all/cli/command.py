@@ -27,6 +27,7 @@ from cleo.io.outputs.stream_output import StreamOutput
 from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import EXIT_CODES, FILES_FLAGS, VARIABLES, Value
+from publish_all.cli.registry import COMMANDS
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 
@@ -88,21 +89,24 @@ class UseCaseCommand(Command, ABC):
 
         Where the use case has ended and only its output cannot be written, the exit code is that of the use case.
         """
+        from publish_all.reporting.text import commands_called
+
         code: int | None = None
-        try:
-            with interrupted_by_signals(), reporter:
-                code = use_case(reporter)
-        except PublishAllError as error:
-            return self._failed(error, reporter)
-        except OSError as error:
-            pipe_closed = isinstance(error, BrokenPipeError)
-            if pipe_closed and not code:
-                raise  # the reader of our output has had enough, which cleo knows to be no error
-            if code is not None:
-                abandon_output()
-                return code or 1
-            return self._failed(_of_system(error), reporter)
-        return code
+        with commands_called(self.program, COMMANDS):
+            try:
+                with interrupted_by_signals(), reporter:
+                    code = use_case(reporter)
+            except PublishAllError as error:
+                return self._failed(error, reporter)
+            except OSError as error:
+                pipe_closed = isinstance(error, BrokenPipeError)
+                if pipe_closed and not code:
+                    raise  # the reader of our output has had enough, which cleo knows to be no error
+                if code is not None:
+                    abandon_output()
+                    return code or 1
+                return self._failed(_of_system(error), reporter)
+            return code
 
     def _failed(self, error: PublishAllError, reporter: Reporter) -> int:
         from publish_all.commands.context import findings_of
@@ -125,15 +129,24 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def processed_help(self) -> str:
+        from publish_all.reporting.text import as_called, commands_called
+
         codes = "".join(f"  {code:<4} {EXIT_CODES[code]}\n" for code in self.exit_codes)
         variables = "".join(f"  {name}\n      {VARIABLES[name]}\n" for name in self.variables)
         more = f"\nExit codes:\n{codes}" + (f"\nEnvironment:\n{variables}" if variables else "")
-        return str(super().processed_help) + Formatter.escape(more)
+        with commands_called(self.program, COMMANDS):
+            return as_called(str(super().processed_help)) + Formatter.escape(more)
 
     @property
     def called_as(self) -> str:
         application = self.application.name if self.application is not None else "publish-all"
         return f"{application} {self.name}"
+
+    @property
+    def program(self) -> str:
+        """What stands before the name of each command of ours here: `publish-all`, or `poetry publish-all`."""
+        application = self.application.name if self.application is not None else "publish-all"
+        return f"{application} publish-all" if application == "poetry" else str(application)
 
     @property
     def directory(self) -> Path:
@@ -291,11 +304,12 @@ def make_ask(io: IO) -> Ask:
     return ask
 
 
-def error_text(error: PublishAllError) -> str:
-    """The message of an error for a line that cleo formats, as in a command of a host."""
-    from publish_all.reporting.text import shown
+def error_text(error: PublishAllError, *, program: str) -> str:
+    """An error, with its hint, for lines that cleo formats, as in a command of a host; `program` calls our commands."""
+    from publish_all.reporting.text import commands_called, shown
 
-    return Formatter.escape(shown(error.message))
+    with commands_called(program, COMMANDS):
+        return Formatter.escape(shown("\n".join(filter(None, (error.message, error.hint)))))
 
 
 def abandon_output() -> None:

@@ -191,9 +191,8 @@ Examples:
 
         if plan.forms:
             self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
-        program = self.called_as.removesuffix(" init")
         self.io.write(
-            f"To try it: {program} publish -r local\nTo look for what is missing: {program} doctor\n",
+            f"To try it: {self.program} publish -r local\nTo look for what is missing: {self.program} doctor\n",
             type=OutputType.RAW,
         )
 

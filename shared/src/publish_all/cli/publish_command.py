@@ -123,14 +123,13 @@ Examples:
         )
 
     def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
-        program = self.called_as.removesuffix(" publish")
         for name in names:
             if name in COMMANDS and not Path(name).exists():
-                msg = f"`{program} {name}` is not a command here, and there is no file {name}"
+                msg = f"`{self.program} {name}` is not a command here, and there is no file {name}"
                 raise UsageError(msg)
             if "." not in name and not Path(name).exists() and (meant := nearest(name, COMMANDS)):
                 msg = f"there is no file {name}"
-                raise UsageError(msg, hint=f"Did you mean the command `{program} {meant}`?")
+                raise UsageError(msg, hint=f"Did you mean the command `{self.program} {meant}`?")
         return tuple(map(Path, names))
 
 

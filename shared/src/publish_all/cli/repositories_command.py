@@ -87,7 +87,7 @@ class LoginCommand(UseCaseCommand):
     ]
     options: ClassVar[list[Option]] = [
         Value("username", "USER", "The user name, if it is not the configured one", short="u"),
-        Value("project", "NAME", "The only project that the token is valid for"),
+        Value("for-project", "NAME", "The only project that the token is valid for"),
         flag("forget", "Remove the credential from the keyring instead."),
         FORMAT,
     ]
@@ -97,7 +97,7 @@ under the repository's URL, where twine, Hatch and uv find it too.
 
 Examples:
   <c1>{command_full_name} pypi</c1>
-  <c1>{command_full_name} pypi --project kindling-synapse</c1>
+  <c1>{command_full_name} pypi --for-project kindling-synapse</c1>
   <c1>{command_full_name} corp --forget</c1>
 """
     exit_codes = (0, 1, 2, 3)
@@ -106,7 +106,7 @@ Examples:
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.login import COLUMNS, login, logout
 
-        project = self.text("project")
+        project = self.text("for-project")
         repository, only = self.argument("repository"), canonicalize_name(project) if project else None
         user = self.text_or_unset("username")
         if self.option("forget"):

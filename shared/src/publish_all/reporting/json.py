@@ -16,7 +16,7 @@ from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
 from publish_all.reporting.reporter import Reporter
-from publish_all.reporting.text import error_lines, shown
+from publish_all.reporting.text import as_called, error_lines, shown
 from publish_all.results import (
     BuildSummary,
     CheckSummary,
@@ -88,7 +88,7 @@ class JsonReporter(Reporter):
 
     def _write(self, value: Mapping[str, Any]) -> None:
         # One line each where lines are what is read; else for people, too.
-        text = json.dumps(value, indent=None if self._events else 2)
+        text = as_called(json.dumps(value, indent=None if self._events else 2))
         # The same for JSON, and no command for the runner of GitHub Actions (see `_actions`).
         self._out.write(text.replace("##[", "#\\u0023[") + "\n")
         self._out.flush()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from publish_all._actions import harmless
 from publish_all.errors import PublishAllError
@@ -14,6 +16,8 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 # What changes the order of the text around it (https://www.unicode.org/reports/tr9/), ends a line for some
 # programs, or cannot be written at all.
 _INVISIBLE = re.compile(r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_program: ContextVar[tuple[str, re.Pattern[str]] | None] = ContextVar("program", default=None)
 
 LABELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
@@ -43,9 +47,29 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+@contextmanager
+def commands_called(program: str, commands: Iterable[str]) -> Iterator[None]:
+    """Inside, all texts name these commands of ours as `program COMMAND`: `poetry publish-all check`."""
+    # A line for a machine without us (`uvx --from … publish-all exec`) stays as it is.
+    names = "|".join(sorted(commands, key=len, reverse=True))
+    ours = re.compile(rf"(?P<stays>uvx .*)|(?<![\w/-])(?<!poetry )publish-all(?= (?:{names})(?![\w-]))")
+    token = _program.set((program, ours))
+    try:
+        yield
+    finally:
+        _program.reset(token)
+
+
+def as_called(text: str) -> str:
+    """The text with our commands as they are called here."""
+    called = _program.get()
+    return text if called is None else called[1].sub(lambda found: found["stays"] or called[0], text)
+
+
 def clean(text: str) -> str:
     """Text without control characters other than newline; those that change the order of text are escaped."""
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _CONTROL.sub(" ", text))
+    visible = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _CONTROL.sub(" ", text))
+    return as_called(visible)
 
 
 def shown(text: str) -> str:
