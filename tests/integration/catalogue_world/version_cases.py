@@ -89,6 +89,12 @@ CASES = (
         lookalike=lambda w: w.commit(),  # nothing is tagged at all
     ),
     Case(
+        code="PA269",
+        break_it=lambda w: (w.commit(tag="v1.0"), w.commit()),
+        next_step=lambda w: w.git("checkout", "-q", "v1.0"),
+        lookalike=lambda w: (w.commit(tag="v0.9"), w.commit(tag="v1.0")),
+    ),
+    Case(
         code="PA230",
         break_it=says("0.9"),
         next_step=says("1.0"),

@@ -101,6 +101,31 @@ def test_carries_out_what_was_planned_and_then_has_nothing_to_do(project):
     assert project.planned().needed == ()
 
 
+LITERAL = '__version__ = "1.0"\n'
+
+
+def test_a_version_from_tags_needs_no_file_and_says_what_is_left_to_do(project):
+    project.add("demo/__init__.py", LITERAL)
+    project.add("build-configs/spark.toml", HATCH.replace('"demo"', '"demo-spark"'))
+    plan = project.planned(version_source=VersionSource.GIT)
+    assert ours(plan)["version"] == {"source": "git"}
+    literal, tag = plan.notes
+    assert literal == "demo/__init__.py: __version__ is a literal, which a tag does not change: remove it"
+    assert "`git tag v1.0`" in tag
+    assert "release:" in plan.changes[1].after
+    (literal, _) = project.planned(version_source=VersionSource.GIT, variants=False).notes
+    assert literal.endswith('replace it with importlib.metadata.version("demo")')
+
+
+def test_places_that_are_written_before_the_tag_leave_no_release_on_the_web(project):
+    project.add("demo/__init__.py", LITERAL)
+    project.add("pyproject.toml", HATCH + '[tool.publish-all.version]\nsync = ["demo/*.py"]\n')
+    assert project.suggested().pipeline.triggers == (Trigger.RELEASE,)
+    assert project.suggested(version_source=VersionSource.GIT).pipeline.triggers == (Trigger.TAG,)
+    note, _ = project.planned(version_source=VersionSource.GIT).notes
+    assert note.startswith("demo/*.py: kept in tool.publish-all.version.sync, so each release")
+
+
 def test_a_file_that_changes_between_the_diff_and_the_answer_is_left_alone(project):
     plan = project.planned()
     project.add("pyproject.toml", HATCH + "\n")

@@ -111,6 +111,24 @@ def test_a_tag_of_head_that_says_otherwise(make: Any) -> None:
     ]
 
 
+def test_a_commit_after_the_tag_of_its_version(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    repository.git("tag", "-a", "v1.2.3", "-m", "released")
+    tagged = repository.git("rev-parse", "HEAD").strip()
+    repository.commit()
+    head = repository.git("rev-parse", "HEAD").strip()
+    says = f"tag-elsewhere: the tag v1.2.3 is on the commit {tagged[:9]}, and HEAD is {head[:9]}"
+    assert repository.findings() == [says]
+    repository.git("tag", "v1.2.4")
+    assert repository.findings() == [
+        "tag-says-otherwise: HEAD has the tag v1.2.4, and the version is 1.2.3 (project)"
+    ]
+    repository.git("tag", "-d", "v1.2.4")
+    repository.write({"pyproject.toml": STATIC.replace("1.2.3", "1.2.4")})
+    repository.commit()
+    assert repository.findings() == []
+
+
 def test_the_tag_on_the_remote(make: Any) -> None:
     origin = make("origin", pyproject__toml=STATIC)
     repository = make(pyproject__toml=STATIC)

@@ -18,7 +18,7 @@ from publish_all.config.model import VersionSource
 from publish_all.errors import UsageError
 
 if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
-    from publish_all.commands.init import InitOptions, InitPlan
+    from publish_all.commands.init import Answers, InitOptions, InitPlan
     from publish_all.commands.scaffold.found import Found
     from publish_all.reporting.reporter import Reporter
 
@@ -81,7 +81,8 @@ Examples:
             name = found.name or found.root.name
             self.io.write_error_line(f"Setting up {name}. Enter takes the answer in brackets.")
             options = self._interview(options, found)
-        plan = plan_init(suggest(options, found), found)
+        answers = suggest(options, found)
+        plan = plan_init(answers, found)
         self.note(reporter, *plan.notes)
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
@@ -92,7 +93,7 @@ Examples:
             self.note(reporter, *(f"{change.name} is written" for change in plan.needed))
         else:
             self.note(reporter, "nothing was written")
-        self._show_result(plan, reporter)
+        self._show_result(plan, answers, reporter)
         return 0
 
     def _init_options(self) -> InitOptions:
@@ -183,7 +184,7 @@ Examples:
             not self.can_ask or _is_yes(self._text(f"Write {names}?", "yes"))
         )
 
-    def _show_result(self, plan: InitPlan, reporter: Reporter) -> None:
+    def _show_result(self, plan: InitPlan, answers: Answers, reporter: Reporter) -> None:
         if self.option("format") == "json":
             self.show_rows(reporter, "steps", ("action", "target", "fields"), _rows(plan))
             return
@@ -191,8 +192,16 @@ Examples:
 
         if plan.forms:
             self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
+        in_ci, pipeline = bool(answers.services and answers.pipeline.publish_to), answers.pipeline
+        then = "push" if in_ci else f"{self.program} publish"
+        release = f"{self.program} version --release VERSION, then {then}"
+        if in_ci and pipeline.triggers == (Trigger.RELEASE,):
+            release += ", then publish a release of that tag on the web"
+            if answers.settings.version.from_any_tag:
+                release = f"publish a release on the web, with a new tag such as {pipeline.tag_prefix}1.2.3"
         self.io.write(
-            f"To try it: {self.program} publish -r local\nTo look for what is missing: {self.program} doctor\n",
+            f"To try it: {self.program} publish -r local\nTo look for what is missing: {self.program} doctor\n"
+            f"To release: {release}\n",
             type=OutputType.RAW,
         )
 

@@ -31,7 +31,7 @@ from publish_all.events import Event, Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
 from publish_all.results import Examined, ExplainedFinding, Fact
-from publish_all.version.git import Described, describe
+from publish_all.version.git import Described, describe, tag_of
 from publish_all.version.version_source import ResolvedVersion
 
 PLUGIN = "poetry-publish-all"
@@ -153,9 +153,11 @@ def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> I
             f"{version.text} is counted: HEAD is {count(version.distance, 'commit')} after the tag {version.tag}"
         )
         return
-    prefix = config.version.tag_prefix
-    said = describe(config.root, prefix=prefix, environment=runtime.environment, run=runtime.run)
-    if isinstance(said, Described) and said.distance and said.version != version.version:
+    prefix, environment, run = config.version.tag_prefix, runtime.environment, runtime.run
+    said = describe(config.root, prefix=prefix, environment=environment, run=run)
+    if not isinstance(said, Described) or not said.distance:
+        return
+    if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
         yield TAG_MISSING.found(
             f"there is no tag {prefix}{version.text} on HEAD; the last one is {said.tag}, {count(said.distance, 'commit')} before",
             hint=f"To release, tag HEAD: git tag {prefix}{version.text}",

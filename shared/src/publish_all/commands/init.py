@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -26,7 +26,7 @@ from publish_all.commands.scaffold.choices import (
     Trigger,
     is_ours,
 )
-from publish_all.commands.scaffold.found import Found, version_choice
+from publish_all.commands.scaffold.found import Found, attribute_files, version_choice
 from publish_all.commands.scaffold.found import look as look_around
 from publish_all.commands.scaffold.github_workflow import github_workflow
 from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
@@ -39,6 +39,8 @@ from publish_all.config.problems import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
 from publish_all.errors import UsageError
+from publish_all.version.git import tag_version
+from publish_all.version.static import static_version
 
 _GITLAB = ".gitlab-ci.yml"
 
@@ -111,6 +113,7 @@ def suggest(options: InitOptions, found: Found) -> Answers:
     variants = found.variants if with_variants else ()
     source, prefix = options.version_source, options.tag_prefix
     version = version_choice(found, source=source, tag_prefix=prefix, variants=variants)
+    tag_last = version.source is VersionSource.GIT and not version.from_any_tag
     include_base = with_variants and made.include_base
     public = tuple(each for each in publish_to if each != "local")
     extras = "cli,attestations" if {"pypi", "testpypi"} & {*public} else "cli"
@@ -118,7 +121,7 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         publish_to=public,
         products=tuple(_products(variants, found, include_base=include_base)),
         subfolder=found.subfolder,
-        triggers=options.triggers or made.triggers or (Trigger.RELEASE,),
+        triggers=options.triggers or made.triggers or (Trigger.TAG if tag_last else Trigger.RELEASE,),
         tag_prefix=version.tag_prefix,
         tests=found.tests if options.tests is None else options.tests,
         rehearse=options.rehearse is not False,
@@ -188,10 +191,12 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
     path = found.root / "pyproject.toml"
     before = found.text if path.is_file() else None
     pyproject = _change(path, before, with_settings(found.text, answers.settings), found)
+    notes = list(_version_notes(answers.settings, found))
     if not answers.services or not pipeline.publish_to:
         note = "no CI is written: nothing is published to from there but a folder of this machine"
-        return InitPlan((pyproject,), (note,) if answers.services else ())
-    changes, notes = [pyproject], list(_gates_left_out(pipeline.tests, found))
+        return InitPlan((pyproject,), (*notes, *((note,) if answers.services else ())))
+    changes = [pyproject]
+    notes += _gates_left_out(pipeline.tests, found)
     forms: list[Form] = []
     for service in answers.services:
         if service is Service.GITHUB:
@@ -205,6 +210,29 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         link, new = found.link, pipeline.separate
         forms += next_steps(pipeline, service=service, link=link, workflow=workflow, new=new)
     return InitPlan(tuple(changes), tuple(notes), tuple(forms))
+
+
+def _version_notes(settings: Settings, found: Found) -> Iterator[str]:
+    """What a version from tags asks of the files and tags that are there."""
+    version, with_variants = settings.version, settings.variants or found.config.variants
+    if version.source is not VersionSource.GIT:
+        return
+    if version.sync:
+        yield (
+            f"{', '.join(version.sync)}: kept in tool.publish-all.version.sync, so each release must be made with"
+            " `publish-all version --release VERSION`, which writes them before it tags. A tag made on the web is refused"
+        )
+    for each in attribute_files(found):
+        if not any(PurePosixPath(each).match(pattern) for pattern in version.sync):
+            instead = f'replace it with importlib.metadata.version("{found.name}")'
+            yield f"{each}: __version__ is a literal, which a tag does not change: {'remove it' if with_variants else instead}"
+    if not any(tag_version(each, version.tag_prefix) for each in found.tags):
+        last = static_version(found.pyproject)
+        example = f"{version.tag_prefix}{last[0] if last else '0.1.0'}"
+        yield (
+            "no tag names a version yet, and nothing can be built without one: once this is committed, "
+            f"run `git tag {example}` for the version that was released last"
+        )
 
 
 def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:

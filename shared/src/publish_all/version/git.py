@@ -120,6 +120,18 @@ def describe(
         return NoRepository(reason, VersionError(reason))
 
 
+def tag_of(
+    version: Version, root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
+) -> tuple[str, str] | None:
+    """The tag that names this version, and its commit. `root` is in a repository that git can describe."""
+
+    def git(*arguments: str) -> Completed:
+        return ask_git(*arguments, cwd=root, environment=environment, run=run)
+
+    tags = _commits_of_tags(git).items()
+    return next((each for each in tags if tag_version(each[0], prefix) == version), None)
+
+
 def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRepository:
     # `HEAD:./` proves that this very folder is tracked, not just some folder around it.
     place = git("rev-parse", "--show-toplevel", "--is-shallow-repository", "HEAD", "HEAD:./")

@@ -10,7 +10,7 @@ from publish_all._git import ask_git, git_for_user
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.findings import Finding
-from publish_all.version.git import Described, NoRepository, describe, one_line
+from publish_all.version.git import Described, NoRepository, describe, one_line, tag_of
 from publish_all.version.places import find_places
 from publish_all.version.version_source import ResolvedVersion
 
@@ -39,21 +39,58 @@ def release_findings(
         return tuple(found)
     if pypi and said.dirty and not allow_dirty:
         found.append(diagnoses.DIRTY_TREE.found("there are uncommitted changes", where=str(config.root)))
-    if isinstance(said, Described) and said.distance == 0:
-        if resolved.version != said.version and not said.dirty:
-            message = f"HEAD has the tag {said.tag}, and the version is {resolved.text} ({resolved.source})"
-            found.append(diagnoses.TAG_SAYS_OTHERWISE.found(message, where=str(config.root)))
-        if ask_remote:
-            found += _remote_findings(config.root, said.tag, environment, run)
+    at_tag = said if isinstance(said, Described) and said.distance == 0 else None
+    if at_tag is None or at_tag.version != resolved.version:
+        prefix = config.version.tag_prefix
+        own = tag_of(resolved.version, config.root, prefix=prefix, environment=environment, run=run)
+        found += _tag_findings(at_tag, resolved, own, node=said.node, where=str(config.root))
+    if at_tag is not None and ask_remote:
+        found += _remote_findings(config.root, at_tag.tag, environment, run)
     return tuple(found)
+
+
+def _tag_findings(
+    at_tag: Described | None,
+    resolved: ResolvedVersion,
+    own: tuple[str, str] | None,
+    *,
+    node: str | None,
+    where: str,
+) -> Iterator[Finding]:
+    """HEAD is `node` and has the tag of another version, or none; `own` is the tag of this one, and its commit."""
+    raise_it = "raise the version: publish-all version --release VERSION writes, commits and tags"
+    if at_tag is not None and not at_tag.dirty:
+        hint = ""
+        if own is not None:
+            hint = f"Publish what was tagged: git checkout {own[0]}. Or {raise_it}."
+        elif at_tag.version > resolved.version:
+            hint = (
+                f"The tag was made before the files said {at_tag.version}. If nothing of it is published, delete the tag"
+                f" and run publish-all version --release {at_tag.version}. Otherwise {raise_it}."
+            )
+        message = f"HEAD has the tag {at_tag.tag}, and the version is {resolved.text} ({resolved.source})"
+        yield diagnoses.TAG_SAYS_OTHERWISE.found(message, where=where, hint=hint)
+    elif own is not None and own[1] != node:
+        message = f"the tag {own[0]} is on the commit {own[1][:9]}, and HEAD is {(node or '')[:9]}"
+        hint = (
+            f"{raise_it[0].upper()}{raise_it[1:]}. Or publish what was tagged: git checkout {own[0]}."
+            f" If nothing of it is published anywhere, move the tag: git tag -f {own[0]}"
+        )
+        yield diagnoses.TAG_ELSEWHERE.found(message, where=where, hint=hint)
 
 
 def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Iterator[Finding]:
     """A finding for each place that says another version, where the places can be compared."""
+    hint = ""
+    if config.version.source is VersionSource.GIT:  # writing it now would be a commit after the tag
+        hint = (
+            f"The tag was made without writing it. Run publish-all version --release VERSION, with one after {resolved.text},"
+            " which writes, commits and tags. Or remove the file from tool.publish-all.version.sync."
+        )
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
             message = f"says {place.says}, and the version is {resolved.text}"
-            yield diagnoses.VERSION_DIFFERS.found(message, where=place.where)
+            yield diagnoses.VERSION_DIFFERS.found(message, where=place.where, hint=hint)
 
 
 def comparable(config: ProjectConfig, resolved: ResolvedVersion) -> bool:

@@ -34,6 +34,8 @@ def looking(tmp_path):
             hosts.pypirc.write_text(pypirc)
 
         def git(command, *, cwd, environment, timeout):
+            if command == ("git", "tag", "--list"):
+                return CompletedProcess(command, 0, "v0.9\nnightly\n", "")
             assert command == ("git", "remote", "get-url", "origin")
             return CompletedProcess(command, 0 if remote else 2, remote + "\n", "")
 
@@ -253,11 +255,21 @@ def test_finds_literal_versions_the_project_s_own_first(looking):
 @pytest.mark.parametrize(
     ("source", "path", "sync"),
     [
-        (VersionSource.GIT, None, ("src/demo/__init__.py", "configs/*.toml")),
-        (VersionSource.ATTRIBUTE, "src/demo/__init__.py", ("configs/*.toml",)),
+        (VersionSource.GIT, None, ()),
+        (VersionSource.ATTRIBUTE, "src/demo/__init__.py", ("src/demo/about.py",)),
     ],
 )
-def test_another_source_keeps_the_other_places(looking, source, path, sync):
-    found = looking({"pyproject.toml": HATCH + STATIC, **INIT, "configs/a.toml": full("demo-a")})
+def test_another_source_needs_other_places(looking, source, path, sync):
+    """A tag is made without writing files, and variants then have our version."""
+    more = {"src/demo/about.py": '__version__ = "1.0"\n', "configs/a.toml": full("demo-a")}
+    found = looking({"pyproject.toml": HATCH + STATIC, **INIT, **more})
     made = version_choice(found, source=source, tag_prefix="x", variants=found.variants)
     assert made == VersionChoice(source=source, path=path, sync=sync, tag_prefix="x")
+    assert found.tags == ("v0.9", "nightly")
+
+
+def test_places_that_are_stated_stay(looking):
+    stated = '[tool.publish-all.version]\nsync = ["a.py"]\n'
+    found = looking({"pyproject.toml": HATCH + STATIC + stated, **INIT})
+    for source in VersionSource:
+        assert version_choice(found, source=source).sync == ("a.py",)

@@ -54,6 +54,11 @@ class VersionChoice(NamedTuple):
     tag_prefix: str = "v"
     sync: tuple[str, ...] = ()
 
+    @property
+    def from_any_tag(self) -> bool:
+        """Whether a tag alone makes a release, as one that is made on the web: no file is written first."""
+        return self.source is VersionSource.GIT and not self.sync
+
 
 class Settings(NamedTuple):
     """What `[tool.publish-all]` is to say. `host_tables` are tables of Poetry or Hatch, by key path."""

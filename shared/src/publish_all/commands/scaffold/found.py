@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_name
-from publish_all._git import repository_root
+from publish_all._git import ask_git, repository_root
 from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.choices import (
@@ -37,7 +37,7 @@ _NOT_OURS = frozenset({"tests", "test", "docs", "doc", "build", "dist", "example
 class Found(NamedTuple):
     """`root` is the project's folder, `subfolder` where that is in the git repository (empty: its root).
 
-    `text` is the pyproject.toml as it is, empty where there is none. `known` are repositories that
+    `text` is the pyproject.toml as it is, empty where there is none; `tags` are those of the repository. `known` are repositories that
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
     remote, `service` whose it is, as far as that can be told. `tests` are shell commands that need nothing
     installed but uv. `migration` is what hand-made workflows do.
@@ -55,6 +55,7 @@ class Found(NamedTuple):
     service: Service | None
     link: str | None
     tests: tuple[str, ...]
+    tags: tuple[str, ...]
     migration: Migration
     notes: tuple[str, ...]
 
@@ -94,9 +95,18 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         service=service,
         link=link,
         tests=tuple(_test_commands(root, pyproject)),
+        tags=_tags(root, runtime),
         migration=migration,
         notes=(*notes, *_notes(root, pyproject, known)),
     )
+
+
+def _tags(root: Path, runtime: Runtime) -> tuple[str, ...]:
+    try:
+        done = ask_git("tag", "--list", cwd=root, environment=runtime.environment, run=runtime.run)
+    except (OSError, TimeoutError):
+        return ()
+    return tuple(done.stdout.split()) if done.returncode == 0 else ()
 
 
 def _project(directory: Path) -> tuple[Path, str]:
@@ -219,27 +229,28 @@ def version_choice(
 ) -> VersionChoice:
     """What is to be written of the version: another `source` if one is wanted, else what goes with it as it is now.
 
-    Files that say the version are kept in step, those of variants too. Raises `UsageError` for `attribute` where no
-    file has a literal `__version__`, and for `project` where the project says no version.
+    Files that say the version are kept in step, those of variants too where their own version counts. With a tag as
+    the source there are none: who makes it on the web can't write them first. Raises `UsageError` for `attribute`
+    where no file has a literal `__version__`, and for `project` where the project says no version.
     """
     stated = found.config.version
     prefix = stated.tag_prefix if tag_prefix is None else tag_prefix
+    kept = tuple(each.path for each in stated.sync)
     configs = tuple(dict.fromkeys(_glob_of(each.pyproject) for each in variants))
     present = _present_version(found, configs)._replace(tag_prefix=prefix)
     if source is None or source is present.source:
-        return present
+        return present._replace(sync=kept or present.sync)
     if source is VersionSource.PROJECT and asks_us(found.pyproject):
         msg = f"the version comes from {stated.source.value} now, and the project states none"
         hint = "Write `version` into [project], and take [tool.publish-all.version] out, first."
         raise UsageError(msg, hint=hint)
-    files = _attribute_files(found)
-    configs = tuple(each for each in present.sync if each.endswith(".toml"))
     if source is not VersionSource.ATTRIBUTE:
-        return VersionChoice(source, None, prefix, (*files, *configs))
+        return VersionChoice(source, None, prefix, kept)
+    files = attribute_files(found)
     if not files:
         msg = "no Python file of the project says __version__"
         raise UsageError(msg, hint='Write __version__ = "0.1.0" into its __init__.py first.')
-    return VersionChoice(source, files[0], prefix, (*files[1:], *configs))
+    return VersionChoice(source, files[0], prefix, kept or files[1:])
 
 
 def _glob_of(path: str) -> str:
@@ -253,7 +264,7 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     stated, pyproject, backend = found.config.version, found.pyproject, backend_name(found.pyproject)
     if asks_us(pyproject):
         return VersionChoice(stated.source, stated.path)
-    files = _attribute_files(found)
+    files = attribute_files(found)
     if static_version(pyproject) is not None:
         return VersionChoice(sync=(*files, *configs))
     # The version is the backend's business already: hatchling's own sources, or another backend.
@@ -263,11 +274,11 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
         in_step = files if stated_in_setup_py(found.root, "version") is not None else ()
         return VersionChoice(sync=(*in_step, *configs))
     if files:
-        return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=(*files[1:], *configs))
-    return VersionChoice(VersionSource.GIT, sync=configs)
+        return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
+    return VersionChoice(VersionSource.GIT)
 
 
-def _attribute_files(found: Found) -> tuple[str, ...]:
+def attribute_files(found: Found) -> tuple[str, ...]:
     """The files with a literal `__version__`, as relative paths; those of the project's own package first."""
     own = (found.name or "").lower().replace("-", "_").replace(".", "_")
     others: dict[str, bool] = {}
