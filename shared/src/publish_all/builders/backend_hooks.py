@@ -43,6 +43,10 @@ _CHANGES: Mapping[str, tuple[tuple[int, int | None], ...]] = {
 # Other programs may write anywhere. git does not, with the environment that a worker has.
 _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# Modules of backends that give wheels a date of their own where they are told none, and those of which sdists are
+# the same each time: the others write down the moment, the user or the times of files.
+_DATED = frozenset({"hatchling", "pdm", "poetry", "poetry_dynamic_versioning", "uv_build"})
+_SAME_SDISTS = (_DATED - {"pdm"}) | {"flit_core"}
 # Tools that compute versions, and take one from these variables instead.
 _VERSION_VARIABLES = (
     "SETUPTOOLS_SCM_PRETEND_VERSION",
@@ -63,10 +67,20 @@ def call_hook(
 
     Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
     """
-    with _translated(traced=True), backend(folder, pyproject, version=version, epoch=DEFAULT_EPOCH) as hooks:
+    epoch = None if _module(pyproject) in _DATED else DEFAULT_EPOCH
+    with _translated(traced=True), backend(folder, pyproject, version=version, epoch=epoch) as hooks:
         if hook.startswith("get_requires_for_") and not hasattr(hooks, hook):
             return []
         return getattr(hooks, hook)(*arguments)
+
+
+def writes_same_sdists(pyproject: Mapping[str, Any]) -> bool:
+    """Whether the backend's sdists of the same files and the same date are the same bytes."""
+    return _module(pyproject) in _SAME_SDISTS
+
+
+def _module(pyproject: Mapping[str, Any]) -> str:
+    return backend_name(pyproject).partition(".")[0]
 
 
 def requirements_of_hooks(

@@ -77,11 +77,15 @@ class DeflateCache:
         return again / given if given else None
 
     @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Within it, what `zipfile` and `gzip` write for a backend is deflated here."""
+    def in_use(self, *, alone: bool = False) -> Iterator[None]:
+        """Within it, what `zipfile` and `gzip` write for a backend is deflated here.
+
+        With `alone`, an sdist is the backend's own bytes, too: nothing is replaced, but with `fast`.
+        """
         archives: Any = zipfile
         zipped: Any = gzip.GzipFile
-        if not hasattr(archives, "_get_compressor"):  # of a Python that is not known here
+        # The second: of a Python that is not known here.
+        if (alone and self._is_exact) or not hasattr(archives, "_get_compressor"):
             yield
             return
         own, made = archives._get_compressor, zipped.__init__  # noqa: SLF001 - there is no public way to it

@@ -26,7 +26,7 @@ from hatchling.metadata.core import HatchMetadata, ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from pathspec import GitIgnoreSpec
 
-from publish_all._toml import Table, copied, loads, table
+from publish_all._toml import Table, copied, table
 from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
@@ -38,6 +38,7 @@ from publish_all.builders.select import (
     matches,
     named_though_ignored,
     nothing_shipped,
+    says_the_same,
     texts,
 )
 from publish_all.builders.source_tree import Shipped, SourceTree
@@ -141,11 +142,11 @@ class HatchlingBuilder:
     def _builder(
         self, tree: SourceTree, variant: BuildVariant, kind: str, folder: Path
     ) -> _WheelBuilder | _SdistBuilder:
-        plan = None if _is_as_it_is(variant, tree.root) else self._plan(tree, variant)
-        metadata: ProjectMetadata[PluginManager]
-        if plan is None:
-            metadata = ProjectMetadata(str(tree.root), self._plugin_manager)
-        else:  # hatchling appends to lists of its configuration
+        plan = None
+        metadata = self._own_metadata(variant, tree.root)
+        if metadata is None:
+            plan = self._plan(tree, variant)
+            # hatchling appends to lists of its configuration
             metadata = _Metadata(str(tree.root), self._plugin_manager, copy.deepcopy(plan.config))
         # Hooks make files: what there is to ship is listed again once they have run.
         hooks = _has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
@@ -167,6 +168,21 @@ class HatchlingBuilder:
         builder.shipped = Shipped(fresh, forced=variant.force_include)
         builder.exclude, builder.tell, builder.deflate = variant.exclude, self._tell, self._deflate
         return builder
+
+    def _own_metadata(self, variant: BuildVariant, root: Path) -> ProjectMetadata[PluginManager] | None:
+        """Of the project's own files, where the variant is built from them just as they are."""
+        if variant.include or variant.exclude or variant.force_include or variant.layout:
+            return None
+        own = ProjectMetadata(str(root), self._plugin_manager)
+        if says_the_same(root, variant.pyproject):
+            return own
+        if variant.dynamic_pyproject is None or not says_the_same(root, variant.dynamic_pyproject):
+            return None
+        with contextlib.suppress(
+            Exception, SystemExit
+        ):  # hatchling does not know the version, and is told it
+            return own if own.version == variant.version else None
+        return None
 
     def _plan(self, tree: SourceTree, variant: BuildVariant) -> _Plan:
         """Kept for the variant's next file."""
@@ -336,7 +352,7 @@ class _SdistBuilder(_Builder, SdistBuilder):
     project_file: Path | None = None
 
     def build_standard(self, directory: str, **build_data: Any) -> str:
-        with self.deflate.in_use():
+        with self.deflate.in_use(alone=self.project_file is None):
             return super().build_standard(directory, **build_data)
 
     def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
@@ -580,13 +596,6 @@ def _posix(path: str) -> str:
 
 def _relative(path: str, root: Path | str) -> str:
     return _posix(os.path.relpath(path, root))
-
-
-def _is_as_it_is(variant: BuildVariant, root: Path) -> bool:
-    if variant.include or variant.exclude or variant.force_include or variant.layout:
-        return False
-    stated: Table = loads((root / _PROJECT_FILE).read_text(encoding="utf-8"))
-    return stated == copied(variant.pyproject)
 
 
 def _is_laid_out(source: str, variant: BuildVariant) -> bool:

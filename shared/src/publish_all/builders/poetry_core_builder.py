@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import poetry.core.masonry.builders.builder as poetry_builder
 import poetry.core.masonry.builders.sdist as poetry_sdist
 import tomlkit
+from packaging.utils import canonicalize_version
 from poetry.core import __version__
 from poetry.core.factory import Factory
 from poetry.core.masonry.builders.builder import Builder, BuildIncludeFile
@@ -30,7 +31,7 @@ from poetry.core.masonry.utils.package_include import PackageInclude
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
-from publish_all._toml import copied, loads, table
+from publish_all._toml import loads, table
 from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
@@ -42,12 +43,15 @@ from publish_all.builders.select import (
     nothing_shipped,
     pinned,
     poetry_default_package,
+    says_the_same,
 )
 from publish_all.builders.source_tree import Shipped
 from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
-from publish_all.errors import BuildError
+from publish_all.errors import BuildError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant
+from publish_all.version.static import asks_us
+from publish_all.version.toml_text import with_static_version
 
 _Made = TypeVar("_Made", bound="_ProjectBuilder")
 
@@ -86,7 +90,8 @@ class PoetryCoreBuilder:
         """Write the variant's sdist or wheel into `output`. Raises `BuildError`."""
         try:
             plan = self._plan(variant)
-            with working_directory(plan.root), self._deflate.in_use():
+            alone = kind == "sdist" and variant.name is None
+            with working_directory(plan.root), self._deflate.in_use(alone=alone):
                 return self._build(variant, plan, kind, output)
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             msg = f"poetry-core cannot build the {kind} of {variant.label}: {error}"
@@ -105,7 +110,7 @@ class PoetryCoreBuilder:
         sdist.tell = self._tell
         sdist.project_file = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
         sdist.project_file.parent.mkdir(parents=True, exist_ok=True)
-        sdist.project_file.write_bytes(_project_file(plan))
+        sdist.project_file.write_bytes(_project_file(variant, plan))
         return sdist.build(output)
 
     def _set_up(self, kind: type[_Made], plan: _Plan) -> _Made:
@@ -351,13 +356,25 @@ class _Tar(tarfile.TarFile):
     dereference = True
 
 
-def _project_file(plan: _Plan) -> bytes:
-    """The sdist's pyproject.toml: the project's own file where that says the same, so that it is as poetry-core's own."""
+def _project_file(variant: BuildVariant, plan: _Plan) -> bytes:
+    """The sdist's pyproject.toml: the project's own file where that says the same, so that it is as poetry-core's own.
+
+    With the version written in where publish-all tells it, as our backend for poetry-core does.
+    """
     own = plan.root / "pyproject.toml"
-    with contextlib.suppress(OSError, ValueError):  # there is none in the stage, or one that is not TOML
+    # There is none in the stage, or one that is not TOML.
+    with contextlib.suppress(OSError, ValueError, VersionError):
         content = own.read_bytes()
-        if loads(content.decode()) == copied(plan.pyproject):
+        if says_the_same(plan.root, plan.pyproject):
             return content
+        dynamic = variant.dynamic_pyproject
+        if dynamic is not None and plan.pyproject == variant.pyproject and says_the_same(plan.root, dynamic):
+            text = content.decode()
+            stated = None if asks_us(loads(text)) else table(dynamic, "tool", "poetry").get("version")
+            if stated is None:
+                return with_static_version(text, variant.version).encode()
+            if canonicalize_version(stated) == canonicalize_version(variant.version):
+                return content
     return tomlkit.dumps(plan.pyproject).encode()
 
 

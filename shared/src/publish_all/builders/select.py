@@ -18,12 +18,32 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from publish_all._build_system import Backend, backend_of
-from publish_all._toml import table
+from publish_all._toml import copied, loads, table
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
 LATER = "If a step before the build makes it, run that first."
+
+
+def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
+    """Whether the project's own files tell a backend just this, and so can stay as they are."""
+    stated, beside = (_read(root / name) for name in ("pyproject.toml", "hatch.toml"))
+    wanted = _told(pyproject)
+    if _told(stated) == wanted:
+        return True
+    stated.setdefault("tool", {})["hatch"] = {**table(stated, "tool", "hatch"), **beside}
+    return bool(beside) and _told(stated) == wanted  # as `variants.resolve` writes it
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _told(pyproject: Mapping[str, Any]) -> dict[str, Any]:
+    """Without `[tool.publish-all]` and empty tables, which tell a backend nothing."""
+    tools = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
+    return {key: value for key, value in {**copied(pyproject), "tool": copied(tools)}.items() if value != {}}
 
 
 def is_renamed(variant: BuildVariant) -> bool:

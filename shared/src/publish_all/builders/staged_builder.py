@@ -32,7 +32,12 @@ from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._toml import loads, table
-from publish_all.builders.backend_hooks import asked, metadata_of, requirements_of_hooks
+from publish_all.builders.backend_hooks import (
+    asked,
+    metadata_of,
+    requirements_of_hooks,
+    writes_same_sdists,
+)
 from publish_all.builders.builder import notes_once
 from publish_all.builders.retag import retagged
 from publish_all.builders.select import (
@@ -43,6 +48,7 @@ from publish_all.builders.select import (
     missing_forced,
     named_though_ignored,
     pinned,
+    says_the_same,
     texts,
 )
 from publish_all.builders.source_tree import SourceTree
@@ -111,7 +117,7 @@ class StagedBuilder:
             self._tell_of_ignored(stage.pyproject, built)
             if variant.wheel is not None:
                 built = retagged(built, variant.wheel, backend=self._name)
-        else:
+        elif placed.dropped or not writes_same_sdists(variant.pyproject):
             _write_sdist_again(built, without=placed.dropped)
         return built
 
@@ -218,7 +224,7 @@ class _Stage(NamedTuple):
         if backend_of(pyproject) is Backend.HATCHLING:
             _force_ignored(pyproject, placed, tree)
         changed = {}
-        if not _is_the_projects_own(pyproject, variant, tree):
+        if not says_the_same(tree.root, pyproject):
             changed["pyproject.toml"] = tomlkit.dumps(pyproject).encode()
         folder = stages.fresh(
             variant,
@@ -233,17 +239,10 @@ class _Stage(NamedTuple):
         return cls(folder=folder, pyproject=pyproject)
 
 
-def _is_the_projects_own(pyproject: Mapping[str, Any], variant: BuildVariant, tree: SourceTree) -> bool:
-    """Whether the project's own file says the same, but for `[tool.publish-all]`: then it is left as it is."""
-    if variant.name is not None:
-        return False
-    return _configuration(_stated(tree), metadata=True) == _configuration(pyproject, metadata=True)
-
-
-def _configuration(pyproject: Mapping[str, Any], *, metadata: bool = False) -> dict[str, Any]:
-    """What a pyproject tells a backend: not `[tool.publish-all]`, and `[project]` only with `metadata`."""
+def _configuration(pyproject: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pyproject tells a backend beside `[project]`."""
     tools = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
-    found = {**pyproject, "tool": tools, **({} if metadata else {"project": {}})}
+    found = {**pyproject, "tool": tools, "project": {}}
     return {key: value for key, value in found.items() if value != {}}
 
 

@@ -334,8 +334,8 @@ PROJECT = (
         "compression",
         member(Compression),
         "how wheels and sdists are deflated, where hatchling or poetry-core makes them: `default` gives "
-        "wheels that are byte for byte those of the backend, and sdists with the same tar inside another "
-        "gzip stream, one to seven percent larger; `fast` takes a fraction of the time for files a few "
+        "wheels that are byte for byte those of the backend, and sdists of build variants with the same tar "
+        "inside another gzip stream, one to seven percent larger; `fast` takes a fraction of the time for files a few "
         "percent larger, and needs the extra `publish-all[fast]`",
     ),
     Key(

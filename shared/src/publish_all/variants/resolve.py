@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import InvalidVersion, Version
 
 from publish_all._toml import Table, copied, merged, table
@@ -104,7 +104,9 @@ class _Resolver(NamedTuple):
     def _base_pyproject(self, name: str, version: str) -> Table:
         stated = overlay.without_ours(self.config.pyproject)
         if not has_metadata_elsewhere(stated):
-            return overlay.with_version(self.pyproject, version)
+            own = overlay.static_version_of(stated)
+            is_same = own is not None and canonicalize_version(own, strip_trailing_zero=False) == version
+            return self.pyproject if is_same else overlay.with_version(self.pyproject, version)
         if self.config.version.source is VersionSource.PROJECT:
             return stated  # the backend tells name and version, from where it told us
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
