@@ -403,6 +403,16 @@ def test_a_destination_may_be_defined_outside_of_the_project(known, parse):
     known(text, POETRY_REPOSITORIES_CORP_URL="https://x/").check_destinations(parse(text))
 
 
+def test_an_owner_is_named_behind_the_name(known):
+    repositories = known("")
+    found = repositories.get("github:sep")
+    assert (found.name, found.owner) == ("github", "sep")
+    assert repositories.get("github").owner is None
+    for name in ("github:", "github:a/b", "pypi:sep"):
+        with pytest.raises(ConfigurationError, match="is not a repository"):
+            repositories.get(name)
+
+
 # --repository-url
 
 

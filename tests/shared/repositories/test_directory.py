@@ -308,7 +308,8 @@ def test_states_raise_what_cannot_be_read(
 def test_names_what_to_install_from(repository: DirectoryRepository, root: Path, wheel, release_of):
     release = release_of(replace(wheel))
     assert (
-        repository.install_command(release) == f"pip install --index-url {root.as_uri()}/simple kindling==1.0"
+        repository.install_command(release, ())
+        == f"pip install --index-url {root.as_uri()}/simple kindling==1.0"
     )
     assert repository.page(release) == f"{root.as_uri()}/simple/kindling/index.html"
     assert "%20" in repository.url

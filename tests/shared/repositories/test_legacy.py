@@ -344,7 +344,7 @@ class TestIndex:
         assert repository.states(release).states == {wheel.filename: FileState.UNKNOWN}
         found = repository.verify(release)
         assert (found.possible, found.findings[0].code) == (False, "PA450")
-        assert (repository.page(release), repository.install_command(release)) == (None, None)
+        assert (repository.page(release), repository.install_command(release, ())) == (None, None)
 
     def test_commit_has_nothing_to_do(self, make_legacy, wheel, release_of):
         assert make_legacy().commit(release_of(wheel)).complete
@@ -353,7 +353,7 @@ class TestIndex:
         release = release_of(wheel)
         corp = make_legacy(index_url=INDEX)
         assert corp.page(release) == PAGE
-        assert corp.install_command(release) == f"pip install --index-url {INDEX} kindling==1.0"
+        assert corp.install_command(release, ()) == f"pip install --index-url {INDEX} kindling==1.0"
 
     def test_knows_the_pages_of_pypi(self, make_legacy, wheel, release_of):
         release = release_of(wheel)
@@ -361,7 +361,7 @@ class TestIndex:
             "https://upload.pypi.org/legacy/", name="pypi", index_url="https://pypi.org/simple/"
         )
         assert pypi.page(release) == "https://pypi.org/project/kindling/1.0/"
-        assert pypi.install_command(release) == "pip install kindling==1.0"
+        assert pypi.install_command(release, ()) == "pip install kindling==1.0"
         test = make_legacy(
             "https://test.pypi.org/legacy/", name="testpypi", index_url="https://test.pypi.org/simple/"
         )

@@ -569,7 +569,7 @@ def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path
     assert outcome.findings[0].message.endswith("is pushed to github, for `finalize` to list")
     assert fake_registry.tags == {}
     assert repository.verify(release).possible is False
-    assert repository.install_command(release) is None
+    assert repository.install_command(release, ()) is None
 
     (pushed,) = read_receipt(path)
     assert make().list_files(pushed).complete
@@ -582,12 +582,24 @@ def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path
 def test_links_for_people(repository, release):
     assert repository.url == "https://ghcr.io/sep"
     assert repository.page(release) == "https://github.com/Sep/spark/pkgs/container/kindling"
-    command = repository.install_command(release)
-    assert command == "publish-all exec -r github -- pip install kindling==1.0"
 
 
-def test_a_url_of_the_command_line_has_no_name_to_install_by(make, release):
-    assert make(scope=Scope.COMMAND_LINE).install_command(release) is None
+def test_the_line_that_installs_works_without_the_project_and_without_us(make, release):
+    start, end = 'uvx --from "publish-all[cli,serve]" publish-all exec -r ', " -- pip install kindling==1.0"
+    line = make(scope=Scope.BUILT_IN).install_command(release, ["kindling", "other"])
+    assert line == f"{start}github:Sep --private kindling{end}"
+    line = make(url="registry.corp.example/team").install_command(release, [])
+    assert line == f"{start}github --repository-url oci://registry.corp.example/team --private kindling{end}"
+
+
+def test_the_line_that_installs_keeps_what_it_needs_of_the_same_publish_private(make, release):
+    (one, *rest) = release.distributions
+    one = replace(
+        one, metadata={**one.metadata, "Requires-Dist": ("Kindling_Core[x]>=1; extra == 'a'", "numpy")}
+    )
+    needing = replace(release, distributions=(one, *rest))
+    line = make(scope=Scope.BUILT_IN).install_command(needing, ["kindling", "kindling-core", "kindling-docs"])
+    assert " --private kindling --private kindling-core -- " in line
 
 
 def test_a_server_of_its_own_is_linked_to_itself(make, release):

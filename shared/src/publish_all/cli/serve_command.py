@@ -143,12 +143,13 @@ from the repositories only. If any are known (by <c1>--private</c1>, or as the p
 
 A command that names other indexes itself (an option, a requirements file, a lock file), and Poetry, which
 takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
-be run. If it fails, the reasons of the index are shown after it.
+be run. If it fails, the reasons of the index are shown after it. <c1>github:sep</c1> is GitHub's registry, and sep
+the owner of the packages; in the project itself <c1>-r github</c1> is enough.
 
 Examples:
-  <c1>{command_full_name} -r github -- pip install kindling-synapse</c1>
-  <c1>{command_full_name} -r github --private "kindling-*" -- uv pip install kindling-synapse</c1>
-  <c1>{command_full_name} -r github --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github:sep --private kindling-synapse -- pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github:sep --private "kindling-*" -- uv pip install kindling-synapse</c1>
+  <c1>{command_full_name} -r github:sep --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse</c1>
 """
     exit_codes = (0, 125)
     variables = CREDENTIAL_VARIABLES

@@ -169,7 +169,10 @@ def _configurations(
             raise UsageError(msg, hint="Name one repository with -r, or none.")
         return (ad_hoc(options.repository_url, *options.repositories),)
     names = options.repositories or (config.publish_to if config is not None else ("pypi",))
-    chosen = {each.name: each for each in (known.get(name) for name in names)}
+    chosen = {(each.name, each.owner): each for each in (known.get(name) for name in names)}
+    if len({name for name, _ in chosen}) < len(chosen):
+        msg = f"{' and '.join(names)} name a repository with two owners"
+        raise UsageError(msg, hint="Run the command once for each owner.")
     return tuple(chosen.values())
 
 

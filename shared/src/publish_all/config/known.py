@@ -55,7 +55,10 @@ class KnownRepositories:
         return tuple(each.name for key, each in self.repositories.items() if key not in self.refusals)
 
     def get(self, name: str) -> RepositoryConfig:
-        """The repository of that name, however it is spelt. Raises `ConfigurationError`."""
+        """The repository of that name, however it is spelt; `NAME:OWNER` is that of an owner. Raises `ConfigurationError`."""
+        stem, colon, owner = name.partition(":")
+        if colon and "://" not in name:
+            return self._of_owner(stem, owner)
         refusal = self.refusals.get(normalized(name)) or self.refusals.get(canonical(name))
         if refusal is not None:
             raise refusal
@@ -63,6 +66,15 @@ class KnownRepositories:
         if found is None:
             raise self._unknown(name)
         return found
+
+    def _of_owner(self, name: str, owner: str) -> RepositoryConfig:
+        found = self.get(name)
+        if owner_problem(owner) is not None or "{owner}" not in (found.url or ""):
+            why = owner_problem(owner) or f"the URL of {found.name!r} names no owner to replace"
+            raise ConfigurationError(
+                f"{name}:{owner} is not a repository: {why}", hint="Write it as in `-r github:sep`."
+            )
+        return replace(found, owner=owner, origins={**found.origins, "owner": "command line"})
 
     def check_destinations(self, config: ProjectConfig) -> None:
         """Raise `ConfigurationError` for each name in a `publish-to` that is not known."""

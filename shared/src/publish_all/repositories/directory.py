@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +180,8 @@ class DirectoryRepository:
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()
 
-    def install_command(self, release: Release) -> str | None:
+    def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
+        del together
         requirement = shlex.quote(f"{release.project}=={release.version}")
         return f"pip install --index-url {shlex.quote(self.index_url)} {requirement}"
 

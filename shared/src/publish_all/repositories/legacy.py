@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -374,7 +374,8 @@ class LegacyRepository:
             return shown_url(urljoin(root, path))
         return f"{shown_url(root).rstrip('/')}/{release.project}/"
 
-    def install_command(self, release: Release) -> str | None:
+    def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
+        del together
         root = self.index(release.project).root
         if root is None:
             return None

@@ -6,22 +6,24 @@ at once, by one write of its index.
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._http import Session
 from publish_all._http_errors import HttpError
+from publish_all._own_source import own_requirement
 from publish_all.config.addresses import hostname_of
 from publish_all.config.kinds import OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
@@ -361,11 +363,22 @@ class OciRepository:
     def page(self, release: Release) -> str | None:
         return self._page(release.project)
 
-    def install_command(self, release: Release) -> str | None:
-        if self.receipt is not None or self.config.scope is Scope.COMMAND_LINE:
+    def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
+        if self.receipt is not None:
             return None
-        requirement = shlex.quote(f"{release.project}=={release.version}")
-        return f"publish-all exec -r {self.name} -- pip install {requirement}"
+        if self.config.scope is Scope.BUILT_IN:
+            place = ["-r", f"{self.name}:{self.config.owner}"]
+        else:
+            place = ["-r", self.name, "--repository-url", f"oci://{self.url.removeprefix('https://')}"]
+        needed = {
+            canonicalize_name(re.split(r"[^A-Za-z0-9._-]", each.strip(), maxsplit=1)[0])
+            for one in release.distributions
+            for each in one.metadata.get("Requires-Dist", ())
+        }
+        private = [release.project, *sorted({*together} & needed - {release.project})]
+        names = [word for each in private for word in ("--private", each)]
+        run = f'uvx --from "{own_requirement("cli", "serve")}" publish-all exec'
+        return f"{run} {shlex.join([*place, *names])} -- pip install {release.project}=={release.version}"
 
     def _page(self, project: NormalizedName) -> str | None:
         """GitHub's page of the package, which hangs on the repository that it is linked to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -147,8 +147,11 @@ class Repository(Protocol):
     def page(self, release: Release) -> str | None:
         """A page that shows the release to people, if there is one."""
 
-    def install_command(self, release: Release) -> str | None:
-        """The exact command which installs the release from here."""
+    def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
+        """The exact command which installs the release from here, on a machine that has neither the project nor us.
+
+        `together` are the names of all projects that are published with it.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +186,7 @@ def filled_url(config: RepositoryConfig) -> str:
         raise ConfigurationError(f"{key_path}.url is not stated.", hint="State the URL that uploads go to.")
     values = {"owner": config.owner, "repository": (config.link or "").rpartition("/")[2]}
     hints = {
-        "owner": f'State `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
+        "owner": f'Name it: `-r {config.name}:OWNER`. Or state `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
         "the git remote `origin` of a repository on GitHub.",
         "repository": f'State `link = "OWNER/REPOSITORY"` in [{key_path}].',
     }

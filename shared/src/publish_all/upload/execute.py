@@ -410,7 +410,9 @@ class _RepositoryRun:
             files=tuple(self.files[each.filename] for each in release.distributions),
             committed=outcome.complete,
             page=self.repository.page(release),
-            install_command=self.repository.install_command(release),
+            install_command=self.repository.install_command(
+                release, [each.project for each in self.plan.releases]
+            ),
             findings=outcome.findings,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -183,7 +183,8 @@ class FakeRepository:
     def page(self, release: Release) -> str | None:
         return f"https://{self.name}.example/project/{release.project}/"
 
-    def install_command(self, release: Release) -> str | None:
+    def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
+        del together
         return f"pip install {release.project}=={release.version}"
 
     @property
