@@ -28,15 +28,16 @@ print(json.dumps({each.metadata["Name"]: each.version for each in importlib.meta
 BUILD = """\
 import os, sys
 from pathlib import Path
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
 from publish_all.config.load import load_project
+from publish_all.config.model import Isolation
 from publish_all.events import ignore
 from publish_all.variants.resolve import resolve_variants
 
 config = load_project(Path.cwd())
 request = BuildRequest(root=config.root, output=Path(sys.argv[1]), variants=resolve_variants(config, version="1.0"))
-build(request, listener=ignore, environment=dict(os.environ))
+build(request, listener=ignore, settings=BuildSettings(os.environ, isolation=Isolation.NEVER))
 """
 PYPROJECT = """\
 [build-system]
@@ -160,7 +161,7 @@ def test_the_lowest_hosts_build_and_check(
 ) -> None:
     root, output = make_widget(tmp_path, name), tmp_path / "dist"
     publish_all = installed(host, "publish-all")
-    run([publish_all, "build", "-o", output], cwd=root, environment=environment, check=True)
+    run([publish_all, "build", "--no-isolation", "-o", output], cwd=root, environment=environment, check=True)
     check_built(output)
     version = versions(host, environment)[name]
     assert wheel_generator(output / BASE) == f"{name}=={version}"

@@ -187,7 +187,7 @@ class BuiltFile:
 
     `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
     the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
-    backend deflates by itself.
+    backend deflates by itself. `installed` is what the build environment had, as `name==version`.
     """
 
     variant: str | None
@@ -201,6 +201,7 @@ class BuiltFile:
     builder: str
     seconds: float = 0.0
     reused: float | None = None
+    installed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

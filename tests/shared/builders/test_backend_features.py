@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 from publish_all._toml import loads
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
 from publish_all.config.load import load_project
+from publish_all.config.model import Isolation
 from publish_all.events import ignore
 from publish_all.variants.resolve import resolve_variants
 
@@ -200,7 +201,8 @@ def built(project, tmp_path, request) -> Callable[[], tuple[Path, Path]]:
         variants = resolve_variants(load_project(project), version="1.4")
         asked = BuildRequest(root=project, output=tmp_path / "out", variants=variants)
         environment = {**os.environ, **way, "PYPI_TOKEN": "t"}
-        sdist, wheel = build(asked, listener=ignore, environment=environment).files
+        settings = BuildSettings(environment, isolation=Isolation.NEVER)
+        sdist, wheel = build(asked, listener=ignore, settings=settings).files
         return tmp_path / "out" / sdist.filename, tmp_path / "out" / wheel.filename
 
     return run

@@ -9,16 +9,22 @@ import pytest
 
 from publish_all.builders import build_environment
 from publish_all.builders.build_environment import interpreter_for, requirements_of, unmet
+from publish_all.builders.builder import BuildSettings
+from publish_all.builders.isolated_cache import MadeEnvironment
+from publish_all.config.model import Isolation
+from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen
 
 
 class Installed(importlib.metadata.Distribution):
     def __init__(self, version, *requires):
         self._version, self._requires = version, requires
+        self.stated_name = ""
 
     @property
     def metadata(self):
         message = Message()
+        message["Name"] = self.stated_name
         message["Version"] = self._version
         for each in self._requires:
             message["Requires-Dist"] = each
@@ -40,6 +46,8 @@ HERE = {
     "broken": Installed("1", "helper>=2"),
     "pre": Installed("1.0rc1"),
 }
+for name, each in HERE.items():
+    each.stated_name = name
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_satisfied_requirements(requirements):
         ("backend[fast]", "speed>=9 (not installed here)"),
         ("broken", "helper>=2 (1.5 is installed here)"),
         ("helper @ https://h/helper.whl", "helper @ https://h/helper.whl"),
-        ("not a requirement", "'not a requirement', which is no PEP 508 requirement"),
+        ("not a requirement", "'not a requirement', which is not a valid requirement (PEP 508)"),
     ],
 )
 def test_unsatisfied_requirements_are_told(requirement, what):
@@ -104,23 +112,80 @@ def test_hatchlings_hooks_have_requirements_too(make_variant):
     assert requirements_of(make_variant(pyproject)) == ("hatchling",)
 
 
-def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(tmp_path):
-    events = []
+@pytest.fixture
+def chosen(tmp_path):
+    """The interpreter for requirements, with what is told of it; None in place of it where an isolated one is made."""
+
+    def chosen(requirements, isolation, environment, **more):
+        events = []
+        settings = BuildSettings(environment, isolation=isolation)
+        found = interpreter_for(
+            requirements,
+            settings=settings,
+            workspace=tmp_path,
+            listener=events.append,
+            lookup=HERE.get,
+            **more,
+        )
+        return found, events
+
+    return chosen
+
+
+@pytest.mark.parametrize(("isolation", "of_host"), [(Isolation.NEVER, False), (Isolation.HOST, True)])
+def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
+    tmp_path, chosen, isolation, of_host
+):
     given = {"PATH": "p", "MY_TOKEN": "t", "GIT_DIR": "g", "GIT_CONFIG_GLOBAL": "c"}
-    with interpreter_for(
-        ["backend"], environment=given, workspace=tmp_path, listener=events.append, lookup=HERE.get
-    ) as interpreter:
-        assert interpreter.executable == sys.executable
-        scripts, rest = interpreter.environment["PATH"].split(os.pathsep)
-        assert (Path(scripts) / Path(sys.executable).name).exists()
-        assert (rest, interpreter.environment["GIT_CONFIG_GLOBAL"]) == ("p", "c")
-        assert interpreter.environment["GIT_NO_LAZY_FETCH"] == "1"
-        assert not interpreter.environment.keys() & {"MY_TOKEN", "GIT_DIR"}
-        assert interpreter.dropped == ("GIT_DIR", "MY_TOKEN")
-        assert Path(interpreter.environment["TMPDIR"]).parent == tmp_path
+    interpreter, events = chosen(["backend"], isolation, given, of_host=of_host)
+    assert interpreter.executable == sys.executable
+    scripts, rest = interpreter.environment["PATH"].split(os.pathsep)
+    assert (Path(scripts) / Path(sys.executable).name).exists()
+    assert (rest, interpreter.environment["GIT_CONFIG_GLOBAL"]) == ("p", "c")
+    assert interpreter.environment["GIT_NO_LAZY_FETCH"] == "1"
+    assert not interpreter.environment.keys() & {"MY_TOKEN", "GIT_DIR"}
+    assert interpreter.dropped == ("GIT_DIR", "MY_TOKEN")
+    assert Path(interpreter.environment["TMPDIR"]).parent == tmp_path
+    assert interpreter.installed == ("backend==2.1", "helper==1.5")
     assert events == [
         EnvironmentChosen(isolated=False, reason="it has backend", dropped=("GIT_DIR", "MY_TOKEN"))
     ]
+
+
+@pytest.mark.parametrize("more", [[], ["backend>=3"]], ids=["required", "asked for by the backend"])
+def test_without_isolation_what_is_not_installed_is_an_error(chosen, more):
+    requirements = ["backend", *([] if more else ["backend>=3"])]
+    with pytest.raises(BuildError, match=r"needs backend>=3 \(2.1 is installed here\), and --no-isolation"):
+        chosen(requirements, Isolation.NEVER, {}, more=lambda _: more)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "isolation", "of_host"),
+    [
+        ("backend", Isolation.ALWAYS, True),
+        ("backend", Isolation.HOST, False),
+        ("backend>=3", Isolation.HOST, True),
+    ],
+)
+def test_an_isolated_environment_is_made_in_all_other_cases(
+    chosen, monkeypatch, requirement, isolation, of_host
+):
+    asked = []
+
+    def make(requirements, **_):
+        asked.append(requirements)
+        return MadeEnvironment("/made/bin/python", ("Backend==3.0", "other==1"), 0.0)
+
+    monkeypatch.setattr(build_environment, "isolated_environment", make)
+    interpreter, events = chosen(
+        [requirement], isolation, {}, of_host=of_host, more=lambda found: ["more", requirement]
+    )
+    assert interpreter.executable == "/made/bin/python"
+    assert [each[: -len(build_environment._WORKER_REQUIRES)] for each in asked] == [
+        (requirement,),
+        (requirement, "more"),
+    ]
+    assert events == [EnvironmentChosen(isolated=True, reason="it has Backend==3.0")]
 
 
 def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_path):

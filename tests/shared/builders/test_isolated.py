@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from publish_all._temporary import temporary_folder
 from publish_all.builders.build_environment import interpreter_for
+from publish_all.builders.builder import BuildSettings
+from publish_all.config.folders import Folders, HostFolders
 from publish_all.errors import BuildError
-from publish_all.events import ignore
 
 
 @pytest.fixture(autouse=True)
@@ -33,41 +35,132 @@ def wheel(folder, name):
     return f"{name} @ {path.as_uri()}"
 
 
-def isolated(requirements, workspace, *more):
-    return interpreter_for(
-        requirements,
-        more=lambda _: more,
-        environment=os.environ,
-        workspace=workspace,
-        listener=ignore,
-        lookup=lambda _: None,
-    )
+@pytest.fixture
+def isolated(tmp_path):
+    """The interpreter for requirements. Environments are kept in `cache`."""
+
+    def isolated(requirements, *more, refresh=False, events=None):
+        with temporary_folder() as workspace:
+            return interpreter_for(
+                requirements,
+                more=lambda _: more,
+                settings=BuildSettings(os.environ, refresh=refresh, folders=folders(tmp_path)),
+                workspace=workspace,
+                listener=(events if events is not None else []).append,
+                lookup=lambda _: None,
+            )
+
+    return isolated
 
 
-def test_more_is_installed_into_the_same_environment_which_goes_at_the_end(tmp_path):
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    with isolated([wheel(tmp_path, "one")], workspace, wheel(tmp_path, "two")) as interpreter:
-        assert Path(interpreter.executable).is_relative_to(workspace)
-        command = [interpreter.executable, "-I", "-c", "import one, two"]
-        subprocess.run(command, check=True, env=dict(interpreter.environment))
-    assert not Path(interpreter.executable).exists()
+def folders(tmp_path):
+    hosts = HostFolders(**dict.fromkeys(("poetry", "hatch", "uv", "pdm", "pypirc"), tmp_path / "nothing"))
+    return Folders(config=tmp_path, data=tmp_path, hosts=hosts, cache=tmp_path / "cache")
 
 
-def test_a_requirement_that_cannot_be_installed_is_told_with_what_the_installer_says(tmp_path):
+@pytest.fixture
+def links(tmp_path, monkeypatch):
+    """A folder that the installer finds wheels in, and the only one."""
+    made = tmp_path / "links"
+    made.mkdir()
+    monkeypatch.setenv("PIP_FIND_LINKS", str(made))
+    monkeypatch.setenv("UV_FIND_LINKS", str(made))
+    return made
+
+
+def imports(interpreter, modules):
+    command = [interpreter.executable, "-I", "-c", f"import {modules}"]
+    return subprocess.run(command, env=dict(interpreter.environment), capture_output=True).returncode == 0
+
+
+def test_an_environment_is_used_again_for_the_same_requirements(isolated, links):
+    for name in ("one", "two"):
+        wheel(links, name)
+    first = isolated(["one"])
+    assert imports(first, "one")
+    assert not imports(first, "two")
+    assert isolated(["one"]).executable == first.executable
+    assert first.installed == isolated(["one"]).installed == ("one==1.0",)
+    both = isolated(["one"], "two")
+    assert imports(both, "one, two")
+    assert both.executable == isolated(["two", "one"]).executable != first.executable
+
+
+def test_it_is_resolved_again_after_a_day_and_where_that_is_asked_for(isolated, links, monkeypatch):
+    wheel(links, "one")
+    first = isolated(["one"]).executable
+    second = isolated(["one"], refresh=True).executable
+    assert second != first
+    monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
+    assert isolated(["one"]).executable not in {first, second}
+
+
+def test_an_older_one_serves_where_no_new_one_can_be_made(isolated, links, monkeypatch):
+    wheel(links, "one")
+    first = isolated(["one"]).executable
+    for each in links.iterdir():
+        each.unlink()
+    monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
+    events = []
+    assert isolated(["one"], events=events).executable == first
+    assert "is used, because a new one cannot be made: cannot install" in events[0].message
+    with pytest.raises(BuildError, match="cannot install what the build needs"):
+        isolated(["one"], refresh=True)
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(isolated, links):
+    wheel(links, "one")
+    first = Path(isolated(["one"]).executable)
+    first.unlink()
+    assert Path(isolated(["one"]).executable).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"executable": 1, "installed": 2, "made": "x"}', b"\xff"])
+def test_a_broken_note_of_what_was_made_is_replaced(isolated, links, tmp_path, content):
+    wheel(links, "one")
+    isolated(["one"])
+    (note,) = tmp_path.glob("cache/build-environments/*/current.json")
+    note.write_bytes(content)
+    assert imports(isolated(["one"]), "one")
+
+
+def test_what_was_replaced_and_what_nobody_uses_goes(isolated, links, tmp_path):
+    for name in ("one", "two"):
+        wheel(links, name)
+    first, unused = Path(isolated(["one"]).executable), Path(isolated(["two"]).executable)
+    os.utime(first.parents[1], (0, 0))
+    os.utime(unused.parents[2] / "current.json", (0, 0))
+    isolated(["one"], refresh=True)
+    assert not first.exists()
+    assert not unused.parents[2].exists()
+
+
+def test_requirements_that_are_files_are_installed_each_time_as_their_content_may_change(isolated, tmp_path):
+    requirement = wheel(tmp_path, "one")
+    found = isolated([requirement])
+    assert not Path(found.executable).exists()
+    assert not list((tmp_path / "cache").rglob("*"))
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(isolated, links, tmp_path):
+    wheel(links, "one")
+    (tmp_path / "cache").write_text("a file")
+    assert isolated(["one"]).installed == ("one==1.0",)
+
+
+def test_a_requirement_that_cannot_be_installed_is_told_with_what_the_installer_says(isolated, tmp_path):
     said = r"cannot install what the build needs \(not-here\): .*not-here"
-    with pytest.raises(BuildError, match=said) as caught, isolated(["not-here"], tmp_path):
-        pytest.fail("there is no such package")
+    with pytest.raises(BuildError, match=said) as caught:
+        isolated(["not-here"])
     assert "not of the project's" in str(caught.value.hint)
+    assert not list(tmp_path.glob("cache/build-environments/*/*"))
 
 
-def test_modules_of_the_current_folder_do_not_take_part(tmp_path, monkeypatch):
+def test_modules_of_the_current_folder_do_not_take_part(isolated, links, tmp_path, monkeypatch):
+    wheel(links, "one")
     here = tmp_path / "project"
     here.mkdir()
     for name in ("build", "venv", "pip", "uv", "json"):
         (here / f"{name}.py").write_text("raise SystemExit('of the project')\n")
     monkeypatch.chdir(here)
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    with isolated([wheel(tmp_path, "one")], workspace) as interpreter:
-        assert Path(interpreter.executable).exists()
+    assert Path(isolated(["one"]).executable).exists()

@@ -30,6 +30,7 @@ def built(output, variant="x", kind="wheel", version="1.0", content=b"wheel", *,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         builder="hatchling 1",
+        installed=("hatchling==1",),
     )
 
 
@@ -61,6 +62,7 @@ def test_is_read_as_it_was_written(tmp_path):
         "size": 5,
         "sha256": written.entries[0].sha256,
         "builder": "hatchling 1",
+        "installed": ["hatchling==1"],
     }
     assert [each.name for each in place(tmp_path).parent.iterdir()] == ["manifest.json"]
 

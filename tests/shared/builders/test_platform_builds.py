@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
+from publish_all.config.model import Isolation
 from publish_all.errors import BuildError, ConfigurationError
 from publish_all.events import BuildStarted, ignore
 from publish_all.variants.variant import PlatformWheel, WheelTag
@@ -51,6 +52,8 @@ WHEELS = (
     wheel(ANY),
 )
 
+HERE = BuildSettings(os.environ, isolation=Isolation.NEVER)
+
 
 @pytest.fixture(params=["in-process", "stage"])
 def built(make_tree, make_variant, tmp_path, request):
@@ -62,7 +65,7 @@ def built(make_tree, make_variant, tmp_path, request):
     def make(pyproject, listener=ignore, **more):
         variant = make_variant(pyproject, **{"wheels": WHEELS, "sdist": False, **more})
         asked = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,))
-        files = build(asked, listener=listener, environment=environment).files
+        files = build(asked, listener=listener, settings=HERE._replace(environment=environment)).files
         return [tmp_path / "out" / each.filename for each in files], files
 
     return make
@@ -181,4 +184,4 @@ def test_two_variants_that_turn_out_to_have_one_file_name_are_an_error(make_tree
     )
     request = BuildRequest(root=root, output=tmp_path / "out", variants=variants)
     with pytest.raises(BuildError, match=r"demo_x-1\.0-py3-none-any\.whl is built twice"):
-        build(request, listener=ignore, environment=os.environ)
+        build(request, listener=ignore, settings=HERE)

@@ -10,12 +10,13 @@ import zipfile
 import pytest
 
 from publish_all._process import run
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import ask_version, build
-from publish_all.config.model import Compression
+from publish_all.config.model import Compression, Isolation
 from publish_all.errors import BuildError, ConfigurationError, VersionError
 from publish_all.events import BuildFinished, BuildStarted, EnvironmentChosen, ignore
 
+HERE = BuildSettings(os.environ, isolation=Isolation.NEVER)
 BACKEND = """\
 import os, sys
 from pathlib import Path
@@ -73,7 +74,7 @@ def make_request(make_tree, make_variant):
 
 
 def built(request, listener=ignore):
-    return build(request, listener=listener, environment=os.environ)
+    return build(request, listener=listener, settings=HERE)
 
 
 def test_builds_variants_of_two_backends_in_their_order_and_tells_it(make_request, make_variant):
@@ -118,7 +119,7 @@ def test_code_of_the_project_is_not_compiled_in_its_tree(pyproject, make_request
     hook = "import sys, os; sys.path.insert(0, os.path.dirname(__file__))\n" + HOOK
     (request.root / "hatch_build.py").write_text(hook)
     written = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    build(request, listener=ignore, environment=written)
+    build(request, listener=ignore, settings=HERE._replace(environment=written))
     assert not list(request.root.rglob("__pycache__"))
 
 
@@ -141,7 +142,7 @@ def test_source_date_epoch_of_the_request_holds_and_that_of_the_environment_does
     plain, dated = make_request(HATCHLING), make_request(HATCHLING, source_date_epoch=1700000000)
 
     def dates(request, environment):
-        (file,) = build(request, listener=ignore, environment=environment).files
+        (file,) = build(request, listener=ignore, settings=HERE._replace(environment=environment)).files
         with zipfile.ZipFile(request.output / file.filename) as opened:
             return {each.date_time[0] for each in opened.infolist()}
 
@@ -176,7 +177,9 @@ def test_backends_see_no_secret_no_input_and_not_our_pipe(make_request):
         "os.write(1, b'{\"answer\": 1}\\n'); " + WHEEL_OF_NOTHING
     )
     request = make_request(IN_TREE, action=action)
-    result = build(request, listener=ignore, environment={**os.environ, "MY_TOKEN": "secret"})
+    result = build(
+        request, listener=ignore, settings=HERE._replace(environment={**os.environ, "MY_TOKEN": "secret"})
+    )
     assert [each.filename for each in result.files] == ["demo_x-1.0-py3-none-any.whl"]
 
 
@@ -211,7 +214,9 @@ def test_a_build_gets_the_variables_that_the_project_admits_and_no_credential(ma
     for name in ("DEMO_A", "DEMO_TOKEN", "OTHER"):
         monkeypatch.setenv(name, "set")
     action = f"assert {reads} == ['set', None, None], {reads}; {WHEEL_OF_NOTHING}"
-    assert built(make_request(IN_TREE, action=action, admitted=("DEMO_*",))).files
+    request = make_request(IN_TREE, action=action)
+    admitting = HERE._replace(admitted=("DEMO_*",), environment=dict(os.environ))
+    assert build(request, listener=ignore, settings=admitting).files
     with pytest.raises(
         BuildError, match=r"not passed to it: .*DEMO_A, DEMO_TOKEN, .*OTHER.*build-environment"
     ):
@@ -240,11 +245,11 @@ def test_the_worker_dies_with_its_parent_and_cleans_up(make_request, tmp_path, w
     mark = tmp_path / "mark"
     code = (
         "import os\nfrom pathlib import Path\n"
-        "from publish_all.builders.builder import BuildRequest\nfrom publish_all.builders.run import build\n"
+        "from publish_all.builders.builder import BuildRequest, BuildSettings\nfrom publish_all.config.model import Isolation\nfrom publish_all.builders.run import build\n"
         "from publish_all.events import ignore\nfrom publish_all.variants.variant import BuildVariant\n"
         f"v = BuildVariant(name='x', project='demo-x', version='1.0', pyproject={IN_TREE!r}, selection_name='demo', layout={{}}, force_include={{}})\n"
         f"r = BuildRequest(root=Path({str(request.root)!r}), output=Path({str(request.output)!r}), variants=(v,), kinds=('wheel',))\n"
-        "build(r, listener=ignore, environment=os.environ)\n"
+        "build(r, listener=ignore, settings=BuildSettings(os.environ, isolation=Isolation.NEVER))\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "MARK_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
@@ -275,7 +280,7 @@ def _runs(process):
 
 
 def asked(root):
-    return ask_version(root, listener=ignore, environment=os.environ)
+    return ask_version(root, listener=ignore, settings=HERE)
 
 
 def test_asks_hatchling_for_the_version(make_tree):

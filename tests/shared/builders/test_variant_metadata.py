@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from publish_all._toml import loads
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
 from publish_all.config.load import load_project
+from publish_all.config.model import Isolation
 from publish_all.errors import ConfigurationError
 from publish_all.events import ignore
 from publish_all.variants.resolve import resolve_variants
+
+HERE = BuildSettings(os.environ, isolation=Isolation.NEVER)
 
 PROJECT = """
 [project]
@@ -132,7 +135,7 @@ def make(make_tree, tmp_path):
         root = make_tree({**FILES, "pyproject.toml": pyproject + variants})
         (variant,) = resolve_variants(load_project(root), version="1.0")
         request = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,))
-        files = build(request, listener=ignore, environment=os.environ).files
+        files = build(request, listener=ignore, settings=HERE).files
         return Built({each.kind: tmp_path / "out" / each.filename for each in files})
 
     return run

@@ -17,6 +17,7 @@ from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.config.model import Isolation
 from publish_all.results import DoctorReport, Examined
 
 HATCH = """\
@@ -79,6 +80,7 @@ class Project:
             environment={"HATCH_PUBLISHER": "publish-all", "PATH": os.environ["PATH"], **environment},
             home=self.home,
             folders=folders,
+            isolation=Isolation.NEVER,
         )
 
     def examine(self, *names: str, offline: bool = True, **environment: str) -> DoctorReport:

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from publish_all.builders.builder import BuildSettings
 from publish_all.builders.standard_build import standard_builds
 from publish_all.commands.check import check
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.rebuild import compare_all, rebuild
+from publish_all.config.model import Isolation
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError
 from publish_all.events import ignore
 
+HERE = BuildSettings(os.environ, isolation=Isolation.NEVER)
 METADATA = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: A demo\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: {}\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 BACKEND = """\
@@ -154,19 +157,15 @@ def test_the_backend_of_the_sdist_builds_it(tmp_path):
     sources = {"demo.py": "x = 1\n", "pyproject.toml": PYPROJECT, "backend.py": BACKEND}
     sdist = read_distribution(write_sdist(tmp_path / "demo-1.0.tar.gz", sources))
     wheel = read_distribution(write_wheel(tmp_path / "demo-1.0-py3-none-any.whl", {"demo.py": "x = 2\n"}))
-    (finding,) = rebuild([sdist, wheel], listener=ignore, environment=dict(os.environ))
+    (finding,) = rebuild([sdist, wheel], listener=ignore, settings=HERE)
     assert finding.message.endswith("demo.py has other content in what the sdist builds to")
 
 
 def test_what_a_failing_backend_says_is_told(tmp_path):
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (tmp_path / "backend.py").write_text("def build_wheel(*_):\n    raise SystemExit('no compiler')\n")
-    with (
-        standard_builds(
-            environment=dict(os.environ), workspace=tmp_path / "w", listener=ignore
-        ) as build_wheel,
-        pytest.raises(BuildError, match="no compiler"),
-    ):
+    build_wheel = standard_builds(settings=HERE, workspace=tmp_path / "w", listener=ignore)
+    with pytest.raises(BuildError, match="no compiler"):
         build_wheel(tmp_path, tmp_path)
 
 

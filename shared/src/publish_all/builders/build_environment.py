@@ -1,10 +1,8 @@
-"""Where builds run: this interpreter if it has what `[build-system]` requires, else an isolated environment."""
+"""Where builds run: an isolated environment, or the current interpreter where the host or the user says so."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import json
 import os
 import shutil
 import sys
@@ -18,9 +16,12 @@ from packaging.utils import canonicalize_name
 
 import publish_all
 from publish_all._build_system import Backend, backend_of, build_requires
-from publish_all._process import piped
-from publish_all._toml import loads, table
+from publish_all._toml import table
+from publish_all.builders.builder import BuildSettings
+from publish_all.builders.installers import installing
+from publish_all.builders.isolated_cache import isolated_environment
 from publish_all.builders.variables import for_installers, for_project_code
+from publish_all.config.model import Isolation
 from publish_all.errors import BuildError
 from publish_all.events import EnvironmentChosen, Listener
 from publish_all.variants.variant import BuildVariant
@@ -43,12 +44,13 @@ class Interpreter(NamedTuple):
     """A Python to run the worker with, and the whole environment to give it.
 
     `dropped` names the variables that are not in the environment, as no build is known to read them or they may be
-    credentials.
+    credentials. `installed` are the distributions that a build there may use, as `name==version`.
     """
 
     executable: str
     environment: Mapping[str, str]
     dropped: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
 
 
 def installed(name: str) -> importlib.metadata.Distribution | None:
@@ -61,6 +63,13 @@ def installed(name: str) -> importlib.metadata.Distribution | None:
 
 def unmet(requirements: Iterable[str], *, lookup: Lookup = installed) -> str | None:
     """The first requirement that is not satisfied here, dependencies included, in words; None if all are."""
+    return next((problem for problem, _ in _closure(requirements, lookup) if problem), None)
+
+
+def _closure(
+    requirements: Iterable[str], lookup: Lookup
+) -> Iterator[tuple[str | None, importlib.metadata.Distribution | None]]:
+    """What is wrong with each requirement (None: nothing) and what is installed for it, dependencies included."""
     pending = [(text, "") for text in requirements]
     seen: set[tuple[str, str]] = set()
     while pending:
@@ -71,16 +80,15 @@ def unmet(requirements: Iterable[str], *, lookup: Lookup = installed) -> str | N
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
-            return f"{text!r}, which is no PEP 508 requirement"
+            yield f"{text!r}, which is not a valid requirement (PEP 508)", None
+            continue
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
         found = lookup(requirement.name)
-        problem = _problem(requirement, found)
-        if problem or found is None:
-            return problem
-        for each in ("", *requirement.extras):
-            pending.extend((needed, each) for needed in found.requires or ())
-    return None
+        yield _problem(requirement, found), found
+        if found is not None:
+            for each in ("", *requirement.extras):
+                pending.extend((needed, each) for needed in found.requires or ())
 
 
 def _problem(requirement: Requirement, found: importlib.metadata.Distribution | None) -> str | None:
@@ -122,58 +130,80 @@ def _nothing(interpreter: Interpreter) -> Sequence[str]:
     return ()
 
 
-@contextlib.contextmanager
 def interpreter_for(
     requirements: Sequence[str],
     *,
-    more: Callable[[Interpreter], Sequence[str]] = _nothing,
-    environment: Mapping[str, str],
+    settings: BuildSettings,
     workspace: Path,
     listener: Listener,
-    admitted: Sequence[str] = (),
+    more: Callable[[Interpreter], Sequence[str]] = _nothing,
+    of_host: bool = False,
     root: Path | None = None,
     lookup: Lookup = installed,
-) -> Iterator[Interpreter]:
-    """The current interpreter, or one in a new isolated environment. Tells which and why.
+) -> Interpreter:
+    """The interpreter of an isolated environment, or the current one. Tells which and why.
 
-    `more` tells which requirements the backend adds to them, asked with the first interpreter. `environment` is this
-    process's. `admitted` are the names of `build-environment`, `root` is the project's folder if there is one, whose
-    constraints for build requirements count. Raises `BuildError` when the requirements cannot be installed.
+    `more` tells which requirements the backend adds to them. `of_host` says that the host would build in its own
+    environment, if that has what is required. `root` is the project's folder if there is one, whose constraints for
+    build requirements count. Raises `BuildError` when the requirements cannot be installed, or are not installed here
+    and nothing may be.
     """
-    passed = for_project_code(environment, admitted)
-    temporary = (
-        workspace / "t"
-    )  # backends and compilers leave nothing elsewhere; the name is short for sockets
+    passed = for_project_code(settings.environment, settings.admitted)
+    # Backends and compilers leave nothing elsewhere; the name is short for sockets.
+    temporary = workspace / "t"
     temporary.mkdir(exist_ok=True)
     ours = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     kept = {**passed.environment, **ours}
-
-    def choose(missing: str | None) -> None:
-        has = f"it has {', '.join(requirements) or 'all that is needed'}"
-        reason = f"the build needs {missing}" if missing else has
-        listener(EnvironmentChosen(isolated=missing is not None, reason=reason, dropped=passed.dropped))
-
-    missing = unmet(requirements, lookup=lookup)
-    choose(missing)
-    if missing is None:
+    if settings.isolation is Isolation.NEVER or (of_host and settings.isolation is Isolation.HOST):
         path = _with_scripts(kept, sysconfig.get_path("scripts"))
         current = Interpreter(sys.executable, path, passed.dropped)
-        added = more(current)
-        missing = unmet(added, lookup=lookup)
+        missing = unmet(requirements, lookup=lookup)
+        added = () if missing else tuple(more(current))
+        missing = missing or unmet(added, lookup=lookup)
         if missing is None:
-            yield current
-            return
+            requirements = (*requirements, *added)
+            has = ", ".join(requirements) or "all that is needed"
+            listener(EnvironmentChosen(isolated=False, reason=f"it has {has}", dropped=passed.dropped))
+            return current._replace(installed=_versions(requirements, lookup))
+        if settings.isolation is Isolation.NEVER:
+            msg = f"the build needs {missing}, and --no-isolation builds with what is installed here"
+            raise BuildError(msg, hint="Install it here, or build without --no-isolation.")
+    folders = settings.folders
+    # pip also reads the file of the environment that it runs in, and builds have pip run by this interpreter.
+    pip_files = (*folders.hosts.pip, Path(sys.prefix, "pip.conf")) if folders is not None else ()
+    how = installing(settings.environment, pip_files=pip_files, root=root, workspace=workspace)
+
+    def isolated(wanted: Sequence[str]) -> Interpreter:
+        made = isolated_environment(
+            _wanted(wanted, lookup),
+            cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
+            refresh=settings.refresh,
+            how=how,
+            environment={
+                **for_installers(settings.environment, settings.admitted),
+                **ours,
+                **how.variables,
+            },
+            workspace=workspace,
+            listener=listener,
+        )
+        found = _elsewhere(kept, made.executable, workspace)
+        return Interpreter(made.executable, found, passed.dropped, made.installed)
+
+    found = isolated(requirements)
+    if added := tuple(each for each in more(found) if each not in requirements):
         requirements = (*requirements, *added)
-        more = _nothing
-        choose(missing)
-    settings = installer_settings(environment, root=root, workspace=workspace)
-    installing = {**for_installers(environment, admitted), **ours, **settings}
-    with _isolated(workspace, installing) as install:
-        executable = install(_wanted(requirements, lookup))
-        isolated = Interpreter(executable, _elsewhere(kept, executable, workspace), passed.dropped)
-        if added := more(isolated):
-            install(added)
-        yield isolated
+        found = isolated(requirements)
+    names = {canonicalize_name(Requirement(each).name) for each in requirements}
+    has = ", ".join(each for each in found.installed if canonicalize_name(each.partition("==")[0]) in names)
+    reason = f"it has {has}" if has else "the build needs nothing else"
+    listener(EnvironmentChosen(isolated=True, reason=reason, dropped=passed.dropped))
+    return found
+
+
+def _versions(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
+    found = (each for _, each in _closure(requirements, lookup) if each is not None)
+    return tuple(sorted({f"{each.metadata['Name']}=={each.version}" for each in found}))
 
 
 def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
@@ -188,42 +218,12 @@ def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*wanted, *_WORKER_REQUIRES)))
 
 
-@contextlib.contextmanager
-def _isolated(workspace: Path, environment: Mapping[str, str]) -> Iterator[Callable[[Sequence[str]], str]]:
-    """A new environment, as a function that installs requirements there and gives its interpreter."""
-    empty = workspace / "empty"
-    empty.mkdir(exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "publish_all.builders.isolated",
-        str(workspace / "environment"),
-        str(Path.cwd()),
-    ]
-    log = workspace / "isolated.log"
-    with piped(command, cwd=empty, environment=environment, errors=log) as process:
-        answers = process.lines()
-
-        def install(requirements: Sequence[str]) -> str:
-            process.say(json.dumps(requirements))
-            answer = json.loads(next(answers, "{}"))
-            if "executable" not in answer:
-                said = log.read_text(encoding="utf-8", errors="replace").strip()
-                msg = answer.get(
-                    "error", f"cannot make an isolated build environment: {said or 'its process ended'}"
-                )
-                raise BuildError(msg, hint=answer.get("hint"))
-            return str(answer["executable"])
-
-        yield install
-
-
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
     """For an isolated interpreter, which finds publish-all and nothing else of this one's packages."""
     kept = {name: value for name, value in environment.items() if name not in _INTERPRETER_SETTINGS}
     return {
         **_with_scripts(kept, str(Path(executable).parent)),
-        "VIRTUAL_ENV": str(workspace / "environment"),
+        "VIRTUAL_ENV": str(Path(executable).parents[1]),
         "PYTHONPATH": str(_ourselves(workspace / "publish-all")),
     }
 
@@ -253,71 +253,3 @@ def _ourselves(folder: Path) -> Path:
         except OSError:  # Windows lets only administrators make links
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
-
-
-def installer_settings(
-    environment: Mapping[str, str], *, root: Path | None, workspace: Path
-) -> dict[str, str]:
-    """Variables for pip and uv. `root` is the project's folder, None where no project has a say.
-
-    uv reads no configuration of the current folder, which names indexes (`UV_NO_CONFIG`); the user's is still
-    read. https://docs.astral.sh/uv/reference/settings/#build-constraint-dependencies hold for what is
-    installed, and for the builds of what has no wheel. `workspace` is where they are written down.
-    """
-    settings = {"UV_NO_CONFIG": "1"}
-    if not environment.get("UV_CONFIG_FILE") and (file := _users_file(environment)) is not None:
-        settings["UV_CONFIG_FILE"] = str(file)
-    constraints = build_constraints(root) if root is not None else ()
-    if constraints:
-        path = workspace / "constraints.txt"
-        path.write_text("".join(f"{each}\n" for each in constraints), encoding="utf-8")
-        for name in ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"):
-            # A list that is separated by spaces, and a URL has none.
-            settings[name] = " ".join(filter(None, (environment.get(name), path.resolve().as_uri())))
-    return settings
-
-
-def build_constraints(root: Path) -> tuple[str, ...]:
-    """The project's constraints for build requirements: those of its workspace's root, as uv takes them.
-
-    A `uv.toml` comes before `[tool.uv]` in the same folder.
-    """
-    for folder in _workspace_roots(root):
-        for name, keys in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
-            stated = table(_read(folder / name), *keys).get("build-constraint-dependencies")
-            if isinstance(stated, list):
-                return tuple(each for each in stated if isinstance(each, str))
-    return ()
-
-
-def _workspace_roots(root: Path) -> Iterator[Path]:
-    """The folder of the workspace that the project is a member of, if it is in one, then its own."""
-    for folder in root.resolve().parents:
-        uv = table(_read(folder / "pyproject.toml"), "tool", "uv")
-        if "workspace" in uv:
-            inside = root.resolve().relative_to(folder)
-            members = table(uv, "workspace").get("members")
-            if any(inside.match(str(each)) for each in (members if isinstance(members, list) else ())):
-                yield folder
-            break
-    yield root
-
-
-def _users_file(environment: Mapping[str, str]) -> Path | None:
-    """The user's `uv.toml`, or the machine's: https://docs.astral.sh/uv/concepts/configuration-files/."""
-    if os.name == "nt":
-        places = [environment.get("APPDATA"), environment.get("PROGRAMDATA")]
-    else:
-        home = environment.get("HOME")
-        own = environment.get("XDG_CONFIG_HOME") or (home and str(Path(home) / ".config"))
-        places = [own, *(environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"), "/etc"]
-    files = (Path(each) / "uv" / "uv.toml" for each in places if each)
-    return next((each for each in files if each.is_file()), None)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    """Empty where there is no such file, or it is broken: whoever it belongs to will say so."""
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}

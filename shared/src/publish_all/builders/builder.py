@@ -15,9 +15,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from publish_all.config.model import Compression
+from publish_all.config.folders import Folders
+from publish_all.config.model import Compression, Isolation
 from publish_all.events import Listener, Note
 from publish_all.results import BuiltFile
 from publish_all.variants.variant import BuildVariant
@@ -30,7 +31,7 @@ class BuildRequest:
     `kinds` is a subset of ("sdist", "wheel"), in the order in which to build; an sdist is left out for
     a variant whose `sdist` is False. `source_date_epoch` is seconds since 1970, None for the backend's
     own stable default (a fixed date where the backend has none). `compression` is how wheels and sdists
-    of the backends that run in the worker are deflated. `admitted` are the names of `build-environment`.
+    of the backends that run in the worker are deflated.
     """
 
     root: Path
@@ -39,7 +40,21 @@ class BuildRequest:
     kinds: tuple[str, ...] = ("sdist", "wheel")
     source_date_epoch: int | None = None
     compression: Compression = Compression.DEFAULT
+
+
+class BuildSettings(NamedTuple):
+    """What build environments are made with.
+
+    `environment` is this process's; builds get what they may read of it. `admitted` are the names of
+    `build-environment`. `refresh` resolves the requirements of isolated environments again. `folders` say where those
+    are kept and where pip's configuration is; None keeps none.
+    """
+
+    environment: Mapping[str, str]
     admitted: tuple[str, ...] = ()
+    isolation: Isolation = Isolation.ALWAYS
+    refresh: bool = False
+    folders: Folders | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +76,10 @@ class Builder(Protocol):
 
 
 class Build(Protocol):
-    """Runs a whole request in a build worker. `environment` is this process's; the worker gets what builds may read of it."""
+    """Runs a whole request in a build worker."""
 
     def __call__(
-        self, request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]
+        self, request: BuildRequest, *, listener: Listener, settings: BuildSettings
     ) -> BuildResult: ...
 
 

@@ -1,16 +1,13 @@
-"""The process that makes an isolated build environment: `python -m publish_all.builders.isolated`.
+"""The process that makes an isolated build environment: `python -m publish_all.builders.isolated FOLDER CURRENT INSTALLER`.
 
 Installing runs what build requirements say in their sdists, so it has a process group and an environment of its
-own. Each line of standard input is a list of requirements; each is answered with a line. The environment is
-removed at the end of the input.
+own. The line on standard input is the list of requirements, and it is answered with a line.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 from typing import Any
@@ -18,16 +15,21 @@ from typing import Any
 from publish_all.builders.worker_protocol import own_pipes
 
 _SHOWN_LINES = 5
+# What is installed there, and what is not: neither pip, with which an environment may be made, nor what runs this.
+_LIST = """\
+import importlib.metadata as m, json
+print(json.dumps(sorted(f"{d.metadata['Name']}=={d.version}" for d in m.distributions())))
+"""
 
 
-def main(folder: str, current: str) -> int:
+def main(folder: str, current: str, installer: Any) -> int:
     """Make the environment in `folder`. `current` is the folder that relative paths in variables of pip and uv start at."""
     # -m put the folder where this was started on the path. In the project's, its modules would hide others.
     os.chdir(current)
     os.environ["PYTHONSAFEPATH"] = "1"
     incoming, outgoing = own_pipes()
 
-    def say(**answer: str) -> None:
+    def say(**answer: Any) -> None:
         outgoing.write(json.dumps(answer) + "\n")
         outgoing.flush()
 
@@ -40,31 +42,25 @@ def main(folder: str, current: str) -> int:
             hint='Install it with: pip install "publish-all[cli]"',
         )
         return 1
+    requirements = json.loads(next(incoming))
     try:
-        with DefaultIsolatedEnv(installer=_installer(), path=folder) as made:
-            for line in incoming:
-                requirements = json.loads(line)
-                try:
-                    made.install(requirements)
-                except subprocess.CalledProcessError as error:
-                    say(
-                        error=f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}",
-                        hint="Is the package index reachable? Are the names and versions right? Indexes are those "
-                        "of the environment and of the user's configuration, not of the project's.",
-                    )
-                    return 1
-                say(executable=made.python_executable)
+        made = DefaultIsolatedEnv(installer=installer, path=folder)
+        made.__enter__()  # what is made stays: its `__exit__` would remove it
+        try:
+            made.install(requirements)
+        except subprocess.CalledProcessError as error:
+            say(
+                error=f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}",
+                hint="Is the package index reachable? Are the names and versions right? Indexes are those "
+                "of the environment and of the user's configuration, not of the project's.",
+            )
+            return 1
+        listed = subprocess.run([made.python_executable, "-Ic", _LIST], capture_output=True, check=True)
+        say(executable=made.python_executable, installed=json.loads(listed.stdout))
     except (BuildException, OSError, RuntimeError, subprocess.CalledProcessError) as error:
         say(error=f"cannot make an isolated build environment: {error}")
         return 1
     return 0
-
-
-def _installer() -> Any:
-    has_uv = (
-        importlib.util.find_spec("uv") is not None or shutil.which(os.environ.get("UV") or "uv") is not None
-    )
-    return "uv" if has_uv else "pip"
 
 
 def _said(error: subprocess.CalledProcessError) -> str:

@@ -22,7 +22,7 @@ from publish_all.variants.variant import BuildVariant, WheelTag
 
 SCHEMA = 1
 # Of each file, with the `name` of its distribution.
-_KEYS = ("variant", "version", "filename", "kind", "tag", "size", "sha256", "builder")
+_KEYS = ("variant", "version", "filename", "kind", "tag", "size", "sha256", "builder", "installed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +170,7 @@ def _is_of_release(entry: BuiltFile, new: Sequence[BuiltFile]) -> bool:
 def _entry(plain: Mapping[str, Any]) -> BuiltFile:
     values = {key: plain.get(key) for key in _KEYS}
     values["project"] = plain.get("name", plain.get("project"))
+    values["installed"] = tuple(map(str, plain.get("installed") or ()))
     for key in ("project", "version", "filename", "kind", "size", "sha256"):
         if values[key] is None:
             raise KeyError(key)

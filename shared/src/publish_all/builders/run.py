@@ -10,17 +10,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from packaging.version import Version
+
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._git import ask_git, git_for_user
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all.builders.build_environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.build_plan import distributions_of
-from publish_all.builders.builder import BuildRequest, BuildResult
+from publish_all.builders.builder import BuildRequest, BuildResult, BuildSettings
 from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_protocol import ask_worker, value_of
 from publish_all.config.load import read_toml
-from publish_all.config.model import Compression
+from publish_all.config.model import Compression, Isolation
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import BuildStarted, Event, Listener
 from publish_all.results import BuiltFile
@@ -30,10 +32,12 @@ from publish_all.variants.variant import BuildVariant
 _STATIC = (Backend.HATCHLING, Backend.POETRY_CORE)
 # What the extra `fast` is: in an isolated environment publish-all itself is not installed.
 _ISAL = "isal>=1.7"
+# https://setuptools.pypa.io/en/latest/history.html#v70-1-0: no longer needs the distribution `wheel`.
+_HAS_BDIST_WHEEL = Version("70.1")
 
 
-def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str, str]) -> BuildResult:
-    """Build all files of a request. `environment` is this process's; the worker gets it without secrets.
+def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings) -> BuildResult:
+    """Build all files of a request.
 
     The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
     """
@@ -45,18 +49,19 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
             event = replace(event, number=next(numbers), files=total)
         listener(event)
 
-    _fetch_missing(request.root, environment)
+    _fetch_missing(request.root, settings.environment)
     with _output_folder(request.output) as fresh, temporary_folder() as workspace:
         files: list[BuiltFile] = []
-        for number, (requirements, variants) in enumerate(_by_requirements(request)):
+        for number, (requirements, variants) in enumerate(_by_requirements(request, settings)):
             group = replace(request, variants=variants, output=fresh, root=request.root.resolve())
             place = workspace / str(number)
             place.mkdir()
             leave_out = (request.output.resolve(), fresh)
-            worker = _Worker(group, requirements, place, numbered, environment, leave_out)
-            with worker.interpreter(static=_is_static(variants)) as interpreter:
-                answer = worker.ask(interpreter, ask="build")
-            files.extend(value_of(BuildResult, answer).files)
+            worker = _Worker(group, requirements, place, numbered, settings, leave_out)
+            interpreter = worker.interpreter()
+            answer = worker.ask(interpreter, ask="build")
+            made = value_of(BuildResult, answer).files
+            files.extend(replace(each, installed=interpreter.installed) for each in made)
         order = {(each.name, each.project): number for number, each in enumerate(request.variants)}
         files.sort(key=lambda each: order[each.variant, each.project])
         for each in files:
@@ -64,16 +69,11 @@ def build(request: BuildRequest, *, listener: Listener, environment: Mapping[str
     return BuildResult(files=tuple(files))
 
 
-def ask_version(
-    root: Path, *, listener: Listener, environment: Mapping[str, str], admitted: Sequence[str] = ()
-) -> str:
-    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us.
-
-    `admitted` are the names of `build-environment`.
-    """
+def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> str:
+    """The version that the project's build backend tells. Raises `VersionError`, also if the backend would ask us."""
     pyproject = read_toml(root / "pyproject.toml")
     _refuse_circle(root, pyproject)
-    _fetch_missing(root, environment)
+    _fetch_missing(root, settings.environment)
     project = BuildVariant(
         name=None,
         project="project",
@@ -83,23 +83,14 @@ def ask_version(
         layout={},
         force_include={},
     )
-    # Asking setuptools what its hook wants costs as much as the version, and it only names what `setup_requires` states.
-    static = _is_static((project,)) or (
-        backend_of(pyproject) is Backend.SETUPTOOLS
-        and not any((root / name).is_file() for name in ("setup.py", "setup.cfg"))
-    )
     try:
         with temporary_folder() as workspace:
             request = BuildRequest(
-                root=root.resolve(),
-                output=workspace,
-                variants=(project,),
-                kinds=("wheel",),
-                admitted=tuple(admitted),
+                root=root.resolve(), output=workspace, variants=(project,), kinds=("wheel",)
             )
-            worker = _Worker(request, requirements_of(project), workspace, listener, environment)
-            with worker.interpreter(static=static) as interpreter:
-                return str(worker.ask(interpreter, ask="version", root=request.root, pyproject=pyproject))
+            worker = _Worker(request, requirements_of(project), workspace, listener, settings)
+            interpreter = worker.interpreter(version_only=True)
+            return str(worker.ask(interpreter, ask="version", root=request.root, pyproject=pyproject))
     except BuildError as error:
         msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
         raise VersionError(msg, hint=error.hint) from error
@@ -115,26 +106,37 @@ class _Worker(NamedTuple):
     requirements: tuple[str, ...]
     workspace: Path
     listener: Listener
-    environment: Mapping[str, str]
+    settings: BuildSettings
     leave_out: tuple[Path, ...] = ()
 
-    @contextlib.contextmanager
-    def interpreter(self, *, static: bool) -> Iterator[Interpreter]:
-        """One with the requirements, and unless they are `static` with those which the backend's hooks add (PEP 517)."""
+    def interpreter(self, *, version_only: bool = False) -> Interpreter:
+        """One with the requirements, and with those which the backend's hooks add (PEP 517)."""
+        variants = self.request.variants
 
         def more(found: Interpreter) -> Sequence[str]:
-            return () if static else tuple(self.ask(found, ask="requires"))
+            if _is_static(variants) or (version_only and self._needs_nothing_more(found)):
+                return ()
+            return tuple(self.ask(found, ask="requires"))
 
-        with interpreter_for(
+        return interpreter_for(
             self.requirements,
-            more=more,
-            environment=self.environment,
+            settings=self.settings,
             workspace=self.workspace,
             listener=self.listener,
-            admitted=self.request.admitted,
+            more=more,
+            of_host=_is_of_host(variants),
             root=self.request.root,
-        ) as found:
-            yield found
+        )
+
+    def _needs_nothing_more(self, found: Interpreter) -> bool:
+        """Asking setuptools what its hook wants costs as much as the version. Since 70.1 it only names what `setup_requires` states."""
+        if any((self.request.root / name).is_file() for name in ("setup.py", "setup.cfg")):
+            return False
+        versions = (
+            each.removeprefix("setuptools==") for each in found.installed if each.startswith("setuptools==")
+        )
+        of_setuptools = backend_of(self.request.variants[0].pyproject) is Backend.SETUPTOOLS
+        return of_setuptools and any(Version(each) >= _HAS_BDIST_WHEEL for each in versions)
 
     def ask(self, interpreter: Interpreter, **question: Any) -> Any:
         try:
@@ -158,17 +160,28 @@ def _is_static(variants: Sequence[BuildVariant]) -> bool:
     return all(backend_of(each.pyproject) in _STATIC for each in variants)
 
 
+def _is_of_host(variants: Sequence[BuildVariant]) -> bool:
+    """Whether Poetry would build them in its own environment: by poetry-core, without a build script."""
+    return all(
+        backend_of(each.pyproject) is Backend.POETRY_CORE
+        and not table(each.pyproject, "tool", "poetry").get("build")
+        for each in variants
+    )
+
+
 def _by_requirements(
-    request: BuildRequest,
+    request: BuildRequest, settings: BuildSettings
 ) -> Iterator[tuple[tuple[str, ...], tuple[BuildVariant, ...]]]:
     """All variants together if this interpreter serves all, else those together that need the same."""
     groups: dict[tuple[str, ...], list[tuple[tuple[str, ...], BuildVariant]]] = {}
     for each in request.variants:
-        static = _is_static((each,))
         requirements = requirements_of(each)
-        if static and request.compression is Compression.FAST:
+        if _is_static((each,)) and request.compression is Compression.FAST:
             requirements = (*requirements, _ISAL)
-        key = () if static and unmet(requirements) is None else (backend_name(each.pyproject), *requirements)
+        here = settings.isolation is Isolation.NEVER or (
+            settings.isolation is Isolation.HOST and _is_of_host((each,)) and unmet(requirements) is None
+        )
+        key = () if here and _is_static((each,)) else (backend_name(each.pyproject), *requirements)
         groups.setdefault(key, []).append((requirements, each))
     for group in groups.values():
         needed = dict.fromkeys(text for requirements, _ in group for text in requirements)

@@ -11,6 +11,7 @@ from cleo.io.inputs.option import Option
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import (
     ALLOW_MISSING,
+    BUILD_ENVIRONMENT,
     BUILD_VARIABLES,
     FORMAT,
     VARIANT,
@@ -44,6 +45,7 @@ class BuildCommand(UseCaseCommand):
             several=True,
             choices=("wheel", "sdist"),
         ),
+        *BUILD_ENVIRONMENT,
         flag("reproduce", "Build twice, in different folders, and compare the bytes."),
         Value("output", "FOLDER", "The folder to build into (default: `dist-dir`)", short="o"),
         Value(
@@ -53,7 +55,8 @@ class BuildCommand(UseCaseCommand):
     ]
     help = """\
 Builds every build variant with the project's own build backend. The output folder gets the wheels and
-sdists; nothing else is written to the working tree. To publish the files in another job, write a manifest
+sdists; nothing else is written to the working tree. Builds run in an isolated environment with what
+[build-system] requires, as with `python -m build`. It is kept for 24 hours for the next build. To publish the files in another job, write a manifest
 and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
 first, as they do not run in the job that publishes.
 
@@ -79,6 +82,7 @@ Examples:
             allow_missing=self.option("allow-missing"),
             reproduce=self.option("reproduce"),
             manifest=self.path("manifest"),
+            runtime=self.runtime(),
         )
         reporter.show(build(options, listener=reporter.listener))
         return 0
@@ -96,6 +100,7 @@ class CheckCommand(UseCaseCommand):
         ALLOW_MISSING,
         flag("no-build", "Check what was built before."),
         flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),
+        *BUILD_ENVIRONMENT,
         FORMAT,
     ]
     help = """\
@@ -104,7 +109,7 @@ temporary folder. It checks metadata, name, version and tags, RECORD, readme, pa
 links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
 they state the same, and that build variants differ only as their configuration says.
 
-All checks work offline, except --rebuild if a build backend is not installed here.
+All checks work offline. Builds need an index once, for their build environment.
 
 Examples:
   <c1>{command_full_name}</c1>
@@ -118,7 +123,7 @@ Examples:
         from publish_all.commands.check import check
         from publish_all.commands.destinations import ConnectionOptions
 
-        connection = ConnectionOptions(repositories=self.texts("repository"))
+        connection = ConnectionOptions(repositories=self.texts("repository"), runtime=self.runtime())
         files = tuple(map(Path, self.operands("files")))
         options = self.files_options(files=files, connection=connection)
         compare_builds = bool(self.option("rebuild"))

@@ -28,10 +28,12 @@ from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
 from publish_all.cli.options import EXIT_CODES, FILES_FLAGS, VARIABLES, Value
 from publish_all.cli.registry import COMMANDS
+from publish_all.config.model import Isolation
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 
 if TYPE_CHECKING:  # reporters, options and values are loaded when a command runs, not for its --help
+    from publish_all.commands.context import Runtime
     from publish_all.commands.destinations import ConnectionOptions
     from publish_all.commands.files import PublishOptions
     from publish_all.credentials.prompt import Ask
@@ -153,6 +155,19 @@ class UseCaseCommand(Command, ABC):
         """Where the project is: `-C` of ours, `-P` or `-C` of Poetry's, else the current folder."""
         stated = getattr(self.application, "project_directory", None) or self.given("directory")
         return Path(stated) if stated else Path.cwd()
+
+    @property
+    def in_poetry(self) -> bool:
+        """Whether this is a command of Poetry's."""
+        return getattr(self.application, "project_directory", None) is not None
+
+    def runtime(self) -> Runtime:
+        """The outside world, with the options of `BUILD_ENVIRONMENT`."""
+        from publish_all.commands.context import Runtime
+
+        isolation = Isolation.HOST if self.in_poetry else Isolation.ALWAYS
+        isolation = Isolation.NEVER if self.given("no-isolation") else isolation
+        return Runtime(isolation=isolation, refresh=bool(self.given("refresh")))
 
     @property
     def can_ask(self) -> bool:
@@ -278,6 +293,7 @@ class ConnectingCommand(UseCaseCommand):
             timeout=self.number("timeout", float, least=0.1),
             auth=self.text("auth") or "auto",
             ask=self.ask_person,
+            runtime=self.runtime(),
         )
 
 

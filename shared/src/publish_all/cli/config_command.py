@@ -11,7 +11,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Operand, Value, flag
+from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES, Operand, Value, flag
 from publish_all.config.problems import nearest
 from publish_all.diagnoses import PAGE, catalogue
 from publish_all.errors import UsageError
@@ -82,6 +82,7 @@ class VariantsCommand(UseCaseCommand):
             "Compare the resolved pyproject.toml of this variant with the project's",
             names="variants",
         ),
+        *BUILD_ENVIRONMENT,
         FORMAT,
     ]
     help = """\
@@ -100,12 +101,12 @@ Examples:
         for_people = self.option("format") == "text"
         name = self.text("diff")
         if name is None:
-            found = list_variants(self.directory, listener=reporter.listener)
+            found = list_variants(self.directory, runtime=self.runtime(), listener=reporter.listener)
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
             self.show_rows(reporter, "variants", columns, rows)
             return 0
-        diff = variant_diff(self.directory, name, listener=reporter.listener)
+        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=reporter.listener)
         if for_people:
             self.io.write(diff or "no difference\n", type=OutputType.RAW)
         else:

@@ -116,7 +116,8 @@ Examples:
             split=False if self.option("no-split") else None,
             new_projects=False if self.option("existing-projects") else None,
             from_workflow=workflow,
-            in_poetry=getattr(self.application, "project_directory", None) is not None,
+            in_poetry=self.in_poetry,
+            runtime=self.runtime(),
         )
 
     def _interview(self, options: InitOptions, found: Found) -> InitOptions:

@@ -98,6 +98,11 @@ def flag(name: str, text: str, *, short: str | None = None) -> Option:
 FORMAT = Value("format", "FORMAT", "How to show results", choices=("text", "json"), default="text")
 VARIANT = Value("variant", "NAME", "Only this build variant", several=True, names="variants")
 ALLOW_MISSING = flag("allow-missing", "Leave out platform wheels whose prebuilt files are missing.")
+BUILD_ENVIRONMENT = [
+    flag("no-isolation", "Build with what is installed here, not in an isolated environment."),
+    flag("refresh", "Make new isolated build environments. (By default they are used again for 24 hours.)"),
+]
+"""Where builds run."""
 FILES_FLAGS = ("allow-dirty", "allow-missing", "dry-run", "fresh", "offline", "rehearse", "skip-existing")
 """Flags that are fields of `PublishOptions`; each command has some of them."""
 CONNECTION = [

@@ -13,6 +13,7 @@ from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.command import ConnectingCommand, abandon_output
 from publish_all.cli.options import (
     ALLOW_MISSING,
+    BUILD_ENVIRONMENT,
     BUILD_VARIABLES,
     CREDENTIAL_VARIABLES,
     FORMAT,
@@ -50,6 +51,7 @@ class PublishCommand(ConnectingCommand):
         flag("no-build", "Publish what was built before."),
         Value("manifest", "FILE", "Publish what this file lists, which `build --manifest` wrote"),
         ALLOW_MISSING,
+        *BUILD_ENVIRONMENT,
         flag("allow-dirty", "Publish to PyPI with uncommitted changes in the working tree."),
         flag("fresh", "Start over: forget an unfinished run, and build again."),
         Value(
@@ -156,6 +158,7 @@ class DoctorCommand(ConnectingCommand):
         flag("offline", "Ask no repository and no git remote."),
         flag("no-build", "Look at what was built before."),
         ALLOW_MISSING,
+        *BUILD_ENVIRONMENT,
         flag("allow-dirty", "Allow uncommitted changes, as with `publish --allow-dirty`."),
         flag("skip-existing", "Allow files that exist with other bytes."),
         FORMAT,

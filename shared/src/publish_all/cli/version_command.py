@@ -9,7 +9,7 @@ from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import Row, UseCaseCommand
-from publish_all.cli.options import FORMAT, VERSION_VARIABLES, Value, flag
+from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES, Value, flag
 from publish_all.commands.version import VersionOptions, VersionResult, version
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class VersionCommand(UseCaseCommand):
         Value("set", "VERSION", "Set the version at its source, and in all places"),
         Value("release", "VERSION", "Write all places, commit and tag"),
         flag("dry-run", "With --sync, --set and --release: show what would be written."),
+        *BUILD_ENVIRONMENT,
         FORMAT,
     ]
     help = """\
@@ -52,6 +53,7 @@ Examples:
             release=self.text("release"),
             dry_run=bool(self.option("dry-run")),
             confirm=self._confirm,
+            runtime=self.runtime(),
         )
         result = version(options, listener=reporter.listener)
         if self.option("format") == "json":

@@ -88,9 +88,9 @@ def build_project(
         kinds=tuple(kind for kind in KINDS if kind in options.kinds),
         source_date_epoch=_source_date_epoch(options.runtime),
         compression=config.compression,
-        admitted=config.build_environment,
     )
-    result = run_build(request, listener=listener, environment=options.runtime.environment)
+    settings = options.runtime.build_settings(config)
+    result = run_build(request, listener=listener, settings=settings)
     version = project_version(config, runtime=options.runtime, listener=listener)
     if options.manifest is not None:  # the other half of a publish follows in another job
         run_before_publish(config, runtime=options.runtime, listener=listener)
@@ -115,7 +115,7 @@ def build_project(
     if options.reproduce:
         from publish_all.commands.rebuild import reproduce
 
-        reproduce(request, result, listener=listener, environment=options.runtime.environment)
+        reproduce(request, result, listener=listener, settings=settings)
     return variants, BuildSummary(folder=str(output), files=result.files)
 
 
@@ -177,17 +177,17 @@ def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Lis
 
 
 def list_variants(
-    directory: Path, *, listener: Listener = ignore
+    directory: Path, *, runtime: Runtime, listener: Listener = ignore
 ) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
     """The build variants, each with what it differs in from the project, in short texts."""
     from publish_all.variants.difference import summary
 
     config = load_project(directory)
-    variants = project_variants(config, (), runtime=Runtime(), listener=listener)
+    variants = project_variants(config, (), runtime=runtime, listener=listener)
     return tuple((each, summary(config.pyproject, each) if each.name else ()) for each in variants)
 
 
-def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> str:
+def variant_diff(directory: Path, name: str, *, runtime: Runtime, listener: Listener = ignore) -> str:
     """The pyproject.toml of a variant against the project's, as a unified diff; empty where there is no difference.
 
     Raises `UsageError` for a name that is not configured.
@@ -195,5 +195,5 @@ def variant_diff(directory: Path, name: str, *, listener: Listener = ignore) -> 
     from publish_all.variants.difference import unified_diff
 
     config = load_project(directory)
-    (variant,) = project_variants(config, (name,), runtime=Runtime(), listener=listener)
+    (variant,) = project_variants(config, (name,), runtime=runtime, listener=listener)
     return unified_diff(config.pyproject, variant)

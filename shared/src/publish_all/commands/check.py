@@ -33,12 +33,8 @@ def check(
         to = reach(files, public, ignore)
         result = run_checks(config, files.distributions, to, built=files.built, compared=files.variants)
         if compare_builds:
-            rebuilt = rebuild(
-                files.distributions,
-                listener=listener,
-                environment=options.runtime.environment,
-                admitted=config.build_environment if config is not None else (),
-            )
+            settings = options.runtime.build_settings(config)
+            rebuilt = rebuild(files.distributions, listener=listener, settings=settings)
             result = replace(result, findings=(*result.findings, *rebuilt))
     for finding in result.all_findings:
         listener(Found(finding=finding))

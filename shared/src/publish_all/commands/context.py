@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import ProjectConfig
+from publish_all.config.model import Isolation, ProjectConfig
 from publish_all.errors import (
     BuildError,
     ConfigurationError,
@@ -26,6 +26,7 @@ from publish_all.events import Listener, Note
 if TYPE_CHECKING:  # files that are named are published without
     from packaging.utils import NormalizedName
 
+    from publish_all.builders.builder import BuildSettings
     from publish_all.config.known import KnownRepositories
     from publish_all.findings import Finding
     from publish_all.variants.variant import BuildVariant
@@ -39,6 +40,7 @@ class Runtime:
     `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
     ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
     place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run, and `repositories` what was read for `known`.
+    `isolation` and `refresh` are about build environments, see `BuildSettings`.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -48,6 +50,8 @@ class Runtime:
     folders: Folders | None = None
     built_version: str | None = None
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
+    isolation: Isolation = Isolation.ALWAYS
+    refresh: bool = False
     repositories: list[tuple[ProjectConfig | None, KnownRepositories]] = field(
         default_factory=list, compare=False, repr=False
     )
@@ -66,6 +70,18 @@ class Runtime:
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""
         return self.folders or usual_folders(environment=self.environment, home=self.home)
+
+    def build_settings(self, config: ProjectConfig | None) -> BuildSettings:
+        """What build environments are made with, for a project or outside of any."""
+        from publish_all.builders.builder import BuildSettings
+
+        return BuildSettings(
+            environment=self.environment,
+            admitted=config.build_environment if config is not None else (),
+            isolation=self.isolation,
+            refresh=self.refresh,
+            folders=self.places(),
+        )
 
 
 def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
@@ -100,8 +116,7 @@ def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener)
                 msg = "the manifest does not state the version of the project, which only its build backend knows"
                 raise VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
             return runtime.built_version
-        environment, admitted = runtime.environment, config.build_environment
-        return ask_version(config.root, listener=listener, environment=environment, admitted=admitted)
+        return ask_version(config.root, listener=listener, settings=runtime.build_settings(config))
 
     environment, run = runtime.environment, runtime.run
     try:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from publish_all._temporary import temporary_folder
-from publish_all.builders.builder import Build, BuildRequest, BuildResult
+from publish_all.builders.builder import Build, BuildRequest, BuildResult, BuildSettings
 from publish_all.builders.compare import first_content_difference, first_difference
 from publish_all.builders.run import build as run_build
 from publish_all.builders.source_tree import SourceTree
@@ -30,21 +30,13 @@ def rebuild(
     distributions: Sequence[Distribution],
     *,
     listener: Listener,
-    environment: Mapping[str, str],
-    admitted: Sequence[str] = (),
+    settings: BuildSettings,
 ) -> tuple[Finding, ...]:
-    """What is found when all sdists are built. An isolated environment is made where this one lacks a backend.
-
-    `admitted` are the names of `build-environment`.
-    """
+    """What is found when all sdists are built."""
     sdists = [each for each in distributions if each.kind is DistributionKind.SDIST]
     listener(StepStarted(step="rebuild", detail=", ".join(each.filename for each in sdists)))
-    with (
-        temporary_folder() as place,
-        standard_builds(
-            environment=environment, admitted=admitted, workspace=place / "work", listener=listener
-        ) as build_wheel,
-    ):
+    with temporary_folder() as place:
+        build_wheel = standard_builds(settings=settings, workspace=place / "work", listener=listener)
         return tuple(compare_all(distributions, place, build_wheel, listener))
 
 
@@ -114,7 +106,7 @@ def reproduce(
     result: BuildResult,
     *,
     listener: Listener,
-    environment: Mapping[str, str],
+    settings: BuildSettings,
     build: Build = run_build,
 ) -> None:
     """Build `request` a second time and compare with `result`. Raises `BuildError` naming the first member that differs.
@@ -124,7 +116,8 @@ def reproduce(
     listener(StepStarted(step="reproduce", detail=", ".join(each.filename for each in result.files)))
     with temporary_folder() as place:
         copied = replace(request, root=_copy(request, place), output=place / "dist")
-        again = build(copied, listener=listener, environment={**environment, **_ELSEWHERE})
+        elsewhere = settings._replace(environment={**settings.environment, **_ELSEWHERE})
+        again = build(copied, listener=listener, settings=elsewhere)
         problems = list(_problems(request, result, copied, again))
     if problems:
         raise BuildError(

@@ -177,8 +177,8 @@ def _try_version(
         def ask_backend() -> str:
             from publish_all.builders.run import ask_version
 
-            admitted = copy.build_environment
-            return ask_version(copy.root, listener=listener, environment=environment, admitted=admitted)
+            settings = runtime.build_settings(copy)._replace(environment=environment)
+            return ask_version(copy.root, listener=listener, settings=settings)
 
         found = resolve_version(copy, environment=environment, run=runtime.run, ask_backend=ask_backend)
         if found.version != version:

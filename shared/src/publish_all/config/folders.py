@@ -32,15 +32,16 @@ class HostFolders:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folders:
-    """The user's own `config.toml`, the folders of the user's data and of our state, and the tools' files.
+    """The user's own `config.toml`, the folders of the user's data, of our state and of our cache, and the tools' files.
 
-    `state` is None where nothing is to be remembered.
+    `state` is None where nothing is to be remembered, and `cache` where nothing is to be kept.
     """
 
     config: Path
     data: Path
     hosts: HostFolders
     state: Path | None = None
+    cache: Path | None = None
 
 
 def home_folder() -> Path:
@@ -64,7 +65,13 @@ def provide_home(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
     """The places of this system, or those that the tools' own variables name."""
-    from platformdirs import site_config_path, user_config_path, user_data_path, user_state_path
+    from platformdirs import (
+        site_config_path,
+        user_cache_path,
+        user_config_path,
+        user_data_path,
+        user_state_path,
+    )
 
     def stated(variable: str, default: Path) -> Path:
         return Path(environment[variable]).expanduser() if environment.get(variable) else default
@@ -83,6 +90,7 @@ def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
         config=user_config_path("publish-all", appauthor=False) / "config.toml",
         data=user_data_path("publish-all", appauthor=False),
         state=user_state_path("publish-all", appauthor=False),
+        cache=user_cache_path("publish-all", appauthor=False),
         hosts=HostFolders(
             poetry=stated("POETRY_CONFIG_DIR", poetry) / "config.toml",
             hatch=stated("HATCH_CONFIG", user_config_path("hatch", appauthor=False) / "config.toml"),

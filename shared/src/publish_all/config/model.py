@@ -29,6 +29,14 @@ class Compression(enum.Enum):
     FAST = "fast"
 
 
+class Isolation(enum.Enum):
+    """Which builds run in an isolated environment: all, all but those that the host builds in its own, or none."""
+
+    ALWAYS = "always"
+    HOST = "host"
+    NEVER = "never"
+
+
 class When(enum.Enum):
     """The values of `attestations` and `trusted-publishing`."""
 

@@ -65,7 +65,7 @@ def _words(event: Event, *, verbose: bool) -> tuple[str, str] | None:
             dropped = (
                 f"; variables not passed: {', '.join(event.dropped)}" if verbose and event.dropped else ""
             )
-            where = "a new, isolated one" if event.isolated else "this one"
+            where = "an isolated one" if event.isolated else "this one"
             return "environment", f"{where}: {event.reason}{dropped}"
         case BuildStarted() if verbose:
             return "build", f"{event.kind} of {event.variant or event.project}"

@@ -1,0 +1,148 @@
+"""Isolated build environments that are kept for the next build with the same requirements."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from publish_all._own_files import read_own, write_whole
+from publish_all._process import piped
+from publish_all.builders.installers import Installing
+from publish_all.errors import BuildError
+from publish_all.events import Listener, Note
+
+LASTS = 24 * 3600.0
+"""Seconds after which the requirements are resolved again."""
+_KEPT = 30 * LASTS
+_CURRENT = "current.json"
+
+
+class MadeEnvironment(NamedTuple):
+    """An isolated environment: its interpreter, what is installed there (`name==version`), and the Unix time of its making."""
+
+    executable: str
+    installed: tuple[str, ...]
+    made: float
+
+
+def isolated_environment(
+    requirements: Sequence[str],
+    *,
+    cache: Path | None,
+    refresh: bool,
+    how: Installing,
+    environment: Mapping[str, str],
+    workspace: Path,
+    listener: Listener,
+    clock: Callable[[], float] = time.time,
+) -> MadeEnvironment:
+    """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
+
+    Where a new one cannot be made, an older one serves, with a note, unless `refresh` asks for a new one. `environment`
+    is that of the installer, `workspace` a folder for its log, and for the environment itself if `cache` is None.
+    Raises `BuildError`.
+    """
+
+    def make(folder: Path) -> MadeEnvironment:
+        answer = _make(folder, requirements, how=how, environment=environment, workspace=workspace)
+        return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), clock())
+
+    home = _home(cache, requirements, how) if cache is not None else None
+    if home is None:
+        return make(workspace / f"environment-{uuid.uuid4().hex}")
+    known = _known(home)
+    if known is not None and not refresh and 0 <= clock() - known.made < LASTS:
+        return known
+    try:
+        made = make(home / uuid.uuid4().hex)
+    except BuildError as error:
+        if known is None or refresh:
+            raise
+        when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
+        text = f"The build environment of {when} is used, because a new one cannot be made: {error.message}"
+        listener(Note(message=text))
+        return known
+    write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
+    _clean(home, Path(made.executable), clock())
+    return made
+
+
+def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | None:
+    """The folder for such environments; None if there can be none, or what is installed may change from run to run."""
+    if any("file:" in each for each in requirements):
+        return None
+    parts = [
+        os.path.realpath(sys.executable),
+        sys.version,
+        sys.prefix,
+        how.fingerprint,
+        *sorted(requirements),
+    ]
+    home = cache / hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return None
+    return home
+
+
+def _known(home: Path) -> MadeEnvironment | None:
+    try:
+        value = json.loads(read_own(home / _CURRENT))
+        found = MadeEnvironment(value["executable"], tuple(value["installed"]), float(value["made"]))
+        if not Path(found.executable).exists():  # the Python that it was made with may be gone
+            return None
+        os.utime(home / _CURRENT)  # `_clean` goes by it
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return found
+
+
+def _make(
+    folder: Path,
+    requirements: Sequence[str],
+    *,
+    how: Installing,
+    environment: Mapping[str, str],
+    workspace: Path,
+) -> Mapping[str, Any]:
+    empty = workspace / "empty"
+    empty.mkdir(exist_ok=True)
+    module = "publish_all.builders.isolated"
+    command = [sys.executable, "-m", module, str(folder), str(Path.cwd()), how.installer]
+    log = workspace / "isolated.log"
+    done = False
+    try:
+        with piped(command, cwd=empty, environment=environment, errors=log) as process:
+            process.say(json.dumps(list(requirements)))
+            answer: Mapping[str, Any] = json.loads(next(process.lines(), "{}"))
+        done = "executable" in answer
+    finally:
+        if not done:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not done:
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        msg = answer.get("error", f"cannot make an isolated build environment: {said or 'its process ended'}")
+        raise BuildError(msg, hint=answer.get("hint"))
+    return answer
+
+
+def _clean(home: Path, used: Path, now: float) -> None:
+    """Remove environments that were replaced, once no build can still run there, and those that nothing uses any more."""
+    with contextlib.suppress(OSError):
+        for each in home.iterdir():
+            if each.is_dir() and each not in used.parents and now - each.stat().st_mtime > LASTS:
+                shutil.rmtree(each, ignore_errors=True)
+        for each in home.parent.iterdir():
+            current = each / _CURRENT
+            if now - (current if current.exists() else each).stat().st_mtime > _KEPT:
+                shutil.rmtree(each, ignore_errors=True)
