@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.environments import installed, wheelhouse
+from harness.environments import CACHE, installed, wheelhouse
 
 # What a child needs to find its programs, and to reach the package registry as this machine does.
 _PASSED_ON = re.compile(
@@ -124,6 +125,14 @@ def clean_environment(home: Path, ambient: Mapping[str, str] = os.environ) -> di
         environment |= {"PIP_CONFIG_FILE": str(known[0])} if known else {}
     for folder in ("config", "data", "cache", "state", "poetry", "hatch"):
         (home / folder).mkdir(parents=True, exist_ok=True)
+    # So are isolated build environments: each is made once for all tests.
+    kept = CACHE / "build-environments"
+    kept.mkdir(parents=True, exist_ok=True)
+    link = home / "cache" / "publish-all" / kept.name
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # Windows lets only administrators make links
+            link.symlink_to(kept, target_is_directory=True)
     gitconfig = "[user]\n\tname = Someone\n\temail = someone@example.com\n[init]\n\tdefaultBranch = main\n"
     (home / ".gitconfig").write_text(gitconfig)
     (home / "hatch" / "config.toml").write_text("")
