@@ -95,7 +95,7 @@ def test_check_tells_each_place_that_differs(root: Path) -> None:
     result = version(options, listener=heard.append)
     (finding,) = result.findings
     assert (finding.code, finding.where) == ("PA230", "demo.py:1")
-    assert finding.message == "says 1.2.2, and the version is 1.2.3"
+    assert finding.message == "demo.py:1 says 1.2.2, and the version is 1.2.3"
     assert heard == [Found(finding=finding)]
     assert result.exit_code == 4
 

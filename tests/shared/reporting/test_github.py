@@ -19,8 +19,9 @@ def summary(tmp_path):
 def test_findings_become_annotations_once(summary):
     err = io.StringIO()
     reporter = GitHubReporter(err, summary=summary)
-    for finding in (samples.REFUSED, samples.REFUSED, samples.NO_INDEX):
-        reporter.listener(Found(finding=finding))
+    with reporter:
+        for finding in (samples.REFUSED, samples.REFUSED, samples.NO_INDEX):
+            reporter.listener(Found(finding=finding))
     assert err.getvalue() == (
         "::error title=PA449 upload-refused::corp refuses the file:%0A"
         "the description is too long [31m, 100%25 sure%0Acorp%0AShorten it.\n"
@@ -31,8 +32,8 @@ def test_error_is_annotated_with_its_findings(summary):
     err = io.StringIO()
     GitHubReporter(err, summary=summary).error(samples.CONFLICT)
     assert [line.split("::")[1] for line in err.getvalue().splitlines()] == [
-        "error title=PA410 other-bytes-there",
         "error title=publish-all",
+        "error title=PA410 other-bytes-there",
     ]
 
 

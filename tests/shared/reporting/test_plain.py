@@ -7,7 +7,7 @@ import pytest
 from reporting_samples import samples
 
 from publish_all.errors import ConfigurationError, ConflictError
-from publish_all.events import EnvironmentChosen, Found
+from publish_all.events import EnvironmentChosen, Found, StepStarted
 from publish_all.reporting.reporter import PlainReporter
 from publish_all.results import PublishReport
 
@@ -32,7 +32,7 @@ def test_run_with_retries(name, verbosity, same_as_golden):
 def test_an_isolated_environment_is_told_from_the_current_one():
     streams = Streams()
     streams.reporter.listener(EnvironmentChosen(isolated=True, reason="the build needs x"))
-    assert streams.err.getvalue() == "environment   a new, isolated one: the build needs x\n"
+    assert streams.err.getvalue() == "environment   an isolated one: the build needs x\n"
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,36 @@ def test_nothing_is_wider_than_a_terminal_but_names_links_and_commands(same_as_g
 
 def test_text_of_servers_can_not_move_the_cursor():
     streams = Streams()
-    streams.reporter.listener(Found(finding=samples.REFUSED))
+    with streams.reporter:
+        streams.reporter.listener(Found(finding=samples.REFUSED))
+    assert "sure" in streams.err.getvalue()
     assert "\x1b" not in streams.err.getvalue()
 
 
-def test_error_with_findings_that_were_shown_already():
+def test_the_errors_that_decided_a_run_come_last():
+    streams = Streams()
+    streams.reporter.listener(Found(finding=samples.REFUSED))
+    streams.reporter.listener(Found(finding=samples.OTHER_BYTES))
+    streams.reporter.listener(StepStarted(step="preflight", detail="pypi"))
+    streams.reporter.listener(Found(finding=samples.NO_INDEX))
+    streams.reporter.__exit__(ConflictError, samples.CONFLICT, None)
+    streams.reporter.error(samples.CONFLICT)
+    said = streams.err.getvalue()
+    assert said.count("has another file") == 1
+    parts = ["preflight  ", "[PA450", "[PA449", "error: pypi has files of the same names", "[PA410"]
+    assert sorted(parts, key=said.index) == parts
+    assert said.endswith("  hint: Publish under a new version.\n  more: publish-all explain PA410\n")
+    assert streams.out.getvalue() == ""
+
+
+def test_errors_of_uploads_are_shown_when_they_happen():
     streams = Streams()
     streams.reporter.listener(Found(finding=samples.OTHER_BYTES))
-    streams.reporter.error(samples.CONFLICT)
-    assert streams.err.getvalue().count("has another file") == 1
-    assert streams.err.getvalue().endswith(
-        "error: pypi has files of the same names with other bytes; nothing was uploaded\n"
-        "  more: publish-all explain PA410\n"
-    )
-    assert streams.out.getvalue() == ""
+    assert streams.err.getvalue() == ""
+    streams.reporter.listener(StepStarted(step="upload", detail="pypi"))
+    assert "[PA410" in streams.err.getvalue()
+    streams.reporter.listener(Found(finding=samples.REFUSED))
+    assert "[PA449" in streams.err.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +121,8 @@ def test_error_is_shown_with_its_hint_even_when_quiet():
 def test_text_of_others_is_no_command_for_github_actions():
     streams = Streams()
     finding = replace(samples.REFUSED, message="sorry\n::set-output name=a::b\n and ##[add-mask]e\u202e")
-    streams.reporter.listener(Found(finding=finding))
+    with streams.reporter:
+        streams.reporter.listener(Found(finding=finding))
     said = streams.err.getvalue()
     assert ": :set-output" in said
     assert "# #[add-mask]e\\u202e" in said

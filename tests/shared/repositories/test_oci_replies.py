@@ -54,7 +54,7 @@ def said(status: int, message: str, code: str = "DENIED") -> Reply:
         (asked(), 403, "denied", "PA607", "owner"),
         (asked(write=False), 403, "denied", "PA606", "read:packages"),
         (asked(None, write=False), 401, "authentication required", "PA606", "read:packages"),
-        (asked(None), 401, "authentication required", "PA307", "secrets.GITHUB_TOKEN"),
+        (asked(None), 401, "authentication required", "PA307", "gh auth refresh -s write:packages"),
         (asked(registry="https://registry.corp.example"), 401, "authentication required", "PA612", "password"),
         (asked(registry="https://registry.corp.example"), 403, "no", "PA613", "user"),
         (asked(None, registry="https://registry.corp.example"), 401, "no", "PA307", "PUBLISH_ALL_CORP_EU_TOKEN, or run `publish-all login corp-eu`"),

@@ -91,14 +91,14 @@ def test_a_dirty_tree_is_refused_for_pypi_unless_allowed(make: Any) -> None:
 def test_places_that_disagree_are_named(make: Any) -> None:
     table = '[tool.publish-all.version]\nsync = ["demo.py"]\n'
     repository = make(pyproject__toml=STATIC + table, demo__py='\n__version__ = "1.2.2"\n')
-    assert repository.findings() == ["version-differs: says 1.2.2, and the version is 1.2.3"]
+    assert repository.findings() == ["version-differs: demo.py:2 says 1.2.2, and the version is 1.2.3"]
 
 
 def test_places_of_a_git_version_are_compared_only_where_it_is_tagged(make: Any) -> None:
     table = GIT + 'sync = ["demo.py"]\n'
     repository = make(pyproject__toml=DYNAMIC + table, demo__py='__version__ = "1.2.2"\n')
     repository.git("tag", "v1.2.3")
-    assert repository.findings() == ["version-differs: says 1.2.2, and the version is 1.2.3"]
+    assert repository.findings() == ["version-differs: demo.py:1 says 1.2.2, and the version is 1.2.3"]
     repository.commit()
     assert repository.findings() == []
 

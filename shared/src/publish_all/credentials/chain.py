@@ -204,6 +204,13 @@ class CredentialChain:
         return entry.credential
 
 
+GIVE_GITHUB_CREDENTIAL = (
+    "Run `gh auth refresh -s write:packages` if you use GitHub's command line: its token is then found. Or set "
+    "GITHUB_TOKEN to a classic personal access token with write:packages. In GitHub Actions: `permissions: packages: "
+    "write`, and `GITHUB_TOKEN: ${{ github.token }}` in the step's `env`."
+)
+
+
 def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> CredentialError:
     """The error for a repository that wants a credential when `get` found none: where it was looked, what to do."""
     url, repository = without_user(request.url), request.repository
@@ -215,11 +222,7 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
         f"{repository}` (the same as `keyring set {url} {user}`)."
     )
     if hostname_of(url) == "ghcr.io":
-        hint = (
-            f"Set GITHUB_TOKEN or {variable} to a classic token with write:packages. With GitHub's command line: "
-            "`gh auth refresh -s write:packages`, then `export GITHUB_TOKEN=$(gh auth token)`. In GitHub Actions: "
-            "`permissions: packages: write`, and GITHUB_TOKEN from `secrets.GITHUB_TOKEN`."
-        )
+        hint = GIVE_GITHUB_CREDENTIAL
     finding = diagnoses.CREDENTIAL_MISSING.found(
         f"There is no credential for {repository} ({url}).{' Looked in:' if looked else ''}{looked}",
         where=url,

@@ -90,7 +90,11 @@ class EnvironmentSource(CredentialSource):
                     found = self._value(variable, name, user, request)
                     if found is not None:
                         return found
-                    if variable.tool is Tool.PUBLISH_ALL and self._tools.variable(name) is None:
+                    ours = variable.tool in {
+                        Tool.PUBLISH_ALL,
+                        Tool.GITHUB,
+                    }  # of others only what is set is of interest
+                    if ours and self._tools.variable(name) is None:
                         tell(f"environment variable {name}", "not set")
                 elif self._tools.variable(name) is not None:
                     tell(f"environment variable {name}", f"set, but it is for {elsewhere}")

@@ -40,10 +40,10 @@ class GitHubReporter(Reporter):
             self._annotate("warning", text, "publish-all")
 
     def error(self, error: PublishAllError) -> None:
-        for each in error.findings:
-            self.find(each)
         text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
         self._annotate("error", text, "publish-all")
+        for each in error.findings:
+            self.find(each)
 
     def write_finding(self, finding: Finding) -> None:
         if finding.severity in _COMMANDS:

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import TextIO
 
 from publish_all.errors import PublishAllError
-from publish_all.events import Event, Found
+from publish_all.events import Event, Found, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import closing_lines, event_line, result_lines
-from publish_all.reporting.text import closing_error_lines, finding_lines, shown
+from publish_all.reporting.text import error_lines, finding_lines, shown
 from publish_all.results import Result
 
 
@@ -18,19 +18,34 @@ class Reporter:
     """Shows a run to somebody: events while it goes on, then its result or its error.
 
     A context: leaving it takes down whatever is live. stdout gets results, stderr everything else. `verbosity` is -1
-    for quiet, 0, or the number of `-v`. Each finding is shown once.
+    for quiet, 0, or the number of `-v`. Each finding is shown once. Errors that are found before an upload are held back
+    until the run ends: what decided it is the last thing on the screen.
     """
 
     def __init__(self, verbosity: int = 0) -> None:
         self._verbosity = verbosity
         self._shown: set[Finding] = set()
+        self._held: list[Finding] = []
+        self._holds = True
 
     def listener(self, event: Event) -> None:
         """Show what happens. Called in one thread."""
-        if isinstance(event, Found):
-            self.find(event.finding)
-        else:
-            self.show_event(event)
+        match event:
+            case Found() if self._holds and event.finding.severity is Severity.ERROR:
+                self._held.append(event.finding)
+            case Found():
+                self.find(event.finding)
+            case _:
+                if isinstance(event, StepStarted) and event.step == "upload":
+                    self._holds = False
+                    self.release()
+                self.show_event(event)
+
+    def release(self) -> None:
+        """Show the errors that were held back."""
+        held, self._held = self._held, []
+        for each in held:
+            self.find(each)
 
     def find(self, finding: Finding) -> None:
         if finding in self._shown or (self._verbosity < 0 and finding.severity is not Severity.ERROR):
@@ -40,9 +55,14 @@ class Reporter:
 
     def error(self, error: PublishAllError) -> None:
         """Show why it ended early, with those of the error's findings that were not shown yet."""
+        self._held = [each for each in self._held if each not in error.findings]
+        self.release()
+        if all(each.message != error.message for each in error.findings):
+            self.write_lines(error_lines(error))
         for each in error.findings:
             self.find(each)
-        self.write_lines(closing_error_lines(error))
+        if error.findings:
+            self.write_lines([f"  more: publish-all explain {error.findings[-1].code}"])
 
     def show(self, result: Result) -> None:
         """Show what it came to."""
@@ -65,6 +85,8 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not isinstance(error, PublishAllError):
+            self.release()
         self.close()
 
 
@@ -108,6 +130,10 @@ class Several(Reporter):
     def listener(self, event: Event) -> None:
         for each in self._reporters:
             each.listener(event)
+
+    def release(self) -> None:
+        for each in self._reporters:
+            each.release()
 
     def show(self, result: Result) -> None:
         for each in self._reporters:

@@ -88,15 +88,6 @@ def finding_lines(finding: Finding) -> Iterator[str]:
         yield from _hint(finding.hint)
 
 
-def closing_error_lines(error: PublishAllError) -> Iterator[str]:
-    """What is left to say of an error whose findings were shown: where to read more, and what they do not say."""
-    if all(each.message != error.message for each in error.findings):
-        yield from error_lines(error)
-    codes = list(dict.fromkeys(each.code for each in error.findings))
-    if codes:
-        yield f"  more: publish-all explain {codes[0]}"
-
-
 def error_lines(error: PublishAllError) -> Iterator[str]:
     """An error as lines, without its findings."""
     first, *rest = clean(error.message).splitlines() or [type(error).__name__]

@@ -15,6 +15,7 @@ from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all._urls import shown_url
 from publish_all.config.addresses import hostname_of
+from publish_all.credentials.chain import GIVE_GITHUB_CREDENTIAL
 from publish_all.credentials.credential_source import with_names
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
@@ -238,7 +239,7 @@ def _nobody(said: str, asked: Asked) -> Finding:
     return known.CREDENTIAL_MISSING.found(
         f"{asked.where} takes nothing from unknown users, and there is no credential for it ({said}).",
         where=asked.where,
-        hint=_HOW_TO_GIVE_ONE if asked.is_github else with_names(usual, asked.name),
+        hint=GIVE_GITHUB_CREDENTIAL if asked.is_github else with_names(usual, asked.name),
     )
 
 
@@ -260,7 +261,7 @@ def _by_github(text: str, asked: Asked) -> tuple[Diagnosis, str]:
     if found is known.REGISTRY_CREDENTIAL_REFUSED:
         if asked.token_is(APP_OR_WORKFLOW):
             return known.APP_TOKEN, ""
-        return found, f"The token has expired, was revoked, or is misspelt. {_HOW_TO_GIVE_ONE}"
+        return found, f"The token has expired, was revoked, or is misspelt. {GIVE_GITHUB_CREDENTIAL}"
     if found is known.PACKAGES_PERMISSION:
         return found, _permission_hint(asked)
     if found is not None:
@@ -293,10 +294,6 @@ def _permission_hint(asked: Asked) -> str:
     )
 
 
-_HOW_TO_GIVE_ONE = (
-    "In a workflow: `permissions: packages: write`, and `GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}` in the "
-    "step's `env`. Elsewhere: set GITHUB_TOKEN to a classic personal access token with write:packages."
-)
 _READ_HINT = (
     "Packages are private until made public on their settings page. To read a private one, use a classic personal "
     "access token with read:packages; in a workflow `permissions: packages: read` and, for a package of another "

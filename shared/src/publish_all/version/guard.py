@@ -89,7 +89,7 @@ def version_differences(config: ProjectConfig, resolved: ResolvedVersion) -> Ite
         )
     for place in find_places(config) if comparable(config, resolved) else ():
         if not place.agrees(resolved.version):
-            message = f"says {place.says}, and the version is {resolved.text}"
+            message = f"{place.where} says {place.says}, and the version is {resolved.text}"
             yield diagnoses.VERSION_DIFFERS.found(message, where=place.where, hint=hint)
 
 
