@@ -134,7 +134,9 @@ def test_gives_json(run):
 
 
 def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
-    ended = run(typed=["pypi github", "git", "github", "both", "no", "no", "make test; make lint", "yes"])
+    ended = run(
+        typed=["pypi github", "git", "github", "both", "no", "oidc", "no", "make test; make lint", "yes"]
+    )
     assert "Setting up demo. Enter takes the answer in brackets." in ended.err
     assert "[pypi]" in ended.err
     assert ours(project) == {"publish-to": ["pypi", "github"], "version": {"source": "git"}}
@@ -175,7 +177,9 @@ def test_variants_may_be_declined(run, project):
 def test_a_workflow_that_is_named_from_the_current_folder_is_the_one_that_is_replaced(run, project):
     workflows = project / ".github" / "workflows"
     workflows.mkdir(parents=True)
-    (workflows / "publish.yml").write_text("jobs:\n  a:\n    steps:\n      - run: twine upload dist/*\n")
+    (workflows / "publish.yml").write_text(
+        "on: release\njobs:\n  a:\n    steps:\n      - run: twine upload dist/*\n"
+    )
     ended = run("-n", "--from-workflow", ".github/workflows/publish.yml")
     assert "-      - run: twine upload dist/*" in ended.err
     assert [each.name for each in workflows.iterdir()] == ["publish.yml"]

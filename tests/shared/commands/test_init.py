@@ -7,7 +7,7 @@ import pytest
 from publish_all._toml import loads
 from publish_all.commands.context import Runtime
 from publish_all.commands.init import InitOptions, carry_out, look, plan_init, suggest
-from publish_all.commands.scaffold.choices import Service, Trigger
+from publish_all.commands.scaffold.choices import Login, Service, Trigger
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import VersionSource
 from publish_all.errors import ConfigurationError, UsageError
@@ -79,7 +79,7 @@ def test_what_goes_without_saying(project):
         (Service.GITHUB,),
         (Trigger.RELEASE,),
     )
-    assert answers.pipeline.rehearses
+    assert not answers.pipeline.rehearses
     assert answers.pipeline.split
 
 
@@ -199,9 +199,7 @@ def test_what_a_hand_made_workflow_does_goes_without_saying(project):
     assert (answers.settings.publish_to, answers.pipeline.triggers) == (("corp",), (Trigger.TAG,))
     plan = project.planned()
     assert ours(plan)["repositories"] == {"corp": {"url": CORP}}
-    assert (
-        plan.notes[-1] == "ci.yml stays as it is, and publishes too: take out of it what publish.yml does now"
-    )
+    assert [(each.name, each.verb) for each in plan.changes[1:]] == [(".github/workflows/ci.yml", "change")]
 
 
 def test_destinations_that_are_stated_stay_unless_a_workflow_is_named(project):
@@ -235,11 +233,113 @@ def test_tests_of_a_hand_made_workflow_are_not_left_out_in_silence(project):
 @pytest.mark.parametrize(
     "more", ["      - run: ./announce.sh\n", "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n"]
 )
-def test_a_hand_made_publish_yml_that_does_more_stays(project, more):
+def test_what_publishes_is_taken_out_of_a_hand_made_publish_yml_that_does_more(project, more):
     project.add(".github/workflows/publish.yml", HAND_MADE + more)
+    ours, other = project.planned().changes[1:]
+    assert ours.name == ".github/workflows/publish-all.yml"
+    assert (other.name, other.verb) == (".github/workflows/publish.yml", "change")
+    assert "twine upload" not in other.after
+    assert other.after.endswith(more)
+
+
+def test_nothing_is_written_beside_a_workflow_that_publishes_in_a_way_that_can_t_be_taken_out(project):
+    project.add(".github/workflows/ci.yml", HAND_MADE.replace("dist/*", "dist/* | ./announce.sh"))
     plan = project.planned()
-    assert plan.changes[1].name == ".github/workflows/publish-all.yml"
-    assert "publish.yml stays as it is" in plan.notes[-1]
+    assert [each.name for each in plan.changes] == ["pyproject.toml"]
+    assert "publish.yml is not written, because ci.yml:5" in plan.notes[-1]
+    assert plan.forms == ()
+
+
+def test_of_two_that_only_publish_one_is_replaced_and_one_removed(project):
+    project.add(".github/workflows/publish.yml", HAND_MADE)
+    project.add(".github/workflows/again.yml", HAND_MADE)
+    plan = project.planned()
+    assert [(each.name, each.verb) for each in plan.changes[1:]] == [
+        (".github/workflows/publish.yml", "change"),
+        (".github/workflows/again.yml", "remove"),
+    ]
+    carry_out(plan)
+    assert [each.name for each in (project.root / ".github/workflows").iterdir()] == ["publish.yml"]
+    assert project.planned().needed == ()
+
+
+def test_logs_in_with_a_token_where_it_is_asked_to(project):
+    publish_to = ("testpypi", "pypi")
+    logins = project.suggested(publish_to=publish_to, auth={"pypi": "token"}).pipeline.logins
+    assert logins == {"pypi": Login("PYPI_TOKEN")}
+    both = project.suggested(publish_to=publish_to, auth={"": "token"}).pipeline
+    assert (list(both.logins), both.trusted) == (["testpypi", "pypi"], ())
+    assert both.requirement.startswith("publish-all[cli]==")
+
+
+@pytest.mark.parametrize(("name", "how"), [("", "x"), ("pypi", "x"), ("corp", "token"), ("github", "oidc")])
+def test_another_way_to_log_in_is_an_error(project, name, how):
+    with pytest.raises(UsageError, match="--auth"):
+        project.suggested(publish_to=("pypi", "github"), auth={name: how})
+
+
+def test_keeps_secret_environment_python_and_tags_of_the_workflow_that_it_replaces(project):
+    project.add(
+        ".github/workflows/release.yml",
+        "on: {push: {tags: ['release-*']}}\njobs:\n  publish:\n    environment: production\n    steps:\n"
+        "      - uses: actions/setup-python@v5\n        with: {python-version: '3.12'}\n"
+        "      - run: python -m build && twine upload dist/*\n"
+        "        env: {TWINE_USERNAME: __token__, TWINE_PASSWORD: '${{ secrets.PYPI_UPLOAD }}'}\n",
+    )
+    plan = project.planned()
+    text = plan.changes[1].after
+    assert plan.changes[1].name == ".github/workflows/release.yml"
+    for each in (
+        "tags: ['release-[0-9]*']",
+        "name: production",
+        "PUBLISH_ALL_PYPI_TOKEN: ${{ secrets.PYPI_UPLOAD }}",
+        "python-version: '3.12'",
+        "publish -r pypi --auth token",
+    ):
+        assert each in text
+    assert "id-token" not in text
+    assert "it logs in with PYPI_UPLOAD, as before" in plan.notes[-1]
+    assert [each.title for each in plan.forms] == ["GitHub: the environments of the jobs"]
+    carry_out(plan)
+    assert project.planned().needed == ()
+    trusted = project.planned(auth={"pypi": "oidc"}).changes[1].after
+    assert "id-token: write" in trusted
+
+
+def test_keeps_what_it_has_written_before(project):
+    chosen = {
+        "publish_to": ("pypi", "github", f"corp={CORP}"),
+        "triggers": (Trigger.TAG,),
+        "tests": ("make test", "make docs"),
+        "rehearse": True,
+        "split": False,
+        "auth": {"pypi": "token"},
+        "tag_prefix": "demo-v",
+    }
+    plan = project.planned(**chosen)
+    carry_out(plan)
+    assert project.planned().needed == ()
+    path = project.root / ".github/workflows/publish.yml"
+    path.rename(path.with_name("release.yml"))
+    path = path.with_name("release.yml")
+    text = (
+        path.read_text().replace("secrets.CORP_TOKEN", "secrets.NEXUS").replace("name: corp", "name: inhouse")
+    )
+    path.write_text(text)
+    assert project.planned().needed == ()
+    assert project.planned(tests=()).changes[1].name == ".github/workflows/release.yml"
+
+
+def test_two_projects_of_a_repository_have_a_workflow_each(project):
+    carry_out(project.planned())
+    project.add("sub/pyproject.toml", HATCH)
+    whole, project.root = project.root, project.root / "sub"
+    plan = project.planned()
+    assert plan.changes[1].name == ".github/workflows/publish-sub.yml"
+    carry_out(plan)
+    assert project.planned().needed == ()
+    project.root = whole
+    assert project.planned().needed == ()
 
 
 def test_a_hand_made_gitlab_pipeline_stays_and_is_to_include_ours(project):
@@ -261,7 +361,7 @@ def test_configured_variants_are_what_is_published(project):
         '\n[tool.hatch.build.targets.variants]\ndependencies = ["publish-all"]\n'
     )
     projects = [value for form in plan.forms for label, value in form.fields if label == "PyPI Project Name"]
-    assert projects == ["demo", "demo-a", "demo", "demo-a"]
+    assert projects == ["demo", "demo-a"]
 
 
 def test_in_poetry_the_plugin_is_declared_for_all_who_use_the_project(project):

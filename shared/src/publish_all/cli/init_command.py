@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,6 +47,8 @@ class InitCommand(UseCaseCommand):
         Value("trigger", "EVENT", "What starts a release", several=True, choices=_values(Trigger)),
         Value("test", "COMMAND", "A command that must pass before a release", several=True),
         flag("no-tests", "Write no job that tests."),
+        Value("auth", "HOW", "How the workflow logs in: oidc or token, for all or as NAME=HOW", several=True),
+        flag("rehearse", "Publish to TestPyPI before PyPI."),
         flag("no-rehearsal", "Do not publish to TestPyPI before PyPI."),
         flag("no-split", "Build in each job that publishes, not once for all."),
         flag("existing-projects", "The projects are on PyPI already."),
@@ -112,7 +114,8 @@ Examples:
             services=tuple(Service(each) for each in services if each != _NONE) if services else None,
             triggers=tuple(Trigger(each) for each in self.texts("trigger")) or None,
             tests=() if self.option("no-tests") else self.texts("test") or None,
-            rehearse=False if self.option("no-rehearsal") else None,
+            auth=_auth(self.texts("auth")) or None,
+            rehearse=True if self.option("rehearse") else False if self.option("no-rehearsal") else None,
             split=False if self.option("no-split") else None,
             new_projects=False if self.option("existing-projects") else None,
             from_workflow=workflow,
@@ -123,6 +126,7 @@ Examples:
     def _interview(self, options: InitOptions, found: Found) -> InitOptions:
         """Ask what no option states, each with the answer that goes with the project."""
         from publish_all.commands.init import suggest
+        from publish_all.commands.scaffold.pipeline import PUBLIC
 
         def ask(field: str, question: str, default: str, read: Callable[[str], Any]) -> None:
             nonlocal options
@@ -163,7 +167,16 @@ Examples:
         default = "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value
         ask("triggers", question, default, _one_of(triggers))
         if "pypi" in pipeline.publish_to:
-            ask("rehearse", "Rehearse on TestPyPI before PyPI?", "yes", _is_yes)
+            ask(
+                "rehearse",
+                "Rehearse on TestPyPI before PyPI?",
+                "yes" if pipeline.rehearses else "no",
+                _is_yes,
+            )
+        question = "Log in to PyPI with (oidc: trusted publishing, no secret; token: a secret)"
+        if public := [each for each in suggest(options, found).pipeline.destinations if each in PUBLIC]:
+            default = "token" if all(each in pipeline.logins for each in public) else "oidc"
+            ask("auth", question, default, lambda text: _auth(text.split()))
         if suggest(options, found).pipeline.trusted:
             names = ", ".join(each.project for each in pipeline.products)
             question = f"Is there a project {names} on PyPI already?"
@@ -205,6 +218,12 @@ Examples:
             f"To release: {release}\n",
             type=OutputType.RAW,
         )
+
+
+def _auth(stated: Iterable[str]) -> dict[str, str]:
+    """What `--auth` says, by the name in front of `=`; by an empty one for all."""
+    parts = (each.rpartition("=") for each in stated)
+    return {name: how for name, _, how in parts}
 
 
 def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:

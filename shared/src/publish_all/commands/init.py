@@ -6,6 +6,7 @@ makes the changes, which are shown; `carry_out` writes them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from publish_all._toml import table
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.changes import Change, current, write
 from publish_all.commands.scaffold.choices import (
+    Login,
     NewRepository,
     NewVariant,
     Service,
@@ -30,7 +32,7 @@ from publish_all.commands.scaffold.found import Found, attribute_files, version_
 from publish_all.commands.scaffold.found import look as look_around
 from publish_all.commands.scaffold.github_workflow import github_workflow
 from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
-from publish_all.commands.scaffold.pipeline import Form, Pipeline, Product, next_steps
+from publish_all.commands.scaffold.pipeline import PUBLIC, Form, Pipeline, Product, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
@@ -51,7 +53,7 @@ class InitOptions:
 
     An entry of `publish_to` is a repository's name, or NAME=URL. `services` empty writes no CI. `new_projects` says
     that public indexes don't know the projects yet, `in_poetry` that our plugin is to be declared for all who use the
-    project with Poetry.
+    project with Poetry. `auth` is `oidc` or `token` by destination, or by an empty name for all.
     """
 
     directory: Path
@@ -62,6 +64,7 @@ class InitOptions:
     services: tuple[Service, ...] | None = None
     triggers: tuple[Trigger, ...] | None = None
     tests: tuple[str, ...] | None = None
+    auth: Mapping[str, str] | None = None
     rehearse: bool | None = None
     split: bool | None = None
     new_projects: bool | None = None
@@ -97,7 +100,7 @@ def look(options: InitOptions) -> Found:
 
 def suggest(options: InitOptions, found: Found) -> Answers:
     """The answers that are stated, and for the others those that go with what is there. Raises `UsageError`."""
-    stated, made = options.publish_to, found.migration
+    stated, made, kept = options.publish_to, found.migration, found.kept
     configured = "publish-to" in table(found.pyproject, "tool", "publish-all")
     migrating = options.from_workflow is not None or not configured
     if stated is None and made.destinations and migrating:
@@ -111,25 +114,33 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         publish_to, repositories = _destinations(stated, found)
     with_variants = options.variants is not False
     variants = found.variants if with_variants else ()
-    source, prefix = options.version_source, options.tag_prefix
+    prefix = options.tag_prefix
+    if prefix is None and "tag-prefix" not in table(found.pyproject, "tool", "publish-all", "version"):
+        prefix = kept.tag_prefix
+    source = options.version_source
     version = version_choice(found, source=source, tag_prefix=prefix, variants=variants)
     tag_last = version.source is VersionSource.GIT and not version.from_any_tag
     include_base = with_variants and made.include_base
     public = tuple(each for each in publish_to if each != "local")
-    extras = "cli,attestations" if {"pypi", "testpypi"} & {*public} else "cli"
+    products = tuple(_products(variants, found, include_base=include_base))
+    separate = kept.separate if options.new_projects is None and len(products) > 1 else options.new_projects
     pipeline = Pipeline(
         publish_to=public,
-        products=tuple(_products(variants, found, include_base=include_base)),
+        products=products,
         subfolder=found.subfolder,
-        triggers=options.triggers or made.triggers or (Trigger.TAG if tag_last else Trigger.RELEASE,),
+        triggers=options.triggers or kept.triggers or (Trigger.TAG if tag_last else Trigger.RELEASE,),
         tag_prefix=version.tag_prefix,
-        tests=found.tests if options.tests is None else options.tests,
-        rehearse=options.rehearse is not False,
-        split=options.split is not False,
-        separate=options.new_projects is not False,
-        requirement=f"publish-all[{extras}]=={__version__}",
+        tests=next(each for each in (options.tests, kept.tests, found.tests) if each is not None),
+        rehearse=bool(kept.rehearse if options.rehearse is None else options.rehearse),
+        split=(kept.split if options.split is None else options.split) is not False,
+        separate=separate is not False,
         dist_dir=found.config.dist_dir,
+        environments=kept.environments,
+        python=kept.python,
     )
+    pipeline = pipeline._replace(logins=_logins(options.auth or {}, pipeline, kept.logins))
+    extras = "cli,attestations" if pipeline.trusted else "cli"
+    pipeline = pipeline._replace(requirement=f"publish-all[{extras}]=={__version__}")
     host_tables: list[tuple[tuple[str, ...], Mapping[str, object]]] = []
     if options.in_poetry:
         plugin = {"poetry-publish-all": f">={__version__}"}
@@ -143,6 +154,27 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         (found.service or Service.GITHUB,) if options.services is None else options.services,
         pipeline,
     )
+
+
+def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Login]) -> Mapping[str, Login]:
+    """The secrets of destinations, with the names that they have. Raises `UsageError` for what can't be chosen."""
+    for name, how in stated.items():
+        if name and name not in pipeline.destinations:
+            raise UsageError(f"--auth {name}={how}: nothing is published to {name!r}")
+        if how not in {"oidc", "token"} or (how == "oidc" and name not in {"", *PUBLIC}):
+            hint = "It is `oidc` (trusted publishing, for PyPI and TestPyPI) or `token`."
+            raise UsageError(
+                f"--auth {name}={how} is not a way to log in" if name else f"--auth {how} is not one",
+                hint=hint,
+            )
+    logins = {name: login for name, login in kept.items() if name in pipeline.destinations}
+    for name in (each for each in pipeline.destinations if each in PUBLIC):
+        wanted = stated.get(name) or stated.get("")
+        if wanted == "token":
+            logins.setdefault(name, pipeline.login(name))
+        elif wanted == "oidc":
+            logins.pop(name, None)
+    return logins
 
 
 def _products(variants: Iterable[NewVariant], found: Found, *, include_base: bool) -> Iterator[Product]:
@@ -202,13 +234,28 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         if service is Service.GITHUB:
             path, more = _github_file(found)
             workflow, text = path.name, github_workflow(pipeline)
+            if found.migration.stuck:
+                where = "; ".join(found.migration.stuck)
+                notes.append(
+                    f"{workflow} is not written, because {where} would publish as well, and can't be taken out without "
+                    "what else it does: take the upload out of it, and run this again"
+                )
+                continue
         else:
             path, more = _gitlab_file(found)
             workflow, text = _GITLAB, gitlab_pipeline(pipeline)
         changes.append(_change(path, current(path), text, found))
+        if service is Service.GITHUB:
+            changes += _others_without_publishing(path, found)
         notes += more
-        link, new = found.link, pipeline.separate
-        forms += next_steps(pipeline, service=service, link=link, workflow=workflow, new=new)
+        forms += next_steps(
+            pipeline,
+            service=service,
+            link=found.link,
+            workflow=workflow,
+            new=pipeline.separate,
+            there=found.migration.kept.logins,
+        )
     return InitPlan(tuple(changes), tuple(notes), tuple(forms))
 
 
@@ -249,19 +296,45 @@ def _gates_left_out(tests: tuple[str, ...], found: Found) -> Iterator[str]:
             )
 
 
-def _change(path: Path, before: str | None, after: str, found: Found) -> Change:
+def _change(path: Path, before: str | None, after: str | None, found: Found) -> Change:
     return Change(path, path.relative_to(found.repository).as_posix(), before, after)
 
 
 def _github_file(found: Found) -> tuple[Path, list[str]]:
-    """`publish.yml`; another name where one made by hand does more than ours would. And notes on those that stay."""
+    """Our file, else one made by hand that does nothing else, else a new one. And notes on the others."""
     folder, made = found.repository / FOLDER, found.migration
-    path = folder / "publish.yml"
-    text = current(path)
-    if text is not None and not is_ours(text) and path not in made.replaceable:
-        path = folder / "publish-all.yml"
-    stays = "stays as it is, and publishes too: take out of it what"
-    return path, [f"{each.name} {stays} {path.name} does now" for each in made.workflows if each != path]
+    path = found.ours or next(
+        iter(sorted(made.replaceable, key=lambda each: each.name != "publish.yml")), None
+    )
+    if path is None:
+        other = re.sub(r"[^\w-]+", "-", found.subfolder) or "all"
+        names = ("publish.yml", f"publish-{other}.yml")
+        path = next((folder / each for each in names if not (folder / each).exists()), folder / names[-1])
+    notes = [
+        f"{each.name} is a trusted publisher of PyPI already: register {path.name} as well"
+        for each in made.trusted
+        if each.name != path.name
+    ]
+    stays = set(made.workflows) - {path, *made.replaceable, *made.taken_out}
+    notes += [
+        f"{each.name} stays as it is: it publishes at other events than {path.name}" for each in sorted(stays)
+    ]
+    if found.ours is None and made.kept.logins:
+        secrets = ", ".join(dict.fromkeys(each.secret for each in made.kept.logins.values()))
+        notes.append(
+            f"it logs in with {secrets}, as before: `--auth oidc` uses trusted publishing for PyPI instead"
+        )
+    return path, notes
+
+
+def _others_without_publishing(path: Path, found: Found) -> Iterator[Change]:
+    """The workflows that would publish at the same events as ours, without what publishes."""
+    made = found.migration
+    for other in made.replaceable:
+        if other != path:
+            yield _change(other, current(other), None, found)
+    for other, text in made.taken_out.items():
+        yield _change(other, current(other), text, found)
 
 
 def _gitlab_file(found: Found) -> tuple[Path, list[str]]:

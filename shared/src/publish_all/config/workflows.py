@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One job. `uses` is the reusable workflow that it calls.
+    """One job. `needs` are the keys of jobs before it; `uses` is the reusable workflow that it calls.
 
     `permissions` maps a scope to `read`, `write` or `none` (`*` for all scopes); None means that
     the job states none and has the workflow's. `matrix` are the combinations it runs for, None where an
@@ -59,6 +59,7 @@ class Job(NamedTuple):
 
     key: str
     line: int
+    needs: tuple[str, ...] = ()
     environment: str | None = None
     permissions: Mapping[str, str] | None = None
     matrix: tuple[Mapping[str, str], ...] | None = (EMPTY,)
@@ -179,10 +180,11 @@ def _refusal(where: Path | str, what: str) -> ConfigurationError:
 
 
 def _job(key: str, values: dict[str, Any], line: int) -> Job:
-    steps, strategy = values.get("steps"), values.get("strategy")
+    steps, strategy, needs = values.get("steps"), values.get("strategy"), values.get("needs")
     return Job(
         key=key,
         line=line,
+        needs=tuple(map(_text, needs if isinstance(needs, list) else [needs] if needs else ())),
         environment=_inner(values.get("environment"), "name"),
         permissions=_permissions(values),
         matrix=_matrix(strategy.get("matrix")) if isinstance(strategy, dict) else (EMPTY,),

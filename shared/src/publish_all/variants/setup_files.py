@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 from collections.abc import Mapping
+from contextlib import suppress
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,15 @@ def with_metadata_elsewhere(pyproject: Mapping[str, Any]) -> Table:
 
 def name_in_setup_cfg(root: Path) -> str | None:
     """The name of the distribution, None where setup.cfg does not state it."""
+    return _setup_cfg(root).get("metadata", "name", fallback="").strip() or None
+
+
+def _setup_cfg(root: Path) -> configparser.ConfigParser:
+    """The file, empty where it is none: setuptools says what is wrong in it."""
     parser = configparser.ConfigParser(interpolation=None)
-    try:
+    with suppress(configparser.Error, UnicodeDecodeError):
         parser.read(root / "setup.cfg", encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):  # setuptools says what is wrong in it
-        return None
-    return parser.get("metadata", "name", fallback="").strip() or None
+    return parser
 
 
 def fields_in(metadata: str) -> frozenset[str]:
@@ -62,8 +66,25 @@ def fields_in(metadata: str) -> frozenset[str]:
     return frozenset((*found, *_ALWAYS))
 
 
+def extras_of_setup(root: Path) -> Mapping[str, list[str]]:
+    """The extras with their requirements that setup.cfg and setup.py state, as far as setup.py does not work them out."""
+    stated = _setup_argument(root, "extras_require")
+    found: dict[str, list[str]] = {}
+    with suppress(ValueError, TypeError, AttributeError):  # no literal, or none of texts
+        values = ast.literal_eval(stated) if stated is not None else {}
+        found = {name: [each] if isinstance(each, str) else [*each] for name, each in values.items()}
+    of_file = _setup_cfg(root)
+    options = of_file["options.extras_require"] if of_file.has_section("options.extras_require") else {}
+    return {**found, **{name: text.split("\n") for name, text in options.items()}}
+
+
 def stated_in_setup_py(root: Path, keyword: str) -> str | None:
     """What setup.py states as `name` or `version`; None where there is no setup.py, or it works that out."""
+    stated = _setup_argument(root, keyword)
+    return stated.value if isinstance(stated, ast.Constant) and isinstance(stated.value, str) else None
+
+
+def _setup_argument(root: Path, keyword: str) -> ast.expr | None:
     try:
         tree = ast.parse((root / "setup.py").read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -71,6 +92,6 @@ def stated_in_setup_py(root: Path, keyword: str) -> str | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "setup":
             for each in node.keywords:
-                if each.arg == keyword and isinstance(each.value, ast.Constant):
-                    return each.value.value if isinstance(each.value.value, str) else None
+                if each.arg == keyword:
+                    return each.value
     return None

@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
-from publish_all.commands.scaffold.choices import Trigger
+from publish_all.commands.scaffold.choices import Login, Trigger
 from publish_all.commands.scaffold.pipeline import Pipeline, Product
 
 ITSELF = Product(variant=None, project="kindling")
@@ -22,6 +22,11 @@ SPARK = Product(variant="spark", project="kindling-spark")
 DESTINATIONS = (("pypi",), ("pypi", "github", "corp"), ("testpypi", "pypi"), ("test", "build"))
 PRODUCTS = ((ITSELF,), (SYNAPSE, SPARK, FABRIC), (ITSELF, SYNAPSE))
 PLACES = (("", ()), ("python", ("uvx ruff check .", "uvx poetry run pytest")))  # subfolder, tests
+LOGINS: tuple[dict[str, Login], ...] = (
+    {},
+    {"pypi": Login("PYPI_API_TOKEN"), "corp": Login("NEXUS_PASSWORD", "${{ secrets.NEXUS_USER }}")},
+    {"pypi": Login("PYPI_TOKEN"), "testpypi": Login("TEST_TOKEN")},
+)
 TRIGGERS = ((Trigger.RELEASE,), (Trigger.TAG,), (Trigger.RELEASE, Trigger.TAG))
 
 
@@ -42,6 +47,9 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
                 subfolder=place[0],
                 triggers=TRIGGERS[number % len(TRIGGERS)],
                 requirement="publish-all[cli,attestations]==0.1.0",
+                logins=LOGINS[number % len(LOGINS)],
+                environments={"pypi": "release"} if number % 2 else {},
+                python="3.12" if number % 5 else "",
             ),
         )
 

@@ -189,23 +189,6 @@ def test_files_of_the_same_name_are_different_variants(looking):
 HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 
 
-@pytest.mark.parametrize(
-    ("pyproject", "files", "expected"),
-    [
-        ("", (), ()),
-        ("", ("tests/x",), ("uvx --with . pytest",)),
-        ("[tool.ruff]\n", (), ("uvx ruff check .",)),
-        (HATCH, ("test/x", "ruff.toml"), ("uvx ruff check .", "uvx hatch test")),
-        ("[tool.poetry]\nname = 'x'\n", ("tests/x",), ("uvx poetry install", "uvx poetry run pytest")),
-        (HATCH, ("tests/x", "uv.lock"), ("uv run --locked pytest",)),
-        ("", ("tests/x", "noxfile.py"), ("uvx nox",)),
-        ("[tool.tox]\nenv_list = []\n", ("tests/x",), ("uvx tox run",)),
-    ],
-)
-def test_guesses_how_a_project_is_tested(looking, pyproject, files, expected):
-    assert looking({"pyproject.toml": pyproject, **dict.fromkeys(files, "")}).tests == expected
-
-
 OPEN = '[project]\nname = "demo"\ndynamic = ["version"]\n'
 STATIC = '[project]\nname = "demo"\nversion = "1.0"\n'
 INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from publish_all.commands.scaffold.choices import MARK, NewRepository, Trigger
+from publish_all.commands.scaffold.choices import MARK, Login, NewRepository, Trigger
 from publish_all.commands.scaffold.hand_made import read_migration
 from publish_all.errors import ConfigurationError
 
@@ -42,7 +42,7 @@ def workflow(*commands, on="release", more=""):
 def test_finds_the_destinations_by_name_and_url(migrate, commands, names):
     made = migrate(ci=workflow(*commands))
     assert (made.destinations, made.repositories, made.notes) == (names, (), ())
-    assert made.triggers == (Trigger.RELEASE,)
+    assert made.kept.triggers == (Trigger.RELEASE,)
 
 
 def test_github_s_python_urls_become_its_container_registry(migrate):
@@ -117,4 +117,137 @@ def test_reads_the_named_one_alone(migrate):
 def test_says_that_a_trusted_publisher_is_bound_to_its_workflow(migrate):
     made = migrate(ci=workflow(more="      - uses: pypa/gh-action-pypi-publish@release/v1\n"))
     assert made.destinations == ("pypi",)
-    assert "must be registered as well" in made.notes[0]
+    assert [each.name for each in made.trusted] == ["ci.yml"]
+
+
+def with_env(command, **env):
+    stated = "".join(f"          {key}: {value}\n" for key, value in env.items())
+    return f"on: release\njobs:\n  publish:\n    environment: release\n    steps:\n      - run: {command}\n        env:\n{stated}"
+
+
+SECRET = "${{ secrets.PYPI_API_TOKEN }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        (with_env("twine upload dist/*", TWINE_USERNAME="__token__", TWINE_PASSWORD=SECRET), ""),
+        (with_env("twine upload -p $TOKEN dist/*", TOKEN=SECRET), ""),
+        (with_env("poetry publish", POETRY_PYPI_TOKEN_PYPI=SECRET), ""),
+        (with_env("poetry publish -u __token__ -p $TOKEN", TOKEN=SECRET), ""),
+        (with_env("poetry config pypi-token.pypi $TOKEN && poetry publish", TOKEN=SECRET), ""),
+        (with_env("uv publish", UV_PUBLISH_TOKEN=SECRET), ""),
+        (with_env("hatch publish", HATCH_INDEX_USER="__token__", HATCH_INDEX_AUTH=SECRET), ""),
+        (with_env("scripts/publish", TWINE_PASSWORD=SECRET), ""),
+        (workflow(more=f"      - uses: pypa/gh-action-pypi-publish@v1\n        with: {{password: '{SECRET}'}}\n"), ""),
+        (with_env(f"twine upload --repository-url {CORP} x", TWINE_USERNAME="bob", TWINE_PASSWORD=SECRET), "bob"),
+        (
+            with_env(f"twine upload --repository-url {CORP} x", TWINE_USERNAME="${{ secrets.U }}", TWINE_PASSWORD=SECRET),
+            "${{ secrets.U }}",
+        ),
+    ],
+)  # fmt: skip
+def test_keeps_the_name_of_the_secret_and_the_environment(migrate, text, login):
+    made = migrate(ci=text)
+    (name,) = made.destinations
+    assert made.kept.logins == {name: Login("PYPI_API_TOKEN", login)}
+    if "environment" in text:
+        assert made.kept.environments == {name: "release"}
+
+
+@pytest.mark.parametrize(
+    ("on", "prefix"),
+    [
+        ("{push: {tags: ['v*']}}", "v"),
+        ("{push: {tags: ['v[0-9]+.*']}}", "v"),
+        ("{push: {tags: ['*.*.*', 'release-*']}}", "release-"),
+        ("{push: {tags: '*'}}", None),
+    ],
+)
+def test_keeps_what_tags_begin_with(migrate, on, prefix):
+    assert migrate(ci=workflow("twine upload x", on=on)).kept.tag_prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("version", "kept", "told"), [("'3.12'", "3.12", False), ("3.x", "", False), ("'3.8'", "", True)]
+)
+def test_keeps_the_python_that_runs_publish_all_too(migrate, version, kept, told):
+    python = f"      - uses: actions/setup-python@v5\n        with: {{python-version: {version}}}\n"
+    made = migrate(ci=workflow("twine upload x", more=python))
+    assert (made.kept.python, any("uses Python" in each for each in made.notes)) == (kept, told)
+
+
+def test_tells_of_events_and_inputs_that_are_not_taken_over(migrate):
+    made = migrate(
+        ci=workflow("twine upload x", on="{workflow_dispatch: {inputs: {dry_run: {type: boolean}}}}")
+    )
+    assert "ci.yml is started by workflow_dispatch, the new workflow by a release" in made.notes[0]
+    assert "ci.yml: the new workflow has other inputs than dry_run" in made.notes[1]
+
+
+def test_testpypi_before_pypi_is_a_rehearsal(migrate):
+    made = migrate(ci=workflow("twine upload -r testpypi x", "twine upload x"))
+    assert (made.destinations, made.kept.rehearse) == (("pypi",), True)
+
+
+TWO_JOBS = """\
+on: {push: {branches: [main], tags: ['v*']}}
+jobs:
+  test:
+    steps:
+      - run: pytest
+
+  # To PyPI, when a tag is pushed.
+  publish:
+    needs: test
+    steps:
+      - uses: actions/checkout@v4
+      - run: python -m build && twine upload dist/*
+
+  docs:
+    needs: [test]
+    steps:
+      - run: mkdocs gh-deploy
+"""
+
+
+def test_a_job_that_only_publishes_is_taken_out_of_a_workflow_that_does_more(migrate):
+    made = migrate(ci=TWO_JOBS)
+    (text,) = made.taken_out.values()
+    before, _, after = TWO_JOBS.partition("\n  # To PyPI")
+    assert text == before + after[after.index("\n  docs:") :]
+    assert (made.replaceable, made.stuck) == ((), ())
+
+
+def test_a_step_is_taken_out_of_a_job_that_others_need_or_that_does_more(migrate):
+    needed = TWO_JOBS.replace("needs: [test]", "needs: [test, publish]")
+    more = TWO_JOBS.replace("      - run: python", "      - run: ./announce.sh\n      - run: python")
+    made = migrate(a=needed, b=more)
+    for text, before in zip(made.taken_out.values(), (needed, more), strict=True):
+        assert text == before.replace("      - run: python -m build && twine upload dist/*\n", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        workflow("pytest", "twine upload dist/* && ./announce.sh"),
+        "on: release\njobs: {a: {steps: [{run: pytest}, {run: ./x}, {run: twine upload x}]}}\n",
+        with_env("scripts/publish", TWINE_PASSWORD=SECRET),
+    ],
+)
+def test_says_where_what_publishes_can_t_be_taken_out(migrate, text):
+    made = migrate(ci=text)
+    assert (made.replaceable, dict(made.taken_out)) == ((), {})
+    assert made.stuck[0].startswith("ci.yml:")
+
+
+def test_a_workflow_for_other_events_stays(migrate):
+    made = migrate(ci=workflow("twine upload -r testpypi x", on="{push: {branches: [main]}}"))
+    assert (made.replaceable, made.stuck, dict(made.taken_out)) == ((), (), {})
+    assert [each.name for each in made.workflows] == ["ci.yml"]
+
+
+def test_the_others_that_publish_are_seen_too_where_one_is_named(migrate):
+    made = migrate("a.yml", a=workflow("twine upload x"), b=workflow("poetry publish"))
+    assert [each.name for each in made.replaceable] == ["a.yml", "b.yml"]
+    assert made.destinations == ("pypi",)

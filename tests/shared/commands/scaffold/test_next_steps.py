@@ -1,19 +1,25 @@
 from __future__ import annotations
 
-from publish_all.commands.scaffold.choices import Service
+from publish_all.commands.scaffold.choices import Login, Service
 from publish_all.commands.scaffold.pipeline import Pipeline, Product, as_text, next_steps
 
 VARIANTS = (
     Product(variant="synapse", project="kindling-synapse"),
     Product(variant="spark", project="kindling-spark"),
 )
-PIPELINE = Pipeline(publish_to=("pypi", "github", "corp"), products=VARIANTS, separate=True)
+PIPELINE = Pipeline(publish_to=("pypi", "github", "corp"), products=VARIANTS, separate=True, rehearse=True)
 
 
 def forms(
-    pipeline=PIPELINE, *, service=Service.GITHUB, link="sep/kindling", workflow="publish.yml", new=True
+    pipeline=PIPELINE,
+    *,
+    service=Service.GITHUB,
+    link="sep/kindling",
+    workflow="publish.yml",
+    new=True,
+    there=(),
 ):
-    return list(next_steps(pipeline, service=service, link=link, workflow=workflow, new=new))
+    return list(next_steps(pipeline, service=service, link=link, workflow=workflow, new=new, there=there))
 
 
 def test_fills_in_the_form_of_a_pending_publisher_for_each_project():
@@ -29,6 +35,20 @@ def test_fills_in_the_form_of_a_pending_publisher_for_each_project():
     assert [each.title.split(":")[0] for each in forms()] == [
         "PyPI", "PyPI", "TestPyPI", "TestPyPI", "GitHub", "GitHub Packages",
     ]  # fmt: skip
+
+
+def test_without_trusted_publishing_names_the_secret_and_where_its_token_is_made():
+    pipeline = PIPELINE._replace(
+        publish_to=("pypi", "corp"), rehearse=False, logins={"pypi": Login("PYPI_API_TOKEN")}
+    )
+    token, environments = forms(pipeline)
+    assert (token.title, token.url) == ("PyPI: an API token", "https://pypi.org/manage/account/token/")
+    assert environments.fields[-2:] == (
+        ("Secret of pypi", "PYPI_API_TOKEN"),
+        ("Secret of corp", "CORP_TOKEN"),
+    )
+    (environments,) = forms(pipeline, there={"pypi", "corp"})
+    assert environments.fields == (("Environment", "pypi"), ("Environment", "corp"))
 
 
 def test_a_project_that_exists_has_its_own_page_and_shares_the_environment():

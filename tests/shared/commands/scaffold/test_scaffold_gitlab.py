@@ -11,7 +11,11 @@ from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import Pipeline
 
 PIPELINE = Pipeline(
-    publish_to=("pypi", "corp"), products=(SYNAPSE, SPARK, FABRIC), tests=("uvx nox",), separate=True
+    publish_to=("pypi", "corp"),
+    products=(SYNAPSE, SPARK, FABRIC),
+    tests=("uvx nox",),
+    separate=True,
+    rehearse=True,
 )
 
 

@@ -35,12 +35,12 @@ def masked(text: str) -> str:
 
 
 class Change(NamedTuple):
-    """One file as it is and as it is to be. `before` is None for a new one; `name` is how it is shown."""
+    """One file as it is and as it is to be. `before` is None for a new one, `after` for one to remove; `name` is how it is shown."""
 
     path: Path
     name: str
     before: str | None
-    after: str
+    after: str | None
 
     @property
     def needed(self) -> bool:
@@ -48,15 +48,15 @@ class Change(NamedTuple):
 
     @property
     def verb(self) -> str:
-        return "create" if self.before is None else "change"
+        return "create" if self.before is None else "remove" if self.after is None else "change"
 
     @property
     def diff(self) -> str:
         """The change as a unified diff, with what may be a credential masked."""
         old = "/dev/null" if self.before is None else f"a/{self.name}"
-        lines = difflib.unified_diff(
-            (self.before or "").splitlines(), self.after.splitlines(), old, f"b/{self.name}", lineterm=""
-        )
+        new = "/dev/null" if self.after is None else f"b/{self.name}"
+        before, after = ((each or "").splitlines() for each in (self.before, self.after))
+        lines = difflib.unified_diff(before, after, old, new, lineterm="")
         return masked("\n".join(lines))
 
 
@@ -82,6 +82,9 @@ def write(changes: Iterable[Change]) -> None:
             msg = f"{each.path} has changed meanwhile, and is left as it is"
             raise ConfigurationError(msg, hint="Run the command again.")
     try:
-        write_all({each.path: each.after.encode() for each in changes})
+        write_all({each.path: each.after.encode() for each in changes if each.after is not None})
     except VersionError as error:
         raise ConfigurationError(error.message) from error
+    for each in changes:
+        if each.after is None:
+            each.path.unlink()

@@ -25,6 +25,30 @@ class Trigger(enum.Enum):
     TAG = "tag"
 
 
+class Login(NamedTuple):
+    """How a job logs in with a secret of the CI service: a token, or the password of `username`, which may be an expression."""
+
+    secret: str
+    username: str = ""
+
+
+class Kept(NamedTuple):
+    """What a workflow that is there has chosen, and what the new one keeps; None and empty for what it does not say.
+
+    `logins` and `environments` are by destination. `python` is the version that it builds with.
+    """
+
+    triggers: tuple[Trigger, ...] = ()
+    tag_prefix: str | None = None
+    tests: tuple[str, ...] | None = None
+    rehearse: bool | None = None
+    split: bool | None = None
+    separate: bool | None = None
+    logins: Mapping[str, Login] = EMPTY
+    environments: Mapping[str, str] = EMPTY
+    python: str = ""
+
+
 class NewRepository(NamedTuple):
     """A `[tool.publish-all.repositories.NAME]` to write. `origin` says where it was found."""
 

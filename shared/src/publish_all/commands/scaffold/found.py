@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -10,20 +12,26 @@ from publish_all._build_system import backend_name
 from publish_all._git import ask_git, repository_root
 from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
+from publish_all.commands.scaffold.changes import current
 from publish_all.commands.scaffold.choices import (
+    Kept,
     NewRepository,
     NewVariant,
     Service,
     VersionChoice,
     collected,
+    is_ours,
 )
+from publish_all.commands.scaffold.github_workflow import kept_in
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
+from publish_all.commands.scaffold.project_tests import commands_that_test
 from publish_all.config.github_project import link_of_remote, remote_of
 from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
+from publish_all.config.workflows import Workflow, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_cfg, stated_in_setup_py
 from publish_all.version.attribute import read_attribute
@@ -40,7 +48,8 @@ class Found(NamedTuple):
     `text` is the pyproject.toml as it is, empty where there is none; `tags` are those of the repository. `known` are repositories that
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
     remote, `service` whose it is, as far as that can be told. `tests` are shell commands that need nothing
-    installed but uv. `migration` is what hand-made workflows do.
+    installed but uv. `migration` is what hand-made workflows do, `ours` the workflow that `init` has written before, and
+    `kept` what of the one or the other is kept.
     """
 
     root: Path
@@ -57,6 +66,8 @@ class Found(NamedTuple):
     tests: tuple[str, ...]
     tags: tuple[str, ...]
     migration: Migration
+    ours: Path | None
+    kept: Kept
     notes: tuple[str, ...]
 
     @property
@@ -77,6 +88,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     service, link = _remote(repository, runtime)
     known, notes = _known(config, runtime)
     migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
+    ours = _own_workflow(repository, subfolder)
     variants, layout = migration.variants, migration.layout
     if config.variants:
         variants, layout = (), EMPTY
@@ -94,11 +106,25 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         known=known,
         service=service,
         link=link,
-        tests=tuple(_test_commands(root, pyproject)),
+        tests=commands_that_test(root, pyproject),
         tags=_tags(root, runtime),
         migration=migration,
+        ours=ours.path if ours is not None else None,
+        kept=kept_in(ours)
+        if ours is not None and not (from_workflow and migration.destinations)
+        else migration.kept,
         notes=(*notes, *_notes(root, pyproject, known)),
     )
+
+
+def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
+    """The workflow that `init` has written for this project; that of another one names another folder."""
+    for each in read_workflows(repository).found:
+        text = current(each.path) or ""
+        folders = set(re.findall(r"publish-all -C (.+?) (?:publish|build)\b", text))
+        if is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set()):
+            return each
+    return None
 
 
 def _tags(root: Path, runtime: Runtime) -> tuple[str, ...]:
@@ -195,29 +221,6 @@ def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[NewReposito
         yield "there is no pyproject.toml: one is made for publish-all; what is in setup.py and setup.cfg stays there"
     for each in known:
         yield f"{each.name} is known from {each.origin}: `-r {each.name}` publishes there as well"
-
-
-def _test_commands(root: Path, pyproject: Mapping[str, Any]) -> Iterator[str]:
-    """Which commands test and lint the project, guessed from what it has; none where it seems to have no tests."""
-    if (root / "noxfile.py").is_file():
-        yield "uvx nox"
-        return
-    if (root / "tox.ini").is_file() or "tox" in table(pyproject, "tool"):
-        yield "uvx tox run"
-        return
-    if "ruff" in table(pyproject, "tool") or (root / "ruff.toml").is_file():
-        yield "uvx ruff check ."
-    if not any((root / each).is_dir() for each in ("tests", "test")):
-        return
-    if table(pyproject, "tool", "poetry") or (root / "poetry.lock").is_file():
-        yield "uvx poetry install"
-        yield "uvx poetry run pytest"
-    elif (root / "uv.lock").is_file():
-        yield "uv run --locked pytest"
-    elif backend_name(pyproject).startswith("hatchling"):
-        yield "uvx hatch test"
-    else:
-        yield "uvx --with . pytest"
 
 
 def version_choice(

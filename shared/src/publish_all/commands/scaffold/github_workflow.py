@@ -5,20 +5,22 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from publish_all.commands.scaffold.choices import MARK, Trigger
+from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
     EVERYTHING,
     MANIFEST,
-    PUBLIC,
     Noted,
     Pipeline,
     PublishJob,
     token_variable,
     yaml_lines,
 )
+from publish_all.config.model import EMPTY
+from publish_all.config.workflows import Workflow
 
 
 class Action(NamedTuple):
@@ -56,10 +58,8 @@ name: publish
 """
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
-_START = [
-    CHECKOUT.step(fetch_depth=Noted(0, "with all tags, for the version"), persist_credentials=False),
-    SETUP_UV.step(enable_cache=Noted(value=False, comment="what other jobs wrote has no place in a release")),
-]
+_DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
+_SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
     "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
     "# in the environment. Once the projects exist, one job with one environment will do."
@@ -113,14 +113,14 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
     if pipeline.tests:
         commands = "\n".join(line.strip() for each in pipeline.tests for line in each.splitlines())
         folder = {"working-directory": pipeline.subfolder} if pipeline.subfolder else {}
-        test = {"name": "Run tests and lint", **folder, "run": commands}
-        yield "test", _job("Tests and lint", _READ, [*_START, test])
+        test = {"name": "Run the tests", **folder, "run": commands}
+        yield "test", _job("Test", _READ, [*_start(pipeline), test])
         first = ("test",)
     if pipeline.split:
         build = {"name": "Build", "run": pipeline.ours(f"build --manifest {MANIFEST}")}
         paths = f"{pipeline.folder}/\n{MANIFEST}"
         keep = UPLOAD_ARTIFACT.step(name="dist", path=paths, if_no_files_found="error")
-        steps = [*_START, build, {"name": "Keep the files for the jobs that publish them", **keep}]
+        steps = [*_start(pipeline), build, {"name": "Keep the files for the jobs that publish them", **keep}]
         yield "build", _job("Build", _READ, steps, needs=first)
         first = ("build",)
     before = first
@@ -129,6 +129,15 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         for job in jobs:
             yield job.key, _publish_job(job, first, before)
         before = (*first, *(each.key for each in jobs))
+
+
+def _start(pipeline: Pipeline) -> list[dict[str, Any]]:
+    python = {"python_version": pipeline.python} if pipeline.python else {}
+    no_cache = Noted(value=False, comment="what other jobs wrote has no place in a release")
+    return [
+        CHECKOUT.step(fetch_depth=Noted(0, "with all tags, for the version"), persist_credentials=False),
+        SETUP_UV.step(**python, enable_cache=no_cache),
+    ]
 
 
 def _job(
@@ -157,7 +166,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
         permissions["packages"] = Noted("write", "to push to ghcr.io")
     else:  # for GitHub's registry the job's own token is enough
         more["environment"] = job.environment("${{ matrix.project }}")
-    if repository in PUBLIC:
+    if repository in pipeline.trusted:
         permissions["id-token"] = Noted("write", "for trusted publishing and attestations")
     rehearsal = repository == "testpypi" and "testpypi" not in pipeline.publish_to
     title = f"{'Rehearse on' if rehearsal else 'Publish to'} {_TITLES.get(repository, repository)}"
@@ -166,7 +175,7 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
         **DOWNLOAD_ARTIFACT.step(name="dist", path="."),
     }
     publish = {"name": "Publish", "run": "\n".join(job.commands), "env": _environment(job)}
-    steps = [*_START, *([fetch] if pipeline.split else []), publish]
+    steps = [*_start(pipeline), *([fetch] if pipeline.split else []), publish]
     return _job(title, permissions, steps, needs=needs, **more)
 
 
@@ -185,11 +194,52 @@ def _condition(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) 
 
 def _environment(job: PublishJob) -> dict[str, str]:
     """The variables of the command that publishes, with its token."""
-    name = token_variable(job.repository)
+    name, login = token_variable(job.repository), job.pipeline.login(job.repository)
     stated = {"VARIANT": "${{ matrix.variant }}"} if job.matrix else {}
     if job.repository == "github":
         return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
-    if job.repository not in PUBLIC:
-        return {**stated, f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ secrets.{name}_TOKEN }}}}"}
-    token = f"${{{{ inputs.auth == 'token' && secrets.{name}_TOKEN || '' }}}}"
+    if login.username:
+        password = f"${{{{ secrets.{login.secret} }}}}"
+        return {
+            **stated,
+            f"PUBLISH_ALL_{name}_USERNAME": login.username,
+            f"PUBLISH_ALL_{name}_PASSWORD": password,
+        }
+    if job.repository not in job.pipeline.trusted:
+        return {**stated, f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ secrets.{login.secret} }}}}"}
+    token = f"${{{{ inputs.auth == 'token' && secrets.{login.secret} || '' }}}}"
     return {"AUTH": "${{ inputs.auth || 'oidc' }}", **stated, f"PUBLISH_ALL_{name}_TOKEN": token}
+
+
+def kept_in(workflow: Workflow) -> Kept:
+    """What a file that `github_workflow` has made says, with what a person has changed in it since."""
+    jobs = {each.key: each for each in workflow.jobs}
+    push = workflow.triggers.get("push")
+    tags = push.get("tags") if isinstance(push, Mapping) else None
+    events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
+    logins: dict[str, Login] = {}
+    environments: dict[str, str] = {}
+    steps = [(job, step) for job in workflow.jobs for step in job.steps]
+    for job, step in steps:
+        destination = _DESTINATION.search(step.run or "")
+        if destination is None:
+            continue
+        if job.environment and not job.key.endswith("-itself"):
+            environments[destination[1]] = job.environment.removesuffix("-${{ matrix.project }}")
+        ends = {key.rpartition("_")[2]: value for key, value in step.env.items()}
+        secret = _SECRET.fullmatch(ends.get("TOKEN") or ends.get("PASSWORD") or "")
+        if secret is not None:
+            logins[destination[1]] = Login(secret[1], ends.get("USERNAME", ""))
+    return Kept(
+        triggers=tuple(each for each, stated in events.items() if stated),
+        tag_prefix=str(tags[0]).removesuffix("[0-9]*") if tags else None,
+        tests=tuple((jobs["test"].steps[-1].run or "").splitlines()) if "test" in jobs else (),
+        rehearse="testpypi" in jobs,
+        split="build" in jobs,
+        separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),
+        logins=logins,
+        environments=environments,
+        python=next(
+            (each.inputs["python-version"] for _, each in steps if "python-version" in each.inputs), ""
+        ),
+    )

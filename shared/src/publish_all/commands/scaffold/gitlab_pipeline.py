@@ -14,7 +14,6 @@ from publish_all.commands.scaffold.choices import MARK
 from publish_all.commands.scaffold.pipeline import (
     EVERYTHING,
     MANIFEST,
-    PUBLIC,
     Noted,
     Pipeline,
     PublishJob,
@@ -50,7 +49,11 @@ def gitlab_pipeline(pipeline: Pipeline) -> str:
     if pipeline.trusted:
         text = "How to log in to PyPI: trusted publishing, or a token in PUBLISH_ALL_PYPI_TOKEN"
         variables["AUTH"] = _choice(text, ("oidc", "token"))
-    common = {"image": IMAGE, "variables": {"GIT_DEPTH": Noted("0", "with all tags, for the version")}}
+    python = {"UV_PYTHON": pipeline.python} if pipeline.python else {}
+    common = {
+        "image": IMAGE,
+        "variables": {"GIT_DEPTH": Noted("0", "with all tags, for the version"), **python},
+    }
     parts: list[dict[str, Any]] = [
         {"stages": tuple(each for each, wanted in stages.items() if wanted)},
         {"variables": variables},
@@ -99,7 +102,7 @@ def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
     made["resource_group"] = Noted("publish", "one release at a time")
     made["environment"] = job.environment("$PROJECT")
     name = token_variable(repository)
-    if repository in PUBLIC:  # named as the `id` package looks for them
+    if repository in pipeline.trusted:  # named as the `id` package looks for them
         made["id_tokens"] = {
             f"{name}_ID_TOKEN": Noted({"aud": repository}, "for trusted publishing"),
             "SIGSTORE_ID_TOKEN": Noted({"aud": "sigstore"}, "for attestations"),

@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
 from publish_all.commands.scaffold.changes import masked
 from publish_all.commands.scaffold.choices import (
+    Kept,
+    Login,
     NewRepository,
     NewVariant,
     Trigger,
@@ -24,6 +27,7 @@ from publish_all.commands.scaffold.choices import (
     is_ours,
 )
 from publish_all.commands.scaffold.shell import Command, commands_of
+from publish_all.commands.scaffold.take_out import without
 from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import BUILT_IN, HOSTS, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
@@ -38,8 +42,8 @@ _RUNNERS = (("uvx",), ("uv", "run"), ("pipx", "run"), ("poetry", "run"), ("sudo"
 # What changes nothing that a release is made of, or what our workflow does by itself.
 _HARMLESS = frozenset(
     {
-        ":", "[", "[[", "cat", "echo", "env", "exit", "find", "git", "head", "ls", "make", "mkdir", "pip", "pip3",
-        "printf", "pwd", "rm", "rmdir", "set", "tail", "tar", "test", "tree", "true", "unzip", "which",
+        ".", ":", "[", "[[", "cat", "echo", "env", "exit", "find", "git", "head", "ls", "make", "mkdir", "pip", "pip3",
+        "printf", "pwd", "rm", "rmdir", "set", "source", "tail", "tar", "test", "tree", "true", "unzip", "which",
     }
 )  # fmt: skip
 _TOOLS = {"poetry", "hatch", "uv", "pdm", "flit", "twine", "pipx"}
@@ -76,14 +80,41 @@ _UPLOADS = {
     ("flit", "publish"): (("--repository",), ("FLIT_INDEX_URL",)),
     ("pdm", "publish"): (("-r", "--repository", "PDM_PUBLISH_REPO"), ()),
 }
+# How they are given a token or password, and a user; {} is the name of the repository.
+_LOGINS = {
+    "poetry": (
+        ("-p", "--password", "POETRY_PYPI_TOKEN_{}", "POETRY_HTTP_BASIC_{}_PASSWORD"),
+        ("-u", "--username", "POETRY_HTTP_BASIC_{}_USERNAME"),
+    ),
+    "twine": (("-p", "--password", "TWINE_PASSWORD"), ("-u", "--username", "TWINE_USERNAME")),
+    "hatch": (("-a", "--auth", "HATCH_INDEX_AUTH"), ("-u", "--user", "HATCH_INDEX_USER")),
+    "uv": (
+        ("-t", "--token", "-p", "--password", "UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD"),
+        ("-u", "--username", "UV_PUBLISH_USERNAME"),
+    ),
+    "flit": (("FLIT_PASSWORD",), ("FLIT_USERNAME",)),
+    "pdm": (("-P", "--password", "PDM_PUBLISH_PASSWORD"), ("-u", "--username", "PDM_PUBLISH_USERNAME")),
+}
+_CREDENTIAL = re.compile(
+    r"(TWINE|POETRY|HATCH_INDEX|UV_PUBLISH|FLIT|PDM_PUBLISH)_(\w+_)?(TOKEN|PASSWORD|AUTH)"
+)
+_SECRET = re.compile(r"@secrets\.(\w+)@")
+_STATED = re.compile(r"@((?:secrets|vars)\.\w+)@")
+_TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
+_PYTHONS = re.compile(r"3\.(?:1\d)")  # that run publish-all, too
 
 
 class Upload(NamedTuple):
-    """A destination as a tool states it: by `name`, by `url`, or neither for the tool's default, PyPI."""
+    """A destination as a tool states it: by `name`, by `url`, or neither for the tool's default, PyPI.
+
+    `environment` is the one of its job.
+    """
 
     name: str | None = None
     url: str | None = None
     trusted: bool = False
+    login: Login | None = None
+    environment: str | None = None
 
 
 class Gate(NamedTuple):
@@ -97,18 +128,22 @@ class Gate(NamedTuple):
 class Migration(NamedTuple):
     """What all hand-made workflows come to together.
 
-    `workflows` are the files that it comes from; `replaceable` those of them that do nothing else than
-    what our workflow does instead. `gates` are the commands in them that test or lint.
+    `workflows` are the files that publish, `trusted` those of them with trusted publishing. Of those that publish on a
+    release, `replaceable` do nothing else, `taken_out` are texts without what publishes, and `stuck` says of the others
+    why there is none. `gates` are the commands that test or lint.
     """
 
     workflows: tuple[Path, ...] = ()
+    trusted: tuple[Path, ...] = ()
     replaceable: tuple[Path, ...] = ()
+    taken_out: Mapping[Path, str] = MappingProxyType({})
+    stuck: tuple[str, ...] = ()
     variants: tuple[NewVariant, ...] = ()
     layout: Mapping[str, str] = EMPTY
     include_base: bool = False
     destinations: tuple[str, ...] = ()
     repositories: tuple[NewRepository, ...] = ()
-    triggers: tuple[Trigger, ...] = ()
+    kept: Kept = Kept()
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -117,34 +152,63 @@ def read_migration(
     named: Path | None, *, repository: Path, subfolder: str, known: Iterable[NewRepository]
 ) -> Migration:
     """Read the workflow that was named, else all that publish. Raises `ConfigurationError` for one that is named and can't be read."""
-    if named is not None:
-        # As the workflows' folder has it, however it was written.
-        usual = repository / FOLDER / named.name
-        same = usual.is_file() and named.is_file() and usual.samefile(named)
-        made = [HandMade(read_workflow(usual if same else named), repository, subfolder)]
-        return _merged(made, (), known)
     workflows = read_workflows(repository)
     texts = [(each, each.path.read_text(encoding="utf-8")) for each in workflows.found]
-    made = [HandMade(each, repository, subfolder) for each, text in texts if not is_ours(text)]
-    return _merged([each for each in made if each.uploads], workflows.notes, known)
+    all_made = [HandMade(each, repository, subfolder) for each, text in texts if not is_ours(text)]
+    publishing = [each for each in all_made if each.uploads]
+    if named is None:
+        return _merged(publishing, publishing, workflows.notes, known)
+    # As the workflows' folder has it, however it was written.
+    usual = repository / FOLDER / named.name
+    same = usual.is_file() and named.is_file() and usual.samefile(named)
+    made = HandMade(read_workflow(usual if same else named), repository, subfolder)
+    return _merged(
+        [made], [*([made] if same else []), *(each for each in publishing if each.path != usual)], (), known
+    )
 
 
-def _merged(made: Sequence[HandMade], notes: tuple[str, ...], known: Iterable[NewRepository]) -> Migration:
+def _merged(
+    made: Sequence[HandMade],
+    publishing: Sequence[HandMade],
+    notes: tuple[str, ...],
+    known: Iterable[NewRepository],
+) -> Migration:
+    """`made` is what is taken over, `publishing` what may publish beside the new workflow."""
     others = {normalized(each.name): each for each in known}
     found = [_destination(upload, each, others) for each in made for upload in each.uploads]
     names = dict.fromkeys(name for name, _, _ in found if name is not None)
-    if "pypi" in names:
-        names.pop("testpypi", None)  # the rehearsal
+    rehearse = "pypi" in names and "testpypi" in names
+    if rehearse:
+        names.pop("testpypi")
+    uploads = [upload for each in made for upload in each.uploads]
+    of_names = [(name, each) for (name, _, _), each in zip(found, uploads, strict=True) if name is not None]
+    at_release = [each for each in publishing if each.at_release]
+    replaceable = [each for each in at_release if each.whole and not each.notes]
+    cut = {each.path: each.without_publishing() for each in at_release if each not in replaceable}
     with_variants = next((each for each in made if each.variants), None)
     return Migration(
-        workflows=tuple(each.path for each in made),
-        replaceable=tuple(each.path for each in made if each.whole and not each.notes),
+        workflows=tuple(each.path for each in publishing),
+        trusted=tuple(each.path for each in made if any(upload.trusted for upload in each.uploads)),
+        replaceable=tuple(each.path for each in replaceable),
+        taken_out={path: text for path, (text, _) in cut.items() if text is not None},
+        stuck=tuple(why for text, why in cut.values() if text is None),
         variants=with_variants.variants if with_variants else (),
         layout=with_variants.layout if with_variants else EMPTY,
         include_base=with_variants is not None and with_variants.builds_base,
         destinations=tuple(names),
         repositories=tuple({each.name: each for _, each, _ in found if each is not None}.values()),
-        triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
+        kept=Kept(
+            triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
+            tag_prefix=next((each.tag_prefix for each in made if each.tag_prefix is not None), None),
+            rehearse=rehearse,
+            logins={
+                name: each.login._replace(username="") if name in BUILT_IN else each.login
+                for name, each in reversed(of_names)
+                if each.login is not None
+            },
+            environments={name: each.environment for name, each in reversed(of_names) if each.environment},
+            python=next((each.python for each in made if each.python), ""),
+        ),
         gates=tuple(gate for each in made for gate in each.gates),
         notes=(*notes, *_told(made), *dict.fromkeys(note for _, _, note in found if note)),
     )
@@ -155,9 +219,8 @@ def _told(made: Iterable[HandMade]) -> Iterator[str]:
         if each.variants:
             listed = ", ".join(variant.name for variant in each.variants)
             yield f"{each.path.name}: what it copies and builds becomes the build variants {listed}"
-        if any(upload.trusted for upload in each.uploads):
-            yield f"{each.path.name} is a trusted publisher of PyPI already: the new workflow must be registered as well"
         yield from each.notes
+        yield from each.told
 
 
 def _destination(
@@ -222,9 +285,14 @@ class HandMade:
         self._repository = repository
         self._subfolder = subfolder
         self._builds: dict[str, Mapping[str, str]] = {}
-        self._uploads: dict[Upload, None] = {}
+        self._uploads: list[Upload] = []
         self._gates: dict[Gate, None] = {}
         self._notes: dict[str, None] = {}
+        self._secrets: dict[str, Login] = {}
+        # The steps that publish, by job and index, and whether each does nothing else; the jobs that do nothing else.
+        self._publishing: dict[tuple[str, int], bool] = {}
+        self._releasing: set[str] = set()
+        self._pythons: dict[str, None] = {}
         self.urls: dict[str, str] = {}
         self.builds_base = False
         self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
@@ -232,7 +300,11 @@ class HandMade:
             self._read_job(job)
         self.variants, self.layout = self._found_variants()
         self.builds_base = self.builds_base and bool(self.variants)
-        self.uploads, self.gates, self.notes = tuple(self._uploads), tuple(self._gates), tuple(self._notes)
+        self.uploads = tuple(dict.fromkeys(self._uploads))
+        self.gates, self.notes = tuple(self._gates), tuple(self._notes)
+        known = tuple(each for each in self._pythons if _PYTHONS.fullmatch(each))
+        self.python = known[0] if known == tuple(self._pythons) and len(known) == 1 else ""
+        self.told = tuple(self._differences())
 
     @property
     def triggers(self) -> Iterator[Trigger]:
@@ -241,6 +313,57 @@ class HandMade:
             yield Trigger.RELEASE
         if isinstance(push, Mapping) and "tags" in push:
             yield Trigger.TAG
+
+    @property
+    def tag_prefix(self) -> str | None:
+        """What the patterns of its tags begin with, None if with nothing that says so."""
+        push = self._workflow.triggers.get("push")
+        tags = push.get("tags") if isinstance(push, Mapping) else None
+        patterns = map(str, tags if isinstance(tags, list) else [tags or ""])
+        return next((match["prefix"] for each in patterns if (match := _TAGS.match(each))), None)
+
+    @property
+    def at_release(self) -> bool:
+        """Whether it may run for what starts ours: a release makes a tag, and a push without filters is one of tags too."""
+        triggers = {key: each for key, each in self._workflow.triggers.items() if key != "workflow_dispatch"}
+        push = triggers.get("push") or {}
+        tagged = "push" in triggers and ("tags" in push or {"branches", "branches-ignore"}.isdisjoint(push))
+        return tagged or not triggers or not {"release", "create", "workflow_call"}.isdisjoint(triggers)
+
+    def without_publishing(self) -> tuple[str | None, str]:
+        """The text without the jobs and steps that publish; else None, and where that can't be done."""
+        jobs = {key for key, _ in self._publishing if key in self._releasing}
+        while needed := jobs & {
+            need for job in self._workflow.jobs if job.key not in jobs for need in job.needs
+        }:
+            jobs -= needed
+        steps = {place: alone for place, alone in self._publishing.items() if place[0] not in jobs}
+        text = self.path.read_bytes().decode("utf-8")
+        if all(steps.values()):
+            after = without(text, self._workflow, jobs=jobs, steps=steps)
+            if after is not None:
+                return after, ""
+        key, index = next(
+            (place for place, alone in steps.items() if not alone), next(iter(self._publishing))
+        )
+        (step,) = (job.steps[index] for job in self._workflow.jobs if job.key == key)
+        return None, f"{self.path.name}:{step.line}: “{step.title}”"
+
+    def _differences(self) -> Iterator[str]:
+        """What the new workflow does otherwise than this one."""
+        triggers, name = self._workflow.triggers, self.path.name
+        if self.uploads and not any(self.triggers):
+            yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
+        if self.uploads and self._pythons and not self.python:
+            listed = ", ".join(self._pythons)
+            yield f"{name} uses Python {listed}, the new workflow the newest that it finds: state it in .python-version"
+        dispatch = triggers.get("workflow_dispatch")
+        inputs = dispatch.get("inputs") if isinstance(dispatch, Mapping) else None
+        if self.uploads and inputs:
+            yield (
+                f"{name}: the new workflow has other inputs than {', '.join(inputs)}: where to publish to; for a dry "
+                "run, run `publish-all publish --dry-run` before you release"
+            )
 
     def _note(self, line: int, message: str) -> None:
         where = f"{self.path.name}:{line}" if line else self.path.name
@@ -256,24 +379,37 @@ class HandMade:
             if job.uses and "publish" in job.uses.lower():
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")
             return
+        before = len(self._notes), len(self._gates)
         if job.matrix is None:
             self._note(job.line, f"the matrix of {job.key} is made by an expression: its jobs are read once")
         for combination in job.matrix or ({},):
             folders = _Folders()
-            for step in job.steps:
+            for index, step in enumerate(job.steps):
+                notes, uploads = len(self._notes), len(self._uploads)
                 self._read_step(step, job, combination, folders)
+                if len(self._uploads) > uploads:
+                    alone = len(self._notes) == notes
+                    self._publishing[job.key, index] = alone and self._publishing.get((job.key, index), True)
+        if before == (len(self._notes), len(self._gates)):
+            self._releasing.add(job.key)
 
     def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders) -> None:
         known = {f"matrix.{key}": value for key, value in combination.items()}
         variables = {"GITHUB_WORKSPACE": _ROOT, **self._workflow.env, **job.env, **step.env}
         known |= {f"env.{key}": value for key, value in variables.items()}
         variables = {key: _substituted(value, known) for key, value in variables.items()}
+        notes, uploads = len(self._notes), len(self._uploads)
         if step.action == _PYPI_ACTION:
             inputs = {key: _substituted(value, known) for key, value in step.inputs.items()}
             url = inputs.get("repository-url") or inputs.get("repository_url") or None
-            self._uploads[Upload(url=url, trusted=not inputs.get("password"))] = None
+            secret = _SECRET.fullmatch(inputs.get("password", ""))
+            login = Login(secret[1], _username(inputs.get("user"))) if secret else None
+            self._uploads.append(Upload(url=url, trusted=not inputs.get("password"), login=login))
         elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
             self._note(step.line, f"not understood: the action {step.uses}")
+        python = _substituted(step.inputs.get("python-version", ""), known)
+        if python not in {"", "3", "3.x", "3.*"}:
+            self._pythons[python] = None
         # A step has a shell of its own.
         folders.cwd, folders.stack = "", []
         folders.go(folders.path(_substituted(step.working_directory or job.working_directory or "", known)))
@@ -282,14 +418,36 @@ class HandMade:
             if not self._understood(each, variables, folders):
                 line = step.run_line + each.line - 1
                 self._note(line, f"not understood: `{each.text}` in “{step.title}”")
+        if (
+            len(self._notes) > notes and len(self._uploads) == uploads
+        ):  # a script that has a secret of such a tool
+            of_step = {key: _substituted(value, known) for key, value in step.env.items()}
+            tried = (self._upload(words, of_step) for words in _UPLOADS)
+            self._uploads += [upload for upload in tried if upload is not None and upload.login]
+        for number in range(uploads, len(self._uploads)):
+            self._uploads[number] = self._uploads[number]._replace(environment=_plain(job.environment))
+
+    def _upload(self, words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
+        """What a command uploads, and with which secret; None for one that doesn't upload."""
+        upload = _upload_of(words, variables)
+        if upload is None:
+            return None
+        name = upload.name or "pypi"
+        secrets, users = (
+            [each.format(re.sub(r"\W", "_", name).upper()) for each in names] for names in _LOGINS[words[0]]
+        )
+        secret = _SECRET.fullmatch(_stated(words, secrets, variables) or "")
+        if secret is not None:
+            return upload._replace(login=Login(secret[1], _username(_stated(words, users, variables))))
+        return upload._replace(login=self._secrets.get(name))
 
     def _understood(self, command: Command, variables: Mapping[str, str], folders: _Folders) -> bool:
         words = _bare(command.words)
+        upload = self._upload(words, variables)
+        if upload is not None:
+            self._uploads.append(upload)
         if not command.plain:
             return _is_harmless(words)
-        upload = _upload_of(words, variables)
-        if upload is not None:
-            self._uploads[upload] = None
         if _is_build(words):
             self._build(folders)
         if upload is not None or _is_build(words):
@@ -298,6 +456,8 @@ class HandMade:
         match words:
             case ("poetry", "config", *rest) if (url := _url_in_config(rest)) is not None:
                 self.urls[url[0]] = url[1]
+            case ("poetry", "config", *rest) if (login := _login_in_config(rest)) is not None:
+                self._secrets[login[0]] = login[1]
             case ("poetry", "version", *rest) if all(each.startswith("-") for each in rest):
                 pass  # it is asked for, not set
             case ("cd", "-"):
@@ -420,7 +580,8 @@ def _concerns(step: Step) -> bool:
     text = step.run or ""
     names_a_tool = re.search(r"\b(poetry|hatch|uv|pdm|flit|twine|build|setup\.py)\b", text)
     does_it = re.search(r"\b(build|publish|upload|sdist|bdist_wheel)\b", text)
-    return step.action == _PYPI_ACTION or bool(names_a_tool and does_it)
+    has_a_secret = any(_CREDENTIAL.match(each) for each in step.env)
+    return step.action == _PYPI_ACTION or has_a_secret or bool(names_a_tool and does_it)
 
 
 def _substituted(text: str, known: Mapping[str, str]) -> str:
@@ -488,3 +649,21 @@ def _url_in_config(words: Sequence[str]) -> tuple[str, str] | None:
         case [key, url] if key.startswith("repositories.") and "://" in url:
             return key.removeprefix("repositories.").removesuffix(".url"), url
     return None
+
+
+def _login_in_config(words: Sequence[str]) -> tuple[str, Login] | None:
+    """Name and secret of `poetry config pypi-token.NAME TOKEN`, or of `http-basic.NAME USER PASSWORD`."""
+    match [each for each in words if not each.startswith("--")]:
+        case [key, *user, stated] if key.startswith(("pypi-token.", "http-basic.")):
+            secret = _SECRET.fullmatch(stated)
+            return (key.partition(".")[2], Login(secret[1], _username(*user[:1]))) if secret else None
+    return None
+
+
+def _username(stated: str | None = None) -> str:
+    """A user as our workflow states it, empty for that of a token."""
+    return "" if stated in {None, "__token__"} else _STATED.sub(r"${{ \1 }}", stated or "")
+
+
+def _plain(environment: str | None) -> str | None:
+    return None if environment is None or "${{" in environment else environment

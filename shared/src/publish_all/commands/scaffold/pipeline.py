@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from publish_all.commands.scaffold.choices import Service, Trigger
+from publish_all.commands.scaffold.choices import Login, Service, Trigger
+from publish_all.config.model import EMPTY
 
 PUBLIC = ("pypi", "testpypi")
 """The repositories with trusted publishing and pending publishers."""
@@ -46,7 +47,8 @@ class Pipeline(NamedTuple):
     `publish_to` are the destinations in order, without those which only this machine has. `subfolder`
     is the project's folder in the repository, empty for its root. `separate` gives each new project of
     a public index a job and an environment of its own, as pending publishers need it. `requirement`
-    is what installs publish-all.
+    is what installs publish-all. A public index with an entry in `logins` is logged in to with that secret, and not
+    with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
     """
 
     publish_to: tuple[str, ...]
@@ -55,11 +57,14 @@ class Pipeline(NamedTuple):
     triggers: tuple[Trigger, ...] = (Trigger.RELEASE,)
     tag_prefix: str = "v"
     tests: tuple[str, ...] = ()
-    rehearse: bool = True
+    rehearse: bool = False
     split: bool = True
     separate: bool = False
     requirement: str = "publish-all[cli]"
     dist_dir: str = "dist"
+    logins: Mapping[str, Login] = EMPTY
+    environments: Mapping[str, str] = EMPTY
+    python: str = ""
 
     @property
     def folder(self) -> str:
@@ -78,7 +83,11 @@ class Pipeline(NamedTuple):
     @property
     def trusted(self) -> tuple[str, ...]:
         """The destinations that a job of this pipeline can publish to with its identity."""
-        return tuple(each for each in self.destinations if each in PUBLIC)
+        return tuple(each for each in self.destinations if each in PUBLIC and each not in self.logins)
+
+    def login(self, repository: str) -> Login:
+        """The secret of a destination that has no trusted publishing, or where a person wants to do without it."""
+        return self.logins.get(repository) or Login(f"{token_variable(repository)}_TOKEN")
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -95,11 +104,12 @@ class Pipeline(NamedTuple):
         return tuple(each for each in self.products if each.goes_to(repository))
 
     def _separates(self, repository: str) -> bool:
-        return self.separate and repository in PUBLIC and len(self.products_of(repository)) > 1
+        return self.separate and repository in self.trusted and len(self.products_of(repository)) > 1
 
     def environment(self, repository: str, project: str) -> str:
         """The CI environment that a project is published to a repository from."""
-        return f"{repository}-{project}" if self._separates(repository) else repository
+        name = self.environments.get(repository, repository)
+        return f"{name}-{project}" if self._separates(repository) else name
 
     def jobs(self, repository: str) -> Iterator[PublishJob]:
         """The jobs that publish to a destination: one, or one for the project itself and one for each variant."""
@@ -138,7 +148,8 @@ class PublishJob(NamedTuple):
     def commands(self) -> list[str]:
         """In the variables `AUTH` and `VARIANT` are the way to log in and the variant of the matrix."""
         pipeline, command = self.pipeline, f"publish -r {shlex.quote(self.repository)}"
-        command += ' --auth "$AUTH"' if self.repository in PUBLIC else ""
+        if self.repository in PUBLIC:
+            command += ' --auth "$AUTH"' if self.repository in pipeline.trusted else " --auth token"
         command += ' --variant "$VARIANT"' if self.matrix else ""
         if not self.by_files:
             return [pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
@@ -149,12 +160,8 @@ class PublishJob(NamedTuple):
 
     def environment(self, variable: str) -> dict[str, Any]:
         """The environment with the page of the project, which is in a variable where there is a matrix."""
-        name = (
-            f"{self.repository}-{variable}"
-            if self.matrix
-            else self.pipeline.environment(self.repository, self.project)
-        )
         project = variable if self.matrix else self.project
+        name = self.pipeline.environment(self.repository, project)
         known = self.repository in _HOSTS and project
         page = {"url": f"https://{_HOSTS[self.repository]}/project/{project}/"} if known else {}
         return {"name": name, **page}
@@ -205,7 +212,7 @@ def yaml_lines(value: Mapping[str, Any] | list[Any]) -> Iterator[str]:
             yield from (f"  {line}" for line in yaml_lines(inner))
         elif isinstance(inner, str) and "\n" in inner:
             # An expression of GitHub has no line end behind it.
-            yield f"{key}: {'>-' if inner.startswith('${{') else '|'}{behind}"
+            yield f"{key}: {'>-' if key == 'if' else '|'}{behind}"
             yield from (f"  {line}" for line in inner.splitlines())
         else:
             yield f"{key}: {_inline(inner)}{behind}"
@@ -233,9 +240,19 @@ class Form(NamedTuple):
 
 
 def next_steps(
-    pipeline: Pipeline, *, service: Service, link: str | None, workflow: str, new: bool
+    pipeline: Pipeline,
+    *,
+    service: Service,
+    link: str | None,
+    workflow: str,
+    new: bool,
+    there: Container[str] = (),
 ) -> Iterator[Form]:
-    """The forms to fill in before the first release. `link` is OWNER/REPOSITORY, `new` says that the projects don't exist yet."""
+    """The forms to fill in before the first release.
+
+    `link` is OWNER/REPOSITORY, `new` says that the projects don't exist yet. `there` are the destinations whose secret
+    another workflow uses already.
+    """
     link = link or (f"{_UNKNOWN}/{_UNKNOWN}" if service is Service.GITHUB else _UNKNOWN)
     owner, _, name = link.rpartition("/")
     labels = ("Owner", "Repository name", "Workflow name")
@@ -255,7 +272,14 @@ def next_steps(
                 ),
                 why="It expires after 30 days, and is used up by the first release." if new else "",
             )
-    with_tokens = [each for each in pipeline.destinations if each not in (*PUBLIC, "github")]
+    others = [each for each in pipeline.destinations if each not in (*pipeline.trusted, "github")]
+    with_tokens = [each for each in others if each not in there]
+    for repository in (each for each in with_tokens if each in PUBLIC):
+        yield Form(
+            title=f"{'PyPI' if repository == 'pypi' else 'TestPyPI'}: an API token",
+            url=f"https://{_HOSTS[repository]}/manage/account/token/",
+            why="A first release needs one for the whole account. Replace it afterwards." if new else "",
+        )
     environments = dict.fromkeys(
         pipeline.environment(each, product.project)
         for each in pipeline.destinations
@@ -269,7 +293,7 @@ def next_steps(
             why="Name reviewers for those of PyPI, and allow only what you release from.",
             fields=(
                 *(("Environment", each) for each in environments),
-                *((f"Secret of {each}", f"{token_variable(each)}_TOKEN") for each in with_tokens),
+                *((f"Secret of {each}", pipeline.login(each).secret) for each in with_tokens),
             ),
         )
     if service is Service.GITLAB and with_tokens:

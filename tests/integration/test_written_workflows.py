@@ -1,0 +1,101 @@
+"""What `init` writes passes on the first run: every job, with the project's own tests, on machines with nothing installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.servers import Registry, Server
+from oidc_index import OidcIndex
+from test_init import PROJECTS, SETUP, Checkout, add
+from workflow_runner import JobRun, Runner
+
+TOKEN = "token-of-the-project"
+# Poetry asks PyPI itself for more than a mirror has.
+GROUP = """
+[tool.poetry.group.dev.dependencies]
+pytest = ">=8"
+
+[[tool.poetry.source]]
+name = "simple"
+url = "https://pypi.org/simple/"
+priority = "primary"
+"""
+SETUP_TESTS = {
+    "setup.py": SETUP.replace("packages=", 'extras_require={"dev": ["pytest"]}, packages='),
+    "tests/test_it.py": "import old_ways\n\n\ndef test_it():\n    assert old_ways.__version__ == '1.2.0'\n",
+}
+
+
+@pytest.fixture
+def pypi(open_pypiserver: Server) -> Iterator[OidcIndex]:
+    """Takes the identities of jobs, and the token of the project."""
+    index = OidcIndex(behind=open_pypiserver.upload_url.rstrip("/"))
+    index.minted[TOKEN] = 0
+    index.start()
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def runner(tmp_path: Path, pypi: OidcIndex, open_registry: Registry) -> Runner:
+    destinations = {
+        f"PUBLISH_ALL_REPOSITORIES_{name}_{key}": value
+        for name in ("PYPI", "TESTPYPI", "CORP")
+        for key, value in (("URL", f"{pypi.url}/"), ("INDEX_URL", f"{pypi.url}/simple/"))
+    }
+    registry = {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"http://{open_registry.host}/{{owner}}"}
+    return Runner(
+        project=tmp_path / "project",
+        folder=tmp_path / "github",
+        environment={**destinations, **registry},
+        identity=pypi.job,
+        secrets={"PYPI_TOKEN": TOKEN, "NEXUS_TOKEN": TOKEN},
+    )
+
+
+# What each is tested with, the options that `init` is given, and the jobs that run at a release.
+TESTED = {
+    "poetry": (
+        {"tests/test_it.py": "import bare_poetry\n\n\ndef test_it():\n    assert bare_poetry\n"},
+        ("-r", "pypi", "-r", "github", "--auth", "token"),
+        ("test", "build", "pypi", "github"),
+    ),
+    "hatch": (
+        {"tests/test_it.py": "import bare_hatch\n\n\ndef test_it():\n    assert bare_hatch.__path__\n"},
+        ("--auth", "pypi=token"),
+        ("test", "build", "pypi"),
+    ),
+    "setuptools": (SETUP_TESTS, ("--auth", "token", "--no-split"), ("test", "pypi")),
+    "kindling": (
+        {"tests/test_it.py": "import kindling\n\n\ndef test_it():\n    assert kindling.__path__\n"},
+        (),
+        ("test", "build", "pypi"),
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", TESTED)
+def test_the_whole_workflow_is_green_on_its_first_run(
+    shape: str, runner: Runner, environment: dict[str, str], open_pypiserver: Server
+) -> None:
+    make, from_workflow, files = PROJECTS[shape]
+    more, options, jobs = TESTED[shape]
+    project = add(make(runner.project), more)
+    if shape == "poetry":
+        add(project, {"pyproject.toml": (project / "pyproject.toml").read_text() + GROUP})
+    checkout = Checkout(project, environment)
+    made = checkout.ours("init", "-n", *from_workflow, *options)
+    assert made.returncode == 0, made
+    checkout.commit()
+    ended = runner.run("publish.yml", event="push" if shape == "kindling" else "release")
+    assert_green(ended, *jobs)
+    assert open_pypiserver.store is not None
+    assert sorted(each.name for each in open_pypiserver.store.iterdir()) == files
+    assert "PYPI_TOKEN" in made.stdout + made.stderr  # the secret to add, or the one that is there
+
+
+def assert_green(jobs: list[JobRun], *ran: str) -> None:
+    assert [each.key for each in jobs if each.result == "success"] == list(ran), "\n".join(map(str, jobs))
+    assert all(each.result != "failure" for each in jobs), "\n".join(map(str, jobs))
