@@ -75,6 +75,12 @@ CASES = (
         exits=4,
     ),
     Case(
+        code="PA270",
+        break_it=lambda w: w.release(content_type=""),
+        next_step=lambda w: w.release(),
+        lookalike=lambda w: w.release(content_type="text/plain"),
+    ),
+    Case(
         code="PA205",
         break_it=with_headers("Classifier: Topic :: Kindling\n"),
         next_step=with_headers("Classifier: Topic :: Database\n"),

@@ -39,8 +39,7 @@ Metadata-Version: 2.1
 Name: {name}
 Version: {version}
 Summary: {summary}
-{headers}Description-Content-Type: {content_type}
-
+{headers}
 {readme}"""
 
 
@@ -430,8 +429,7 @@ def _metadata(
         name=name,
         version=version,
         summary=summary,
-        headers=headers,
-        content_type=content_type,
+        headers=headers + (f"Description-Content-Type: {content_type}\n" if content_type else ""),
         readme=readme,
     ).encode()
 

@@ -36,6 +36,7 @@ def contents(distribution):
     [
         ("text/markdown\n\n# Demo", "text/x-rst\n\nTitle\n==\n\n.. nosuch::\n\n`a", "readme-does-not-render"),
         ("\n# Demo\n", "", "no-readme"),
+        ("Description-Content-Type: text/markdown\n", "", "no-content-type"),
         ("Description-Content-Type: text/markdown\n\n# Demo", "\n`broken <", "readme-does-not-render"),
     ],
 )

@@ -23,6 +23,7 @@ def test_explains_a_code_and_a_name():
         ("PA3O1", "PA301"),
         ("token-for-other-indx", "token-for-other-index"),
         ("what", "docs/reference/errors.md"),
+        ("HEAD has the tag v1.3, and the version is 1.2 (project)", "PA232"),
     ],
 )
 def test_names_the_nearest_code(name, hint):
@@ -37,6 +38,11 @@ def test_names_the_nearest_code(name, hint):
         ("Invalid or non-existent authentication information. See https://pypi.org/help/", "PA401"),
         ("403 The user 'bob' isn't allowed to upload to project 'x'.", "PA403"),
         ("invalid-publisher", "PA324"),
+        ("Token request failed: * invalid-publisher: valid token, but no corresponding publisher", "PA324"),
+        ("error: places differ [PA230 version-differs]", "PA230"),
+        ("WARNING  `long_description_content_type` missing. defaulting to `text/x-rst`.", "PA270"),
+        ("HTTPError: 403 Forbidden from https://upload.pypi.org/legacy/", "PA401"),
+        ("502 Server Error: Bad Gateway for url: https://pypi.corp.example/", "PA510"),
         ("The description failed to render for 'text/x-rst'.", "PA434"),
     ],
 )

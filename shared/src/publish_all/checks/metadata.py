@@ -28,6 +28,7 @@ from publish_all.diagnoses import (
     LOCAL_VERSION,
     METADATA_NOT_TAKEN,
     NEWER_METADATA,
+    NO_CONTENT_TYPE,
     NO_README,
     PATH_DEPENDENCY,
     PRIVATE_PROJECT,
@@ -93,6 +94,10 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     if not distribution.description.strip():
         yield opened.found(NO_README, "there is no description")
         return
+    if opened.ours and not distribution.header("Description-Content-Type"):
+        yield opened.found(
+            NO_CONTENT_TYPE, "the description has no content type, so it is read as reStructuredText"
+        )
     message = Message()
     message["content-type"] = distribution.header("Description-Content-Type") or "text/x-rst"
     kind = message.get_content_type()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
@@ -125,6 +127,9 @@ def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> 
 
 
 _TEXT_LENGTH = 8
+_WORD = re.compile(r"[a-z_]{3,}")
+_STATUS = re.compile(r"\b([45]\d\d)(?: (?:Client|Server) Error:?)? [A-Z]")
+"""An answer of a server as tools show it: `HTTPError: 403 Forbidden from`."""
 
 
 class ExplainCommand(UseCaseCommand):
@@ -166,22 +171,48 @@ def explain(name: str) -> Explanation:
     as_code = wanted[:2] + wanted[2:].translate(str.maketrans("oilsb", "01158"))
     close = as_code if as_code in by_name else nearest(wanted, by_name)
     hint = f"Codes are like PA301; {PAGE} lists them."
-    if close is not None:
-        hint = f"Did you mean {by_name[close].code} ({by_name[close].slug})?"
+    meant = _nearest_entry(name) if len(name.split()) > 1 else by_name.get(close or "")
+    if meant is not None:
+        hint = f"Did you mean {meant.code} ({meant.slug})?"
     raise UsageError(f"there is no code {name}", hint=hint)
 
 
 def _about(text: str) -> Explanation | None:
-    """The entry for what a server says, or which says this itself."""
+    """The entry that a line of ours names, for what a server says, or which says or quotes this itself."""
     from publish_all.repositories.replies import diagnosis_of
 
+    entries = catalogue()
+    named = re.search(r"\[(PA\d{3}) ", text)
+    if named is not None:
+        return next((each for each in entries if each.code == named[1]), None)
     said = diagnosis_of(text)
     if said is not None:
         return said.entry
     wanted = " ".join(text.casefold().split())
-    found = (
-        each
-        for each in catalogue()
-        if len(wanted) >= _TEXT_LENGTH and wanted in f"{each.means} {each.why} {each.next_step}".casefold()
-    )
-    return next(found, None)
+    status = _STATUS.search(text)
+    for fits in (
+        lambda each: len(wanted) >= _TEXT_LENGTH and wanted in _words_of(each),
+        lambda each: any(len(one) >= _TEXT_LENGTH and one in wanted for one in _quoted(each)),
+        lambda each: status is not None and each.code > "PA4" and re.search(rf"\b{status[1]}\b", each.means),
+    ):
+        if (found := next(filter(fits, entries), None)) is not None:
+            return found
+    return None
+
+
+def _words_of(entry: Explanation) -> str:
+    return f"{entry.means} {entry.why} {entry.next_step}".casefold()
+
+
+def _quoted(entry: Explanation) -> Iterator[str]:
+    """What others say when they mean this."""
+    return (each.casefold() for each in re.findall("`([^`]+)`", entry.means))
+
+
+def _nearest_entry(text: str) -> Explanation | None:
+    """The entry that shares the rarest words with a text of several words."""
+    wanted = set(_WORD.findall(text.casefold()))
+    shared = [(wanted & set(_WORD.findall(_words_of(each))), each) for each in catalogue()]
+    often = Counter(word for words, _ in shared for word in words)
+    words, best = max(shared, key=lambda each: sum(1 / often[word] for word in each[0]))
+    return best if len(words) > 2 else None

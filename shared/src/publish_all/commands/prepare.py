@@ -154,7 +154,7 @@ def find_files(
     variants, built = build_project(config, build, listener=listener, remembered=output is None)
     folder = Path(built.folder)
     read = (read_distribution(folder / each.filename, variant=each.variant) for each in built.files)
-    return FoundFiles(distributions=tuple(read), variants=variants)
+    return FoundFiles(distributions=tuple(read), variants=variants, built=True)
 
 
 def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:

@@ -146,8 +146,9 @@ def test_builds_once_or_in_each_job():
 
 def test_a_project_in_a_subfolder_is_named_everywhere():
     jobs = jobs_of(PIPELINE._replace(subfolder="my code"))
+    ours = "uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code'"
     assert commands_of(jobs["build"]) == [
-        "uvx --from \"$PUBLISH_ALL\" publish-all -C 'my code' build --manifest publish-all-manifest.json"
+        f"{ours} build --manifest publish-all-manifest.json\n{ours} check --no-build --rebuild\n"
     ]
     assert jobs["test"].steps[-1].working_directory == "my code"
     kept = jobs["build"].steps[-1].inputs["path"].splitlines()

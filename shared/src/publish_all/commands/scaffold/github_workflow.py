@@ -117,7 +117,7 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "test", _job("Test", _READ, [*_start(pipeline), test])
         first = ("test",)
     if pipeline.split:
-        build = {"name": "Build", "run": pipeline.ours(f"build --manifest {MANIFEST}")}
+        build = {"name": "Build and check", "run": "\n".join(pipeline.build_commands)}
         paths = f"{pipeline.folder}/\n{MANIFEST}"
         keep = UPLOAD_ARTIFACT.step(name="dist", path=paths, if_no_files_found="error")
         steps = [*_start(pipeline), build, {"name": "Keep the files for the jobs that publish them", **keep}]

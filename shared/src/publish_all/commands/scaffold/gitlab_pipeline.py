@@ -72,9 +72,9 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         folder = [f"cd {shlex.quote(pipeline.subfolder)}"] if pipeline.subfolder else []
         yield "test", {"stage": "test", "rules": _rules(pipeline), "script": [*folder, *pipeline.tests]}
     if pipeline.split:
-        script = [pipeline.ours(f"build --manifest {MANIFEST}")]
         artifacts = {"paths": (f"{pipeline.folder}/", MANIFEST)}
-        yield "build", {"stage": "build", "rules": _rules(pipeline), "script": script, "artifacts": artifacts}
+        made = {"stage": "build", "rules": _rules(pipeline), "script": pipeline.build_commands}
+        yield "build", {**made, "artifacts": artifacts}
     before: list[str] = []
     for repository in pipeline.destinations:
         jobs = list(pipeline.jobs(repository))

@@ -128,6 +128,11 @@ class Pipeline(NamedTuple):
             self, key, repository, "", matrix=tuple(each for each in products if each not in itself)
         )
 
+    @property
+    def build_commands(self) -> list[str]:
+        """What builds for the jobs that publish, and finds an sdist that does not build before they run."""
+        return [self.ours(f"build --manifest {MANIFEST}"), self.ours("check --no-build --rebuild")]
+
     def ours(self, command: str) -> str:
         """A command of publish-all, as a shell runs it."""
         folder = f" -C {shlex.quote(self.subfolder)}" if self.subfolder else ""
