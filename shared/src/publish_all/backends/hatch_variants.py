@@ -30,7 +30,7 @@ from publish_all.builders.backend_versions import refuse_old_backend, unknown_ve
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import Stages
+from publish_all.builders.stage import Stages, refuse_missing
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError
@@ -104,8 +104,10 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         output = config.root / stated if stated else output_folder(config)
         if options["clean"] and not options["hooks_only"]:
             _clean(output, variants)
+        tree = SourceTree(config.root, leave_out=(output,))
+        refuse_missing(tree, wanted)
         builder = HatchlingBuilder(
-            Stages(SourceTree(config.root, leave_out=(output,)), workspace),
+            Stages(tree, workspace),
             deflate=DeflateCache(config.compression),
             listener=self._tell,
             hooks_in_stage=False,

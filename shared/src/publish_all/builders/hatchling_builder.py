@@ -42,7 +42,7 @@ from publish_all.builders.select import (
     texts,
 )
 from publish_all.builders.source_tree import Shipped, SourceTree
-from publish_all.builders.stage import Stages, working_directory
+from publish_all.builders.stage import Stages, linked_out, working_directory
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant, WheelTag
@@ -124,15 +124,16 @@ class HatchlingBuilder:
     def _tree(self, variant: BuildVariant, kind: str) -> SourceTree:
         """Where the variant is built: the project itself, or a stage where a layout moves its files or hooks write."""
         tree = self._stages.tree
-        hooks = self._hooks_in_stage and _has_hooks(variant.pyproject, kind)
-        if not variant.layout and not hooks:
+        writes = self._hooks_in_stage and _has_hooks(variant.pyproject, kind)
+        needs_git = writes or bool(linked_out(tree, variant))
+        if not variant.layout and not needs_git:
             return tree
         additions = {
             source: source
             for source in variant.force_include
             if not _is_laid_out(source, variant) and (tree.root / source).exists()
         }
-        if hooks:
+        if needs_git:
             additions |= {each: each for each in named_though_ignored(tree, variant.pyproject)}
             stage = self._stages.fresh(variant, additions=additions, git=True)
         else:

@@ -46,7 +46,7 @@ from publish_all.builders.select import (
     says_the_same,
 )
 from publish_all.builders.source_tree import Shipped
-from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
+from publish_all.builders.stage import Stages, forced_sources, linked_out, planned, working_directory
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant
@@ -157,7 +157,7 @@ class PoetryCoreBuilder:
         if _has_script(variant):
             # A build script runs in the folder and may write there, or make poetry-core write a setup.py.
             return self._stages.fresh(variant, additions=additions)
-        if variant.layout or additions:
+        if variant.layout or additions or linked_out(self._tree, variant):
             return self._stages.shared(variant, additions)
         return self._tree.root
 

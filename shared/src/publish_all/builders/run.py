@@ -19,6 +19,8 @@ from publish_all._toml import table
 from publish_all.builders.build_environment import Interpreter, interpreter_for, requirements_of, unmet
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import BuildRequest, BuildResult, BuildSettings
+from publish_all.builders.source_tree import SourceTree
+from publish_all.builders.stage import refuse_missing
 from publish_all.builders.variables import not_passed
 from publish_all.builders.worker_protocol import ask_worker, value_of
 from publish_all.config.load import read_toml
@@ -41,6 +43,7 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
 
     The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
     """
+    refuse_missing(SourceTree(request.root, leave_out=[request.output]), request.variants)
     total = sum(1 for _ in distributions_of(request.variants, request.kinds))
     numbers = count(1)
 

@@ -19,6 +19,7 @@ from publish_all._git import ask_git
 from publish_all._process import Completed
 from publish_all.builders.select import LATER, key_path
 from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.builders.stated_files import missing_files, stated_files
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 
@@ -39,7 +40,7 @@ class Stages:
     def __init__(self, tree: SourceTree, folder: Path) -> None:
         self.tree = tree
         self._folder = folder.resolve()
-        self._shared: dict[tuple[tuple[tuple[str, str], ...], ...], Path] = {}
+        self._shared: dict[object, Path] = {}
         self._count = 0
 
     @cached_property
@@ -55,7 +56,8 @@ class Stages:
 
     def shared(self, variant: BuildVariant, additions: Mapping[str, str] | None = None) -> Path:
         """The stage with the variant's layout and `additions` (as for `fresh`). Do not write in it."""
-        key = (tuple(variant.layout.items()), tuple((additions or {}).items()))
+        stated = frozenset(_stated(self.tree, variant))
+        key = (tuple(variant.layout.items()), tuple((additions or {}).items()), stated)
         if key not in self._shared:
             self._shared[key] = self.fresh(variant, additions=additions)
         return self._shared[key]
@@ -82,12 +84,13 @@ class Stages:
         project.mkdir(parents=True)
         plan = planned(self.tree, variant)
         links = links and not (variant and variant.layout)
+        solid = linked_out(self.tree, variant)
         for path, source in (additions or {}).items():
             named = self.tree.named(source)
             plan.update({_join(normal(path), _rest(each, normal(source))): each for each in named})
         for path in dropped:
             plan.pop(path, None)
-        _place_all(self.tree, plan, project, around=self._around, as_links=links)
+        _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
@@ -141,14 +144,47 @@ def planned(tree: SourceTree, variant: BuildVariant | None) -> dict[str, str]:
     """Path in the stage → path in the project, in the order of placing.
 
     Without a layout that is every file of the project where it is. With one it is the files in the
-    root folder, and each left of the layout at its right. Raises `BuildError` for a left that has no files.
+    root folder, and each left of the layout at its right. The files that pyproject.toml states as metadata are among
+    them, ignored by git or not. Raises `BuildError` for a left that has no files.
     """
-    if variant is None or not variant.layout:
+    if variant is None:
         return {path: path for path in tree.files}
-    plan = {path: path for path in tree.files if "/" not in path and (tree.root / path).is_file()}
-    for left, right in variant.layout.items():
-        plan.update(_moved(tree, left, right, key_path(variant, "layout")))
+    if variant.layout:
+        plan = {path: path for path in tree.files if "/" not in path and (tree.root / path).is_file()}
+        for left, right in variant.layout.items():
+            plan.update(_moved(tree, left, right, key_path(variant, "layout")))
+    else:
+        plan = {path: path for path in tree.files}
+    for path in _stated(tree, variant):
+        plan.setdefault(path, path)
     return plan
+
+
+def _stated(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
+    for stated in stated_files(variant.pyproject, tree.root):
+        for path in stated.found(tree.root):
+            if not any(str(folder) in tree.links for folder in PurePosixPath(path).parents):
+                yield path
+
+
+def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]:
+    """The stated files that are links out of the project: an sdist needs what they point at."""
+    stated = () if variant is None else _stated(tree, variant)
+    return frozenset(
+        each
+        for each in stated
+        if each in tree.links and not (tree.root / each).resolve().is_relative_to(tree.root)
+    )
+
+
+def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant]) -> None:
+    """Raise `BuildError` that names all stated files which are missing, or which no sdist can hold."""
+    problems = [
+        each for variant in variants for each in missing_files(variant, tree.root, planned(tree, variant))
+    ]
+    if problems:
+        hints = dict.fromkeys(hint for _, hint in problems)
+        raise BuildError("\n".join(dict.fromkeys(text for text, _ in problems)), hint=" ".join(hints))
 
 
 def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, str]:
@@ -172,9 +208,18 @@ def _join(folder: str, path: str) -> str:
 
 
 def _place_all(
-    tree: SourceTree, plan: Mapping[str, str], stage: Path, *, around: SourceTree, as_links: bool
+    tree: SourceTree,
+    plan: Mapping[str, str],
+    stage: Path,
+    *,
+    around: SourceTree,
+    as_links: bool,
+    solid: Collection[str] = (),
 ) -> None:
-    """Put the files of a plan into a stage. `as_links`: links stay links where their target is in the stage of `around`, too."""
+    """Put the files of a plan into a stage. `as_links`: links stay links where their target is in the stage of `around`, too.
+
+    But for those in `solid`, which become the files that they point at.
+    """
     for folder in sorted({os.path.dirname(path) for path in plan}):  # noqa: PTH120 - a Path costs more than the question
         (stage / folder).mkdir(parents=True, exist_ok=True)
     for path, is_checked_out in tree.nested.items():
@@ -182,7 +227,7 @@ def _place_all(
             (stage / path).mkdir(parents=True, exist_ok=True)
     # Links first: a file of the project wins over one that a link leads to.
     for path, source in sorted(plan.items(), key=lambda each: each[1] not in tree.links):
-        if source in tree.links:
+        if source in tree.links and source not in solid:
             _place_link(tree.root / source, stage / path, around=around, as_link=as_links and path == source)
         else:
             _copy(f"{tree.root}/{source}", f"{stage}/{path}")

@@ -52,7 +52,7 @@ from publish_all.builders.select import (
     texts,
 )
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
+from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, linked_out, planned
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
 from publish_all.events import Listener, ignore
@@ -67,7 +67,8 @@ _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
     """What the backend's `get_requires_for_build_*` hooks want: of the project, or of a variant that moves or configures it otherwise."""
-    if variant.layout or _configuration(variant.pyproject) != _configuration(_stated(stages.tree)):
+    is_other = _configuration(variant.pyproject) != _configuration(_stated(stages.tree))
+    if variant.layout or is_other or linked_out(stages.tree, variant):
         return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
     return asked(lambda folder: requirements_of_hooks(folder, variant.pyproject, kinds), stages)
 

@@ -49,6 +49,12 @@ def name_in_setup_cfg(root: Path) -> str | None:
     return _setup_cfg(root).get("metadata", "name", fallback="").strip() or None
 
 
+def readmes_in_setup_cfg(root: Path) -> tuple[str, ...]:
+    """The files that `long_description` is read from."""
+    kind, _, files = _setup_cfg(root).get("metadata", "long_description", fallback="").partition("file:")
+    return () if kind.strip() else tuple(each.strip() for each in files.split(",") if each.strip())
+
+
 def _setup_cfg(root: Path) -> configparser.ConfigParser:
     """The file, empty where it is none: setuptools says what is wrong in it."""
     parser = configparser.ConfigParser(interpolation=None)

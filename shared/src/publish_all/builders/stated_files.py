@@ -1,0 +1,102 @@
+"""The files in which a pyproject.toml says that a part of the metadata is: readme, licences, dependencies.
+
+Some backends build without those that are missing, and say so in a log only. Here that is an error, and what git
+ignores (a readme that a step before the build copied) is there in every stage.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from publish_all._build_system import Backend, backend_of
+from publish_all._toml import table
+from publish_all.builders.select import matches
+from publish_all.variants.setup_files import readmes_in_setup_cfg
+from publish_all.variants.variant import BuildVariant
+
+_OUTSIDE = (
+    "An sdist holds files of the folder of pyproject.toml only. Put the file there, or a link to it, for example with "
+    '`ln -s ../README.md README.md`, and state it as "README.md".'
+)
+_MISSING = "Add the file, correct the path, or run the step that makes it before the build."
+
+
+class StatedFile(NamedTuple):
+    """A path or a glob pattern relative to the folder of pyproject.toml, and the key that states it."""
+
+    key: str
+    path: str
+    is_pattern: bool = False
+
+    def found(self, root: Path) -> Iterator[str]:
+        """The files below `root`, with slashes."""
+        if self.is_outside:
+            return
+        # Path.glob finds no files for `**` before Python 3.13.
+        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - see above
+            if (root / each).is_file():
+                yield Path(os.path.normpath(each)).as_posix()
+
+    @property
+    def is_outside(self) -> bool:
+        return Path(self.path).is_absolute() or os.path.normpath(self.path).startswith("..")
+
+
+def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFile]:
+    """What pyproject.toml states, and setup.cfg in `root` where it leaves the readme to that."""
+    project = table(pyproject, "project")
+    yield from _files("project.readme", project.get("readme"))
+    yield from _files("project.license", table(project, "license"))
+    licences = project.get("license-files")
+    if isinstance(
+        licences, Mapping
+    ):  # as hatchling knew it before PEP 639, where patterns could match nothing
+        yield from _files("project.license-files.paths", licences.get("paths"))
+    elif isinstance(licences, list):
+        yield from (StatedFile("project.license-files", str(each), is_pattern=True) for each in licences)
+    yield from _files("tool.poetry.readme", table(pyproject, "tool", "poetry").get("readme"))
+    if backend_of(pyproject) is not Backend.SETUPTOOLS:
+        return
+    setuptools = table(pyproject, "tool", "setuptools")
+    exact = (each for each in setuptools.get("license-files") or () if not has_magic(str(each)))
+    yield from _files("tool.setuptools.license-files", list(exact))
+    yield from _dynamic("tool.setuptools.dynamic", table(setuptools, "dynamic"))
+    if "project" not in pyproject or "readme" in project.get("dynamic", ()):
+        yield from (
+            StatedFile("setup.cfg: metadata.long_description", each) for each in readmes_in_setup_cfg(root)
+        )
+
+
+def _files(key: str, value: Any) -> Iterator[StatedFile]:
+    """A path, a table with the key `file`, or a list of paths."""
+    if isinstance(value, Mapping):
+        yield from _files(f"{key}.file", value.get("file"))
+    for each in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+        yield StatedFile(key, str(each))
+
+
+def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[StatedFile]:
+    yield from _files(key, value)
+    for name, each in value.items():
+        if isinstance(each, Mapping):
+            yield from _dynamic(f"{key}.{name}", each)
+
+
+def missing_files(variant: BuildVariant, root: Path, plan: Collection[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong, and what to do, for each stated file that is missing or that no sdist can hold.
+
+    `plan` has the files that the variant is built from, which a layout may have moved to where the key says.
+    """
+    of_variant = "" if variant.name is None else f" of the variant {variant.name!r}"
+    for each in stated_files(variant.pyproject, root):
+        if each.is_outside:
+            # Other backends, such as pdm-backend, may have a way of their own.
+            if backend_of(variant.pyproject) is not Backend.OTHER:
+                yield f"{each.key}{of_variant}: {each.path} is outside of {root}", _OUTSIDE
+        elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan)):
+            what = f"no file matches {each.path}" if has_magic(each.path) else f"there is no file {each.path}"
+            yield f"{each.key}{of_variant}: {what} in {root}", _MISSING
