@@ -7,14 +7,16 @@ import zipfile
 import pytest
 import tomlkit
 
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildSettings
 from publish_all.builders.run import build
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import refuse_missing
 from publish_all.builders.stated_files import stated_files
+from publish_all.config.model import Isolation
 from publish_all.errors import BuildError
 from publish_all.events import ignore
 
+HERE = BuildSettings(os.environ, isolation=Isolation.NEVER)
 BACKENDS = {
     "flit": ("flit_core", "flit_core.buildapi"),
     "hatchling": ("hatchling", "hatchling.build"),
@@ -42,7 +44,7 @@ def pyproject(backend="setuptools", tool=None, **project):
 def built(root, variant, output):
     (root / "pyproject.toml").write_text(tomlkit.dumps(variant.pyproject))
     request = BuildRequest(root=root, output=output, variants=(variant,))
-    files = build(request, listener=ignore, environment=os.environ).files
+    files = build(request, listener=ignore, settings=HERE).files
     return {each.kind: output / each.filename for each in files}
 
 
