@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from harness.projects import git
 from harness.servers import Registry, Server
 from oidc_index import OidcIndex
-from test_init import PROJECTS, SETUP, Checkout, add
+from test_init import PROJECTS, SETUP, Checkout, add, kindling
 from workflow_runner import JobRun, Runner
 
 TOKEN = "token-of-the-project"
@@ -99,3 +101,22 @@ def test_the_whole_workflow_is_green_on_its_first_run(
 def assert_green(jobs: list[JobRun], *ran: str) -> None:
     assert [each.key for each in jobs if each.result == "success"] == list(ran), "\n".join(map(str, jobs))
     assert all(each.result != "failure" for each in jobs), "\n".join(map(str, jobs))
+
+
+def test_each_tag_made_on_the_web_releases_without_a_change_of_files(
+    runner: Runner, environment: dict[str, str], open_pypiserver: Server
+) -> None:
+    """The full pyprojects of the variants still say the old version."""
+    checkout = Checkout(kindling(runner.project), environment)
+    made = checkout.ours("init", "-n", "--version-source", "git", "--trigger", "release", "--auth", "token")
+    assert "run `git tag v0.4.2`" in made.stderr, made
+    assert "To release: publish a release on the web, with a new tag such as v1.2.3" in made.stdout
+    for version in ("0.5.0", "0.5.1"):
+        (runner.project / "packages/kindling/new.py").write_text(f"number = '{version}'\n")
+        checkout.commit()
+        git(runner.project, "tag", f"v{version}")
+        again = replace(runner, folder=runner.folder / version)
+        assert_green(again.run("publish.yml", event="release", ref=f"v{version}"), "build", "pypi")
+        assert open_pypiserver.store is not None
+        released = [each.name for each in open_pypiserver.store.glob(f"*-{version}*")]
+        assert len(released) == 6
