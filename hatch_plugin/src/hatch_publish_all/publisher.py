@@ -66,7 +66,7 @@ class PublishAllPublisher(PublisherInterface):
     def run(self, arguments: list[str]) -> int:
         """Run `publish-all` in this process: passwords must not show in a process's arguments."""
         application = PublishAllApplication()
-        application.set_name(_program())
+        application.program = _program()
         return application.run(ArgvInput(["publish-all", *arguments]))
 
     def _globals(self, *, interactive: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cleo.io.inputs.argv_input import ArgvInput
 from cleo.io.outputs.stream_output import StreamOutput
 
 from publish_all import __version__
+from publish_all.cli import application
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.registry import COMMANDS, load
 
@@ -412,3 +414,22 @@ def test_a_variant_of_another_version_than_the_project_is_told(project: Path) ->
     (note,) = [line for line in run(project, "build").err.splitlines() if line.startswith("note")]
     assert "full is 0.9, as its own file says, and the project is 1.0" in note
     assert "`sync` of [tool.publish-all.version]" in note
+
+
+@pytest.mark.parametrize(
+    ("prefix", "program"),
+    [("cache/uv/archive-v0/x1", 'uvx --from "publish-all[cli]" publish-all'), ("venv", "publish-all")],
+)
+def test_hints_are_commands_that_can_be_pasted_also_under_uvx(
+    prefix: str, program: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UV", "/usr/bin/uv")
+    monkeypatch.setattr(sys, "prefix", f"/home/ada/{prefix}")
+    for arguments, said in (
+        (["explain", "PA999"], f"  more: {program} explain PA102\n"),
+        (["check", "--nope"], f"  hint: see `{program} check --help`\n"),
+        (["chekc"], f"  hint: `{program} commands` shows the commands\n"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["publish-all", *arguments])
+        assert application.run() == 2
+        assert capfd.readouterr().err.endswith(said)

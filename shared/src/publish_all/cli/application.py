@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from cleo.application import Application
 from cleo.commands.command import Command
@@ -22,6 +23,7 @@ from cleo.io.outputs.output import Output
 from cleo.loaders.factory_command_loader import FactoryCommandLoader
 
 from publish_all import __version__
+from publish_all._own_source import own_requirement
 from publish_all.cli.command import USAGE, UseCaseCommand
 from publish_all.cli.completions import CompletionsCommand
 from publish_all.cli.options import Operand, Value, flag
@@ -35,6 +37,9 @@ _OUR_THREADS = "publish-all-"
 
 class PublishAllApplication(Application):
     """cleo's application, with `-C` and with exit code 2 for what is wrong on the command line."""
+
+    program = "publish-all"
+    """What a person types to run it."""
 
     def __init__(self) -> None:
         super().__init__("publish-all", __version__)
@@ -93,7 +98,7 @@ class PublishAllApplication(Application):
             from publish_all.reporting.text import shown
 
             io.write_error_line(f"<error>error:</error> {Formatter.escape(shown(str(error)))}")
-            io.write_error_line("  hint: `publish-all commands` shows the commands")
+            io.write_error_line(f"  hint: `{self.program} commands` shows the commands")
             return USAGE
 
 
@@ -142,7 +147,11 @@ def _factory(name: str) -> Callable[[], UseCaseCommand]:
 def run() -> int:
     """The console script's exit code. Where an abandoned upload hangs, the process ends here, with that code."""
     os.environ.update(provide_home(os.environ))
-    code = PublishAllApplication().run()
+    application = PublishAllApplication()
+    if Path(sys.prefix).parent.name.startswith("archive-v") and "UV" in os.environ:
+        # uvx has put it into its cache, where no shell finds it.
+        application.program = f'uvx --from "{own_requirement("cli")}" publish-all'
+    code = application.run()
     if any(each.name.startswith(_OUR_THREADS) for each in threading.enumerate()):
         # The interpreter would crash in OpenSSL under a thread that still uses it.
         for stream in (sys.stdout, sys.stderr):

@@ -141,14 +141,17 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def called_as(self) -> str:
-        application = self.application.name if self.application is not None else "publish-all"
-        return f"{application} {self.name}"
+        """The command as a person types it; in a host its name has our program's in it."""
+        if self.application is None or hasattr(self.application, "program"):
+            return f"{self.program} {self.name}"
+        return f"{self.application.name} {self.name}"
 
     @property
     def program(self) -> str:
         """What stands before the name of each command of ours here: `publish-all`, or `poetry publish-all`."""
-        application = self.application.name if self.application is not None else "publish-all"
-        return f"{application} publish-all" if application == "poetry" else str(application)
+        if self.application is None:
+            return "publish-all"
+        return str(getattr(self.application, "program", f"{self.application.name} publish-all"))
 
     @property
     def directory(self) -> Path:
