@@ -9,6 +9,7 @@ import configparser
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import Message
 from email.utils import getaddresses
 from functools import lru_cache
@@ -38,7 +39,7 @@ from publish_all.diagnoses import (
     URL_LABEL_TOO_LONG,
 )
 from publish_all.distributions.core_metadata import knows_licence_files
-from publish_all.findings import Finding
+from publish_all.findings import Finding, Severity
 
 _MAX_FILE = 100 * 1024 * 1024
 _MAX_SUMMARY = 512
@@ -94,10 +95,11 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     if not distribution.description.strip():
         yield opened.found(NO_README, "there is no description")
         return
-    if opened.ours and not distribution.header("Description-Content-Type"):
-        yield opened.found(
-            NO_CONTENT_TYPE, "the description has no content type, so it is read as reStructuredText"
-        )
+    if not distribution.header("Description-Content-Type"):
+        text = "the description has no content type, so it is read as reStructuredText"
+        found = opened.found(NO_CONTENT_TYPE, text)
+        # Many files on PyPI have none.
+        yield found if opened.ours else replace(found, severity=Severity.NOTE)
     message = Message()
     message["content-type"] = distribution.header("Description-Content-Type") or "text/x-rst"
     kind = message.get_content_type()
