@@ -88,9 +88,11 @@ def make_project(folder: Path, *, requires: list[str], backend: str) -> Path:
     return root
 
 
-def publish_all(root: Path, *arguments: str, of: str = "dev", **variables: str) -> Result:
+def publish_all(
+    root: Path, *arguments: str, of: str = "dev", program: str = "publish-all", **variables: str
+) -> Result:
     environment = clean_environment(root.parent / "home") | variables
-    command = [installed(of, "publish-all"), *arguments, "--no-interaction"]
+    command = [installed(of, program), *arguments, "--no-interaction"]
     return run(command, cwd=root, environment=environment, timeout=240)
 
 
@@ -134,6 +136,79 @@ def test_an_older_poetry_core_builds_as_it_does(tmp_path: Path) -> None:
     done = publish_all(root, "build")
     assert done.returncode == 0, done
     assert wheel_generator(root / "dist" / "kindling_one-1.0-py3-none-any.whl") == "poetry-core==2.0.0"
+
+
+@pytest.mark.parametrize(
+    ("requires", "metadata_in"), [("setuptools>=61,<70", "pyproject.toml"), ("setuptools>=61", "setup.py")]
+)
+def test_a_project_of_setuptools_is_built_and_its_version_told_as_build_does(
+    tmp_path: Path, environment: dict[str, str], requires: str, metadata_in: str
+) -> None:
+    """Before 70.1, setuptools needs `wheel` for its metadata too, which only its hook says."""
+    root = tmp_path / "old"
+    root.mkdir()
+    (root / "demo.py").write_text("__version__ = '1.2'\n")
+    system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "setuptools.build_meta"\n'
+    if metadata_in == "setup.py":
+        (root / "setup.py").write_text(
+            "from setuptools import setup\nsetup(name='old', version='1.' + '2', py_modules=['demo'])\n"
+        )
+    else:
+        system += '[project]\nname = "old"\ndynamic = ["version"]\n[tool.setuptools]\npy-modules = ["demo"]\n'
+        system += '[tool.setuptools.dynamic]\nversion = { attr = "demo.__version__" }\n'
+    (root / "pyproject.toml").write_text(system)
+    git(root, "init", "-q")
+    told = publish_all(root, "version", "--explain")
+    assert told.returncode == 0, told
+    assert "1.2" in told.stdout
+    done = publish_all(root, "build", "-f", "wheel")
+    assert done.returncode == 0, done
+    python = installed("dev", "python")
+    run(
+        [python, "-m", "build", "--installer=uv", "-w", "-o", "by-build"],
+        cwd=root,
+        environment=environment,
+        check=True,
+    )
+    wheel = "old-1.2-py3-none-any.whl"
+    assert wheel_generator(root / "dist" / wheel) == wheel_generator(root / "by-build" / wheel)
+    assert metadata(root / "dist" / wheel).items() == metadata(root / "by-build" / wheel).items()
+
+
+@pytest.mark.parametrize(
+    ("backend", "more", "expected"),
+    [
+        ("poetry-core", "", "environment   this one: it has poetry-core"),
+        ("poetry-core", '[tool.poetry.build]\nscript = "make.py"\n', "environment   an isolated one"),
+        ("hatchling", "", "environment   an isolated one: it has hatchling=="),
+    ],
+)
+def test_poetry_builds_in_its_own_environment_what_it_would_build_there_by_itself(
+    tmp_path: Path, backend: str, more: str, expected: str
+) -> None:
+    module = {"poetry-core": "poetry.core.masonry.api", "hatchling": "hatchling.build"}[backend]
+    root = make_project(tmp_path, requires=[backend], backend=module)
+    with (root / "pyproject.toml").open("a") as file:
+        file.write(more)
+    (root / "make.py").write_text("")
+    done = publish_all(root, "publish-all", "build", of="poetry-newest", program="poetry")
+    assert done.returncode == 0, done
+    assert expected in done.output
+
+
+def test_without_isolation_what_is_installed_builds(tmp_path: Path) -> None:
+    root = make_project(tmp_path, requires=["hatchling"], backend="hatchling.build")
+    done = publish_all(root, "build", "--no-isolation")
+    assert done.returncode == 0, done
+    assert "environment   this one: it has hatchling" in done.stderr
+    manifest = tmp_path / "manifest.json"
+    assert publish_all(root, "build", "--manifest", str(manifest)).returncode == 0
+    entries = json.loads(manifest.read_text())["distributions"]
+    assert all(any(each.startswith("hatchling==") for each in entry["installed"]) for entry in entries)
+    absent = make_project(tmp_path / "other", requires=["not-here>=1"], backend="hatchling.build")
+    done = publish_all(absent, "build", "--no-isolation")
+    assert done.returncode == 1
+    assert "the build needs not-here>=1 (not installed here), and --no-isolation builds with" in done.stderr
 
 
 def test_what_cannot_be_installed_is_told_with_the_installers_words(tmp_path: Path) -> None:

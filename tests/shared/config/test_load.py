@@ -34,6 +34,10 @@ def test_no_project_is_an_error_that_says_what_to_do(tmp_path):
         find_pyproject(tmp_path)
 
     assert "-C" in caught.value.hint
+    (tmp_path / "setup.py").write_text("")
+    with pytest.raises(ConfigurationError) as caught:
+        find_pyproject(tmp_path)
+    assert caught.value.hint == "Run `publish-all init`: it makes one beside setup.py, which stays as it is."
 
 
 def test_no_folder_is_an_error(tmp_path):

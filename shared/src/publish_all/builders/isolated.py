@@ -15,9 +15,10 @@ from typing import Any
 from publish_all.builders.worker_protocol import own_pipes
 
 _SHOWN_LINES = 5
-# What is installed there, and what is not: neither pip, with which an environment may be made, nor what runs this.
+# What is installed there. It is compiled here, because builds write no bytecode, and the environment is kept.
 _LIST = """\
-import importlib.metadata as m, json
+import compileall, importlib.metadata as m, json, sysconfig
+compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2)
 print(json.dumps(sorted(f"{d.metadata['Name']}=={d.version}" for d in m.distributions())))
 """
 

@@ -38,7 +38,11 @@ def find_pyproject(directory: Path) -> Path:
     found = search_pyproject(directory)
     if found is None:
         msg = f"there is no {PYPROJECT} in {directory} or above it"
-        raise ConfigurationError(msg, hint="Run this inside a project, or name its folder with -C.")
+        hint = "Run this inside a project, or name its folder with -C."
+        old = next((name for name in ("setup.py", "setup.cfg") if (directory / name).is_file()), None)
+        if old is not None:
+            hint = f"Run `publish-all init`: it makes one beside {old}, which stays as it is."
+        raise ConfigurationError(msg, hint=hint)
     return found
 
 
