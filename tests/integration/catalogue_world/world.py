@@ -28,6 +28,7 @@ from publish_all.commands.files import PublishOptions
 from publish_all.commands.publish import publish
 from publish_all.commands.state import state_of
 from publish_all.config.folders import Folders, HostFolders
+from publish_all.config.model import Isolation
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
@@ -341,7 +342,10 @@ class World:
                 pypirc=self.home / ".pypirc",
             ),
         )
-        runtime = Runtime(environment=dict(self.environment), home=self.home, folders=folders)
+        # The installer of an isolated environment would go out to this world, too.
+        runtime = Runtime(
+            environment=dict(self.environment), home=self.home, folders=folders, isolation=Isolation.NEVER
+        )
         self._remember(runtime)
         return ConnectionOptions(
             repositories=self.repositories,

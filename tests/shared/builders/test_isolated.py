@@ -128,11 +128,11 @@ def test_what_was_replaced_and_what_nobody_uses_goes(isolated, links, tmp_path):
     for name in ("one", "two"):
         wheel(links, name)
     first, unused = Path(isolated(["one"]).executable), Path(isolated(["two"]).executable)
-    os.utime(first.parents[1], (0, 0))
-    os.utime(unused.parents[2] / "current.json", (0, 0))
+    os.utime(first.parents[2], (0, 0))
+    os.utime(unused.parents[3] / "current.json", (0, 0))
     isolated(["one"], refresh=True)
     assert not first.exists()
-    assert not unused.parents[2].exists()
+    assert not unused.parents[3].exists()
 
 
 def test_requirements_that_are_files_are_installed_each_time_as_their_content_may_change(isolated, tmp_path):

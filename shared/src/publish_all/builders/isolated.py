@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from publish_all.builders.worker_protocol import own_pipes
@@ -45,8 +47,11 @@ def main(folder: str, current: str, installer: Any) -> int:
         return 1
     requirements = json.loads(next(incoming))
     try:
-        made = DefaultIsolatedEnv(installer=installer, path=folder)
+        Path(folder).mkdir()
+        tempfile.tempdir = folder  # older versions of `build` take no path
+        made = DefaultIsolatedEnv(installer=installer)
         made.__enter__()  # what is made stays: its `__exit__` would remove it
+        tempfile.tempdir = None
         try:
             made.install(requirements)
         except subprocess.CalledProcessError as error:
