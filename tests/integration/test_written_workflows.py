@@ -69,7 +69,7 @@ TESTED = {
         ("--auth", "pypi=token"),
         ("test", "build", "pypi"),
     ),
-    "setuptools": (SETUP_TESTS, ("--auth", "token", "--no-split"), ("test", "pypi")),
+    "setuptools": (SETUP_TESTS, ("--auth", "token", "--no-split"), ("test", "check", "pypi")),
     "kindling": (
         {"tests/test_it.py": "import kindling\n\n\ndef test_it():\n    assert kindling.__path__\n"},
         (),

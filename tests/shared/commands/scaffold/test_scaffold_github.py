@@ -141,7 +141,9 @@ def test_builds_once_or_in_each_job():
     assert commands_of(split["pypi"])[0].endswith(" --manifest publish-all-manifest.json")
     assert "build" not in unsplit
     assert "--manifest" not in commands_of(unsplit["pypi"])[0]
-    assert needs_of(PIPELINE._replace(split=False))["testpypi"] == ("test",)
+    assert needs_of(PIPELINE._replace(split=False))["testpypi"] == ("check",)
+    assert commands_of(split["build"])[0].endswith("check --no-build --rebuild\n")
+    assert commands_of(unsplit["check"])[0].endswith("check --rebuild")
 
 
 def test_a_project_in_a_subfolder_is_named_everywhere():

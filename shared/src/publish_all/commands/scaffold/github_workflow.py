@@ -123,7 +123,11 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         steps = [*_start(pipeline), build, {"name": "Keep the files for the jobs that publish them", **keep}]
         yield "build", _job("Build", _READ, steps, needs=first)
         first = ("build",)
-    before = first
+    else:
+        check = {"name": "Check, and build each sdist", "run": pipeline.ours("check --rebuild")}
+        yield "check", _job("Check", _READ, [*_start(pipeline), check], needs=first)
+        first = ("check",)
+    before: tuple[str, ...] = first
     for repository in pipeline.destinations:
         jobs = list(pipeline.jobs(repository))
         for job in jobs:

@@ -37,7 +37,7 @@ _NEW_PROJECTS = (
 def gitlab_pipeline(pipeline: Pipeline) -> str:
     """The whole file. A release is a tag here: GitLab makes one for each release, and runs a pipeline for it."""
     stages = {
-        "test": pipeline.tests,
+        "test": pipeline.tests or not pipeline.split,
         "build": pipeline.split,
         "rehearse": pipeline.rehearses,
         "publish": True,
@@ -75,6 +75,11 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         artifacts = {"paths": (f"{pipeline.folder}/", MANIFEST)}
         made = {"stage": "build", "rules": _rules(pipeline), "script": pipeline.build_commands}
         yield "build", {**made, "artifacts": artifacts}
+    else:
+        yield (
+            "check",
+            {"stage": "test", "rules": _rules(pipeline), "script": [pipeline.ours("check --rebuild")]},
+        )
     before: list[str] = []
     for repository in pipeline.destinations:
         jobs = list(pipeline.jobs(repository))
@@ -90,7 +95,7 @@ def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
         "stage": "rehearse" if rehearsal else "publish",
         "rules": _rules(pipeline, repository),
     }
-    needs: list[Any] = ["build"] if pipeline.split else ["test"] if pipeline.tests else []
+    needs: list[Any] = ["build"] if pipeline.split else ["check", *(["test"] if pipeline.tests else [])]
     needs += [
         {"job": each, "optional": Noted(value=True, comment="where it was not asked for")} for each in before
     ]

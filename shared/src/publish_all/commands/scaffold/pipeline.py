@@ -21,7 +21,19 @@ _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
 _UNKNOWN = "(yours)"
 # Keys of our own jobs, and what is no key of a job at GitLab.
 _TAKEN = frozenset(
-    {"test", "build", "stages", "variables", "include", "image", "services", "default", "workflow", "pages"}
+    {
+        "test",
+        "build",
+        "check",
+        "stages",
+        "variables",
+        "include",
+        "image",
+        "services",
+        "default",
+        "workflow",
+        "pages",
+    }
 )
 
 
