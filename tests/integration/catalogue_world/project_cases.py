@@ -33,6 +33,15 @@ def to_check(world: World, command: str) -> None:
     (world.root / "kindling_demo.py").write_text('"""Nothing."""\n')
 
 
+def by_poetry_core(world: World, table: str) -> None:
+    """A project that poetry-core builds, with this table of dependencies."""
+    world.build = True
+    world.project(
+        more=f'{POETRY}[tool.poetry.requires-plugins]\npoetry-publish-all = "*"\n[tool.poetry.{table}]\n'
+    )
+    (world.root / "kindling_demo.py").write_text('"""Nothing."""\n')
+
+
 def two_variants(world: World, to: str) -> None:
     world.project(more=f"[tool.publish-all.variants.one]\npublish-to = {to}\n")
     world.variants("one")
@@ -108,5 +117,12 @@ CASES = (
         lookalike=lambda w: to_check(w, "echo failed with exit code 3"),
         exits=4,
         says="exit code 3",
+    ),
+    Case(
+        code="PA703",
+        break_it=lambda w: by_poetry_core(w, "dev-dependencies"),
+        next_step=lambda w: by_poetry_core(w, "group.dev.dependencies"),
+        lookalike=lambda w: by_poetry_core(w, "group.dev-dependencies.dependencies"),
+        says="dev-dependencies",
     ),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from hatchling.__about__ import __version__
+from hatchling.bridge.app import Application
 from hatchling.builders.plugin.interface import BuilderInterface, IncludedFile
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
@@ -86,7 +88,7 @@ class HatchlingBuilder:
         self._tell = notes_once(listener)
         self._hooks_in_stage = hooks_in_stage
         self._plugin_manager = plugin_manager or PluginManager()
-        self._app = app
+        self._app: Any = app or _Application().get_safe_application()
         self._last: tuple[BuildVariant, Path, _Plan] | None = None
 
     @property
@@ -204,6 +206,11 @@ def dynamic_version(root: Path) -> str:
         raise VersionError(
             msg, hint="Look at [tool.hatch.version] and the file or plugin that it names."
         ) from error
+
+
+class _Application(Application):
+    def display_warning(self, message: str = "", **_: Any) -> None:
+        logging.getLogger("hatchling").warning(message)
 
 
 class _Metadata(ProjectMetadata[PluginManager]):

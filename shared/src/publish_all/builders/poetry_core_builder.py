@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import glob
+import logging
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +32,7 @@ from poetry.core.masonry.utils.package_include import PackageInclude
 from poetry.core.poetry import Poetry
 from poetry.core.pyproject.toml import PyProjectTOML
 
-from publish_all._toml import loads, table
+from publish_all._toml import copied, loads, table
 from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
@@ -130,6 +131,8 @@ class PoetryCoreBuilder:
         additions, includes = self._additions(variant)
         root = self._root(variant, additions)
         pyproject = pinned(variant, root)
+        for each in Factory.validate(copied(variant.dynamic_pyproject or variant.pyproject))["warnings"]:
+            logging.getLogger(Factory.__module__).warning(each)  # as when it reads the project itself
         if includes:
             poetry = made_table(pyproject, "tool", "poetry")
             # poetry-core takes them for globs, in which Next.js' [slug].js would match s.js.

@@ -84,6 +84,7 @@ class StagedBuilder:
 
     def __init__(self, stages: Stages, *, listener: Listener = ignore) -> None:
         self._stages = stages
+        self._listener = listener
         self._tell = notes_once(listener)
         self._probed: dict[str, Mapping[str, str]] = {}
         self._stated_elsewhere: dict[tuple[tuple[str, str], ...], frozenset[str]] = {}
@@ -112,7 +113,7 @@ class StagedBuilder:
     def _build(self, variant: BuildVariant, version: str | None, *, kind: str, output: Path) -> Path:
         placed = self._files(variant, version, output)
         stage = _Stage.of(variant, self._stages, placed)
-        built = _built(stage, variant, kind, output, version)
+        built = _built(stage, variant, kind, output, version, listener=self._listener)
         if kind == "wheel":
             _verify(variant, built, placed)
             self._tell_of_ignored(stage.pyproject, built)
@@ -182,7 +183,7 @@ class StagedBuilder:
             each.relative_to(stage.folder).as_posix() for each in stage.folder.rglob("*") if each.is_file()
         ]
         with tempfile.TemporaryDirectory(dir=output) as probe:
-            wheel = _built(stage, variant, "wheel", Path(probe), version)
+            wheel = _built(stage, variant, "wheel", Path(probe), version, listener=ignore)
             return origins(wheel, stage.folder, sources)
 
 
@@ -289,7 +290,15 @@ def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
         raise _OtherVersion(str(found[1]))
 
 
-def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, version: str | None) -> Path:
+def _built(
+    stage: _Stage,
+    variant: BuildVariant,
+    kind: str,
+    output: Path,
+    version: str | None,
+    *,
+    listener: Listener,
+) -> Path:
     """What the backend builds, in a process of its own: backends keep state, of versions for example (PEP 517)."""
     question = {
         "ask": "hook",
@@ -306,7 +315,7 @@ def _built(stage: _Stage, variant: BuildVariant, kind: str, output: Path, versio
                 executable=sys.executable,
                 environment=os.environ,
                 workspace=Path(workspace),
-                listener=ignore,
+                listener=listener,
                 own_group=False,
             )
         except BuildError as error:

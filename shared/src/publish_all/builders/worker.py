@@ -24,6 +24,7 @@ from publish_all._build_system import Backend, backend_of
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
+from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
 from publish_all.builders.deflate import DeflateCache
@@ -104,14 +105,15 @@ def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Lis
 
 
 def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Any:
-    del workspace, listener
-    return call_hook(
-        Path(question["folder"]),
-        question["pyproject"],
-        question["hook"],
-        *question["arguments"],
-        version=question.get("version"),
-    )
+    del workspace
+    with warnings_heard(question["pyproject"], listener):
+        return call_hook(
+            Path(question["folder"]),
+            question["pyproject"],
+            question["hook"],
+            *question["arguments"],
+            version=question.get("version"),
+        )
 
 
 _ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Any]] = {
@@ -144,7 +146,8 @@ def build_all(
         folder.mkdir()
         begun = time.monotonic()
         builder = builders.of(variant)
-        path = _put(builder.build(variant, kind, folder), request.output, variant)
+        with warnings_heard(variant.pyproject, listener):
+            path = _put(builder.build(variant, kind, folder), request.output, variant)
         seconds = time.monotonic() - begun
         built = BuiltFile(
             project=variant.project,

@@ -18,12 +18,14 @@ from typing import IO, Any, TypeVar, Union, cast, get_args, get_origin, get_type
 
 from publish_all._process import piped
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
-from publish_all.events import BuildFinished, BuildStarted, Event, Listener, Note
+from publish_all.events import BuildFinished, BuildStarted, Event, Found, Listener, Note
 from publish_all.variants.variant import WheelTag
 
 T = TypeVar("T")
 
-_EVENTS: Mapping[str, type[Event]] = {each.__name__: each for each in (BuildStarted, BuildFinished, Note)}
+_EVENTS: Mapping[str, type[Event]] = {
+    each.__name__: each for each in (BuildStarted, BuildFinished, Found, Note)
+}
 _ERRORS: Mapping[str, type[PublishAllError]] = {
     each.__name__: each for each in (BuildError, ConfigurationError, VersionError)
 }

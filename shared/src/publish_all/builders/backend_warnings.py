@@ -1,0 +1,73 @@
+"""The warnings of build backends, in a few lines each: they go to a log that is shown only when a build fails.
+
+Backends give them to Python's `warnings` and `logging`. What they print, compilers included, is not looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from publish_all._build_system import Backend, backend_name, backend_of
+from publish_all.diagnoses import BACKEND_WARNING
+from publish_all.events import Found, Listener
+
+# Of a warning: most say what is wrong in the first line, and what to do in the next ones.
+_LINES = 5
+_WIDTH = 200
+# What setuptools draws around its texts, and what it says that is no fault of the project.
+_FRAME = re.compile(r"[!*=~-]*")
+_IDLE = re.compile(
+    r"no previously-included (files|directories)|byte-compiling is disabled|setup\.py install is deprecated"
+    r"|standard file '-c' not found"
+)
+_PREFIX = re.compile(r"(?:\S+:\d+: )?(?:\w*warning: )", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def warnings_heard(pyproject: Mapping[str, Any], listener: Listener) -> Iterator[None]:
+    """Within it, the listener is told what the backend of this pyproject.toml warns of; it goes to the log as well."""
+    backend = backend_of(pyproject)
+    name = backend.value if backend is not Backend.OTHER else backend_name(pyproject).partition(".")[0]
+
+    def tell(text: str) -> None:
+        lines = _shortened(text)
+        if lines and not _IDLE.search(lines[0]):
+            listener(Found(finding=BACKEND_WARNING.found("\n".join([f"{name}: {lines[0]}", *lines[1:]]))))
+
+    show, record = warnings.showwarning, logging.getLogRecordFactory()
+
+    def showwarning(message: Warning | str, *arguments: Any, **options: Any) -> None:
+        tell(str(message))
+        show(message, *arguments, **options)
+
+    def recorded(*arguments: Any, **options: Any) -> logging.LogRecord:
+        made = record(*arguments, **options)
+        if made.levelno == logging.WARNING:
+            tell(made.getMessage())
+        return made
+
+    # A handler would keep setuptools from setting up its own.
+    warnings.showwarning = showwarning
+    logging.setLogRecordFactory(recorded)
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        logging.setLogRecordFactory(record)
+
+
+def _shortened(text: str) -> list[str]:
+    """The first lines, without frames, control characters and the folder of this build."""
+    here = os.getcwd()  # noqa: PTH109 - as text
+    text = _PREFIX.sub("", text.replace(f"{here}{os.sep}", "").replace(here, "."), count=1)
+    printable = (
+        "".join(each if each.isprintable() else " " for each in line).strip() for line in text.splitlines()
+    )
+    lines = [each for each in printable if not _FRAME.fullmatch(each)]
+    return [each if len(each) <= _WIDTH else f"{each[: _WIDTH - 1]}…" for each in lines[:_LINES]]
