@@ -220,6 +220,15 @@ def test_files_of_variants_are_kept_in_step(looking):
     assert made.sync == ("configs/*.toml", "pyproject.c.toml")
 
 
+@pytest.mark.parametrize(
+    ("version", "sync"), [('path = "demo.py"', ("configs/*.toml",)), ('source = "vcs"', ())]
+)
+def test_nothing_is_kept_in_step_with_the_tags_of_another_tool(looking, version, sync):
+    files = {"demo.py": '__version__ = "1.0"\n', "configs/a.toml": full("demo-a")}
+    found = looking({"pyproject.toml": f"{HATCH}{OPEN}[tool.hatch.version]\n{version}\n", **files})
+    assert version_choice(found, variants=found.variants).sync == sync
+
+
 def test_finds_literal_versions_the_project_s_own_first(looking):
     found = looking(
         {

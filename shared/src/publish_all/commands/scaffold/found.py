@@ -35,6 +35,7 @@ from publish_all.config.workflows import Workflow, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
 from publish_all.variants.setup_files import name_in_setup_cfg, stated_in_setup_py
 from publish_all.version.attribute import read_attribute
+from publish_all.version.places import source_places
 from publish_all.version.static import asks_us, project_name, static_version
 
 _FOLDERS = ("", "src/", "lib/", "packages/")
@@ -275,10 +276,18 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
         ("hatchling", "poetry.core", "publish_all.backends")
     ):
         in_step = files if stated_in_setup_py(found.root, "version") is not None else ()
-        return VersionChoice(sync=(*in_step, *configs))
+        return VersionChoice(sync=(*in_step, *configs) if _is_in_a_file(found.config) else ())
     if files:
         return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
     return VersionChoice(VersionSource.GIT)
+
+
+def _is_in_a_file(config: ProjectConfig) -> bool:
+    """Whether the backend reads the version from a file, and does not make it from a tag."""
+    try:
+        return bool(source_places(config))
+    except VersionError:
+        return True
 
 
 def attribute_files(found: Found) -> tuple[str, ...]:
