@@ -10,7 +10,7 @@ import pytest
 from harness.projects import git
 from harness.servers import Registry, Server
 from oidc_index import OidcIndex
-from test_init import PROJECTS, SETUP, Checkout, add, kindling
+from test_init import PROJECTS, SETUP, Checkout, add, bare_hatch, kindling
 from workflow_runner import JobRun, Runner
 
 TOKEN = "token-of-the-project"
@@ -120,3 +120,20 @@ def test_each_tag_made_on_the_web_releases_without_a_change_of_files(
         assert open_pypiserver.store is not None
         released = [each.name for each in open_pypiserver.store.glob(f"*-{version}*")]
         assert len(released) == 6
+
+
+def test_trusted_publishing_of_a_project_in_a_folder(
+    runner: Runner, environment: dict[str, str], pypi: OidcIndex
+) -> None:
+    add(runner.project, {"README.md": "# Two projects"})
+    bare_hatch(runner.project / "python")
+    add(runner.project / "python", TESTED["hatch"][0])
+    checkout = Checkout(runner.project, environment)
+    made = checkout.ours("-C", "python", "init", "-n", "--trigger", "tag")
+    assert made.returncode == 0, made
+    checkout.commit()
+    git(runner.project, "tag", "v0.0.1")
+    jobs = runner.run("publish.yml", event="push", ref="v0.0.1")
+    assert_green(jobs, "test", "build", "pypi")
+    assert len(pypi.uploads) == 2
+    assert pypi.minted[TOKEN] == 0  # it was the identity of the job

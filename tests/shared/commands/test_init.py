@@ -246,7 +246,7 @@ def test_nothing_is_written_beside_a_workflow_that_publishes_in_a_way_that_can_t
     project.add(".github/workflows/ci.yml", HAND_MADE.replace("dist/*", "dist/* | ./announce.sh"))
     plan = project.planned()
     assert [each.name for each in plan.changes] == ["pyproject.toml"]
-    assert "publish.yml is not written, because ci.yml:5" in plan.notes[-1]
+    assert "publish.yml is not written, because ci.yml:5" in plan.missing
     assert plan.forms == ()
 
 

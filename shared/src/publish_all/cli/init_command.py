@@ -96,6 +96,8 @@ Examples:
         else:
             self.note(reporter, "nothing was written")
         self._show_result(plan, answers, reporter)
+        if plan.missing:
+            self.note(reporter, plan.missing)
         return 0
 
     def _init_options(self) -> InitOptions:
@@ -206,6 +208,8 @@ Examples:
 
         if plan.forms:
             self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
+        if plan.missing:
+            return
         in_ci, pipeline = bool(answers.services and answers.pipeline.publish_to), answers.pipeline
         then = "push" if in_ci else f"{self.program} publish"
         release = f"{self.program} version --release VERSION, then {then}"

@@ -82,11 +82,15 @@ class Answers(NamedTuple):
 
 
 class InitPlan(NamedTuple):
-    """The changes in the order in which they are written, what to tell of them, and what to do on web pages."""
+    """The changes in the order in which they are written, what to tell of them, and what to do on web pages.
+
+    `missing` says why a workflow is not written, empty where it is.
+    """
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
     forms: tuple[Form, ...] = ()
+    missing: str = ""
 
     @property
     def needed(self) -> tuple[Change, ...]:
@@ -230,13 +234,14 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
     changes = [pyproject]
     notes += _gates_left_out(pipeline.tests, found)
     forms: list[Form] = []
+    missing = ""
     for service in answers.services:
         if service is Service.GITHUB:
             path, more = _github_file(found)
             workflow, text = path.name, github_workflow(pipeline)
             if found.migration.stuck:
                 where = "; ".join(found.migration.stuck)
-                notes.append(
+                missing = (
                     f"{workflow} is not written, because {where} would publish as well, and can't be taken out without "
                     "what else it does: take the upload out of it, and run this again"
                 )
@@ -256,7 +261,7 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             new=pipeline.separate,
             there=found.migration.kept.logins,
         )
-    return InitPlan(tuple(changes), tuple(notes), tuple(forms))
+    return InitPlan(tuple(changes), tuple(notes), tuple(forms), missing)
 
 
 def _version_notes(settings: Settings, found: Found) -> Iterator[str]:

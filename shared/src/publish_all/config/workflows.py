@@ -78,6 +78,13 @@ class Workflow(NamedTuple):
     env: Mapping[str, str] = EMPTY
     jobs: tuple[Job, ...] = ()
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The patterns of tags that start it when they are pushed; none where no tag is named."""
+        push = self.triggers.get("push")
+        stated = push.get("tags") if isinstance(push, Mapping) else None
+        return tuple(map(_text, stated if isinstance(stated, list) else [stated] if stated else ()))
+
     def permission(self, job: Job, scope: str) -> str | None:
         """`read`, `write` or `none` for a scope in a job; None where the repository's default decides.
 

@@ -6,7 +6,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
@@ -218,9 +218,9 @@ def _environment(job: PublishJob) -> dict[str, str]:
 def kept_in(workflow: Workflow) -> Kept:
     """What a file that `github_workflow` has made says, with what a person has changed in it since."""
     jobs = {each.key: each for each in workflow.jobs}
-    push = workflow.triggers.get("push")
-    tags = push.get("tags") if isinstance(push, Mapping) else None
+    tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
+    tests = jobs["test"].steps if "test" in jobs else ()
     logins: dict[str, Login] = {}
     environments: dict[str, str] = {}
     steps = [(job, step) for job in workflow.jobs for step in job.steps]
@@ -236,8 +236,8 @@ def kept_in(workflow: Workflow) -> Kept:
             logins[destination[1]] = Login(secret[1], ends.get("USERNAME", ""))
     return Kept(
         triggers=tuple(each for each, stated in events.items() if stated),
-        tag_prefix=str(tags[0]).removesuffix("[0-9]*") if tags else None,
-        tests=tuple((jobs["test"].steps[-1].run or "").splitlines()) if "test" in jobs else (),
+        tag_prefix=tags[0].removesuffix("[0-9]*") if tags else None,
+        tests=tuple(line for each in tests[-1:] for line in (each.run or "").splitlines()),
         rehearse="testpypi" in jobs,
         split="build" in jobs,
         separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),

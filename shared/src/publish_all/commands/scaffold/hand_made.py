@@ -59,6 +59,7 @@ _HARMLESS_ACTIONS = frozenset(
     {
         "abatilo/actions-poetry", "actions/cache", "actions/checkout", "actions/download-artifact",
         "actions/setup-python", "actions/upload-artifact", "astral-sh/setup-uv", "pypa/hatch", "snok/install-poetry",
+        "step-security/harden-runner",
     }
 )  # fmt: skip
 _TESTERS = frozenset(
@@ -308,26 +309,26 @@ class HandMade:
 
     @property
     def triggers(self) -> Iterator[Trigger]:
-        push = self._workflow.triggers.get("push")
         if "release" in self._workflow.triggers:
             yield Trigger.RELEASE
-        if isinstance(push, Mapping) and "tags" in push:
+        if self._workflow.tags:
             yield Trigger.TAG
 
     @property
     def tag_prefix(self) -> str | None:
         """What the patterns of its tags begin with, None if with nothing that says so."""
-        push = self._workflow.triggers.get("push")
-        tags = push.get("tags") if isinstance(push, Mapping) else None
-        patterns = map(str, tags if isinstance(tags, list) else [tags or ""])
-        return next((match["prefix"] for each in patterns if (match := _TAGS.match(each))), None)
+        matches = map(_TAGS.match, self._workflow.tags)
+        return next((match["prefix"] for match in matches if match), None)
 
     @property
     def at_release(self) -> bool:
         """Whether it may run for what starts ours: a release makes a tag, and a push without filters is one of tags too."""
         triggers = {key: each for key, each in self._workflow.triggers.items() if key != "workflow_dispatch"}
-        push = triggers.get("push") or {}
-        tagged = "push" in triggers and ("tags" in push or {"branches", "branches-ignore"}.isdisjoint(push))
+        push = triggers.get("push")
+        filters = push if isinstance(push, Mapping) else {}
+        tagged = "push" in triggers and (
+            "tags" in filters or {"branches", "branches-ignore"}.isdisjoint(filters)
+        )
         return tagged or not triggers or not {"release", "create", "workflow_call"}.isdisjoint(triggers)
 
     def without_publishing(self) -> tuple[str | None, str]:
@@ -346,7 +347,7 @@ class HandMade:
         key, index = next(
             (place for place, alone in steps.items() if not alone), next(iter(self._publishing))
         )
-        (step,) = (job.steps[index] for job in self._workflow.jobs if job.key == key)
+        step = next(job.steps[index] for job in self._workflow.jobs if job.key == key)
         return None, f"{self.path.name}:{step.line}: “{step.title}”"
 
     def _differences(self) -> Iterator[str]:
@@ -356,12 +357,12 @@ class HandMade:
             yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
         if self.uploads and self._pythons and not self.python:
             listed = ", ".join(self._pythons)
-            yield f"{name} uses Python {listed}, the new workflow the newest that it finds: state it in .python-version"
+            yield f"{name} uses Python {listed}, the new workflow one version: that of .python-version, or the newest"
         dispatch = triggers.get("workflow_dispatch")
         inputs = dispatch.get("inputs") if isinstance(dispatch, Mapping) else None
-        if self.uploads and inputs:
+        if self.uploads and isinstance(inputs, Mapping):
             yield (
-                f"{name}: the new workflow has other inputs than {', '.join(inputs)}: where to publish to; for a dry "
+                f"{name}: the new workflow has other inputs than {', '.join(map(str, inputs))}: where to publish to; for a dry "
                 "run, run `publish-all publish --dry-run` before you release"
             )
 

@@ -29,16 +29,15 @@ def without(
         gone.update(_block(lines, line - 1))
     after = "".join(each for number, each in enumerate(lines) if number not in gone)
     yaml = YAML(typ="safe", pure=True)
-    expected: Any = yaml.load(text)
-    for job, index in sorted(steps, reverse=True):
-        del expected["jobs"][job]["steps"][index]
-    for job in jobs:
-        del expected["jobs"][job]
-    if not expected["jobs"] or not all(each.get("steps", True) for each in expected["jobs"].values()):
-        return None
     try:
-        return after if yaml.load(after) == expected else None
-    except YAMLError:
+        expected: Any = yaml.load(text)
+        for job, index in sorted(steps, reverse=True):
+            del expected["jobs"][job]["steps"][index]
+        for job in jobs:
+            del expected["jobs"][job]
+        whole = all(each.get("steps", True) for each in expected["jobs"].values())
+        return after if expected["jobs"] and whole and yaml.load(after) == expected else None
+    except (YAMLError, KeyError):  # a job whose key is no text, for one
         return None
 
 
