@@ -8,6 +8,8 @@ from fuzz_inputs import fuzz, in_time, long, near
 from hypothesis import given
 
 from publish_all.checks.publish_jobs import gitlab_line, publish_jobs, workflow_findings
+from publish_all.commands.scaffold.github_workflow import kept_in
+from publish_all.commands.scaffold.hand_made import HandMade
 from publish_all.config.workflows import parse_workflow
 from publish_all.errors import ConfigurationError
 
@@ -148,6 +150,10 @@ def look(content: bytes) -> None:
         assert each.message
     for job in workflow.jobs:
         assert all(isinstance(step.title, str) for step in job.steps)
+    assert kept_in(workflow).python is not None
+    made = HandMade(workflow, Path("x"))
+    after, where = made.without_publishing(text) if made.uploads else (text, "")
+    assert (after is None) == bool(where)
 
 
 @fuzz

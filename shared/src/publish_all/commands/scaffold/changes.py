@@ -21,7 +21,7 @@ _VALUE = r"(?P<value>(?!\$|@|['\"]?\$)\S{6,})"
 _AFTER = (
     re.compile(rf"(?P<name>\s--(?:password|token|user|auth)(?:\s*=\s*|\s+)){_VALUE}"),
     re.compile(rf"(?P<name>\b\w*(?:PASSWORD|TOKEN|SECRET)\w*\s*[:=]\s*){_VALUE}"),
-    re.compile(rf"(?P<name>\b(?:twine|poetry|hatch|uv|flit|pdm)\b[^\n]*\s-p\s+){_VALUE}"),
+    re.compile(rf"(?P<name>\b(?:twine|poetry|hatch|uv|flit|pdm)\b[^\n]{{0,500}}\s-p\s+){_VALUE}"),
     re.compile(r"(?P<name>\s-u\s+)(?P<value>[^\s:$]+:[^\s$]+)"),
 )
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
-from publish_all.commands.scaffold.changes import masked
+from publish_all.commands.scaffold.changes import current, masked
 from publish_all.commands.scaffold.choices import (
     Kept,
     Login,
@@ -36,7 +36,7 @@ from publish_all.config.workflows import FOLDER, Job, Step, Workflow, read_workf
 from publish_all.version.static import project_name
 
 _ROOT = "/."  # the repository, where paths begin
-_EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
+_EXPRESSION = re.compile(r"\$\{\{((?:(?!\$\{\{|\}\}).)+)\}\}")
 _PYTHON = re.compile(r"python[\d.]*|py")
 _RUNNERS = (("uvx",), ("uv", "run"), ("pipx", "run"), ("poetry", "run"), ("sudo",), ("time",))
 # What changes nothing that a release is made of, or what our workflow does by itself.
@@ -185,7 +185,11 @@ def _merged(
     of_names = [(name, each) for (name, _, _), each in zip(found, uploads, strict=True) if name is not None]
     at_release = [each for each in publishing if each.at_release]
     replaceable = [each for each in at_release if each.whole and not each.notes]
-    cut = {each.path: each.without_publishing() for each in at_release if each not in replaceable}
+    cut = {
+        each.path: each.without_publishing(current(each.path) or "")
+        for each in at_release
+        if each not in replaceable
+    }
     with_variants = next((each for each in made if each.variants), None)
     return Migration(
         workflows=tuple(each.path for each in publishing),
@@ -331,15 +335,14 @@ class HandMade:
         )
         return tagged or not triggers or not {"release", "create", "workflow_call"}.isdisjoint(triggers)
 
-    def without_publishing(self) -> tuple[str | None, str]:
-        """The text without the jobs and steps that publish; else None, and where that can't be done."""
+    def without_publishing(self, text: str) -> tuple[str | None, str]:
+        """Its text without the jobs and steps that publish; else None, and where that can't be done."""
         jobs = {key for key, _ in self._publishing if key in self._releasing}
         while needed := jobs & {
             need for job in self._workflow.jobs if job.key not in jobs for need in job.needs
         }:
             jobs -= needed
         steps = {place: alone for place, alone in self._publishing.items() if place[0] not in jobs}
-        text = self.path.read_bytes().decode("utf-8")
         if all(steps.values()):
             after = without(text, self._workflow, jobs=jobs, steps=steps)
             if after is not None:
@@ -368,14 +371,15 @@ class HandMade:
 
     def _note(self, line: int, message: str) -> None:
         where = f"{self.path.name}:{line}" if line else self.path.name
-        self._notes[f"{where}: {masked(message)}"] = None
+        # A credential is cut only where it is not shown.
+        self._notes[f"{where}: {masked(message[:600])[:300]}"] = None
 
     def _read_job(self, job: Job) -> None:
         for step in job.steps:  # what tests or lints, in whichever job: the one that publishes may need it
             for command in commands_of(_substituted(step.run or "", {}), variables={}):
                 if (tool := tool_of(_bare(command.words))) is not None:
                     where = f"{self.path.name}:{step.run_line + command.line - 1}"
-                    self._gates[Gate(tool, masked(command.text), where)] = None
+                    self._gates[Gate(tool, masked(command.text[:600])[:300], where)] = None
         if not any(map(_concerns, job.steps)):
             if job.uses and "publish" in job.uses.lower():
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")
@@ -589,9 +593,10 @@ def _substituted(text: str, known: Mapping[str, str]) -> str:
     """The text with the values of `${{ matrix.x }}` and `${{ env.x }}`; other expressions become one word."""
 
     def value(match: re.Match[str]) -> str:
-        if match[1] == "github.workspace":
+        stated = match[1].strip()
+        if stated == "github.workspace":
             return _ROOT
-        return known.get(match[1], "@" + re.sub(r"[^\w.]+", "_", match[1]) + "@")
+        return known.get(stated, "@" + re.sub(r"[^\w.]+", "_", stated) + "@")
 
     return _EXPRESSION.sub(value, text)
 
