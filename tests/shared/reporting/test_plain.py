@@ -8,8 +8,9 @@ from reporting_samples import samples
 
 from publish_all.errors import ConfigurationError, ConflictError
 from publish_all.events import EnvironmentChosen, Found, StepStarted
+from publish_all.findings import Severity
 from publish_all.reporting.reporter import PlainReporter
-from publish_all.results import PublishReport
+from publish_all.results import PlanReport, PublishReport
 
 
 class Streams:
@@ -127,3 +128,10 @@ def test_text_of_others_is_no_command_for_github_actions():
     assert ": :set-output" in said
     assert "# #[add-mask]e\\u202e" in said
     assert not any(line.lstrip().startswith("::") or "##[" in line for line in said.splitlines())
+
+
+def test_a_dry_run_ends_with_how_many_warnings_are_above():
+    streams = Streams()
+    streams.reporter.listener(Found(finding=replace(samples.REFUSED, severity=Severity.WARNING)))
+    streams.reporter.show(PlanReport(files=()))
+    assert streams.err.getvalue().endswith("nothing was uploaded: this was a dry run (1 warning above)\n")

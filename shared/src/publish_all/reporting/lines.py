@@ -22,7 +22,7 @@ from publish_all.events import (
     UploadWaiting,
     VerifyWaiting,
 )
-from publish_all.findings import Finding
+from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import LABELS, clean, count, duration, size
 from publish_all.results import (
     BuildSummary,
@@ -99,12 +99,14 @@ def _words(event: Event, *, verbose: bool) -> tuple[str, str] | None:
             return None
 
 
-def closing_lines(result: Result) -> Iterator[str]:
-    """What is left to say on stderr after a result."""
+def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
+    """What is left to say on stderr after a result, above which findings were `shown`."""
     if isinstance(result, PublishReport) and not result.complete:
         yield from _not_complete(result)
     if isinstance(result, PlanReport) and not result.exit_code:
-        yield "nothing was uploaded: this was a dry run"
+        warnings = sum(each.severity is Severity.WARNING for each in shown)
+        above = f" ({count(warnings, 'warning')} above)" if warnings else ""
+        yield f"nothing was uploaded: this was a dry run{above}"
 
 
 def _not_complete(report: PublishReport) -> Iterator[str]:

@@ -105,7 +105,7 @@ class PlainReporter(Reporter):
 
     def show(self, result: Result) -> None:
         _write(self._out, result_lines(result))
-        self.write_lines(closing_lines(result))
+        self.write_lines(closing_lines(result, self._shown))
 
     def write_lines(self, lines: Iterable[str]) -> None:
         _write(self._err, lines)
