@@ -23,7 +23,7 @@ GIT = {"vcs": "git", "commit_id": "4f1c", "requested_revision": "v0.1"}
         ),
         (
             {"url": "https://git.example/o/r.git", "vcs_info": GIT, "subdirectory": "shared"},
-            "publish-all[cli] @ git+https://git.example/o/r.git@v0.1#subdirectory=shared",
+            "publish-all[cli] @ git+https://git.example/o/r.git@4f1c#subdirectory=shared",
         ),
         (
             {"url": "ssh://git@git.example/o/r", "vcs_info": {"vcs": "git", "commit_id": "4f1c"}},

@@ -23,12 +23,15 @@ def direct_url(name: str = NAME) -> str | None:
 def own_requirement(*extras: str, recorded: Callable[[], str | None] = direct_url) -> str:
     """What installs publish-all with these extras, on any machine: by name, or from the URL it came from here."""
     name = f"{NAME}[{','.join(extras)}]" if extras else NAME
-    url = own_url(recorded=recorded)
+    url = own_url(recorded=recorded, elsewhere=True)
     return f"{name} @ {url}" if url else name
 
 
-def own_url(*, recorded: Callable[[], str | None] = direct_url) -> str | None:
-    """The URL that this publish-all came from, as in a direct reference; None for an index, and for files of this machine."""
+def own_url(*, recorded: Callable[[], str | None] = direct_url, elsewhere: bool = False) -> str | None:
+    """The URL that this publish-all came from, as in a direct reference; None for an index.
+
+    With `elsewhere`, None as well for what only this machine has.
+    """
     text = recorded()
     if text is None:
         return None
@@ -36,8 +39,8 @@ def own_url(*, recorded: Callable[[], str | None] = direct_url) -> str | None:
         stated = json.loads(text)
         url, vcs, folder = stated["url"], stated.get("vcs_info"), stated.get("subdirectory")
         if vcs is not None:
-            url = f"{vcs['vcs']}+{url}@{vcs.get('requested_revision') or vcs['commit_id']}"
+            url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     url = f"{url}#subdirectory={folder}" if folder else url
-    return url if _REMOTE.fullmatch(url) else None
+    return url if not elsewhere or _REMOTE.fullmatch(url) else None

@@ -8,9 +8,12 @@ import pytest
 from cleo.io.inputs.argv_input import ArgvInput
 from cleo.io.outputs.stream_output import StreamOutput
 
+from publish_all import __version__
+from publish_all._http_errors import Failure, HttpError
 from publish_all._toml import loads
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.command import UseCaseCommand
+from publish_all.commands.scaffold import tool_source
 
 PROJECT = """\
 [build-system]
@@ -45,6 +48,8 @@ def project(tmp_path, monkeypatch):
     (folder / ".git").mkdir(parents=True)
     (folder / "pyproject.toml").write_text(PROJECT)
     monkeypatch.chdir(folder)
+    page = f"publish_all-{__version__}-py3-none-any.whl"
+    monkeypatch.setattr(tool_source, "read_page", lambda url: page)
     return folder
 
 
@@ -183,3 +188,25 @@ def test_a_workflow_that_is_named_from_the_current_folder_is_the_one_that_is_rep
     ended = run("-n", "--from-workflow", ".github/workflows/publish.yml")
     assert "-      - run: twine upload dist/*" in ended.err
     assert [each.name for each in workflows.iterdir()] == ["publish.yml"]
+
+
+def test_says_where_the_index_does_not_have_publish_all(run, monkeypatch):
+    asked = []
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://ada:s3cr3t@index.corp.example/simple")
+    monkeypatch.setattr(tool_source, "read_page", asked.append)
+    ended = run("-n", "--dry-run")
+    assert asked == ["https://ada:s3cr3t@index.corp.example/simple/publish-all/"]
+    assert "https://index.corp.example/simple has no publish-all" in ended.err
+    assert "`publish-all init --source git+https://HOST/PATH`" in ended.err
+    assert "s3cr3t" not in ended.err
+    run("-n", "--dry-run", "--source", "index")
+    assert len(asked) == 1
+
+
+def test_an_index_that_does_not_answer_is_a_note(run, monkeypatch):
+    def fail(url):
+        raise HttpError("no", failure=Failure.REFUSED, url=url)
+
+    monkeypatch.setattr(tool_source, "read_page", fail)
+    ended = run("-n", "--dry-run")
+    assert (ended.code, "cannot be asked whether it has publish-all" in ended.err) == (0, True)

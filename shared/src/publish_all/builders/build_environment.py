@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import publish_all
 from publish_all._build_system import Backend, backend_of, build_requires
+from publish_all._own_source import own_url
 from publish_all._toml import table
 from publish_all.builders.builder import BuildSettings
 from publish_all.builders.installers import installing
@@ -212,7 +213,9 @@ def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
     wanted = []
     for text in requirements:
         requirement = Requirement(text)
-        if canonicalize_name(requirement.name) == _OURS and _problem(requirement, ours) is None:
+        same = requirement.url is not None and requirement.url == own_url()
+        ours_is_right = same or _problem(requirement, ours) is None
+        if canonicalize_name(requirement.name) == _OURS and ours_is_right:
             continue
         wanted.append(text)
     return tuple(dict.fromkeys((*wanted, *_WORKER_REQUIRES)))

@@ -55,6 +55,9 @@ class InitCommand(UseCaseCommand):
         Value(
             "from-workflow", "FILE", "Take build variants and destinations from this hand-written workflow"
         ),
+        Value(
+            "source", "SOURCE", "Where publish-all comes from: git+URL, a folder with its wheels, or index"
+        ),
         flag("dry-run", "Show the changes and write nothing."),
         FORMAT,
     ]
@@ -69,11 +72,13 @@ Examples:
   <c1>{command_full_name} --dry-run</c1>
   <c1>{command_full_name} -n -r pypi -r github --version-source git</c1>
   <c1>{command_full_name} -n -r corp=https://pypi.corp.example/legacy/ --ci gitlab</c1>
+  <c1>{command_full_name} --source git+https://git.corp.example/tools/publish-all</c1>
   <c1>{command_full_name} --from-workflow .github/workflows/ci.yml</c1>
 """
 
     def use_case(self, reporter: Reporter) -> int:
         from publish_all.commands.init import carry_out, look, plan_init, suggest
+        from publish_all.commands.scaffold.tool_source import missing_from_index
 
         options = self._init_options()
         found = look(options)
@@ -86,6 +91,8 @@ Examples:
         answers = suggest(options, found)
         plan = plan_init(answers, found)
         self.note(reporter, *plan.notes)
+        if plan.needed and found.source.usual and (missing := missing_from_index(options.runtime)):
+            self.note(reporter, missing)
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
         if not plan.needed:
@@ -121,6 +128,7 @@ Examples:
             split=False if self.option("no-split") else None,
             new_projects=False if self.option("existing-projects") else None,
             from_workflow=workflow,
+            source=self.text("source"),
             in_poetry=self.in_poetry,
             runtime=self.runtime(),
         )

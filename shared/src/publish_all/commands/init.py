@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from publish_all import __version__
 from publish_all._build_system import backend_name
 from publish_all._toml import table
 from publish_all.commands.context import Runtime
@@ -34,6 +33,7 @@ from publish_all.commands.scaffold.github_workflow import github_workflow
 from publish_all.commands.scaffold.gitlab_pipeline import gitlab_pipeline
 from publish_all.commands.scaffold.pipeline import PUBLIC, Form, Pipeline, Product, next_steps
 from publish_all.commands.scaffold.pyproject import with_settings
+from publish_all.commands.scaffold.tool_source import PLUGIN, tool_source
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import EMPTY, VersionSource
@@ -53,7 +53,7 @@ class InitOptions:
 
     An entry of `publish_to` is a repository's name, or NAME=URL. `services` empty writes no CI. `new_projects` says
     that public indexes don't know the projects yet, `in_poetry` that our plugin is to be declared for all who use the
-    project with Poetry. `auth` is `oidc` or `token` by destination, or by an empty name for all.
+    project with Poetry. `source` says where publish-all comes from (see `tool_source`). `auth` is `oidc` or `token` by destination, or by an empty name for all.
     """
 
     directory: Path
@@ -69,6 +69,7 @@ class InitOptions:
     split: bool | None = None
     new_projects: bool | None = None
     from_workflow: Path | None = None
+    source: str | None = None
     in_poetry: bool = False
     runtime: Runtime = field(default_factory=Runtime)
 
@@ -99,7 +100,10 @@ class InitPlan(NamedTuple):
 
 def look(options: InitOptions) -> Found:
     """What is there. Raises `ConfigurationError` where there is no project, or its file is wrong."""
-    return look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
+    found = look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
+    texts = (found.text, *(current(each) or "" for each in (found.ours, found.repository / _GITLAB) if each))
+    source = tool_source(options.source, root=found.repository, texts=texts, runtime=options.runtime)
+    return found._replace(source=source)
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:
@@ -143,18 +147,28 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         python=kept.python,
     )
     pipeline = pipeline._replace(logins=_logins(options.auth or {}, pipeline, kept.logins))
-    extras = "cli,attestations" if pipeline.trusted else "cli"
-    pipeline = pipeline._replace(requirement=f"publish-all[{extras}]=={__version__}")
+    extras = ("cli", "attestations") if pipeline.trusted else ("cli",)
+    requirement = found.source.requirement(*extras, pinned=True)
+    pipeline = pipeline._replace(requirement=requirement, wheels=found.source.wheels)
     host_tables: list[tuple[tuple[str, ...], Mapping[str, object]]] = []
-    if options.in_poetry:
-        plugin = {"poetry-publish-all": f">={__version__}"}
-        host_tables.append((("tool", "poetry", "requires-plugins"), plugin))
+    plugins = table(found.pyproject, "tool", "poetry", "requires-plugins")
+    if options.in_poetry and not (found.source.usual and PLUGIN in plugins):
+        host_tables.append((("tool", "poetry", "requires-plugins"), found.source.of_poetry(found.subfolder)))
     if (variants or found.config.variants) and backend_name(found.pyproject).startswith("hatchling"):
         target = ("tool", "hatch", "build", "targets", "variants")
-        host_tables.append((target, {"dependencies": ["publish-all"]}))
+        host_tables.append((target, {"dependencies": [found.source.requirement()]}))
     layout = found.layout if with_variants else EMPTY
     return Answers(
-        Settings(publish_to, repositories, version, variants, layout, include_base, tuple(host_tables)),
+        Settings(
+            publish_to,
+            repositories,
+            version,
+            variants,
+            layout,
+            include_base,
+            tuple(host_tables),
+            found.source.requirement(),
+        ),
         (found.service or Service.GITHUB,) if options.services is None else options.services,
         pipeline,
     )

@@ -85,7 +85,7 @@ class VersionChoice(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What `[tool.publish-all]` is to say. `host_tables` are tables of Poetry or Hatch, by key path."""
+    """What `[tool.publish-all]` is to say. `host_tables` are tables of Poetry or Hatch, by key path; `requirement` brings us into builds."""
 
     publish_to: tuple[str, ...]
     repositories: tuple[NewRepository, ...] = ()
@@ -94,6 +94,7 @@ class Settings(NamedTuple):
     layout: Mapping[str, str] = EMPTY
     include_base: bool = False
     host_tables: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = ()
+    requirement: str = "publish-all"
 
 
 def is_ours(text: str) -> bool:

@@ -25,6 +25,7 @@ from publish_all.commands.scaffold.choices import (
 from publish_all.commands.scaffold.github_workflow import kept_in
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
 from publish_all.commands.scaffold.project_tests import commands_that_test
+from publish_all.commands.scaffold.tool_source import Source
 from publish_all.config.github_project import link_of_remote, remote_of
 from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
@@ -50,7 +51,7 @@ class Found(NamedTuple):
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
     remote, `service` whose it is, as far as that can be told. `tests` are shell commands that need nothing
     installed but uv. `migration` is what hand-made workflows do, `ours` the workflow that `init` has written before, and
-    `kept` what of the one or the other is kept.
+    `kept` what of the one or the other is kept. `source` is where publish-all comes from.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Found(NamedTuple):
     ours: Path | None
     kept: Kept
     notes: tuple[str, ...]
+    source: Source = Source(usual=True)
 
     @property
     def pyproject(self) -> Mapping[str, Any]:

@@ -77,7 +77,7 @@ def github_workflow(pipeline: Pipeline) -> str:
                 "cancel-in-progress": Noted(value=False, comment="a release that has begun is finished"),
             }
         },
-        {"env": {"PUBLISH_ALL": pipeline.requirement}},
+        {"env": {"PUBLISH_ALL": pipeline.requirement, **pipeline.find_links("${{ github.workspace }}")}},
         {"jobs": {}},
     ]
     head = "\n\n".join("\n".join(yaml_lines(each)) for each in parts).removesuffix(" {}")

@@ -44,6 +44,7 @@ def gitlab_pipeline(pipeline: Pipeline) -> str:
     }
     variables: dict[str, Any] = {
         "PUBLISH_ALL": pipeline.requirement,
+        **pipeline.find_links("$CI_PROJECT_DIR"),
         "REPOSITORY": _choice("Where to publish", pipeline.choices),
     }
     if pipeline.trusted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from publish_all.commands.scaffold.choices import Login, Service, Trigger
@@ -59,7 +60,7 @@ class Pipeline(NamedTuple):
     `publish_to` are the destinations in order, without those which only this machine has. `subfolder`
     is the project's folder in the repository, empty for its root. `separate` gives each new project of
     a public index a job and an environment of its own, as pending publishers need it. `requirement`
-    is what installs publish-all. A public index with an entry in `logins` is logged in to with that secret, and not
+    is what installs publish-all; `wheels` is the folder that has it, empty for an index. A public index with an entry in `logins` is logged in to with that secret, and not
     with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
     """
 
@@ -73,10 +74,16 @@ class Pipeline(NamedTuple):
     split: bool = True
     separate: bool = False
     requirement: str = "publish-all[cli]"
+    wheels: str = ""
     dist_dir: str = "dist"
     logins: Mapping[str, Login] = EMPTY
     environments: Mapping[str, str] = EMPTY
     python: str = ""
+
+    def find_links(self, checkout: str) -> dict[str, str]:
+        """The variables with which uv and pip find our wheels; `checkout` is what CI calls the repository's root."""
+        place = self.wheels if Path(self.wheels).is_absolute() else f"{checkout}/{self.wheels}"
+        return {"UV_FIND_LINKS": place, "PIP_FIND_LINKS": place} if self.wheels else {}
 
     @property
     def folder(self) -> str:

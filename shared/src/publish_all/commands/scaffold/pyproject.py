@@ -45,7 +45,7 @@ def with_settings(text: str, settings: Settings) -> str:
     for each in settings.repositories:
         values = {"url": each.url, "index-url": each.index_url}
         text = _with_table(text, (*_BASE, "repositories", each.name), values)
-    text = _with_version(text, settings.version)
+    text = _with_version(text, settings.version, settings.requirement)
     if settings.layout:
         text = _with_table(text, (*_BASE, "variant-defaults"), {"layout": dict(settings.layout)})
     for variant in settings.variants:
@@ -53,8 +53,14 @@ def with_settings(text: str, settings: Settings) -> str:
         text = _with_table(text, (*_BASE, "variants", variant.name), of_variant)
     for path, host_values in settings.host_tables:
         for key, value in host_values.items():
-            if key not in table(loads(text), *path):
-                text = _set(text, (*path, key), value)
+            there = table(loads(text), *path).get(key)
+            wanted = (
+                _with_ours(there, *value) if isinstance(there, list) and isinstance(value, list) else value
+            )
+            if there != wanted and (
+                there is None or isinstance(there, dict | list) or isinstance(wanted, dict)
+            ):
+                text = _set(text, (*path, key), wanted)
     return text
 
 
@@ -65,7 +71,7 @@ def _with_table(text: str, path: tuple[str, ...], values: Mapping[str, Any]) -> 
     return _appended(text, path, {key: value for key, value in values.items() if value is not None})
 
 
-def _with_version(text: str, version: VersionChoice) -> str:
+def _with_version(text: str, version: VersionChoice, requirement: str = OURS) -> str:
     """The text with the version source, and wired to it. A `sync` or prefix that is stated stays."""
     path = (*_BASE, "version")
     stated = table(loads(text), *path)
@@ -83,11 +89,11 @@ def _with_version(text: str, version: VersionChoice) -> str:
             text = _set(text, (*path, key), value)
     if "path" in stated and version.source is VersionSource.GIT:
         text = _set(text, (*path, "path"), None)
-    return text if version.source is VersionSource.PROJECT else wired(text)
+    return text if version.source is VersionSource.PROJECT else wired(text, requirement)
 
 
-def wired(text: str) -> str:
-    """The text with a build backend that takes the version from us, and no static version.
+def wired(text: str, requirement: str = OURS) -> str:
+    """The text with a build backend that takes the version from us (by this requirement), and no static version.
 
     What made the version from git tags so far (poetry-dynamic-versioning, hatch-vcs) makes room.
     Raises `ConfigurationError` for a backend that can't.
@@ -100,7 +106,7 @@ def wired(text: str) -> str:
         raise ConfigurationError(msg, hint=hint)
     requires = list(table(values, "build-system").get("requires", ()))
     wanted = [each for each in requires if _name(each) not in _REPLACED]
-    wanted += [] if OURS in map(_name, wanted) else [OURS]
+    wanted = _with_ours(wanted, requirement)
     if wanted != requires:
         text = _set(text, ("build-system", "requires"), wanted)
     if backend in _OF_POETRY:
@@ -113,6 +119,19 @@ def wired(text: str) -> str:
             text = _set(text, (*_HATCH_VERSION, key), None)
         text = _set(text, (*_HATCH_VERSION, "source"), OURS)
     return _with_dynamic_version(text)
+
+
+def _with_ours(stated: list[str], requirement: str) -> list[str]:
+    """A list of requirements with ours; one that is there stays, unless it names another place."""
+    ours = [each for each in stated if _name(each) == OURS]
+    if ours and all(_place(each) == _place(requirement) for each in ours):
+        return stated
+    kept = [requirement if each in ours else each for each in stated]
+    return kept if ours else [*stated, requirement]
+
+
+def _place(requirement: str) -> str:
+    return requirement.partition("@")[2].strip()
 
 
 def _name(requirement: str) -> str:
@@ -176,7 +195,7 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
         there.extend(value[len(there) :])
     else:
         inner[key] = value
-        place[key] = tomlkit.value(_value(value)) if there is None else value
+        place[key] = tomlkit.value(_value(value)) if there is None or isinstance(value, dict) else value
     after = re.sub(r"\r?\n", "\r\n" if "\r\n" in text else "\n", tomlkit.dumps(document))
     if loads(after) != expected:
         msg = f"pyproject.toml: {dotted(path)} can't be written without changing something else"
