@@ -145,6 +145,7 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         dist_dir=found.config.dist_dir,
         environments=kept.environments,
         python=kept.python,
+        copies=kept.copies,
     )
     pipeline = pipeline._replace(logins=_logins(options.auth or {}, pipeline, kept.logins))
     extras = ("cli", "attestations") if pipeline.trusted else ("cli",)

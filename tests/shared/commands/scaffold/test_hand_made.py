@@ -151,6 +151,41 @@ def test_paths_are_those_of_the_project_in_a_subfolder(read, repository):
     assert (made.variants, made.layout) == (variants(), LAYOUT)
 
 
+@pytest.mark.parametrize(
+    ("script", "copies"),
+    [
+        ("cd lib\ncp ../README.md ../LICENSE* .\npython -m build\n", ("cp README.md lib/README.md", "cp LICENSE lib/LICENSE")),
+        ("cp README.md lib/\npython -m build lib\n", ("cp README.md lib/README.md",)),
+        ("cp -r packages lib/\ncd lib && hatch build\n", ("mkdir -p lib/packages", "cp -R packages/. lib/packages")),
+        ("mkdir -p lib/docs\ncp README.md lib/docs/a.md\ncd lib; uv build\n", ("mkdir -p lib/docs", "cp README.md lib/docs/a.md")),
+        ("cd lib\ncp ../README.md /tmp/\npython -m build\ncp dist/* ../dist/\n", ()),
+        ("cd lib\npython -m build\ncp ../README.md .\n", ()),
+    ],
+)  # fmt: skip
+def test_what_is_copied_into_the_project_before_it_is_built_is_kept(read, repository, script, copies):
+    (repository / "lib").mkdir()
+    (repository / "LICENSE").write_text("MIT\n")
+    made = read(script, subfolder="lib")
+    assert (made.copies, made.notes) == (copies, ())
+
+
+def test_a_copy_of_what_is_not_in_the_repository_is_told(read, repository):
+    (repository / "lib").mkdir()
+    made = read("cd lib\ncp ../generated.md README.md\npython -m build\n", subfolder="lib")
+    assert not made.copies
+    assert "generated.md is not in the repository" in made.notes[0]
+
+
+def test_a_copy_for_variants_does_not_lead_out_of_the_project(read, repository):
+    (repository / "lib").mkdir()
+    shutil.move(repository / "build-configs", repository / "lib")
+    shutil.move(repository / "packages", repository / "lib")
+    script = LOOP.replace("for", "cd lib\nfor", 1).replace("cp README.md", "cp ../README.md")
+    made = read(script.replace("twine upload dist/*\n", ""), subfolder="lib")
+    assert (made.variants, made.layout) == (variants(), LAYOUT)
+    assert made.copies == ("cp README.md lib/README.md",)
+
+
 def test_jobs_that_only_test_are_nobody_s_business(read):
     more = "  lint:\n    steps:\n      - run: frobnicate | sort\n"
     made = read(LOOP, more=more)

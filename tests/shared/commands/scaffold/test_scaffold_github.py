@@ -12,7 +12,7 @@ from pipelines import FABRIC, ITSELF, SPARK, SYNAPSE, loaded, pipelines, validat
 
 from publish_all.checks.publish_jobs import publish_jobs
 from publish_all.commands.scaffold.choices import Trigger
-from publish_all.commands.scaffold.github_workflow import ACTIONS, github_workflow
+from publish_all.commands.scaffold.github_workflow import ACTIONS, github_workflow, kept_in
 from publish_all.commands.scaffold.pipeline import EVERYTHING, Pipeline
 from publish_all.config.workflows import parse_workflow
 
@@ -189,3 +189,17 @@ def test_doctor_finds_a_job_for_each_destination(pipeline):
     found = [job for job in publish_jobs(parsed(pipeline)) if not job.has_token]
     trusted = {*pipeline.trusted}
     assert trusted <= {name for job in found for name in job.repositories or ()}
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_copies_into_the_project_come_before_each_build_and_are_kept(split):
+    copies = ("mkdir -p lib/docs", "cp README.md lib/docs/README.md")
+    pipeline = PIPELINE._replace(copies=copies, split=split, subfolder="lib")
+    for job in parsed(pipeline).jobs:
+        for commands in commands_of(job):
+            builds = re.search(
+                r"publish-all -C lib (build|check|publish)(?!.*--manifest)", commands.splitlines()[-1]
+            )
+            expected = bool(builds) and (not split or job.key == "build")
+            assert (commands.splitlines()[:2] == [*copies]) is expected, (job.key, commands)
+    assert kept_in(parsed(pipeline)).copies == copies

@@ -35,7 +35,8 @@ class Login(NamedTuple):
 class Kept(NamedTuple):
     """What a workflow that is there has chosen, and what the new one keeps; None and empty for what it does not say.
 
-    `logins` and `environments` are by destination. `python` is the version that it builds with.
+    `logins` and `environments` are by destination. `python` is the version that it builds with. `copies` are the
+    commands that copy files of the repository into the project before.
     """
 
     triggers: tuple[Trigger, ...] = ()
@@ -47,6 +48,7 @@ class Kept(NamedTuple):
     logins: Mapping[str, Login] = EMPTY
     environments: Mapping[str, str] = EMPTY
     python: str = ""
+    copies: tuple[str, ...] = ()
 
 
 class NewRepository(NamedTuple):

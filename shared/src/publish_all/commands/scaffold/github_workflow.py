@@ -59,6 +59,7 @@ name: publish
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
 _DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
+_COPY = re.compile(r"(cp|mkdir -p) ")
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
     "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
@@ -124,7 +125,7 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "build", _job("Build", _READ, steps, needs=first)
         first = ("build",)
     else:
-        check = {"name": "Check, and build each sdist", "run": pipeline.ours("check --rebuild")}
+        check = {"name": "Check, and build each sdist", "run": "\n".join(pipeline.check_commands)}
         yield "check", _job("Check", _READ, [*_start(pipeline), check], needs=first)
         first = ("check",)
     before: tuple[str, ...] = first
@@ -238,6 +239,11 @@ def kept_in(workflow: Workflow) -> Kept:
         triggers=tuple(each for each, stated in events.items() if stated),
         tag_prefix=tags[0].removesuffix("[0-9]*") if tags else None,
         tests=tuple(line for each in tests[-1:] for line in (each.run or "").splitlines()),
+        copies=tuple(
+            dict.fromkeys(
+                each for _, step in steps for each in (step.run or "").splitlines() if _COPY.match(each)
+            )
+        ),
         rehearse="testpypi" in jobs,
         split="build" in jobs,
         separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),

@@ -79,7 +79,7 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
     else:
         yield (
             "check",
-            {"stage": "test", "rules": _rules(pipeline), "script": [pipeline.ours("check --rebuild")]},
+            {"stage": "test", "rules": _rules(pipeline), "script": pipeline.check_commands},
         )
     before: list[str] = []
     for repository in pipeline.destinations:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -213,6 +214,7 @@ def _merged(
             },
             environments={name: each.environment for name, each in reversed(of_names) if each.environment},
             python=next((each.python for each in made if each.python), ""),
+            copies=tuple(dict.fromkeys(command for each in made for command in each.copies)),
         ),
         gates=tuple(gate for each in made for gate in each.gates),
         notes=(*notes, *_told(made), *dict.fromkeys(note for _, _, note in found if note)),
@@ -281,7 +283,7 @@ class HandMade:
     """What one workflow comes to for the project in `subfolder` of `repository` (empty: its root).
 
     `notes` say what was not understood, with file and line. `builds_base` tells that it also builds the project as
-    it is; `whole` that all of its jobs build or publish. `urls` are those of repositories that Poetry is told.
+    it is; `copies` are commands that put files into the project before it is built; `whole` that all of its jobs build or publish. `urls` are those of repositories that Poetry is told.
     """
 
     def __init__(self, workflow: Workflow, repository: Path, subfolder: str = "") -> None:
@@ -298,6 +300,7 @@ class HandMade:
         self._publishing: dict[tuple[str, int], bool] = {}
         self._releasing: set[str] = set()
         self._pythons: dict[str, None] = {}
+        self._copies: dict[str, tuple[str, ...]] = {}
         self.urls: dict[str, str] = {}
         self.builds_base = False
         self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
@@ -307,6 +310,7 @@ class HandMade:
         self.builds_base = self.builds_base and bool(self.variants)
         self.uploads = tuple(dict.fromkeys(self._uploads))
         self.gates, self.notes = tuple(self._gates), tuple(self._notes)
+        self.copies = tuple(command for commands in self._copies.values() for command in commands)
         known = tuple(each for each in self._pythons if _PYTHONS.fullmatch(each))
         self.python = known[0] if known == tuple(self._pythons) and len(known) == 1 else ""
         self.told = tuple(self._differences())
@@ -528,11 +532,41 @@ class HandMade:
         pyproject = inside.pop("pyproject.toml", None)
         if pyproject is not None:
             layout = {own(source): target for target, source in inside.items() if own(source) != target}
+            for target, source in inside.items():
+                if own(source).startswith("../"):  # where no layout leads
+                    del layout[own(source)]
+                    self._copy_into_project(source, target)
+                    if "/" in target or (self._repository / source).is_dir():
+                        layout[target] = target
             self._builds.setdefault(own(pyproject), layout)
         elif folder in {"", self._subfolder}:
             self.builds_base = True
+            others = {posixpath.dirname(each) for each in folders.copies if each.endswith("/pyproject.toml")}
+            for target, source in folders.copies.items():
+                parent = posixpath.dirname(target)
+                is_there = parent in folders.made or (self._repository / parent).is_dir()  # and not /tmp, say
+                if is_there and not any(target.startswith(f"{each}/") for each in others):
+                    self._copy_into_project(source, own(target))
         else:
             self._note(0, f"a build in {folder}/, to which no pyproject.toml was copied, is left out")
+
+    def _copy_into_project(self, source: str, target: str) -> None:
+        """Keep a copy by which the project gets a file of the repository, its readme for example."""
+        if target.startswith("../"):
+            return
+        place = posixpath.join(self._subfolder, target)
+        path = self._repository / source
+        folder = place if path.is_dir() else posixpath.dirname(place)
+        made = () if not folder or (self._repository / folder).is_dir() else (["mkdir", "-p", folder],)
+        words = ["cp", "-R", f"{source}/.", place] if path.is_dir() else ["cp", source, place]
+        commands = tuple(map(shlex.join, (*made, words)))
+        if not path.exists():
+            why = f"{source} is not in the repository"
+        elif self._copies.setdefault(place, commands) != commands:
+            why = "not always the same"
+        else:
+            return
+        self._note(0, f"left out: it copies {source} to {place} before the build, {why}")
 
     def _own(self, path: str) -> str:
         """A path of the repository as one of the project."""

@@ -62,6 +62,7 @@ class Pipeline(NamedTuple):
     a public index a job and an environment of its own, as pending publishers need it. `requirement`
     is what installs publish-all; `wheels` is the folder that has it, empty for an index. A public index with an entry in `logins` is logged in to with that secret, and not
     with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
+    `copies` are commands that come before each build.
     """
 
     publish_to: tuple[str, ...]
@@ -79,6 +80,7 @@ class Pipeline(NamedTuple):
     logins: Mapping[str, Login] = EMPTY
     environments: Mapping[str, str] = EMPTY
     python: str = ""
+    copies: tuple[str, ...] = ()
 
     def find_links(self, checkout: str) -> dict[str, str]:
         """The variables with which uv and pip find our wheels; `checkout` is what CI calls the repository's root."""
@@ -150,7 +152,16 @@ class Pipeline(NamedTuple):
     @property
     def build_commands(self) -> list[str]:
         """What builds for the jobs that publish, and finds an sdist that does not build before they run."""
-        return [self.ours(f"build --manifest {MANIFEST}"), self.ours("check --no-build --rebuild")]
+        return [
+            *self.copies,
+            self.ours(f"build --manifest {MANIFEST}"),
+            self.ours("check --no-build --rebuild"),
+        ]
+
+    @property
+    def check_commands(self) -> list[str]:
+        """The same where each job that publishes builds."""
+        return [*self.copies, self.ours("check --rebuild")]
 
     def ours(self, command: str) -> str:
         """A command of publish-all, as a shell runs it."""
@@ -175,12 +186,13 @@ class PublishJob(NamedTuple):
         if self.repository in PUBLIC:
             command += ' --auth "$AUTH"' if self.repository in pipeline.trusted else " --auth token"
         command += ' --variant "$VARIANT"' if self.matrix else ""
+        copies = () if pipeline.split else pipeline.copies
         if not self.by_files:
-            return [pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
+            return [*copies, pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
         # In a filename a version follows the first hyphen.
         files = f"{shlex.quote(pipeline.folder)}/{self.project.replace('-', '_')}-[0-9]*"
         build = [] if pipeline.split else [pipeline.ours("build")]
-        return [*build, pipeline.ours(f"{command} {files}")]
+        return [*copies, *build, pipeline.ours(f"{command} {files}")]
 
     def environment(self, variable: str) -> dict[str, Any]:
         """The environment with the page of the project, which is in a variable where there is a matrix."""
