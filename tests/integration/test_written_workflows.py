@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from harness.environments import ROOT, wheelhouse
 from harness.projects import git
 from harness.servers import Registry, Server
 from oidc_index import OidcIndex
@@ -23,6 +25,18 @@ pytest = ">=8"
 name = "simple"
 url = "https://pypi.org/simple/"
 priority = "primary"
+"""
+VERSIONED = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "bare-hatch"
+version = "0.0.1"
+description = "Its version is made by publish-all"
+readme = "README.md"
+requires-python = ">=3.10"
 """
 SETUP_TESTS = {
     "setup.py": SETUP.replace("packages=", 'extras_require={"dev": ["pytest"]}, packages='),
@@ -120,6 +134,34 @@ def test_each_tag_made_on_the_web_releases_without_a_change_of_files(
         assert open_pypiserver.store is not None
         released = [each.name for each in open_pypiserver.store.glob(f"*-{version}*")]
         assert len(released) == 6
+
+
+@pytest.mark.parametrize("source", ["git", "wheels"])
+def test_publish_all_comes_from_where_init_was_told(
+    source: str, runner: Runner, environment: dict[str, str], pypi: OidcIndex, tmp_path: Path
+) -> None:
+    """No index has it, and neither does the machine of a job."""
+    project = add(bare_hatch(runner.project), {"pyproject.toml": VERSIONED})
+    place = str(project / "vendor")
+    if source == "wheels":
+        shutil.copytree(wheelhouse(), place)
+    else:
+        shutil.copytree(
+            ROOT / "shared", tmp_path / "tool" / "shared", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        Checkout(tmp_path / "tool", environment)  # commits it
+        place = f"git+{(tmp_path / 'tool').as_uri()}"
+    checkout = Checkout(project, environment)
+    made = checkout.ours(
+        "init", "-n", "-r", "pypi", "--version-source", "git", "--trigger", "tag", "--source", place
+    )
+    assert made.returncode == 0, made
+    checkout.commit()
+    git(project, "tag", "v0.1.0")
+    nothing = dict.fromkeys(("UV_FIND_LINKS", "PIP_FIND_LINKS"), "")
+    bare = replace(runner, environment={**runner.environment, **nothing})
+    assert_green(bare.run("publish.yml", event="push", ref="v0.1.0"), "build", "pypi")
+    assert len(pypi.uploads) == 2
 
 
 def test_trusted_publishing_of_a_project_in_a_folder(

@@ -163,6 +163,7 @@ class _Job:
             **runner.environment,
             **(runner.identity if trusted else {}),
         }
+        contexts["github"] = {**github, "workspace": str(self.workspace)}
         contexts["env"] = {}
         for values in (workflow.get("env"), job.get("env")):
             contexts["env"] = {**contexts["env"], **self._texts(values)}
