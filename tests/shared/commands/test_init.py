@@ -330,6 +330,25 @@ def test_keeps_what_it_has_written_before(project):
     assert project.planned(tests=()).changes[1].name == ".github/workflows/release.yml"
 
 
+def test_keeps_what_it_has_written_for_gitlab_before(project):
+    carry_out(
+        project.planned(
+            publish_to=("pypi", "github"),
+            services=(Service.GITLAB,),
+            tests=("make test",),
+            rehearse=True,
+            split=False,
+            auth={"pypi": "token"},
+            tag_prefix="demo-v",
+        )
+    )
+    path = project.root / ".gitlab-ci.yml"
+    path.write_text(path.read_text().replace("name: pypi", "name: production"))
+    assert project.planned(services=(Service.GITLAB,)).needed == ()
+    path.write_text(path.read_text() + "}")
+    assert project.planned(services=(Service.GITLAB,)).changes[1].needed
+
+
 def test_two_projects_of_a_repository_have_a_workflow_each(project):
     carry_out(project.planned())
     project.add("sub/pyproject.toml", HATCH)

@@ -364,8 +364,8 @@ def _gitlab_file(found: Found) -> tuple[Path, list[str]]:
     if text is None or is_ours(text):
         return path, []
     note = (
-        f"{_GITLAB} stays as it is: let it include the new file (`include: [{{local: .gitlab/publish.yml}}]`) "
-        "and name the stages of that one too"
+        f"{_GITLAB} stays as it is: take out of it what publishes, let it include the new file "
+        "(`include: [{local: .gitlab/publish.yml}]`), and name the stages of that one too"
     )
     return found.repository / ".gitlab" / "publish.yml", [note]
 

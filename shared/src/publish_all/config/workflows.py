@@ -129,7 +129,7 @@ def read_workflow(path: Path) -> Workflow:
 
 def parse_workflow(text: str, path: Path) -> Workflow:
     """The workflow that a text states. Raises `ConfigurationError` with the line of what is no YAML."""
-    values = _load(text, path)
+    values = load_yaml(text, path)
     if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
         raise _refusal(path, "is no workflow of GitHub Actions: it has no jobs")
     triggers, jobs = values.get("on"), values["jobs"]
@@ -146,7 +146,7 @@ def parse_workflow(text: str, path: Path) -> Workflow:
     )
 
 
-def _load(text: str, path: Path) -> Any:
+def load_yaml(text: str, path: Path) -> Any:
     """YAML 1.2, in which `on` is a text and not a truth, with the lines of things. Raises `ConfigurationError`."""
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor

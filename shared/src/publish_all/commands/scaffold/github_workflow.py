@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
+    DESTINATION,
     EVERYTHING,
     MANIFEST,
     Noted,
@@ -58,7 +59,6 @@ name: publish
 """
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
-_DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 _COPY = re.compile(r"(cp|mkdir -p) ")
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
@@ -226,7 +226,7 @@ def kept_in(workflow: Workflow) -> Kept:
     environments: dict[str, str] = {}
     steps = [(job, step) for job in workflow.jobs for step in job.steps]
     for job, step in steps:
-        destination = _DESTINATION.search(step.run or "")
+        destination = DESTINATION.search(step.run or "")
         if destination is None:
             continue
         if job.environment and not job.key.endswith("-itself"):

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from publish_all.commands.scaffold.choices import MARK
+from publish_all._toml import table
+from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
+    DESTINATION,
     EVERYTHING,
     MANIFEST,
+    PUBLIC,
     Noted,
     Pipeline,
     PublishJob,
@@ -124,3 +127,41 @@ def _rules(pipeline: Pipeline, repository: str | None = None) -> list[dict[str, 
     if repository is not None and len(pipeline.destinations) > 1:
         by_hand += f' && ($REPOSITORY == "{repository}" || $REPOSITORY == "{EVERYTHING}")'
     return [{"if": f"$CI_COMMIT_TAG =~ /^({prefix})[0-9]/"}, {"if": by_hand}]
+
+
+def kept_in_pipeline(values: Mapping[str, Any]) -> Kept:
+    """What a file that `gitlab_pipeline` has made says, with what a person has changed in it since."""
+    logins: dict[str, Login] = {}
+    environments: dict[str, str] = {}
+    jobs = {
+        key: each for key, each in values.items() if "script" in (each if isinstance(each, Mapping) else {})
+    }
+    prefixes: list[str] = []
+    for key, job in jobs.items():
+        prefixes += re.findall(r"CI_COMMIT_TAG =~ /\^\((.*?)\|?\)\[0-9\]/", str(job.get("rules")))
+        destination = DESTINATION.search("\n".join(_script(job)))
+        if destination is None:
+            continue
+        name = destination[1]
+        if name in PUBLIC and "id_tokens" not in job:
+            logins[name] = Login(f"{token_variable(name)}_TOKEN")
+        environment = table(job, "environment").get("name")
+        if environment and not key.endswith("-itself"):
+            environments[name] = str(environment).removesuffix("-$PROJECT")
+    tests = _script(jobs.get("test", {}))
+    return Kept(
+        triggers=(Trigger.TAG,),
+        tag_prefix=prefixes[0].replace("\\", "") if prefixes else None,
+        tests=tuple(each for each in tests if not each.startswith("cd ")),
+        rehearse="testpypi" in jobs,
+        split="build" in jobs,
+        separate=any("parallel" in each for each in jobs.values()),
+        logins=logins,
+        environments=environments,
+        python=str(table(values, ".release", "variables").get("UV_PYTHON", "")),
+    )
+
+
+def _script(job: Mapping[str, Any]) -> list[str]:
+    script = job.get("script", [])
+    return [str(each) for each in script] if isinstance(script, list) else str(script).splitlines()

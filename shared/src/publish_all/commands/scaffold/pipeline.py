@@ -18,6 +18,9 @@ EVERYTHING = "all of them"
 MANIFEST = "publish-all-manifest.json"
 """What the job that builds hands to those that publish, beside the files: which they are, and their hashes."""
 
+DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
+"""A command of ours that publishes, with the repository that it publishes to."""
+
 _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
 _UNKNOWN = "(yours)"
 # Keys of our own jobs, and what is no key of a job at GitLab.
