@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
+    COPY,
     DESTINATION,
     EVERYTHING,
     MANIFEST,
@@ -59,7 +60,6 @@ name: publish
 """
 _TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
-_COPY = re.compile(r"(cp|mkdir -p) ")
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
     "# A new project of PyPI takes its name with a pending publisher of its own, and those differ\n"
@@ -241,7 +241,7 @@ def kept_in(workflow: Workflow) -> Kept:
         tests=tuple(line for each in tests[-1:] for line in (each.run or "").splitlines()),
         copies=tuple(
             dict.fromkeys(
-                each for _, step in steps for each in (step.run or "").splitlines() if _COPY.match(each)
+                each for _, step in steps for each in (step.run or "").splitlines() if COPY.match(each)
             )
         ),
         rehearse="testpypi" in jobs,

@@ -13,6 +13,7 @@ from typing import Any
 from publish_all._toml import table
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
+    COPY,
     DESTINATION,
     EVERYTHING,
     MANIFEST,
@@ -158,6 +159,7 @@ def kept_in_pipeline(values: Mapping[str, Any]) -> Kept:
         separate=any("parallel" in each for each in jobs.values()),
         logins=logins,
         environments=environments,
+        copies=tuple(filter(COPY.match, _script(jobs.get("build") or jobs.get("check", {})))),
         python=str(table(values, ".release", "variables").get("UV_PYTHON", "")),
     )
 

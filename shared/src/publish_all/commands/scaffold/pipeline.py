@@ -18,6 +18,9 @@ EVERYTHING = "all of them"
 MANIFEST = "publish-all-manifest.json"
 """What the job that builds hands to those that publish, beside the files: which they are, and their hashes."""
 
+COPY = re.compile(r"(cp|mkdir -p) ")
+"""A command in front of a build that puts files into the project."""
+
 DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 """A command of ours that publishes, with the repository that it publishes to."""
 
