@@ -306,6 +306,22 @@ def test_keeps_secret_environment_python_and_tags_of_the_workflow_that_it_replac
     assert "id-token: write" in trusted
 
 
+def test_a_workflow_that_pypi_trusts_stays_trusted_in_the_same_file(project):
+    trusted = HAND_MADE.replace(
+        f"run: twine upload --repository-url {CORP} dist/*", "uses: pypa/gh-action-pypi-publish@v1"
+    )
+    project.add(
+        ".github/workflows/ci.yml", trusted.replace("    steps", "    environment: release\n    steps")
+    )
+    plan = project.planned()
+    assert plan.changes[1].name == ".github/workflows/ci.yml"
+    assert [dict(each.fields) for each in plan.forms] == [{"Environment": "release"}]
+    project.add(".github/workflows/ci.yml", trusted + "  docs:\n    steps:\n      - run: mkdocs gh-deploy\n")
+    plan = project.planned()
+    assert "ci.yml is a trusted publisher of PyPI already: register publish.yml as well" in plan.notes[-1]
+    assert plan.forms[0].title == "PyPI: a trusted publisher for demo"
+
+
 def test_keeps_what_it_has_written_before(project):
     chosen = {
         "publish_to": ("pypi", "github", f"corp={CORP}"),

@@ -273,8 +273,8 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
             service=service,
             link=found.link,
             workflow=workflow,
-            new=pipeline.separate,
-            there=found.migration.kept.logins,
+            new=pipeline.separate and not found.migration.trusted,
+            there={*found.migration.kept.logins, *found.migration.trusted.get(path, ())},
         )
     return InitPlan(tuple(changes), tuple(notes), tuple(forms), missing)
 

@@ -117,7 +117,7 @@ def test_reads_the_named_one_alone(migrate):
 def test_says_that_a_trusted_publisher_is_bound_to_its_workflow(migrate):
     made = migrate(ci=workflow(more="      - uses: pypa/gh-action-pypi-publish@release/v1\n"))
     assert made.destinations == ("pypi",)
-    assert [each.name for each in made.trusted] == ["ci.yml"]
+    assert [(each.name, names) for each, names in made.trusted.items()] == [("ci.yml", ("pypi",))]
 
 
 def with_env(command, **env):

@@ -27,6 +27,7 @@ from publish_all.commands.scaffold.choices import (
     collected,
     is_ours,
 )
+from publish_all.commands.scaffold.pipeline import PUBLIC
 from publish_all.commands.scaffold.shell import Command, commands_of
 from publish_all.commands.scaffold.take_out import without
 from publish_all.config.addresses import hostname_of
@@ -130,13 +131,14 @@ class Gate(NamedTuple):
 class Migration(NamedTuple):
     """What all hand-made workflows come to together.
 
-    `workflows` are the files that publish, `trusted` those of them with trusted publishing. Of those that publish on a
+    `workflows` are the files that publish, `trusted` those of them that PyPI trusts, with the
+    destinations. Of those that publish on a
     release, `replaceable` do nothing else, `taken_out` are texts without what publishes, and `stuck` says of the others
     why there is none. `gates` are the commands that test or lint.
     """
 
     workflows: tuple[Path, ...] = ()
-    trusted: tuple[Path, ...] = ()
+    trusted: Mapping[Path, tuple[str, ...]] = MappingProxyType({})
     replaceable: tuple[Path, ...] = ()
     taken_out: Mapping[Path, str] = MappingProxyType({})
     stuck: tuple[str, ...] = ()
@@ -184,6 +186,12 @@ def _merged(
         names.pop("testpypi")
     uploads = [upload for each in made for upload in each.uploads]
     of_names = [(name, each) for (name, _, _), each in zip(found, uploads, strict=True) if name is not None]
+    trusted: dict[Path, tuple[str, ...]] = {}
+    for each in made:
+        public = [
+            name for name, upload in of_names if upload.trusted and upload in each.uploads and name in PUBLIC
+        ]
+        trusted |= {each.path: tuple(public)} if public else {}
     at_release = [each for each in publishing if each.at_release]
     replaceable = [each for each in at_release if each.whole and not each.notes]
     cut = {
@@ -194,7 +202,7 @@ def _merged(
     with_variants = next((each for each in made if each.variants), None)
     return Migration(
         workflows=tuple(each.path for each in publishing),
-        trusted=tuple(each.path for each in made if any(upload.trusted for upload in each.uploads)),
+        trusted=trusted,
         replaceable=tuple(each.path for each in replaceable),
         taken_out={path: text for path, (text, _) in cut.items() if text is not None},
         stuck=tuple(why for text, why in cut.values() if text is None),
@@ -207,6 +215,7 @@ def _merged(
             triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
             tag_prefix=next((each.tag_prefix for each in made if each.tag_prefix is not None), None),
             rehearse=rehearse,
+            separate=False if trusted else None,  # the environment is a part of what PyPI trusts
             logins={
                 name: each.login._replace(username="") if name in BUILT_IN else each.login
                 for name, each in reversed(of_names)

@@ -292,15 +292,15 @@ def next_steps(
 ) -> Iterator[Form]:
     """The forms to fill in before the first release.
 
-    `link` is OWNER/REPOSITORY, `new` says that the projects don't exist yet. `there` are the destinations whose secret
-    another workflow uses already.
+    `link` is OWNER/REPOSITORY, `new` says that the projects don't exist yet. `there` are the destinations for
+    which the workflow before had a secret or was trusted.
     """
     link = link or (f"{_UNKNOWN}/{_UNKNOWN}" if service is Service.GITHUB else _UNKNOWN)
     owner, _, name = link.rpartition("/")
     labels = ("Owner", "Repository name", "Workflow name")
     if service is Service.GITLAB:
         labels = ("Namespace", "Project name", "Top-level pipeline file path")
-    for repository in reversed(pipeline.trusted):
+    for repository in (each for each in reversed(pipeline.trusted) if each not in there):
         for _, project, _ in pipeline.products_of(repository):
             title = "PyPI" if repository == "pypi" else "TestPyPI"
             page = "account/publishing/" if new else f"project/{project}/settings/publishing/"
