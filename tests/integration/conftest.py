@@ -20,6 +20,8 @@ from catalogue_world.world import World
 from harness import hosts, projects, servers
 from harness.process import clean_environment
 from harness.token_server import TokenServer, make_token_server
+from oidc_index import OidcIndex
+from workflow_runner import Runner
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -143,3 +145,32 @@ def kindling(tmp_path: Path) -> Path:
 def fastorm(tmp_path: Path) -> Path:
     """The Hatch example as a git checkout."""
     return projects.copy_example("fastorm", tmp_path / "fastorm")
+
+
+@pytest.fixture
+def job_index(open_pypiserver: servers.Server) -> Iterator[OidcIndex]:
+    """Takes the identities of jobs, and the token of the project."""
+    index = OidcIndex(behind=open_pypiserver.upload_url.rstrip("/"))
+    index.minted["token-of-the-project"] = 0
+    index.start()
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def runner(tmp_path: Path, job_index: OidcIndex, open_registry: servers.Registry) -> Runner:
+    """GitHub's runners, for the checkout in `project`."""
+    (token,) = job_index.minted
+    destinations = {
+        f"PUBLISH_ALL_REPOSITORIES_{name}_{key}": value
+        for name in ("PYPI", "TESTPYPI", "CORP")
+        for key, value in (("URL", f"{job_index.url}/"), ("INDEX_URL", f"{job_index.url}/simple/"))
+    }
+    registry = {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"http://{open_registry.host}/{{owner}}"}
+    return Runner(
+        project=tmp_path / "project",
+        folder=tmp_path / "github",
+        environment={**destinations, **registry},
+        identity=job_index.job,
+        secrets=dict.fromkeys(("PYPI_TOKEN", "PYPI_API_TOKEN", "NEXUS_TOKEN"), token),
+    )

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from harness.environments import ROOT, wheelhouse
 from harness.projects import git
-from harness.servers import Registry, Server
-from oidc_index import OidcIndex
+from harness.servers import Server
 from test_init import PROJECTS, SETUP, Checkout, add, bare_hatch, kindling
 from workflow_runner import JobRun, Runner
 
-TOKEN = "token-of-the-project"
 # Poetry asks PyPI itself for more than a mirror has.
 GROUP = """
 [tool.poetry.group.dev.dependencies]
@@ -42,33 +38,6 @@ SETUP_TESTS = {
     "setup.py": SETUP.replace("packages=", 'extras_require={"dev": ["pytest"]}, packages='),
     "tests/test_it.py": "import old_ways\n\n\ndef test_it():\n    assert old_ways.__version__ == '1.2.0'\n",
 }
-
-
-@pytest.fixture
-def pypi(open_pypiserver: Server) -> Iterator[OidcIndex]:
-    """Takes the identities of jobs, and the token of the project."""
-    index = OidcIndex(behind=open_pypiserver.upload_url.rstrip("/"))
-    index.minted[TOKEN] = 0
-    index.start()
-    yield index
-    index.stop()
-
-
-@pytest.fixture
-def runner(tmp_path: Path, pypi: OidcIndex, open_registry: Registry) -> Runner:
-    destinations = {
-        f"PUBLISH_ALL_REPOSITORIES_{name}_{key}": value
-        for name in ("PYPI", "TESTPYPI", "CORP")
-        for key, value in (("URL", f"{pypi.url}/"), ("INDEX_URL", f"{pypi.url}/simple/"))
-    }
-    registry = {"PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"http://{open_registry.host}/{{owner}}"}
-    return Runner(
-        project=tmp_path / "project",
-        folder=tmp_path / "github",
-        environment={**destinations, **registry},
-        identity=pypi.job,
-        secrets={"PYPI_TOKEN": TOKEN, "NEXUS_TOKEN": TOKEN},
-    )
 
 
 # What each is tested with, the options that `init` is given, and the jobs that run at a release.

@@ -204,6 +204,16 @@ INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}
         (HATCH + OPEN + '[tool.hatch.version]\npath = "src/demo/__init__.py"\n', INIT, VersionChoice()),
         ("", {**INIT, "setup.py": "setup(version='1.0')"}, VersionChoice(sync=("src/demo/__init__.py",))),
         ("", {**INIT, "setup.py": "setup(version=find())"}, VersionChoice()),
+        (
+            "",
+            {**INIT, "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('src/demo/__init__.py'))[1])"},
+            VersionChoice(sync=("src/demo/__init__.py",)),
+        ),
+        (
+            "",
+            {**INIT, "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('other/it.py'))[1])"},
+            VersionChoice(),
+        ),
     ],
 )
 def test_suggests_what_goes_with_the_version_as_it_is(looking, pyproject, files, expected):

@@ -288,11 +288,20 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
         ("hatchling", "poetry.core", "publish_all.backends")
     ):
-        in_step = files if stated_in_setup_py(found.root, "version") is not None else ()
+        literal = stated_in_setup_py(found.root, "version") is not None
+        in_step = files if literal else tuple(_read_by_setup_py(found.root, files))
         return VersionChoice(sync=(*in_step, *configs) if _is_in_a_file(found.config) else ())
     if files:
         return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
     return VersionChoice(VersionSource.GIT)
+
+
+def _read_by_setup_py(root: Path, files: Iterable[str]) -> Iterator[str]:
+    """Those whose `__version__` setup.py reads or imports, as far as its text tells."""
+    setup = root / "setup.py"
+    text = setup.read_text(encoding="utf-8", errors="replace") if setup.is_file() else ""
+    if "__version__" in text:
+        yield from (each for each in files if Path(each).parent.name in text)
 
 
 def _is_in_a_file(config: ProjectConfig) -> bool:
