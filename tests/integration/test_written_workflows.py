@@ -9,6 +9,7 @@ import pytest
 from harness.environments import ROOT, wheelhouse
 from harness.projects import git
 from harness.servers import Server
+from oidc_index import OidcIndex
 from test_init import PROJECTS, SETUP, Checkout, add, bare_hatch, kindling
 from workflow_runner import JobRun, Runner
 
@@ -134,7 +135,7 @@ def test_publish_all_comes_from_where_init_was_told(
 
 
 def test_trusted_publishing_of_a_project_in_a_folder(
-    runner: Runner, environment: dict[str, str], pypi: OidcIndex
+    runner: Runner, environment: dict[str, str], job_index: OidcIndex
 ) -> None:
     add(runner.project, {"README.md": "# Two projects"})
     bare_hatch(runner.project / "python")
@@ -146,5 +147,5 @@ def test_trusted_publishing_of_a_project_in_a_folder(
     git(runner.project, "tag", "v0.0.1")
     jobs = runner.run("publish.yml", event="push", ref="v0.0.1")
     assert_green(jobs, "test", "build", "pypi")
-    assert len(pypi.uploads) == 2
-    assert pypi.minted[TOKEN] == 0  # it was the identity of the job
+    assert len(job_index.uploads) == 2
+    assert job_index.minted["token-of-the-project"] == 0  # it was the identity of the job

@@ -206,12 +206,18 @@ INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}
         ("", {**INIT, "setup.py": "setup(version=find())"}, VersionChoice()),
         (
             "",
-            {**INIT, "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('src/demo/__init__.py'))[1])"},
+            {
+                **INIT,
+                "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('src/demo/__init__.py'))[1])",
+            },
             VersionChoice(sync=("src/demo/__init__.py",)),
         ),
         (
             "",
-            {**INIT, "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('other/it.py'))[1])"},
+            {
+                **INIT,
+                "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('other/it.py'))[1])",
+            },
             VersionChoice(),
         ),
     ],
