@@ -132,7 +132,7 @@ def test_publish_all_comes_from_where_init_was_told(
     nothing = dict.fromkeys(("UV_FIND_LINKS", "PIP_FIND_LINKS"), "")
     bare = replace(runner, environment={**runner.environment, **nothing})
     assert_green(bare.run("publish.yml", event="push", ref="v0.1.0"), "build", "pypi")
-    assert len(pypi.uploads) == 2
+    assert len(job_index.uploads) == 2
 
 
 def test_trusted_publishing_of_a_project_in_a_folder(
