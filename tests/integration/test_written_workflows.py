@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,13 @@ from harness.servers import Server
 from oidc_index import OidcIndex
 from test_init import PROJECTS, SETUP, Checkout, add, bare_hatch, kindling
 from workflow_runner import JobRun, Runner
+
+from publish_all.commands.scaffold.github_workflow import github_workflow
+from publish_all.commands.scaffold.pipeline import EVERYTHING, Pipeline, Product
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "shared" / "commands" / "scaffold"))  # for `pipelines`
+
+from pipelines import loaded
 
 # Poetry asks PyPI itself for more than a mirror has.
 GROUP = """
@@ -150,3 +159,39 @@ def test_trusted_publishing_of_a_project_in_a_folder(
     assert_green(jobs, "test", "build", "pypi")
     assert len(job_index.uploads) == 2
     assert job_index.minted["token-of-the-project"] == 0  # it was the identity of the job
+
+
+EVERY_JOB = ("test", "build", "testpypi", "pypi", "github")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fails", "ran"),
+    [
+        (None, "", EVERY_JOB),
+        (EVERYTHING, "", EVERY_JOB),
+        ("testpypi", "", ("test", "build", "testpypi")),
+        ("pypi", "", ("test", "build", "pypi")),
+        ("github", "", ("test", "build", "github")),
+        (None, "test", ()),
+        (None, "build", ("test",)),
+        (None, "testpypi", ("test", "build")),
+        (None, "pypi", ("test", "build", "testpypi")),
+    ],
+)
+def test_jobs_run_as_they_are_asked_for(
+    asked: str | None, fails: str, ran: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nothing that comes later runs after a failure, and what was not asked for is no failure."""
+    pipeline = Pipeline(
+        publish_to=("pypi", "github"), products=(Product(None, "demo"),), tests=("pytest",), rehearse=True
+    )
+    workflow = loaded(github_workflow(pipeline))
+    for key, job in workflow["jobs"].items():
+        job["steps"] = [{"run": "false" if key == fails else "true"}]
+    folder = tmp_path / "project" / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "publish.yml").write_text(json.dumps(workflow))  # which is YAML, too
+    runner = Runner(project=tmp_path / "project", folder=tmp_path / "github")
+    inputs = {"repository": asked} if asked else None
+    jobs = runner.run("publish.yml", event="workflow_dispatch" if asked else "release", inputs=inputs)
+    assert tuple(each.key for each in jobs if each.result == "success") == ran
