@@ -118,7 +118,7 @@ def test_each_tag_made_on_the_web_releases_without_a_change_of_files(
 
 @pytest.mark.parametrize("source", ["git", "wheels"])
 def test_publish_all_comes_from_where_init_was_told(
-    source: str, runner: Runner, environment: dict[str, str], pypi: OidcIndex, tmp_path: Path
+    source: str, runner: Runner, environment: dict[str, str], job_index: OidcIndex, tmp_path: Path
 ) -> None:
     """No index has it, and neither does the machine of a job."""
     project = add(bare_hatch(runner.project), {"pyproject.toml": VERSIONED})
