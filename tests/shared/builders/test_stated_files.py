@@ -104,13 +104,14 @@ def test_a_layout_may_put_the_file_there(make_tree, make_variant):
     refuse_missing(tree, [make_variant(pyproject(), layout={"docs": ""})])
 
 
+@pytest.mark.parametrize("licence", [{"license-files": ["LICENSE"]}, {}])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_git_ignores_is_kept(make_tree, make_variant, tmp_path, backend):
+def test_what_git_ignores_is_kept(make_tree, make_variant, tmp_path, backend, licence):
     """As after a step that copies the readme of the repository into the project."""
     root = make_tree(FILES)
     (root / "README.md").write_text("# Demo\n")
     (root / "LICENSE").write_text("MIT\n")
-    stated = pyproject(backend, license="MIT", **{"license-files": ["LICENSE"]})
+    stated = pyproject(backend, license="MIT", **licence)
     files = built(root, make_variant(stated, name=None, project="demo"), tmp_path / "out")
     assert description(files["wheel"]) == "# Demo"
     with zipfile.ZipFile(files["wheel"]) as wheel, tarfile.open(files["sdist"]) as sdist:

@@ -12,14 +12,14 @@ import errno
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePath, PurePosixPath
 
 from publish_all._git import ask_git
 from publish_all._process import Completed
 from publish_all.builders.select import LATER, key_path
 from publish_all.builders.source_tree import SourceTree, normal
-from publish_all.builders.stated_files import missing_files, stated_files
+from publish_all.builders.stated_files import files_of_metadata, missing_files
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 
@@ -56,8 +56,8 @@ class Stages:
 
     def shared(self, variant: BuildVariant, additions: Mapping[str, str] | None = None) -> Path:
         """The stage with the variant's layout and `additions` (as for `fresh`). Do not write in it."""
-        stated = frozenset(_stated(self.tree, variant))
-        key = (tuple(variant.layout.items()), tuple((additions or {}).items()), stated)
+        metadata = frozenset(_metadata(self.tree, variant))
+        key = (tuple(variant.layout.items()), tuple((additions or {}).items()), metadata)
         if key not in self._shared:
             self._shared[key] = self.fresh(variant, additions=additions)
         return self._shared[key]
@@ -144,8 +144,8 @@ def planned(tree: SourceTree, variant: BuildVariant | None) -> dict[str, str]:
     """Path in the stage → path in the project, in the order of placing.
 
     Without a layout that is every file of the project where it is. With one it is the files in the
-    root folder, and each left of the layout at its right. The files that pyproject.toml states as metadata are among
-    them, ignored by git or not. Raises `BuildError` for a left that has no files.
+    root folder, and each left of the layout at its right. Readme, licences and other files that metadata is read
+    from are among them, ignored by git or not. Raises `BuildError` for a left that has no files.
     """
     if variant is None:
         return {path: path for path in tree.files}
@@ -155,24 +155,23 @@ def planned(tree: SourceTree, variant: BuildVariant | None) -> dict[str, str]:
             plan.update(_moved(tree, left, right, key_path(variant, "layout")))
     else:
         plan = {path: path for path in tree.files}
-    for path in _stated(tree, variant):
+    for path in _metadata(tree, variant):
         plan.setdefault(path, path)
     return plan
 
 
-def _stated(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
-    for stated in stated_files(variant.pyproject, tree.root):
-        for path in stated.found(tree.root):
-            if not any(str(folder) in tree.links for folder in PurePosixPath(path).parents):
-                yield path
+def _metadata(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
+    for path in sorted(files_of_metadata(variant.pyproject, tree.root)):
+        if not any(str(folder) in tree.links for folder in PurePosixPath(path).parents):
+            yield path
 
 
 def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]:
-    """The stated files that are links out of the project: an sdist needs what they point at."""
-    stated = () if variant is None else _stated(tree, variant)
+    """Readmes, licences and the like that are links out of the project: an sdist needs what they point at."""
+    metadata = () if variant is None else _metadata(tree, variant)
     return frozenset(
         each
-        for each in stated
+        for each in metadata
         if each in tree.links and not (tree.root / each).resolve().is_relative_to(tree.root)
     )
 
@@ -180,7 +179,9 @@ def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]
 def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant]) -> None:
     """Raise `BuildError` that names all stated files which are missing, or which no sdist can hold."""
     problems = [
-        each for variant in variants for each in missing_files(variant, tree.root, planned(tree, variant))
+        each
+        for variant in variants
+        for each in missing_files(variant, tree.root, partial(planned, tree, variant))
     ]
     if problems:
         hints = dict.fromkeys(hint for _, hint in problems)

@@ -7,7 +7,7 @@ ignores (a readme that a step before the build copied) is there in every stage.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,17 @@ from publish_all.builders.select import matches
 from publish_all.variants.setup_files import readmes_in_setup_cfg
 from publish_all.variants.variant import BuildVariant
 
+# What backends take for readme and licences by themselves: PEP 639's patterns, and setuptools' readmes.
+_BY_DEFAULT = (
+    "AUTHORS*",
+    "COPYING*",
+    "LICEN[CS]E*",
+    "NOTICE*",
+    "README",
+    "README.md",
+    "README.rst",
+    "README.txt",
+)
 _OUTSIDE = (
     "An sdist holds files of the folder of pyproject.toml only. Put the file there, or a link to it, for example with "
     '`ln -s ../README.md README.md`, and state it as "README.md".'
@@ -52,9 +63,7 @@ def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFil
     yield from _files("project.readme", project.get("readme"))
     yield from _files("project.license", table(project, "license"))
     licences = project.get("license-files")
-    if isinstance(
-        licences, Mapping
-    ):  # as hatchling knew it before PEP 639, where patterns could match nothing
+    if isinstance(licences, Mapping):  # before PEP 639, hatchling's `globs` could match nothing
         yield from _files("project.license-files.paths", licences.get("paths"))
     elif isinstance(licences, list):
         yield from (StatedFile("project.license-files", str(each), is_pattern=True) for each in licences)
@@ -62,13 +71,22 @@ def stated_files(pyproject: Mapping[str, Any], root: Path) -> Iterator[StatedFil
     if backend_of(pyproject) is not Backend.SETUPTOOLS:
         return
     setuptools = table(pyproject, "tool", "setuptools")
-    exact = (each for each in setuptools.get("license-files") or () if not has_magic(str(each)))
-    yield from _files("tool.setuptools.license-files", list(exact))
+    licences = setuptools.get("license-files")
+    exact = [each for each in licences if not has_magic(str(each))] if isinstance(licences, list) else None
+    yield from _files("tool.setuptools.license-files", exact)
     yield from _dynamic("tool.setuptools.dynamic", table(setuptools, "dynamic"))
     if "project" not in pyproject or "readme" in project.get("dynamic", ()):
         yield from (
             StatedFile("setup.cfg: metadata.long_description", each) for each in readmes_in_setup_cfg(root)
         )
+
+
+def files_of_metadata(pyproject: Mapping[str, Any], root: Path) -> frozenset[str]:
+    """Those of the stated files that are there, and those that backends look for without being told."""
+    by_default = (StatedFile("", each, is_pattern=True) for each in _BY_DEFAULT)
+    return frozenset(
+        path for each in (*stated_files(pyproject, root), *by_default) for path in each.found(root)
+    )
 
 
 def _files(key: str, value: Any) -> Iterator[StatedFile]:
@@ -86,10 +104,12 @@ def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[StatedFile]:
             yield from _dynamic(f"{key}.{name}", each)
 
 
-def missing_files(variant: BuildVariant, root: Path, plan: Collection[str]) -> Iterator[tuple[str, str]]:
+def missing_files(
+    variant: BuildVariant, root: Path, plan: Callable[[], Iterable[str]]
+) -> Iterator[tuple[str, str]]:
     """What is wrong, and what to do, for each stated file that is missing or that no sdist can hold.
 
-    `plan` has the files that the variant is built from, which a layout may have moved to where the key says.
+    `plan` tells the files that the variant is built from, which a layout may have moved to where the key says.
     """
     of_variant = "" if variant.name is None else f" of the variant {variant.name!r}"
     for each in stated_files(variant.pyproject, root):
@@ -97,6 +117,6 @@ def missing_files(variant: BuildVariant, root: Path, plan: Collection[str]) -> I
             # Other backends, such as pdm-backend, may have a way of their own.
             if backend_of(variant.pyproject) is not Backend.OTHER:
                 yield f"{each.key}{of_variant}: {each.path} is outside of {root}", _OUTSIDE
-        elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan)):
+        elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
             what = f"no file matches {each.path}" if has_magic(each.path) else f"there is no file {each.path}"
             yield f"{each.key}{of_variant}: {what} in {root}", _MISSING
