@@ -234,11 +234,11 @@ def test_other_bytes_are_a_conflict(publish_all: Host, open_registry: Registry, 
     assert skipped.returncode == 0, skipped
 
 
-def test_no_owner_is_a_usage_error_that_names_three_ways(publish_all: Host, tmp_path: Path) -> None:
+def test_no_owner_is_a_usage_error_that_names_each_way(publish_all: Host, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "kindling", "1.0")
     done = publish_all("publish", wheel, "-r", "github", cwd=tmp_path)
     assert done.returncode == 2, done
-    for way in ("owner =", "GITHUB_REPOSITORY_OWNER", "git remote `origin`"):
+    for way in ("-r github:OWNER", "owner =", "GITHUB_REPOSITORY_OWNER", "git remote `origin`"):
         assert way in done.stderr
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import re
 from collections.abc import Callable
 
@@ -14,6 +12,8 @@ _REMOTE = re.compile(r"([a-z]+\+)?(https|ssh)://[\w@:/.~%+#=-]+", re.ASCII)
 
 def direct_url(name: str = NAME) -> str | None:
     """What pip or uv wrote down of an install from git or from an archive on the web (PEP 610)."""
+    import importlib.metadata  # takes longer than all else here, and only few commands need it
+
     try:
         return importlib.metadata.distribution(name).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
@@ -27,11 +27,19 @@ def own_requirement(*extras: str, recorded: Callable[[], str | None] = direct_ur
     return f"{name} @ {url}" if url else name
 
 
+def install_hint(*extras: str) -> str:
+    """How to get what these extras bring to where publish-all is, in each way that it can be there."""
+    wanted = own_requirement(*extras)
+    return f'Install it: `pip install "{wanted}"`, for Poetry `poetry self add "{wanted}"`; or run `uvx --from "{wanted}" publish-all`.'
+
+
 def own_url(*, recorded: Callable[[], str | None] = direct_url, elsewhere: bool = False) -> str | None:
     """The URL that this publish-all came from, as in a direct reference; None for an index.
 
     With `elsewhere`, None as well for what only this machine has.
     """
+    import json
+
     text = recorded()
     if text is None:
         return None

@@ -202,8 +202,13 @@ def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_
     assert str(tmp_path) in done.stdout
 
 
-def test_the_publish_all_that_runs_is_not_fetched_again():
+def test_the_publish_all_that_runs_is_not_fetched_again(monkeypatch):
     lookup = {"publish-all": Installed("1.5")}.get
     assert build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)[0] == "poetry-core"
     assert "publish_all>=1" not in build_environment._wanted(("poetry-core", "publish_all>=1"), lookup)
+    assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",), lookup)
+    place = "git+https://git.corp.example/publish-all@4f1c#subdirectory=shared"
+    assert f"publish-all @ {place}" in build_environment._wanted((f"publish-all @ {place}",), lookup)
+    monkeypatch.setattr(build_environment, "own_url", lambda: place)
+    assert f"publish-all @ {place}" not in build_environment._wanted((f"publish-all @ {place}",), lookup)
     assert "publish_all>=2" in build_environment._wanted(("publish_all>=2",), lookup)

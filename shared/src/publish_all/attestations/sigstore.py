@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+from publish_all._own_source import install_hint
 from publish_all._secret import Secret
 from publish_all._server_text import plain
 from publish_all.attestations.attestation import Attestation, SigningError, parse_attestation
@@ -126,7 +127,7 @@ class SigstoreSigner:
         except ImportError as error:
             raise SigningError(
                 f"pypi-attestations, which signs, is not installed here (no module {error.name!r})",
-                hint='Install it with: pip install "publish-all[cli,attestations]"',
+                hint=install_hint("cli", "attestations"),
             ) from error
         except Exception as error:  # as in `sign`
             raise self._failed(error) from error

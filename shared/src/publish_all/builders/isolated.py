@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from publish_all._own_source import install_hint
 from publish_all.builders.worker_protocol import own_pipes
 
 _SHOWN_LINES = 5
@@ -42,7 +43,7 @@ def main(folder: str, current: str, installer: Any) -> int:
     except ModuleNotFoundError:
         say(
             error="an isolated build environment is needed, and the library `build` is not installed",
-            hint='Install it with: pip install "publish-all[cli]"',
+            hint=install_hint("cli"),
         )
         return 1
     requirements = json.loads(next(incoming))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
+from publish_all._own_source import install_hint
 from publish_all._secret import Secret
 from publish_all.commands.context import distribution_names
 from publish_all.commands.destinations import ConnectionOptions
@@ -56,8 +57,7 @@ def ensure_installed() -> None:
         import uvicorn  # noqa: F401 - is it installed?
     except ImportError as error:
         msg = f"{error.name} is not installed, which the index server needs"
-        hint = 'Install publish-all with the extra: `pip install "publish-all[cli,serve]"`.'
-        raise UsageError(msg, hint=hint) from error
+        raise UsageError(msg, hint=install_hint("cli", "serve")) from error
 
 
 def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
