@@ -102,7 +102,9 @@ def look(options: InitOptions) -> Found:
     """What is there. Raises `ConfigurationError` where there is no project, or its file is wrong."""
     found = look_around(options.directory, runtime=options.runtime, from_workflow=options.from_workflow)
     texts = (found.text, *(current(each) or "" for each in (found.ours, found.repository / _GITLAB) if each))
-    source = tool_source(options.source, root=found.repository, texts=texts, runtime=options.runtime)
+    source = tool_source(
+        options.source, root=found.repository, texts=texts, runtime=options.runtime, poetry=options.in_poetry
+    )
     return found._replace(source=source)
 
 

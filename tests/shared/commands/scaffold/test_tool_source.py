@@ -159,6 +159,12 @@ def test_a_folder_of_wheels_is_named_from_the_project(project, wheels):
     assert plugins["poetry-publish-all"] == {"path": "vendor/poetry_publish_all-0.3-py3-none-any.whl"}
 
 
+def test_poetry_needs_the_wheel_of_its_plugin(project, wheels):
+    next(wheels.glob("poetry_*")).unlink()
+    with pytest.raises(UsageError, match="no wheel of poetry-publish-all"):
+        project.init(str(wheels), in_poetry=True)
+
+
 def test_a_checkout_is_a_direct_reference(project, tmp_path):
     checkout = tmp_path / "src" / "publish-all"
     (checkout / "shared").mkdir(parents=True)

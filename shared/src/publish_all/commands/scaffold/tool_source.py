@@ -78,10 +78,12 @@ class Source(NamedTuple):
         }
 
 
-def tool_source(stated: str | None, *, root: Path, texts: tuple[str, ...], runtime: Runtime) -> Source:
+def tool_source(
+    stated: str | None, *, root: Path, texts: tuple[str, ...], runtime: Runtime, poetry: bool = False
+) -> Source:
     """The source that is `stated` (git+URL, a folder, or `index`), or what `texts` have from before, or our own.
 
-    `root` is that of the repository. Raises `UsageError` for one that cannot be used.
+    `root` is that of the repository; with `poetry` its plugin must be there, too. Raises `UsageError` for one that cannot be used.
     """
     if stated == INDEX:
         return Source()
@@ -108,6 +110,8 @@ def tool_source(stated: str | None, *, root: Path, texts: tuple[str, ...], runti
     wheels = sorted(folder.glob(f"{NAME.replace('-', '_')}-*-py3-none-any.whl"))
     if not wheels:
         raise _unusable(stated, "there is neither a wheel of publish-all nor its source")
+    if poetry and not (folder / f"{PLUGIN.replace('-', '_')}-{wheels[-1].name.partition('-')[2]}").is_file():
+        raise _unusable(stated, f"there is no wheel of {PLUGIN} in the same version")
     inside = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
     return Source(wheels=inside, revision=wheels[-1].name.split("-")[1])
 
