@@ -6,6 +6,9 @@ for GitHub is run by `workflow_runner`.
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +44,7 @@ jobs:
     runs-on: ubuntu-latest
     strategy:
       matrix:
-        python-version: ["3.10", "3.12"]
+        python-version: ["3.10", "HERE"]
     defaults:
       run:
         working-directory: python
@@ -65,7 +68,7 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with:
-          python-version: "3.12"
+          python-version: "HERE"
       - run: cp ../README.md ../LICENSE .
       - run: pip install build
       - run: python -m build
@@ -73,7 +76,7 @@ jobs:
         if: ${{ !inputs.dry_run }}
         with:
           packages-dir: python/dist/
-""",
+""".replace("HERE", f"{sys.version_info[0]}.{sys.version_info[1]}"),
     "python/pyproject.toml": """\
 [build-system]
 requires = ["setuptools>=61.0"]
@@ -372,10 +375,15 @@ class Guide:
     def commit(self) -> None:
         self.checkout.commit()
 
-    def set_up(self, *options: str) -> str:
+    def set_up(self, *options: str, copied: tuple[str, ...] = ()) -> str:
         said = self.ours("init", "-n", *options)
         self.commit()
+        # Outside of the workflow, the files are copied by hand (docs/how-to/monorepo.md).
+        root = self.checkout.folder
+        copies = [shutil.copy(root / each, root / self.package / each) for each in copied]
         self.ours("doctor", "--offline")
+        for each in copies:
+            each.unlink()
         return said
 
     def tag(self, version: str) -> None:
@@ -412,8 +420,8 @@ def test_setuptools_in_a_subfolder(
     runner: Runner, environment: dict[str, str], open_pypiserver: Server
 ) -> None:
     guide = Guide(runner, COMPASS, environment, "python")
-    said = guide.set_up("--from-workflow", ".github/workflows/release.yml")
-    assert "Environment name   release" in said
+    said = guide.set_up("--from-workflow", ".github/workflows/release.yml", copied=("README.md", "LICENSE"))
+    assert re.search(r"Environment name +release", said)
     guide.tag("0.1.0")
     jobs = ("test", "build", "pypi")
     guide.release("publish.yml", "push", "0.1.0", *jobs)
@@ -471,7 +479,7 @@ def test_hatch_with_trusted_publishing(
     said = guide.set_up(
         "--from-workflow", ".github/workflows/publish-to-pypi.yml", "-r", "pypi", "--trigger", "tag"
     )
-    assert "Environment name   pypi" in said
+    assert re.search(r"Environment +pypi", said)
     guide.tag("0.0.1")
     guide.release("publish-to-pypi.yml", "push", "0.0.1", "build", "testpypi", "pypi")
     guide.raise_by_command("0.1.0")
