@@ -90,6 +90,13 @@ def test_all_that_is_missing_is_named_at_once(make_tree, make_variant):
     assert len(caught.value.message.splitlines()) == 3
 
 
+def test_the_hint_names_the_file_in_the_folder_above(make_tree, make_variant):
+    root = make_tree({"README.md": "# Demo\n", "lib/pyproject.toml": ""}) / "lib"
+    with pytest.raises(BuildError) as caught:
+        refuse_missing(SourceTree(root), [make_variant(pyproject())])
+    assert caught.value.hint == "Link or copy the one above: `ln -s ../README.md README.md`."
+
+
 def test_setup_cfg_counts_where_pyproject_leaves_the_readme_to_it(make_tree, make_variant):
     root = make_tree(
         {**FILES, "setup.cfg": "[metadata]\nname = demo\nlong_description = file: x, NEWS\n", "x": ""}

@@ -119,4 +119,6 @@ def missing_files(
                 yield f"{each.key}{of_variant}: {each.path} is outside of {root}", _OUTSIDE
         elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
             what = f"no file matches {each.path}" if has_magic(each.path) else f"there is no file {each.path}"
-            yield f"{each.key}{of_variant}: {what} in {root}", _MISSING
+            above = "/" not in each.path and (root.parent / each.path).is_file()
+            hint = f"Link or copy the one above: `ln -s ../{each.path} {each.path}`." if above else _MISSING
+            yield f"{each.key}{of_variant}: {what} in {root}", hint

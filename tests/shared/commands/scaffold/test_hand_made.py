@@ -167,6 +167,7 @@ def test_what_is_copied_into_the_project_before_it_is_built_is_kept(read, reposi
     (repository / "LICENSE").write_text("MIT\n")
     made = read(script, subfolder="lib")
     assert (made.copies, made.notes) == (copies, ())
+    assert bool(copies) is any(" && ".join(copies) in each for each in made.told)
 
 
 def test_a_copy_of_what_is_not_in_the_repository_is_told(read, repository):

@@ -374,6 +374,9 @@ class HandMade:
         if self.uploads and self._pythons and not self.python:
             listed = ", ".join(self._pythons)
             yield f"{name} uses Python {listed}, the new workflow one version: that of .python-version, or the newest"
+        if self.copies:
+            copies = " && ".join(self.copies)
+            yield f"{name} copies files before it builds, and the new workflow does, too; to build here, run: {copies}"
         dispatch = triggers.get("workflow_dispatch")
         inputs = dispatch.get("inputs") if isinstance(dispatch, Mapping) else None
         if self.uploads and isinstance(inputs, Mapping):
