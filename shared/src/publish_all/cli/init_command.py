@@ -193,7 +193,7 @@ Examples:
             ask("new_projects", question, "no", lambda text: not _is_yes(text))
         ask(
             "tests",
-            "Test and lint with (commands, with ; between; none)",
+            "Test with (commands, with ; between; none)",
             "; ".join(pipeline.tests) or _NONE,
             lambda text: tuple(each.strip() for each in text.split(";") if each.strip() not in {"", _NONE}),
         )

@@ -140,6 +140,7 @@ SECRET = "${{ secrets.PYPI_API_TOKEN }}"
         (with_env("hatch publish", HATCH_INDEX_USER="__token__", HATCH_INDEX_AUTH=SECRET), ""),
         (with_env("scripts/publish", TWINE_PASSWORD=SECRET), ""),
         (workflow(more=f"      - uses: pypa/gh-action-pypi-publish@v1\n        with: {{password: '{SECRET}'}}\n"), ""),
+        (workflow(more=f"      - uses: JRubics/poetry-publish@v2\n        with: {{pypi_token: '{SECRET}'}}\n"), ""),
         (with_env(f"twine upload --repository-url {CORP} x", TWINE_USERNAME="bob", TWINE_PASSWORD=SECRET), "bob"),
         (
             with_env(f"twine upload --repository-url {CORP} x", TWINE_USERNAME="${{ secrets.U }}", TWINE_PASSWORD=SECRET),
@@ -239,6 +240,14 @@ def test_says_where_what_publishes_can_t_be_taken_out(migrate, text):
     made = migrate(ci=text)
     assert (made.replaceable, dict(made.taken_out)) == ((), {})
     assert made.stuck[0].startswith("ci.yml:")
+
+
+def test_tests_that_run_for_branches_too_are_not_replaced(migrate):
+    text = workflow("pytest", "twine upload x", on="{push: {branches: [main], tags: ['v*']}}")
+    made = migrate(ci=text)
+    assert list(made.taken_out.values()) == [text.replace("      - run: twine upload x\n", "")]
+    at_release = migrate(ci=text.replace("branches: [main], ", ""))
+    assert [each.name for each in at_release.replaceable] == ["ci.yml"]
 
 
 def test_a_workflow_for_other_events_stays(migrate):

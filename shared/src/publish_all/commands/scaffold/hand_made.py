@@ -56,7 +56,10 @@ _PREPARING = frozenset(
         "python", "run", "self", "show", "sync", "test", "tool", "venv",
     }
 )  # fmt: skip
-_PYPI_ACTION = "pypa/gh-action-pypi-publish"
+# pypa/gh-action-pypi-publish, JRubics/poetry-publish and others.
+_PYPI_ACTION = re.compile(
+    r"(?:pypi|poetry)[a-z-]*(?:publish|upload|deploy)|(?:publish|upload|deploy)[a-z-]*(?:pypi|poetry)"
+)
 _HARMLESS_ACTIONS = frozenset(
     {
         "abatilo/actions-poetry", "actions/cache", "actions/checkout", "actions/download-artifact",
@@ -193,7 +196,7 @@ def _merged(
         ]
         trusted |= {each.path: tuple(public)} if public else {}
     at_release = [each for each in publishing if each.at_release]
-    replaceable = [each for each in at_release if each.whole and not each.notes]
+    replaceable = [each for each in at_release if each.replaceable]
     cut = {
         each.path: each.without_publishing(current(each.path) or "")
         for each in at_release
@@ -348,6 +351,23 @@ class HandMade:
         )
         return tagged or not triggers or not {"release", "create", "workflow_call"}.isdisjoint(triggers)
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether it does nothing else than ours. Tests that also run for branches and pull requests are something else."""
+        triggers = self._workflow.triggers
+        push = triggers.get("push")
+        branches = "push" in triggers and not (
+            isinstance(push, Mapping) and "tags" in push and "branches" not in push
+        )
+        only = not branches and {
+            "push",
+            "release",
+            "create",
+            "workflow_dispatch",
+            "workflow_call",
+        }.issuperset(triggers)
+        return self.whole and not self.notes and (only or not self.gates)
+
     def without_publishing(self, text: str) -> tuple[str | None, str]:
         """Its text without the jobs and steps that publish; else None, and where that can't be done."""
         jobs = {key for key, _ in self._publishing if key in self._releasing}
@@ -391,6 +411,7 @@ class HandMade:
         self._notes[f"{where}: {masked(message[:600])[:300]}"] = None
 
     def _read_job(self, job: Job) -> None:
+        before = len(self._notes), len(self._gates)
         for step in job.steps:  # what tests or lints, in whichever job: the one that publishes may need it
             for command in commands_of(_substituted(step.run or "", {}), variables={}):
                 if (tool := tool_of(_bare(command.words))) is not None:
@@ -400,7 +421,6 @@ class HandMade:
             if job.uses and "publish" in job.uses.lower():
                 self._note(job.line, f"the job {job.key} calls another workflow, {job.uses}")
             return
-        before = len(self._notes), len(self._gates)
         if job.matrix is None:
             self._note(job.line, f"the matrix of {job.key} is made by an expression: its jobs are read once")
         for combination in job.matrix or ({},):
@@ -420,12 +440,13 @@ class HandMade:
         known |= {f"env.{key}": value for key, value in variables.items()}
         variables = {key: _substituted(value, known) for key, value in variables.items()}
         notes, uploads = len(self._notes), len(self._uploads)
-        if step.action == _PYPI_ACTION:
+        if _PYPI_ACTION.search(step.action or ""):
             inputs = {key: _substituted(value, known) for key, value in step.inputs.items()}
             url = inputs.get("repository-url") or inputs.get("repository_url") or None
-            secret = _SECRET.fullmatch(inputs.get("password", ""))
+            stated = next((inputs[key] for key in inputs if re.search("password|token", key)), "")
+            secret = _SECRET.fullmatch(stated)
             login = Login(secret[1], _username(inputs.get("user"))) if secret else None
-            self._uploads.append(Upload(url=url, trusted=not inputs.get("password"), login=login))
+            self._uploads.append(Upload(url=url, trusted=not stated, login=login))
         elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
             self._note(step.line, f"not understood: the action {step.uses}")
         python = _substituted(step.inputs.get("python-version", ""), known)
@@ -632,7 +653,8 @@ def _concerns(step: Step) -> bool:
     names_a_tool = re.search(r"\b(poetry|hatch|uv|pdm|flit|twine|build|setup\.py)\b", text)
     does_it = re.search(r"\b(build|publish|upload|sdist|bdist_wheel)\b", text)
     has_a_secret = any(_CREDENTIAL.match(each) for each in step.env)
-    return step.action == _PYPI_ACTION or has_a_secret or bool(names_a_tool and does_it)
+    by_action = _PYPI_ACTION.search(step.action or "") is not None
+    return by_action or has_a_secret or bool(names_a_tool and does_it)
 
 
 def _substituted(text: str, known: Mapping[str, str]) -> str:
