@@ -209,7 +209,8 @@ def dynamic_version(root: Path) -> str:
 
 
 class _Application(Application):
-    def display_warning(self, message: str = "", **_: Any) -> None:
+    def display_warning(self, message: str = "", **kwargs: Any) -> None:
+        del kwargs  # how to show it, which is not ours to say
         logging.getLogger("hatchling").warning(message)
 
 
