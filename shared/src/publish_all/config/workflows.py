@@ -79,6 +79,15 @@ class Workflow(NamedTuple):
     jobs: tuple[Job, ...] = ()
 
     @property
+    def pushed(self) -> frozenset[str]:
+        """`branches` and `tags`, if a push of them starts it: where a filter names neither, both do."""
+        push = self.triggers.get("push")
+        filters = push if isinstance(push, Mapping) else {}
+        kinds = ("branches", "tags")
+        named = [each for each in kinds if not {each, f"{each}-ignore"}.isdisjoint(filters)]
+        return frozenset(named or kinds) if "push" in self.triggers else frozenset()
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The patterns of tags that start it when they are pushed; none where no tag is named."""
         push = self.triggers.get("push")

@@ -342,30 +342,16 @@ class HandMade:
 
     @property
     def at_release(self) -> bool:
-        """Whether it may run for what starts ours: a release makes a tag, and a push without filters is one of tags too."""
-        triggers = {key: each for key, each in self._workflow.triggers.items() if key != "workflow_dispatch"}
-        push = triggers.get("push")
-        filters = push if isinstance(push, Mapping) else {}
-        tagged = "push" in triggers and (
-            "tags" in filters or {"branches", "branches-ignore"}.isdisjoint(filters)
-        )
-        return tagged or not triggers or not {"release", "create", "workflow_call"}.isdisjoint(triggers)
+        """Whether it may run for what starts ours, or is only started by hand: a release makes a tag."""
+        triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
+        started = not {"release", "create", "workflow_call"}.isdisjoint(triggers)
+        return started or not triggers or "tags" in self._workflow.pushed
 
     @property
     def replaceable(self) -> bool:
         """Whether it does nothing else than ours. Tests that also run for branches and pull requests are something else."""
-        triggers = self._workflow.triggers
-        push = triggers.get("push")
-        branches = "push" in triggers and not (
-            isinstance(push, Mapping) and "tags" in push and "branches" not in push
-        )
-        only = not branches and {
-            "push",
-            "release",
-            "create",
-            "workflow_dispatch",
-            "workflow_call",
-        }.issuperset(triggers)
+        events = {"push", "release", "create", "workflow_dispatch", "workflow_call"}
+        only = events.issuperset(self._workflow.triggers) and "branches" not in self._workflow.pushed
         return self.whole and not self.notes and (only or not self.gates)
 
     def without_publishing(self, text: str) -> tuple[str | None, str]:
