@@ -16,7 +16,7 @@ from harness.environments import installed
 from harness.process import run
 from harness.projects import git, members, metadata
 from harness.servers import Registry, Server
-from test_init import Checkout, add, kindling
+from test_init import Checkout, add, assert_sound, kindling
 from test_written_workflows import assert_green
 from workflow_runner import Runner
 
@@ -378,6 +378,8 @@ class Guide:
     def set_up(self, *options: str, copied: tuple[str, ...] = ()) -> str:
         said = self.ours("init", "-n", *options)
         self.commit()
+        for workflow in (self.checkout.folder / ".github" / "workflows").glob("*publish*.yml"):
+            assert_sound(workflow, self.checkout.folder)
         # Outside of the workflow, the files are copied by hand (docs/how-to/monorepo.md).
         root = self.checkout.folder
         copies = [shutil.copy(root / each, root / self.package / each) for each in copied]

@@ -148,6 +148,20 @@ def test_a_cache_that_cannot_be_written_is_done_without(isolated, links, tmp_pat
     assert isolated(["one"]).installed == ("one==1.0",)
 
 
+def test_a_cache_that_can_only_be_read_serves_and_gets_nothing_new(isolated, links, tmp_path, monkeypatch):
+    wheel(links, "one")
+    first = isolated(["one"]).executable
+    monkeypatch.setattr("os.access", lambda *_: False)  # it is root who runs these tests in CI
+    monkeypatch.setattr("os.utime", failing)
+    assert isolated(["one"]).executable == first
+    assert not Path(isolated(["one"], refresh=True).executable).is_relative_to(tmp_path / "cache")
+    assert isolated(["one"]).executable == first
+
+
+def failing(*_):
+    raise PermissionError
+
+
 def test_a_requirement_that_cannot_be_installed_is_told_with_what_the_installer_says(isolated, tmp_path):
     said = r"cannot install what the build needs \(not-here\): .*not-here"
     with pytest.raises(BuildError, match=said) as caught:

@@ -63,7 +63,8 @@ def isolated_environment(
     if known is not None and not refresh and 0 <= clock() - known.made < LASTS:
         return known
     try:
-        made = make(home / uuid.uuid4().hex)
+        # A folder that is kept and cannot be written to may be of an image, or of another user.
+        made = make((home if os.access(home, os.W_OK) else workspace) / uuid.uuid4().hex)
     except BuildError as error:
         if known is None or refresh:
             raise
@@ -71,8 +72,9 @@ def isolated_environment(
         text = f"The build environment of {when} is used, because a new one cannot be made: {error.message}"
         listener(Note(message=text))
         return known
-    write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
-    _clean(home, Path(made.executable), clock())
+    if home in Path(made.executable).parents:
+        write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
+        _clean(home, Path(made.executable), clock())
     return made
 
 
@@ -101,7 +103,8 @@ def _known(home: Path) -> MadeEnvironment | None:
         found = MadeEnvironment(value["executable"], tuple(value["installed"]), float(value["made"]))
         if not Path(found.executable).exists():  # the Python that it was made with may be gone
             return None
-        os.utime(home / _CURRENT)  # `_clean` goes by it
+        with contextlib.suppress(OSError):
+            os.utime(home / _CURRENT)  # `_clean` goes by it
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return found
