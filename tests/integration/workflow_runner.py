@@ -134,9 +134,7 @@ class _Job:
         self.bin = place / "bin"
         self.bin.mkdir()
         for name in ("python3", "python"):
-            (self.bin / name).symlink_to(
-                sys.executable if not sys.prefix else Path(sys.base_prefix, "bin", "python3")
-            )
+            (self.bin / name).symlink_to(Path(sys.base_prefix, "bin", "python3"))
         github = contexts["github"]
         self.commands = {
             f"GITHUB_{each}": place / each.lower() for each in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY")
