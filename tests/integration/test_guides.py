@@ -478,9 +478,7 @@ def test_hatch_with_trusted_publishing(
     runner: Runner, environment: dict[str, str], open_pypiserver: Server
 ) -> None:
     guide = Guide(runner, LAMP, environment)
-    said = guide.set_up(
-        "--from-workflow", ".github/workflows/publish-to-pypi.yml", "-r", "pypi", "--trigger", "tag"
-    )
+    said = guide.set_up("--from-workflow", ".github/workflows/publish-to-pypi.yml")
     assert re.search(r"Environment +pypi", said)
     guide.tag("0.0.1")
     guide.release("publish-to-pypi.yml", "push", "0.0.1", "build", "testpypi", "pypi")

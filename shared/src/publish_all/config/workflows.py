@@ -23,7 +23,7 @@ _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 
 
 class Step(NamedTuple):
-    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts.
+    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts, `condition` is its `if:`.
 
     `run_line` is the line on which the first command of `run` stands.
     """
@@ -36,6 +36,7 @@ class Step(NamedTuple):
     inputs: Mapping[str, str] = EMPTY
     env: Mapping[str, str] = EMPTY
     working_directory: str | None = None
+    condition: str = ""
 
     @property
     def action(self) -> str | None:
@@ -67,6 +68,7 @@ class Job(NamedTuple):
     working_directory: str | None = None
     uses: str | None = None
     steps: tuple[Step, ...] = ()
+    condition: str = ""
 
 
 class Workflow(NamedTuple):
@@ -208,6 +210,7 @@ def _job(key: str, values: dict[str, Any], line: int) -> Job:
         working_directory=_working_directory(values),
         uses=_text(values.get("uses")) or None,
         steps=tuple(_steps(steps)) if isinstance(steps, list) else (),
+        condition=_text(values.get("if")),
     )
 
 
@@ -223,6 +226,7 @@ def _steps(steps: Any) -> Iterator[Step]:
                 inputs=_texts(each.get("with")),
                 env=_texts(each.get("env")),
                 working_directory=_text(each.get("working-directory")) or None,
+                condition=_text(each.get("if")),
             )
 
 

@@ -45,6 +45,25 @@ def test_finds_the_destinations_by_name_and_url(migrate, commands, names):
     assert made.kept.triggers == (Trigger.RELEASE,)
 
 
+@pytest.mark.parametrize(
+    ("condition", "triggers"),
+    [
+        ("startsWith(github.ref, 'refs/tags/')", (Trigger.TAG,)),
+        ("github.ref_type == 'tag'", (Trigger.TAG,)),
+        ("github.ref == 'refs/heads/main'", ()),
+    ],
+)
+@pytest.mark.parametrize("of", ["job", "step"])
+def test_a_condition_that_asks_for_a_tag_is_the_trigger_where_every_push_starts_the_workflow(
+    migrate, condition, triggers, of
+):
+    job, step = (f"    if: {condition}\n", "") if of == "job" else ("", f"        if: {condition}\n")
+    made = migrate(
+        ci=f"on: push\njobs:\n  publish:\n{job}    runs-on: x\n    steps:\n      - run: twine upload x\n{step}"
+    )
+    assert (made.kept.triggers or ()) == triggers
+
+
 def test_github_s_python_urls_become_its_container_registry(migrate):
     url = "https://upload.pkg.github.com/sep/kindling"
     made = migrate(ci=workflow(f"poetry config repositories.ghp {url}", "poetry publish -r ghp"))

@@ -106,6 +106,8 @@ _CREDENTIAL = re.compile(
 )
 _SECRET = re.compile(r"@secrets\.(\w+)@")
 _STATED = re.compile(r"@((?:secrets|vars)\.\w+)@")
+# `if: startsWith(github.ref, 'refs/tags/')`, as in PyPA's guide, where every push starts the workflow.
+_IF_TAG = re.compile(r"refs/tags|ref_type *== *'tag'")
 _TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
 _PYTHONS = re.compile(r"3\.(?:1\d)")  # that run publish-all, too
 
@@ -312,6 +314,7 @@ class HandMade:
         self._publishing: dict[tuple[str, int], bool] = {}
         self._releasing: set[str] = set()
         self._pythons: dict[str, None] = {}
+        self._only_for_tags = False
         self._copies: dict[str, tuple[str, ...]] = {}
         self.urls: dict[str, str] = {}
         self.builds_base = False
@@ -331,7 +334,7 @@ class HandMade:
     def triggers(self) -> Iterator[Trigger]:
         if "release" in self._workflow.triggers:
             yield Trigger.RELEASE
-        if self._workflow.tags:
+        if self._workflow.tags or ("push" in self._workflow.triggers and self._only_for_tags):
             yield Trigger.TAG
 
     @property
@@ -415,6 +418,7 @@ class HandMade:
                 notes, uploads = len(self._notes), len(self._uploads)
                 self._read_step(step, job, combination, folders)
                 if len(self._uploads) > uploads:
+                    self._only_for_tags |= bool(_IF_TAG.search(f"{job.condition} {step.condition}"))
                     alone = len(self._notes) == notes
                     self._publishing[job.key, index] = alone and self._publishing.get((job.key, index), True)
         if before == (len(self._notes), len(self._gates)):
