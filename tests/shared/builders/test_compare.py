@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from publish_all.builders.compare import first_difference
+from publish_all.builders.compare import first_content_difference, first_difference
 
 
 def wheel(path, *members):
@@ -55,3 +55,13 @@ def test_tells_times_and_what_is_outside_of_members(tmp_path):
         opened.writestr(info, "x")
     assert "compressed or described differently" in (first_difference(one, tmp_path / "3.whl") or "")
     assert first_difference(one, one) is None
+
+
+def test_takes_a_library_for_the_same_that_was_compiled_in_another_folder(tmp_path):
+    one, other = (
+        wheel(tmp_path / f"{each}.whl", ("demo/fast.so", f"\x7fELF{each}", 0o755, 2020))
+        for each in ("1", "2")
+    )
+    assert first_content_difference(one, other) is None
+    text = wheel(tmp_path / "3.whl", ("demo/fast.so", "no library", 0o755, 2020))
+    assert first_content_difference(one, text) == "demo/fast.so has other content in what the sdist builds to"

@@ -8,7 +8,7 @@ from publish_all.variants.resolve import resolve_variants
 from publish_all.variants.setup_files import (
     fields_in,
     has_metadata_elsewhere,
-    name_in_setup_cfg,
+    name_in_setup_files,
     stated_in_setup_py,
 )
 
@@ -71,8 +71,8 @@ def test_dependencies_that_nobody_has_read_cannot_be_extended(resolved):
         resolved(VariantConfig(variant="x", extend_dependencies=("attrs",)))
 
 
-def test_tells_the_name_in_setup_cfg(tmp_path):
-    assert name_in_setup_cfg(tmp_path) is None
+def test_tells_the_name_in_setup_files(tmp_path):
+    assert name_in_setup_files(tmp_path) is None
     for text, name in (
         ("[metadata]\nname = 100%s\n", "100%s"),
         ("[options]\n", None),
@@ -80,7 +80,7 @@ def test_tells_the_name_in_setup_cfg(tmp_path):
         ("[metadata]\nname =\n", None),
     ):
         (tmp_path / "setup.cfg").write_text(text)
-        assert name_in_setup_cfg(tmp_path) == name
+        assert name_in_setup_files(tmp_path) == name
 
 
 def test_tells_which_fields_metadata_holds():
@@ -111,6 +111,27 @@ def test_reads_what_is_literal_in_setup_py(tmp_path, text, name, version):
     (tmp_path / "setup.py").write_text(text)
     assert stated_in_setup_py(tmp_path, "name") == name
     assert stated_in_setup_py(tmp_path, "version") == version
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("NAME = 'demo'\nsetup(name=NAME)\n", "demo"),
+        ("NAME = read()\nsetup(name=NAME)\n", None),
+        (
+            "about = {}\nexec(open('demo/__about__.py').read(), about)\nsetup(name=about['__title__'])\n",
+            "demo-x",
+        ),
+        ("exec(read(join(here, '__about__.py')), about)\nsetup(name=about['__title__'])\n", "demo-x"),
+        ("exec(open('demo/other.py').read(), about)\nsetup(name=about['__title__'])\n", None),
+        ("setup(name=about['nothing'], py_modules=['__about__.py'])\n", None),
+    ],
+)
+def test_reads_the_name_from_where_setup_py_has_it(tmp_path, text, name):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/__about__.py").write_text("__title__ = 'demo-x'\n")
+    (tmp_path / "setup.py").write_text(text)
+    assert name_in_setup_files(tmp_path) == name
 
 
 def test_there_may_be_no_setup_py(tmp_path):

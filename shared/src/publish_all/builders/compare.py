@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
+# ELF, Mach-O (also of several architectures), Windows, static libraries.
+_COMPILED = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00", b"!<arch>")
+
 
 class _Member(NamedTuple):
-    """Its content, and what else is said of it."""
+    """Its content, and what else is said of it. `compiled`: a linker made it."""
 
     sha256: str
+    compiled: bool
     mode: int
     time: object
 
@@ -42,7 +46,7 @@ def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:
     """In words, the first member that two wheels do not install alike; None if they install the same.
 
     Times, order and compression do not matter, nor does which version of a backend made it. RECORD follows
-    from the others.
+    from the others. What is compiled from the same source differs by the folder that it was compiled in.
     """
     one, other = _members(wheel), _members(rebuilt)
     for name in (*one, *other):
@@ -52,7 +56,8 @@ def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:
             return f"{name} is in the wheel, and not in what the sdist builds to"
         if name not in one:
             return f"{name} is not in the wheel, and in what the sdist builds to"
-        if one[name].sha256 != other[name].sha256:
+        both_compiled = one[name].compiled and other[name].compiled
+        if one[name].sha256 != other[name].sha256 and not both_compiled:
             if not name.endswith(".dist-info/WHEEL") or _tags(wheel, name) != _tags(rebuilt, name):
                 return f"{name} has other content in what the sdist builds to"
         elif bool(one[name].mode & 0o111) != bool(other[name].mode & 0o111):
@@ -71,21 +76,24 @@ def _members(path: Path) -> Mapping[str, _Member]:
     if path.suffix in {".whl", ".zip"}:
         with zipfile.ZipFile(path) as wheel:
             return {
-                each.filename: _Member(_digest(wheel.open(each)), each.external_attr >> 16, each.date_time)
+                each.filename: _Member(*_content(wheel.open(each)), each.external_attr >> 16, each.date_time)
                 for each in wheel.infolist()
             }
     with tarfile.open(path) as sdist:
         return {
-            each.name: _Member(_digest(sdist.extractfile(each)), each.mode, each.mtime)
+            each.name: _Member(*_content(sdist.extractfile(each)), each.mode, each.mtime)
             for each in sdist
             if each.isfile()
         }
 
 
-def _digest(file: IO[bytes] | None) -> str:
-    digest = hashlib.sha256()
+def _content(file: IO[bytes] | None) -> tuple[str, bool]:
+    digest, compiled = hashlib.sha256(), False
     if file is not None:
         with file:
-            while block := file.read(1 << 18):
+            block = file.read(1 << 18)
+            compiled = block.startswith(_COMPILED)
+            while block:
                 digest.update(block)
-    return digest.hexdigest()
+                block = file.read(1 << 18)
+    return digest.hexdigest(), compiled

@@ -211,8 +211,9 @@ def _refusal(config: ProjectConfig, what: str, version: Version) -> VersionError
     reasons = "; ".join(unwritable(config))
     msg = f"nothing was written: after a change to {version}, {what}" + (f": {reasons}" if reasons else "")
     hint = (
-        "Write the version as a literal where the build backend reads it, or let"
-        " tool.publish-all.version.source say where it is, and the backend ask publish-all."
+        "Name the file that has the version in tool.publish-all.version.sync, or write the version as a literal"
+        " where the build backend reads it, or let tool.publish-all.version.source say where it is, and the"
+        " backend ask publish-all."
     )
     if not source_places(config) and not reasons:
         hint = (

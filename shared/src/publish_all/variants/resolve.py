@@ -23,8 +23,7 @@ from publish_all.errors import ConfigurationError, UsageError
 from publish_all.variants import dependencies, overlay
 from publish_all.variants.setup_files import (
     has_metadata_elsewhere,
-    name_in_setup_cfg,
-    stated_in_setup_py,
+    name_in_setup_files,
     with_metadata_elsewhere,
 )
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
@@ -112,8 +111,7 @@ class _Resolver(NamedTuple):
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
 
     def _own_name(self) -> str | None:
-        root = self.config.root
-        return overlay.name_of(self.pyproject) or name_in_setup_cfg(root) or stated_in_setup_py(root, "name")
+        return overlay.name_of(self.pyproject) or name_in_setup_files(self.config.root)
 
     def variant(self, own: VariantConfig) -> BuildVariant:
         defaults = self.config.variant_defaults
@@ -200,6 +198,10 @@ class _Resolver(NamedTuple):
     def _nameless(self, what: str) -> ConfigurationError:
         file = self.config.root / "pyproject.toml"
         hint = "State `name` in [project], or in each [tool.publish-all.variants.…]."
+        if (self.config.root / "setup.py").is_file():
+            hint = (
+                'State it as a text: `setup(name="…")` in setup.py, or `name` under [metadata] in setup.cfg.'
+            )
         return ConfigurationError(f"{file}: {what}", hint=hint)
 
     def _normalised(self, version: str, file: Path) -> str:

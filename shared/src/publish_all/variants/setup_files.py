@@ -44,9 +44,10 @@ def with_metadata_elsewhere(pyproject: Mapping[str, Any]) -> Table:
     return {**copied(pyproject), "project": {"dynamic": ["version", *FIELDS]}}
 
 
-def name_in_setup_cfg(root: Path) -> str | None:
-    """The name of the distribution, None where setup.cfg does not state it."""
-    return _setup_cfg(root).get("metadata", "name", fallback="").strip() or None
+def name_in_setup_files(root: Path) -> str | None:
+    """The name of the distribution, None where neither setup.cfg nor setup.py says it in a way that can be read."""
+    stated = _setup_cfg(root).get("metadata", "name", fallback="").strip()
+    return stated or stated_in_setup_py(root, "name") or _name_by_variable(root)
 
 
 def readmes_in_setup_cfg(root: Path) -> tuple[str, ...]:
@@ -90,12 +91,47 @@ def stated_in_setup_py(root: Path, keyword: str) -> str | None:
     return stated.value if isinstance(stated, ast.Constant) and isinstance(stated.value, str) else None
 
 
-def _setup_argument(root: Path, keyword: str) -> ast.expr | None:
+def _name_by_variable(root: Path) -> str | None:
+    """For `name=NAME`, and for `name=about["__title__"]` of a file that setup.py names and executes."""
+    match _setup_argument(root, "name"):
+        case ast.Name(id=variable):
+            return _assigned(root / "setup.py", variable)
+        case ast.Subscript(slice=ast.Constant(value=str(variable))):
+            texts = (
+                each.value for each in ast.walk(_parsed(root / "setup.py")) if isinstance(each, ast.Constant)
+            )
+            named = {
+                each.rpartition("/")[2] for each in texts if isinstance(each, str) and each.endswith(".py")
+            }
+            files = sorted(
+                each for pattern in ("*.py", "*/*.py", "src/*/*.py") for each in root.glob(pattern)
+            )
+            found = (_assigned(each, variable) for each in files if each.name in named)
+            return next((each for each in found if each), None)
+    return None
+
+
+def _assigned(path: Path, variable: str) -> str | None:
+    """The text that a file assigns to the variable, outside of functions and conditions."""
+    for node in _parsed(path).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))) if (
+                name == variable
+            ):
+                return text
+    return None
+
+
+def _parsed(path: Path) -> ast.Module:
+    """The file, empty where it is none."""
     try:
-        tree = ast.parse((root / "setup.py").read_bytes())
+        return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return None
-    for node in ast.walk(tree):
+        return ast.Module([], [])
+
+
+def _setup_argument(root: Path, keyword: str) -> ast.expr | None:
+    for node in ast.walk(_parsed(root / "setup.py")):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "setup":
             for each in node.keywords:
                 if each.arg == keyword:

@@ -194,6 +194,9 @@ STATIC = '[project]\nname = "demo"\nversion = "1.0"\n'
 INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}
 
 
+SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+
+
 @pytest.mark.parametrize(
     ("pyproject", "files", "expected"),
     [
@@ -219,6 +222,14 @@ INIT = {"src/demo/__init__.py": '__version__ = "1.0"\n'}
                 "setup.py": "setup(version=re.search('__version__ = \"(.+)\"', read('other/it.py'))[1])",
             },
             VersionChoice(),
+        ),
+        (
+            SETUPTOOLS,
+            {
+                "demo/__version__.py": "__version__ = '1.0'\n",
+                "setup.py": "exec(open('demo/__version__.py').read(), about)\nsetup(version=about['__version__'])",
+            },
+            VersionChoice(sync=("demo/__version__.py",)),
         ),
     ],
 )

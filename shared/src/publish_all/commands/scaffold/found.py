@@ -36,13 +36,13 @@ from publish_all.config.parse import parse_project
 from publish_all.config.tools import read_tools
 from publish_all.config.workflows import Workflow, load_yaml, read_workflows
 from publish_all.errors import ConfigurationError, UsageError, VersionError
-from publish_all.variants.setup_files import name_in_setup_cfg, stated_in_setup_py
+from publish_all.variants.setup_files import name_in_setup_files, stated_in_setup_py
 from publish_all.version.attribute import read_attribute
 from publish_all.version.places import source_places
 from publish_all.version.static import asks_us, project_name, static_version
 
 _FOLDERS = ("", "src/", "lib/", "packages/")
-_FILES = ("__init__", "_version", "version", "__about__", "about")
+_FILES = ("__init__", "_version", "version", "__version__", "__about__", "about")
 _NOT_OURS = frozenset({"tests", "test", "docs", "doc", "build", "dist", "examples", "benchmarks", "scripts"})
 
 
@@ -105,7 +105,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         repository=repository,
         text=text,
         config=config,
-        name=project_name(pyproject) or name_in_setup_cfg(root) or stated_in_setup_py(root, "name"),
+        name=project_name(pyproject) or name_in_setup_files(root),
         subfolder=subfolder,
         variants=variants,
         layout=layout,
@@ -290,7 +290,8 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     ):
         literal = stated_in_setup_py(found.root, "version") is not None
         in_step = files if literal else tuple(_read_by_setup_py(found.root, files))
-        return VersionChoice(sync=(*in_step, *configs) if _is_in_a_file(found.config) else ())
+        kept = in_step or _is_in_a_file(found.config)
+        return VersionChoice(sync=(*in_step, *configs) if kept else ())
     if files:
         return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
     return VersionChoice(VersionSource.GIT)
