@@ -250,6 +250,16 @@ def test_nothing_is_written_beside_a_workflow_that_publishes_in_a_way_that_can_t
     assert plan.forms == ()
 
 
+def test_nothing_is_written_where_wheels_are_built_for_several_platforms(project):
+    wheels = "  wheels:\n    steps:\n      - uses: pypa/cibuildwheel@v4\n"
+    project.add(".github/workflows/ci.yml", HAND_MADE + wheels)
+    plan = project.planned()
+    assert [each.name for each in plan.changes] == ["pyproject.toml"]
+    assert (
+        "publish.yml is not written, because wheels are built for several platforms (ci.yml:" in plan.missing
+    )
+
+
 def test_of_two_that_only_publish_one_is_replaced_and_one_removed(project):
     project.add(".github/workflows/publish.yml", HAND_MADE)
     project.add(".github/workflows/again.yml", HAND_MADE)

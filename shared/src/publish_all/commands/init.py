@@ -256,6 +256,13 @@ def plan_init(answers: Answers, found: Found) -> InitPlan:
         if service is Service.GITHUB:
             path, more = _github_file(found)
             workflow, text = path.name, github_workflow(pipeline)
+            if found.migration.platforms and found.ours is None:
+                missing = (
+                    f"{workflow} is not written, because wheels are built for several platforms ({found.migration.platforms}), "
+                    "and it would build for one. Keep your workflow, and let it publish the files by name: `publish-all publish "
+                    "dist/*`"
+                )
+                continue
             if found.migration.stuck:
                 where = "; ".join(found.migration.stuck)
                 missing = (

@@ -279,3 +279,92 @@ def test_the_others_that_publish_are_seen_too_where_one_is_named(migrate):
     made = migrate("a.yml", a=workflow("twine upload x"), b=workflow("poetry publish"))
     assert [each.name for each in made.replaceable] == ["a.yml", "b.yml"]
     assert made.destinations == ("pypi",)
+
+
+INSPECTED = """\
+on:
+  push: {branches: [main], tags: ['*']}
+  pull_request:
+  release: {types: [published]}
+jobs:
+  build:
+    steps:
+      - uses: actions/checkout@v6
+      - run: scripts/translate.sh
+      - uses: hynek/build-and-inspect-python-package@v2
+
+  test-pypi:
+    if: github.event_name == 'push' && github.ref == 'refs/heads/main'
+    needs: build
+    steps:
+      - uses: pypa/gh-action-pypi-publish@release/v1
+        with: {repository-url: 'https://test.pypi.org/legacy/'}
+
+  pypi:
+    if: github.event.action == 'published'
+    needs: build
+    steps:
+      - uses: pypa/gh-action-pypi-publish@release/v1
+"""
+
+
+def test_an_action_that_builds_is_a_build(migrate):
+    made = migrate(ci=INSPECTED)
+    assert made.notes[0] == "ci.yml:9: not understood: `scripts/translate.sh` in “scripts/translate.sh”"
+    more = INSPECTED.replace("package@v2\n", "package@v2\n        with: {attest: true}\n").replace(
+        "translate", "x"
+    )
+    assert "not understood: attest of the action hynek/build" in migrate(ci=more).notes[1]
+
+
+def test_a_job_that_publishes_for_branches_alone_stays(migrate):
+    made = migrate(ci=INSPECTED)
+    assert (made.destinations, made.kept.rehearse, made.kept.triggers) == (
+        ("pypi",),
+        False,
+        (Trigger.RELEASE,),
+    )
+    assert (
+        made.notes[-1]
+        == "ci.yml: the job test-pypi stays as it is: it publishes for branches, and not at a release"
+    )
+    assert list(made.taken_out.values()) == [INSPECTED[: INSPECTED.index("\n  pypi:")]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "triggers"),
+    [
+        ("!startsWith(github.ref, 'refs/tags/')", (Trigger.RELEASE, Trigger.TAG)),
+        ("github.event_name == 'release' || github.ref_type == 'tag'", (Trigger.RELEASE, Trigger.TAG)),
+        ("github.event_name == 'release'", (Trigger.RELEASE,)),
+        ("github.ref != 'refs/heads/main'", (Trigger.RELEASE, Trigger.TAG)),
+    ],
+)
+def test_a_condition_narrows_the_triggers(migrate, condition, triggers):
+    step = f"      - if: {condition!r}\n        run: twine upload x\n".replace("\\'", "''")
+    text = workflow(on="{push: {tags: ['v*']}, release: {}}") + step
+    assert migrate(ci=text).kept.triggers == triggers
+
+
+def test_what_is_published_for_every_push_is_told(migrate):
+    assert "ci.yml publishes for branches, too" in migrate(ci=workflow("twine upload x", on="push")).notes[1]
+
+
+@pytest.mark.parametrize(
+    ("step", "subfolder", "found"),
+    [
+        ("uses: pypa/cibuildwheel@v4", "", True),
+        ("run: pipx run cibuildwheel", "", True),
+        ("{uses: PyO3/maturin-action@v1, with: {working-directory: rust}}", "rust", True),
+        ("{uses: PyO3/maturin-action@v1, with: {working-directory: rust}}", "python", False),
+        ("run: python -m build", "", False),
+    ],
+)
+def test_finds_the_step_that_builds_for_platforms(migrate, tmp_path, step, subfolder, found):
+    (tmp_path / ".github/workflows/wheels.yml").write_text(
+        f"on: push\njobs: {{a: {{steps: [{step}]}}}}\n".replace("[run", "[{run").replace("[uses", "[{uses")
+        if False
+        else f"on: push\njobs:\n  a:\n    steps:\n      - {step}\n"
+    )
+    made = read_migration(None, repository=tmp_path, subfolder=subfolder, known=())
+    assert made.platforms.partition(": ")[0] == ("wheels.yml:5" if found else "")

@@ -60,6 +60,10 @@ _PREPARING = frozenset(
 _PYPI_ACTION = re.compile(
     r"(?:pypi|poetry)[a-z-]*(?:publish|upload|deploy)|(?:publish|upload|deploy)[a-z-]*(?:pypi|poetry)"
 )
+_BUILD_ACTIONS = frozenset({"hynek/build-and-inspect-python-package"})
+# They build a wheel for each platform or interpreter, which one job of ours does not.
+_PLATFORM_ACTIONS = frozenset({"messense/maturin-action", "pyo3/maturin-action", "pypa/cibuildwheel"})
+_PLATFORM_TOOLS = re.compile(r"\bcibuildwheel\b|\bauditwheel +repair\b|\bdelocate-wheel\b")
 _HARMLESS_ACTIONS = frozenset(
     {
         "abatilo/actions-poetry", "actions/cache", "actions/checkout", "actions/download-artifact",
@@ -107,7 +111,16 @@ _CREDENTIAL = re.compile(
 _SECRET = re.compile(r"@secrets\.(\w+)@")
 _STATED = re.compile(r"@((?:secrets|vars)\.\w+)@")
 # `if: startsWith(github.ref, 'refs/tags/')`, as in PyPA's guide, where every push starts the workflow.
-_IF_TAG = re.compile(r"refs/tags|ref_type *== *'tag'")
+_IF_TAG = re.compile(r"(?<!!startsWith\(github\.ref, ')refs/tags|ref_type *== *'tag'")
+# What a condition asks for, and when it can be true.
+_CONDITIONS = (
+    (_IF_TAG, frozenset({"release", "tags"})),
+    (re.compile(r"event_name *== *'release'|event\.action *== *'published'"), frozenset({"release"})),
+    (
+        re.compile(r"== *'refs/heads/|(?<!!)startsWith\([\w.]+, *'refs/heads|ref_type *== *'branch'"),
+        frozenset({"branches"}),
+    ),
+)
 _TAGS = re.compile(r"(?P<prefix>[A-Za-z][\w./-]*?)(?:\*|\[0-9\])")
 _PYTHONS = re.compile(r"3\.(?:1\d)")  # that run publish-all, too
 
@@ -139,7 +152,8 @@ class Migration(NamedTuple):
     `workflows` are the files that publish, `trusted` those of them that PyPI trusts, with the
     destinations. Of those that publish on a
     release, `replaceable` do nothing else, `taken_out` are texts without what publishes, and `stuck` says of the others
-    why there is none. `gates` are the commands that test or lint.
+    why there is none. `gates` are the commands that test or lint, `platforms` is the step of any workflow that builds
+    wheels for several platforms.
     """
 
     workflows: tuple[Path, ...] = ()
@@ -155,6 +169,7 @@ class Migration(NamedTuple):
     kept: Kept = Kept()
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
+    platforms: str = ""
 
 
 def read_migration(
@@ -165,6 +180,8 @@ def read_migration(
     texts = [(each, each.path.read_text(encoding="utf-8")) for each in workflows.found]
     all_made = [HandMade(each, repository, subfolder) for each, text in texts if not is_ours(text)]
     publishing = [each for each in all_made if each.uploads]
+    if platforms := next(_platform_steps(workflows.found, subfolder), ""):
+        return _merged(publishing, publishing, (), known)._replace(platforms=platforms, notes=workflows.notes)
     if named is None:
         return _merged(publishing, publishing, workflows.notes, known)
     # As the workflows' folder has it, however it was written.
@@ -174,6 +191,19 @@ def read_migration(
     return _merged(
         [made], [*([made] if same else []), *(each for each in publishing if each.path != usual)], (), known
     )
+
+
+def _platform_steps(workflows: Iterable[Workflow], subfolder: str) -> Iterator[str]:
+    """Where wheels of the project are built for several platforms."""
+    for workflow in workflows:
+        for job in workflow.jobs:
+            for step in job.steps:
+                run = step.run or ""
+                places = (run, job.working_directory, step.working_directory, *step.inputs.values())
+                if any(subfolder in (each or "") for each in places) and (
+                    step.action in _PLATFORM_ACTIONS or _PLATFORM_TOOLS.search(run)
+                ):
+                    yield f"{workflow.path.name}:{step.line}: “{step.title}”"
 
 
 def _merged(
@@ -315,12 +345,18 @@ class HandMade:
         self._releasing: set[str] = set()
         self._pythons: dict[str, None] = {}
         self._only_for_tags = False
+        self._uploads_of: dict[tuple[str, int], list[Upload]] = {}
+        self._at: dict[
+            tuple[str, int], frozenset[str]
+        ] = {}  # when steps that publish run, as far as is known
+        self._inspects = False
         self._copies: dict[str, tuple[str, ...]] = {}
         self.urls: dict[str, str] = {}
         self.builds_base = False
         self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
         for job in workflow.jobs:
             self._read_job(job)
+        self._staying = tuple(self._leave_for_branches())
         self.variants, self.layout = self._found_variants()
         self.builds_base = self.builds_base and bool(self.variants)
         self.uploads = tuple(dict.fromkeys(self._uploads))
@@ -332,10 +368,15 @@ class HandMade:
 
     @property
     def triggers(self) -> Iterator[Trigger]:
-        if "release" in self._workflow.triggers:
+        events = frozenset().union(*self._at.values()) if self._at else self._events
+        if "release" in events:
             yield Trigger.RELEASE
-        if self._workflow.tags or ("push" in self._workflow.triggers and self._only_for_tags):
+        if "tags" in events and (self._workflow.tags or self._only_for_tags):
             yield Trigger.TAG
+
+    @property
+    def _events(self) -> frozenset[str]:
+        return self._workflow.pushed | ({"release"} & self._workflow.triggers.keys())
 
     @property
     def tag_prefix(self) -> str | None:
@@ -346,6 +387,8 @@ class HandMade:
     @property
     def at_release(self) -> bool:
         """Whether it may run for what starts ours, or is only started by hand: a release makes a tag."""
+        if self._at and all(at == {"branches"} for at in self._at.values()):
+            return False
         triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
         started = not {"release", "create", "workflow_call"}.isdisjoint(triggers)
         return started or not triggers or "tags" in self._workflow.pushed
@@ -355,7 +398,17 @@ class HandMade:
         """Whether it does nothing else than ours. Tests that also run for branches and pull requests are something else."""
         events = {"push", "release", "create", "workflow_dispatch", "workflow_call"}
         only = events.issuperset(self._workflow.triggers) and "branches" not in self._workflow.pushed
-        return self.whole and not self.notes and (only or not self.gates)
+        does_more = self.gates or self._inspects
+        return self.whole and not self.notes and not self._staying and (only or not does_more)
+
+    def _leave_for_branches(self) -> Iterator[str]:
+        """Forget the jobs that publish for branches alone, where others publish releases: they are none of ours."""
+        branches = {place for place, at in self._at.items() if at == {"branches"}}
+        if branches and len(branches) < len(self._at):
+            for place in branches:
+                del self._at[place], self._publishing[place]
+            self._uploads = [each for place in self._publishing for each in self._uploads_of[place]]
+            yield from dict.fromkeys(job for job, _ in sorted(branches))
 
     def without_publishing(self, text: str) -> tuple[str | None, str]:
         """Its text without the jobs and steps that publish; else None, and where that can't be done."""
@@ -380,6 +433,10 @@ class HandMade:
         triggers, name = self._workflow.triggers, self.path.name
         if self.uploads and not any(self.triggers):
             yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
+        if any("branches" in at and at != {"branches"} for at in self._at.values()):
+            yield f"{name} publishes for branches, too, and the new workflow only at a release"
+        for job in self._staying:
+            yield f"{name}: the job {job} stays as it is: it publishes for branches, and not at a release"
         if self.uploads and self._pythons and not self.python:
             listed = ", ".join(self._pythons)
             yield f"{name} uses Python {listed}, the new workflow one version: that of .python-version, or the newest"
@@ -419,6 +476,11 @@ class HandMade:
                 self._read_step(step, job, combination, folders)
                 if len(self._uploads) > uploads:
                     self._only_for_tags |= bool(_IF_TAG.search(f"{job.condition} {step.condition}"))
+                    place = job.key, index
+                    self._uploads_of.setdefault(place, []).extend(self._uploads[uploads:])
+                    self._at[place] = _events_by(job.condition, self._events) & _events_by(
+                        step.condition, self._events
+                    )
                     alone = len(self._notes) == notes
                     self._publishing[job.key, index] = alone and self._publishing.get((job.key, index), True)
         if before == (len(self._notes), len(self._gates)):
@@ -437,6 +499,12 @@ class HandMade:
             secret = _SECRET.fullmatch(stated)
             login = Login(secret[1], _username(inputs.get("user"))) if secret else None
             self._uploads.append(Upload(url=url, trusted=not stated, login=login))
+        elif step.action in _BUILD_ACTIONS:
+            self._inspects = True
+            folders.cwd = folders.path(f"/{_substituted(step.inputs.get('path', ''), known)}")
+            self._build(folders)
+            if more := ", ".join(each for each in step.inputs if each != "path"):
+                self._note(step.line, f"not understood: {more} of the action {step.uses}")
         elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
             self._note(step.line, f"not understood: the action {step.uses}")
         python = _substituted(step.inputs.get("python-version", ""), known)
@@ -643,8 +711,19 @@ def _concerns(step: Step) -> bool:
     names_a_tool = re.search(r"\b(poetry|hatch|uv|pdm|flit|twine|build|setup\.py)\b", text)
     does_it = re.search(r"\b(build|publish|upload|sdist|bdist_wheel)\b", text)
     has_a_secret = any(_CREDENTIAL.match(each) for each in step.env)
-    by_action = _PYPI_ACTION.search(step.action or "") is not None
+    by_action = _PYPI_ACTION.search(step.action or "") is not None or step.action in _BUILD_ACTIONS
     return by_action or has_a_secret or bool(names_a_tool and does_it)
+
+
+def _events_by(condition: str, events: frozenset[str]) -> frozenset[str]:
+    """Those of the events at which the condition can be true, as far as its text tells."""
+    found: frozenset[str] = frozenset()
+    for each in condition.split("||"):
+        left = events
+        for pattern, possible in _CONDITIONS:
+            left &= possible if pattern.search(each) else events
+        found |= left
+    return found
 
 
 def _substituted(text: str, known: Mapping[str, str]) -> str:
