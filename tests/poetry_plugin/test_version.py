@@ -6,7 +6,6 @@ import os
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from cleo.events.console_events import COMMAND, TERMINATE
 from cleo.events.console_terminate_event import ConsoleTerminateEvent
 from cleo.testers.application_tester import ApplicationTester
 from poetry.console.application import Application
-from poetry.core.factory import Factory
 
 from poetry_publish_all.plugin import PRIORITY, prepare_version
 
@@ -56,21 +54,6 @@ def git(root: Path, *arguments: str) -> str:
         check=True,
     )
     return done.stdout.strip()
-
-
-@pytest.fixture(autouse=True)
-def poetry_as_it_was() -> Iterator[None]:
-    """Poetry's factory and builders are changed for the process; each test starts without that."""
-    from poetry.masonry.builders import BUILD_FORMATS
-
-    before = {name: Factory.__dict__[name] for name in ("locate", "validate")}
-    sdist = BUILD_FORMATS["sdist"]
-    yield
-    for name, value in before.items():
-        setattr(Factory, name, value)
-    if "_publish_all" in vars(Factory):
-        delattr(Factory, "_publish_all")
-    BUILD_FORMATS["sdist"] = sdist
 
 
 @pytest.fixture
