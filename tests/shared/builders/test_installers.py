@@ -6,6 +6,8 @@ from publish_all.builders.installers import installing, uv_settings
 
 NAMES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
 
+ALWAYS = {"UV_NO_CONFIG": "1", "PIP_USER": "0"}
+
 
 @pytest.fixture
 def workspace(tmp_path):
@@ -39,9 +41,9 @@ def test_uv_is_kept_from_the_projects_configuration_and_not_from_the_users(tmp_p
     own.write_text("")
     root = project(tmp_path, **{"uv.toml": '[[index]]\nurl = "https://stranger.example"\n'})
     given = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    assert settings(given, root=root).variables == {"UV_NO_CONFIG": "1", "UV_CONFIG_FILE": str(own)}
+    assert settings(given, root=root).variables == {**ALWAYS, "UV_CONFIG_FILE": str(own)}
     other = settings({**given, "UV_CONFIG_FILE": "other"}).variables
-    assert other == {"UV_NO_CONFIG": "1", "UV_CONFIG_FILE": "other"}
+    assert other == {**ALWAYS, "UV_CONFIG_FILE": "other"}
 
 
 def test_constraints_of_the_project_hold_beside_those_of_the_user_for_both_installers(
@@ -140,4 +142,4 @@ def test_a_member_of_a_workspace_has_the_constraints_of_its_root(tmp_path, membe
     ["broken [", "[tool]\nuv = 1\n", "[tool.uv]\nbuild-constraint-dependencies = 1\nexclude-newer = 1\n"],
 )
 def test_what_uv_would_refuse_is_no_constraint(tmp_path, settings, text):
-    assert settings({}, root=project(tmp_path, **{"pyproject.toml": text})).variables == {"UV_NO_CONFIG": "1"}
+    assert settings({}, root=project(tmp_path, **{"pyproject.toml": text})).variables == ALWAYS

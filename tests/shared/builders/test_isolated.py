@@ -135,6 +135,29 @@ def test_what_was_replaced_and_what_nobody_uses_goes(isolated, links, tmp_path):
     assert not unused.parents[3].exists()
 
 
+def test_what_was_used_in_the_last_day_stays_as_a_build_may_still_run_there(isolated, links):
+    wheel(links, "one")
+    first = Path(isolated(["one"]).executable)
+    os.utime(first.parents[2], (0, 0))
+    isolated(["one"])
+    isolated(["one"], refresh=True)
+    assert first.exists()
+
+
+def test_an_environment_is_kept_in_a_cache_that_is_a_link(isolated, links, tmp_path):
+    wheel(links, "one")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "cache").symlink_to("elsewhere")
+    first = isolated(["one"]).executable
+    assert isolated(["one"]).executable == first
+
+
+def test_pip_installs_there_also_where_the_user_has_it_install_for_the_user(isolated, links, monkeypatch):
+    monkeypatch.setenv("PIP_USER", "1")
+    wheel(links, "one")
+    assert imports(isolated(["one"]), "one")
+
+
 def test_requirements_that_are_files_are_installed_each_time_as_their_content_may_change(isolated, tmp_path):
     requirement = wheel(tmp_path, "one")
     found = isolated([requirement])

@@ -167,7 +167,10 @@ def _imported(name: str) -> Any:
             found = getattr(found, attribute)
     except (ImportError, AttributeError) as error:
         msg = f"the build backend {name!r} cannot be imported: {error}"
-        hint = "Is it in [build-system] requires, and is build-backend right?"
+        hint = (
+            "Is it in [build-system] requires, and is build-backend right? If they are, build with --refresh: it makes a "
+            "new build environment."
+        )
         raise BuildError(msg, hint=hint) from error
     return found
 

@@ -46,10 +46,10 @@ def installing(
     Constraints of pip and of uv hold for both, and so does a date before which a package must have been uploaded
     (pip's `uploaded-prior-to`, uv's `exclude-newer`), also those of the project's `[tool.uv]`:
     https://docs.astral.sh/uv/reference/settings/#build-constraint-dependencies. uv reads no other configuration of the
-    current folder, which could name indexes (`UV_NO_CONFIG`); the user's is still read. `workspace` is a folder for
-    the project's constraints.
+    current folder, which could name indexes (`UV_NO_CONFIG`); the user's is still read. pip would install nothing where
+    the user has set `user`. `workspace` is a folder for the project's constraints.
     """
-    variables = {"UV_NO_CONFIG": "1"}
+    variables = {"UV_NO_CONFIG": "1", "PIP_USER": "0"}
     users = _users_uv_file(environment)
     if users is not None:
         variables["UV_CONFIG_FILE"] = str(users)

@@ -61,7 +61,7 @@ def isolated_environment(
         return make(workspace / f"environment-{uuid.uuid4().hex}")
     known = _known(home)
     if known is not None and not refresh and 0 <= clock() - known.made < LASTS:
-        return known
+        return _used(known, home)
     try:
         # A folder that is kept and cannot be written to may be of an image, or of another user.
         made = make((home if os.access(home, os.W_OK) else workspace) / uuid.uuid4().hex)
@@ -71,7 +71,7 @@ def isolated_environment(
         when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
         text = f"The build environment of {when} is used, because a new one cannot be made: {error.message}"
         listener(Note(message=text))
-        return known
+        return _used(known, home)
     if home in Path(made.executable).parents:
         write_whole(home / _CURRENT, json.dumps(made._asdict()).encode())
         _clean(home, Path(made.executable), clock())
@@ -92,22 +92,30 @@ def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | N
     home = cache / hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home.resolve()  # as the executables are stated that are made there
     except OSError:
         return None
-    return home
 
 
 def _known(home: Path) -> MadeEnvironment | None:
     try:
         value = json.loads(read_own(home / _CURRENT))
         found = MadeEnvironment(value["executable"], tuple(value["installed"]), float(value["made"]))
-        if not Path(found.executable).exists():  # the Python that it was made with may be gone
+        # The Python that it was made with may be gone, and the cache may have moved.
+        if home not in Path(found.executable).parents or not Path(found.executable).exists():
             return None
-        with contextlib.suppress(OSError):
-            os.utime(home / _CURRENT)  # `_clean` goes by it
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return found
+
+
+def _used(known: MadeEnvironment, home: Path) -> MadeEnvironment:
+    """The same, with the times that `_clean` goes by."""
+    folder = next(each for each in Path(known.executable).parents if each.parent == home)
+    for each in (folder, home / _CURRENT):
+        with contextlib.suppress(OSError):
+            os.utime(each)
+    return known
 
 
 def _make(
