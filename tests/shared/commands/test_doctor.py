@@ -316,3 +316,28 @@ def test_a_credential_of_the_command_line_is_shown_to_one_destination_only(proje
     one = replace(connection, repositories=("testpypi",))
     alone = doctor(PublishOptions(directory=project.root, offline=True, connection=one))
     assert (alone.exit_code, codes(alone)) == (3, ["PA305"])
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "message"),
+    [
+        ("1.1", "PA239", "there is no tag 1.1 on HEAD; the last one is 1.0, 1 commit before"),
+        ("1.1.dev1", "PA238", "1.1.dev1 is counted: HEAD is 1 commit after the tag 1.0"),
+        ("1.1+abc", "PA238", "1.1+abc is counted: HEAD is 1 commit after the tag 1.0"),
+    ],
+)
+def test_a_tag_is_advised_as_the_last_release_has_it_and_not_for_a_counted_version(
+    project, version, code, message
+):
+    text = (project.root / "pyproject.toml").read_text().replace('version = "1.0"', 'dynamic = ["version"]')
+    (project.root / "pyproject.toml").write_text(f'{text}[tool.hatch.version]\npath = "demo_module.py"\n')
+    (project.root / "demo_module.py").write_text('__version__ = "1.0"\n')
+    project.git("init", "-q", "-b", "main")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "x")
+    project.git("tag", "1.0")
+    (project.root / "demo_module.py").write_text(f'__version__ = "{version}"\n')
+    project.git("commit", "-qam", "y")
+    found = project.examine().examined[0].findings
+    assert [(each.code, each.message) for each in found] == [(code, message)]
+    assert code == "PA238" or found[0].hint.endswith("git tag 1.1")

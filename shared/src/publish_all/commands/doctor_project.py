@@ -31,8 +31,8 @@ from publish_all.events import Event, Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
 from publish_all.results import Examined, ExplainedFinding, Fact
-from publish_all.version.git import Described, describe, tag_of
-from publish_all.version.version_source import ResolvedVersion
+from publish_all.version.git import Described, describe, tag_name, tag_of
+from publish_all.version.version_source import Origin, ResolvedVersion
 
 PLUGIN = "poetry-publish-all"
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -148,20 +148,26 @@ def surroundings_findings(
 
 def _tag(config: ProjectConfig, version: ResolvedVersion, runtime: Runtime) -> Iterator[Finding]:
     """Whether this version has a tag, where versions have them."""
-    if version.distance:
-        yield BETWEEN_TAGS.found(
-            f"{version.text} is counted: HEAD is {count(version.distance, 'commit')} after the tag {version.tag}"
-        )
-        return
     prefix, environment, run = config.version.tag_prefix, runtime.environment, runtime.run
-    said = describe(config.root, prefix=prefix, environment=environment, run=run)
-    if not isinstance(said, Described) or not said.distance:
-        return
-    if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
-        yield TAG_MISSING.found(
-            f"there is no tag {prefix}{version.text} on HEAD; the last one is {said.tag}, {count(said.distance, 'commit')} before",
-            hint=f"To release, tag HEAD: git tag {prefix}{version.text}",
-        )
+    distance, last = version.distance, version.tag
+    if not distance:
+        said = describe(config.root, prefix=prefix, environment=environment, run=run)
+        if not isinstance(said, Described) or not said.distance:
+            return
+        distance, last = said.distance, said.tag
+        if version.origin is not Origin.BACKEND or not (
+            version.version.is_devrelease or version.version.local
+        ):
+            tag = tag_name(version.version, prefix=prefix, last=last)
+            if tag_of(version.version, config.root, prefix=prefix, environment=environment, run=run) is None:
+                yield TAG_MISSING.found(
+                    f"there is no tag {tag} on HEAD; the last one is {last}, {count(distance, 'commit')} before",
+                    hint=f"To release, tag HEAD: git tag {tag}",
+                )
+            return
+    yield BETWEEN_TAGS.found(
+        f"{version.text} is counted: HEAD is {count(distance, 'commit')} after the tag {last}"
+    )
 
 
 def _licence(config: ProjectConfig) -> Iterator[Finding]:

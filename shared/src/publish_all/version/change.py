@@ -20,7 +20,15 @@ from publish_all._own_files import write_whole
 from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.errors import UsageError, VersionError
-from publish_all.version.git import Described, NoRepository, Untagged, describe, one_line, tag_version
+from publish_all.version.git import (
+    Described,
+    NoRepository,
+    Untagged,
+    describe,
+    one_line,
+    tag_name,
+    tag_version,
+)
 from publish_all.version.places import Place, find_places, read_place, source_places, unwritable
 from publish_all.version.static import project_name
 
@@ -159,10 +167,7 @@ def plan_release(
     if current is not None and current.local is None and version < current:
         msg = f"{version} is lower than the version now, {current}"
         raise UsageError(msg, hint="Choose a higher version.")
-    start = prefix
-    if prefix in {"", "v"} and last is not None:  # with or without the optional v: as the last release
-        start = "v" if last.tag.startswith("v") else ""
-    tag = f"{start}{version}"
+    tag = tag_name(version, prefix=prefix, last=last.tag if last is not None else None)
     for name in ask("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"):
         if name == tag or tag_version(name, prefix) == version:
             msg = f"the tag {name} exists already"

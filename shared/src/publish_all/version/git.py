@@ -120,6 +120,13 @@ def describe(
         return NoRepository(reason, VersionError(reason))
 
 
+def tag_name(version: Version, *, prefix: str, last: str | None) -> str:
+    """The tag of a release, with or without the optional `v` as the `last` one."""
+    if prefix in {"", "v"} and last is not None:
+        prefix = "v" if last.startswith("v") else ""
+    return f"{prefix}{version}"
+
+
 def tag_of(
     version: Version, root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
 ) -> tuple[str, str] | None:
