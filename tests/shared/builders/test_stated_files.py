@@ -97,6 +97,19 @@ def test_the_hint_names_the_file_in_the_folder_above(make_tree, make_variant):
     assert caught.value.hint == "Link or copy the one above: `ln -s ../README.md README.md`."
 
 
+@pytest.mark.parametrize("backend", ["hatchling", "poetry"])
+def test_a_wheel_alone_has_the_readme_that_lies_above_the_project(make_tree, make_variant, tmp_path, backend):
+    root = make_tree({"README.md": "# Above\n", "lib/src/demo/__init__.py": ""}) / "lib"
+    variant = make_variant(pyproject("poetry", readme="../README.md"), name=None, project="demo")
+    (root / "pyproject.toml").write_text(tomlkit.dumps(variant.pyproject))
+    request = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,), kinds=("wheel",))
+    (wheel,) = build(request, listener=ignore, settings=HERE).files
+    assert description(tmp_path / "out" / wheel.filename) == "# Above"
+    with pytest.raises(BuildError, match="is outside of"):
+        refuse_missing(SourceTree(root), [variant])
+    refuse_missing(SourceTree(root), [make_variant(variant.pyproject, sdist=False)])
+
+
 def test_setup_cfg_counts_where_pyproject_leaves_the_readme_to_it(make_tree, make_variant):
     root = make_tree(
         {**FILES, "setup.cfg": "[metadata]\nname = demo\nlong_description = file: x, NEWS\n", "x": ""}

@@ -43,7 +43,8 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
 
     The output folder is left as it was when anything fails. Raises `BuildError` and `ConfigurationError`.
     """
-    refuse_missing(SourceTree(request.root, leave_out=[request.output]), request.variants)
+    tree = SourceTree(request.root, leave_out=[request.output])
+    refuse_missing(tree, request.variants, sdist="sdist" in request.kinds)
     total = sum(1 for _ in distributions_of(request.variants, request.kinds))
     numbers = count(1)
 

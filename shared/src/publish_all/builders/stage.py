@@ -176,12 +176,12 @@ def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]
     )
 
 
-def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant]) -> None:
-    """Raise `BuildError` that names all stated files which are missing, or which no sdist can hold."""
+def refuse_missing(tree: SourceTree, variants: Iterable[BuildVariant], *, sdist: bool = True) -> None:
+    """Raise `BuildError` that names all stated files which are missing, or which an sdist cannot hold, if one is built."""
     problems = [
         each
         for variant in variants
-        for each in missing_files(variant, tree.root, partial(planned, tree, variant))
+        for each in missing_files(variant, tree.root, partial(planned, tree, variant), sdist=sdist)
     ]
     if problems:
         hints = dict.fromkeys(hint for _, hint in problems)

@@ -31,7 +31,7 @@ _BY_DEFAULT = (
 )
 _OUTSIDE = (
     "An sdist holds files of the folder of pyproject.toml only. Put the file there, or a link to it, for example with "
-    '`ln -s ../README.md README.md`, and state it as "README.md".'
+    '`ln -s ../README.md README.md`, and state it as "README.md". Wheels alone can be built: `publish-all build -f wheel`.'
 )
 _MISSING = "Add the file, correct the path, or run the step that makes it before the build."
 
@@ -105,17 +105,18 @@ def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[StatedFile]:
 
 
 def missing_files(
-    variant: BuildVariant, root: Path, plan: Callable[[], Iterable[str]]
+    variant: BuildVariant, root: Path, plan: Callable[[], Iterable[str]], *, sdist: bool
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong, and what to do, for each stated file that is missing or that no sdist can hold.
+    """What is wrong, and what to do, for each stated file that is missing, or with `sdist` that an sdist cannot hold.
 
     `plan` tells the files that the variant is built from, which a layout may have moved to where the key says.
     """
     of_variant = "" if variant.name is None else f" of the variant {variant.name!r}"
     for each in stated_files(variant.pyproject, root):
         if each.is_outside:
-            # Other backends, such as pdm-backend, may have a way of their own.
-            if backend_of(variant.pyproject) is not Backend.OTHER:
+            # Other backends, such as pdm-backend, may have a way of their own. A wheel gets the file from where it is.
+            there = (root / each.path).is_file() and not (sdist and variant.sdist)
+            if not there and backend_of(variant.pyproject) is not Backend.OTHER:
                 yield f"{each.key}{of_variant}: {each.path} is outside of {root}", _OUTSIDE
         elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
             what = f"no file matches {each.path}" if has_magic(each.path) else f"there is no file {each.path}"
