@@ -29,7 +29,7 @@ TESTS = {"tests/test_x.py": ""}
          ("uv pip install -e . pytest", "uv run --no-project pytest")),
         (EXTRAS, TESTS, ("uv pip install -e '.[dev]'", "uv run --no-project pytest")),
         (EXTRAS + "[tool.ruff]\n", TESTS,
-         ("uv pip install -e '.[dev]'", "uv run --no-project ruff check .", "uv run --no-project pytest")),
+         ("uv pip install -e '.[dev]'", "uv run --no-project pytest")),
         (GROUPS, TESTS, ("uv pip install -e . --group test", "uv run --no-project pytest")),
         ("", {**TESTS, "setup.py": SETUP}, ("uv pip install -e '.[testing]'", "uv run --no-project pytest")),
         ("", {**TESTS, "setup.cfg": SETUP_CFG}, ("uv pip install -e '.[test]'", "uv run --no-project pytest")),

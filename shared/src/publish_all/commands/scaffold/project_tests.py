@@ -1,6 +1,7 @@
 """The commands that test a project, by what it has: nox, tox, Hatch's environments, else pytest with what it needs.
 
-They run where nothing is installed but uv, and the first time: what the project does not have is not asked for.
+They run where nothing is installed but uv, and the first time: what the project does not have is not asked for, nor
+is lint, as nothing says which of its files pass.
 """
 
 from __future__ import annotations
@@ -69,8 +70,7 @@ def commands_that_test(root: Path, pyproject: Mapping[str, Any]) -> tuple[str, .
         return (command,)
     else:
         commands, run = ("uv venv", f"uv pip install{best.pip}{pytest}"), "uv run --no-project"
-    lint = (f"{run} ruff check .",) if best.has("ruff") and _has_ruff(root, pyproject) else ()
-    return (*commands, *lint, f"{run} pytest")
+    return (*commands, f"{run} pytest")
 
 
 def _has_tox(root: Path, pyproject: Mapping[str, Any]) -> bool:
@@ -80,12 +80,6 @@ def _has_tox(root: Path, pyproject: Mapping[str, Any]) -> bool:
     return (
         re.search(r"^\[(tox|testenv)\b", _text(root / "tox.ini") + _text(root / "setup.cfg"), re.MULTILINE)
         is not None
-    )
-
-
-def _has_ruff(root: Path, pyproject: Mapping[str, Any]) -> bool:
-    return "ruff" in table(pyproject, "tool") or any(
-        (root / each).is_file() for each in ("ruff.toml", ".ruff.toml")
     )
 
 
