@@ -57,11 +57,14 @@ def test_tells_times_and_what_is_outside_of_members(tmp_path):
     assert first_difference(one, one) is None
 
 
-def test_takes_a_library_for_the_same_that_was_compiled_in_another_folder(tmp_path):
+def test_takes_libraries_and_sboms_for_the_same_that_are_made_in_another_folder(tmp_path):
     one, other = (
         wheel(tmp_path / f"{each}.whl", ("demo/fast.so", f"\x7fELF{each}", 0o755, 2020))
         for each in ("1", "2")
     )
     assert first_content_difference(one, other) is None
     text = wheel(tmp_path / "3.whl", ("demo/fast.so", "no library", 0o755, 2020))
+    sbom = "demo-1.dist-info/sboms/demo.cyclonedx.json"
+    first, second = (wheel(tmp_path / f"{each}.whl", (sbom, each, 0o644, 2020)) for each in ("4", "5"))
+    assert first_content_difference(first, second) is None
     assert first_content_difference(one, text) == "demo/fast.so has other content in what the sdist builds to"

@@ -265,6 +265,16 @@ def test_a_commit_that_is_refused_leaves_everything_as_it_was(make: Any) -> None
     assert (repository.git("rev-parse", "HEAD"), repository.git("tag")) == (before, "")
 
 
+def test_git_that_does_not_know_who_commits_is_told_how(make: Any) -> None:
+    repository = make(pyproject__toml=STATIC)
+    repository.git("config", "user.useConfigOnly", "true")
+    who = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+    repository.environment = {name: each for name, each in repository.environment.items() if name not in who}
+    with pytest.raises(VersionError) as caught:
+        repository.release("1.3.0", current="1.2.3")
+    assert "git config --global user.email" in (caught.value.hint or "")
+
+
 def test_a_plan_changes_nothing(make: Any) -> None:
     repository = make(pyproject__toml=STATIC)
     plan_release(repository.config, "1.3.0", current=Version("1.2.3"), environment=repository.environment)

@@ -202,12 +202,21 @@ def carry_out(
         if done.returncode != 0:
             write_all(before)
             msg = f"git commit failed, and the files are as they were: {one_line(done.stderr or done.stdout)}"
-            raise VersionError(msg)
+            raise VersionError(
+                msg, hint=_who(done) or "A hook of git may have refused it: `git commit` shows what it says."
+            )
     done = git("tag", "-a", plan.tag, "-m", plan.tag_message)
     if done.returncode != 0:
         state = "the release is committed but not tagged" if plan.contents else "nothing was changed"
         msg = f"git tag failed, and {state}: {one_line(done.stderr)}"
-        raise VersionError(msg, hint=f'Then: git tag -a {plan.tag} -m "{plan.tag_message}"')
+        then = f'Then: git tag -a {plan.tag} -m "{plan.tag_message}"'
+        raise VersionError(msg, hint=" ".join(filter(None, (_who(done), then))))
+
+
+def _who(failed: Completed) -> str:
+    """What to do where git does not know who commits, as on a new machine."""
+    name = 'git config --global user.name "YOUR NAME"; git config --global user.email YOU@EXAMPLE'
+    return f"Tell git who you are: {name}." if "user.email" in failed.stderr else ""
 
 
 def _last_release(config: ProjectConfig, environment: Mapping[str, str], run: Run) -> Described | None:

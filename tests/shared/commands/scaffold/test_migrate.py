@@ -346,6 +346,12 @@ def test_a_condition_narrows_the_triggers(migrate, condition, triggers):
     assert migrate(ci=text).kept.triggers == triggers
 
 
+def test_other_events_of_a_workflow_that_is_replaced_are_told(migrate):
+    on = "{push: {tags: ['v*']}, pull_request: {}}"
+    made = migrate(ci=workflow("python -m build", "twine upload x", on=on))
+    assert made.notes == ("ci.yml runs for pull_request, too, and the new workflow does not",)
+
+
 def test_what_is_published_for_every_push_is_told(migrate):
     assert "ci.yml publishes for branches, too" in migrate(ci=workflow("twine upload x", on="push")).notes[1]
 

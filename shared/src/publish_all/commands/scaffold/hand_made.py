@@ -112,6 +112,8 @@ _SECRET = re.compile(r"@secrets\.(\w+)@")
 _STATED = re.compile(r"@((?:secrets|vars)\.\w+)@")
 # `if: startsWith(github.ref, 'refs/tags/')`, as in PyPA's guide, where every push starts the workflow.
 _IF_TAG = re.compile(r"(?<!!startsWith\(github\.ref, ')refs/tags|ref_type *== *'tag'")
+# Events that start a release, or may.
+_STARTS = frozenset({"push", "release", "create", "workflow_dispatch", "workflow_call"})
 # What a condition asks for, and when it can be true.
 _CONDITIONS = (
     (_IF_TAG, frozenset({"release", "tags"})),
@@ -396,8 +398,7 @@ class HandMade:
     @property
     def replaceable(self) -> bool:
         """Whether it does nothing else than ours. Tests that also run for branches and pull requests are something else."""
-        events = {"push", "release", "create", "workflow_dispatch", "workflow_call"}
-        only = events.issuperset(self._workflow.triggers) and "branches" not in self._workflow.pushed
+        only = _STARTS.issuperset(self._workflow.triggers) and "branches" not in self._workflow.pushed
         does_more = self.gates or self._inspects
         return self.whole and not self.notes and not self._staying and (only or not does_more)
 
@@ -433,6 +434,12 @@ class HandMade:
         triggers, name = self._workflow.triggers, self.path.name
         if self.uploads and not any(self.triggers):
             yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
+        if (
+            self.uploads
+            and self.replaceable
+            and (more := ", ".join(each for each in triggers if each not in _STARTS))
+        ):
+            yield f"{name} runs for {more}, too, and the new workflow does not"
         if any("branches" in at and at != {"branches"} for at in self._at.values()):
             yield f"{name} publishes for branches, too, and the new workflow only at a release"
         for job in self._staying:
