@@ -97,7 +97,7 @@ def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> s
             return str(worker.ask(interpreter, ask="version", root=request.root, pyproject=pyproject))
     except BuildError as error:
         msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
-        raise VersionError(msg, hint=error.hint) from error
+        raise VersionError(msg, hint=error.hint or "Read what the backend says in the message.") from error
 
 
 class _Worker(NamedTuple):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TextIO
 
 from publish_all.errors import PublishAllError
-from publish_all.events import Event, Found, StepStarted
+from publish_all.events import EnvironmentChosen, Event, Found, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import closing_lines, event_line, result_lines
 from publish_all.reporting.text import error_lines, finding_lines, shown
@@ -27,6 +27,7 @@ class Reporter:
         self._shown: set[Finding] = set()
         self._held: list[Finding] = []
         self._holds = True
+        self._environment: EnvironmentChosen | None = None
 
     def listener(self, event: Event) -> None:
         """Show what happens. Called in one thread."""
@@ -35,7 +36,11 @@ class Reporter:
                 self._held.append(event.finding)
             case Found():
                 self.find(event.finding)
+            case EnvironmentChosen() if event == self._environment:
+                pass  # where the backend was asked for the version, the files are built
             case _:
+                if isinstance(event, EnvironmentChosen):
+                    self._environment = event
                 if isinstance(event, StepStarted) and event.step == "upload":
                     self._holds = False
                     self.release()
