@@ -96,6 +96,20 @@ def test_pip_installs_where_the_user_has_told_pip_alone_where_packages_come_from
     assert settings({"PATH": os.environ["PATH"], **given}, pip_files=[file]).installer == installer
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "given", "installer"),
+    [(0, {}, "uv"), (127, {}, "pip"), (127, {"UV_INDEX": "https://corp.example/simple"}, "uv")],
+)
+def test_a_uv_that_does_not_start_is_used_only_where_the_user_has_told_it(
+    tmp_path, settings, monkeypatch, exit_code, given, installer
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\nexit {exit_code}\n")
+    program.chmod(0o755)
+    assert settings({"PATH": str(tmp_path), **given}).installer == installer
+
+
 def test_the_fingerprint_knows_whatever_decides_what_is_installed(tmp_path, settings):
     constraints, pip_conf = tmp_path / "constraints.txt", tmp_path / "pip.conf"
     constraints.write_text("setuptools<80")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from publish_all._process import run
 from publish_all._toml import loads, table
 
 # Variables and keys of pip.conf that say where packages come from, or which versions of them.
@@ -22,6 +23,7 @@ _SAYS_WHAT = r"DEFAULT_INDEX|(?:EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX|UPLOA
 _CONSTRAINTS = ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_BUILD_CONSTRAINT")
 _SETTING = re.compile(rf"(?P<installer>PIP|UV)_(?:{_SAYS_WHAT}|(?:BUILD_)?CONSTRAINT)")
 _PIP_SECTIONS = ("global", "install")
+_SECONDS = 10.0
 
 
 class Installing(NamedTuple):
@@ -80,7 +82,8 @@ def installing(
 def _installer(environment: Mapping[str, str], *, of_pip: bool, of_uv: bool) -> str:
     """Uv where it is installed, as it is faster; pip where the user has told pip alone where packages come from.
 
-    `of_pip` and `of_uv` say whether they have configuration files that do.
+    `of_pip` and `of_uv` say whether they have configuration files that do. A uv that does not start, such as a shim of
+    pyenv, counts only where the user has configured it.
     """
     told = {
         found["installer"]
@@ -88,10 +91,20 @@ def _installer(environment: Mapping[str, str], *, of_pip: bool, of_uv: bool) -> 
         if (found := _SETTING.fullmatch(name)) and environment[name]
     }
     of_pip, of_uv = of_pip or "PIP" in told, of_uv or "UV" in told
-    has_uv = importlib.util.find_spec("uv") is not None or shutil.which(
-        environment.get("UV") or "uv", path=environment.get("PATH")
-    )
-    return "uv" if has_uv and (of_uv or not of_pip) else "pip"
+    if of_pip and not of_uv:
+        return "pip"
+    if importlib.util.find_spec("uv") is not None:
+        return "uv"
+    found = shutil.which(environment.get("UV") or "uv", path=environment.get("PATH"))
+    return "uv" if found and (of_uv or _starts(found, environment)) else "pip"
+
+
+def _starts(program: str, environment: Mapping[str, str]) -> bool:
+    try:
+        done = run([program, "--version"], cwd=Path.cwd(), environment=environment, timeout=_SECONDS)
+    except (OSError, TimeoutError):
+        return False
+    return done.returncode == 0
 
 
 def _local(place: str) -> Path:

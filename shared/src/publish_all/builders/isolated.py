@@ -73,6 +73,8 @@ def main(folder: str, current: str, installer: Any) -> int:
 def _said(error: subprocess.CalledProcessError) -> str:
     text = b"".join(each if isinstance(each, bytes) else b"" for each in (error.stdout, error.stderr))
     lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
+    retries = [line for line in lines if line.startswith("WARNING: Retrying")]
+    lines = [line for line in lines if line not in retries[:-1]]
     return " / ".join(lines[-_SHOWN_LINES:]) or f"exit code {error.returncode}"
 
 
