@@ -95,8 +95,8 @@ def _installer(environment: Mapping[str, str], *, of_pip: bool, of_uv: bool) -> 
         return "pip"
     if importlib.util.find_spec("uv") is not None:
         return "uv"
-    found = shutil.which(environment.get("UV") or "uv", path=environment.get("PATH"))
-    return "uv" if found and (of_uv or _starts(found, environment)) else "pip"
+    program = shutil.which(environment.get("UV") or "uv", path=environment.get("PATH"))
+    return "uv" if program and (of_uv or _starts(program, environment)) else "pip"
 
 
 def _starts(program: str, environment: Mapping[str, str]) -> bool:
