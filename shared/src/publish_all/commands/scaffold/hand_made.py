@@ -308,7 +308,8 @@ def _destination(
 class _Folders:
     """The folders as a job has changed them: `copies` maps a target to what was copied there. Paths are the repository's.
 
-    `previous` is where `cd -` goes, `stack` has where each open subshell and each pushd began.
+    `previous` is where `cd -` goes, `stack` has where each open subshell and each pushd began, `unknown` the lines of
+    commands that were not understood.
     """
 
     cwd: str = ""
@@ -316,6 +317,7 @@ class _Folders:
     copies: dict[str, str] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     stack: list[str] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)
 
     def go(self, folder: str) -> None:
         self.cwd, self.previous = folder, self.cwd
@@ -353,6 +355,7 @@ class HandMade:
         ] = {}  # when steps that publish run, as far as is known
         self._inspects = False
         self._copies: dict[str, tuple[str, ...]] = {}
+        self._unprepared: dict[int, None] = {}  # lines of commands before a build that are left out
         self.urls: dict[str, str] = {}
         self.builds_base = False
         self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
@@ -450,6 +453,9 @@ class HandMade:
         if self.copies:
             copies = " && ".join(self.copies)
             yield f"{name} copies files before it builds, and the new workflow does, too; to build here, run: {copies}"
+        if self._unprepared:
+            lines = ", ".join(f"{name}:{line}" for line in self._unprepared)
+            yield f"{lines}: left out, and run before a build there: add it to the new workflow if it makes files to build"
         dispatch = triggers.get("workflow_dispatch")
         inputs = dispatch.get("inputs") if isinstance(dispatch, Mapping) else None
         if self.uploads and isinstance(inputs, Mapping):
@@ -525,6 +531,7 @@ class HandMade:
             if not self._understood(each, variables, folders):
                 line = step.run_line + each.line - 1
                 self._note(line, f"not understood: `{each.text}` in “{step.title}”")
+                folders.unknown.append(line)
         if (
             len(self._notes) > notes and len(self._uploads) == uploads
         ):  # a script that has a secret of such a tool
@@ -621,6 +628,7 @@ class HandMade:
         return tuple(posixpath.join(folder, each) for each in fitting)
 
     def _build(self, folders: _Folders) -> None:
+        self._unprepared.update(dict.fromkeys(folders.unknown))
         folder, own = folders.cwd, self._own
         inside = {
             posixpath.relpath(target, folder or "."): source
