@@ -111,6 +111,28 @@ def test_a_tag_of_head_that_says_otherwise(make: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("pyproject", "depth", "expected"),
+    [
+        ('[tool.hatch.version]\nsource = "vcs"\n', ("--depth", "1"), ["PA237"]),
+        ('[tool.hatch.version]\nsource = "vcs"\n', (), []),
+        ('[tool.hatch.version]\npath = "demo.py"\n', ("--depth", "1"), []),
+    ],
+)
+def test_a_version_that_the_backend_counts_in_a_shallow_clone_is_refused(
+    make, tmp_path, pyproject, depth, expected
+):
+    hatchling = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    repository = make(pyproject__toml=DYNAMIC + hatchling + pyproject, demo__py='__version__ = "0.1.dev1"\n')
+    repository.git("tag", "v1.0")
+    repository.commit()
+    repository.git("clone", "--quiet", *depth, repository.root.as_uri(), str(tmp_path / "clone"))
+    config, environment = load_project(tmp_path / "clone"), repository.environment
+    resolved = resolve_version(config, environment=environment, ask_backend=lambda: "0.1.dev1")
+    found = release_findings(config, resolved, pypi=True, ask_remote=False, environment=environment)
+    assert [each.code for each in found] == expected
+
+
 def test_a_commit_after_the_tag_of_its_version(make: Any) -> None:
     repository = make(pyproject__toml=STATIC)
     repository.git("tag", "-a", "v1.2.3", "-m", "released")

@@ -11,8 +11,8 @@ from publish_all._process import Completed, Run
 from publish_all.config.model import ProjectConfig, VersionSource
 from publish_all.findings import Finding
 from publish_all.version.git import Described, NoRepository, describe, one_line, tag_of
-from publish_all.version.places import find_places
-from publish_all.version.version_source import ResolvedVersion
+from publish_all.version.places import find_places, source_places
+from publish_all.version.version_source import Origin, ResolvedVersion
 
 _REMOTE_TIMEOUT = 20.0
 
@@ -44,6 +44,13 @@ def release_findings(
         prefix = config.version.tag_prefix
         own = tag_of(resolved.version, config.root, prefix=prefix, environment=environment, run=run)
         found += _tag_findings(at_tag, resolved, own, node=said.node, where=str(config.root))
+    # A backend does not mind, and counts from the first version there is.
+    counted = (
+        resolved.origin is Origin.BACKEND and resolved.version.is_devrelease and not source_places(config)
+    )
+    if not isinstance(said, Described) and said.shallow and counted:
+        message = f"{resolved.text} is counted in a shallow clone, without the tags before HEAD"
+        found.append(diagnoses.SHALLOW_CLONE.found(message, where=str(config.root)))
     if at_tag is not None and ask_remote:
         found += _remote_findings(config.root, at_tag.tag, environment, run)
     return tuple(found)
