@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Build and publish": ("build", "check", "publish"),
     "Look": ("version", "variants", "config", "repositories"),
     "OCI registries, such as GitHub's": ("list", "download", "finalize"),
-    "Install": ("exec", "serve"),
+    "Install": ("exec", "serve", "site"),
 }
 """The commands in the order in which people meet them."""
 

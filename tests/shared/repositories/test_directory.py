@@ -335,3 +335,16 @@ def test_names_that_say_the_same_are_one_file(
     assert repository.commit(release_of(same)).complete
     assert repository.verify(release_of(same)).states == {same.filename: FileState.PRESENT}
     assert [each.name for each in root.rglob("*.whl")] == [wheel.filename]
+
+
+def test_a_url_may_name_the_folder_of_the_pages(root: Path, wheel, release_of: MakeRelease):
+    config = RepositoryConfig(
+        name="site", kind=DIRECTORY, url=str(root / "simple"), index_url="https://wheels.test/simple/"
+    )
+    repository = DirectoryRepository(config)
+    release = release_of(wheel)
+    repository.upload(wheel)
+    assert repository.commit(release).complete
+    assert (root / "simple/kindling" / wheel.filename).is_file()
+    line = repository.install_command(release, ())
+    assert line == "pip install --index-url https://wheels.test/simple/ kindling==1.0"

@@ -23,6 +23,7 @@ COMMANDS = {
     "publish": "publish_command:PublishCommand",
     "repositories": "repositories_command:RepositoriesCommand",
     "serve": "serve_command:ServeCommand",
+    "site": "registry_commands:SiteCommand",
     "variants": "config_command:VariantsCommand",
     "version": "version_command:VersionCommand",
 }

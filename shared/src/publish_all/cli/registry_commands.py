@@ -1,4 +1,4 @@
-"""The commands for OCI registries: `publish-all list`, `publish-all download` and `publish-all finalize`."""
+"""The commands about what repositories have: `publish-all list`, `download`, `finalize` and `site`."""
 
 from __future__ import annotations
 
@@ -155,4 +155,54 @@ Examples:
             for entry in release.entries
         )
         self.show_rows(reporter, "files", ("project", "version", "file", "state"), rows)
+        return 0
+
+
+class SiteCommand(ConnectingCommand):
+    name = "site"
+    description = "Write a static index, for GitHub Pages or any web server"
+    arguments: ClassVar[list[Argument]] = [
+        Operand("names", "NAME", "The packages (default: all in the repositories).", several=True)
+    ]
+    options: ClassVar[list[Option]] = [
+        *repository_options("List the files of"),
+        Value("output", "FOLDER", "The folder to write to", short="o", default="_site"),
+        Value(
+            "url",
+            "URL",
+            "The address that the site will have, for its install lines (default: that of GitHub Pages for the "
+            "repository)",
+        ),
+        flag("own-credentials", "Read registries with your own credentials, and copy what is private there."),
+        FORMAT,
+    ]
+    help = """\
+Writes pages that pip, uv and Poetry install from, and a page for people. Files of folders and registries are copied.
+Run it again after each release: what has not changed is left alone, and packages that are gone from the repositories
+are removed. If a repository cannot be read, or has no files, nothing is written.
+
+Static pages do not state when a file was uploaded: for <c1>exclude-newer</c1> of uv and <c1>uploaded-prior-to</c1> of pip,
+use <c1>serve</c1>.
+
+Examples:
+  <c1>{command_full_name} -r local -o _site</c1>
+  <c1>{command_full_name} -r local -o public --url https://wheels.corp.example/</c1>
+"""
+    exit_codes = (0, 1, 2, 3)
+    variables = CREDENTIAL_VARIABLES
+
+    def use_case(self, reporter: Reporter) -> int:
+        from publish_all.commands.site import SiteProject, write_site
+
+        connection = self.connection()
+        projects = write_site(
+            self.directory,
+            self.path("output") or Path("_site"),
+            self.operands("names"),
+            connection,
+            url=self.text("url"),
+            own_credentials=self.option("own-credentials") or connection.password is not None,
+            listener=reporter.listener,
+        )
+        self.show_rows(reporter, "projects", SiteProject._fields, projects)
         return 0

@@ -1,8 +1,10 @@
-"""What an index over repositories serves, as options: for `serve`, `exec` and `download --with-dependencies`."""
+"""What an index over repositories has: for `serve`, `exec`, `site` and `download --with-dependencies`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,15 @@ from packaging.utils import NormalizedName
 from publish_all._own_source import install_hint
 from publish_all._secret import Secret
 from publish_all.commands.context import distribution_names
-from publish_all.commands.destinations import ConnectionOptions
-from publish_all.config.model import ProjectConfig
+from publish_all.commands.destinations import Connection, ConnectionOptions
+from publish_all.config.kinds import KINDS
+from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.errors import UsageError
+from publish_all.repositories.repository import Means, make_repository
 
 if TYPE_CHECKING:
     from publish_all._http import HttpOptions
+    from publish_all.index.index_source import IndexSource
 
 GIB = 1024**3
 
@@ -68,3 +73,28 @@ def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
     if config is None or "publish-all" not in config.pyproject.get("tool", {}):
         return ()
     return distribution_names(config)
+
+
+def servable(
+    chosen: tuple[RepositoryConfig, ...], options: ConnectionOptions
+) -> tuple[RepositoryConfig, ...]:
+    """Those that an index can be over; one that was named and that has an index itself is an error."""
+    found = tuple(each for each in chosen if not each.kind.standard_api)
+    others = [each.name for each in chosen if each not in found]
+    named = options.repositories or options.repository_url is not None
+    if found and not (named and others):
+        return found
+    msg = "no repository is named that can be served"
+    if named and others:
+        msg = f"{others[0]} is an index itself, and needs no other in front of it"
+    kinds = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
+    raise UsageError(msg, hint=f"Name one of the kind {kinds}, as `-r github` or `-r local`.")
+
+
+def open_source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
+    """The source of the repository's kind, by `make` in the module of `publish_all.index` that is named for it."""
+    module = import_module(f"publish_all.index.{config.kind.name.replace('-', '_')}_source")
+    make: Callable[..., IndexSource] = module.make
+    return make(
+        make_repository(config, Means(credentials=opened.credentials, session=opened.session)), own=own
+    )

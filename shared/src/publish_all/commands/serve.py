@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,11 +20,9 @@ from publish_all._http_errors import HttpError, ensure_allowed
 from publish_all._secret import Secret
 from publish_all._urls import is_loopback, origin, shown_or_raw, shown_url, without_userinfo
 from publish_all.commands.context import project_of_files
-from publish_all.commands.destinations import Connection, open_connection
-from publish_all.commands.index import IndexOptions, published_names
-from publish_all.config.kinds import KINDS
-from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.credentials.credential_source import Credentials
+from publish_all.commands.destinations import open_connection
+from publish_all.commands.index import IndexOptions, open_source, published_names, servable
+from publish_all.config.model import ProjectConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note, ignore
 from publish_all.index.access import Gate
@@ -38,8 +35,6 @@ from publish_all.index.server import make_app
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
 from publish_all.repositories.repository import Means, Repository, make_repository
-
-_SERVABLE = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,10 +94,10 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
     """
     config = project_of_files(options.directory, optional=True)
     opened = open_connection(config, options.connection, listener=listener)
-    chosen = _servable(opened.chosen, options)
+    chosen = servable(opened.chosen, options.connection)
     own = options.own_credentials or options.password is not None
     cache = BlobCache(options.cache_dir or _cache_dir(), limit=options.cache_size)
-    sources = tuple(_source(each, opened, own=own) for each in chosen)
+    sources = tuple(open_source(each, opened, own=own) for each in chosen)
     scopes = {origin(each.scope): each.scope for each in sources if each.scope is not None}
     if len(scopes) > 1:
         # A client's password is for one registry; it is not shown to another.
@@ -128,7 +123,7 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
 
         def repository_for(visitor: Visitor) -> Repository:
             credentials = VisitorCredentials(visitor) if passes_on else opened.credentials
-            return _repository(chosen[0], opened, credentials)
+            return make_repository(chosen[0], Means(credentials=credentials, session=opened.session))
 
         uploads = Uploads(
             service,
@@ -179,30 +174,6 @@ def _fallback(url: str, *, guarded: bool) -> Fallback:
         return Fallback(url=url)
     secret = Secret(unquote(parts.password))
     return Fallback(url=bare, auth=BasicAuth(username=unquote(parts.username or ""), secret=secret))
-
-
-def _servable(chosen: tuple[RepositoryConfig, ...], options: IndexOptions) -> tuple[RepositoryConfig, ...]:
-    """Those that we can serve; one that was named and that we can't is an error."""
-    found = tuple(each for each in chosen if not each.kind.standard_api)
-    others = [each.name for each in chosen if each not in found]
-    named = options.connection.repositories or options.connection.repository_url is not None
-    if found and not (named and others):
-        return found
-    msg = "no repository is named that can be served"
-    if named and others:
-        msg = f"{others[0]} is an index itself, and needs no other in front of it"
-    raise UsageError(msg, hint=f"Name one of the kind {_SERVABLE}, as `-r github` or `-r local`.")
-
-
-def _source(config: RepositoryConfig, opened: Connection, *, own: bool) -> IndexSource:
-    """The source of the repository's kind, by `make` in the module of `publish_all.index` that is named for it."""
-    module = import_module(f"publish_all.index.{config.kind.name.replace('-', '_')}_source")
-    make: Callable[..., IndexSource] = module.make
-    return make(_repository(config, opened, opened.credentials), own=own)
-
-
-def _repository(config: RepositoryConfig, opened: Connection, credentials: Credentials) -> Repository:
-    return make_repository(config, Means(credentials=credentials, session=opened.session))
 
 
 def _cache_dir() -> Path:

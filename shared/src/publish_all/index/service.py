@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     IndexFile,
     ProjectPage,
+    merged,
     render_project,
     render_root,
 )
@@ -251,17 +252,6 @@ def _address(page: ProjectPage, file: IndexFile, source: str) -> str:
     if file.core_metadata:
         digests += f"-{file.core_metadata['sha256']}"
     return f"../../files/{quote(source)}/{page.name}/{digests}/{quote(file.filename)}"
-
-
-def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
-    """One page of several: of files with the same name the first, and the first status that is stated."""
-    first, *others = pages
-    stated = next((page for page in (first, *others) if page.status), first)
-    files: dict[str, IndexFile] = {}
-    for each in (file for page in (first, *others) for file in page.files):
-        files.setdefault(each.filename, each)
-    versions = dict.fromkeys(version for page in (first, *others) for version in page.versions)
-    return replace(stated, name=first.name, files=tuple(files.values()), versions=tuple(versions))
 
 
 def _rendered(body: bytes) -> Rendered:

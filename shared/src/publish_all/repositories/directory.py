@@ -63,7 +63,7 @@ _LOCK_NAME = ".publish-all.lock"
 
 @dataclass(eq=False, repr=False)
 class DirectoryRepository:
-    """One folder: the `url` of its configuration, which holds `simple/`."""
+    """One folder, which the `url` of its configuration names."""
 
     kind: ClassVar[Kind] = DIRECTORY
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -80,8 +80,9 @@ class DirectoryRepository:
 
     @property
     def root(self) -> Path:
-        """The folder which holds `simple/`."""
-        return Path(self.config.url or "").absolute()
+        """The folder which holds `simple/`: the `url`, or the folder above if that is `simple` itself."""
+        stated = Path(self.config.url or "").absolute()
+        return stated.parent if stated.name == _PAGES else stated
 
     @property
     def url(self) -> str:
@@ -89,8 +90,8 @@ class DirectoryRepository:
 
     @property
     def index_url(self) -> str:
-        """What is given to `--index-url`."""
-        return (self.root / _PAGES).as_uri()
+        """What is given to `--index-url`: where the folder is served, else the folder itself."""
+        return self.config.index_url or (self.root / _PAGES).as_uri()
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
@@ -140,10 +141,10 @@ class DirectoryRepository:
             with self._locked():
                 folder.mkdir(parents=True, exist_ok=True)
                 page, findings = self._derive(release.project)
-                _replace_pages(folder, pages.render_project(page))
+                replace_pages(folder, pages.render_project(page))
                 folders = (self.root / _PAGES).iterdir()
                 projects = sorted(each.name for each in folders if (each / "index.json").is_file())
-                _replace_pages(self.root / _PAGES, pages.render_root(projects))
+                replace_pages(self.root / _PAGES, pages.render_root(projects))
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
@@ -256,7 +257,7 @@ class DirectoryRepository:
         offered = None
         if distribution.kind is DistributionKind.WHEEL:
             beside = distribution.path.with_name(f"{distribution.filename}.metadata")
-            _replace(beside, distribution.core_metadata)
+            replace_file(beside, distribution.core_metadata)
             offered = {"sha256": hashlib.sha256(distribution.core_metadata).hexdigest()}
         return pages.IndexFile(
             filename=distribution.filename,
@@ -313,12 +314,13 @@ def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress
     return sha256.hexdigest()
 
 
-def _replace_pages(folder: Path, contents: tuple[bytes, bytes]) -> None:
+def replace_pages(folder: Path, contents: tuple[bytes, bytes]) -> None:
+    """Replace both pages, in JSON and in HTML."""
     for name, content in zip(("index.json", "index.html"), contents, strict=True):
-        _replace(folder / name, content)
+        replace_file(folder / name, content)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Replace a file, whole or not at all; a file that says the same is left alone."""
     if path.is_file() and path.read_bytes() == content:
         return

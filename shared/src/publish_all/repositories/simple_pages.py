@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
@@ -73,6 +73,17 @@ class ProjectPage:
 
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
+
+
+def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
+    """One page of several: of files with the same name the first, and the first status that is stated."""
+    first, *others = pages
+    stated = next((page for page in (first, *others) if page.status), first)
+    files: dict[str, IndexFile] = {}
+    for each in (file for page in (first, *others) for file in page.files):
+        files.setdefault(each.filename, each)
+    versions = dict.fromkeys(version for page in (first, *others) for version in page.versions)
+    return replace(stated, name=first.name, files=tuple(files.values()), versions=tuple(versions))
 
 
 # --- rendering

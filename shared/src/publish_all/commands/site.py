@@ -1,0 +1,336 @@
+"""Write a static index of repositories, for installers and for people.
+
+    index.html                               for people
+    simple/index.html, index.json            the projects
+    simple/<project>/index.html, index.json  its files
+    simple/<project>/<file>[.metadata]       those that clients can't fetch from the repository itself
+
+Everything is read before anything is written. Each file is replaced whole, and what a page names is there before it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from publish_all._temporary import temporary_folder
+from publish_all.commands.context import Runtime, project_of_files
+from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.commands.index import open_source, published_names, servable
+from publish_all.commands.site_page import GENERATOR, render_site
+from publish_all.config.github_project import link_of_actions, link_of_git
+from publish_all.config.kinds import upload_url_problem
+from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.errors import PublishAllError, UsageError
+from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.index.index_source import IndexSource, ServeError
+from publish_all.repositories.directory import replace_file, replace_pages
+from publish_all.repositories.fetch import read_chunks, release_of, sha256_of, store
+from publish_all.repositories.repository import in_parallel
+from publish_all.repositories.simple_pages import (
+    JSON_TYPE,
+    IndexFile,
+    PageError,
+    ProjectPage,
+    merged,
+    parse_project,
+    render_project,
+    render_root,
+)
+
+_NOT_TOLD = frozenset({401, 403, 404})
+"""Statuses with which a registry does not tell which packages it has, or that it has one."""
+
+_Found: TypeAlias = list[tuple[IndexSource, ProjectPage]]
+
+
+class SiteProject(NamedTuple):
+    """One project of the site; `copied` are those of its files that are on the site itself."""
+
+    project: str
+    newest: str
+    versions: int
+    files: int
+    copied: int
+
+
+def write_site(
+    directory: Path,
+    folder: Path,
+    names: Sequence[str] = (),
+    connection: ConnectionOptions | None = None,
+    *,
+    url: str | None = None,
+    own_credentials: bool = False,
+    listener: Listener = ignore,
+) -> tuple[SiteProject, ...]:
+    """Write the site into `folder`. `url` is where it will be, None for GitHub Pages of the project's repository.
+
+    Without `names` it has all projects of the repositories, and those that are gone there are removed. Registries
+    are read without a credential, unless `own_credentials`. Raises `PublishAllError`.
+    """
+    options = connection or ConnectionOptions()
+    config = project_of_files(directory, optional=True)
+    address = _address(url, config, options.runtime)
+    opened = open_connection(config, options, listener=listener)
+    chosen = servable(opened.chosen, options)
+    _ensure_ours(folder, chosen)
+    sources = [open_source(each, opened, own=own_credentials or not each.kind.registry) for each in chosen]
+    made = make_site(
+        sources,
+        folder,
+        address,
+        names=_parsed(names),
+        published=published_names(config),
+        listener=listener,
+    )
+    listener(Note(message=f"the install lines are for {address}; --url names another address"))
+    return made
+
+
+def make_site(
+    sources: Sequence[IndexSource],
+    folder: Path,
+    address: str,
+    *,
+    names: Sequence[NormalizedName] = (),
+    published: Sequence[NormalizedName] = (),
+    listener: Listener = ignore,
+) -> tuple[SiteProject, ...]:
+    """As `write_site`. Sources that do not tell their projects are asked for those that are `published`."""
+    listener(StepStarted(step="read", detail=", ".join(each.name for each in sources)))
+    found, whole = _read(sources, names, published, listener)
+    pages = {project: _joined(project, each) for project, each in found.items()}
+    try:
+        _write(folder, found, pages, address, whole=whole)
+    except OSError as error:
+        msg = f"{error.filename or folder} can't be written: {error.strerror or error}"
+        raise PublishAllError(msg) from error
+    return tuple(
+        SiteProject(
+            project, page.versions[-1], len(page.versions), len(page.files), len(list(_on_site(page)))
+        )
+        for project, page in pages.items()
+    )
+
+
+# --- before
+
+
+def _address(url: str | None, config: ProjectConfig | None, runtime: Runtime) -> str:
+    """Where the site will be, with a slash at the end. Raises `UsageError`."""
+    if url is not None:
+        if (problem := upload_url_problem(url)) is not None:
+            raise UsageError(f"--url: {problem}", hint="Write it as https://wheels.corp.example/")
+        return url.rstrip("/").removesuffix("/simple") + "/"
+    link = link_of_actions(runtime.environment)
+    if link is None and config is not None:
+        link = link_of_git(config.root, environment=runtime.environment, run=runtime.run)
+    if (
+        link is None
+        or runtime.environment.get("GITHUB_SERVER_URL", "https://github.com") != "https://github.com"
+    ):
+        msg = "it is not known where the site will be, and its page shows install lines"
+        raise UsageError(msg, hint="State its address, as --url https://wheels.corp.example/")
+    owner, _, repository = link.partition("/")
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if repository.lower() == host else f"https://{host}/{repository}/"
+
+
+def _ensure_ours(folder: Path, chosen: Iterable[RepositoryConfig]) -> None:
+    """Raise `UsageError` where we would write over what is not a site of ours."""
+    places = {folder.resolve(), (folder / "simple").resolve()}
+    own = next(
+        (each for each in chosen if each.kind.local and Path(each.url or "").resolve() in places), None
+    )
+    if own is not None:
+        msg = f"{folder} is the repository {own.name!r} itself"
+        raise UsageError(msg, hint="Write the site into another folder with -o.")
+    page = folder / "index.html"
+    is_ours = page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")
+    if not is_ours and (page.exists() or (folder / "simple").exists()):
+        msg = f"{folder} holds something else than a site that publish-all wrote"
+        raise UsageError(msg, hint=f"Write the site into a folder below it, as -o {folder / 'packages'}")
+
+
+def _parsed(names: Sequence[str]) -> tuple[NormalizedName, ...]:
+    try:
+        return tuple(canonicalize_name(each, validate=True) for each in names)
+    except InvalidName as error:
+        raise UsageError(f"{' '.join(names)!r} is not the name of a project") from error
+
+
+# --- reading
+
+
+def _read(
+    sources: Sequence[IndexSource],
+    names: Sequence[NormalizedName],
+    published: Sequence[NormalizedName],
+    listener: Listener,
+) -> tuple[Mapping[NormalizedName, _Found], bool]:
+    """What the sources have of each project, by name, and whether that is all that they have.
+
+    Raises `PublishAllError` for
+    a source that cannot be read, and for one that has nothing: it may be misspelt, or not fetched yet.
+    """
+    whole = not names
+    wanted: list[tuple[IndexSource, NormalizedName, bool]] = []
+    for source in sources:
+        stated, guessed = names, False
+        if not names:
+            try:
+                stated = source.projects(None)
+            except ServeError as error:
+                if error.status not in _NOT_TOLD:
+                    raise
+                if not published:
+                    msg = f"{source.name} does not tell which packages it has"
+                    raise UsageError(msg, hint="Name the packages, as `publish-all site NAME`.") from error
+                stated, guessed, whole = published, True, False
+        wanted += ((source, each, guessed) for each in stated)
+
+    def page(each: tuple[IndexSource, NormalizedName, bool]) -> ProjectPage | None:
+        source, project, guessed = each
+        try:
+            return source.page(project, None)
+        except ServeError as error:
+            if error.status == 404:
+                return None
+            if error.status in _NOT_TOLD and guessed:
+                listener(Note(message=f"left out: {error.text}"))
+                return None
+            if error.status in _NOT_TOLD and source.scope is not None:
+                hint = "Registries are read without a credential. Use yours, and show these files to all readers of the site: --own-credentials"
+                raise PublishAllError(error.message, hint=hint) from error
+            raise
+
+    found: dict[NormalizedName, _Found] = {}
+    for (source, project, _), each in zip(wanted, in_parallel(page, wanted), strict=True):
+        if each is not None and (files := tuple(file for file in each.files if _is_usable(file, project))):
+            found.setdefault(project, []).append((source, replace(each, files=files)))
+    used = {id(source) for pages in found.values() for source, _ in pages}
+    missing = [
+        *(each for each in names if each not in found),
+        *(each.name for each in sources if id(each) not in used),
+    ]
+    if missing:
+        msg = f"no files found: {', '.join(missing)}; nothing was written"
+        raise PublishAllError(msg, hint="Publish to it first, or leave it out.")
+    return dict(sorted(found.items())), whole
+
+
+def _is_usable(file: IndexFile, project: NormalizedName) -> bool:
+    """Whether it is a distribution of the project, by a name without surprises, that clients or we can fetch."""
+    release = release_of(file.filename)
+    plain = quote(file.filename, safe="+!") == file.filename
+    return (
+        plain and release is not None and release[0] == project and bool(file.url or "sha256" in file.hashes)
+    )
+
+
+def _joined(project: NormalizedName, found: _Found) -> ProjectPage:
+    """One page, oldest version first, with addresses on the site for files that have none."""
+    page = merged(each for _, each in found)
+    known = [(release[1], file) for file in page.files if (release := release_of(file.filename)) is not None]
+    known.sort(key=lambda pair: (pair[0], pair[1].filename))
+    return replace(
+        page,
+        name=project,
+        files=tuple(file if file.url else _local(file) for _, file in known),
+        versions=tuple(dict.fromkeys(str(version) for version, _ in known)),
+    )
+
+
+def _local(file: IndexFile) -> IndexFile:
+    metadata = file.core_metadata if file.core_metadata and "sha256" in file.core_metadata else None
+    return replace(file, url=quote(file.filename), core_metadata=metadata)
+
+
+def _on_site(page: ProjectPage) -> Iterable[IndexFile]:
+    return (file for file in page.files if file.url == quote(file.filename))
+
+
+# --- writing
+
+
+def _write(
+    folder: Path,
+    found: Mapping[NormalizedName, _Found],
+    pages: Mapping[NormalizedName, ProjectPage],
+    address: str,
+    *,
+    whole: bool,
+) -> None:
+    simple = folder / "simple"
+    kept = {} if whole else _written_before(simple)
+    shown = dict(sorted({**kept, **pages}.items()))
+    people = render_site(tuple(shown.values()), address)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "index.html").exists():
+        # After a run that was killed, the next one must know the folder as ours.
+        replace_file(folder / "index.html", people)
+    with temporary_folder(within=folder) as scratch:
+        for project, page in pages.items():
+            _write_project(simple / project, page, found[project], scratch)
+    replace_pages(simple, render_root(tuple(shown)))
+    replace_file(folder / "index.html", people)
+    for each in simple.iterdir():
+        if each.is_dir() and each.name not in shown:
+            shutil.rmtree(each)
+    for project, page in pages.items():
+        listed = {"index.html", "index.json"}
+        for file in _on_site(page):
+            listed |= {file.filename, f"{file.filename}.metadata"}
+        for each in (simple / project).iterdir():
+            if each.is_file() and each.name not in listed:
+                each.unlink()
+
+
+def _write_project(target: Path, page: ProjectPage, found: _Found, scratch: Path) -> None:
+    """The files of a project that have no address elsewhere, and then its pages."""
+    target.mkdir(parents=True, exist_ok=True)
+    source_of = {file.filename: source for source, one in reversed(found) for file in one.files}
+    in_parallel(
+        lambda file: _copy(canonicalize_name(page.name), file, source_of[file.filename], target, scratch),
+        [*_on_site(page)],
+    )
+    replace_pages(target, render_project(page))
+
+
+def _written_before(simple: Path) -> Mapping[NormalizedName, ProjectPage]:
+    """The pages of the site as it is. Raises `PublishAllError`."""
+    found = {}
+    for path in sorted(simple.glob("*/index.json")):
+        try:
+            # The links stay relative.
+            found[canonicalize_name(path.parent.name)] = parse_project(
+                path.read_bytes(), content_type=JSON_TYPE, url=""
+            )
+        except PageError as error:
+            msg = f"{path} is {error}"
+            raise PublishAllError(msg, hint="Delete the folder of the site, and write it again.") from error
+    return found
+
+
+def _copy(project: NormalizedName, file: IndexFile, source: IndexSource, target: Path, scratch: Path) -> None:
+    """Put a file and its metadata on the site, each checked by its hash. Those that are there are left alone."""
+    parts = [(file.filename, file.hashes), (f"{file.filename}.metadata", file.core_metadata)]
+    for name, hashes in parts:
+        if hashes is None or ((target / name).is_file() and sha256_of(target / name) == hashes["sha256"]):
+            continue
+        content = source.file(project, file.filename, hashes["sha256"], None, metadata=name != file.filename)
+        if content is None:
+            raise ServeError(f"{source.name} lists {name} and has not got it")
+        part = replace(file, filename=name, hashes=hashes)
+        if isinstance(content, Path):
+            store(read_chunks(content), part, scratch, source.name).replace(target / name)
+        else:
+            with content.open(None) as download:
+                store(download.chunks, part, scratch, source.name).replace(target / name)
