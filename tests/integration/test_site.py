@@ -46,6 +46,29 @@ class Pages(SimpleHTTPRequestHandler):
         """Keep quiet."""
 
 
+class Ranges(Pages):
+    """The host of the assets, which gives parts of files."""
+
+    def do_GET(self) -> None:
+        stated = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        path = Path(self.translate_path(self.path))
+        if stated is None or not path.is_file():
+            super().do_GET()
+            return
+        content = path.read_bytes()
+        first = int(stated[1]) if stated[1] else len(content) - int(stated[2])
+        last = min(int(stated[2]), len(content) - 1) if stated[1] and stated[2] else len(content) - 1
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.end_headers()
+        self.wfile.write(content[first : last + 1])
+
+    def end_headers(self) -> None:
+        self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+
 class Redirects(BaseHTTPRequestHandler):
     """github.com: each asset is at another host."""
 
@@ -86,6 +109,7 @@ class Assets:
     url: str
     files: list[Path]
     yanked: tuple[str, ...] = ()
+    metadata: bool = True
     name: str = "releases"
     scope: None = None
 
@@ -109,7 +133,9 @@ class Assets:
             filename=path.name,
             url=f"{self.url}/o/r/releases/download/v{read.version}/{path.name}",
             hashes={"sha256": read.digests.sha256},
-            core_metadata={"sha256": hashlib.sha256(read.core_metadata).hexdigest()},
+            core_metadata={"sha256": hashlib.sha256(read.core_metadata).hexdigest()}
+            if self.metadata
+            else None,
             yanked="broken" if path.name in self.yanked else None,
         )
 
@@ -136,9 +162,9 @@ class Site:
         return f"{self.address}simple/"
 
 
-@pytest.fixture
-def site(tmp_path: Path, start: Callable[..., str]) -> Site:
-    storage = start(partial(Pages, directory=tmp_path / "storage"), "127.0.0.2")
+@pytest.fixture(params=[Pages, Ranges])
+def site(request: pytest.FixtureRequest, tmp_path: Path, start: Callable[..., str]) -> Site:
+    storage = start(partial(request.param, directory=tmp_path / "storage"), "127.0.0.2")
     github = start(type("GitHub", (Redirects,), {"elsewhere": storage}))
     pages = start(partial(Pages, directory=tmp_path / "pages"))
     return Site(
@@ -218,6 +244,12 @@ def test_installs_assets_behind_a_redirect_and_sees_the_next_release(site: Site,
     assert install("kindling-synapse", site) == "0.2.0"
 
 
+def test_installs_assets_without_metadata_beside_them(site: Site, install: Install) -> None:
+    site.assets.metadata = False
+    site.write("0.1.0")
+    assert install("kindling-synapse", site) == "0.1.0"
+
+
 def test_does_not_choose_a_yanked_release(site: Site, install: Install) -> None:
     site.write("0.1.0", "0.2.0", yanked=("kindling_synapse-0.2.0-py3-none-any.whl",))
     assert install("kindling-synapse", site) == "0.1.0"
@@ -241,7 +273,8 @@ def test_the_lines_of_the_page_install_copies_from_a_folder(
     command = [program(), "site", "-r", "box", "-o", output, "--url", address]
     run(command, cwd=tmp_path, environment=environment, check=True)
     lines = re.findall(r"<pre>(.*?)</pre>", (output / "index.html").read_text(encoding="utf-8"), re.DOTALL)
-    pip, uv, uv_add, poetry, requirements = (html.unescape(each) for each in lines[5:])
+    shown = ("\n".join(re.findall("<code>(.*?)</code>", each)) for each in lines[5:])
+    pip, uv, uv_add, poetry, requirements = map(html.unescape, shown)
     python = make_venv(tmp_path / "venv", environment)
     path = [python.parent, installed("dev", "uv").parent, hosts.poetry("newest", {}).program.parent]
     environment["PATH"] = os.pathsep.join([*map(str, path), os.environ["PATH"]])

@@ -37,7 +37,8 @@ dl { display: grid; gap: .25rem 1rem; grid-template-columns: 9.5rem minmax(0, 1f
 dt { color: var(--soft); padding-top: .4rem; }
 dd { margin: 0; }
 pre { margin: 0; padding: .4rem .7rem; background: var(--box); border-radius: 6px; white-space: pre-wrap; }
-code, pre { font: .85rem/1.6 ui-monospace, monospace; }
+pre code { display: block; padding-left: 1.5em; text-indent: -1.5em; }
+code { font: .85rem/1.6 ui-monospace, monospace; }
 table { width: 100%; border-collapse: collapse; margin-top: .5rem; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .5rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:first-child, th { white-space: nowrap; }
@@ -125,7 +126,7 @@ def _install(name: str, version: Version, files: Iterable[IndexFile], index: str
             f'<p class="soft">Python {_text(python)}</p>\n' if python else "",
             "<dl>\n",
             *(
-                f"<dt>{tool}</dt><dd><pre>{_text(line)}</pre>"
+                f"<dt>{tool}</dt><dd><pre>{_code(line)}</pre>"
                 + (f'<span class="soft">{notes[tool]}</span>' if tool in notes else "")
                 + "</dd>\n"
                 for tool, line in lines.items()
@@ -153,6 +154,11 @@ def _short_name(index: str) -> str:
     above = parts.path.removesuffix("/simple/").rpartition("/")[2]
     name = re.sub(r"[^a-z0-9]+", "-", (above or (parts.hostname or "").partition(".")[0]).lower()).strip("-")
     return name or "site"
+
+
+def _code(lines: str) -> str:
+    # A block for each: long lines are wrapped, and one must be told from the next.
+    return "".join(f"<code>{_text(each)}</code>" for each in lines.splitlines())
 
 
 def _text(text: str) -> str:
