@@ -440,3 +440,19 @@ def test_a_project_without_a_version_of_its_own_can_t_be_its_source(project):
     project.add("pyproject.toml", GIT)
     with pytest.raises(UsageError, match="the version comes from git now"):
         project.planned(version_source=VersionSource.PROJECT)
+
+
+def test_puts_an_index_on_github_pages_where_it_is_asked_to(project):
+    carry_out(project.planned(publish_to=("github",), pages=True))
+    workflow = project.root / ".github/workflows/publish.yml"
+    assert "site -r github -o _site" in workflow.read_text()
+    assert project.suggested().pipeline.pages
+    forms = {each.title: each for each in project.planned().forms}
+    assert dict(forms["GitHub Pages: which tags may deploy"].fields)["Allowed tags"] == "*"
+    with pytest.raises(UsageError, match="publishes to GitHub itself"):
+        project.suggested(publish_to=("pypi",), pages=True)
+    with pytest.raises(UsageError, match="publishes to GitHub itself"):
+        project.suggested(services=(Service.GITLAB,), pages=True)
+    project.add(".github/workflows/docs.yml", "jobs: {a: {steps: [{uses: actions/deploy-pages@v4}]}}")
+    with pytest.raises(UsageError, match=r"docs\.yml deploys to GitHub Pages already"):
+        project.suggested(pages=True)

@@ -51,6 +51,7 @@ class InitCommand(UseCaseCommand):
         flag("rehearse", "Publish to TestPyPI before PyPI."),
         flag("no-rehearsal", "Do not publish to TestPyPI before PyPI."),
         flag("no-split", "Build in each job that publishes, not once for all."),
+        flag("pages", "Also put a static package index on GitHub Pages after each release."),
         flag("existing-projects", "The projects are on PyPI already."),
         Value(
             "from-workflow", "FILE", "Take build variants and destinations from this hand-written workflow"
@@ -126,6 +127,7 @@ Examples:
             auth=_auth(self.texts("auth")) or None,
             rehearse=True if self.option("rehearse") else False if self.option("no-rehearsal") else None,
             split=False if self.option("no-split") else None,
+            pages=True if self.option("pages") else None,
             new_projects=False if self.option("existing-projects") else None,
             from_workflow=workflow,
             source=self.text("source"),

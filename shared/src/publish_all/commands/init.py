@@ -45,6 +45,7 @@ from publish_all.version.git import tag_version
 from publish_all.version.static import static_version
 
 _GITLAB = ".gitlab-ci.yml"
+_DEPLOYS_PAGES = re.compile(r"actions/deploy-pages|gh-pages|gh-deploy|github-pages-deploy-action")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +68,7 @@ class InitOptions:
     auth: Mapping[str, str] | None = None
     rehearse: bool | None = None
     split: bool | None = None
+    pages: bool | None = None
     new_projects: bool | None = None
     from_workflow: Path | None = None
     source: str | None = None
@@ -149,6 +151,8 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         python=kept.python,
         copies=kept.copies,
     )
+    services = (found.service or Service.GITHUB,) if options.services is None else options.services
+    pipeline = pipeline._replace(pages=_pages(options, pipeline, services, found))
     pipeline = pipeline._replace(logins=_logins(options.auth or {}, pipeline, kept.logins))
     extras = ("cli", "attestations") if pipeline.trusted else ("cli",)
     requirement = found.source.requirement(*extras, pinned=True)
@@ -172,9 +176,28 @@ def suggest(options: InitOptions, found: Found) -> Answers:
             tuple(host_tables),
             found.source.requirement(),
         ),
-        (found.service or Service.GITHUB,) if options.services is None else options.services,
+        services,
         pipeline,
     )
+
+
+def _pages(options: InitOptions, pipeline: Pipeline, services: tuple[Service, ...], found: Found) -> bool:
+    """Whether the workflow has a job for GitHub Pages. Raises `UsageError` where it is asked for and can't have one."""
+    possible = pipeline.site_of is not None and Service.GITHUB in services
+    if not options.pages:
+        return found.kept.pages and possible
+    if not possible:
+        msg = "--pages needs a workflow for GitHub that publishes to GitHub itself"
+        raise UsageError(msg, hint="Add -r github, and --ci github.")
+    others = [each for each in sorted((found.repository / FOLDER).glob("*.y*ml")) if each != found.ours]
+    other = next((each.name for each in others if _DEPLOYS_PAGES.search(current(each) or "")), None)
+    if other is not None:
+        command = f"publish-all site -r {pipeline.site_of} -o _site/packages --url https://OWNER.github.io/REPOSITORY/packages/"
+        msg = f"{other} deploys to GitHub Pages already, and a repository has one site"
+        raise UsageError(
+            msg, hint=f"Add `{command}` to it, before it uploads the site, and leave --pages out."
+        )
+    return True
 
 
 def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Login]) -> Mapping[str, Login]:

@@ -50,6 +50,7 @@ def pipelines() -> Iterator[tuple[str, Pipeline]]:
                 logins=LOGINS[number % len(LOGINS)],
                 environments={"pypi": "release"} if number % 2 else {},
                 python="3.12" if number % 5 else "",
+                pages=number % 3 == 0,
             ),
         )
 

@@ -124,6 +124,19 @@ def test_the_project_itself_beside_variants_is_published_by_its_files():
     assert needs_of(pipeline)["github"][-2:] == ("pypi-itself", "pypi")
 
 
+def test_the_site_follows_the_jobs_that_publish_what_it_lists():
+    pipeline = PIPELINE._replace(pages=True, subfolder="python")
+    job = jobs_of(pipeline)["pages"]
+    assert needs_of(pipeline)["pages"] == ("github",)
+    assert "needs.github.result == 'success'" in loaded(github_workflow(pipeline))["jobs"]["pages"]["if"]
+    assert job.permissions == {"contents": "read", "pages": "write", "id-token": "write"}
+    assert job.environment == "github-pages"
+    assert commands_of(job) == ['uvx --from "$PUBLISH_ALL" publish-all -C python site -r github -o _site']
+    assert "pages" not in jobs_of(PIPELINE)
+    assert "pages" not in jobs_of(PIPELINE._replace(publish_to=("pypi",), pages=True))
+    assert kept_in(parsed(pipeline)).pages
+
+
 def test_a_later_destination_waits_for_the_earlier_ones():
     needs = needs_of(PIPELINE)
     assert [needs[each] for each in ("build", "testpypi", "pypi", "github", "corp")] == [

@@ -49,6 +49,7 @@ class Kept(NamedTuple):
     environments: Mapping[str, str] = EMPTY
     python: str = ""
     copies: tuple[str, ...] = ()
+    pages: bool = False
 
 
 class NewRepository(NamedTuple):

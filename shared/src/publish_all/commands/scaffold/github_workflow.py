@@ -49,7 +49,9 @@ CHECKOUT = Action("actions/checkout", "v7.0.1", "3d3c42e5aac5ba805825da76410c181
 UPLOAD_ARTIFACT = Action("actions/upload-artifact", "v7.0.1", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a")
 DOWNLOAD_ARTIFACT = Action("actions/download-artifact", "v8.0.1", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c")
 SETUP_UV = Action("astral-sh/setup-uv", "v8.1.0", "08807647e7069bb48b6ef5acd8ec9567f424441b")
-ACTIONS = (CHECKOUT, UPLOAD_ARTIFACT, DOWNLOAD_ARTIFACT, SETUP_UV)
+UPLOAD_PAGES = Action("actions/upload-pages-artifact", "v5.0.0", "fc324d3547104276b827a68afc52ff2a11cc49c9")
+DEPLOY_PAGES = Action("actions/deploy-pages", "v5.0.0", "cd2ce8fcbc39b97be8ca5fce6e763baed58fa128")
+ACTIONS = (CHECKOUT, UPLOAD_ARTIFACT, DOWNLOAD_ARTIFACT, SETUP_UV, UPLOAD_PAGES, DEPLOY_PAGES)
 
 _HEAD = f"""\
 {MARK}: run it again to change this file, or edit it as you like.
@@ -134,6 +136,8 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         for job in jobs:
             yield job.key, _publish_job(job, first, before)
         before = (*before, *(each.key for each in jobs))  # all: a job that was skipped is no failure
+    if pipeline.pages and pipeline.site_of is not None:
+        yield "pages", _pages_job(pipeline, pipeline.site_of)
 
 
 def _start(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -182,6 +186,40 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     publish = {"name": "Publish", "run": "\n".join(job.commands), "env": _environment(job)}
     steps = [*_start(pipeline), *([fetch] if pipeline.split else []), publish]
     return _job(title, permissions, steps, needs=needs, **more)
+
+
+def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
+    """After the jobs that publish there: a release that is made with a job's token starts no other workflow."""
+    needs = tuple(each.key for each in pipeline.jobs(repository))
+    clauses = ["!cancelled()", *(f"needs.{each}.result == 'success'" for each in needs)]
+    token = {"env": {"GITHUB_TOKEN": "${{ github.token }}"}} if repository == "releases" else {}
+    write = {"name": "Write the site", "run": pipeline.ours(f"site -r {repository} -o _site"), **token}
+    deploy = {
+        "name": "Deploy it",
+        "id": "deploy",
+        "uses": Noted(f"{DEPLOY_PAGES.name}@{DEPLOY_PAGES.commit}", DEPLOY_PAGES.tag),
+    }
+    permissions = {
+        **_READ,
+        "pages": Noted("write", "to deploy the site"),
+        "id-token": Noted("write", "to show that it is from this workflow"),
+    }
+    return _job(
+        "Package index on GitHub Pages",
+        permissions,
+        [
+            *_start(pipeline),
+            write,
+            {"name": "Keep it for the next step", **UPLOAD_PAGES.step(path="_site")},
+            deploy,
+        ],
+        needs=needs,
+        **{
+            "if": "${{ " + "\n  && ".join(clauses) + " }}",
+            "environment": {"name": "github-pages", "url": "${{ steps.deploy.outputs.page_url }}"},
+            "concurrency": {"group": "pages"},
+        },
+    )
 
 
 def _condition(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]) -> str:
@@ -246,6 +284,7 @@ def kept_in(workflow: Workflow) -> Kept:
         ),
         rehearse="testpypi" in jobs,
         split="build" in jobs,
+        pages="pages" in jobs,
         separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),
         logins=logins,
         environments=environments,

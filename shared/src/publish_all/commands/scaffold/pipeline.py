@@ -68,7 +68,7 @@ class Pipeline(NamedTuple):
     a public index a job and an environment of its own, as pending publishers need it. `requirement`
     is what installs publish-all; `wheels` is the folder that has it, empty for an index. A public index with an entry in `logins` is logged in to with that secret, and not
     with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
-    `copies` are commands that come before each build.
+    `copies` are commands that come before each build. `pages` puts a static index on GitHub Pages.
     """
 
     publish_to: tuple[str, ...]
@@ -87,6 +87,12 @@ class Pipeline(NamedTuple):
     environments: Mapping[str, str] = EMPTY
     python: str = ""
     copies: tuple[str, ...] = ()
+    pages: bool = False
+
+    @property
+    def site_of(self) -> str | None:
+        """The destination whose files a static index lists; None where there is none that it can."""
+        return next((each for each in ("releases", "github") if each in self.publish_to), None)
 
     def find_links(self, checkout: str) -> dict[str, str]:
         """The variables with which uv and pip find our wheels; `checkout` is what CI calls the repository's root."""
@@ -344,11 +350,24 @@ def next_steps(
             title=f"GitLab: protected and masked variables, {secrets}",
             url=f"https://gitlab.com/{link}/-/settings/ci_cd",
         )
+    if service is Service.GITHUB and pipeline.pages:
+        tags = f"{min(pipeline.tag_prefixes)}*"  # an empty one stands for all
+        yield Form(
+            title="GitHub Pages: the source of the site",
+            url=f"https://github.com/{link}/settings/pages",
+            fields=(("Source", "GitHub Actions"),),
+        )
+        yield Form(
+            title="GitHub Pages: which tags may deploy",
+            url=f"https://github.com/{link}/settings/environments",
+            fields=(("Environment", "github-pages"), ("Allowed tags", tags)),
+            why="Otherwise only the default branch may.",
+        )
     if "github" in pipeline.destinations:
         yield Form(
             title="GitHub Packages: who may read, after the first release",
             url=f"https://github.com/{link.partition('/')[0]}?tab=packages",
-            why="New packages are private.",
+            why=f"New packages are private.{' The site lists those that are public.' if pipeline.pages else ''}",
         )
 
 
