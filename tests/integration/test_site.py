@@ -21,8 +21,9 @@ import pytest
 from harness import hosts
 from harness.environments import installed
 from harness.process import make_venv, run
+from harness.servers import PASSWORD, USER, Registry
 from packaging.utils import NormalizedName, canonicalize_name
-from served import program, static_index, wheel
+from served import github_at, program, static_index, wheel
 
 from publish_all.commands.site import make_site
 from publish_all.distributions.read import read_distribution
@@ -291,3 +292,19 @@ def test_the_lines_of_the_page_install_copies_from_a_folder(
         )
         run(["sh", "-ec", lines], cwd=project, environment=environment, check=True)
         assert f"{address}simple" in (project / f"{tool}.lock").read_text(encoding="utf-8")
+
+
+def test_copies_what_is_private_in_a_registry_with_your_own_credentials_only(
+    registry_with_tokens: Registry, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = wheel(tmp_path / "ours", NAME, "0.2.0")
+    environment |= github_at(registry_with_tokens) | {"GITHUB_TOKEN": PASSWORD, "GITHUB_ACTOR": USER}
+    run([program(), "publish", "-r", "github", file], cwd=tmp_path, environment=environment, check=True)
+    output = tmp_path / "_site"
+    command = [program(), "site", "-r", "github", NAME, "-o", output, "--url", "https://wheels.test/"]
+    done = run(command, cwd=tmp_path, environment=environment)
+    assert (done.returncode, output.exists()) == (1, False), done
+    assert "--own-credentials" in done.stderr
+    run([*command, "--own-credentials"], cwd=tmp_path, environment=environment, check=True)
+    assert (output / "simple" / NAME / file.name).read_bytes() == file.read_bytes()
+    assert (output / "simple" / NAME / f"{file.name}.metadata").is_file()

@@ -27,7 +27,8 @@ from publish_all.commands.site_page import GENERATOR, render_site
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import ProjectConfig, RepositoryConfig
-from publish_all.errors import PublishAllError, UsageError
+from publish_all.diagnoses import RELEASE_NOT_THERE
+from publish_all.errors import PublishAllError, RepositoryError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError
 from publish_all.repositories.directory import replace_file, replace_pages
@@ -221,8 +222,11 @@ def _read(
         *(each.name for each in sources if id(each) not in used),
     ]
     if missing:
-        msg = f"no files found: {', '.join(missing)}; nothing was written"
-        raise PublishAllError(msg, hint="Publish to it first, or leave it out.")
+        finding = RELEASE_NOT_THERE.found(
+            f"no files found: {', '.join(missing)}; nothing was written",
+            hint="Publish to it first, or leave it out.",
+        )
+        raise RepositoryError(finding.message, hint=finding.hint, findings=(finding,))
     return dict(sorted(found.items())), whole
 
 
