@@ -111,14 +111,14 @@ def _install(name: str, version: Version, files: Iterable[IndexFile], index: str
     python = next((file.requires_python for file in files if file.requires_python), None)
     at = shlex.quote(index)
     lines = {
-        "pip": f"pip install --no-deps --index-url {at} {pin}\npip install {pin}",
-        "uv": f"uv pip install --index {at} {pin}",
+        "pip": f"pip install --no-deps --index-url {at} {pin} && pip install {pin}",
+        "uv": f"uv pip install --no-deps --default-index {at} {pin} && uv pip install {pin}",
         "uv, in a project": f"uv add --index {short}={at} {pin}",
         "Poetry": f"poetry source add --priority explicit {short} {at}\npoetry add --source {short} {pin}",
         "requirements.txt": f"--index-url {index}\n{name}=={version}",
     }
     notes = {
-        "pip": "The second line installs its dependencies from PyPI. Name those that are on this page in the first.",
+        "pip": "The second command installs its dependencies from PyPI. Name those that are on this page in the first.",
         "requirements.txt": "A file of its own, to be installed first, with <code>pip install --no-deps -r</code>.",
     }
     return "".join(
