@@ -165,6 +165,7 @@ def test_lists_the_repositories_of_the_project_first(listed, folders):
         ("pypi", "main", "legacy", "https://upload.pypi.org/legacy/", "built in"),
         ("testpypi", "test", "legacy", "https://test.pypi.org/legacy/", "built in"),
         ("github", "", "oci", "ghcr.io/{owner}", "built in"),
+        ("releases", "", "github-release", "https://api.github.com/repos/{owner}/{repository}", "built in"),
         ("local", "", "directory", str(folders.data / "index"), "built in"),
     ]
 
@@ -182,5 +183,5 @@ def test_lists_names_that_are_refused_and_why(listed, folders, heard):
 def test_lists_outside_of_a_project(listed, tmp_path):
     rows = listed(tmp_path, POETRY_REPOSITORIES_CORP_URL="https://x/")
 
-    assert [each["name"] for each in rows] == ["corp", "pypi", "testpypi", "github", "local"]
+    assert [each["name"] for each in rows] == ["corp", "pypi", "testpypi", "github", "releases", "local"]
     assert rows[0]["origin"] == "environment POETRY_REPOSITORIES_CORP_URL"

@@ -33,17 +33,18 @@ def refusal(known, name):
 def test_the_built_in_repositories(known, folders):
     found = known()
 
-    assert found.names == ("pypi", "testpypi", "github", "local")
+    assert found.names == ("pypi", "testpypi", "github", "releases", "local")
     assert found.notes == ()
-    pypi, testpypi, github, local = (found.get(name) for name in found.names)
+    pypi, testpypi, github, releases, local = (found.get(name) for name in found.names)
     assert (pypi.url, pypi.index_url) == ("https://upload.pypi.org/legacy/", "https://pypi.org/simple/")
     assert (testpypi.url, testpypi.index_url) == (
         "https://test.pypi.org/legacy/",
         "https://test.pypi.org/simple/",
     )
     assert (github.kind, github.url) == (OCI, "ghcr.io/{owner}")
+    assert releases.url == "https://api.github.com/repos/{owner}/{repository}"
     assert (local.kind, local.url) == (DIRECTORY, str(folders.data / "index"))
-    assert {each.scope for each in (pypi, testpypi, github, local)} == {Scope.BUILT_IN}
+    assert {each.scope for each in (pypi, testpypi, github, releases, local)} == {Scope.BUILT_IN}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_an_unknown_name_lists_the_nearest_and_all(known):
     error = refusal(known(CORP + "url = 'https://x/'\n"), "crop")
 
     assert error.message == "there is no repository 'crop'; did you mean 'corp'?"
-    assert "Known are: corp, pypi, testpypi, github, local." in error.hint
+    assert "Known are: corp, pypi, testpypi, github, releases, local." in error.hint
     assert "[tool.publish-all.repositories.crop]" in error.hint
     assert error.exit_code == 2
 

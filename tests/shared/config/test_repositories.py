@@ -33,7 +33,9 @@ def test_an_alias_is_the_built_in_repository(parse):
     assert list(parse("[tool.publish-all.repositories.test]\nusername = 'me'").repositories) == ["testpypi"]
 
 
-@pytest.mark.parametrize("name", ["pypi", "testpypi", "github", "main", "test", "PyPI", "Test", "TESTPYPI"])
+@pytest.mark.parametrize(
+    "name", ["pypi", "testpypi", "github", "releases", "main", "test", "PyPI", "Test", "TESTPYPI"]
+)
 @pytest.mark.parametrize(
     "key", ["url = 'https://evil.example/'", "index-url = 'https://evil.example/'", "kind = 'legacy'"]
 )
@@ -81,10 +83,13 @@ def test_a_name_that_no_variable_could_have_is_an_error(trouble, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind = 'github-release'", "kind: 'github-release' is reserved for a later version"),
+        (
+            "kind = 'github-release'\nurl = 'https://github.com/sep/kindling'",
+            "must be a repository in GitHub's API: https://api.github.com/repos/OWNER/REPOSITORY",
+        ),
         (
             "kind = 'legasy'",
-            "kind: must be one of legacy, oci, directory, not 'legasy'; did you mean 'legacy'?",
+            "kind: must be one of legacy, oci, directory, github-release, not 'legasy'; did you mean 'legacy'?",
         ),
         ("attestations = true", "attestations: must be a string, not true"),
         ("attestations = 'on'", "attestations: must be one of auto, always, never, not 'on'"),

@@ -71,7 +71,7 @@ def test_variables_state_url_index_and_kind():
     ("variable", "value", "message"),
     [
         ("CORP_URL", "http://x/", "corp.url: 'http://x/' must be https"),
-        ("CORP_KIND", "x", "corp.kind: must be one of legacy, oci, directory, not 'x'"),
+        ("CORP_KIND", "x", "corp.kind: must be one of legacy, oci, directory, github-release, not 'x'"),
         ("CORP_INDEX_URL", "x", "corp.index-url: "),
     ],
 )

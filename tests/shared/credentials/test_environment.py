@@ -251,7 +251,7 @@ def documented():
         if each.tool is Tool.GITHUB:
             serves = (
                 "`ghcr.io` and `api.github.com`, or the server in `GITHUB_SERVER_URL`, or the one to which the "
-                "user (not a project) has pointed `github`"
+                "user (not a project) has pointed `github` or `releases`"
             )
         elif each.by_name:
             serves = "the repository of that name"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from publish_all.commands.context import Runtime
 from publish_all.config.github_project import complete
 from publish_all.config.known import KnownRepositories, ad_hoc
-from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionConfig
 from publish_all.errors import UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.repository import Means, Repository, make_repository
@@ -60,6 +60,7 @@ class Connection:
         *,
         options: ConnectionOptions,
         listener: Listener,
+        tag_prefix: str,
     ) -> None:
         self.chosen = chosen
         self.folders = options.runtime.places()
@@ -67,6 +68,7 @@ class Connection:
         self._explicit = _explicit(options, chosen)
         self._options = options
         self._listener = listener
+        self._tag_prefix = tag_prefix
 
     @cached_property
     def session(self) -> Session:
@@ -123,6 +125,7 @@ class Connection:
             receipt=receipt,
             signer=self._options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
             listener=self._listener,
+            tag_prefix=self._tag_prefix,
         )
 
 
@@ -141,7 +144,8 @@ def open_connection(
         complete(each, root=root, environment=runtime.environment, run=runtime.run)
         for each in _configurations(config, options, known)
     )
-    return Connection(chosen, known, options=options, listener=listener)
+    version = config.version if config is not None else VersionConfig()
+    return Connection(chosen, known, options=options, listener=listener, tag_prefix=version.tag_prefix)
 
 
 def ensure_default_is_meant(

@@ -20,7 +20,7 @@ from publish_all.commands.destinations import Connection
 from publish_all.commands.doctor_project import Section, trusts_publishers
 from publish_all.commands.files import PublishOptions
 from publish_all.config.addresses import hostname_of
-from publish_all.config.builtin import canonical
+from publish_all.config.builtin import FIXED, HOSTS, canonical
 from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.config.workflows import Workflow
@@ -144,7 +144,8 @@ class DestinationExam:
     def _tell_no_credential(self, project: NormalizedName) -> None:
         """None was found offline, where it may be a matter of what the workflows will have."""
         section, name, offline = self.section, self.repository.name, self.options.offline
-        needed = self.repository.capabilities.public or hostname_of(self.repository.url) == "ghcr.io"
+        on_github = hostname_of(self.repository.url) in HOSTS["github"] | HOSTS["releases"]
+        needed = self.repository.capabilities.public or on_github
         if offline and (workflow := self._publishing_workflow()) is not None:
             section.fact("credential", f"none on this machine; the job at {workflow} has its own")
         elif offline and self._may_have_identity():
@@ -164,7 +165,7 @@ class DestinationExam:
     def _publishing_workflow(self) -> str | None:
         """The file and line of a job that publishes there, with all that it needs for that; None if there is none."""
         name, default = canonical(self.stated.name), tuple(map(canonical, self.config.publish_to))
-        permission = "packages" if self.stated.kind.registry and name == "github" else "id-token"
+        permission = (name in FIXED and self.stated.kind.permission) or "id-token"
         for job in self._jobs:
             if job.has_token or job.workflow.permission(job.job, permission) == "write":
                 return job.where

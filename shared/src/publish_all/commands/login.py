@@ -90,7 +90,7 @@ def _request(
         raise UsageError(msg, hint="State its https URL.")
     return CredentialRequest(
         config=config,
-        url=host_of(config.url) if config.kind.registry else config.url,
+        url=host_of(config.url) if config.kind.registry or "{owner}" in config.url else config.url,
         project=project,
         purpose=Purpose.UPLOAD,
         username=username,

@@ -82,7 +82,7 @@ def write_site(
     opened = open_connection(config, options, listener=listener)
     chosen = servable(opened.chosen, options)
     _ensure_ours(folder, chosen)
-    sources = [open_source(each, opened, own=own_credentials or not each.kind.registry) for each in chosen]
+    sources = [open_source(each, opened, own=own_credentials or each.kind.local) for each in chosen]
     made = make_site(
         sources,
         folder,

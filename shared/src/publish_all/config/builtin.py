@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from publish_all.config.addresses import PYPI_HOSTS, TESTPYPI_HOSTS
-from publish_all.config.kinds import DIRECTORY, LEGACY, OCI, Kind
+from publish_all.config.kinds import DIRECTORY, GITHUB_RELEASE, LEGACY, OCI, Kind
 from publish_all.config.model import RepositoryConfig, Scope
 
 ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi"})
@@ -18,6 +18,7 @@ HOSTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "pypi": frozenset({*PYPI_HOSTS, "pypi.python.org"}),
         "testpypi": frozenset({*TESTPYPI_HOSTS, "testpypi.python.org"}),
         "github": frozenset({"ghcr.io"}),
+        "releases": frozenset({"api.github.com", "uploads.github.com"}),
     }
 )
 """Where the built-in repositories are, with the hosts that PyPI has left and old files still name."""
@@ -67,6 +68,7 @@ BUILT_IN: Mapping[str, RepositoryConfig] = MappingProxyType(
                 "https://test.pypi.org/simple/",
             ),
             _built_in("github", OCI, "ghcr.io/{owner}"),
+            _built_in("releases", GITHUB_RELEASE, "https://api.github.com/repos/{owner}/{repository}"),
             _built_in("local", DIRECTORY, None),
         )
     }

@@ -5,6 +5,7 @@ A kind is asked what it can do; nothing outside of this package and `repositorie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +25,8 @@ class Kind:
     `local`: its files are in a folder of this machine, and no credential is needed. `standard_api`: it has the
     upload API and the simple index of PyPI, which other tools know. `trusted_publishing`: it may give tokens
     to a CI job. `registry`: it is a container registry, which `docker login` and clients of ours log in to, for
-    whose host credentials are stored, and whose files can be listed later with receipts.
+    whose host credentials are stored, and whose files can be listed later with receipts. `permission`:
+    what a job of GitHub Actions needs so that its GITHUB_TOKEN may write there.
     """
 
     name = ""
@@ -33,6 +35,7 @@ class Kind:
     standard_api = False
     trusted_publishing = False
     registry = False
+    permission = ""
 
     def url_problem(self, url: str) -> str | None:
         """What is wrong with the upload URL, or None."""
@@ -71,6 +74,7 @@ class _Oci(Kind):
     name = "oci"
     meaning = "a container registry"
     registry = True
+    permission = "packages"
 
     def url_problem(self, url: str) -> str | None:
         return text_problem(url) or web_problem(url, scheme_optional=True)
@@ -96,9 +100,28 @@ class _Directory(Kind):
         return scheme_of(url) == "file" or url.startswith((".", "/", "~", "\\")) or Path(url).is_absolute()
 
 
-LEGACY, OCI, DIRECTORY = _Legacy(), _Oci(), _Directory()
-KINDS: Mapping[str, Kind] = MappingProxyType({each.name: each for each in (LEGACY, OCI, DIRECTORY)})
-RESERVED_KINDS = ("github-release",)
+class _GitHubRelease(Kind):
+    name = "github-release"
+    meaning = "the releases of a repository on GitHub, with files as their assets"
+    permission = "contents"
+
+    def url_problem(self, url: str) -> str | None:
+        problem = super().url_problem(url)
+        if problem is None and not re.search(r"/repos/[^/?#]+/[^/?#]+/?\Z", url):
+            return (
+                f"{url!r} must be a repository in GitHub's API: https://api.github.com/repos/OWNER/REPOSITORY, or "
+                "https://HOST/api/v3/repos/OWNER/REPOSITORY of an Enterprise Server"
+            )
+        return problem
+
+    def claims(self, url: str) -> bool:
+        return hostname_of(url) == "api.github.com"
+
+
+LEGACY, OCI, DIRECTORY, GITHUB_RELEASE = _Legacy(), _Oci(), _Directory(), _GitHubRelease()
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {each.name: each for each in (LEGACY, OCI, DIRECTORY, GITHUB_RELEASE)}
+)
 
 
 def upload_url_problem(url: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from publish_all._toml import table as toml_table
 from publish_all.config import rules
 from publish_all.config.builtin import ADDRESS, ALIASES, BUILT_IN, FIXED, canonical
-from publish_all.config.kinds import KINDS, LEGACY, RESERVED_KINDS
+from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.model import (
     EMPTY,
     AcceptedFinding,
@@ -148,9 +148,8 @@ def _refused(name: str, written: str) -> dict[str, tuple[str, str]]:
 REPOSITORY = (
     Key(
         "kind",
-        Choice(KINDS, reserved=RESERVED_KINDS),
-        "; ".join(f"{name}: {each.meaning}" for name, each in KINDS.items())
-        + "".join(f'. `"{each}"` is reserved' for each in RESERVED_KINDS),
+        Choice(KINDS),
+        "; ".join(f"{name}: {each.meaning}" for name, each in KINDS.items()),
         default='"legacy"',
     ),
     Key(

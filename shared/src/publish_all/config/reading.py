@@ -6,7 +6,7 @@ A reader takes a value and gives what it means; None for a wrong one, which it h
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -73,11 +73,10 @@ def flag(found: Value) -> bool | None:
 
 
 class Choice:
-    """One of a closed set, by what TOML says; `reserved` values are refused with another message."""
+    """One of a closed set, by what TOML says."""
 
-    def __init__(self, options: Mapping[str, Any], *, reserved: Iterable[str] = ()) -> None:
+    def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
-        self._reserved = frozenset(reserved)
         self._text = text(self._problem)
 
     def __call__(self, found: Value) -> Any:
@@ -86,8 +85,6 @@ class Choice:
 
     def _problem(self, value: str) -> str | None:
         known = ", ".join(self.options)
-        if value in self._reserved:
-            return f"{value!r} is reserved for a later version; it is one of: {known}"
         if value not in self.options:
             return f"must be one of {known}, not {value!r}{did_you_mean(value, self.options)}"
         return None

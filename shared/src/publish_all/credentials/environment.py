@@ -143,12 +143,16 @@ class EnvironmentSource(CredentialSource):
         return None
 
     def _is_github(self, request: CredentialRequest) -> bool:
-        """GitHub's registry and API, of github.com or the Enterprise Server of the job, or where the user has `github`."""
+        """GitHub's registry and API, of github.com or the Enterprise Server of the job, or where the user has `github` or `releases`."""
         config = request.config
         server = hostname_of(self._tools.variable("GITHUB_SERVER_URL") or "https://github.com")
-        own = {"ghcr.io", "api.github.com"} if server == "github.com" else {server, f"containers.{server}"}
+        own = (
+            {"ghcr.io", "api.github.com"}
+            if server == "github.com"
+            else {server, f"containers.{server}", f"api.{server}"}
+        )
         named_by_user = (
-            config.name == "github"
+            config.name in {"github", "releases"}
             and config.scope in {Scope.USER, Scope.ENVIRONMENT, Scope.COMMAND_LINE}
             and config.url is not None
             and host_of(config.url) == host_of(request.url)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from publish_all._http import ServerTls
 from publish_all.config.addresses import host_of, is_confidential, same_url, split
-from publish_all.config.builtin import BUILT_IN, FIXED, normalized
+from publish_all.config.builtin import FIXED, HOSTS, normalized
 from publish_all.config.model import RepositoryConfig
 from publish_all.config.tools import Tool, ToolRepository, ToolSettings
 from publish_all.events import Listener, Note, ignore
@@ -25,9 +25,7 @@ _VARIABLES = {
     Tool.PDM: ("PDM_PUBLISH_CA_CERTS", "", ""),
 }
 """The variables with authorities, a client certificate and its key."""
-_FIXED_HOSTS = frozenset(
-    host_of(url) for name in FIXED for url in (BUILT_IN[name].url, BUILT_IN[name].index_url) if url
-)
+_FIXED_HOSTS = frozenset(host for hosts in HOSTS.values() for host in hosts)
 
 
 def server_settings(

@@ -159,7 +159,8 @@ class Means:
     """What a repository is made with besides its configuration.
 
     `signer` makes attestations where they are wanted; `listener` is told where they can't be made after
-    all. `receipt` is where a registry writes down what it was given, instead of listing it.
+    all. `receipt` is where a registry writes down what it was given, instead of listing it. `tag_prefix`
+    is what stands before the version in the project's tags.
     """
 
     credentials: Credentials
@@ -167,6 +168,7 @@ class Means:
     receipt: ReceiptFile | None = None
     signer: Signer | None = None
     listener: Listener = ignore
+    tag_prefix: str = "v"
 
 
 def make_repository(config: RepositoryConfig, means: Means | None) -> Repository:

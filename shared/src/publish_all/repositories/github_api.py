@@ -1,0 +1,242 @@
+"""GitHub's REST API as releases need it: who asks, pages of lists, limits, and what a refusal means.
+
+https://docs.github.com/rest/releases
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from publish_all import diagnoses as known
+from publish_all._http import BearerAuth, Body, Download, Reply, Session, next_link
+from publish_all._http_errors import HttpError
+from publish_all._server_text import plain
+from publish_all._urls import joined, origin, shown_url
+from publish_all.config.model import RepositoryConfig
+from publish_all.credentials.chain import explain_missing
+from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials, Purpose
+from publish_all.diagnoses import Diagnosis
+from publish_all.errors import CredentialError
+from publish_all.findings import Finding
+from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError, broken
+from publish_all.repositories.replies import ensure_host, retry_after
+
+PAUSE = 1.0
+"""Seconds between two writes: GitHub asks for one at least."""
+
+GIVE_CREDENTIAL = (
+    "In GitHub Actions: add `permissions: contents: write` to the job, and `GITHUB_TOKEN: ${{ github.token }}` to the "
+    "`env` of the step. Elsewhere run `gh auth login`, or set GITHUB_TOKEN to a fine-grained personal access token "
+    "with Contents: write for this repository."
+)
+
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_MINUTE = 60.0
+_WORTH_WAITING = 840.0
+"""Seconds for which a limit is waited for. The upload engine gives a file up after a quarter of an hour."""
+
+
+@dataclass(eq=False, repr=False)
+class GitHubApi:
+    """The API of one repository on GitHub: `url` ends with `/repos/OWNER/REPOSITORY`.
+
+    The credential is shown to the API and to its host for uploads, and to no other.
+    """
+
+    url: str
+    config: RepositoryConfig
+    credentials: Credentials
+    session: Session
+    purpose: Purpose = Purpose.UPLOAD
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    _written: float = 0.0
+    # Until when GitHub wants no request, and how often in a row it has said so.
+    _silent_until: float = 0.0
+    _limited: int = 0
+
+    def credential(self) -> Credential | None:
+        """Raises `CredentialError`, also where there is none and one is needed."""
+        request = CredentialRequest(config=self.config, url=self.url, project=None, purpose=self.purpose)
+        found = self.credentials.get(request)
+        if found is None and self.purpose is Purpose.UPLOAD:
+            (finding,) = explain_missing(request, self.credentials.trace(request)).findings
+            raise _unauthorized(replace(finding, hint=GIVE_CREDENTIAL))
+        if found is not None:
+            ensure_host(found, self.url)
+        return found
+
+    def get(self, path: str) -> Any:
+        """What is at a path below the repository's; None if nothing is. Raises `HttpError` and `CredentialError`."""
+        reply = self._request("GET", f"{self.url}{path}")
+        return None if reply.status == 404 else self._content(reply)
+
+    def pages(self, path: str) -> Iterator[Any]:
+        """All entries of a list, page after page."""
+        url: str | None = f"{self.url}{path}"
+        while url is not None:
+            reply = self._request("GET", url)
+            if reply.status == 404:
+                raise self._refusal(reply)
+            content = self._content(reply)
+            if not isinstance(content, list):
+                raise self.unreadable(url)
+            yield from content
+            following = next_link(reply.headers.get("Link", ""))
+            url = joined(url, following) if following else None
+
+    def write(self, method: str, url: str, body: Body | None = None, *, content_type: str = "") -> Any:
+        """Send something, at least `PAUSE` after the last time. None where it is answered without a content."""
+        pause = self._written + PAUSE - self.clock()
+        if pause > 0:
+            self.sleep(min(pause, PAUSE))
+        headers = {"Content-Type": content_type} if content_type else {}
+        try:
+            reply = self._request(method, url, body=body, headers=headers)
+        finally:
+            self._written = self.clock()
+        if reply.status == 404 and method == "DELETE":
+            return None
+        return None if reply.status == 204 else self._content(reply)
+
+    @contextmanager
+    def content(self, url: str, *, byte_range: str | None = None) -> Iterator[Download]:
+        """The content of an asset, by its address in the API, or by the public one, which is shown no credential.
+
+        GitHub sends it from another host, which sees no credential either.
+        """
+        headers = {**_HEADERS, "Accept": "application/octet-stream"}
+        if byte_range is not None:
+            headers["Range"] = byte_range
+        auth = self._auth(url) if origin(url) == origin(self.url) else None
+        with self.session.stream("GET", url, auth=auth, headers=headers, redirects=True) as download:
+            if download.reply.status not in ({200, 206, 416} if byte_range else {200}):
+                raise self._refusal(download.reply)
+            yield download
+
+    def unreadable(self, url: str) -> HttpError:
+        message = f"{shown_url(url)} answers with something that is not of GitHub's API."
+        return broken(known.PAGE_INSTEAD.found(message, where=shown_url(url)))
+
+    # --- requests
+
+    def _request(
+        self, method: str, url: str, *, body: Body | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        rest = self._silent_until - self.clock()
+        if rest > 0:  # GitHub bans clients that go on asking
+            raise self._limit(429, rest, "its limit of requests is not over yet")
+        reply = self.session.request(
+            method, url, auth=self._auth(url), headers=_HEADERS | dict(headers or {}), body=body
+        )
+        wait = self._wait(reply)
+        if wait is not None:
+            self._silent_until = self.clock() + wait
+            self._limited += 1
+            raise self._limit(reply.status, wait, _said(reply))
+        self._limited = 0
+        return reply
+
+    def _content(self, reply: Reply) -> Any:
+        if not 200 <= reply.status < 300:
+            raise self._refusal(reply)
+        try:
+            return reply.json()
+        except ValueError as error:
+            raise self.unreadable(reply.url) from error
+
+    def _auth(self, url: str) -> BearerAuth | None:
+        if origin(url) not in (origin(self.url), origin(_upload_host(self.url))):
+            message = f"{self.config.name} names an address of another host than its own: {shown_url(url)}"
+            raise _unauthorized(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
+        found = self.credential()
+        return BearerAuth(secret=found.secret) if found is not None else None
+
+    def _wait(self, reply: Reply) -> float | None:
+        """For how many seconds GitHub wants no request; None if the reply is about something else."""
+        if reply.status not in {403, 429}:
+            return None
+        stated = retry_after(reply.headers, self.clock())
+        if stated is None and reply.status == 403 and "rate limit" not in _said(reply).lower():
+            return None
+        return stated if stated is not None else _MINUTE * 2.0 ** min(self._limited, 4)
+
+    # --- refusals
+
+    def _limit(self, status: int, wait: float, said: str) -> RefusedError:
+        message = f"{self.config.name} takes no more requests for now: {said}"
+        worth_waiting = wait <= _WORTH_WAITING
+        hint = ""
+        if not worth_waiting:
+            end = time.strftime("%H:%M UTC", time.gmtime(self.clock() + wait))
+            message = f"{message.rstrip('.')}. The limit ends at {end}."
+            hint = f"Run again after {end}. Files that are already uploaded are not uploaded again."
+        finding = known.SERVER_BUSY.found(message, where=shown_url(self.url), hint=hint)
+        return RefusedError(finding, status=status, retryable=worth_waiting, wait=wait)
+
+    def _refusal(self, reply: Reply) -> HttpError | CredentialError:
+        found = self.credentials.plausible(
+            CredentialRequest(config=self.config, url=self.url, project=None, purpose=self.purpose)
+        )
+        said = f"{reply.status} {_said(reply)}".strip()
+        if reply.status in {401, 403} and found is not None:
+            diagnosis = known.CREDENTIAL_REFUSED if reply.status == 401 else known.NOT_ALLOWED
+            message = f"{self.config.name} refuses the credential from {found.origin}: {said}"
+            return _unauthorized(
+                diagnosis.found(message, where=shown_url(reply.url), hint=GIVE_CREDENTIAL), reply.status
+            )
+        diagnosis, hint = _DIAGNOSES.get(reply.status, (known.REFUSED, ""))
+        if reply.status >= 500:
+            diagnosis = known.SERVER_FAILED
+        finding = diagnosis.found(f"{self.config.name} answers {said}", where=shown_url(reply.url), hint=hint)
+        return RefusedError(
+            finding,
+            status=reply.status,
+            code=_code(reply),
+            retryable=reply.retryable or reply.status == 500,
+            wait=retry_after(reply.headers, self.clock()),
+        )
+
+
+_MOVED = 'The repository was renamed or moved. State its name: `link = "OWNER/REPOSITORY"`.'
+_UNKNOWN = (
+    "Check the owner and the name of the repository. To a credential without the right, GitHub answers the same. "
+    f"{GIVE_CREDENTIAL}"
+)
+_DIAGNOSES: Mapping[int, tuple[Diagnosis, str]] = {
+    301: (known.REDIRECTED, _MOVED),
+    307: (known.REDIRECTED, _MOVED),
+    401: (known.READ_NOT_ALLOWED, GIVE_CREDENTIAL),
+    403: (known.READ_NOT_ALLOWED, GIVE_CREDENTIAL),
+    404: (known.NO_UPLOAD_API, _UNKNOWN),
+}
+
+
+def _upload_host(url: str) -> str:
+    """Where GitHub takes assets: uploads.github.com beside api.github.com; an Enterprise Server takes them itself."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower()
+    return urlunsplit(parts._replace(netloc=f"uploads.{host[4:]}" if host.startswith("api.") else host))
+
+
+def _code(reply: Reply) -> str:
+    """`already_exists`, or the field that is wrong; empty if neither is told."""
+    try:
+        first = reply.json()["errors"][0]
+        return str(first["field"] if first["code"] == "custom" else first["code"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _said(reply: Reply) -> str:
+    said, code = plain(reply.message) or plain(reply.reason), _code(reply)
+    return f"{said} ({code})" if code and code not in said else said
+
+
+def _unauthorized(finding: Finding, status: int = 401) -> UnauthorizedError:
+    return UnauthorizedError(finding, status=status)
