@@ -194,9 +194,10 @@ def test_a_registry_without_a_list_is_asked_for_what_the_project_publishes(out: 
         make(out, silent)
     make(out, silent, published=["kindling", "kindling-internal", "kindling-new"])
     assert (out / "simple/kindling" / OLD).is_file()
-    with pytest.raises(PublishAllError) as raised:
-        make(out, silent, names=["kindling-internal"])
-    assert "--own-credentials" in (raised.value.hint or "")
+    for asked in ({"names": ["kindling-internal"]}, {"published": ["kindling-internal"]}):
+        with pytest.raises(PublishAllError, match="kindling-internal is private") as raised:
+            make(out, silent, **asked)
+        assert "--own-credentials" in (raised.value.hint or "")
 
 
 def test_leaves_out_files_with_the_names_of_others(source: FakeSource, out: Path) -> None:

@@ -188,7 +188,7 @@ def _pages(options: InitOptions, pipeline: Pipeline, services: tuple[Service, ..
         return found.kept.pages and possible
     if not possible:
         msg = "--pages needs a workflow for GitHub that publishes to GitHub itself"
-        raise UsageError(msg, hint="Add -r github, and --ci github.")
+        raise UsageError(msg, hint="Add -r releases or -r github, and --ci github.")
     others = [each for each in sorted((found.repository / FOLDER).glob("*.y*ml")) if each != found.ours]
     other = next((each.name for each in others if _DEPLOYS_PAGES.search(current(each) or "")), None)
     if other is not None:

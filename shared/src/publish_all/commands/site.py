@@ -182,6 +182,7 @@ def _read(
     a source that cannot be read, and for one that has nothing: it may be misspelt, or not fetched yet.
     """
     whole = not names
+    refused: dict[str, ServeError] = {}
     wanted: list[tuple[IndexSource, NormalizedName, bool]] = []
     for source in sources:
         stated, guessed = names, False
@@ -192,8 +193,9 @@ def _read(
                 if error.status not in _NOT_TOLD:
                     raise
                 if not published:
-                    msg = f"{source.name} does not tell which packages it has"
-                    raise UsageError(msg, hint="Name the packages, as `publish-all site NAME`.") from error
+                    msg = f"{source.name} does not tell which packages it has: {error.message}"
+                    hint = f"Name the packages, as `publish-all site NAME`. {error.hint or ''}".strip()
+                    raise UsageError(msg, hint=hint) from error
                 stated, guessed, whole = published, True, False
         wanted += ((source, each, guessed) for each in stated)
 
@@ -204,13 +206,18 @@ def _read(
         except ServeError as error:
             if error.status == 404:
                 return None
-            if error.status in _NOT_TOLD and guessed:
-                listener(Note(message=f"left out: {error.text}"))
-                return None
-            if error.status in _NOT_TOLD and source.scope is not None:
-                hint = "Registries are read without a credential. Use yours, and show these files to all readers of the site: --own-credentials"
-                raise PublishAllError(error.message, hint=hint) from error
-            raise
+            if error.status not in _NOT_TOLD:
+                raise
+            if source.scope is not None:
+                error.hint = (
+                    "Registries are read without a credential. Use yours, and show these files to all readers of "
+                    "the site: --own-credentials"
+                )
+            if not guessed:
+                raise
+            listener(Note(message=f"{project} is left out: {error.message}"))
+            refused[source.name] = error
+            return None
 
     found: dict[NormalizedName, _Found] = {}
     for (source, project, _), each in zip(wanted, in_parallel(page, wanted), strict=True):
@@ -221,6 +228,9 @@ def _read(
         *(each for each in names if each not in found),
         *(each.name for each in sources if id(each) not in used),
     ]
+    for name in missing:
+        if name in refused:
+            raise refused[name]
     if missing:
         finding = RELEASE_NOT_THERE.found(
             f"no files found: {', '.join(missing)}; nothing was written",
