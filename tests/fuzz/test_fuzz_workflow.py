@@ -144,7 +144,11 @@ def look(content: bytes) -> None:
         assert each.where
         assert isinstance(each.environments, tuple)
     found = workflow_findings(
-        workflow, default=("pypi",), trusted=("pypi",), registries=("github",), from_git=True
+        workflow,
+        default=("pypi",),
+        trusted=("pypi",),
+        writes={"github": "packages", "releases": "contents"},
+        from_git=True,
     )
     for each in found:
         assert each.message

@@ -121,7 +121,11 @@ def test_environments_of_a_matrix():
 
 def codes(step: str, **stated):
     found = workflow_findings(
-        workflow(step, **stated), default=("pypi",), trusted=("pypi",), registries=("github",), from_git=True
+        workflow(step, **stated),
+        default=("pypi",),
+        trusted=("pypi",),
+        writes={"github": "packages", "releases": "contents"},
+        from_git=True,
     )
     return [each.code for each in found]
 
@@ -147,7 +151,7 @@ def test_only_what_builds_needs_the_tags():
 
 def test_a_workflow_of_another_repository_that_publishes():
     text = "on: push\njobs:\n  call:\n    permissions: {id-token: write}\n    uses: sep/ci/.github/workflows/publish.yml@v1\n"
-    stated = {"default": ("pypi",), "trusted": ("pypi",), "registries": (), "from_git": False}
+    stated = {"default": ("pypi",), "trusted": ("pypi",), "writes": {}, "from_git": False}
     (found,) = workflow_findings(parse_workflow(text, PATH), **stated)
     assert (found.code, found.where) == ("PA327", ".github/workflows/publish.yml:3")
     own = text.replace("sep/ci/.github", "./.github")

@@ -214,6 +214,17 @@ def test_what_a_workflow_lacks_for_github_packages(project, old, new, expected):
     assert codes(report) == expected
 
 
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [("contents: read", ["PA403"]), ("contents: write", []), ("id-token: write", ["PA403"])],
+)
+def test_what_a_workflow_lacks_for_github_releases(project, new, expected):
+    project.write(to='["releases"]')
+    project.workflow(WORKFLOW.replace("id-token: write, contents: read", new))
+    report = project.examine(GITHUB_REPOSITORY="sep/demo", PUBLISH_ALL_RELEASES_TOKEN="ghp_x")
+    assert codes(report) == expected
+
+
 def test_a_workflow_that_clones_too_little(project):
     project.write(to='["local"]', more='[tool.publish-all.version]\nsource = "git"\n')
     text = (

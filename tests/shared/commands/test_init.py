@@ -442,6 +442,17 @@ def test_a_project_without_a_version_of_its_own_can_t_be_its_source(project):
         project.planned(version_source=VersionSource.PROJECT)
 
 
+def test_a_job_that_adds_files_to_releases(project):
+    carry_out(project.planned(publish_to=("releases",)))
+    text = (project.root / ".github/workflows/publish.yml").read_text()
+    job = text.partition("\n  releases:\n")[2]
+    assert "name: Publish to GitHub releases" in job
+    assert "contents: write # to add the files to the release" in job
+    assert "GITHUB_TOKEN: ${{ github.token }}" in job
+    assert "environment" not in job
+    assert project.suggested().pipeline.triggers == (Trigger.TAG,)
+
+
 def test_puts_an_index_on_github_pages_where_it_is_asked_to(project):
     carry_out(project.planned(publish_to=("github",), pages=True))
     workflow = project.root / ".github/workflows/publish.yml"

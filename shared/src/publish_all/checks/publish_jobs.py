@@ -16,6 +16,7 @@ from publish_all.diagnoses import (
     IDENTITY_SUSPICIOUS,
     NO_ENVIRONMENT,
     NO_PERMISSION_FOR_IDENTITY,
+    NOT_ALLOWED,
     PACKAGES_PERMISSION,
     SHALLOW_CLONE,
 )
@@ -153,26 +154,19 @@ def workflow_findings(
     *,
     default: tuple[str, ...],
     trusted: tuple[str, ...],
-    registries: tuple[str, ...],
+    writes: Mapping[str, str],
     from_git: bool,
 ) -> Iterator[Finding]:
     """What the jobs of a workflow lack.
 
     `default` is where the project publishes to; `trusted` are the repositories that take trusted
-    publishing, `registries` those at GitHub's container registry; `from_git`: the version is counted from tags.
+    publishing, `writes` those on GitHub, each with the permission that a job's token needs; `from_git`: the version is counted from tags.
     """
     for each in publish_jobs(workflow):
         if not each.has_token and any(each.goes_to(name, default) for name in trusted):
             yield from _identity(each)
-        permission = workflow.permission(each.job, "packages")
-        if permission != "write" and any(each.goes_to(name, default) for name in registries):
-            states = "states no permissions, and the default may be to read only"
-            yield PACKAGES_PERMISSION.found(
-                f"The job {each.job.key} publishes to GitHub's container registry and "
-                f"{states if permission is None else f'has {permission}'}; it needs packages: write.",
-                where=each.where,
-                severity=Severity.WARNING,
-            )
+        for permission in dict.fromkeys(kind for name, kind in writes.items() if each.goes_to(name, default)):
+            yield from _permission(each, permission)
         for step in each.job.steps if from_git and each.builds else ():
             if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
                 yield SHALLOW_CLONE.found(
@@ -190,6 +184,24 @@ def workflow_findings(
                 where=_where(workflow, job.line),
                 hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
             )
+
+
+def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
+    has = each.workflow.permission(each.job, permission)
+    if has == "write":
+        return
+    places = {
+        "packages": ("GitHub's container registry", PACKAGES_PERMISSION),
+        "contents": ("GitHub releases", NOT_ALLOWED),
+    }
+    place, diagnosis = places[permission]
+    states = "states no permissions, and the default may be to read only" if has is None else f"has {has}"
+    yield diagnosis.found(
+        f"The job {each.job.key} publishes to {place} and {states}; it needs {permission}: write.",
+        where=each.where,
+        hint=f"Add `permissions: {permission}: write` to the job." if diagnosis is NOT_ALLOWED else "",
+        severity=Severity.WARNING,
+    )
 
 
 def _identity(each: PublishJob) -> Iterator[Finding]:

@@ -153,7 +153,7 @@ Examples:
 
         usual = suggest(options, found)
         settings = usual.settings
-        known = ["pypi", "testpypi", "github", "local", *found.config.repositories]
+        known = ["pypi", "testpypi", "github", "releases", "local", *found.config.repositories]
         question = f"Publish to ({', '.join([*known, *(each.name for each in found.known)])}, or NAME=URL)"
         ask(
             "publish_to",

@@ -12,7 +12,7 @@ from publish_all._toml import table
 from publish_all._urls import without_userinfo
 from publish_all.checks.publish_jobs import workflow_findings
 from publish_all.commands.context import Runtime, findings_of
-from publish_all.config.builtin import canonical
+from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
 from publish_all.diagnoses import (
@@ -133,9 +133,11 @@ def surroundings_findings(
             workflow,
             default=tuple(map(canonical, config.publish_to)),
             trusted=tuple(canonical(each.name) for each in stated if trusts_publishers(each)),
-            registries=tuple(
-                each.name for each in stated if each.kind.registry and canonical(each.name) == "github"
-            ),
+            writes={
+                canonical(each.name): each.kind.permission
+                for each in stated
+                if each.kind.permission and canonical(each.name) in FIXED
+            },
             from_git=config.version.source is VersionSource.GIT,
         )
     proxies = (name for name in _PROXIES if runtime.environment.get(name))

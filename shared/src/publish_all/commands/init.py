@@ -131,9 +131,11 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         prefix = kept.tag_prefix
     source = options.version_source
     version = version_choice(found, source=source, tag_prefix=prefix, variants=variants)
-    tag_last = version.source is VersionSource.GIT and not version.from_any_tag
     include_base = with_variants and made.include_base
     public = tuple(each for each in publish_to if each != "local")
+    # A release that is published on the web may be immutable, and takes no files then.
+    by_tag = version.source is VersionSource.GIT or "releases" in public
+    tag_last = by_tag and not version.from_any_tag
     products = tuple(_products(variants, found, include_base=include_base))
     separate = kept.separate if options.new_projects is None and len(products) > 1 else options.new_projects
     pipeline = Pipeline(

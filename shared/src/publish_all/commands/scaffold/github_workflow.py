@@ -15,6 +15,7 @@ from publish_all.commands.scaffold.pipeline import (
     DESTINATION,
     EVERYTHING,
     MANIFEST,
+    OWN_TOKEN,
     Noted,
     Pipeline,
     PublishJob,
@@ -60,7 +61,7 @@ _HEAD = f"""\
 # that it does not need, and nothing of a checkout's credential is kept.
 name: publish
 """
-_TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages"}
+_TITLES = {"pypi": "PyPI", "testpypi": "TestPyPI", "github": "GitHub Packages", "releases": "GitHub releases"}
 _READ = {"contents": Noted("read", "for actions/checkout")}
 _SECRET = re.compile(r"\$\{\{\s*secrets\.(\w+)\s*\}\}")
 _NEW_PROJECTS = (
@@ -173,7 +174,9 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     permissions = {**_READ}
     if repository == "github":
         permissions["packages"] = Noted("write", "to push to ghcr.io")
-    else:  # for GitHub's registry the job's own token is enough
+    elif repository == "releases":
+        permissions["contents"] = Noted("write", "to add the files to the release")
+    else:
         more["environment"] = job.environment("${{ matrix.project }}")
     if repository in pipeline.trusted:
         permissions["id-token"] = Noted("write", "for trusted publishing and attestations")
@@ -239,7 +242,7 @@ def _environment(job: PublishJob) -> dict[str, str]:
     """The variables of the command that publishes, with its token."""
     name, login = token_variable(job.repository), job.pipeline.login(job.repository)
     stated = {"VARIANT": "${{ matrix.variant }}"} if job.matrix else {}
-    if job.repository == "github":
+    if job.repository in OWN_TOKEN:
         return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
     if login.username:
         password = f"${{{{ secrets.{login.secret} }}}}"

@@ -24,6 +24,9 @@ COPY = re.compile(r"(cp|mkdir -p) ")
 DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 """A command of ours that publishes, with the repository that it publishes to."""
 
+OWN_TOKEN = ("github", "releases")
+"""The repositories for which the own token of a job on GitHub is enough."""
+
 _HOSTS = {"pypi": "pypi.org", "testpypi": "test.pypi.org"}
 _UNKNOWN = "(yours)"
 # Keys of our own jobs, and what is no key of a job at GitLab.
@@ -320,7 +323,7 @@ def next_steps(
                 ),
                 why="It expires after 30 days, and is used up by the first release." if new else "",
             )
-    others = [each for each in pipeline.destinations if each not in (*pipeline.trusted, "github")]
+    others = [each for each in pipeline.destinations if each not in (*pipeline.trusted, *OWN_TOKEN)]
     with_tokens = [each for each in others if each not in there]
     for repository in (each for each in with_tokens if each in PUBLIC):
         yield Form(
@@ -331,7 +334,7 @@ def next_steps(
     environments = dict.fromkeys(
         pipeline.environment(each, product.project)
         for each in pipeline.destinations
-        if each != "github"
+        if each not in OWN_TOKEN
         for product in pipeline.products_of(each)
     )
     if service is Service.GITHUB and environments:
