@@ -90,9 +90,10 @@ def test_a_token_of_one_project_is_kept_for_it(log_in, ring):
     assert list(ring.entries) == [("https://upload.pypi.org/legacy/", "__token__", "kindling")]
 
 
-def test_an_oci_registry_is_kept_by_its_host(log_in, ring):
-    log_in("github", "octocat", "ghp_0123456789")
-    assert list(ring.entries) == [("ghcr.io", "octocat", None)]
+@pytest.mark.parametrize(("name", "host"), [("github", "ghcr.io"), ("releases", "api.github.com")])
+def test_what_has_an_owner_in_its_url_is_kept_by_its_host(log_in, ring, name, host):
+    log_in(name, "octocat", "ghp_0123456789")
+    assert list(ring.entries) == [(host, "octocat", None)]
 
 
 @pytest.mark.parametrize("answer", [token("test.pypi.org"), "ghp_0123456789", "hunter2"])
