@@ -36,7 +36,7 @@ NAME = canonicalize_name("kindling-synapse")
 class Pages(SimpleHTTPRequestHandler):
     """GitHub Pages as far as installers see it: no negotiation, no types for packages, 301 to a folder's slash."""
 
-    extensions_map = {  # noqa: RUF012 - as the standard library has it
+    extensions_map = {  # noqa: RUF012 - the base class declares no ClassVar, and nothing writes to it
         ".html": "text/html; charset=utf-8",
         ".json": "application/json; charset=utf-8",
         ".gz": "application/gzip",
@@ -81,7 +81,7 @@ class Redirects(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_HEAD = do_GET  # noqa: N815 - the names of the standard library
+    do_HEAD = do_GET  # noqa: N815 - http.server looks up these names
 
     def log_message(self, *arguments: object) -> None:
         """Keep quiet."""

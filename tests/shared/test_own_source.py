@@ -14,7 +14,7 @@ GIT = {"vcs": "git", "commit_id": "4f1c", "requested_revision": "v0.1"}
     [
         (None, "publish-all[cli]"),
         ("", "publish-all[cli]"),
-        ({"url": "file:///work/publish-all", "dir_info": {"editable": True}}, "publish-all[cli]"),
+        ({"url": "file:///src/publish-all", "dir_info": {"editable": True}}, "publish-all[cli]"),
         ({"url": "https://x.example/a b", "archive_info": {}}, "publish-all[cli]"),
         ({"url": "https://x.example/$(id)", "archive_info": {}}, "publish-all[cli]"),
         (

@@ -213,7 +213,7 @@ def test_leaves_out_files_with_the_names_of_others(source: FakeSource, out: Path
 def test_a_copy_with_other_bytes_than_listed_is_an_error(source: FakeSource, out: Path) -> None:
     listed = source.page(canonicalize_name("tinder"), None)
     assert listed is not None
-    source.page = lambda *_: listed  # type: ignore[method-assign,assignment] # what it says and has differs
+    source.page = lambda *_: listed  # type: ignore[method-assign,assignment]  # the fake lists these bytes, and has others
     source.files = {"tinder": {"tinder-1.tar.gz": b"other"}}
     with pytest.raises(PublishAllError, match="other bytes"):
         make(out, source)

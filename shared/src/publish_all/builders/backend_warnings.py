@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from publish_all._build_system import Backend, backend_name, backend_of
@@ -64,7 +65,7 @@ def warnings_heard(pyproject: Mapping[str, Any], listener: Listener) -> Iterator
 
 def _shortened(text: str) -> list[str]:
     """The first lines, without frames, control characters and the folder of this build."""
-    here = os.getcwd()  # noqa: PTH109 - as text
+    here = str(Path.cwd())
     text = _PREFIX.sub("", text.replace(f"{here}{os.sep}", "").replace(here, "."), count=1)
     printable = (
         "".join(each if each.isprintable() else " " for each in line).strip() for line in text.splitlines()

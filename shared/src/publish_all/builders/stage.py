@@ -272,11 +272,11 @@ def _copy(original: str, target: str) -> None:
             return
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0))
     except FileExistsError:
-        os.unlink(target)  # noqa: PTH108 - a Path costs more than the copy
+        Path(target).unlink()
         _copy(original, target)
         return
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120 - a Path costs more than the copy
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         _copy(original, target)
         return
     with open(handle, "wb") as copied, open(original, "rb") as source:  # noqa: PTH123 - a Path costs more than the copy

@@ -48,7 +48,7 @@ class StatedFile(NamedTuple):
         if self.is_outside:
             return
         # Path.glob finds no files for `**` before Python 3.13.
-        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - see above
+        for each in glob(self.path, root_dir=root, recursive=True) if self.is_pattern else [self.path]:  # noqa: PTH207 - see the line above
             if (root / each).is_file():
                 yield Path(os.path.normpath(each)).as_posix()
 
