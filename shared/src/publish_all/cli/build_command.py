@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import (
@@ -21,21 +17,13 @@ from publish_all.cli.options import (
     repository_option,
 )
 
-if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
-
 
 class BuildCommand(UseCaseCommand):
     name = "build"
     description = "Build all build variants of the project"
-    options: ClassVar[list[Option]] = [
+    takes = (
         VARIANT,
-        Value(
-            "wheel-tag",
-            "TAG",
-            "Only the platform wheel of this tag",
-            several=True,
-        ),
+        Value("wheel-tag", "TAG", "Only the platform wheel of this tag", several=True),
         ALLOW_MISSING,
         Value(
             "kind",
@@ -52,7 +40,7 @@ class BuildCommand(UseCaseCommand):
             "manifest", "FILE", "Also list the files in this file, for `publish --manifest` in another job"
         ),
         FORMAT,
-    ]
+    )
     help = """\
 Builds every build variant with the project's own build backend. The output folder gets the wheels and
 sdists; nothing else is written to the working tree. Builds run in an isolated environment with what
@@ -70,7 +58,7 @@ Examples:
     exit_codes = (0, 1, 2, 4)
     variables = BUILD_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.build import KINDS, BuildOptions, build
 
         options = BuildOptions(
@@ -84,17 +72,14 @@ Examples:
             manifest=self.path("manifest"),
             runtime=self.runtime(),
         )
-        reporter.show(build(options, listener=reporter.listener))
-        return 0
+        self.show(build(options, listener=self.listener))
 
 
 class CheckCommand(UseCaseCommand):
     name = "check"
     description = "Check distributions offline, before upload"
-    arguments: ClassVar[list[Argument]] = [
-        Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True)
-    ]
-    options: ClassVar[list[Option]] = [
+    takes = (
+        Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True),
         repository_option("Check for"),
         VARIANT,
         ALLOW_MISSING,
@@ -102,7 +87,7 @@ class CheckCommand(UseCaseCommand):
         flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),
         *BUILD_ENVIRONMENT,
         FORMAT,
-    ]
+    )
     help = """\
 Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
 temporary folder. It checks metadata, name, version and tags, RECORD, readme, paths and
@@ -119,7 +104,7 @@ Examples:
     exit_codes = (0, 1, 2, 4)
     variables = BUILD_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> int:
         from publish_all.commands.check import check
         from publish_all.commands.destinations import ConnectionOptions
 
@@ -127,6 +112,6 @@ Examples:
         files = tuple(map(Path, self.operands("files")))
         options = self.files_options(files=files, connection=connection)
         compare_builds = bool(self.option("rebuild"))
-        result = check(options, compare_builds=compare_builds, listener=reporter.listener)
-        reporter.show(result)
+        result = check(options, compare_builds=compare_builds, listener=self.listener)
+        self.show(result)
         return result.exit_code

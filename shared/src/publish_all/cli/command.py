@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO, TypeAlias, TypeVar
 from cleo.commands.command import Command
 from cleo.exceptions import CleoError, CleoNoSuchOptionError
 from cleo.formatters.formatter import Formatter
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 from cleo.io.outputs.buffered_output import BufferedOutput
 from cleo.io.outputs.output import Type as OutputType
@@ -26,7 +28,7 @@ from cleo.io.outputs.stream_output import StreamOutput
 
 from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
-from publish_all.cli.options import EXIT_CODES, FILES_FLAGS, VARIABLES, Value
+from publish_all.cli.options import CREDENTIAL_VARIABLES, EXIT_CODES, FILES_FLAGS, VARIABLES, Value
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.model import Isolation
 from publish_all.config.problems import nearest
@@ -37,7 +39,9 @@ if TYPE_CHECKING:  # reporters, options and values are loaded when a command run
     from publish_all.commands.destinations import ConnectionOptions
     from publish_all.commands.files import PublishOptions
     from publish_all.credentials.prompt import Ask
+    from publish_all.events import Listener
     from publish_all.reporting.reporter import Reporter
+    from publish_all.results import Result
 
 USAGE = 2
 N = TypeVar("N", int, float)
@@ -50,11 +54,17 @@ class UseCaseCommand(Command, ABC):
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
     usage error ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
+    `takes` are its arguments and options. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
     """
 
+    takes: ClassVar[tuple[Argument | Option, ...]] = ()
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2)
     variables: ClassVar[tuple[str, ...]] = ()
+    reporter: Reporter
+
+    def __init_subclass__(cls) -> None:
+        cls.arguments = [each for each in cls.takes if isinstance(each, Argument)]
+        cls.options = [each for each in cls.takes if isinstance(each, Option)]
 
     def run(self, io: IO) -> int:
         try:
@@ -76,17 +86,17 @@ class UseCaseCommand(Command, ABC):
         return "" if meant is None else f"; did you mean --{meant}?"
 
     def handle(self) -> int:
-        return self.reported(self._checked, self.reporter())
+        return self.reported(self._checked, self.own_reporter())
 
-    def _checked(self, reporter: Reporter) -> int:
+    def _checked(self) -> int | None:
         self._check_choices()
-        return self.use_case(reporter)
+        return self.use_case()
 
-    def reporter(self) -> Reporter:
-        """What shows events and the result."""
+    def own_reporter(self) -> Reporter:
+        """The reporter that the options ask for."""
         return self.make_reporter(self.given("format") or "text", events=bool(self.given("events")))
 
-    def reported(self, use_case: Callable[[Reporter], int], reporter: Reporter) -> int:
+    def reported(self, use_case: Callable[[], int | None], reporter: Reporter) -> int:
         """Run it under a reporter; what it raises of ours is shown, and gives the exit code.
 
         Where the use case has ended and only its output cannot be written, the exit code is that of the use case.
@@ -94,12 +104,13 @@ class UseCaseCommand(Command, ABC):
         from publish_all.reporting.text import commands_called
 
         code: int | None = None
+        self.reporter = reporter
         with commands_called(self.program, COMMANDS):
             try:
                 with interrupted_by_signals(), reporter:
-                    code = use_case(reporter)
+                    code = use_case() or 0
             except PublishAllError as error:
-                return self._failed(error, reporter)
+                return self._failed(error)
             except OSError as error:
                 pipe_closed = isinstance(error, BrokenPipeError)
                 if pipe_closed and not code:
@@ -107,10 +118,10 @@ class UseCaseCommand(Command, ABC):
                 if code is not None:
                     abandon_output()
                     return code or 1
-                return self._failed(_of_system(error), reporter)
+                return self._failed(_of_system(error))
             return code
 
-    def _failed(self, error: PublishAllError, reporter: Reporter) -> int:
+    def _failed(self, error: PublishAllError) -> int:
         from publish_all.commands.context import findings_of
 
         if self.io.is_debug():
@@ -122,12 +133,21 @@ class UseCaseCommand(Command, ABC):
             ExceptionTrace(error).render(trace)
             self.io.write_error(shown(trace.fetch()), type=OutputType.RAW)
         error.findings = findings_of(error)
-        reporter.error(error)
+        self.reporter.error(error)
         return error.exit_code
 
     @abstractmethod
-    def use_case(self, reporter: Reporter) -> int:
-        """Call the use case with the options, show its result, and return the exit code."""
+    def use_case(self) -> int | None:
+        """Call the use case with the options, show its result, and return the exit code; None is 0."""
+
+    @property
+    def listener(self) -> Listener:
+        """What the events of the use case go to."""
+        return self.reporter.listener
+
+    def show(self, result: Result) -> None:
+        """Show the result."""
+        self.reporter.show(result)
 
     @property
     def processed_help(self) -> str:
@@ -202,17 +222,17 @@ class UseCaseCommand(Command, ABC):
             events=events,
         )
 
-    def show_rows(self, reporter: Reporter, kind: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
+    def show_rows(self, kind: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
         """Show a list as the result; `kind` is its name in JSON."""
         from publish_all.results import Listing
 
-        reporter.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
+        self.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
 
-    def note(self, reporter: Reporter, *messages: str) -> None:
+    def note(self, *messages: str) -> None:
         from publish_all.events import Note
 
         for each in messages:
-            reporter.listener(Note(message=each))
+            self.listener(Note(message=each))
 
     def files_options(self, **more: Any) -> PublishOptions:
         """The options that say which files a command is about, and `more`."""
@@ -279,6 +299,9 @@ class UseCaseCommand(Command, ABC):
 
 class ConnectingCommand(UseCaseCommand):
     """A command with the options of `repository_options`."""
+
+    exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
+    variables: ClassVar[tuple[str, ...]] = CREDENTIAL_VARIABLES
 
     def connection(self) -> ConnectionOptions:
         """The options of the command line as values. Raises `UsageError`."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
 
 from cleo.application import Application
 from cleo.io.inputs.argument import Argument
@@ -45,21 +44,16 @@ complete -c publish-all -a '(publish-all completions --offer -- (commandline -op
     }
 )
 
-if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
-
 
 class CompletionsCommand(UseCaseCommand):
     name = "completions"
     description = "Print a script that completes commands, options and names in bash, zsh or fish"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "shell", "SHELL", "bash, zsh or fish (default: the one in SHELL).", several=True, choices=SCRIPTS
-        )
-    ]
-    options: ClassVar[list[Option]] = [
-        flag("offer", "Print what completes the words after `--` instead, as the scripts ask.")
-    ]
+        ),
+        flag("offer", "Print what completes the words after `--` instead, as the scripts ask."),
+    )
     help = """\
 Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.bashrc; for zsh, put
 `source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
@@ -72,19 +66,17 @@ Examples:
 """
     exit_codes = (0, 2)
 
-    def use_case(self, reporter: Reporter) -> int:
-        del reporter
+    def use_case(self) -> None:
         words = self.operands("shell")
         if self.option("offer"):
             found = offers(self.application, words)
             self.io.write("".join(f"{name}\t{text}\n" for name, text in found), type=OutputType.RAW)
-            return 0
+            return
         shell = words[0] if words else Path(os.environ.get("SHELL", "")).name
         if shell not in SCRIPTS:
             msg = f"there are no completions for {shell!r}" if shell else "which shell is it for?"
             raise UsageError(msg, hint="Name one of: " + ", ".join(SCRIPTS))
         self.io.write(SCRIPTS[shell], type=OutputType.RAW)
-        return 0
 
 
 def offers(application: Application | None, words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
@@ -20,17 +18,13 @@ from publish_all.errors import UsageError
 from publish_all.results import Explanation
 
 if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
     from publish_all.variants.variant import BuildVariant
 
 
 class ConfigCommand(UseCaseCommand):
     name = "config"
     description = "Show the resolved configuration, and where each value comes from"
-    options: ClassVar[list[Option]] = [
-        flag("keys", "Show all keys instead, each with type, default and meaning."),
-        FORMAT,
-    ]
+    takes = (flag("keys", "Show all keys instead, each with type, default and meaning."), FORMAT)
     help = """\
 Shows every setting of the project, of its build variants and of the repositories it uses, with
 the file and line (or variable, or default) that states it.
@@ -43,18 +37,17 @@ Examples:
     exit_codes = (0, 2)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         if self.option("keys"):
-            self._show_keys(reporter)
-            return 0
+            self._show_keys()
+            return
         from publish_all.commands.config import show_config
 
-        settings = show_config(self.directory, listener=reporter.listener)
+        settings = show_config(self.directory, listener=self.listener)
         rows = ((each.key, _toml(each.value), each.origin) for each in settings)
-        self.show_rows(reporter, "settings", ("key", "value", "origin"), rows)
-        return 0
+        self.show_rows("settings", ("key", "value", "origin"), rows)
 
-    def _show_keys(self, reporter: Reporter) -> None:
+    def _show_keys(self) -> None:
         from publish_all.config.reference import SECTIONS
 
         rows = (
@@ -62,7 +55,7 @@ Examples:
             for section in SECTIONS
             for key in section.keys
         )
-        self.show_rows(reporter, "keys", ("table", "key", "type", "default", "meaning"), rows)
+        self.show_rows("keys", ("table", "key", "type", "default", "meaning"), rows)
 
 
 def _toml(value: object) -> str:
@@ -77,7 +70,7 @@ def _toml(value: object) -> str:
 class VariantsCommand(UseCaseCommand):
     name = "variants"
     description = "List the build variants: name, version, and differences from the project"
-    options: ClassVar[list[Option]] = [
+    takes = (
         Value(
             "diff",
             "VARIANT",
@@ -86,7 +79,7 @@ class VariantsCommand(UseCaseCommand):
         ),
         *BUILD_ENVIRONMENT,
         FORMAT,
-    ]
+    )
     help = """\
 Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
 against the project's own.
@@ -97,23 +90,22 @@ Examples:
 """
     variables = VERSION_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.build import list_variants, variant_diff
 
         for_people = self.option("format") == "text"
         name = self.text("diff")
         if name is None:
-            found = list_variants(self.directory, runtime=self.runtime(), listener=reporter.listener)
+            found = list_variants(self.directory, runtime=self.runtime(), listener=self.listener)
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
-            self.show_rows(reporter, "variants", columns, rows)
-            return 0
-        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=reporter.listener)
+            self.show_rows("variants", columns, rows)
+            return
+        diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=self.listener)
         if for_people:
             self.io.write(diff or "no difference\n", type=OutputType.RAW)
         else:
-            self.show_rows(reporter, "diff", ("variant", "diff"), ((name, diff),))
-        return 0
+            self.show_rows("diff", ("variant", "diff"), ((name, diff),))
 
 
 def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> Iterator[tuple[str, ...]]:
@@ -135,15 +127,15 @@ _STATUS = re.compile(r"\b([45]\d\d)(?: (?:Client|Server) Error:?)? [A-Z]")
 class ExplainCommand(UseCaseCommand):
     name = "explain"
     description = "Explain the code of an error, a warning or a note"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "code",
             "CODE",
             "The code that a finding names, such as PA301, its name, or what a server says.",
             required=True,
-        )
-    ]
-    options: ClassVar[list[Option]] = [FORMAT]
+        ),
+        FORMAT,
+    )
     help = """\
 Shows what a code means, why it matters, what to do next, and its source. Works without a network.
 
@@ -153,9 +145,8 @@ Examples:
   <c1>{command_full_name} "Invalid or non-existent authentication information"</c1>
 """
 
-    def use_case(self, reporter: Reporter) -> int:
-        reporter.show(explain(str(self.argument("code"))))
-        return 0
+    def use_case(self) -> None:
+        self.show(explain(str(self.argument("code"))))
 
 
 def explain(name: str) -> Explanation:

@@ -6,9 +6,8 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import Row, UseCaseCommand, make_ask
@@ -20,7 +19,6 @@ from publish_all.errors import UsageError
 if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
     from publish_all.commands.init import Answers, InitOptions, InitPlan
     from publish_all.commands.scaffold.found import Found
-    from publish_all.reporting.reporter import Reporter
 
 _NONE = "none"
 
@@ -32,7 +30,7 @@ def _values(kind: type[enum.Enum]) -> tuple[str, ...]:
 class InitCommand(UseCaseCommand):
     name = "init"
     description = "Set up a project: configuration, version source, and a CI workflow that publishes"
-    options: ClassVar[list[Option]] = [
+    takes = (
         Value(
             "repository",
             "NAME",
@@ -61,7 +59,7 @@ class InitCommand(UseCaseCommand):
         ),
         flag("dry-run", "Show the changes and write nothing."),
         FORMAT,
-    ]
+    )
     help = """\
 Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
 [tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
@@ -77,13 +75,13 @@ Examples:
   <c1>{command_full_name} --from-workflow .github/workflows/ci.yml</c1>
 """
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.init import carry_out, look, plan_init, suggest
         from publish_all.commands.scaffold.tool_source import missing_from_index
 
         options = self._init_options()
         found = look(options)
-        self.note(reporter, *found.notes, *found.migration.notes)
+        self.note(*found.notes, *found.migration.notes)
         if self.can_ask:
             suggest(options, found)  # what flags state wrongly is said before anything is asked
             name = found.name or found.root.name
@@ -91,22 +89,21 @@ Examples:
             options = self._interview(options, found)
         answers = suggest(options, found)
         plan = plan_init(answers, found)
-        self.note(reporter, *plan.notes)
+        self.note(*plan.notes)
         if plan.needed and found.source.usual and (missing := missing_from_index(options.runtime)):
-            self.note(reporter, missing)
+            self.note(missing)
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
         if not plan.needed:
-            self.note(reporter, "there is nothing to change")
+            self.note("there is nothing to change")
         elif self._may_write(plan):
             carry_out(plan)
-            self.note(reporter, *(f"{change.name} is written" for change in plan.needed))
+            self.note(*(f"{change.name} is written" for change in plan.needed))
         else:
-            self.note(reporter, "nothing was written")
-        self._show_result(plan, answers, reporter)
+            self.note("nothing was written")
+        self._show_result(plan, answers)
         if plan.missing:
-            self.note(reporter, plan.missing)
-        return 0
+            self.note(plan.missing)
 
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -210,9 +207,9 @@ Examples:
             not self.can_ask or _is_yes(self._text(f"Write {names}?", "yes"))
         )
 
-    def _show_result(self, plan: InitPlan, answers: Answers, reporter: Reporter) -> None:
+    def _show_result(self, plan: InitPlan, answers: Answers) -> None:
         if self.option("format") == "json":
-            self.show_rows(reporter, "steps", ("action", "target", "fields"), _rows(plan))
+            self.show_rows("steps", ("action", "target", "fields"), _rows(plan))
             return
         from publish_all.commands.scaffold.pipeline import as_text
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
 from publish_all.cli.cancel import cancelled_by_signals
@@ -29,21 +27,18 @@ from publish_all.errors import UsageError
 
 if TYPE_CHECKING:
     from publish_all.commands.files import PublishOptions
-    from publish_all.reporting.reporter import Reporter
 
 
 class PublishCommand(ConnectingCommand):
     name = "publish"
     description = "Build, check and upload all build variants, to one repository or several"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "files",
             "FILE",
             "Wheels and sdists to publish as they are, instead of building the project.",
             several=True,
-        )
-    ]
-    options: ClassVar[list[Option]] = [
+        ),
         *repository_options(),
         VARIANT,
         flag("dry-run", "Show what a publish would do, after all checks; upload nothing."),
@@ -75,7 +70,7 @@ class PublishCommand(ConnectingCommand):
         ),
         FORMAT,
         flag("events", "With --format json: one line of JSON for each event."),
-    ]
+    )
     help = """\
 Builds every build variant, checks the files, asks each repository whether they can go there,
 and only then uploads them. A file that is already there with the same bytes is skipped. If a run is
@@ -97,13 +92,26 @@ Examples:
     exit_codes = (0, 1, 2, 3, 4, 5, 6)
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
-    def use_case(self, reporter: Reporter) -> int:
-        return _publish(self.publish_options(), reporter)
+    def use_case(self) -> int:
+        return self._publish(self.publish_options())
 
     def run_with(self, io: IO, options: PublishOptions) -> int:
         """Publish in place of a host's own command: with its streams, and these options. Returns our exit code."""
         self._io = io
-        return self.reported(lambda reporter: _publish(options, reporter), self.make_reporter())
+        return self.reported(lambda: self._publish(options), self.make_reporter())
+
+    def _publish(self, options: PublishOptions) -> int:
+        from publish_all.commands.publish import publish
+
+        result = publish(options, listener=self.listener)
+        try:
+            self.show(result.report)
+            if result.refused is not None:
+                self.reporter.error(result.refused)
+        except OSError:
+            # What was published is published, whether or not that can be told.
+            abandon_output()
+        return result.exit_code
 
     def publish_options(self) -> PublishOptions:
         """The options of the command line as values. Raises `UsageError`."""
@@ -135,24 +143,10 @@ Examples:
         return tuple(map(Path, names))
 
 
-def _publish(options: PublishOptions, reporter: Reporter) -> int:
-    from publish_all.commands.publish import publish
-
-    result = publish(options, listener=reporter.listener)
-    try:
-        reporter.show(result.report)
-        if result.refused is not None:
-            reporter.error(result.refused)
-    except OSError:
-        # What was published is published, whether or not that can be told.
-        abandon_output()
-    return result.exit_code
-
-
 class DoctorCommand(ConnectingCommand):
     name = "doctor"
     description = "Find what would stop a publish, and say how to fix it"
-    options: ClassVar[list[Option]] = [
+    takes = (
         *repository_options("Look at"),
         VARIANT,
         flag("offline", "Ask no repository and no git remote."),
@@ -162,7 +156,7 @@ class DoctorCommand(ConnectingCommand):
         flag("allow-dirty", "Allow uncommitted changes, as with `publish --allow-dirty`."),
         flag("skip-existing", "Allow files that exist with other bytes."),
         FORMAT,
-    ]
+    )
     help = """\
 Goes through everything that a publish does before its first upload, for each destination, and
 looks further where a publish would stop: configuration, version, files, credentials, trusted
@@ -177,9 +171,9 @@ Examples:
     exit_codes = (0, 1, 2, 3, 4, 6)
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> int:
         from publish_all.commands.doctor import doctor
 
-        report = doctor(self.files_options(connection=self.connection()), listener=reporter.listener)
-        reporter.show(report)
+        report = doctor(self.files_options(connection=self.connection()), listener=self.listener)
+        self.show(report)
         return report.exit_code

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import ConnectingCommand
-from publish_all.cli.options import (
-    CREDENTIAL_VARIABLES,
-    FORMAT,
-    NAME_OPTIONS,
-    Operand,
-    Value,
-    flag,
-    repository_options,
-)
-
-if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
+from publish_all.cli.options import FORMAT, NAME_OPTIONS, Operand, Value, flag, repository_options
 
 
 class ListCommand(ConnectingCommand):
     name = "list"
     description = "List the Python packages in an OCI registry, such as GitHub's (ghcr.io)"
-    arguments: ClassVar[list[Argument]] = [
-        Operand("names", "NAME", "The packages (default: those that the project publishes).", several=True)
-    ]
-    options: ClassVar[list[Option]] = [*repository_options("Look into", several=False), FORMAT]
+    takes = (
+        Operand("names", "NAME", "The packages (default: those that the project publishes).", several=True),
+        *repository_options("Look into", several=False),
+        FORMAT,
+    )
     help = """\
 Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
 repository that they are linked to. The repository is github unless you name another one.
@@ -38,14 +24,12 @@ Examples:
   <c1>{command_full_name}</c1>
   <c1>{command_full_name} -r github kindling-synapse</c1>
 """
-    exit_codes = (0, 1, 2, 3)
-    variables = CREDENTIAL_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.packages import list_packages
 
         found = list_packages(
-            self.directory, self.operands("names"), self.connection(), listener=reporter.listener
+            self.directory, self.operands("names"), self.connection(), listener=self.listener
         )
         rows = (
             (
@@ -61,23 +45,20 @@ Examples:
             for file in release.files
         )
         columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source")
-        self.show_rows(reporter, "files", columns, rows)
-        return 0
+        self.show_rows("files", columns, rows)
 
 
 class DownloadCommand(ConnectingCommand):
     name = "download"
     description = "Download wheels and sdists from an OCI registry, such as GitHub's (ghcr.io)"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "requirements",
             "REQUIREMENT",
             "What to download, as NAME or NAME==VERSION.",
             required=True,
             several=True,
-        )
-    ]
-    options: ClassVar[list[Option]] = [
+        ),
         *repository_options("Download from", several=False),
         Value("dest", "FOLDER", "The folder to write to", short="d", default="."),
         flag("pre", "Allow pre-releases."),
@@ -86,7 +67,7 @@ class DownloadCommand(ConnectingCommand):
         ),
         *NAME_OPTIONS,
         FORMAT,
-    ]
+    )
     help = """\
 Downloads all files of the newest version that fits, checks the sha256 of each, and prints the line that
 installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
@@ -100,10 +81,8 @@ Examples:
   <c1>{command_full_name} -r github kindling-synapse==0.2.0 -d wheelhouse</c1>
   <c1>{command_full_name} -r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"</c1>
 """
-    exit_codes = (0, 1, 2, 3)
-    variables = CREDENTIAL_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.index import IndexOptions
         from publish_all.commands.packages import DownloadedFile, download
 
@@ -119,21 +98,21 @@ Examples:
             index,
             pre=self.option("pre"),
             dependencies=self.option("with-dependencies"),
-            listener=reporter.listener,
+            listener=self.listener,
         )
-        self.show_rows(reporter, "files", DownloadedFile._fields, files)
-        return 0
+        self.show_rows("files", DownloadedFile._fields, files)
 
 
 class FinalizeCommand(ConnectingCommand):
     name = "finalize"
     description = "List in an OCI registry what several jobs have pushed with `publish --receipt`"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "receipts", "RECEIPT", "The files that `publish --receipt` wrote.", required=True, several=True
-        )
-    ]
-    options: ClassVar[list[Option]] = [*repository_options("Finalize in", several=False), FORMAT]
+        ),
+        *repository_options("Finalize in", several=False),
+        FORMAT,
+    )
     help = """\
 Writes the index of each release once, with the files of all receipts. You can run it again.
 
@@ -141,30 +120,26 @@ Examples:
   <c1>{command_full_name} -r github receipts/*.json</c1>
 """
     exit_codes = (0, 1, 2, 3, 5, 6)
-    variables = CREDENTIAL_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.finalize import finalize
         from publish_all.repositories.oci_layout import TITLE
 
         receipts = tuple(map(Path, self.operands("receipts")))
-        found = finalize(self.directory, receipts, self.connection(), listener=reporter.listener)
+        found = finalize(self.directory, receipts, self.connection(), listener=self.listener)
         rows = (
             (release.project, str(release.version), entry.annotation(TITLE) or entry.architecture, "listed")
             for release in found
             for entry in release.entries
         )
-        self.show_rows(reporter, "files", ("project", "version", "file", "state"), rows)
-        return 0
+        self.show_rows("files", ("project", "version", "file", "state"), rows)
 
 
 class SiteCommand(ConnectingCommand):
     name = "site"
     description = "Write a static index, for GitHub Pages or any web server"
-    arguments: ClassVar[list[Argument]] = [
-        Operand("names", "NAME", "The packages (default: all in the repositories).", several=True)
-    ]
-    options: ClassVar[list[Option]] = [
+    takes = (
+        Operand("names", "NAME", "The packages (default: all in the repositories).", several=True),
         *repository_options("List the files of"),
         Value("output", "FOLDER", "The folder to write to", short="o", default="_site"),
         Value(
@@ -175,7 +150,7 @@ class SiteCommand(ConnectingCommand):
         ),
         flag("own-credentials", "Read registries with your own credentials, and copy what is private there."),
         FORMAT,
-    ]
+    )
     help = """\
 Writes pages that pip, uv and Poetry install from, and a page for people. Files of folders and registries are copied.
 Run it again after each release: what has not changed is left alone, and packages that are gone from the repositories
@@ -188,10 +163,8 @@ Examples:
   <c1>{command_full_name} -r local -o _site</c1>
   <c1>{command_full_name} -r local -o public --url https://wheels.corp.example/</c1>
 """
-    exit_codes = (0, 1, 2, 3)
-    variables = CREDENTIAL_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.site import SiteProject, write_site
 
         connection = self.connection()
@@ -202,7 +175,6 @@ Examples:
             connection,
             url=self.text("url"),
             own_credentials=self.option("own-credentials") or connection.password is not None,
-            listener=reporter.listener,
+            listener=self.listener,
         )
-        self.show_rows(reporter, "projects", SiteProject._fields, projects)
-        return 0
+        self.show_rows("projects", SiteProject._fields, projects)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 from packaging.utils import canonicalize_name
 
 from publish_all.cli.command import UseCaseCommand
 from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value, flag
 
-if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
-
 
 class RepositoriesCommand(UseCaseCommand):
     name = "repositories"
     description = "List the repositories that you can publish to, and where each is configured"
-    options: ClassVar[list[Option]] = [
+    takes = (
         Value(
             "register",
             "TOOL",
@@ -36,7 +29,7 @@ class RepositoriesCommand(UseCaseCommand):
         ),
         flag("with-secrets", "With --register hatch or pypirc: also write the credentials."),
         FORMAT,
-    ]
+    )
     help = """\
 Lists the built-in repositories, and those of the project, of your own configuration, and of
 Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each would use. With
@@ -49,48 +42,46 @@ Examples:
 """
     variables = CREDENTIAL_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> int:
         from publish_all.commands.config import COLUMNS, list_repositories
 
         if (tool := self.text("register")) is not None:
-            return self._register(tool, reporter)
-        rows = list_repositories(self.directory, listener=reporter.listener)
-        self.show_rows(reporter, "repositories", COLUMNS, rows)
+            return self._register(tool)
+        rows = list_repositories(self.directory, listener=self.listener)
+        self.show_rows("repositories", COLUMNS, rows)
         return 0
 
-    def _register(self, tool: str, reporter: Reporter) -> int:
+    def _register(self, tool: str) -> int:
         from publish_all.commands.register import TOOLS, plan_registration, write_registration
 
         names, with_secrets = self.texts("repository"), self.option("with-secrets")
         planned = plan_registration(TOOLS[tool], self.directory, names=names, with_secrets=with_secrets)
-        self.note(reporter, *planned.notes)
+        self.note(*planned.notes)
         if not planned.needed:
             nothing = "there is nothing to write to {}" if planned.notes else "{} is up to date"
-            self.note(reporter, nothing.format(planned.path))
+            self.note(nothing.format(planned.path))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
         if self.can_ask and not self.confirm(f"Write this to {planned.path}?", default=False):
-            self.note(reporter, "nothing was written")
+            self.note("nothing was written")
             return 0
         write_registration(planned)
-        self.note(reporter, f"{planned.path} is written")
+        self.note(f"{planned.path} is written")
         return 0
 
 
 class LoginCommand(UseCaseCommand):
     name = "login"
     description = "Store a repository's token or password in the keyring"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "repository", "REPOSITORY", "The name of the repository.", required=True, names="repositories"
-        )
-    ]
-    options: ClassVar[list[Option]] = [
+        ),
         Value("username", "USER", "The user name, if it is not the configured one", short="u"),
         Value("for-project", "NAME", "The only project that the token is valid for"),
         flag("forget", "Remove the credential from the keyring instead."),
         FORMAT,
-    ]
+    )
     help = """\
 Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
 under the repository's URL, where twine, Hatch and uv find it too.
@@ -103,7 +94,7 @@ Examples:
     exit_codes = (0, 1, 2, 3)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         from publish_all.commands.login import COLUMNS, login, logout
 
         project = self.text("for-project")
@@ -118,7 +109,6 @@ Examples:
                 ask=self.ask_person,
                 project=only,
                 username=user,
-                listener=reporter.listener,
+                listener=self.listener,
             )
-        self.show_rows(reporter, "login", COLUMNS, (row,))
-        return 0
+        self.show_rows("login", COLUMNS, (row,))

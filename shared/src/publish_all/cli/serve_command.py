@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from cleo.io.inputs.argument import Argument
-from cleo.io.inputs.option import Option
 from cleo.io.io import IO
 
 from publish_all._secret import Secret
@@ -62,7 +60,7 @@ class _IndexCommand(ConnectingCommand):
 class ServeCommand(_IndexCommand):
     name = "serve"
     description = "Serve a package index over OCI registries and folders, for pip, uv and Poetry"
-    options: ClassVar[list[Option]] = [
+    takes = (
         *repository_options("Serve"),
         Value("host", "HOST", "The address to listen on", default="127.0.0.1"),
         Value("port", "PORT", "The port to listen on (0: any free one)", default="8080"),
@@ -70,7 +68,7 @@ class ServeCommand(_IndexCommand):
         flag("own-credentials", "Read the repositories with your own credentials, for all clients."),
         Value("upload-limit", "MIB", "The largest upload, in MiB (default: 2048)"),
         Value("log-format", "FORMAT", "How to log requests", choices=("text", "json"), default="text"),
-    ]
+    )
     help = """\
 Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
 is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
@@ -83,14 +81,13 @@ Examples:
   <c1>{command_full_name} -r github --fallback https://pypi.org/simple/ --private "kindling-*"</c1>
   <c1>{command_full_name} -r local --host 0.0.0.0 --port 8080</c1>
 """
-    exit_codes = (0, 1, 2, 3)
     variables = (PASSWORD, *CREDENTIAL_VARIABLES)
 
-    def reporter(self) -> Reporter:
+    def own_reporter(self) -> Reporter:
         kind = self.option("log-format")
         return self.make_reporter(kind, events=kind == "json")
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> None:
         index = self.index()
         from publish_all.commands.serve import serve
 
@@ -109,9 +106,8 @@ Examples:
             port=self.number("port", int, most=_MOST_PORT) or 0,
             log=_print if self.verbosity >= 0 else None,
             log_as_json=self.option("log-format") == "json",
-            listener=reporter.listener,
+            listener=self.listener,
         )
-        return 0
 
 
 def _print(line: str) -> None:
@@ -123,17 +119,15 @@ def _print(line: str) -> None:
 class ExecCommand(_IndexCommand):
     name = "exec"
     description = "Run a command, such as pip install, with a temporary package index"
-    arguments: ClassVar[list[Argument]] = [
+    takes = (
         Operand(
             "program", "PROGRAM", "What to run, with its arguments, after --.", required=True, several=True
-        )
-    ]
-    options: ClassVar[list[Option]] = [
+        ),
         *repository_options("Install from"),
         *_INDEX_OPTIONS,
         Value("port", "PORT", "The port of the index (default: any free one)"),
         flag("no-fallback", "Install from the repositories alone."),
-    ]
+    )
     help = """\
 Starts an index on a port of this machine that only the command can use, and runs the command with
 <c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. The configuration files of pip and uv are
@@ -152,7 +146,6 @@ Examples:
   <c1>{command_full_name} -r github:sep --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse</c1>
 """
     exit_codes = (0, 125)
-    variables = CREDENTIAL_VARIABLES
 
     _ran = False
 
@@ -160,7 +153,7 @@ Examples:
         code = super().run(io)
         return FAILED if code and not self._ran else code
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> int:
         index = self.index()
         from publish_all.commands.exec import execute
 
@@ -173,7 +166,7 @@ Examples:
             index,
             port=self.number("port", int, most=_MOST_PORT) or 0,
             no_fallback=no_fallback,
-            listener=reporter.listener,
+            listener=self.listener,
         )
         self._ran = True
         return code

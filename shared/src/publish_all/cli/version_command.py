@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from cleo.io.inputs.option import Option
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import Row, UseCaseCommand
@@ -13,14 +12,13 @@ from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES
 from publish_all.commands.version import VersionOptions, VersionResult, version
 
 if TYPE_CHECKING:
-    from publish_all.reporting.reporter import Reporter
     from publish_all.version.change import ReleasePlan
 
 
 class VersionCommand(UseCaseCommand):
     name = "version"
     description = "Show, set or sync the version"
-    options: ClassVar[list[Option]] = [
+    takes = (
         flag("explain", "Show where the version comes from."),
         flag("check", "Compare all places; exit code 4 if one has another version."),
         flag("sync", "Write the version into all places, or into none."),
@@ -29,7 +27,7 @@ class VersionCommand(UseCaseCommand):
         flag("dry-run", "With --sync, --set and --release: show what would be written."),
         *BUILD_ENVIRONMENT,
         FORMAT,
-    ]
+    )
     help = """\
 Prints the version and nothing else, for use in scripts. With other options it compares or writes
 the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
@@ -44,7 +42,7 @@ Examples:
     exit_codes = (0, 1, 2, 4)
     variables = VERSION_VARIABLES
 
-    def use_case(self, reporter: Reporter) -> int:
+    def use_case(self) -> int:
         options = VersionOptions(
             directory=self.directory,
             check=bool(self.option("check")),
@@ -55,14 +53,14 @@ Examples:
             confirm=self._confirm,
             runtime=self.runtime(),
         )
-        result = version(options, listener=reporter.listener)
+        result = version(options, listener=self.listener)
         if self.option("format") == "json":
             columns = ("version", "source", "tag", "explanation", "places", "changed")
-            self.show_rows(reporter, "version", columns, (_row(result),))
+            self.show_rows("version", columns, (_row(result),))
         else:
             if result.release is not None and options.dry_run:
                 self._show(result.release)
-            self.note(reporter, *self._notes(result, options))
+            self.note(*self._notes(result, options))
             self.io.write_line(result.text, type=OutputType.RAW)
         return result.exit_code
 
