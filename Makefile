@@ -12,7 +12,7 @@ SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs chaos fuzz test-real bench lock clean
+.PHONY: help demo test lint docs chaos fuzz test-real bench coverage lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -25,12 +25,13 @@ test: ## all tests: of units, and against real servers and hosts
 	$(SET_UP) dev servers keyrings builds-lowest $(HOSTS) wheelhouse
 	@$(PYTEST) -m "not chaos and not fuzz and not real" $(TESTS)
 
-lint: ## ruff, mypy, import-linter
+lint: ## ruff, mypy, import-linter, zizmor
 	$(SET_UP) dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
+	@$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github action.yml
 
 docs: ## the site of the documentation, into site/, with the reference made anew from the code
 	$(SET_UP) dev docs
@@ -54,6 +55,11 @@ test-real: ## checks popular files of PyPI, and builds many real projects, ours 
 bench: ## the benchmarks, one after another
 	$(SET_UP) dev servers builds wheelhouse
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+coverage: ## how much of the code the unit tests run
+	$(SET_UP) dev
+	@$(BIN)/coverage run -m pytest -q -m "not chaos and not fuzz and not real" tests/shared tests/poetry_plugin tests/hatch_plugin
+	@$(BIN)/coverage report --skip-covered --sort cover | tail -n 30
 
 lock: ## write the locks of the environments anew
 	$(SET_UP) dev

