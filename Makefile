@@ -31,7 +31,7 @@ lint: ## ruff, mypy, import-linter, zizmor
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.cache/lint-imports.log || { cat .cache/lint-imports.log; exit 1; }
-	@$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github action.yml
+	@$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github action.yml >.cache/zizmor.log || { cat .cache/zizmor.log; exit 1; }
 
 docs: ## the site of the documentation, into site/, with the reference made anew from the code
 	$(SET_UP) dev docs
