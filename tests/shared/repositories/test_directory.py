@@ -275,7 +275,7 @@ class TestPreflight:
         config = RepositoryConfig(name="local", kind=DIRECTORY, url=str(root))
         asked: list[Path] = []
 
-        def writable(folder: Path) -> bool:
+        def writable(folder: Path, _: int) -> bool:
             asked.append(folder)
             return False
 

@@ -56,16 +56,22 @@ class Runtime:
         default_factory=list, compare=False, repr=False
     )
 
-    def known(self, config: ProjectConfig | None) -> KnownRepositories:
-        """All repositories known to a project, or outside of any, read once in a run. Raises `ConfigurationError`."""
+    def known(self, config: ProjectConfig | None, wanted: Sequence[str] = ()) -> KnownRepositories:
+        """All repositories known to a project, or outside of any, read once in a run. Raises `ConfigurationError`.
+
+        If some are `wanted`, only what is needed for these has to be read.
+        """
         from publish_all.config.known import known_repositories
 
-        if not any(each is config for each, _ in self.repositories):
-            found = known_repositories(
-                config, environment=self.environment, home=self.home, folders=self.places()
-            )
+        for each, known in self.repositories:
+            if each is config:
+                return known
+        found = known_repositories(
+            config, environment=self.environment, home=self.home, folders=self.places(), wanted=wanted
+        )
+        if not wanted:
             self.repositories.append((config, found))
-        return next(known for each, known in self.repositories if each is config)
+        return found
 
     def places(self) -> Folders:
         """Where configuration and data of the user and of other tools are."""

@@ -134,7 +134,8 @@ def open_connection(
 ) -> Connection:
     """Look up the repositories. Raises `ConfigurationError`."""
     runtime = options.runtime
-    known = runtime.known(config)
+    names = options.repositories or (config.publish_to if config is not None else ("pypi",))
+    known = runtime.known(config, names if options.repository_url is None else ())
     if config is not None:
         known.check_destinations(config)
     for note in known.notes:
@@ -142,7 +143,7 @@ def open_connection(
     root = config.root if config is not None else None
     chosen = tuple(
         complete(each, root=root, environment=runtime.environment, run=runtime.run)
-        for each in _configurations(config, options, known)
+        for each in _configurations(names, options, known)
     )
     version = config.version if config is not None else VersionConfig()
     return Connection(chosen, known, options=options, listener=listener, tag_prefix=version.tag_prefix)
@@ -165,14 +166,13 @@ def ensure_default_is_meant(
 
 
 def _configurations(
-    config: ProjectConfig | None, options: ConnectionOptions, known: KnownRepositories
+    names: Sequence[str], options: ConnectionOptions, known: KnownRepositories
 ) -> tuple[RepositoryConfig, ...]:
     if options.repository_url is not None:
         if len(options.repositories) > 1:
             msg = "--repository-url goes with one repository, not with several"
             raise UsageError(msg, hint="Name one repository with -r, or none.")
         return (ad_hoc(options.repository_url, *options.repositories),)
-    names = options.repositories or (config.publish_to if config is not None else ("pypi",))
     chosen = {(each.name, each.owner): each for each in (known.get(name) for name in names)}
     if len({name for name, _ in chosen}) < len(chosen):
         msg = f"{' and '.join(names)} name a repository with two owners"

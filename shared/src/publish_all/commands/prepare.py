@@ -55,7 +55,7 @@ def prepare(
     repositories: Sequence[Repository],
     options: PublishOptions,
     *,
-    scratch: Path,
+    scratch: Path | None,
     journal: Journal,
     listener: Listener,
     killed: bool = False,
@@ -109,7 +109,7 @@ def find_files(
     config: ProjectConfig | None,
     options: PublishOptions,
     listener: Listener,
-    scratch: Path,
+    scratch: Path | None,
     *,
     output: Path | None,
     journal: Journal | None = None,
@@ -123,6 +123,7 @@ def find_files(
     if options.source is not None:
         from publish_all.commands.promote import promoted_files
 
+        assert scratch is not None  # noqa: S101 - there is one where files come from another repository
         return promoted_files(config, options, scratch, listener)
     if options.manifest is None and (options.files or config is None):
         return named_files(options.files, listener)

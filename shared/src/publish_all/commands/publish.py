@@ -76,12 +76,14 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
             _before_publish(config, options, listener)
             return held.enter_context(options.cancelling())
 
-        journal, killed = held.enter_context(_open_journal(config, options, listener))
+        # A folder can always be asked what it holds, and files that are named are not built again.
+        kept = rehearsal is not None or not options.files or not all(each.kind.local for each in repositories)
+        journal, killed = held.enter_context(_open_journal(config if kept else None, options, listener))
         prepared = prepare(
             config,
             repositories,
             options,
-            scratch=held.enter_context(temporary_folder()),
+            scratch=held.enter_context(temporary_folder()) if options.source is not None else None,
             journal=journal,
             listener=listener,
             killed=killed,

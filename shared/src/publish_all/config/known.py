@@ -10,7 +10,7 @@ either guess could send a private package to the public.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -100,22 +100,34 @@ class KnownRepositories:
 
 
 def known_repositories(
-    config: ProjectConfig | None, *, environment: Mapping[str, str], home: Path, folders: Folders
+    config: ProjectConfig | None,
+    *,
+    environment: Mapping[str, str],
+    home: Path,
+    folders: Folders,
+    wanted: Sequence[str] = (),
 ) -> KnownRepositories:
     """All repositories known to a project, or outside of any.
 
+    If those `wanted` are folders that the project or the user states, other tools are not looked at: they know of none.
     Raises `ConfigurationError` when the user's own configuration is wrong; what is wrong with that of
     another tool is a note.
     """
-    tools = read_tools(config, environment=environment, folders=folders.hosts)
-    adopted, refused, adopt_notes = adopt(tools.entries)
     from_environment, notes = environment_repositories(environment)
     from_user = user_repositories(folders.config)
     own = (from_user, from_environment, config.repositories if config is not None else EMPTY)
+    stated = {canonical(name): each for layer in own for name, each in layer.items() if each.url is not None}
+    names = (
+        [*wanted, *(name for _, name in _destinations(config))] if wanted and config is not None else wanted
+    )
+    if names and all((each := stated.get(canonical(name))) and each.kind.local for name in names):
+        tools = ToolSettings()
+    else:
+        tools = read_tools(config, environment=environment, folders=folders.hosts)
+    adopted, refused, adopt_notes = adopt(tools.entries)
     merged = _merged((BUILT_IN, adopted, *own))
     _refuse_index_in_two_ways(from_environment, merged)
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
-    stated = {canonical(name) for layer in own for name, each in layer.items() if each.url is not None}
     base = config.root if config is not None else home
     of_user = tuple(
         ToolRepository(tool=Tool.PUBLISH_ALL, name=each.name, url=each.url, origin=each.origin)

@@ -16,7 +16,6 @@ import secrets
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -61,43 +60,40 @@ _PAGES = "simple"
 _LOCK_NAME = ".publish-all.lock"
 
 
-@dataclass(eq=False, repr=False)
 class DirectoryRepository:
-    """One folder, which the `url` of its configuration names."""
+    """One folder, which the `url` of its configuration names.
+
+    `root` holds `simple/`: it is the `url`, or the folder above if that is `simple` itself. `index_url` is what is given
+    to `--index-url`: where the folder is served, else the folder itself. `lock_timeout` is in seconds.
+    """
 
     kind: ClassVar[Kind] = DIRECTORY
     capabilities: ClassVar[Capabilities] = Capabilities(
         opens_alone=False, parallel_per_release=4, parallel=8, final_on_upload=False
     )
 
-    config: RepositoryConfig
-    lock_timeout: float = LOCK_TIMEOUT
-    writable: Callable[[Path], bool] = lambda folder: os.access(folder, os.W_OK | os.X_OK)
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    @property
-    def root(self) -> Path:
-        """The folder which holds `simple/`: the `url`, or the folder above if that is `simple` itself."""
-        stated = Path(self.config.url or "").absolute()
-        return stated.parent if stated.name == _PAGES else stated
-
-    @property
-    def url(self) -> str:
-        return self.root.as_uri()
-
-    @property
-    def index_url(self) -> str:
-        """What is given to `--index-url`: where the folder is served, else the folder itself."""
-        return self.config.index_url or (self.root / _PAGES).as_uri()
+    def __init__(
+        self,
+        config: RepositoryConfig,
+        means: Means | None = None,
+        *,
+        lock_timeout: float = LOCK_TIMEOUT,
+        writable: Callable[[Path, int], bool] = os.access,
+    ) -> None:
+        del means
+        stated = Path(config.url or "").absolute()
+        self.name = config.name
+        self.root = stated.parent if stated.name == _PAGES else stated
+        self.url = self.root.as_uri()
+        self.index_url = config.index_url or (self.root / _PAGES).as_uri()
+        self._lock_timeout = lock_timeout
+        self._writable = writable
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
         del releases, brief
         existing = next(each for each in (self.root, *self.root.parents) if each.exists())
-        if existing.is_dir() and self.writable(existing):
+        if existing.is_dir() and self._writable(existing, os.W_OK | os.X_OK):
             return ()
         what = "can't be written" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}."),)
@@ -124,7 +120,21 @@ class DirectoryRepository:
                 finding = self._found(known.FILE_CHANGED, message)
                 return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
             with self._locked():
-                return self._place(part, target, distribution)
+                state = self._state(distribution)
+                if state is FileState.ABSENT:
+                    part.replace(target)
+                    _sync_folder(target.parent)
+                    return UploadOutcome(
+                        status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri()
+                    )
+            if state is FileState.PRESENT:
+                return UploadOutcome(status=FileState.PRESENT)
+            finding = known.OTHER_BYTES.found(
+                f"{self.name} has another {self._target(distribution).name} already.",
+                where=str(target),
+                hint="Release a new version, or delete that file if nobody has installed it yet.",
+            )
+            return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
         except Timeout:
             return UploadOutcome(status=FileState.FAILED, findings=(self._busy(),))
         except OSError as error:
@@ -142,36 +152,45 @@ class DirectoryRepository:
                 folder.mkdir(parents=True, exist_ok=True)
                 page, findings = self._derive(release.project)
                 replace_pages(folder, pages.render_project(page))
-                folders = (self.root / _PAGES).iterdir()
-                projects = sorted(each.name for each in folders if (each / "index.json").is_file())
-                replace_pages(self.root / _PAGES, pages.render_root(projects))
+                projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
+                replace_pages(folder.parent, pages.render_root(projects))
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
             return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
-        ours = {self._target(each).name for each in release.distributions}
-        return ReleaseOutcome(complete=ours <= {each.filename for each in page.files}, findings=findings)
+        complete = all(page.file(self._target(each).name) for each in release.distributions)
+        return ReleaseOutcome(complete=complete, findings=findings)
 
     def verify(self, release: Release) -> Look:
-        """Read both pages back, and see that each lists our sha256 and that the file has it."""
+        """Read both pages back, and see that they say the same, list our sha256, and that the file has it."""
         folder = self._folder(release.project)
+        states: dict[str, FileState] = {}
         try:
-            both = [_read_page(folder / "index.json"), _read_page(folder / "index.html")]
-            seen = {each.filename: self._seen(each, both) for each in release.distributions}
+            both = (folder / "index.json").read_bytes(), (folder / "index.html").read_bytes()
+            page = pages.parse_project(both[0], content_type=pages.JSON_TYPE, url="")
+            if pages.render_project(page) != both:
+                raise pages.PageError("index.html does not say the same as index.json")
+            for each in release.distributions:
+                listed = page.file(self._target(each).name)
+                if listed is not None:
+                    same = listed.hashes.get("sha256") == each.digests.sha256
+                    states[each.filename] = self._state(each) if same else FileState.DIFFERENT
         except FileNotFoundError:
             return Look()
         except (OSError, pages.PageError) as error:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
             return Look(findings=(finding,))
-        return Look(states=seen)
+        return Look(states=states)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         """From the page that readers see, not from what else lies in the folder."""
         own = self._folder(project)
+        page = None
         try:
-            page = _read_page(own / "index.json")
+            content = (own / "index.json").read_bytes()
+            page = pages.parse_project(content, content_type=pages.JSON_TYPE, url=f"{own.as_uri()}/")
         except FileNotFoundError:
-            page = None
+            pass
         except (OSError, pages.PageError) as error:
             msg = f"The index in {own} can't be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
@@ -200,8 +219,11 @@ class DirectoryRepository:
         stated = folder / distribution.filename
         if stated.is_file() or not folder.is_dir():
             return stated
-        key = _key(stated.name)
-        return next((each for each in folder.iterdir() if _key(each.name) == key), stated)
+        ours = release_of(stated.name), architecture_of(stated.name)
+        for each in folder.iterdir():
+            if (release_of(each.name), architecture_of(each.name)) == ours:
+                return each
+        return stated
 
     def _state(self, distribution: Distribution) -> FileState:
         path = self._target(distribution)
@@ -211,62 +233,39 @@ class DirectoryRepository:
             return FileState.DIFFERENT
         return FileState.PRESENT if sha256_of(path) == distribution.digests.sha256 else FileState.DIFFERENT
 
-    def _seen(self, distribution: Distribution, both: list[pages.ProjectPage]) -> FileState:
-        listed = [each.file(self._target(distribution).name) for each in both]
-        if None in listed:
-            return FileState.ABSENT
-        digests = {each.hashes.get("sha256") for each in listed if each is not None}
-        return self._state(distribution) if digests == {distribution.digests.sha256} else FileState.DIFFERENT
-
-    def _place(self, part: Path, target: Path, distribution: Distribution) -> UploadOutcome:
-        state = self._state(distribution)
-        if state is FileState.PRESENT:
-            return UploadOutcome(status=FileState.PRESENT)
-        if state is FileState.DIFFERENT:
-            finding = known.OTHER_BYTES.found(
-                f"{self.name} has another {self._target(distribution).name} already.",
-                where=str(target),
-                hint="Release a new version, or delete that file if nobody has installed it yet.",
-            )
-            return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
-        part.replace(target)
-        _sync_folder(target.parent)
-        return UploadOutcome(status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri())
-
     def _derive(self, project: NormalizedName) -> tuple[pages.ProjectPage, tuple[Finding, ...]]:
         """The page of a project as its files say, without those that are broken or another project's."""
-        files, versions, findings = [], set(), []
+        files: list[tuple[Version, str, pages.IndexFile]] = []
+        findings = []
         for path in sorted(self._folder(project).iterdir()):
             if path.name.startswith(".") or not path.name.endswith((".whl", ".tar.gz")):
                 continue
             try:
-                distribution = read_distribution(path)
+                found = read_distribution(path)
             except CheckError as error:
                 findings.append(self._found(known.ARCHIVE_REFUSED, error.message, "Delete it."))
                 continue
-            if distribution.project == project:
-                files.append((distribution.version, self._as_listed(distribution)))
-                versions.add(distribution.version)
-        listed = tuple(each for _, each in sorted(files, key=lambda pair: (pair[0], pair[1].filename)))
+            if found.project != project:
+                continue
+            offered = None
+            if found.kind is DistributionKind.WHEEL:
+                replace_file(path.with_name(f"{path.name}.metadata"), found.core_metadata)
+                offered = {"sha256": hashlib.sha256(found.core_metadata).hexdigest()}
+            listed = pages.IndexFile(
+                filename=path.name,
+                url=quote(path.name),
+                hashes={"sha256": found.digests.sha256},
+                requires_python=found.header("Requires-Python"),
+                core_metadata=offered,
+                size=found.size,
+            )
+            files.append((found.version, path.name, listed))
+        files.sort()
+        versions = dict.fromkeys(str(version) for version, _, _ in files)
         page = pages.ProjectPage(
-            name=project, files=listed, versions=tuple(str(each) for each in sorted(versions))
+            name=project, files=tuple(file for _, _, file in files), versions=tuple(versions)
         )
         return page, tuple(findings)
-
-    def _as_listed(self, distribution: Distribution) -> pages.IndexFile:
-        offered = None
-        if distribution.kind is DistributionKind.WHEEL:
-            beside = distribution.path.with_name(f"{distribution.filename}.metadata")
-            replace_file(beside, distribution.core_metadata)
-            offered = {"sha256": hashlib.sha256(distribution.core_metadata).hexdigest()}
-        return pages.IndexFile(
-            filename=distribution.filename,
-            url=quote(distribution.filename),
-            hashes={"sha256": distribution.digests.sha256},
-            requires_python=distribution.header("Requires-Python"),
-            core_metadata=offered,
-            size=distribution.size,
-        )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -274,7 +273,7 @@ class DirectoryRepository:
         self.root.mkdir(parents=True, exist_ok=True)
         # The library empties the file, and older ones follow a link to another one.
         os.close(open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
-        with FileLock(self.root / _LOCK_NAME, timeout=self.lock_timeout):
+        with FileLock(self.root / _LOCK_NAME, timeout=self._lock_timeout):
             yield
 
     # --- findings
@@ -283,22 +282,12 @@ class DirectoryRepository:
         return diagnosis.found(message, where=str(self.root), hint=hint)
 
     def _busy(self) -> Finding:
-        message = f"Another process has been writing to {self.root} for {self.lock_timeout:.0f} seconds."
+        message = f"Another process has been writing to {self.root} for {self._lock_timeout:.0f} seconds."
         return self._found(known.FOLDER_BUSY, message)
 
     def _unusable(self, error: OSError) -> Finding:
         message = f"{error.filename or self.root} can't be written: {error.strerror or error}."
         return self._found(known.FOLDER_UNUSABLE, message)
-
-
-def _key(filename: str) -> object:
-    """What installers tell files apart by, however their names are spelt."""
-    return release_of(filename), architecture_of(filename)
-
-
-def _read_page(path: Path) -> pages.ProjectPage:
-    media_type = pages.JSON_TYPE if path.suffix == ".json" else pages.HTML_TYPE
-    return pages.parse_project(path.read_bytes(), content_type=media_type, url=f"{path.parent.as_uri()}/")
 
 
 def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:
@@ -344,5 +333,4 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make(config: RepositoryConfig, _: Means | None) -> DirectoryRepository:
-    return DirectoryRepository(config)
+make = DirectoryRepository

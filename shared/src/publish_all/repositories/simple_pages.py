@@ -91,69 +91,62 @@ def merged(pages: Iterable[ProjectPage]) -> ProjectPage:
 
 def render_project(page: ProjectPage) -> tuple[bytes, bytes]:
     """The page of a project in JSON and in HTML."""
-    status = {"status": page.status, "reason": page.status_reason}
-    stated = {key: value for key, value in status.items() if page.status and value}
-    content = {
-        "meta": {"api-version": _API_VERSION},
-        "name": page.name,
-        **({"project-status": stated} if stated else {}),
-        "versions": list(page.versions),
-        "files": [_file_as_json(each) for each in page.files],
-    }
-    metas = (
-        f'<meta name="pypi:project-status{"" if key == "status" else "-reason"}" content="{html.escape(value)}">\n'
-        for key, value in stated.items()
-    )
-    return _json_bytes(content), _html_page(
-        f"Links for {page.name}", map(_anchor, page.files), "".join(metas)
-    )
+    content: dict[str, Any] = {"meta": {"api-version": _API_VERSION}, "name": page.name}
+    metas = ""
+    if page.status:
+        content["project-status"] = {"status": page.status}
+        metas = f'<meta name="pypi:project-status" content="{html.escape(page.status)}">\n'
+        if page.status_reason:
+            content["project-status"]["reason"] = page.status_reason
+            metas += f'<meta name="pypi:project-status-reason" content="{html.escape(page.status_reason)}">\n'
+    files, links = [], []
+    for each in page.files:
+        file, link = _render_file(each)
+        files.append(file)
+        links.append(link)
+    content |= {"versions": list(page.versions), "files": files}
+    return _pages(content, f"Links for {page.name}", links, metas)
 
 
 def render_root(names: Sequence[str]) -> tuple[bytes, bytes]:
     """The list of projects in JSON and in HTML."""
     content = {"meta": {"api-version": _API_VERSION}, "projects": [{"name": each} for each in names]}
-    links = (f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names)
-    return _json_bytes(content), _html_page("Simple index", links)
+    links = [f'<a href="{quote(each)}/">{html.escape(each)}</a>' for each in names]
+    return _pages(content, "Simple index", links)
 
 
-def _file_as_json(file: IndexFile) -> dict[str, Any]:
+def _render_file(file: IndexFile) -> tuple[dict[str, Any], str]:
+    """One file in JSON, and its link in HTML."""
     content: dict[str, Any] = {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes)}
-    if file.requires_python is not None:
-        content["requires-python"] = file.requires_python
-    if file.core_metadata is not None:
-        # The older key is left out: pip from 22.3 to 23.1 breaks off over it (PEP 714), and takes no harm without.
-        content["core-metadata"] = dict(file.core_metadata) or True
-    optional = {"size": file.size, "upload-time": file.upload_time, "provenance": file.provenance}
-    content |= {key: value for key, value in optional.items() if value is not None}
-    content["yanked"] = file.yanked or file.yanked is not None
-    return content
-
-
-def _json_bytes(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _anchor(file: IndexFile) -> str:
     sha256 = file.hashes.get("sha256")
     attributes = {"href": file.url + (f"#sha256={sha256}" if sha256 else "")}
     if file.requires_python is not None:
-        attributes["data-requires-python"] = file.requires_python
+        content["requires-python"] = attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
+        # The older key is left out: pip from 22.3 to 23.1 breaks off over it (PEP 714), and takes no harm without.
+        content["core-metadata"] = dict(file.core_metadata) or True
         digest = file.core_metadata.get("sha256")
         stated = f"sha256={digest}" if digest else "true"
         attributes |= {"data-core-metadata": stated, "data-dist-info-metadata": stated}
+    if file.size is not None:
+        content["size"] = file.size
+    if file.upload_time is not None:
+        content["upload-time"] = file.upload_time
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
     if file.provenance is not None:
-        attributes["data-provenance"] = file.provenance
+        content["provenance"] = attributes["data-provenance"] = file.provenance
+    content["yanked"] = file.yanked or file.yanked is not None
     written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return f"<a {written}>{html.escape(file.filename)}</a>"
+    return content, f"<a {written}>{html.escape(file.filename)}</a>"
 
 
-def _html_page(title: str, anchors: Iterable[str], metas: str = "") -> bytes:
+def _pages(
+    content: Mapping[str, Any], title: str, links: Iterable[str], metas: str = ""
+) -> tuple[bytes, bytes]:
     title = html.escape(title)
-    lines = "\n".join(f"{each}<br>" for each in anchors)
-    return f"""\
+    lines = "\n".join(f"{each}<br>" for each in links)
+    page = f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -166,7 +159,8 @@ def _html_page(title: str, anchors: Iterable[str], metas: str = "") -> bytes:
 {lines}
 </body>
 </html>
-""".encode()
+"""
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), page.encode()
 
 
 # --- parsing
