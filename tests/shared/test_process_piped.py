@@ -1,9 +1,11 @@
+import errno
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from publish_all._process import piped
+from publish_all._process import Piped, piped
 
 ECHO = "import sys\nfor line in sys.stdin: print('got', line, end='', flush=True)\nsys.stderr.write('ended')"
 
@@ -31,6 +33,14 @@ def test_a_process_that_is_gone_has_no_answer(log, tmp_path):
         assert list(process.lines()) == []
         process.say("anybody?")
         assert process.end(within=10) == 3
+
+
+def test_a_pipe_that_windows_says_is_closed_is_no_error():
+    def write(line):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    gone = SimpleNamespace(stdin=SimpleNamespace(write=write))
+    Piped(gone).say("anybody?")
 
 
 def test_a_process_does_not_outlive_the_time_given_to_it(log, tmp_path):

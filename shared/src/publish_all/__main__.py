@@ -14,7 +14,7 @@ def main() -> int:
     try:
         return _run()
     finally:
-        gc.freeze()
+        _freeze()
 
 
 def _run() -> int:
@@ -28,9 +28,14 @@ def _run() -> int:
             'Install it with: pip install "publish-all[cli]"\n'
         )
         return 2
-    gc.freeze()
+    _freeze()
     gc.enable()
     return run()
+
+
+def _freeze() -> None:
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
 
 
 if __name__ == "__main__":

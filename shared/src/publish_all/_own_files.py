@@ -5,11 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 # Without O_NONBLOCK, opening a named pipe would wait for its other end.
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+
+# ERROR_ACCESS_DENIED and ERROR_SHARING_VIOLATION of Windows.
+_OPEN_ELSEWHERE = (5, 32)
+_PAUSES = (0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.3)  # seconds
 
 
 def open_own(path: Path, flags: int) -> int:
@@ -33,6 +39,21 @@ def read_own(path: Path) -> bytes:
         return file.read()
 
 
+def replace_open(source: Path, target: Path) -> Path:
+    """Move a file to `target`, which it replaces. Raises `OSError`.
+
+    Windows refuses it while another program, such as a virus scanner, has one of the two open: it is tried for a second.
+    """
+    for seconds in _PAUSES:
+        try:
+            return source.replace(target)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _OPEN_ELSEWHERE:
+                raise
+            time.sleep(seconds)
+    return source.replace(target)
+
+
 def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file at once or not at all. Raises `OSError`.
 
@@ -43,7 +64,36 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(part).chmod(mode)
-        Path(part).replace(path)
+        replace_open(Path(part), path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Nobody else may read what is locked there, so the locked byte lies far behind what the file holds.
+    _FAR = 1 << 30
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock a file until it is closed, unless another process has it. Raises `OSError` where it cannot be locked at all."""
+    try:
+        _lock(descriptor)
+    except (BlockingIOError, PermissionError):  # of Windows the second
+        return False
+    return True

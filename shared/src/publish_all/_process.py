@@ -56,18 +56,8 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> Completed:
-    """See `Run`. `text` is the standard input."""
-    with _in_time(command, timeout):
-        done = subprocess.run(
-            list(command),
-            cwd=cwd,
-            env=environment,
-            input=(text or "").encode(),
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    return _completed(done.returncode, done.stdout, done.stderr)
+    """See `Run`. `text` is the standard input. On Windows, `command` may also be the whole command line as one text."""
+    return _run(command, text or "", cwd, environment, timeout, own_group=False)
 
 
 def run_project_code(
@@ -78,12 +68,28 @@ def run_project_code(
     timeout: float | None = None,
 ) -> Completed:
     """As `run`, for commands of the project: what they have started ends with them, and they cannot read our memory."""
-    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with _in_time(command, timeout), _start(command, cwd, environment, **streams) as process:
+    return _run(command, "", cwd, environment, timeout, own_group=True)
+
+
+def _run(
+    command: Sequence[str],
+    text: str,
+    cwd: Path,
+    environment: Mapping[str, str] | None,
+    timeout: float | None,
+    *,
+    own_group: bool,
+) -> Completed:
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        _in_time(command, timeout),
+        _start(command, cwd, environment, own_group=own_group, **streams) as process,
+    ):
         try:
-            stdout, stderr = process.communicate(timeout=timeout)
+            stdout, stderr = process.communicate(text.encode(), timeout=timeout)
         finally:
-            _end_group(process)
+            if own_group or process.returncode is None:
+                _end_group(process, own_group=own_group)
     return _completed(process.returncode, stdout, stderr)
 
 
@@ -92,7 +98,8 @@ def _in_time(command: Sequence[str], timeout: float | None) -> Iterator[None]:
     try:
         yield
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{command[0]} did not end within {timeout:g} s") from error
+        program = command if isinstance(command, str) else command[0]
+        raise TimeoutError(f"{program} did not end within {timeout:g} s") from error
 
 
 def _completed(returncode: int, *printed: bytes) -> Completed:
@@ -115,14 +122,17 @@ def _start(
     """
 
     def start() -> subprocess.Popen[Any]:
-        return subprocess.Popen(
-            list(command),
+        process = subprocess.Popen(
+            command if isinstance(command, str) else list(command),
             cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,
             start_new_session=own_group,
             **streams,
         )
+        if sys.platform == "win32":
+            _put_into_job(process, own_group=own_group)
+        return process
 
     if sys.platform != "linux" or not own_group:
         return start()
@@ -148,12 +158,14 @@ def _start(
             raise
 
 
-def _end_group(process: subprocess.Popen[Any]) -> None:
+def _end_group(process: subprocess.Popen[Any], *, own_group: bool = True) -> None:
     """End the processes of a process's own group: they are asked to, and killed if they go on.
 
-    Where the system has no groups (Windows), only the process itself.
+    Without `own_group` only the process itself; on Windows what it has started as well, which may hold its pipes.
     """
-    if not hasattr(os, "killpg"):
+    if sys.platform == "win32":
+        _end_job(process)
+    if sys.platform == "win32" or not own_group:
         if process.poll() is None:
             process.kill()
         return
@@ -178,6 +190,40 @@ def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
             pause = min(2 * pause, 0.05)
 
 
+if sys.platform == "win32":
+    import ctypes
+    import struct
+    from ctypes import wintypes
+    from weakref import WeakKeyDictionary
+
+    _JOBS: WeakKeyDictionary[subprocess.Popen[Any], Any] = WeakKeyDictionary()
+    """The job object of each process: Windows has no process groups that could be ended."""
+    _kernel32 = ctypes.WinDLL("kernel32")
+    _kernel32.CreateJobObjectW.restype = _kernel32.OpenProcess.restype = wintypes.HANDLE
+    # JOBOBJECT_EXTENDED_LIMIT_INFORMATION, with JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE.
+    _LIMITS = struct.pack("qqINNINII0q6Q4N", 0, 0, 0x2000, *[0] * 16)
+    _EXTENDED_LIMIT_INFORMATION = 9
+    _TERMINATE_AND_SET_QUOTA = 0x0101
+
+    def _put_into_job(process: subprocess.Popen[Any], *, own_group: bool) -> None:
+        """What the process starts is in its job, too. The job of an own group ends when our process ends."""
+        job = subprocess.Handle(_kernel32.CreateJobObjectW(None, None))
+        if own_group:
+            _kernel32.SetInformationJobObject(
+                wintypes.HANDLE(job), _EXTENDED_LIMIT_INFORMATION, _LIMITS, len(_LIMITS)
+            )
+        opened = subprocess.Handle(_kernel32.OpenProcess(_TERMINATE_AND_SET_QUOTA, False, process.pid))
+        _kernel32.AssignProcessToJobObject(wintypes.HANDLE(job), wintypes.HANDLE(opened))
+        opened.Close()
+        _JOBS[process] = job
+
+    def _end_job(process: subprocess.Popen[Any]) -> None:
+        job = _JOBS.pop(process, None)
+        if job is not None:
+            _kernel32.TerminateJobObject(wintypes.HANDLE(job), 1)
+            job.Close()
+
+
 class Piped:
     """A running process that is spoken to in lines on its standard input and output."""
 
@@ -187,7 +233,7 @@ class Piped:
     def say(self, line: str) -> None:
         """Write a line. A process that is gone already is not an error here: it has no answer."""
         if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):  # Windows says EINVAL where others say EPIPE
                 self._process.stdin.write(line + "\n")
                 self._process.stdin.flush()
 

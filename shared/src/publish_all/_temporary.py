@@ -7,13 +7,12 @@ import os
 import re
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from publish_all._own_files import open_own
+from publish_all._own_files import open_own, try_lock
 
 _PREFIX = "publish-all-"
 _NAMES = re.compile(r"\.?publish-all-([a-z]+-)?[a-z0-9_]{8}")
@@ -39,7 +38,7 @@ def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
             # A run that sweeps in between must not find a mark that nobody has locked. Some network file systems
             # have no locks, and Windows renames no open file: there the folder has no mark, and is not swept.
             with contextlib.suppress(OSError):
-                _lock(mark)
+                try_lock(mark)
                 unlocked.rename(folder / _MARK)
             yield folder
         finally:
@@ -67,21 +66,8 @@ def _sweep_one(folder: Path) -> None:
             folder.rmdir()  # of a run that was killed before it could mark it: empty
         return
     try:
-        _lock(mark)
+        if not try_lock(mark):
+            return
     finally:
         os.close(mark)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        """Raises `OSError` where another process has the lock."""
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

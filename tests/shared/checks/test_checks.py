@@ -307,3 +307,10 @@ def test_a_file_of_more_than_100_mib_is_told_for_public_indexes(
     large = replace(make_wheel(), size=size)
     assert codes(large) == expected
     assert codes(large, PRIVATE) == []
+
+
+def test_markdown_is_not_checked_where_nothing_renders_it(
+    make_wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("readme_renderer.markdown.variants", {})
+    assert codes(make_wheel(metadata=METADATA + "Not rendered before.")) == []

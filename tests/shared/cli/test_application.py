@@ -16,6 +16,7 @@ from cleo.io.inputs.argv_input import ArgvInput
 from cleo.io.outputs.stream_output import StreamOutput
 
 from publish_all import __version__
+from publish_all.__main__ import main
 from publish_all.cli import application
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.registry import COMMANDS, load
@@ -433,3 +434,12 @@ def test_hints_are_commands_that_can_be_pasted_also_under_uvx(
         monkeypatch.setattr(sys, "argv", ["publish-all", *arguments])
         assert application.run() == 2
         assert capfd.readouterr().err.endswith(said)
+
+
+def test_a_python_without_gc_freeze(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr("gc.freeze")
+    monkeypatch.setattr(sys, "argv", ["publish-all", "--version"])
+    assert main() == 0
+    assert __version__ in capsys.readouterr().out

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from publish_all.commands.build import _in_shell
+
 PYPROJECT = """\
 [build-system]
 requires = ["hatchling"]
@@ -148,3 +150,8 @@ def test_modules_of_the_project_do_not_replace_libraries(checkout: Checkout) -> 
     command = [sys.executable, "-m", "publish_all", "--version"]
     done = subprocess.run(command, cwd=checkout.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_shell_of_windows_gets_the_quotes_as_they_are():
+    assert _in_shell('echo "a b" & exit 3', "nt") == 'cmd /d /s /c "echo "a b" & exit 3"'
+    assert _in_shell('echo "a b"', "posix") == ("/bin/sh", "-c", 'echo "a b"')

@@ -12,6 +12,7 @@ from publish_all.reporting.console import ConsoleReporter
 from publish_all.reporting.json import JsonReporter
 from publish_all.reporting.make import make_reporter
 from publish_all.reporting.reporter import PlainReporter, Several
+from publish_all.results import Listing
 
 
 class Terminal(io.StringIO):
@@ -67,3 +68,12 @@ def test_plain_and_json_do_not_load_rich():
         "sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_the_encoding_of_the_output_lacks_is_escaped():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="\n")
+    make_reporter("text", out=out, err=io.StringIO()).show(
+        Listing(kind="variants", columns=("name",), rows=(("a \u2192 b",),))
+    )
+    out.flush()
+    assert "a \\u2192 b" in out.buffer.getvalue().decode("cp1252")

@@ -12,6 +12,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from publish_all._own_files import replace_open
 from publish_all.errors import BuildError
 from publish_all.variants.variant import PlatformWheel, WheelTag
 
@@ -48,7 +49,7 @@ def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
         with zipfile.ZipFile(fresh, "w") as opened:
             _copy(source, opened, path, described)
     built.unlink()
-    fresh.replace(target)
+    replace_open(fresh, target)
     return target
 
 

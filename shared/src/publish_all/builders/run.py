@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._git import ask_git, git_for_user
+from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all._toml import table
 from publish_all.builders.build_environment import Interpreter, interpreter_for, requirements_of, unmet
@@ -69,7 +70,7 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
         order = {(each.name, each.project): number for number, each in enumerate(request.variants)}
         files.sort(key=lambda each: order[each.variant, each.project])
         for each in files:
-            (fresh / each.filename).replace(request.output / each.filename)
+            replace_open(fresh / each.filename, request.output / each.filename)
     return BuildResult(files=tuple(files))
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from publish_all._build_system import Backend, backend_of
+from publish_all._own_files import replace_open
 from publish_all.builders import worker_protocol
 from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
@@ -181,7 +182,7 @@ def _put(path: Path, output: Path, variant: BuildVariant) -> Path:
     if (output / path.name).exists():
         msg = f"{path.name} is built twice, the second time as {variant.label}"
         raise BuildError(msg, hint="Give one of the build variants another `name`.")
-    return path.replace(output / path.name)
+    return replace_open(path, output / path.name)
 
 
 class _Builders:

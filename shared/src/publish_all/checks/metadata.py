@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from email.message import Message
@@ -123,8 +124,11 @@ def _readme_problem(description: str, kind: str, variant: str) -> str | None:
 
             rendered = rst.render(description, stream=problems)
         case "text/markdown":
-            from readme_renderer import markdown
-
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from readme_renderer import markdown
+            if not markdown.variants:  # Windows on ARM has no wheel of a renderer
+                return None
             rendered = markdown.render(description, variant=variant)
         case _:
             return f"the content type is {kind!r}"

@@ -167,13 +167,17 @@ def run_before_publish(config: ProjectConfig, *, runtime: Runtime, listener: Lis
     environment, dropped = for_project_code(runtime.environment, config.build_environment)
     for command in config.before_publish:
         listener(StepStarted(step="before-publish", detail=command))
-        shell = ["cmd", "/c", command] if os.name == "nt" else ["/bin/sh", "-c", command]
-        done = runtime.run_project(shell, cwd=config.root, environment=environment)
+        done = runtime.run_project(_in_shell(command), cwd=config.root, environment=environment)
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
             msg = f"before-publish: {command!r} failed with exit code {done.returncode}; nothing was uploaded"
             finding = BEFORE_PUBLISH_FAILED.found((f"{msg}\n{tail}" if tail else msg) + not_passed(dropped))
             raise CheckError(finding.message, hint=finding.hint, findings=(finding,))
+
+
+def _in_shell(command: str, system: str = os.name) -> Sequence[str]:
+    """For Windows a command line as it is: `cmd` does not know the quotes that `subprocess` would escape."""
+    return f'cmd /d /s /c "{command}"' if system == "nt" else ("/bin/sh", "-c", command)
 
 
 def list_variants(

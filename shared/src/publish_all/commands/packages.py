@@ -14,6 +14,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all import diagnoses as known
+from publish_all._own_files import replace_open
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import distribution_names, project_of_files
@@ -235,7 +236,7 @@ def _put(
     """A file in its place. It is fetched, whole and checked, before it has its name."""
     fresh = not target.is_file() or sha256_of(target) != sha256
     if fresh:
-        fetch().replace(target)
+        replace_open(fetch(), target)
     state = "fetched" if fresh else "was there"
     return DownloadedFile(project, str(version), str(target), target.stat().st_size, sha256, state)
 

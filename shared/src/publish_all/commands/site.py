@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from publish_all._own_files import replace_open
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import Runtime, project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
@@ -344,7 +345,7 @@ def _copy(project: NormalizedName, file: IndexFile, source: IndexSource, target:
             raise ServeError(f"{source.name} lists {name} and has not got it")
         part = replace(file, filename=name, hashes=hashes)
         if isinstance(content, Path):
-            store(read_chunks(content), part, scratch, source.name).replace(target / name)
+            replace_open(store(read_chunks(content), part, scratch, source.name), target / name)
         else:
             with content.open(None) as download:
-                store(download.chunks, part, scratch, source.name).replace(target / name)
+                replace_open(store(download.chunks, part, scratch, source.name), target / name)

@@ -11,13 +11,12 @@ import contextlib
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from publish_all._git import repository_root
-from publish_all._own_files import open_own
+from publish_all._own_files import open_own, try_lock
 from publish_all.commands.context import Runtime
 from publish_all.errors import PublishAllError
 from publish_all.upload.journal import JOURNAL_NAME
@@ -107,7 +106,7 @@ def lock(path: Path) -> Iterator[bool]:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
             held.callback(os.close, descriptor)
-            locked = _try_lock(descriptor)
+            locked = try_lock(descriptor)
         except OSError as error:
             raise CannotLockError(f"cannot lock {path}: {error.strerror or error}") from error
         if not locked:
@@ -127,7 +126,7 @@ def _end_in_order(path: Path, own: bytes) -> None:
     with contextlib.suppress(OSError):
         descriptor = open_own(path, os.O_RDWR)
         try:
-            if _try_lock(descriptor) and os.read(descriptor, 64).strip() == own:
+            if try_lock(descriptor) and os.read(descriptor, 64).strip() == own:
                 os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
@@ -141,29 +140,3 @@ def _already_running(path: Path) -> AlreadyRunningError:
     who = f"process {pid}" if pid.isdigit() else "another process"
     msg = f"another publish of this project is running: {who} holds {path}"
     return AlreadyRunningError(msg, hint="Wait for it to end, or end it; then run again.")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Nobody else may read what is locked there, so the locked byte lies far behind the process id.
-    _FAR = 1 << 30
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
-from publish_all._own_files import open_own
+from publish_all._own_files import open_own, replace_open
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -192,7 +192,7 @@ class BlobCache:
             identity = _identity(file)
             file.close()
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            Path(file.name).replace(path)
+            replace_open(Path(file.name), path)
             self._intact[path] = identity
             with self._lock:
                 self._prune(self.limit)

@@ -24,6 +24,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from publish_all import diagnoses as known
+from publish_all._own_files import replace_open
 from publish_all._server_text import plain
 from publish_all._temporary import temporary_folder
 from publish_all.config.addresses import host_of
@@ -305,7 +306,7 @@ def _read(form: UploadForm, path: Path) -> Distribution:
         raise ServeError("That is not the name of a wheel (.whl) or sdist (.tar.gz).", status=400)
     if form.fields.get(":action") != "file_upload":
         raise ServeError("The only :action here is file_upload.", status=400)
-    path = path.replace(path.with_name(form.filename))
+    path = replace_open(path, path.with_name(form.filename))
     try:
         found = read_distribution(path, sdist_limit=SDIST_LIMIT)
     except CheckError as error:

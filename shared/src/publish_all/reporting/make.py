@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ def make_reporter(
     a job summary come along.
     """
     out, err = out or sys.stdout, err or sys.stderr
+    for stream in (out, err):
+        if isinstance(stream, io.TextIOWrapper):  # Windows writes cp1252 and the like into pipes and files
+            stream.reconfigure(errors="backslashreplace")
     environment = os.environ if environment is None else environment
     main: Reporter
     if kind == "json":

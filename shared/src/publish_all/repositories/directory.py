@@ -25,7 +25,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all import diagnoses as known
-from publish_all._own_files import open_own
+from publish_all._own_files import open_own, replace_open
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
@@ -122,7 +122,7 @@ class DirectoryRepository:
             with self._locked():
                 state = self._state(distribution)
                 if state is FileState.ABSENT:
-                    part.replace(target)
+                    replace_open(part, target)
                     _sync_folder(target.parent)
                     return UploadOutcome(
                         status=FileState.UPLOADED, url=(target.parent / "index.html").as_uri()
@@ -316,7 +316,7 @@ def replace_file(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         _write(part, [content])
-        part.replace(path)
+        replace_open(part, path)
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
