@@ -31,44 +31,25 @@ _OPAQUE = {ast.AugAssign: "an augmented assignment", ast.Delete: "del"}
 Read: TypeAlias = Callable[[Path], bytes]
 _Plain: TypeAlias = "str | int | tuple[_Plain, ...]"
 _Names: TypeAlias = "Mapping[str, tuple[_Binding, ...]]"
+"""What names may be bound to."""
 
 
 class _Binding(NamedTuple):
-    """The expression or import that binds a name, in the scope before it.
+    """The expression or import that binds a name, where names have been bound as in `names`.
 
     `name` is what an import takes from the module, or the module itself. `opaque` says what binds it that has no
     value here.
     """
 
     node: ast.AST
-    scope: _Scope
+    names: _Names
     name: str = ""
     opaque: str = ""
 
 
-class _Scope(NamedTuple):
-    """What a statement binds names to, after those before it. A star import binds `*`: perhaps every name."""
-
-    names: _Names
-    before: _Scope | None
-
-    def get(self, name: str) -> tuple[_Binding, ...]:
-        """What the name may be bound to."""
-        scope: _Scope | None = self
-        while scope is not None:
-            if found := scope.names.get(name) or scope.names.get(_STAR):
-                return found
-            scope = scope.before
-        return ()
-
-    def since(self, earlier: _Scope) -> set[str]:
-        """The names that were bound after an earlier scope."""
-        found: set[str] = set()
-        scope: _Scope | None = self
-        while scope is not None and scope is not earlier:
-            found.update(scope.names)
-            scope = scope.before
-        return found
+def _get(names: _Names, name: str) -> tuple[_Binding, ...]:
+    """What the name may be bound to. A star import binds `*`: perhaps every name."""
+    return names.get(name) or names.get(_STAR) or ()
 
 
 class SourceFile(NamedTuple):
@@ -78,7 +59,7 @@ class SourceFile(NamedTuple):
     text: bytes
     encoding: str
     tree: ast.Module
-    scope: _Scope
+    names: _Names
 
     def span(self, node: ast.expr) -> slice:
         """Where the node is in the text."""
@@ -135,7 +116,7 @@ def read_source(path: Path, read: Read = Path.read_bytes) -> SourceFile:
         msg = f"{path}{line}: is not Python that this interpreter can read: {getattr(error, 'msg', error)}"
         raise VersionError(msg) from error
     text = data.decode(encoding).encode()  # without the mark that stands for `utf-8-sig`
-    return SourceFile(path, text, encoding, tree, _after(tree.body, _Scope({}, None)))
+    return SourceFile(path, text, encoding, tree, _after(tree.body, {}))
 
 
 def read_attribute(
@@ -153,7 +134,7 @@ def read_attribute(
     """
     reader, file = _Reader(name, own_name, read), read_source(path, read)
     node = find(file.tree) if find is not None else None
-    value = reader.value_of(file, name) if node is None else reader.evaluate(file, node, file.scope)
+    value = reader.value_of(file, name) if node is None else reader.evaluate(file, node, file.names)
     match value.plain:
         case str() as text:
             pass
@@ -168,63 +149,68 @@ def read_attribute(
         raise VersionError(msg, hint="Write it like 1.2.3 or 1.2.3rc1.") from error
 
 
-def _after(body: Sequence[ast.stmt], scope: _Scope) -> _Scope:
-    """The scope after these statements."""
+def _after(body: Sequence[ast.stmt], names: _Names) -> _Names:
+    """What names are bound to after these statements."""
     for statement in body:
-        if names := _bound_by(statement, scope):
-            scope = _Scope(names, scope)
-    return scope
+        names = _with(names, _bound_by(statement, names))
+    return names
 
 
-def _either(scope: _Scope, *branches: _Scope) -> _Names:
-    """What may be bound where one of the branches was taken."""
-    found = {}
-    for name in {name for branch in branches for name in branch.since(scope)}:
-        found[name] = tuple({id(each): each for branch in branches for each in branch.get(name)}.values())
-    return found
+def _with(names: _Names, bound: _Names) -> _Names:
+    """The names with newer bindings, of which a star import hides all that were there."""
+    return bound if _STAR in bound else {**names, **bound}
 
 
-def _bound_by(statement: ast.stmt, scope: _Scope) -> _Names:
+def _either(before: _Names, *branches: _Names) -> _Names:
+    """What is bound in one of the branches, and may be what it is after any of them."""
+    changed = {name for branch in branches for name in branch if branch[name] is not before.get(name)}
+    return {
+        name: tuple({id(each): each for branch in branches for each in _get(branch, name)}.values())
+        for name in changed
+    }
+
+
+def _bound_by(statement: ast.stmt, names: _Names) -> _Names:
     """What a statement binds."""
     match statement:
         case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
-            return _either(scope, _after(statement.orelse, scope))
+            return _either(names, _after(statement.orelse, names))
         case ast.If():
-            return _either(scope, _after(statement.body, scope), _after(statement.orelse, scope))
+            return _either(names, _after(statement.body, names), _after(statement.orelse, names))
         case ast.Try():
             body = [*statement.body, *statement.orelse, *statement.finalbody]
-            done = _after(body, scope)
+            done = _after(body, names)
             # A handler holds the stopgap for a version that can't be found: it counts only for other names.
-            stopgaps = _either(scope, scope, *(_after(each.body, scope) for each in statement.handlers))
-            if _STAR in done.since(scope):  # which names these are, is known later
-                return _either(scope, _after(body, _Scope(stopgaps, scope)))
-            return {**stopgaps, **_either(scope, done)}
+            stopgaps = _either(names, names, *(_after(each.body, names) for each in statement.handlers))
+            if _STAR in _either(names, done):  # which names these are, is known later
+                return _either(names, _after(body, _with(names, stopgaps)))
+            return {**stopgaps, **_either(names, done)}
         case ast.With() | ast.For() | ast.While():
-            inside = _Scope(_opaque(statement, "with or a loop", scope), scope)
+            inside = _with(names, _opaque(statement, "with or a loop", names))
             after = _after([*statement.body, *getattr(statement, "orelse", ())], inside)
-            return _either(scope, after) if isinstance(statement, ast.With) else _either(scope, scope, after)
+            return _either(names, after) if isinstance(statement, ast.With) else _either(names, names, after)
         case ast.Assign(targets=targets, value=value):
-            return {name: each for target in targets for name, each in _assigned(target, value, scope)}
+            return {name: each for target in targets for name, each in _assigned(target, value, names)}
         case ast.AnnAssign(target=target, value=ast.expr() as value):
-            return dict(_assigned(target, value, scope))
+            return dict(_assigned(target, value, names))
         case ast.AnnAssign():
             return {}
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name: (_Binding(statement, scope, opaque="a definition"),)}
-        case ast.ImportFrom(names=names):  # the alias of a star import is _STAR itself
-            return {each.asname or each.name: (_Binding(statement, scope, each.name),) for each in names}
-        case ast.Import(names=names):
+            return {name: (_Binding(statement, names, opaque="a definition"),)}
+        case ast.ImportFrom(names=taken):  # the alias of a star import is _STAR itself
+            return {each.asname or each.name: (_Binding(statement, names, each.name),) for each in taken}
+        case ast.Import(names=taken):
             # `import a.b` binds `a`, `import a.b as c` the module itself.
-            found = {each.asname or each.name.partition(".")[0]: each.asname and each.name for each in names}
-            return {name: (_Binding(statement, scope, module or name),) for name, module in found.items()}
+            found = {each.asname or each.name.partition(".")[0]: each.asname and each.name for each in taken}
+            return {name: (_Binding(statement, names, module or name),) for name, module in found.items()}
         case _:
-            return _opaque(statement, _OPAQUE.get(type(statement), "a statement"), scope)
+            return _opaque(statement, _OPAQUE.get(type(statement), "a statement"), names)
 
 
-def _assigned(target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[tuple[str, tuple[_Binding, ...]]]:
+def _assigned(target: ast.expr, value: ast.expr, names: _Names) -> Iterator[tuple[str, tuple[_Binding, ...]]]:
     match target, value:
         case ast.Name(id=name), _:
-            yield name, (_Binding(value, scope),)
+            yield name, (_Binding(value, names),)
         case (
             ast.Tuple(elts=targets) | ast.List(elts=targets),
             ast.Tuple(elts=values) | ast.List(elts=values),
@@ -232,19 +218,16 @@ def _assigned(target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[tupl
             isinstance(each, ast.Starred) for each in (*targets, *values)
         ):
             for inner_target, inner_value in zip(targets, values, strict=True):
-                yield from _assigned(inner_target, inner_value, scope)
+                yield from _assigned(inner_target, inner_value, names)
         case _:
-            yield from _opaque(target, "unpacking", scope).items()
+            yield from _opaque(target, "unpacking", names).items()
 
 
-def _opaque(node: ast.AST, what: str, scope: _Scope) -> _Names:
+def _opaque(node: ast.AST, what: str, names: _Names) -> _Names:
     """All names that are stored or deleted somewhere in the node."""
-    names = [
-        each.id
-        for each in ast.walk(node)
-        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
-    ]
-    return dict.fromkeys(names, (_Binding(node, scope, opaque=what),))
+    stored = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    binding = (_Binding(node, names, opaque=what),)
+    return {each.id: binding for each in stored if not isinstance(each.ctx, ast.Load)}
 
 
 class _Reader:
@@ -259,7 +242,7 @@ class _Reader:
     def value_of(self, file: SourceFile, name: str) -> _Value:
         """The value that the name has at the end of the file."""
         with self._step(file.path, name):
-            return self._looked_up(file, name, file.scope, f"{file.path}: there is no {name}")
+            return self._looked_up(file, name, file.names, f"{file.path}: there is no {name}")
 
     @contextmanager
     def _step(self, path: Path, name: str) -> Iterator[None]:
@@ -274,8 +257,8 @@ class _Reader:
         finally:
             self._under_way.pop()
 
-    def _looked_up(self, file: SourceFile, name: str, scope: _Scope, missing: str) -> _Value:
-        values = [self._bound(file, each) for each in self._bindings(file, name, scope)]
+    def _looked_up(self, file: SourceFile, name: str, names: _Names, missing: str) -> _Value:
+        values = [self._bound(file, each) for each in self._bindings(file, name, names)]
         if not values:
             raise VersionError(missing, hint=_HINT)
         if len({each.plain for each in values}) > 1:
@@ -284,14 +267,14 @@ class _Reader:
             raise VersionError(msg, hint=_HINT)
         return values[0] if len(values) == 1 else values[0]._replace(is_literal=False)
 
-    def _bindings(self, file: SourceFile, name: str, scope: _Scope) -> Iterator[_Binding]:
-        for each in scope.get(name):
+    def _bindings(self, file: SourceFile, name: str, names: _Names) -> Iterator[_Binding]:
+        for each in _get(names, name):
             if each.name != _STAR:
                 yield each
             elif self._exports(file, each.node, name):
                 yield each._replace(name=name)
             else:
-                yield from self._bindings(file, name, each.scope)
+                yield from self._bindings(file, name, each.names)
 
     def _exports(self, file: SourceFile, statement: ast.AST, name: str) -> bool:
         """Whether `from … import *` binds the name: public names, or what a literal `__all__` lists."""
@@ -300,10 +283,10 @@ class _Reader:
             return False
         with self._step(target, f"* {name}"):
             module = read_source(target, self._read)
-            for stated in self._bindings(module, "__all__", module.scope):
+            for stated in self._bindings(module, "__all__", module.names):
                 listed = self._bound(module, stated).plain
                 return isinstance(listed, tuple) and name in listed
-            return not name.startswith("_") and any(self._bindings(module, name, module.scope))
+            return not name.startswith("_") and any(self._bindings(module, name, module.names))
 
     def _bound(self, file: SourceFile, binding: _Binding) -> _Value:
         match binding.node:
@@ -320,15 +303,15 @@ class _Reader:
                 what = f"it comes from {'.' * node.level}{module}, which is not a file of this project"
                 raise _failure(file, node, what)
             case ast.expr() as node:
-                return self.evaluate(file, node, binding.scope)
+                return self.evaluate(file, node, binding.names)
             case node:
                 raise _failure(file, node, f"{binding.name} is a module, not a version")
 
-    def evaluate(self, file: SourceFile, node: ast.expr, scope: _Scope) -> _Value:
-        """The value of an expression, where names have what `scope` says."""
+    def evaluate(self, file: SourceFile, node: ast.expr, names: _Names) -> _Value:
+        """The value of an expression, where names have what `names` says."""
 
         def plain(inner: ast.expr) -> _Plain:
-            return self.evaluate(file, inner, scope).plain
+            return self.evaluate(file, inner, names).plain
 
         match node:
             case ast.Constant(value=bool()):
@@ -347,9 +330,9 @@ class _Reader:
                 return _Value("".join(map(str, texts)), file, node, is_literal=not values)
             case ast.Name(id=name):
                 missing = f"{file.path}:{node.lineno}: there is no {name} yet"
-                return self._looked_up(file, name, scope, missing)
+                return self._looked_up(file, name, names, missing)
             case ast.Attribute(value=owner, attr=name):
-                module = self._module(file, owner, scope)
+                module = self._module(file, owner, names)
                 if module is not None:
                     return self.value_of(read_source(module, self._read), name)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -366,9 +349,9 @@ class _Reader:
                 args=[argument],
                 keywords=[],
             ):
-                return self._joined(file, node, separator, self.evaluate(file, _iterated(argument), scope))
+                return self._joined(file, node, separator, self.evaluate(file, _iterated(argument), names))
             case ast.Call(func=ast.Name(id="str"), args=[argument], keywords=[]):
-                text = self.evaluate(file, argument, scope)
+                text = self.evaluate(file, argument, names)
                 if isinstance(text.plain, str):
                     return text
         raise self._refusal(file, node)
@@ -381,11 +364,11 @@ class _Reader:
             return items._replace(plain=text)
         return _Value(text, file, node)
 
-    def _module(self, file: SourceFile, owner: ast.expr, scope: _Scope) -> Path | None:
+    def _module(self, file: SourceFile, owner: ast.expr, names: _Names) -> Path | None:
         """The file of the module that an expression names; None for what is no module of this project."""
         if isinstance(owner, ast.Attribute):
             return _find_module(file.path, ast.unparse(owner))
-        for each in self._bindings(file, owner.id, scope) if isinstance(owner, ast.Name) else ():
+        for each in self._bindings(file, owner.id, names) if isinstance(owner, ast.Name) else ():
             match each.node:
                 case ast.Import():
                     return _find_module(file.path, each.name)
