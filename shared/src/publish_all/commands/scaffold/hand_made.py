@@ -216,54 +216,47 @@ def _merged(
 ) -> Migration:
     """`made` is what is taken over, `publishing` what may publish beside the new workflow."""
     others = {normalized(each.name): each for each in known}
-    found = [_destination(upload, each, others) for each in made for upload in each.uploads]
-    names = dict.fromkeys(name for name, _, _ in found if name is not None)
-    rehearse = "pypi" in names and "testpypi" in names
-    if rehearse:
-        names.pop("testpypi")
-    uploads = [upload for each in made for upload in each.uploads]
-    of_names = [(name, each) for (name, _, _), each in zip(found, uploads, strict=True) if name is not None]
+    found = [
+        (upload, each.path, _destination(upload, each, others)) for each in made for upload in each.uploads
+    ]
+    named = [(place.name, upload, path) for upload, path, place in found if place.name]
+    names = dict.fromkeys(name for name, _, _ in named)
+    rehearse = "pypi" in names and names.pop("testpypi", "") is None
     trusted: dict[Path, tuple[str, ...]] = {}
-    for each in made:
-        public = [
-            name for name, upload in of_names if upload.trusted and upload in each.uploads and name in PUBLIC
-        ]
-        trusted |= {each.path: tuple(public)} if public else {}
+    for name, upload, path in named:
+        if upload.trusted and name in PUBLIC:
+            trusted[path] = (*trusted.get(path, ()), name)
     at_release = [each for each in publishing if each.at_release]
-    replaceable = [each for each in at_release if each.replaceable]
-    cut = {
-        each.path: each.without_publishing(current(each.path) or "")
-        for each in at_release
-        if each not in replaceable
-    }
+    others_too = [each for each in at_release if not each.replaceable]
+    cut = {each.path: each.without_publishing(current(each.path) or "") for each in others_too}
     with_variants = next((each for each in made if each.variants), None)
     return Migration(
         workflows=tuple(each.path for each in publishing),
         trusted=trusted,
-        replaceable=tuple(each.path for each in replaceable),
+        replaceable=tuple(each.path for each in at_release if each.replaceable),
         taken_out={path: text for path, (text, _) in cut.items() if text is not None},
         stuck=tuple(why for text, why in cut.values() if text is None),
         variants=with_variants.variants if with_variants else (),
         layout=with_variants.layout if with_variants else EMPTY,
         include_base=with_variants is not None and with_variants.builds_base,
         destinations=tuple(names),
-        repositories=tuple({each.name: each for _, each, _ in found if each is not None}.values()),
+        repositories=tuple({each.new.name: each.new for _, _, each in found if each.new}.values()),
         kept=Kept(
             triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
             tag_prefix=next((each.tag_prefix for each in made if each.tag_prefix is not None), None),
             rehearse=rehearse,
             separate=False if trusted else None,  # the environment is a part of what PyPI trusts
             logins={
-                name: each.login._replace(username="") if name in BUILT_IN else each.login
-                for name, each in reversed(of_names)
-                if each.login is not None
+                name: upload.login._replace(username="") if name in BUILT_IN else upload.login
+                for name, upload, _ in reversed(named)
+                if upload.login is not None
             },
-            environments={name: each.environment for name, each in reversed(of_names) if each.environment},
+            environments={name: each.environment for name, each, _ in reversed(named) if each.environment},
             python=next((each.python for each in made if each.python), ""),
             copies=tuple(dict.fromkeys(command for each in made for command in each.copies)),
         ),
         gates=tuple(gate for each in made for gate in each.gates),
-        notes=(*notes, *_told(made), *dict.fromkeys(note for _, _, note in found if note)),
+        notes=(*notes, *_told(made), *dict.fromkeys(each.note for _, _, each in found if each.note)),
     )
 
 
@@ -276,32 +269,37 @@ def _told(made: Iterable[HandMade]) -> Iterator[str]:
         yield from each.told
 
 
-def _destination(
-    upload: Upload, made: HandMade, others: Mapping[str, NewRepository]
-) -> tuple[str | None, NewRepository | None, str]:
+class _Destination(NamedTuple):
     """The name of a destination, the repository to state for it, and what to tell."""
+
+    name: str = ""
+    new: NewRepository | None = None
+    note: str = ""
+
+
+def _destination(upload: Upload, made: HandMade, others: Mapping[str, NewRepository]) -> _Destination:
     url, own = upload.url or made.urls.get(upload.name or ""), canonical(upload.name or "pypi")
     if url is None and own in BUILT_IN:
-        return own, None, ""
+        return _Destination(own)
     if url is None and own in others:
-        return others[own].name, others[own], ""
+        return _Destination(others[own].name, others[own])
     if url is None:
         note = f"it publishes to {upload.name!r}, whose URL is not stated: add `-r {upload.name}=URL`"
-        return None, None, note
+        return _Destination(note=note)
     host = hostname_of(url)
     if built_in := next((name for name, hosts in HOSTS.items() if host in hosts), None):
-        return built_in, None, ""
+        return _Destination(built_in)
     if host.endswith("pkg.github.com"):
         note = f"GitHub has no Python packages at {host}; `github` keeps wheels in its container registry, ghcr.io"
-        return "github", None, note
+        return _Destination("github", note=note)
     if not host or "$" in url or upload_url_problem(url) is not None:
-        return None, None, f"the URL that it publishes to can't be stated ({masked(url)}): add `-r NAME=URL`"
-    if upload.name is not None and own not in BUILT_IN:
-        name = upload.name
-    else:  # `corp` for `pypi.corp.example`
+        note = f"the URL that it publishes to can't be stated ({masked(url)}): add `-r NAME=URL`"
+        return _Destination(note=note)
+    name = upload.name
+    if name is None or own in BUILT_IN:  # `corp` for `pypi.corp.example`
         labels = host.split(".")
         name = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else "private"
-    return name, NewRepository(name=name, url=url, origin=made.path.name), ""
+    return _Destination(name, NewRepository(name=name, url=url, origin=made.path.name))
 
 
 @dataclass(slots=True)
@@ -327,6 +325,16 @@ class _Folders:
         return "" if joined == "." else joined
 
 
+@dataclass(slots=True)
+class _Publishing:
+    """A step that publishes, at these events as far as is known, and whether it does nothing else."""
+
+    step: Step
+    at: frozenset[str]
+    uploads: list[Upload] = field(default_factory=list)
+    alone: bool = True
+
+
 class HandMade:
     """What one workflow comes to for the project in `subfolder` of `repository` (empty: its root).
 
@@ -340,19 +348,13 @@ class HandMade:
         self._repository = repository
         self._subfolder = subfolder
         self._builds: dict[str, Mapping[str, str]] = {}
-        self._uploads: list[Upload] = []
         self._gates: dict[Gate, None] = {}
         self._notes: dict[str, None] = {}
         self._secrets: dict[str, Login] = {}
-        # The steps that publish, by job and index, and whether each does nothing else; the jobs that do nothing else.
-        self._publishing: dict[tuple[str, int], bool] = {}
-        self._releasing: set[str] = set()
+        self._publishing: dict[tuple[str, int], _Publishing] = {}  # by job and index
+        self._releasing: set[str] = set()  # jobs that do nothing else
         self._pythons: dict[str, None] = {}
         self._only_for_tags = False
-        self._uploads_of: dict[tuple[str, int], list[Upload]] = {}
-        self._at: dict[
-            tuple[str, int], frozenset[str]
-        ] = {}  # when steps that publish run, as far as is known
         self._inspects = False
         self._copies: dict[str, tuple[str, ...]] = {}
         self._unprepared: dict[int, None] = {}  # lines of commands before a build that are left out
@@ -361,19 +363,21 @@ class HandMade:
         self.whole = all(any(map(_concerns, job.steps)) for job in workflow.jobs)
         for job in workflow.jobs:
             self._read_job(job)
-        self._staying = tuple(self._leave_for_branches())
+        self._staying = self._leave_for_branches()
         self.variants, self.layout = self._found_variants()
         self.builds_base = self.builds_base and bool(self.variants)
-        self.uploads = tuple(dict.fromkeys(self._uploads))
+        self.uploads = tuple(
+            dict.fromkeys(upload for each in self._publishing.values() for upload in each.uploads)
+        )
         self.gates, self.notes = tuple(self._gates), tuple(self._notes)
         self.copies = tuple(command for commands in self._copies.values() for command in commands)
-        known = tuple(each for each in self._pythons if _PYTHONS.fullmatch(each))
-        self.python = known[0] if known == tuple(self._pythons) and len(known) == 1 else ""
+        python = next(iter(self._pythons), "") if len(self._pythons) == 1 else ""
+        self.python = python if _PYTHONS.fullmatch(python) else ""
         self.told = tuple(self._differences())
 
     @property
     def triggers(self) -> Iterator[Trigger]:
-        events = frozenset().union(*self._at.values()) if self._at else self._events
+        events = frozenset().union(*self._at) if self._publishing else self._events
         if "release" in events:
             yield Trigger.RELEASE
         if "tags" in events and (self._workflow.tags or self._only_for_tags):
@@ -384,6 +388,10 @@ class HandMade:
         return self._workflow.pushed | ({"release"} & self._workflow.triggers.keys())
 
     @property
+    def _at(self) -> list[frozenset[str]]:
+        return [each.at for each in self._publishing.values()]
+
+    @property
     def tag_prefix(self) -> str | None:
         """What the patterns of its tags begin with, None if with nothing that says so."""
         matches = map(_TAGS.match, self._workflow.tags)
@@ -392,7 +400,7 @@ class HandMade:
     @property
     def at_release(self) -> bool:
         """Whether it may run for what starts ours, or is only started by hand: a release makes a tag."""
-        if self._at and all(at == {"branches"} for at in self._at.values()):
+        if self._publishing and all(at == {"branches"} for at in self._at):
             return False
         triggers = {*self._workflow.triggers} - {"workflow_dispatch"}
         started = not {"release", "create", "workflow_call"}.isdisjoint(triggers)
@@ -405,31 +413,27 @@ class HandMade:
         does_more = self.gates or self._inspects
         return self.whole and not self.notes and not self._staying and (only or not does_more)
 
-    def _leave_for_branches(self) -> Iterator[str]:
+    def _leave_for_branches(self) -> list[str]:
         """Forget the jobs that publish for branches alone, where others publish releases: they are none of ours."""
-        branches = {place for place, at in self._at.items() if at == {"branches"}}
-        if branches and len(branches) < len(self._at):
-            for place in branches:
-                del self._at[place], self._publishing[place]
-            self._uploads = [each for place in self._publishing for each in self._uploads_of[place]]
-            yield from dict.fromkeys(job for job, _ in sorted(branches))
+        others = {place: each for place, each in self._publishing.items() if each.at != {"branches"}}
+        if not others:
+            return []
+        gone = sorted(self._publishing.keys() - others.keys())
+        self._publishing = others
+        return list(dict.fromkeys(job for job, _ in gone))
 
     def without_publishing(self, text: str) -> tuple[str | None, str]:
         """Its text without the jobs and steps that publish; else None, and where that can't be done."""
         jobs = {key for key, _ in self._publishing if key in self._releasing}
-        while needed := jobs & {
-            need for job in self._workflow.jobs if job.key not in jobs for need in job.needs
-        }:
+        others = self._workflow.jobs
+        while needed := jobs & {need for job in others if job.key not in jobs for need in job.needs}:
             jobs -= needed
-        steps = {place: alone for place, alone in self._publishing.items() if place[0] not in jobs}
-        if all(steps.values()):
-            after = without(text, self._workflow, jobs=jobs, steps=steps)
-            if after is not None:
-                return after, ""
-        key, index = next(
-            (place for place, alone in steps.items() if not alone), next(iter(self._publishing))
-        )
-        step = next(job.steps[index] for job in self._workflow.jobs if job.key == key)
+        steps = {place: each for place, each in self._publishing.items() if place[0] not in jobs}
+        stuck = [each.step for each in steps.values() if not each.alone]
+        after = without(text, self._workflow, jobs=jobs, steps=steps) if not stuck else None
+        if after is not None:
+            return after, ""
+        step = next(iter(stuck or [each.step for each in self._publishing.values()]))
         return None, f"{self.path.name}:{step.line}: “{step.title}”"
 
     def _differences(self) -> Iterator[str]:
@@ -437,13 +441,10 @@ class HandMade:
         triggers, name = self._workflow.triggers, self.path.name
         if self.uploads and not any(self.triggers):
             yield f"{name} is started by {', '.join(triggers)}, the new workflow by a release: see --trigger"
-        if (
-            self.uploads
-            and self.replaceable
-            and (more := ", ".join(each for each in triggers if each not in _STARTS))
-        ):
+        more = ", ".join(each for each in triggers if each not in _STARTS)
+        if self.uploads and self.replaceable and more:
             yield f"{name} runs for {more}, too, and the new workflow does not"
-        if any("branches" in at and at != {"branches"} for at in self._at.values()):
+        if any("branches" in at and at != {"branches"} for at in self._at):
             yield f"{name} publishes for branches, too, and the new workflow only at a release"
         for job in self._staying:
             yield f"{name}: the job {job} stays as it is: it publishes for branches, and not at a release"
@@ -485,61 +486,60 @@ class HandMade:
         for combination in job.matrix or ({},):
             folders = _Folders()
             for index, step in enumerate(job.steps):
-                notes, uploads = len(self._notes), len(self._uploads)
-                self._read_step(step, job, combination, folders)
-                if len(self._uploads) > uploads:
-                    self._only_for_tags |= bool(_IF_TAG.search(f"{job.condition} {step.condition}"))
-                    place = job.key, index
-                    self._uploads_of.setdefault(place, []).extend(self._uploads[uploads:])
-                    self._at[place] = _events_by(job.condition, self._events) & _events_by(
-                        step.condition, self._events
-                    )
-                    alone = len(self._notes) == notes
-                    self._publishing[job.key, index] = alone and self._publishing.get((job.key, index), True)
+                notes = len(self._notes)
+                uploads = self._read_step(step, job, combination, folders)
+                if not uploads:
+                    continue
+                self._only_for_tags |= bool(_IF_TAG.search(f"{job.condition} {step.condition}"))
+                at = _events_by(job.condition, self._events) & _events_by(step.condition, self._events)
+                publishing = self._publishing.setdefault((job.key, index), _Publishing(step, at))
+                publishing.uploads += uploads
+                publishing.alone &= len(self._notes) == notes
         if before == (len(self._notes), len(self._gates)):
             self._releasing.add(job.key)
 
-    def _read_step(self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders) -> None:
-        known = {f"matrix.{key}": value for key, value in combination.items()}
+    def _read_step(
+        self, step: Step, job: Job, combination: Mapping[str, str], folders: _Folders
+    ) -> list[Upload]:
+        """Follow a step. Gives what it uploads."""
         variables = {"GITHUB_WORKSPACE": _ROOT, **self._workflow.env, **job.env, **step.env}
+        known = {f"matrix.{key}": value for key, value in combination.items()}
         known |= {f"env.{key}": value for key, value in variables.items()}
-        variables = {key: _substituted(value, known) for key, value in variables.items()}
-        notes, uploads = len(self._notes), len(self._uploads)
+
+        def filled(stated: Mapping[str, str]) -> dict[str, str]:
+            return {key: _substituted(value, known) for key, value in stated.items()}
+
+        variables, inputs = filled(variables), filled(step.inputs)
+        notes, uploads = len(self._notes), list[Upload]()
         if _PYPI_ACTION.search(step.action or ""):
-            inputs = {key: _substituted(value, known) for key, value in step.inputs.items()}
             url = inputs.get("repository-url") or inputs.get("repository_url") or None
             stated = next((inputs[key] for key in inputs if re.search("password|token", key)), "")
-            secret = _SECRET.fullmatch(stated)
-            login = Login(secret[1], _username(inputs.get("user"))) if secret else None
-            self._uploads.append(Upload(url=url, trusted=not stated, login=login))
+            login = _login(stated, inputs.get("user"))
+            uploads.append(Upload(url=url, trusted=not stated, login=login))
         elif step.action in _BUILD_ACTIONS:
             self._inspects = True
-            folders.cwd = folders.path(f"/{_substituted(step.inputs.get('path', ''), known)}")
+            folders.cwd = folders.path(f"/{inputs.get('path', '')}")
             self._build(folders)
-            if more := ", ".join(each for each in step.inputs if each != "path"):
+            if more := ", ".join(each for each in inputs if each != "path"):
                 self._note(step.line, f"not understood: {more} of the action {step.uses}")
         elif step.uses is not None and step.action not in _HARMLESS_ACTIONS:
             self._note(step.line, f"not understood: the action {step.uses}")
-        python = _substituted(step.inputs.get("python-version", ""), known)
-        if python not in {"", "3", "3.x", "3.*"}:
+        if (python := inputs.get("python-version", "")) not in {"", "3", "3.x", "3.*"}:
             self._pythons[python] = None
         # A step has a shell of its own.
         folders.cwd, folders.stack = "", []
         folders.go(folders.path(_substituted(step.working_directory or job.working_directory or "", known)))
         script = _substituted(step.run or "", known)
         for each in commands_of(script, variables=variables, glob=lambda text: self._glob(text, folders)):
-            if not self._understood(each, variables, folders):
+            if not self._understood(each, variables, folders, uploads):
                 line = step.run_line + each.line - 1
                 self._note(line, f"not understood: `{each.text}` in “{step.title}”")
                 folders.unknown.append(line)
-        if (
-            len(self._notes) > notes and len(self._uploads) == uploads
-        ):  # a script that has a secret of such a tool
-            of_step = {key: _substituted(value, known) for key, value in step.env.items()}
-            tried = (self._upload(words, of_step) for words in _UPLOADS)
-            self._uploads += [upload for upload in tried if upload is not None and upload.login]
-        for number in range(uploads, len(self._uploads)):
-            self._uploads[number] = self._uploads[number]._replace(environment=_plain(job.environment))
+        if len(self._notes) > notes and not uploads:  # a script that has a secret of such a tool
+            tried = (self._upload(words, filled(step.env)) for words in _UPLOADS)
+            uploads += [upload for upload in tried if upload is not None and upload.login]
+        environment = None if "${{" in (job.environment or "") else job.environment
+        return [each._replace(environment=environment) for each in uploads]
 
     def _upload(self, words: tuple[str, ...], variables: Mapping[str, str]) -> Upload | None:
         """What a command uploads, and with which secret; None for one that doesn't upload."""
@@ -547,31 +547,28 @@ class HandMade:
         if upload is None:
             return None
         name = upload.name or "pypi"
-        secrets, users = (
-            [each.format(re.sub(r"\W", "_", name).upper()) for each in names] for names in _LOGINS[words[0]]
+        secret, user = (
+            _stated(words, [each.format(re.sub(r"\W", "_", name).upper()) for each in names], variables)
+            for names in _LOGINS[words[0]]
         )
-        secret = _SECRET.fullmatch(_stated(words, secrets, variables) or "")
-        if secret is not None:
-            return upload._replace(login=Login(secret[1], _username(_stated(words, users, variables))))
-        return upload._replace(login=self._secrets.get(name))
+        return upload._replace(login=_login(secret, user) or self._secrets.get(name))
 
-    def _understood(self, command: Command, variables: Mapping[str, str], folders: _Folders) -> bool:
+    def _understood(
+        self, command: Command, variables: Mapping[str, str], folders: _Folders, uploads: list[Upload]
+    ) -> bool:
         words = _bare(command.words)
-        upload = self._upload(words, variables)
-        if upload is not None:
-            self._uploads.append(upload)
+        builds, upload = _is_build(words), self._upload(words, variables)
+        uploads += [upload] if upload is not None else []
         if not command.plain:
             return _is_harmless(words)
-        if _is_build(words):
+        if builds:
             self._build(folders)
-        if upload is not None or _is_build(words):
+        if builds or upload is not None:
             return True
         plain = [folders.path(each) for each in words[1:] if not each.startswith("-")]
         match words:
-            case ("poetry", "config", *rest) if (url := _url_in_config(rest)) is not None:
-                self.urls[url[0]] = url[1]
-            case ("poetry", "config", *rest) if (login := _login_in_config(rest)) is not None:
-                self._secrets[login[0]] = login[1]
+            case ("poetry", "config", *rest):
+                self._configure([each for each in rest if not each.startswith("--")])
             case ("poetry", "version", *rest) if all(each.startswith("-") for each in rest):
                 pass  # it is asked for, not set
             case ("cd", "-"):
@@ -595,6 +592,15 @@ class HandMade:
             case _:
                 return _is_harmless(words)
         return True
+
+    def _configure(self, words: Sequence[str]) -> None:
+        """Note `poetry config repositories.NAME URL`, `pypi-token.NAME TOKEN`, `http-basic.NAME USER PASSWORD`."""
+        match words:
+            case [key, url] if key.startswith("repositories.") and "://" in url:
+                self.urls[key.removeprefix("repositories.").removesuffix(".url")] = url
+            case [key, *user, secret] if key.startswith(("pypi-token.", "http-basic.")):
+                login = _login(secret, next(iter(user), None))
+                self._secrets |= {key.partition(".")[2]: login} if login else {}
 
     def _copy(self, arguments: Sequence[str], folders: _Folders) -> bool:
         """Note what lies where now. False for what only part of is copied (`--exclude`, `dir/.`)."""
@@ -801,27 +807,12 @@ def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, 
     return next((variables[each] for each in names if variables.get(each)), None)
 
 
-def _url_in_config(words: Sequence[str]) -> tuple[str, str] | None:
-    """Name and URL of `poetry config repositories.NAME URL`."""
-    match [each for each in words if not each.startswith("--")]:
-        case [key, url] if key.startswith("repositories.") and "://" in url:
-            return key.removeprefix("repositories.").removesuffix(".url"), url
-    return None
+def _login(secret: str | None, user: str | None) -> Login | None:
+    """The login with a secret of the CI service; None for what is no such secret."""
+    match = _SECRET.fullmatch(secret or "")
+    return Login(match[1], _username(user)) if match else None
 
 
-def _login_in_config(words: Sequence[str]) -> tuple[str, Login] | None:
-    """Name and secret of `poetry config pypi-token.NAME TOKEN`, or of `http-basic.NAME USER PASSWORD`."""
-    match [each for each in words if not each.startswith("--")]:
-        case [key, *user, stated] if key.startswith(("pypi-token.", "http-basic.")):
-            secret = _SECRET.fullmatch(stated)
-            return (key.partition(".")[2], Login(secret[1], _username(*user[:1]))) if secret else None
-    return None
-
-
-def _username(stated: str | None = None) -> str:
+def _username(stated: str | None) -> str:
     """A user as our workflow states it, empty for that of a token."""
     return "" if stated in {None, "__token__"} else _STATED.sub(r"${{ \1 }}", stated or "")
-
-
-def _plain(environment: str | None) -> str | None:
-    return None if environment is None or "${{" in environment else environment
