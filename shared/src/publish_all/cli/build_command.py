@@ -47,14 +47,14 @@ sdists; nothing else is written to the working tree. Builds run in an isolated e
 [build-system] requires, as with `python -m build`. It is kept for 24 hours for the next build. To publish the files in another job, write a manifest
 and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
 first, as they do not run in the job that publishes.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --variant synapse -f wheel</c1>
-  <c1>{command_full_name} --wheel-tag py3-none-win_amd64</c1>
-  <c1>{command_full_name} --reproduce</c1>
-  <c1>{command_full_name} --manifest publish-all-manifest.json</c1>
 """
+    examples = (
+        "",
+        "--variant synapse -f wheel",
+        "--wheel-tag py3-none-win_amd64",
+        "--reproduce",
+        "--manifest publish-all-manifest.json",
+    )
     exit_codes = (0, 1, 2, 4)
     variables = BUILD_VARIABLES
 
@@ -95,12 +95,8 @@ links, what a wheel installs, credentials, and outputs in notebooks. With severa
 they state the same, and that build variants differ only as their configuration says.
 
 All checks work offline. Builds need an index once, for their build environment.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --rebuild</c1>
-  <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
 """
+    examples = ("", "--rebuild", "-r pypi dist/demo-1.0-py3-none-any.whl")
     exit_codes = (0, 1, 2, 4)
     variables = BUILD_VARIABLES
 

@@ -54,17 +54,21 @@ class UseCaseCommand(Command, ABC):
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
     usage error ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    `takes` are its arguments and options. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
+    `takes` are its arguments and options, `examples` what may follow its name. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
     """
 
     takes: ClassVar[tuple[Argument | Option, ...]] = ()
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2)
     variables: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[str, ...]]
     reporter: Reporter
 
     def __init_subclass__(cls) -> None:
         cls.arguments = [each for each in cls.takes if isinstance(each, Argument)]
         cls.options = [each for each in cls.takes if isinstance(each, Option)]
+        if "examples" in vars(cls):
+            lines = (f"{{command_full_name}} {each}".rstrip() for each in cls.examples)
+            cls.help += "\nExamples:\n" + "".join(f"  <c1>{line}</c1>\n" for line in lines)
 
     def run(self, io: IO) -> int:
         try:

@@ -59,11 +59,8 @@ Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.
 `source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
 ~/.config/fish/completions/publish-all.fish. The script asks publish-all for what fits, so it also knows the
 repositories and build variants of the project.
-
-Examples:
-  <c1>{command_full_name} bash</c1>
-  <c1>{command_full_name} fish > ~/.config/fish/completions/publish-all.fish</c1>
 """
+    examples = ("bash", "fish > ~/.config/fish/completions/publish-all.fish")
     exit_codes = (0, 2)
 
     def use_case(self) -> None:

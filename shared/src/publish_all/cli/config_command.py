@@ -28,12 +28,8 @@ class ConfigCommand(UseCaseCommand):
     help = """\
 Shows every setting of the project, of its build variants and of the repositories it uses, with
 the file and line (or variable, or default) that states it.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --keys</c1>
-  <c1>{command_full_name} --format json</c1>
 """
+    examples = ("", "--keys", "--format json")
     exit_codes = (0, 2)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 
@@ -83,11 +79,8 @@ class VariantsCommand(UseCaseCommand):
     help = """\
 Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
 against the project's own.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --diff synapse</c1>
 """
+    examples = ("", "--diff synapse")
     variables = VERSION_VARIABLES
 
     def use_case(self) -> None:
@@ -138,12 +131,8 @@ class ExplainCommand(UseCaseCommand):
     )
     help = """\
 Shows what a code means, why it matters, what to do next, and its source. Works without a network.
-
-Examples:
-  <c1>{command_full_name} PA301</c1>
-  <c1>{command_full_name} token-for-other-index</c1>
-  <c1>{command_full_name} "Invalid or non-existent authentication information"</c1>
 """
+    examples = ("PA301", "token-for-other-index", '"Invalid or non-existent authentication information"')
 
     def use_case(self) -> None:
         self.show(explain(str(self.argument("code"))))

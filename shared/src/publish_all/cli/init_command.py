@@ -65,15 +65,15 @@ Looks at what is there, asks what it can't know, shows every change as a diff, a
 [tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
 GitLab with trusted publishing. Then tells what to fill in on the web pages of PyPI and GitHub.
 With -n it asks nothing, and takes the flags and what goes with the project.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --dry-run</c1>
-  <c1>{command_full_name} -n -r pypi -r github --version-source git</c1>
-  <c1>{command_full_name} -n -r corp=https://pypi.corp.example/legacy/ --ci gitlab</c1>
-  <c1>{command_full_name} --source git+https://git.corp.example/tools/publish-all</c1>
-  <c1>{command_full_name} --from-workflow .github/workflows/ci.yml</c1>
 """
+    examples = (
+        "",
+        "--dry-run",
+        "-n -r pypi -r github --version-source git",
+        "-n -r corp=https://pypi.corp.example/legacy/ --ci gitlab",
+        "--source git+https://git.corp.example/tools/publish-all",
+        "--from-workflow .github/workflows/ci.yml",
+    )
 
     def use_case(self) -> None:
         from publish_all.commands.init import carry_out, look, plan_init, suggest

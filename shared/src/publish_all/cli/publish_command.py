@@ -79,16 +79,16 @@ interrupted, run it again to finish it.
 With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
 files in `dist-dir` that have the name and version of the project or its build variants and that git
 does not track; they are listed before the upload.
-
-Examples:
-  <c1>{command_full_name} -r testpypi</c1>
-  <c1>{command_full_name} -r corp --variant synapse</c1>
-  <c1>{command_full_name} --dry-run</c1>
-  <c1>{command_full_name} --rehearse</c1>
-  <c1>{command_full_name} --from testpypi -r pypi demo==1.0</c1>
-  <c1>{command_full_name} -r pypi dist/demo-1.0-py3-none-any.whl</c1>
-  <c1>{command_full_name} -r pypi --manifest publish-all-manifest.json</c1>
 """
+    examples = (
+        "-r testpypi",
+        "-r corp --variant synapse",
+        "--dry-run",
+        "--rehearse",
+        "--from testpypi -r pypi demo==1.0",
+        "-r pypi dist/demo-1.0-py3-none-any.whl",
+        "-r pypi --manifest publish-all-manifest.json",
+    )
     exit_codes = (0, 1, 2, 3, 4, 5, 6)
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 
@@ -162,12 +162,8 @@ Goes through everything that a publish does before its first upload, for each de
 looks further where a publish would stop: configuration, version, files, credentials, trusted
 publishing, workflows, names. Nothing is uploaded, and no token is minted. The exit code is 0 if a
 publish would be attempted, else the code that the publish would end with.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} -r pypi</c1>
-  <c1>{command_full_name} --offline --format json</c1>
 """
+    examples = ("", "-r pypi", "--offline --format json")
     exit_codes = (0, 1, 2, 3, 4, 6)
     variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
 

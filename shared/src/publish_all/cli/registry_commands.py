@@ -19,11 +19,8 @@ class ListCommand(ConnectingCommand):
     help = """\
 Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
 repository that they are linked to. The repository is github unless you name another one.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} -r github kindling-synapse</c1>
 """
+    examples = ("", "-r github kindling-synapse")
 
     def use_case(self) -> None:
         from publish_all.commands.packages import list_packages
@@ -76,11 +73,11 @@ same name from PyPI.
 With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs. The pip
 on <c1>PATH</c1> downloads the dependencies for its own Python and system; private names come from the registry
 only, as with <c1>exec</c1>.
-
-Examples:
-  <c1>{command_full_name} -r github kindling-synapse==0.2.0 -d wheelhouse</c1>
-  <c1>{command_full_name} -r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"</c1>
 """
+    examples = (
+        "-r github kindling-synapse==0.2.0 -d wheelhouse",
+        '-r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"',
+    )
 
     def use_case(self) -> None:
         from publish_all.commands.index import IndexOptions
@@ -115,10 +112,8 @@ class FinalizeCommand(ConnectingCommand):
     )
     help = """\
 Writes the index of each release once, with the files of all receipts. You can run it again.
-
-Examples:
-  <c1>{command_full_name} -r github receipts/*.json</c1>
 """
+    examples = ("-r github receipts/*.json",)
     exit_codes = (0, 1, 2, 3, 5, 6)
 
     def use_case(self) -> None:
@@ -158,11 +153,8 @@ are removed. If a repository cannot be read, or has no files, nothing is written
 
 Static pages do not state when a file was uploaded: for <c1>exclude-newer</c1> of uv and <c1>uploaded-prior-to</c1> of pip,
 use <c1>serve</c1>.
-
-Examples:
-  <c1>{command_full_name} -r local -o _site</c1>
-  <c1>{command_full_name} -r local -o public --url https://wheels.corp.example/</c1>
 """
+    examples = ("-r local -o _site", "-r local -o public --url https://wheels.corp.example/")
 
     def use_case(self) -> None:
         from publish_all.commands.site import SiteProject, write_site

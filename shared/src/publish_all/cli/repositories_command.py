@@ -34,12 +34,8 @@ class RepositoriesCommand(UseCaseCommand):
 Lists the built-in repositories, and those of the project, of your own configuration, and of
 Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each would use. With
 --register, shows what it would change in another tool's configuration, and asks before it does.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --format json</c1>
-  <c1>{command_full_name} --register poetry</c1>
 """
+    examples = ("", "--format json", "--register poetry")
     variables = CREDENTIAL_VARIABLES
 
     def use_case(self) -> int:
@@ -85,12 +81,8 @@ class LoginCommand(UseCaseCommand):
     help = """\
 Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
 under the repository's URL, where twine, Hatch and uv find it too.
-
-Examples:
-  <c1>{command_full_name} pypi</c1>
-  <c1>{command_full_name} pypi --for-project kindling-synapse</c1>
-  <c1>{command_full_name} corp --forget</c1>
 """
+    examples = ("pypi", "pypi --for-project kindling-synapse", "corp --forget")
     exit_codes = (0, 1, 2, 3)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
 

@@ -75,12 +75,12 @@ is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, 
 the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
 is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
 JSON object, and so are the messages of the server.
-
-Examples:
-  <c1>{command_full_name} -r github</c1>
-  <c1>{command_full_name} -r github --fallback https://pypi.org/simple/ --private "kindling-*"</c1>
-  <c1>{command_full_name} -r local --host 0.0.0.0 --port 8080</c1>
 """
+    examples = (
+        "-r github",
+        '-r github --fallback https://pypi.org/simple/ --private "kindling-*"',
+        "-r local --host 0.0.0.0 --port 8080",
+    )
     variables = (PASSWORD, *CREDENTIAL_VARIABLES)
 
     def own_reporter(self) -> Reporter:
@@ -139,12 +139,12 @@ A command that names other indexes itself (an option, a requirements file, a loc
 takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
 be run. If it fails, the reasons of the index are shown after it. <c1>github:sep</c1> is GitHub's registry, and sep
 the owner of the packages; in the project itself <c1>-r github</c1> is enough.
-
-Examples:
-  <c1>{command_full_name} -r github:sep --private kindling-synapse -- pip install kindling-synapse</c1>
-  <c1>{command_full_name} -r github:sep --private "kindling-*" -- uv pip install kindling-synapse</c1>
-  <c1>{command_full_name} -r github:sep --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse</c1>
 """
+    examples = (
+        "-r github:sep --private kindling-synapse -- pip install kindling-synapse",
+        '-r github:sep --private "kindling-*" -- uv pip install kindling-synapse',
+        '-r github:sep --private "kindling-*" --fallback https://pypi.org/simple/ --fallback https://download.pytorch.org/whl/cpu -- pip install kindling-synapse',
+    )
     exit_codes = (0, 125)
 
     _ran = False

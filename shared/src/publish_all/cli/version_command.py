@@ -31,14 +31,8 @@ class VersionCommand(UseCaseCommand):
     help = """\
 Prints the version and nothing else, for use in scripts. With other options it compares or writes
 the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
-
-Examples:
-  <c1>{command_full_name}</c1>
-  <c1>{command_full_name} --explain</c1>
-  <c1>{command_full_name} --check</c1>
-  <c1>{command_full_name} --set 1.3.0</c1>
-  <c1>{command_full_name} --release 1.3.0</c1>
 """
+    examples = ("", "--explain", "--check", "--set 1.3.0", "--release 1.3.0")
     exit_codes = (0, 1, 2, 4)
     variables = VERSION_VARIABLES
 
