@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from publish_all.cli import options as common
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import (
-    ALLOW_MISSING,
-    BUILD_ENVIRONMENT,
-    BUILD_VARIABLES,
-    FORMAT,
-    VARIANT,
-    Operand,
-    Value,
-    flag,
-    repository_option,
-)
+from publish_all.cli.options import FORMAT, Operand, Value, flag
 
 
 class BuildCommand(UseCaseCommand):
     name = "build"
     description = "Build all build variants of the project"
     takes = (
-        VARIANT,
+        common.VARIANT,
         Value("wheel-tag", "TAG", "Only the platform wheel of this tag", several=True),
-        ALLOW_MISSING,
+        common.ALLOW_MISSING,
         Value(
             "kind",
             "KIND",
@@ -33,7 +24,7 @@ class BuildCommand(UseCaseCommand):
             several=True,
             choices=("wheel", "sdist"),
         ),
-        *BUILD_ENVIRONMENT,
+        *common.BUILD_ENVIRONMENT,
         flag("reproduce", "Build twice, in different folders, and compare the bytes."),
         Value("output", "FOLDER", "The folder to build into (default: `dist-dir`)", short="o"),
         Value(
@@ -56,7 +47,7 @@ first, as they do not run in the job that publishes.
         "--manifest publish-all-manifest.json",
     )
     exit_codes = (0, 1, 2, 4)
-    variables = BUILD_VARIABLES
+    variables = common.BUILD_VARIABLES
 
     def use_case(self) -> None:
         from publish_all.commands.build import KINDS, BuildOptions, build
@@ -80,12 +71,12 @@ class CheckCommand(UseCaseCommand):
     description = "Check distributions offline, before upload"
     takes = (
         Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True),
-        repository_option("Check for"),
-        VARIANT,
-        ALLOW_MISSING,
+        common.repository_option("Check for"),
+        common.VARIANT,
+        common.ALLOW_MISSING,
         flag("no-build", "Check what was built before."),
         flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),
-        *BUILD_ENVIRONMENT,
+        *common.BUILD_ENVIRONMENT,
         FORMAT,
     )
     help = """\
@@ -98,7 +89,7 @@ All checks work offline. Builds need an index once, for their build environment.
 """
     examples = ("", "--rebuild", "-r pypi dist/demo-1.0-py3-none-any.whl")
     exit_codes = (0, 1, 2, 4)
-    variables = BUILD_VARIABLES
+    variables = common.BUILD_VARIABLES
 
     def use_case(self) -> int:
         from publish_all.commands.check import check

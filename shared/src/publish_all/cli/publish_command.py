@@ -7,20 +7,10 @@ from typing import TYPE_CHECKING
 
 from cleo.io.io import IO
 
+from publish_all.cli import options as common
 from publish_all.cli.cancel import cancelled_by_signals
 from publish_all.cli.command import ConnectingCommand, abandon_output
-from publish_all.cli.options import (
-    ALLOW_MISSING,
-    BUILD_ENVIRONMENT,
-    BUILD_VARIABLES,
-    CREDENTIAL_VARIABLES,
-    FORMAT,
-    VARIANT,
-    Operand,
-    Value,
-    flag,
-    repository_options,
-)
+from publish_all.cli.options import FORMAT, Operand, Value, flag
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.problems import nearest
 from publish_all.errors import UsageError
@@ -39,14 +29,14 @@ class PublishCommand(ConnectingCommand):
             "Wheels and sdists to publish as they are, instead of building the project.",
             several=True,
         ),
-        *repository_options(),
-        VARIANT,
+        *common.repository_options(),
+        common.VARIANT,
         flag("dry-run", "Show what a publish would do, after all checks; upload nothing."),
         flag("skip-existing", "Also skip files that exist with other bytes."),
         flag("no-build", "Publish what was built before."),
         Value("manifest", "FILE", "Publish what this file lists, which `build --manifest` wrote"),
-        ALLOW_MISSING,
-        *BUILD_ENVIRONMENT,
+        common.ALLOW_MISSING,
+        *common.BUILD_ENVIRONMENT,
         flag("allow-dirty", "Publish to PyPI with uncommitted changes in the working tree."),
         flag("fresh", "Start over: forget an unfinished run, and build again."),
         Value(
@@ -90,7 +80,7 @@ does not track; they are listed before the upload.
         "-r pypi --manifest publish-all-manifest.json",
     )
     exit_codes = (0, 1, 2, 3, 4, 5, 6)
-    variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
+    variables = (*common.CREDENTIAL_VARIABLES, *common.BUILD_VARIABLES)
 
     def use_case(self) -> int:
         return self._publish(self.publish_options())
@@ -147,12 +137,12 @@ class DoctorCommand(ConnectingCommand):
     name = "doctor"
     description = "Find what would stop a publish, and say how to fix it"
     takes = (
-        *repository_options("Look at"),
-        VARIANT,
+        *common.repository_options("Look at"),
+        common.VARIANT,
         flag("offline", "Ask no repository and no git remote."),
         flag("no-build", "Look at what was built before."),
-        ALLOW_MISSING,
-        *BUILD_ENVIRONMENT,
+        common.ALLOW_MISSING,
+        *common.BUILD_ENVIRONMENT,
         flag("allow-dirty", "Allow uncommitted changes, as with `publish --allow-dirty`."),
         flag("skip-existing", "Allow files that exist with other bytes."),
         FORMAT,
@@ -165,7 +155,7 @@ publish would be attempted, else the code that the publish would end with.
 """
     examples = ("", "-r pypi", "--offline --format json")
     exit_codes = (0, 1, 2, 3, 4, 6)
-    variables = (*CREDENTIAL_VARIABLES, *BUILD_VARIABLES)
+    variables = (*common.CREDENTIAL_VARIABLES, *common.BUILD_VARIABLES)
 
     def use_case(self) -> int:
         from publish_all.commands.doctor import doctor

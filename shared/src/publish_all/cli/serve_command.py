@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 from cleo.io.io import IO
 
 from publish_all._secret import Secret
+from publish_all.cli import options as common
 from publish_all.cli.command import ConnectingCommand
-from publish_all.cli.options import (
-    CREDENTIAL_VARIABLES,
-    NAME_OPTIONS,
-    Operand,
-    Value,
-    flag,
-    repository_options,
-)
+from publish_all.cli.options import Operand, Value, flag
 from publish_all.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +25,7 @@ _MIB = 1024 * 1024
 _MOST_MIB = 1e9
 _MOST_PORT = 65535
 _INDEX_OPTIONS = [
-    *NAME_OPTIONS,
+    *common.NAME_OPTIONS,
     flag("proxy", "Pass on pages and files of the fallback, instead of redirecting."),
     Value("cache-dir", "FOLDER", "The folder in which fetched files are kept"),
     Value("cache-size", "MIB", "How much is kept there, in MiB (default: 2048)"),
@@ -61,7 +55,7 @@ class ServeCommand(_IndexCommand):
     name = "serve"
     description = "Serve a package index over OCI registries and folders, for pip, uv and Poetry"
     takes = (
-        *repository_options("Serve"),
+        *common.repository_options("Serve"),
         Value("host", "HOST", "The address to listen on", default="127.0.0.1"),
         Value("port", "PORT", "The port to listen on (0: any free one)", default="8080"),
         *_INDEX_OPTIONS,
@@ -81,7 +75,7 @@ JSON object, and so are the messages of the server.
         '-r github --fallback https://pypi.org/simple/ --private "kindling-*"',
         "-r local --host 0.0.0.0 --port 8080",
     )
-    variables = (PASSWORD, *CREDENTIAL_VARIABLES)
+    variables = (PASSWORD, *common.CREDENTIAL_VARIABLES)
 
     def own_reporter(self) -> Reporter:
         kind = self.option("log-format")
@@ -123,7 +117,7 @@ class ExecCommand(_IndexCommand):
         Operand(
             "program", "PROGRAM", "What to run, with its arguments, after --.", required=True, several=True
         ),
-        *repository_options("Install from"),
+        *common.repository_options("Install from"),
         *_INDEX_OPTIONS,
         Value("port", "PORT", "The port of the index (default: any free one)"),
         flag("no-fallback", "Install from the repositories alone."),
