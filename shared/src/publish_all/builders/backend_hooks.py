@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import os
 import runpy
 import sys
-import threading
 import traceback
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.parser import HeaderParser
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
 from publish_all.errors import BuildError, PublishAllError
 
-T = TypeVar("T")
-
-# Audit events of functions that change a file or folder: where among their arguments paths are, and the
-# descriptor of the folder to which each path is relative (None: there is none).
-_CHANGES: Mapping[str, tuple[tuple[int, int | None], ...]] = {
-    "os.mkdir": ((0, 2),),
-    "os.rmdir": ((0, 1),),
-    "os.remove": ((0, 1),),
-    "os.rename": ((0, 2), (1, 3)),
-    "os.link": ((1, 3),),
-    "os.symlink": ((1, 2),),
-    "os.truncate": ((0, None),),
-    "os.chmod": ((0, 2),),
-    "os.chown": ((0, 3),),
-    "os.utime": ((0, 3),),
-    "os.setxattr": ((0, None),),
-    "sqlite3.connect": ((0, None),),
-}
-# Other programs may write anywhere. git does not, with the environment that a worker has.
-_PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Modules of backends that give wheels a date of their own where they are told none, and those of which sdists are
 # the same each time: the others write down the moment, the user or the times of files.
 _DATED = frozenset({"hatchling", "pdm", "poetry", "poetry_dynamic_versioning", "uv_build"})
@@ -115,21 +95,11 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
         if _setuptools_scm_alone(root, pyproject) and (version := _from_setuptools_scm(root)):
             return version
         stages = Stages(SourceTree(root), workspace / "version")
-        metadata = asked(lambda folder: metadata_of(folder, pyproject, workspace / "metadata"), stages)
+        metadata = metadata_of(stages.fresh(git=True), pyproject, workspace / "metadata")
         version = HeaderParser().parsestr(metadata)["Version"]
         if not version:
             raise BuildError("its metadata holds no version")
         return str(version)
-
-
-def asked(question: Callable[[Path], T], stages: Stages) -> T:
-    """The answer to a question which project code answers: in the project's own folder if nothing is written there, else in a stage."""
-    tree = stages.tree
-    if tree.in_git:  # outside of it a temporary folder costs little
-        answer = read_only(tree.top, lambda: question(tree.root))
-        if answer is not None:
-            return answer
-    return question(stages.fresh(git=True))
 
 
 @contextlib.contextmanager
@@ -199,110 +169,28 @@ def _setuptools_scm_alone(root: Path, pyproject: Mapping[str, Any]) -> bool:
         and "version" in pyproject.get("project", {}).get("dynamic", ())
         and "version" not in tool.get("setuptools", {}).get("dynamic", {})
         and not any((root / name).is_file() for name in ("setup.py", "setup.cfg"))
-        and find_spec("setuptools_scm") is not None
+        and _has_setuptools_scm()
     )
 
 
+def _has_setuptools_scm() -> bool:
+    """Before its version 8 the command writes a version file, too."""
+    try:
+        return Version(importlib.metadata.version("setuptools-scm")) >= Version("8")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 def _from_setuptools_scm(root: Path) -> str | None:
-    """What `python -m setuptools_scm` prints: it writes no version file, which the metadata hook does.
-
-    None where it tells nothing, or writes all the same (before its version 8).
-    """
+    """What `python -m setuptools_scm` prints: it writes no version file, which the metadata hook does. None where it tells nothing."""
     printed = io.StringIO()
-
-    def ask() -> bool:
-        arguments, sys.argv = sys.argv, ["setuptools_scm"]
-        try:
-            with working_directory(root), contextlib.redirect_stdout(printed):
-                runpy.run_module("setuptools_scm", run_name="__main__")
-        except SystemExit as end:
-            return not end.code
-        finally:
-            sys.argv = arguments
-        return True
-
-    return printed.getvalue().strip() or None if read_only(SourceTree(root).top, ask) else None
-
-
-class _Writes(BaseException):
-    """Not an `Exception`: project code must not handle it."""
-
-
-class _Guard:
-    """What the audit hook looks at: a hook cannot be taken out again."""
-
-    def __init__(self) -> None:
-        self.folder = ""
-        self.fired = False
-        self.exempt: int | None = None
-        self._is_installed = False
-
-    def watch(self, folder: Path) -> None:
-        self.folder, self.fired = os.path.realpath(folder), False
-        if not self._is_installed:
-            sys.addaudithook(self)
-            self._is_installed = True
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.folder and threading.get_ident() != self.exempt and self._writes(event, arguments):
-            self.fired = True
-            raise _Writes
-
-    def _writes(self, event: str, arguments: tuple[Any, ...]) -> bool:
-        if event == "open":
-            path, mode, flags = arguments
-            writing = set(mode) & set("wax+") if isinstance(mode, str) else int(flags or 0) & _WRITING
-            return bool(writing) and self._is_inside(path)
-        if event in _CHANGES:
-            return any(
-                self._is_inside(arguments[path], -1 if folder is None else arguments[folder])
-                for path, folder in _CHANGES[event]
-            )
-        if event == "subprocess.Popen":
-            return not _is_git(arguments)
-        return event in _PROGRAMS
-
-    def _is_inside(self, path: Any, descriptor: int = -1) -> bool:
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return False  # a descriptor, whose file was opened before
-        folder = "" if descriptor == -1 else _folder_of(descriptor)
-        if folder is None:
-            return True
-        real = os.path.realpath(os.path.join(folder, os.fsdecode(path)))  # noqa: PTH118 - paths of all kinds
-        return real == self.folder or real.startswith(self.folder + os.sep)
-
-
-def _folder_of(descriptor: int) -> str | None:
-    """The path of an open folder; None where the system does not tell it."""
+    arguments, sys.argv = sys.argv, ["setuptools_scm"]
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - a Path costs more, at each event
-    except OSError:
-        return None
-
-
-def _is_git(arguments: tuple[Any, ...]) -> bool:
-    command = arguments[1]
-    program = arguments[0] or (command if isinstance(command, str) else command[0])
-    return Path(os.fsdecode(program)).stem.lower() == "git"
-
-
-_GUARD = _Guard()
-
-
-def exempt_this_thread() -> None:
-    """Let this thread write: the one that removes what a worker leaves when its parent is gone."""
-    _GUARD.exempt = threading.get_ident()
-
-
-def read_only(folder: Path, action: Callable[[], T]) -> T | None:
-    """What `action` gives, or None where it tried to write below `folder` or to start a program other than git."""
-    _GUARD.watch(folder)
-    try:
-        found = action()
-    except BaseException:
-        if not _GUARD.fired:
-            raise
-        return None
+        with working_directory(root), contextlib.redirect_stdout(printed):
+            runpy.run_module("setuptools_scm", run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            return None
     finally:
-        _GUARD.folder = ""
-    return None if _GUARD.fired else found
+        sys.argv = arguments
+    return printed.getvalue().strip() or None

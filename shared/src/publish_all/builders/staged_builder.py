@@ -33,7 +33,6 @@ from packaging.version import Version
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
 from publish_all._toml import loads, table
 from publish_all.builders.backend_hooks import (
-    asked,
     metadata_of,
     requirements_of_hooks,
     writes_same_sdists,
@@ -52,7 +51,7 @@ from publish_all.builders.select import (
     texts,
 )
 from publish_all.builders.source_tree import SourceTree
-from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, linked_out, planned
+from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
 from publish_all.events import Listener, ignore
@@ -66,11 +65,8 @@ _FILE_FINDER = re.compile(r"setuptools[-_.]?(scm|git)\b", re.IGNORECASE)
 
 
 def extra_requires(variant: BuildVariant, kinds: Sequence[str], stages: Stages) -> tuple[str, ...]:
-    """What the backend's `get_requires_for_build_*` hooks want: of the project, or of a variant that moves or configures it otherwise."""
-    is_other = _configuration(variant.pyproject) != _configuration(_stated(stages.tree))
-    if variant.layout or is_other or linked_out(stages.tree, variant):
-        return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
-    return asked(lambda folder: requirements_of_hooks(folder, variant.pyproject, kinds), stages)
+    """What the backend's `get_requires_for_build_*` hooks want of the variant."""
+    return requirements_of_hooks(_Stage.of(variant, stages).folder, variant.pyproject, kinds)
 
 
 class _OtherVersion(Exception):  # noqa: N818 - not an error: another way is tried
@@ -239,13 +235,6 @@ class _Stage(NamedTuple):
             is not Backend.POETRY_CORE,  # which ships one of a link and its target
         )
         return cls(folder=folder, pyproject=pyproject)
-
-
-def _configuration(pyproject: Mapping[str, Any]) -> dict[str, Any]:
-    """What a pyproject tells a backend beside `[project]`."""
-    tools = {key: value for key, value in pyproject.get("tool", {}).items() if key != "publish-all"}
-    found = {**pyproject, "tool": tools, "project": {}}
-    return {key: value for key, value in found.items() if value != {}}
 
 
 def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:

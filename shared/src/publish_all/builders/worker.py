@@ -23,7 +23,7 @@ from typing import IO, Any
 from publish_all._build_system import Backend, backend_of
 from publish_all._own_files import replace_open
 from publish_all.builders import worker_protocol
-from publish_all.builders.backend_hooks import backend_version, call_hook, exempt_this_thread
+from publish_all.builders.backend_hooks import backend_version, call_hook
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
 from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
@@ -77,7 +77,6 @@ def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Se
     incoming.read()
     if answered.is_set():  # the parent has what it asked for, and needs what was built
         return
-    exempt_this_thread()  # the output folder may be in the project
     for folder in temporary:  # a parent that was killed left them
         shutil.rmtree(folder, ignore_errors=True)
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
