@@ -53,7 +53,7 @@ def test_the_verdict_is_on_stdout_and_in_the_exit_code(run, tmp_path):
     ended = run("doctor", "--offline")
     assert ended.code == 2
     assert "error       PA101 configuration-invalid" in ended.out
-    assert ended.out.splitlines()[-2] == "not ready: a publish would end with exit code 2 (1 error)"
+    assert ended.out.splitlines()[-2] == "Not ready: a publish would end with exit code 2 (1 error)"
     assert ended.out.splitlines()[-1] == "more about a code: publish-all explain PA101"
     assert ended.err == ""
 

@@ -43,10 +43,10 @@ _STYLES = {
 # What doctor says, besides.
 _DOCTOR_STYLES = {
     r"^\S.*": "bold",
-    r"^  error  .*|^not ready:": "bold red",
+    r"^  error  .*|^Not ready:": "bold red",
     r"^  warning  .*": "bold yellow",
     r"^  note  +PA.*": "bold cyan",
-    r"^ready:": "bold green",
+    r"^Ready to publish": "bold green",
     r"^  (why|not tested)\b": "dim",
     r"^  next\b": "green",
 }

@@ -106,7 +106,7 @@ def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
     if isinstance(result, PlanReport) and not result.exit_code:
         warnings = sum(each.severity is Severity.WARNING for each in shown)
         above = f" ({count(warnings, 'warning')} above)" if warnings else ""
-        yield f"nothing was uploaded: this was a dry run{above}"
+        yield f"Dry run: nothing was uploaded{above}. To publish, run it without --dry-run."
 
 
 def _not_complete(report: PublishReport) -> Iterator[str]:
@@ -217,14 +217,9 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
         rest = f"; {len(files) - len(upload)} not" if len(files) > len(upload) else ""
         yield from [""] * bool(place)
         yield f"{repository}: {count(len(upload), 'file')} to upload, {size(sum(upload))}{rest}"
-        # Two rows a file: what and which, then why.
-        pairs = (
-            ([each.action, size(each.size), each.filename], ["", "", f"  {each.reason}"]) for each in files
-        )
-        rows = aligned((row for pair in pairs for row in pair), indent="    ")
-        for (project, version), release in groupby(files, key=lambda each: (each.project, each.version)):
-            yield f"  {project} {version}"
-            yield from islice(rows, 2 * len(list(release)))
+        yield from aligned(([each.action, size(each.size), each.filename] for each in files), indent="  ")
+        for action, reason in dict.fromkeys((each.action, each.reason) for each in files):
+            yield f"    {action}: {reason}"
 
 
 def _build_lines(summary: BuildSummary) -> Iterator[str]:
@@ -278,10 +273,10 @@ def _doctor_lines(report: DoctorReport) -> Iterator[str]:
     counted = _counted(report.findings)
     found = f" ({counted})" if counted else ""
     if report.exit_code:
-        yield f"not ready: a publish would end with exit code {report.exit_code}{found}"
+        yield f"Not ready: a publish would end with exit code {report.exit_code}{found}"
     else:
-        asked = "as far as can be told offline" if report.offline else "nothing stands against a publish"
-        yield f"ready: {asked}{found}"
+        offline = ", as far as can be checked offline" if report.offline else ""
+        yield f"Ready to publish{offline}{found}"
     if report.findings:
         worst = min(report.findings, key=lambda each: list(LABELS).index(each.severity))
         yield f"more about a code: publish-all explain {worst.code}"
