@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from publish_all._process import Completed, run
-from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.builders.source_tree import Shipped, SourceTree, normal, relative
 from publish_all.errors import BuildError
 
 FILES = {
@@ -188,3 +188,26 @@ def test_a_repository_without_git_is_an_error(make_tree):
 )
 def test_paths_have_one_form(given, path):
     assert normal(given) == path
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+def test_names_are_compared_as_the_file_system_compares_them(make_tree, ignores):
+    root = make_tree({"demo/foo.py": ""})
+    run(["git", "config", "core.ignoreCase", str(ignores).lower()], cwd=root)
+    assert Shipped(SourceTree(root)).allows("demo/Foo.py") is ignores
+
+
+def test_tells_where_git_put_crlf(make_tree):
+    root = make_tree({"a.py": "a\n", "b.py": "b\r\n", "ä.py": "c\n"})
+    assert SourceTree(root).crlf() == ()
+    run(["git", "config", "core.autocrlf", "true"], cwd=root)
+    (root / "ä.py").write_bytes(b"c\r\n")
+    assert SourceTree(root).crlf() == ("ä.py",)
+
+
+def test_a_path_on_another_drive_is_shown_as_it_is(monkeypatch):
+    def refuse(*paths):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", refuse)
+    assert relative("/d/file", "/c") == "/d/file"

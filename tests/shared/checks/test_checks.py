@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -307,6 +309,16 @@ def test_a_file_of_more_than_100_mib_is_told_for_public_indexes(
     large = replace(make_wheel(), size=size)
     assert codes(large) == expected
     assert codes(large, PRIVATE) == []
+
+
+def test_a_backslash_is_seen_where_it_separates_folders(
+    make_wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(files={"demo/__init__.py": b"", "demo\\bad.py": b""})
+    before = codes(wheel)
+    monkeypatch.setattr("zipfile.os", SimpleNamespace(**{**vars(os), "sep": "\\"}))
+    assert codes(wheel) == before
+    assert "unsafe-path" in before
 
 
 def test_markdown_is_not_checked_where_nothing_renders_it(

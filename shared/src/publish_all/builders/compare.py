@@ -77,7 +77,9 @@ def _members(path: Path) -> Mapping[str, _Member]:
     if path.suffix in {".whl", ".zip"}:
         with zipfile.ZipFile(path) as wheel:
             return {
-                each.filename: _Member(*_content(wheel.open(each)), each.external_attr >> 16, each.date_time)
+                each.orig_filename: _Member(
+                    *_content(wheel.open(each)), each.external_attr >> 16, each.date_time
+                )
                 for each in wheel.infolist()
             }
     with tarfile.open(path) as sdist:

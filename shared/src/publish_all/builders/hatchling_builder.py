@@ -43,7 +43,7 @@ from publish_all.builders.select import (
     says_the_same,
     texts,
 )
-from publish_all.builders.source_tree import Shipped, SourceTree
+from publish_all.builders.source_tree import Shipped, SourceTree, relative
 from publish_all.builders.stage import Stages, linked_out, working_directory
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import Listener, ignore
@@ -280,7 +280,7 @@ class _Builder(BuilderInterface[Any, PluginManager]):
         return (each for each in super().recurse_explicit_files(inclusion_map) if not self._is_dropped(each))
 
     def _is_dropped(self, file: IncludedFile) -> bool:
-        return bool(self.dropped) and _relative(file.path, self.root) in self.dropped
+        return bool(self.dropped) and relative(file.path, self.root) in self.dropped
 
     def _is_excluded(self, file: IncludedFile) -> bool:
         return matches(self.exclude, _posix(file.distribution_path), _posix(file.relative_path))
@@ -318,7 +318,7 @@ class _Builder(BuilderInterface[Any, PluginManager]):
 
     def _left_out(self, source: str) -> Iterator[str]:
         """Files of a path that `exclude` leaves out: that nothing of it is shipped may be what is wanted."""
-        path = _relative(source, self.root)
+        path = relative(source, self.root)
         yield from (each for each in self.dropped if f"{each}/".startswith(f"{path}/"))
         if self._has("exclude") and self.shipped is not None:
             yield from self.shipped.tree.under(path)
@@ -366,7 +366,7 @@ class _SdistBuilder(_Builder, SdistBuilder):
 
     def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
         for file in super().recurse_forced_files(inclusion_map):
-            path = _relative(file.path, self.root) if self.project_file is not None else ""
+            path = relative(file.path, self.root) if self.project_file is not None else ""
             if path == _PROJECT_FILE:
                 file.path = str(self.project_file)
             if path != "hatch.toml":
@@ -428,7 +428,7 @@ def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[fro
 def _is_gone(source: str, tree: SourceTree, dropped: Iterable[str]) -> bool:
     """Whether nothing of a path is left. hatchling refuses a source of `force-include` that is not there."""
     path = _absolute(source, tree.root)
-    files = set(tree.named(_relative(path, tree.root))) if Path(path).is_relative_to(tree.root) else set()
+    files = set(tree.named(relative(path, tree.root))) if Path(path).is_relative_to(tree.root) else set()
     return bool(files) and files <= set(dropped)
 
 
@@ -465,7 +465,7 @@ def _listed(lister: _Builder) -> dict[str, str]:
         selected = lister.recurse_selected_project_files()
         forced = lister.recurse_forced_files(lister.config.force_include)
         return {
-            _posix(each.distribution_path): _relative(each.path, lister.root) for each in (*selected, *forced)
+            _posix(each.distribution_path): relative(each.path, lister.root) for each in (*selected, *forced)
         }
 
 
@@ -475,7 +475,7 @@ def _listed_entries(lister: _WheelBuilder, key: str, variant: BuildVariant) -> I
     recurse = lister.recurse_explicit_files if key in _DATA else lister.recurse_forced_files
     for source, target in getattr(lister.config, key.replace("-", "_"), {}).items():
         for each in recurse({source: target}):
-            yield source, place + _posix(each.distribution_path), _relative(each.path, lister.root)
+            yield source, place + _posix(each.distribution_path), relative(each.path, lister.root)
 
 
 def _leave_out_places(
@@ -550,7 +550,7 @@ def _carry_forced_sources(tree: SourceTree, config: Table, variant: BuildVariant
     lister = _lister(_SdistBuilder, tree, config, variant)
     _target(config, "sdist")["force-include"] = {
         **own,
-        **{each: _before_sources(_relative(_absolute(each, root), root), lister) for each in carried},
+        **{each: _before_sources(relative(_absolute(each, root), root), lister) for each in carried},
     }
 
 
@@ -601,10 +601,6 @@ def _absolute(source: str, root: Path) -> str:
 
 def _posix(path: str) -> str:
     return path.replace(os.sep, "/")
-
-
-def _relative(path: str, root: Path | str) -> str:
-    return _posix(os.path.relpath(path, root))
 
 
 def _is_laid_out(source: str, variant: BuildVariant) -> bool:

@@ -217,6 +217,16 @@ class _ResolvedToml(PyProjectTOML):
         return self.content
 
 
+class _Ordered(type(Path())):  # type: ignore[misc]  # the class of paths of this system
+    """poetry-core sorts by path. Those of Windows ignore case, so that archives had their files in another order."""
+
+    def __lt__(self, other: Path) -> bool:
+        return bool(self.parts < other.parts)
+
+    def __gt__(self, other: Path) -> bool:
+        return bool(self.parts > other.parts)
+
+
 class _AsNamed(BuildIncludeFile):
     """A file under the name that it has: poetry-core takes a link for what it points at, and ships one of the two."""
 
@@ -225,6 +235,7 @@ class _AsNamed(BuildIncludeFile):
         named = Path(path) if Path(path).is_absolute() else self.source_root / path
         if named.is_symlink() and named.is_file():
             self.path = named.parent.resolve() / named.name
+        self.path = _Ordered(self.path)
 
 
 @contextlib.contextmanager

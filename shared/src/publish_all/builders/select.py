@@ -8,7 +8,6 @@ own `include` and `exclude`.
 from __future__ import annotations
 
 import copy
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -19,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from publish_all._build_system import Backend, backend_of
 from publish_all._toml import copied, loads, table
-from publish_all.builders.source_tree import SourceTree, normal
+from publish_all.builders.source_tree import SourceTree, normal, relative
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
@@ -243,7 +242,7 @@ def _stated_by_wheel(wheel: PlatformWheel, key: str) -> Iterable[str]:
 
 def nothing_shipped(where: str, path: Path, root: Path, hint: str) -> BuildError:
     """The error for a path in the configuration that gives no file; `hint` for one whose files are left out."""
-    shown = os.path.relpath(path, root)
+    shown = relative(str(path), root)
     if not path.exists():
         return BuildError(f"{where}: there is no file or folder {shown} in {root}", hint=LATER)
     if path.is_file() or any(path.rglob("*")):

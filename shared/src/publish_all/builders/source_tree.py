@@ -54,7 +54,8 @@ class SourceTree:
         self.root = root.resolve()
         self.leave_out = tuple(path.resolve() for path in leave_out)
         self._run = run
-        self._tracked: set[str] = set()
+        self._tracked: dict[str, bool] = {}
+        """What git tracks → whether it is executable."""
         self._nested: dict[str, bool] = {}
 
     @cached_property
@@ -95,6 +96,35 @@ class SourceTree:
         """The files that git tracks, in submodules too; no longer all of `files`, and some of them may be deleted."""
         _ = self._found
         return frozenset(self._tracked)
+
+    @cached_property
+    def modes(self) -> Mapping[str, bool]:
+        """What git tracks, as absolute paths → whether it is executable; empty where the file system says so itself."""
+        _ = self._found
+        if self._settings.get("core.filemode") != "false":
+            return {}
+        return {f"{self.root}/{path}": executable for path, executable in self._tracked.items()}
+
+    @cached_property
+    def ignores_case(self) -> bool:
+        """Whether git takes names that differ in case for the same: the file system does."""
+        return self._settings.get("core.ignorecase") == "true"
+
+    def crlf(self) -> tuple[str, ...]:
+        """The files whose lines end in LF in git, and in CRLF here, because git was told to convert them."""
+        if self._settings.get("core.autocrlf") != "true":
+            return ()
+        lines = self._git("ls-files", "-z", "--eol").stdout.split("\0")
+        converted = (line.partition("\t")[2] for line in lines if line.split()[:2] == ["i/lf", "w/crlf"])
+        return tuple(each for each in converted if each in self.file_set)
+
+    @cached_property
+    def _settings(self) -> Mapping[str, str]:
+        """What git was told, or found out, about this file system."""
+        if not self.in_git:
+            return {}
+        said = self._git("config", "--get-regexp", r"^core\.(autocrlf|filemode|ignorecase)$").stdout
+        return {name: value for name, _, value in (line.partition(" ") for line in said.splitlines())}
 
     @cached_property
     def nested(self) -> Mapping[str, bool]:
@@ -176,20 +206,20 @@ class SourceTree:
             raise BuildError(msg, hint="Install git, or build from an unpacked sdist.") from error
 
     def _listed(self, within: str) -> Iterator[tuple[str, bool]]:
-        listing = self._git(
-            "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", within=within
-        )
+        options = ("-z", "-t", "--stage", "--cached", "--others", "--exclude-standard")
+        listing = self._git("ls-files", *options, within=within)
         if listing.returncode != 0:
             msg = f"git ls-files failed in {self.root / within}: {listing.stderr.strip()}"
             raise BuildError(msg, hint=_git_hint(listing.stderr, self.root))
         prefix = f"{within}/" if within else ""
         for line in dict.fromkeys(filter(None, listing.stdout.split("\0"))):
-            path = prefix + line[2:].rstrip("/")
+            entry = line[2:] if line[0] == "?" else line.partition("\t")[2]
+            path = prefix + entry.rstrip("/")
             if "\ufffd" in path:
                 raise _not_utf8(self.root / within, path)
             full = f"{self.root}/{path}"
             if line[0] != "?":
-                self._tracked.add(path)
+                self._tracked[path] = line.startswith("100755", 2)
             try:
                 mode = os.lstat(full).st_mode  # a Path costs more than the question
             except OSError:  # deleted, and git has not been told yet
@@ -197,7 +227,7 @@ class SourceTree:
             if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
                 yield path, stat.S_ISLNK(mode)
             elif stat.S_ISDIR(mode):  # a submodule, or a repository of its own
-                self._tracked.discard(path)
+                self._tracked.pop(path, None)
                 self._nested[path] = Path(full, ".git").exists()
                 if self._nested[path]:
                     yield from self._listed(path)
@@ -235,21 +265,23 @@ class Shipped:
 
     def allows(self, path: str, *, ignore_vcs: bool = False) -> bool:
         """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` ships what git ignores, too."""
-        path = _composed(path)
+        path = path.replace(os.sep, "/")
         if path.startswith(self._output):
             return False
         if ignore_vcs or not self.tree.in_git:
-            return not self._holds_output or "/" in path or path in self._known
-        is_link = self._known.get(path)
+            return not self._holds_output or "/" in path or self._same(path) in self._known
+        is_link = self._known.get(self._same(path))
         if is_link is not None:
             return not is_link or self._allows_target(self.tree.root / path)
         # hatchling follows links to folders, where git lists the link alone.
-        listed = any(str(each) in self._known for each in PurePosixPath(path).parents)
-        return listed and self._allows_target(self.tree.root / path)
+        parents = PurePosixPath(self._same(path)).parents
+        return any(str(each) in self._known for each in parents) and self._allows_target(
+            self.tree.root / path
+        )
 
     def allows_forced(self, source: str, path: str) -> bool:
         """The same for a file at or below `source`, both absolute, which is included by force."""
-        below, inside = _below(Path(source), self.tree.root), _relative(path, self.tree.root)
+        below, inside = _below(Path(source), self.tree.root), _inside(path, self.tree.root)
         if inside is not None and inside.startswith(self._output):
             return False
         if below is None or inside is None or below not in self._forced:
@@ -259,8 +291,8 @@ class Shipped:
 
     def _allows_target(self, link: Path) -> bool:
         """A link that leads out of the project is followed; one into the project must not lead to what git ignores."""
-        target = _relative(str(link.resolve()), self.tree.root)
-        return target is None or _composed(target) in self._known
+        target = _inside(str(link.resolve()), self.tree.root)
+        return target is None or self._same(target) in self._known
 
     def _named(self, path: str) -> frozenset[str]:
         if path not in self._named_files:
@@ -271,27 +303,32 @@ class Shipped:
     def _known(self) -> dict[str, bool]:
         """Path → whether it is a symbolic link."""
         links = self.tree.links
-        return {_composed(path): path in links for path in self.tree.files}
+        return {self._same(path): path in links for path in self.tree.files}
 
-
-def _composed(path: str) -> str:
-    """macOS: git gives names in composed form, the file system need not."""
-    path = path.replace(os.sep, "/")
-    return path if path.isascii() else unicodedata.normalize("NFC", path)
+    def _same(self, path: str) -> str:
+        """One text for all names of a file: macOS may decompose what git gives composed, and may ignore case as Windows does."""
+        path = path if path.isascii() else unicodedata.normalize("NFC", path)
+        return path.lower() if self.tree.ignores_case else path
 
 
 def _below(path: Path, root: Path) -> str | None:
     """The resolved path below the root; None for one that is elsewhere, and for the root itself."""
-    return normal(_relative(str(path.resolve()), root) or "") or None
+    return normal(_inside(str(path.resolve()), root) or "") or None
 
 
-def _relative(path: str, root: Path) -> str | None:
-    """The path below the root, with slashes; None for one that is elsewhere."""
+def relative(path: str, root: Path | str) -> str:
+    """The path as seen from the root, with slashes; the path itself on another drive of Windows."""
     try:
-        relative = os.path.relpath(path, root).replace(os.sep, "/")
-    except ValueError:  # on another drive of Windows
-        return None
-    return None if relative.startswith("../") or relative == ".." else relative
+        seen = os.path.relpath(path, root)
+    except ValueError:
+        seen = path
+    return seen.replace(os.sep, "/")
+
+
+def _inside(path: str, root: Path) -> str | None:
+    """The path below the root, with slashes; None for one that is elsewhere."""
+    seen = relative(path, root)
+    return None if seen.startswith("../") or seen == ".." or Path(seen).is_absolute() else seen
 
 
 def normal(path: str) -> str:

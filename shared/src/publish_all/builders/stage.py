@@ -20,6 +20,7 @@ from publish_all._process import Completed
 from publish_all.builders.select import LATER, key_path
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.builders.stated_files import files_of_metadata, missing_files
+from publish_all.builders.unix_modes import keep_mode
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant
 
@@ -267,6 +268,7 @@ def _place_outside(meant: Path, target: Path) -> None:
 def _copy(original: str, target: str) -> None:
     """Copy a file with its exec bit, or link a large one. A repository may have very many: a Path costs more than the copy."""
     status = os.stat(original)  # noqa: PTH116 - a Path costs more than the copy
+    keep_mode(target, status.st_mode)
     try:
         if status.st_size >= _HARD_LINK_FROM and _hard_link(original, target):
             return

@@ -52,6 +52,7 @@ from publish_all.builders.select import (
 )
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
+from publish_all.builders.unix_modes import modes_below
 from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
 from publish_all.events import Listener, ignore
@@ -296,6 +297,7 @@ def _built(
         "hook": f"build_{kind}",
         "arguments": [str(output)],
         "version": version,
+        "modes": modes_below(stage.folder),
     }
     with tempfile.TemporaryDirectory(prefix="publish-all-hook-") as workspace:
         try:

@@ -31,6 +31,7 @@ from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
+from publish_all.builders.unix_modes import made_on_unix, use_modes
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.results import BuiltFile
@@ -38,6 +39,9 @@ from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = (
     "this Python compresses with zlib-ng: the files hold the same as elsewhere, and are not the same bytes"
+)
+_CRLF = (
+    "a build on Linux has LF there. Put `* text=auto eol=lf` into .gitattributes, commit it, and clone again"
 )
 
 
@@ -53,6 +57,8 @@ def main() -> int:
         outgoing.flush()
 
     question = worker_protocol.loads(incoming.readline())
+    use_modes(question.get("modes", {}))
+    made_on_unix()
     workspace = Path(question["workspace"])
     temporary = [workspace, *map(Path, question.get("temporary", ()))]
     answered = threading.Event()
@@ -193,7 +199,15 @@ class _Builders:
         self._request = request
         self._workspace = workspace
         self._listener = listener
-        self._stages = Stages(SourceTree(request.root, leave_out=leave_out), workspace / "stages")
+        tree = SourceTree(request.root, leave_out=leave_out)
+        use_modes(tree.modes)
+        converted = tree.crlf()
+        if converted:
+            what = f"{len(converted)} files" if converted[1:] else "a file"
+            listener(
+                Note(message=f"git has put CRLF into {what} (core.autocrlf), as {converted[0]}: {_CRLF}")
+            )
+        self._stages = Stages(tree, workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
         ceilings = [str(workspace.resolve()), *filter(None, [os.environ.get("GIT_CEILING_DIRECTORIES")])]
         os.environ["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(ceilings)

@@ -211,7 +211,9 @@ def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Op
 
 
 def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:
-    found = (each for each in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", each.filename))
+    found = (
+        each for each in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", each.orig_filename)
+    )
     info = next(found, None)
     if info is None:
         return None
@@ -227,14 +229,15 @@ def _of_wheel(
     for each in wheel.infolist():
         if each.is_dir():
             continue
+        name = each.orig_filename  # in which Windows' Python leaves backslashes as they are
         linked = stat.S_ISLNK(each.external_attr >> 16)
-        content = wheel.read(each) if _is_searched(each.filename, each.file_size) else None
-        algorithm = record.get(each.filename, ("", ""))[0].partition("=")[0]
+        content = wheel.read(each) if _is_searched(name, each.file_size) else None
+        algorithm = record.get(name, ("", ""))[0].partition("=")[0]
         digest = None
         if algorithm in ALGORITHMS and each.file_size <= _HASHED:
             digest = _digest(algorithm, content, wheel, each)
         member = Member(
-            name=each.filename,
+            name=name,
             size=each.file_size,
             link=(content or b"").decode(errors="replace") if linked else None,
             fingerprint=(each.file_size, each.CRC),

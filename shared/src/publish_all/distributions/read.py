@@ -136,7 +136,9 @@ def _wheel_metadata(path: Path) -> bytes:
     """METADATA of the only .dist-info folder (https://packaging.python.org/specifications/binary-distribution-format/)."""
     with zipfile.ZipFile(path) as archive:
         found = [
-            each for each in archive.infolist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each.filename)
+            each
+            for each in archive.infolist()
+            if re.fullmatch(r"[^/]+\.dist-info/METADATA", each.orig_filename)
         ]
         if len(found) != 1:
             what = "no METADATA" if not found else "METADATA of more than one distribution"

@@ -1,0 +1,68 @@
+"""Has the archives of a build worker say the same on every system.
+
+Windows has no executable bit, nor has its file system below WSL: there git's index says which files are executable,
+and `os.stat` says it to backends. `zipfile` notes in each member on which system it was made: on Unix.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+_EXECUTABLE: dict[str, bool] = {}
+_UNIX = 3  # APPNOTE.TXT of PKWARE, 4.4.2
+
+
+def made_on_unix() -> None:
+    """Have `zipfile` write archives as on Unix, for the rest of this process."""
+    kind: Any = zipfile.ZipInfo
+    made = kind.__init__
+
+    def make(info: Any, *arguments: Any, **options: Any) -> None:
+        made(info, *arguments, **options)
+        info.create_system = _UNIX
+
+    kind.__init__ = make
+
+
+def use_modes(modes: Mapping[str, bool]) -> None:
+    """Have `os.stat` and `os.lstat` say whether these files are executable, for the rest of this process.
+
+    `modes` are absolute paths. Without any, both stay as they are.
+    """
+    if modes and not _EXECUTABLE:
+        system: Any = os
+        system.stat, system.lstat = _with_modes(os.stat), _with_modes(os.lstat)
+    _EXECUTABLE.update({_key(path): executable for path, executable in modes.items()})
+
+
+def keep_mode(path: str, mode: int) -> None:
+    """Note the mode of a copy, which the file system does not keep."""
+    if _EXECUTABLE:
+        _EXECUTABLE[_key(path)] = bool(mode & 0o100)
+
+
+def modes_below(folder: Path) -> dict[str, bool]:
+    """What `use_modes` was told of files below a folder, for another process."""
+    start = _key(folder) + os.sep
+    return {path: executable for path, executable in _EXECUTABLE.items() if path.startswith(start)}
+
+
+def _key(path: Any) -> str:
+    return str(os.path.normcase(os.path.abspath(path)))  # noqa: PTH100 - for each question of a backend: a Path costs more
+
+
+def _with_modes(stat: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    def asked(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        found = stat(path, *arguments, **options)
+        is_path = isinstance(path, (str, os.PathLike))
+        executable = _EXECUTABLE.get(_key(path)) if is_path else None
+        if executable is None:
+            return found
+        values, more = cast("tuple[tuple[int, ...], dict[str, Any]]", found.__reduce__()[1])
+        return os.stat_result((values[0] & ~0o111 | 0o111 * executable, *values[1:]), more)
+
+    return asked
