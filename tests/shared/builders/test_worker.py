@@ -4,12 +4,15 @@ import os
 import sysconfig
 import tarfile
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from publish_all.builders import worker
 from publish_all.builders.builder import BuildRequest
+from publish_all.builders.deflate import DeflateCache
+from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.worker import build_all
 
 FILES = {
@@ -50,6 +53,17 @@ def build(make_tree, make_variant, tmp_path, monkeypatch):
 
     build.notes = notes
     return build
+
+
+def test_says_where_git_has_put_crlf_and_where_this_python_is_not_known(build, monkeypatch):
+    monkeypatch.setattr(DeflateCache, "in_use", lambda cache, **options: nullcontext())
+    monkeypatch.setattr(SourceTree, "crlf", lambda tree: ("README.md", "a.txt"))
+    build("hatchling", "unknown")
+    crlf, unknown = (
+        each.message for each in build.notes if "CRLF" in each.message or "known" in each.message
+    )
+    assert crlf.startswith("git has put CRLF into 2 files (core.autocrlf), as README.md: ")
+    assert "has no effect" in unknown
 
 
 def members(path: Path) -> list[str]:

@@ -55,13 +55,30 @@ def version(root: Path, states: Any, run: Any = _process.run, **more: object) ->
 
 
 @pytest.mark.parametrize(
-    "tags", [{"v1.2.3": "c3"}, {"v1.2.3": "c3", "1-x": "c4", "2-yy": "c5", "3-zzz": "c5"}, {}]
+    ("tags", "counts"),
+    [
+        ({"v1.2.3": "c3"}, ["rev-list"]),
+        ({"v1.2.3": "c3", "1-x": "c4", "2-yy": "c5", "3-zzz": "c5"}, ["rev-list"]),
+        ({"v1.2.3": "c5"}, []),
+        ({}, []),
+    ],
 )
-def test_three_processes_are_enough(tags: dict[str, str], tmp_path: Path, git_states: Any) -> None:
+def test_four_processes_are_enough(
+    tags: dict[str, str], counts: list[str], tmp_path: Path, git_states: Any
+) -> None:
     root = git_states.make(tmp_path, head="c5", tags=tags)
     run = Recorder()
     describe(root, prefix="v", environment=git_states.environment, run=run)
-    assert [command[1] for command in run.commands] == ["rev-parse", "show-ref", "describe"]
+    assert [command[1] for command in run.commands] == ["rev-parse", "show-ref", "describe", *counts]
+
+
+def test_the_distance_is_not_what_describe_says(tmp_path: Path, git_states: Any) -> None:
+    def other_git(command: Sequence[str], **options: Any) -> Completed:
+        done = _process.run(command, **options)
+        return done._replace(stdout=done.stdout.replace("-2-g", "-7-g"))
+
+    root = git_states.make(tmp_path, head="c5", tags={"v1.2.3": "c3"})
+    assert version(root, git_states, run=other_git) == version(root, git_states)
 
 
 def test_thousands_of_tags_that_are_none_fit_on_a_command_line(tmp_path: Path, git_states: Any) -> None:

@@ -28,7 +28,7 @@ from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend
 from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
 from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
-from publish_all.builders.deflate import DeflateCache
+from publish_all.builders.deflate import DeflateCache, is_asked
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.unix_modes import made_on_unix, use_modes
@@ -39,6 +39,10 @@ from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = (
     "this Python compresses with zlib-ng: the files hold the same as elsewhere, and are not the same bytes"
+)
+_NOT_ASKED = (
+    "this Python writes archives in a way that is not known here: each build variant is compressed anew, and "
+    '`compression = "fast"` has no effect'
 )
 _CRLF = (
     "a build on Linux has LF there. Put `* text=auto eol=lf` into .gitattributes, commit it, and clone again"
@@ -215,6 +219,8 @@ class _Builders:
 
     @cached_property
     def deflate(self) -> DeflateCache:
+        if not is_asked():
+            self._listener(Note(message=_NOT_ASKED))
         return DeflateCache(self._request.compression)
 
     def reused(self) -> float | None:

@@ -3,9 +3,9 @@
 A tag of a version is the prefix, taken literally, and a PEP 440 version that begins with a digit. With the prefix
 "v" or "", a "v" before the version is optional.
 
-Three processes are enough as a rule: `git describe` finds the nearest tag; the list of tags tells it beforehand
-which are versions, and afterwards which others stand on the same commit. More is asked about tags that lead
-nowhere, and where a tag of a higher version exists.
+Four processes are enough as a rule: `git describe` finds the nearest tag, and `git rev-list` its distance; the list of
+tags tells beforehand which are versions, and afterwards which others stand on the same commit. More is asked about
+tags that lead nowhere, and where a tag of a higher version exists.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRe
         raise _failed("describe", done)
     said = done.stdout.strip()
     dirty = said.endswith("-dirty")
-    nearest, _, distance = said.removesuffix("-dirty").rpartition("-g")[0].rpartition("-")
+    nearest = said.removesuffix("-dirty").rpartition("-g")[0].rpartition("-")[0]
     # Of an annotated tag that was renamed (`git tag NEW OLD; git tag -d OLD`), it says the old name.
     if renamed := _RENAMED.search(done.stderr):
         nearest = renamed[1] or renamed[2]
@@ -164,7 +164,13 @@ def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRe
         return Untagged(node, dirty, shallow)
     beside = sorted(each for each in together if each != tag and tag_version(each, prefix))
     higher = _higher(git, commits, version, prefix)
-    return Described(tag, version, int(distance), node, dirty, shallow, tuple(beside), higher)
+    distance = 0
+    if commits[tag] != node:  # what `describe` says of merges differs between versions of git
+        counted = git("rev-list", "--count", f"{commits[tag]}..HEAD")
+        if counted.returncode != 0:
+            raise _failed("rev-list", counted)
+        distance = int(counted.stdout)
+    return Described(tag, version, distance, node, dirty, shallow, tuple(beside), higher)
 
 
 def _commits_of_tags(git: _Git) -> Mapping[str, str]:
