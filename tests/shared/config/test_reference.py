@@ -13,6 +13,7 @@ STATED = {
     "[tool.publish-all]": "[tool.publish-all]",
     "[tool.publish-all.repositories.NAME]": "[tool.publish-all.repositories.corp]",
     "[tool.publish-all.version]": "[tool.publish-all.version]",
+    "[tool.publish-all.workspace]": "[tool.publish-all.workspace]",
     "[tool.publish-all.variants.NAME]": "[tool.publish-all.variants.a]",
     "[tool.publish-all.variants.NAME.wheels.TAG]": '[tool.publish-all.variants.a.wheels."py3-none-any"]',
 }

@@ -58,7 +58,9 @@ def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
         files,
         [
             Destination(repository=FakeRepository("first")),
-            Destination(repository=FakeRepository("second"), variants=frozenset({"fabric", None})),
+            Destination(
+                repository=FakeRepository("second"), files=frozenset({files[1].filename, files[2].filename})
+            ),
         ],
     )
     assert [(each.repository.name, [str(one) for one in each.releases]) for each in planned] == [

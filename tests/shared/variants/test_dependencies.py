@@ -188,3 +188,68 @@ def test_project_dependencies_win_over_those_of_tool_poetry():
     assert dependencies.in_poetry(base)
     base["build-system"]["build-backend"] = "hatchling.build"
     assert not dependencies.in_poetry(base)
+
+
+PINS = {"core": ">=1.4,<2", "bare": ""}.get
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("core", "core>=1.4,<2"),
+        ("Core[fast] ; python_version < '4'", 'Core[fast]>=1.4,<2; python_version < "4"'),
+        ("core @ file:///${PROJECT_ROOT}/../core", "core>=1.4,<2"),
+        ("core @ {root:parent:uri}/core", "core>=1.4,<2"),
+        ("core @ ../core", "core>=1.4,<2"),
+        ("core>=1", "core>=1"),
+        ("core @ git+https://example.org/core", "core @ git+https://example.org/core"),
+        ("core-tools", "core-tools"),
+        ("bare @ file:///bare", "bare"),
+        ("not a requirement", "not a requirement"),
+    ],
+)
+def test_members_are_required_by_version(stated, written):
+    found = dependencies.pinned({"project": {"dependencies": [stated]}}, PINS)
+
+    assert found == {"project": {"dependencies": [written]}}
+
+
+def test_members_of_extras_are_pinned_and_their_sources_are_dropped():
+    stated = {
+        "project": {"dependencies": [], "optional-dependencies": {"all": ["core"]}},
+        "tool": {"uv": {"sources": {"core": {"workspace": True}, "other": {"path": "x"}}}},
+    }
+
+    assert dependencies.pinned(stated, PINS) == {
+        "project": {"dependencies": [], "optional-dependencies": {"all": ["core>=1.4,<2"]}},
+        "tool": {"uv": {"sources": {"other": {"path": "x"}}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ({"path": "../core", "develop": True}, ">=1.4,<2"),
+        ("*", ">=1.4,<2"),
+        ("^1", "^1"),
+        ({"path": "../core", "optional": True}, {"optional": True, "version": ">=1.4,<2"}),
+        ([{"path": "../core", "markers": "x"}], [{"markers": "x", "version": ">=1.4,<2"}]),
+        ({"git": "https://example.org/core"}, {"git": "https://example.org/core"}),
+    ],
+)
+def test_members_of_poetry_are_required_by_version(stated, written):
+    found = dependencies.pinned({"tool": {"poetry": {"dependencies": {"core": stated}}}}, PINS)
+
+    assert found == {"tool": {"poetry": {"dependencies": {"core": written}}}}
+
+
+def test_poetry_takes_the_version_from_project_where_it_is_stated():
+    stated = {
+        "project": {"dependencies": ["core"]},
+        "tool": {"poetry": {"dependencies": {"core": {"path": "../core", "develop": True}}}},
+    }
+
+    assert dependencies.pinned(stated, PINS) == {
+        "project": {"dependencies": ["core>=1.4,<2"]},
+        "tool": {"poetry": {"dependencies": {}}},
+    }

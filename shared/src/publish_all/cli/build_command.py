@@ -14,6 +14,7 @@ class BuildCommand(UseCaseCommand):
     description = "Build all build variants of the project"
     takes = (
         common.VARIANT,
+        *common.WORKSPACE,
         Value("wheel-tag", "TAG", "Only the platform wheel of this tag", several=True),
         common.ALLOW_MISSING,
         Value(
@@ -55,6 +56,7 @@ first, as they do not run in the job that publishes.
         options = BuildOptions(
             directory=self.directory,
             variants=self.texts("variant"),
+            members=self.members,
             kinds=self.texts("kind") or KINDS,
             output=self.path("output"),
             wheel_tags=self.texts("wheel-tag"),
@@ -73,6 +75,7 @@ class CheckCommand(UseCaseCommand):
         Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True),
         common.repository_option("Check for"),
         common.VARIANT,
+        *common.WORKSPACE,
         common.ALLOW_MISSING,
         flag("no-build", "Check what was built before."),
         flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),

@@ -244,7 +244,14 @@ class UseCaseCommand(Command, ABC):
 
         more |= {name.replace("-", "_"): bool(self.given(name)) for name in FILES_FLAGS}
         more |= {"build": not self.option("no-build"), "variants": self.texts("variant")}
+        more |= {"members": self.members}
         return PublishOptions(directory=self.directory, **more)
+
+    @property
+    def members(self) -> tuple[str, ...] | None:
+        """The names of members of the workspace, empty for all of them; None where it is about one project."""
+        names = self.texts("member") if self.definition.has_option("member") else ()
+        return names if names or self.given("all") else None
 
     def _check_choices(self) -> None:
         for each in self.definition.options:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import UseCaseCommand
-from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES, Operand, Value, flag
+from publish_all.cli.options import (
+    BUILD_ENVIRONMENT,
+    FORMAT,
+    VERSION_VARIABLES,
+    WORKSPACE,
+    Operand,
+    Value,
+    flag,
+)
 from publish_all.config.problems import nearest
 from publish_all.diagnoses import PAGE, catalogue
 from publish_all.errors import UsageError
@@ -73,6 +81,7 @@ class VariantsCommand(UseCaseCommand):
             "Compare the resolved pyproject.toml of this variant with the project's",
             names="variants",
         ),
+        *WORKSPACE,
         *BUILD_ENVIRONMENT,
         FORMAT,
     )
@@ -89,7 +98,12 @@ against the project's own.
         for_people = self.option("format") == "text"
         name = self.text("diff")
         if name is None:
-            found = list_variants(self.directory, runtime=self.runtime(), listener=self.listener)
+            found = list_variants(
+                self.directory,
+                members=self.members,
+                runtime=self.runtime(),
+                listener=self.listener,
+            )
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")
             self.show_rows("variants", columns, rows)

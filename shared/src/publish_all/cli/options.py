@@ -96,6 +96,11 @@ def flag(name: str, text: str, *, short: str | None = None) -> Option:
 
 
 FORMAT = Value("format", "FORMAT", "How to show results", choices=("text", "json"), default="text")
+WORKSPACE = [
+    flag("all", "All members of the workspace, in the order of their dependencies."),
+    Value("member", "NAME", "Only this member of the workspace", several=True),
+]
+"""Which members of a workspace a command is about; see `UseCaseCommand.members`."""
 VARIANT = Value("variant", "NAME", "Only this build variant", several=True, names="variants")
 ALLOW_MISSING = flag("allow-missing", "Leave out platform wheels whose prebuilt files are missing.")
 BUILD_ENVIRONMENT = [

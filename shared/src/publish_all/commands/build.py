@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.version import Version
 
@@ -18,12 +19,15 @@ from publish_all.commands.context import Runtime, project_variants, project_vers
 from publish_all.commands.state import state_of
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
+from publish_all.config.workspace import label
 from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
-from publish_all.errors import CheckError, UsageError
+from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.results import BuildSummary
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
+
+T = TypeVar("T")
 
 KINDS = ("sdist", "wheel")
 _SHOWN_LINES = 20
@@ -40,9 +44,11 @@ class BuildOptions:
     wheels of these tags and nothing else; with `allow_missing`, those whose prebuilt files are not
     there are left out. `reproduce` builds a second time elsewhere and compares. `manifest` is a file to
     list what was built in, for another job: before it is written, the commands of `before-publish` must pass.
+    `members` asks for the members of the workspace of these names, empty for all of them.
     """
 
     directory: Path
+    members: tuple[str, ...] | None = None
     variants: tuple[str, ...] = ()
     itself: bool = False
     kinds: tuple[str, ...] = KINDS
@@ -59,10 +65,41 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary
 
     `options.manifest` is not overwritten if it is a file of another kind.
     """
-    config = load_project(options.directory)
+    config = load_project(options.directory, options.members)
     if options.manifest is not None:
         read_manifest(options.manifest)
-    return build_project(config, options, listener=listener, remembered=True)[1]
+    output = options.output or output_folder(config)
+
+    def build_one(member: ProjectConfig, wanted: tuple[str, ...]) -> BuildSummary:
+        of = replace(options, directory=member.root, variants=wanted, output=output)
+        return build_project(member, of, listener=listener, remembered=True)[1]
+
+    built = each_project(config, options.variants, build_one)
+    return BuildSummary(folder=str(output), files=tuple(file for each in built for file in each.files))
+
+
+def each_project(
+    config: ProjectConfig, variants: Sequence[str], do: Callable[[ProjectConfig, tuple[str, ...]], T]
+) -> list[T]:
+    """Do it for the project, or for each member of a workspace, with those `variants` that it has.
+
+    Members that have none of them are passed over. Raises what the first one raises that fails, which is then named.
+    """
+    done = []
+    for each in config.projects:
+        wanted = tuple(name for name in variants if name in each.variants or not config.members)
+        if variants and not wanted:
+            continue
+        try:
+            done.append(do(each, wanted))
+        except PublishAllError as error:
+            if config.members:
+                error.message = f"{label(each)}: {error.message}"
+            raise
+    if not done:
+        msg = f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}"
+        raise UsageError(msg)
+    return done
 
 
 def build_project(
@@ -181,14 +218,22 @@ def _in_shell(command: str, system: str = os.name) -> Sequence[str]:
 
 
 def list_variants(
-    directory: Path, *, runtime: Runtime, listener: Listener = ignore
+    directory: Path,
+    *,
+    members: Sequence[str] | None = None,
+    runtime: Runtime,
+    listener: Listener = ignore,
 ) -> tuple[tuple[BuildVariant, tuple[str, ...]], ...]:
     """The build variants, each with what it differs in from the project, in short texts."""
     from publish_all.variants.difference import summary
 
-    config = load_project(directory)
-    variants = project_variants(config, (), runtime=runtime, listener=listener)
-    return tuple((each, summary(config.pyproject, each) if each.name else ()) for each in variants)
+    config = load_project(directory, members)
+
+    def of(project: ProjectConfig, _: object) -> list[tuple[BuildVariant, tuple[str, ...]]]:
+        variants = project_variants(project, (), runtime=runtime, listener=listener)
+        return [(each, summary(project.pyproject, each) if each.name else ()) for each in variants]
+
+    return tuple(row for rows in each_project(config, (), of) for row in rows)
 
 
 def variant_diff(directory: Path, name: str, *, runtime: Runtime, listener: Listener = ignore) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
 from publish_all.commands.files import PublishOptions
-from publish_all.commands.prepare import find_files, reach, run_checks
+from publish_all.commands.prepare import find_all_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.reporting.text import count
@@ -22,19 +22,20 @@ def check(
     With `compare_builds` also build each sdist, and compare with the wheel. Raises `PublishAllError` when there is
     nothing that could be checked.
     """
-    config = project_of_files(options.directory, optional=bool(options.files))
+    config = project_of_files(options.directory, optional=bool(options.files), members=options.members)
     known = options.runtime.known(config)
     names = options.connection.repositories or (config.publish_to if config is not None else ())
     # Before the build: it may take long, and a name that nobody knows is told at once.
     public = {name: known.get(name).public for name in names}
     with temporary_folder() as folder:
-        files = find_files(config, options, listener, folder, output=folder)
-        listener(StepStarted(step="check", detail=count(len(files.distributions), "file")))
-        to = reach(files, public, ignore)
-        result = run_checks(config, files.distributions, to, built=files.built, compared=files.variants)
+        found = find_all_files(config, options, listener, folder, output=folder)
+        files = [file for each in found for file in each.distributions]
+        listener(StepStarted(step="check", detail=count(len(files), "file")))
+        to = reach(found, public, options, ignore)
+        result = run_checks(found, to, compare=True)
         if compare_builds:
             settings = options.runtime.build_settings(config)
-            rebuilt = rebuild(files.distributions, listener=listener, settings=settings)
+            rebuilt = rebuild(files, listener=listener, settings=settings)
             result = replace(result, findings=(*result.findings, *rebuilt))
     for finding in result.all_findings:
         listener(Found(finding=finding))

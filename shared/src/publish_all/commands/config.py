@@ -65,6 +65,7 @@ def _settings(config: ProjectConfig, known: KnownRepositories) -> Iterator[Setti
                 full = dotted((*TABLE, "repositories", repository.name, key))
                 yield Setting(key=full, value=_plain(value), origin=origin)
     for path in (
+        ("workspace",),
         ("checks",),
         ("variant-defaults",),
         *(("variants", name) for name in config.variants),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
-from publish_all.config.model import Isolation, ProjectConfig
+from publish_all.config.model import Isolation, Pin, ProjectConfig
+from publish_all.config.workspace import names_of
 from publish_all.errors import (
     BuildError,
     ConfigurationError,
@@ -25,6 +27,7 @@ from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from publish_all.builders.builder import BuildSettings
     from publish_all.config.known import KnownRepositories
@@ -90,11 +93,13 @@ class Runtime:
         )
 
 
-def project_of_files(directory: Path, *, optional: bool) -> ProjectConfig | None:
-    """The project's configuration; None where it is optional and there is no project around."""
+def project_of_files(
+    directory: Path, *, optional: bool, members: Sequence[str] | None = None
+) -> ProjectConfig | None:
+    """The project's configuration, or the workspace's; None where it is optional and there is no project around."""
     if optional and search_pyproject(directory) is None:
         return None
-    return load_project(directory)
+    return load_project(directory, members)
 
 
 def project_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener) -> ResolvedVersion | None:
@@ -155,8 +160,42 @@ def project_variants(
         from_backend=version is not None and version.origin is Origin.BACKEND,
         only=only,
         base=itself,
+        pins=_pins(config, runtime, listener),
     )
     return tuple(each for each in found if each.name is None) if itself else found
+
+
+def _pins(config: ProjectConfig, runtime: Runtime, listener: Listener) -> Callable[[str], str | None]:
+    """What to require of each member of the workspace; its version is asked for when the project requires it."""
+
+    @cache
+    def of() -> dict[str, ProjectConfig]:
+        others = (each for each in config.siblings() if each.root != config.root)
+        return {name: each for each in others for name in names_of(each)}
+
+    @cache
+    def pin(name: str) -> str | None:
+        member = of().get(name)
+        if member is None:
+            return None
+        found = project_version(member, runtime=runtime, listener=listener)
+        return specifier(found.version, config.pin) if found is not None else ""
+
+    return pin
+
+
+def specifier(version: Version, pin: Pin) -> str:
+    """`>=1.4,<2` or `==1.4.0`; a version below 1 is compatible with those of the same minor number."""
+    if pin is Pin.NONE:
+        return ""
+    if pin is Pin.EXACT:
+        return f"=={version.public}"
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    upper = str(version.major + 1) if version.major else f"0.{version.minor + 1}"
+    lower = f"{epoch}{version.major}.{version.minor}" if str(version) == version.base_version else ""
+    if not lower or any(version.release[2:]):
+        lower = version.public
+    return f">={lower},<{epoch}{upper}"
 
 
 def list_names(kind: str, directory: Path) -> tuple[str, ...]:

@@ -141,8 +141,8 @@ class _Doctor:
             version = versions[config.root]
             each_its_own = "each build variant has its own"
             project.fact("version", f"{version.text}, from {version.source}" if version else each_its_own)
-        if prepared.files is not None:
-            files = prepared.files.distributions
+        if prepared.files:
+            files = [file for each in prepared.files for file in each.distributions]
             project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
         else:
             project.untested.append("the files: there are none to look at")

@@ -45,6 +45,7 @@ class PublishOptions:
     only if what is there can be installed and imported. `receipt` is a file to write down what OCI
     repositories are given, which then leave the listing of it to `finalize`. `offline` asks no repository and no
     git remote, which `doctor` can do without.
+    `members` asks for the members of the workspace of these names, empty for all of them.
     `verify_timeout` is in seconds, None for the default. `cancelling` is entered around preflight and
     uploads: what it gives can end them early.
     """
@@ -53,6 +54,7 @@ class PublishOptions:
     files: tuple[Path, ...] = ()
     variants: tuple[str, ...] = ()
     itself: bool = False
+    members: tuple[str, ...] | None = None
     dry_run: bool = False
     offline: bool = False
     skip_existing: bool = False
@@ -84,11 +86,12 @@ class PublishOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFiles:
-    """The files to publish, and the build variants that they come from (none for files that were named).
+    """The files of a project to publish, and the build variants that they come from (none for files that were named).
 
-    `built`: publish-all built them; so all that is wrong with them is an error.
+    `config` is the project's, None outside of any. `built`: publish-all built them; so all that is wrong with them is an error.
     """
 
+    config: ProjectConfig | None = None
     distributions: tuple[Distribution, ...]
     variants: tuple[BuildVariant, ...] = ()
     built: bool = False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -17,7 +19,7 @@ from publish_all.commands.files import FoundFiles, PublishOptions, named_files, 
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
-from publish_all.distributions.distribution import Distribution
+from publish_all.config.workspace import label
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted
@@ -30,19 +32,16 @@ from publish_all.upload.plan import Destination, RepositoryPlan, plan
 from publish_all.upload.preflight import Preflight, preflight
 from publish_all.upload.retry import Cancellation
 
-if TYPE_CHECKING:  # files that are named are of no build variant
-    from publish_all.variants.variant import BuildVariant
-
 DEFAULT_JOBS = 8
 
-Reach = dict[str, tuple[bool, frozenset[str | None] | None]]
-"""Who goes where: for each repository whether it is public, and the build variants that go there (None: everything)."""
+Reach = dict[str, tuple[bool, frozenset[str]]]
+"""What goes where: for each repository whether it is public, and the names of the files that go there."""
 
 
 class Prepared(NamedTuple):
     """All that there is before the first upload. `errors` say why a part is None or empty."""
 
-    files: FoundFiles | None
+    files: Sequence[FoundFiles]
     plan: tuple[RepositoryPlan, ...]
     checked: CheckSummary | None
     preflight: Preflight
@@ -79,16 +78,19 @@ def prepare(
                 raise
             errors.append(error)
 
-    files: FoundFiles | None = None
+    files: Sequence[FoundFiles] = ()
     planned: tuple[RepositoryPlan, ...] = ()
     checked: CheckSummary | None = None
     with step():
         folder = None if publishes else scratch
-        files = find_files(config, options, listener, scratch, output=folder, journal=journal, killed=killed)
+        files = find_all_files(
+            config, options, listener, scratch, output=folder, journal=journal, killed=killed
+        )
         if repositories:
-            to = reach(files, {each.name: each.capabilities.public for each in repositories}, listener)
+            public = {each.name: each.capabilities.public for each in repositories}
+            to = reach(files, public, options, listener)
             planned = _plan(files, repositories, to, rehearsal)
-            checked = _check(config, planned, to, listener, built=files.built)
+            checked = _check(files, planned, to, listener)
             _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed")
     with step():
         _check_version(config, [each.repository for each in planned] or repositories, options, listener)
@@ -158,91 +160,147 @@ def find_files(
     return FoundFiles(distributions=tuple(read), variants=variants, built=True)
 
 
-def reach(files: FoundFiles, public: Mapping[str, bool], listener: Listener) -> Reach:
-    """Where the build variants may go (`publish-to` of a variant narrows), of repositories that are public or not."""
-    found: Reach = {}
-    for repository, is_public in public.items():
-        kept = [
-            each
-            for each in files.variants
-            if each.publish_to is not None and canonical(repository) not in map(canonical, each.publish_to)
-        ]
-        for each in kept:
-            listener(Note(message=f"{each.label} does not go to {repository}: its publish-to says so"))
-        names = frozenset(each.name for each in files.variants if each not in kept)
-        if names or not kept:
-            found[repository] = (is_public, names if kept else None)
-    return found
+def find_all_files(
+    config: ProjectConfig | None,
+    options: PublishOptions,
+    listener: Listener,
+    scratch: Path | None,
+    *,
+    output: Path | None,
+    journal: Journal | None = None,
+    killed: bool = False,
+) -> list[FoundFiles]:
+    """As `find_files`, for each member of a workspace. All are built into one folder."""
+    find = partial(
+        find_files, listener=listener, scratch=scratch, output=output, journal=journal, killed=killed
+    )
+    if config is None or not config.members:
+        return [replace(find(config, options), config=config)]
+    from publish_all.builders.build_plan import output_folder
+    from publish_all.commands.build import each_project
+
+    folder = options.output or output_folder(config)
+
+    def of_member(member: ProjectConfig, variants: tuple[str, ...]) -> FoundFiles:
+        of = replace(options, directory=member.root, variants=variants, output=folder)
+        found = find(member, of)
+        files = (replace(each, member=label(member)) for each in found.distributions)
+        return replace(found, config=member, distributions=tuple(files))
+
+    return each_project(config, options.variants, of_member)
+
+
+def reach(
+    found: Sequence[FoundFiles], public: Mapping[str, bool], options: PublishOptions, listener: Listener
+) -> Reach:
+    """Where files may go (`publish-to` of a variant or member narrows), of repositories that are public or not."""
+    result: Reach = {}
+    for files in found:
+        for repository, is_public in public.items():
+            if (why := _kept_back(files, repository, options, is_public=is_public)) is not None:
+                listener(Note(message=why))
+                continue
+            kept = [each for each in files.variants if not _goes(repository, each.publish_to)]
+            for each in kept:
+                listener(Note(message=f"{each.label} does not go to {repository}: its publish-to says so"))
+            names = {each.name for each in kept}
+            if len(kept) < len(files.variants) or not kept:
+                going = {
+                    each.filename for each in files.distributions if each.variant not in names or not kept
+                }
+                result[repository] = (is_public, result.get(repository, (False, frozenset()))[1] | going)
+    return result
+
+
+def _goes(repository: str, publish_to: Sequence[str] | None) -> bool:
+    return publish_to is None or canonical(repository) in map(canonical, publish_to)
+
+
+def _kept_back(files: FoundFiles, repository: str, options: PublishOptions, *, is_public: bool) -> str | None:
+    """Why a member of a workspace does not go to a repository of the run; None if it goes there."""
+    config = files.config
+    if config is None or not any(each.member for each in files.distributions):
+        return None
+    named = options.connection.repositories or options.connection.repository_url is not None
+    if not named and not _goes(repository, config.publish_to):
+        return f"{label(config)} does not go to {repository}: its publish-to says so"
+    if config.private and is_public and not options.members:
+        return f"{label(config)} does not go to {repository}: it is private"
+    return None
 
 
 def _plan(
-    files: FoundFiles, repositories: Sequence[Repository], to: Reach, rehearsal: Repository | None
+    found: Sequence[FoundFiles], repositories: Sequence[Repository], to: Reach, rehearsal: Repository | None
 ) -> tuple[RepositoryPlan, ...]:
     """The plan, with the test index first and once. Raises `UsageError` when nothing goes anywhere."""
+    files = [file for each in found for file in each.distributions]
     if not to:
-        msg = "no build variant goes to " + " or ".join(each.name for each in repositories)
+        what = "member of the workspace" if any(each.member for each in files) else "build variant"
+        msg = f"no {what} goes to " + " or ".join(each.name for each in repositories)
         raise UsageError(msg, hint="See `publish-to` of the variants, or name another repository with -r.")
     if rehearsal is not None:
-        to[rehearsal.name] = (rehearsal.capabilities.public, None)
+        to[rehearsal.name] = (rehearsal.capabilities.public, frozenset(each.filename for each in files))
         repositories = [rehearsal, *(each for each in repositories if each.name != rehearsal.name)]
     destinations = [
-        Destination(repository=each, variants=to[each.name][1]) for each in repositories if each.name in to
+        Destination(repository=each, files=to[each.name][1]) for each in repositories if each.name in to
     ]
-    return plan(files.distributions, destinations)
+    return plan(files, destinations)
 
 
 def _check(
-    config: ProjectConfig | None,
+    found: Sequence[FoundFiles],
     planned: Sequence[RepositoryPlan],
     to: Reach,
     listener: Listener,
-    *,
-    built: bool,
 ) -> CheckSummary:
-    """Check each file for those repositories that it goes to."""
+    """Check each file that goes somewhere, for those repositories that it goes to."""
     unique = {file.filename: file for each in planned for file in each.files}
     listener(StepStarted(step="check", detail=count(len(unique), "file")))
-    checked = run_checks(config, tuple(unique.values()), to, built=built)
+    going = []
+    for each in found:
+        names = {file.filename for file in each.distributions}
+        files = (file for name, file in unique.items() if name in names)
+        going.append(replace(each, distributions=tuple(files)))
+    checked = run_checks(going, to)
     for finding in checked.all_findings:
         if finding.severity is not Severity.NOTE:
             listener(Found(finding=finding))
     return checked
 
 
-def run_checks(
-    config: ProjectConfig | None,
-    distributions: Sequence[Distribution],
-    to: Reach,
-    *,
-    built: bool,
-    compared: Sequence[BuildVariant] = (),
-) -> CheckSummary:
-    """All checks of all files, each for its destinations. `config` is that of the project in whose folder it runs.
+def run_checks(found: Sequence[FoundFiles], to: Reach, *, compare: bool = False) -> CheckSummary:
+    """All checks of all files, each for its destinations.
 
-    `built`: publish-all built the files. The wheels of the variants that are `compared` should differ only where their configuration says so.
+    With `compare` also that the wheels of build variants differ only where their configuration says so.
     """
-    opened = []
-    for each in distributions:
-        public = tuple(
-            name for name, (is_public, of) in to.items() if is_public and (of is None or each.variant in of)
+    subjects: list[CheckedSubject] = []
+    together: list[Finding] = []
+    for files in found:
+        config = files.config
+        opened = [
+            open_distribution(
+                each,
+                public=tuple(name for name, (public, of) in to.items() if public and each.filename in of),
+                private=config is not None and config.private,
+                ours=files.built,
+                accepted=config.checks if config is not None else (),
+            )
+            for each in files.distributions
+        ]
+        subjects += (
+            CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
+            for each in opened
         )
-        private = config is not None and config.private
-        accepted = config.checks if config is not None else ()
-        opened.append(open_distribution(each, public=public, private=private, ours=built, accepted=accepted))
-    subjects = tuple(
-        CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
-        for each in opened
-    )
-    together = [*check_across_files(opened, sources=lambda: _source_files(config))]
-    if config is not None and any(
-        each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
-    ):
-        together += _selections(config, opened)
-    if compared:
-        from publish_all.checks.compare_variants import check_variants
+        together += check_across_files(opened, sources=partial(_source_files, config))
+        if config is not None and any(
+            each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
+        ):
+            together += _selections(config, opened)
+        if compare:
+            from publish_all.checks.compare_variants import check_variants
 
-        together += check_variants(opened, compared)
-    return CheckSummary(subjects=subjects, findings=tuple(together))
+            together += check_variants(opened, files.variants)
+    return CheckSummary(subjects=tuple(subjects), findings=tuple(together))
 
 
 def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:

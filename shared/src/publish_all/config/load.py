@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from publish_all._toml import TOMLDecodeError, loads
 from publish_all.config.model import EMPTY, ProjectConfig
 from publish_all.config.parse import PYPROJECT, TABLE, parse_project
 from publish_all.config.problems import dotted
+from publish_all.config.workspace import load_workspace, with_workspace
 from publish_all.errors import ConfigurationError
 
 _TOKEN = re.compile(
@@ -54,16 +55,23 @@ def search_pyproject(directory: Path) -> Path | None:
     )
 
 
-def load_project(directory: Path) -> ProjectConfig:
-    """The configuration of the project at or above `directory`.
+def load_project(directory: Path, members: Sequence[str] | None = None) -> ProjectConfig:
+    """The configuration of the project at or above `directory`, with what it inherits in a workspace.
+
+    With `members`, that of a run over the workspace: over those that are named, or over all (none named).
 
     Raises `ConfigurationError` when there is no project, its file is not TOML, or what
     `[tool.publish-all]` says is wrong.
     """
-    path = find_pyproject(directory)
+    if members is not None:
+        return load_workspace(directory, members, _read)
+    return with_workspace(_read(find_pyproject(directory), PYPROJECT), _read)
+
+
+def _read(path: Path, file: str | None = None) -> ProjectConfig:
     text = read_text(path)
-    pyproject = parse_toml(text, path)
-    return parse_project(pyproject, root=path.parent, file=PYPROJECT, origins=own_origins(text))
+    name = file or str(path)
+    return parse_project(parse_toml(text, path), root=path.parent, file=name, origins=own_origins(text, name))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -108,11 +116,11 @@ def file_origins(text: str, file: str) -> Mapping[str, str]:
     return MappingProxyType({dotted(key): f"{file}:{line}" for key, line in key_lines(text).items()})
 
 
-def own_origins(text: str) -> Mapping[str, str]:
+def own_origins(text: str, file: str = PYPROJECT) -> Mapping[str, str]:
     """As `file_origins`, for what a pyproject.toml says to us; cheap where it says nothing."""
     if TABLE[1] not in text:
         return EMPTY
-    return file_origins(text, PYPROJECT)
+    return file_origins(text, file)
 
 
 def key_lines(text: str) -> Mapping[tuple[str, ...], int]:

@@ -6,7 +6,7 @@ Made once by `config.parse`; nobody passes dicts of options further.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -166,6 +166,27 @@ class VariantConfig:
     wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
 
 
+class Pin(enum.Enum):
+    """What is written for a member that is required without a version: `>=1.4,<2`, `==1.4.0`, or nothing."""
+
+    COMPATIBLE = "compatible"
+    EXACT = "exact"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkspaceConfig:
+    """`[tool.publish-all.workspace]`. `members` and `exclude` are paths or globs of folders; None: as other tools state them."""
+
+    members: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    pin: Pin = Pin.COMPATIBLE
+
+
+def _no_siblings() -> Sequence[ProjectConfig]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectConfig:
     """`[tool.publish-all]` of one project.
@@ -175,6 +196,10 @@ class ProjectConfig:
     environment variables, which may end with `*`. `sdist` is the project's own, None
     where it is not stated. `origins` tells for each full key
     path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
+
+    `siblings` reads the members of the workspace that the project is in, itself among them, in the order of their
+    dependencies, and `pin` is the workspace's. `members` are those that a run over a workspace is about; this is then
+    the configuration of the run: the root's, with the destinations of all of them.
     """
 
     root: Path
@@ -194,3 +219,12 @@ class ProjectConfig:
     variants: Mapping[str, VariantConfig] = field(default_factory=empty)
     wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
     origins: Mapping[str, str] = field(default_factory=empty)
+    workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
+    pin: Pin = Pin.COMPATIBLE
+    siblings: Callable[[], Sequence[ProjectConfig]] = field(default=_no_siblings, compare=False, repr=False)
+    members: tuple[ProjectConfig, ...] = field(default=(), repr=False)
+
+    @property
+    def projects(self) -> tuple[ProjectConfig, ...]:
+        """What a run is about: the members, or the project alone."""
+        return self.members or (self,)

@@ -16,6 +16,7 @@ from publish_all.config.model import (
     EMPTY,
     AcceptedFinding,
     Compression,
+    Pin,
     ProjectConfig,
     RepositoryConfig,
     Scope,
@@ -23,6 +24,7 @@ from publish_all.config.model import (
     VersionConfig,
     VersionSource,
     When,
+    WorkspaceConfig,
 )
 from publish_all.config.problems import Problems
 from publish_all.config.reading import (
@@ -267,6 +269,31 @@ VERSION = (
 )
 
 
+# --- workspace
+
+
+WORKSPACE = (
+    Key(
+        "members",
+        texts(rules.target_problem),
+        "folders of projects, which may be globs: `packages/*`",
+        type="list of paths",
+        default="what `[tool.uv.workspace]`, Hatch's workspaces or Poetry's path dependencies state",
+    ),
+    Key("exclude", texts(rules.target_problem), "folders that are not members", type="list of paths"),
+    Key(
+        "pin",
+        member(Pin),
+        "what distributions require of a member that is required without a version. For core 1.4.0: compatible "
+        "writes `core>=1.4,<2` (below 1.0: `core>=0.4,<0.5`), exact `core==1.4.0`, none `core`",
+    ),
+)
+
+
+def _workspace(found: Value) -> WorkspaceConfig:
+    return build(WorkspaceConfig, fields(found, {key.name: key.read for key in WORKSPACE}))
+
+
 # --- the project
 
 
@@ -344,6 +371,7 @@ PROJECT = (
         type="tables",
     ),
     Key("version", _version, "see [version](#toolpublish-allversion)", type="table"),
+    Key("workspace", _workspace, "see [workspace](#toolpublish-allworkspace)", type="table"),
     Key("variants", variants, "see [variants](#toolpublish-allvariantsname)", type="tables"),
     Key(
         "variant-defaults",

@@ -13,8 +13,9 @@ from publish_all.config.model import (
     VariantConfig,
     VersionConfig,
     WheelConfig,
+    WorkspaceConfig,
 )
-from publish_all.config.parse import PROJECT, REPOSITORY, VERSION
+from publish_all.config.parse import PROJECT, REPOSITORY, VERSION, WORKSPACE
 from publish_all.config.reading import Key, field_of
 from publish_all.config.variants import VARIANT, WHEEL
 
@@ -55,6 +56,7 @@ SECTIONS = (
     _section("[tool.publish-all]", ProjectConfig, PROJECT),
     _section("[tool.publish-all.repositories.NAME]", RepositoryConfig, REPOSITORY),
     _section("[tool.publish-all.version]", VersionConfig, VERSION),
+    _section("[tool.publish-all.workspace]", WorkspaceConfig, WORKSPACE),
     _section("[tool.publish-all.variants.NAME]", VariantConfig, VARIANT),
     _section("[tool.publish-all.variants.NAME.wheels.TAG]", WheelConfig, WHEEL),
 )

@@ -44,7 +44,7 @@ class Distribution:
     `name` is as METADATA or PKG-INFO writes it; `tag` is a wheel's compressed tag set with its build
     number (`py3-none-any`, `1-py3-none-any`), None for an sdist; `metadata` holds the core metadata
     headers as written (name as in the file → values in order); `core_metadata` their raw bytes.
-    `variant` is the build variant it was built as, when known.
+    `variant` is the build variant it was built as, when known, and `member` the member of a workspace that it is of.
     """
 
     path: Path
@@ -58,6 +58,7 @@ class Distribution:
     description: str
     core_metadata: bytes
     variant: str | None = None
+    member: str | None = None
 
     @property
     def filename(self) -> str:

@@ -18,13 +18,10 @@ FREE = "at most {limit} at a time"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
-    """A repository, and the build variants that go there (`publish-to` of a variant narrows).
-
-    `variants` None means everything; None inside the set is the project itself and files that were named.
-    """
+    """A repository, and the names of the files that go there (`publish-to` narrows); None means everything."""
 
     repository: Repository
-    variants: frozenset[str | None] | None = None
+    files: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +60,7 @@ def plan(
         RepositoryPlan(
             repository=to.repository,
             releases=releases_of(
-                each for each in unique.values() if to.variants is None or each.variant in to.variants
+                each for each in unique.values() if to.files is None or each.filename in to.files
             ),
         )
         for to in destinations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -14,6 +14,9 @@ from publish_all._toml import Table, table
 from publish_all.errors import ConfigurationError
 
 _GIT_URL = re.compile(r"git\+(?P<url>[^#]+?)(?:@(?P<rev>[^/@#]+))?(?:#(?P<fragment>.*))?\Z")
+
+_LOCAL = re.compile(r"file:|[^:]*\Z|[{$.]", re.IGNORECASE)
+"""A `file:` URL or a path, also one that begins with a variable of Hatch or PDM."""
 
 
 def in_poetry(pyproject: Mapping[str, Any]) -> bool:
@@ -90,6 +93,64 @@ def excluded(pyproject: Table, names: Sequence[str], *, where: str, must_match: 
         for extras in (project.get("optional-dependencies", {}), poetry.get("extras", {})):
             extras.update({extra: _without(listed, wanted) for extra, listed in extras.items()})
     return pyproject
+
+
+Pins: TypeAlias = Callable[[str], "str | None"]
+"""The specifier to require of a member of the workspace (a normalized name), empty for none; None for what is no member."""
+
+
+def pinned(pyproject: Table, pins: Pins) -> Table:
+    """Members of the workspace required by version: not by a path, and with a specifier where none is stated.
+
+    What somebody wrote stays. Changes and returns `pyproject`.
+    """
+    project, poetry = pyproject.get("project", {}), table(pyproject, "tool", "poetry").get("dependencies", {})
+    for lists in (project, project.get("optional-dependencies", {})):
+        for key, listed in lists.items():
+            if isinstance(listed, list) and (lists is not project or key == "dependencies"):
+                lists[key] = [_pinned(each, pins) for each in listed]
+    enriches = "dependencies" in project  # poetry-core takes the versions from there
+    for name, entry in list(poetry.items()):
+        pin = pins(canonicalize_name(name))
+        if pin is None:
+            continue
+        entries = [
+            _pinned_entry(each, "" if enriches else pin or "*")
+            for each in (entry if isinstance(entry, list) else [entry])
+        ]
+        poetry[name] = entries if isinstance(entry, list) else entries[0]
+        if enriches and not any(entries):
+            del poetry[name]
+    sources = pyproject.get("tool", {}).get("uv", {}).get("sources", {})
+    for name in [each for each in sources if pins(canonicalize_name(each)) is not None]:
+        del sources[name]
+    return pyproject
+
+
+def _pinned(text: str, pins: Pins) -> str:
+    pin = pins(_name(text))
+    if pin is None:
+        return text
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return text
+    if requirement.specifier or (requirement.url and not _LOCAL.match(requirement.url)):
+        return text
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f"; {requirement.marker}" if requirement.marker is not None else ""
+    return f"{requirement.name}{extras}{pin}{marker}"
+
+
+def _pinned_entry(entry: Any, pin: str) -> Any:
+    """An entry of `[tool.poetry.dependencies]`; empty where nothing is left but the name."""
+    stated: Table = {"version": entry} if isinstance(entry, str) else dict(entry)
+    if not {"git", "url"} & stated.keys():
+        for key in ("path", "develop", "subdirectory"):
+            stated.pop(key, None)
+        if pin and stated.get("version", "*") == "*":
+            stated["version"] = pin
+    return stated["version"] if list(stated) == ["version"] else stated
 
 
 def with_self_renamed(pyproject: Table, old: str, new: str) -> Table:

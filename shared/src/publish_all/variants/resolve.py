@@ -40,17 +40,19 @@ def resolve_variants(
     from_backend: bool = False,
     only: Sequence[str] = (),
     base: bool = False,
+    pins: dependencies.Pins = lambda _: None,
     read: Read = read_toml,
 ) -> tuple[BuildVariant, ...]:
     """The build variants of a project, in the order of the configuration, the project itself first if it is one.
 
     `version` is the project's, empty if it has none of its own; `from_backend`: the build backend told it. `only` names those wanted (empty: all);
-    `base` adds the project itself even where the configuration builds variants alone.
+    `base` adds the project itself even where the configuration builds variants alone. `pins` are for members of the
+    workspace that are required without a version.
     Raises `UsageError` for an unknown name in `only` and `ConfigurationError` for what can't be resolved.
     """
     _check_names(config, only)
-    own = _own_pyproject(config, read)
-    resolver = _Resolver(config=config, version=version, from_backend=from_backend, pyproject=own, read=read)
+    own = dependencies.pinned(_own_pyproject(config, read), pins)
+    resolver = _Resolver(config, version, from_backend, own, read, pins)
     wanted = [each for name, each in config.variants.items() if not only or name in only]
     found = [resolver.variant(each) for each in wanted]
     if base or ((config.include_base or not config.variants) and not only):
@@ -79,6 +81,7 @@ class _Resolver(NamedTuple):
     from_backend: bool
     pyproject: Table
     read: Read
+    pins: dependencies.Pins
 
     def base(self) -> BuildVariant:
         """The project itself, with its version written in."""
@@ -91,7 +94,9 @@ class _Resolver(NamedTuple):
             project=name,
             version=version,
             pyproject=self._base_pyproject(name, version),
-            dynamic_pyproject=_dynamic(overlay.without_ours(self.config.pyproject)),
+            dynamic_pyproject=_dynamic(
+                dependencies.pinned(overlay.without_ours(self.config.pyproject), self.pins)
+            ),
             version_from_backend=self.from_backend,
             selection_name=name,
             layout={},
@@ -118,7 +123,7 @@ class _Resolver(NamedTuple):
         where = f"{_ROOT}.variants.{own.variant}"
         origin = self._origin(own, where)
         result = _inline(origin.pyproject, defaults, _DEFAULTS, must_match=False)
-        result = _inline(result, own, where, must_match=True)
+        result = dependencies.pinned(_inline(result, own, where, must_match=True), self.pins)
         project = self._own_name()
         name = own.name or defaults.name or origin.own_name or (project and f"{project}-{own.variant}")
         if name is None:
