@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -288,5 +289,5 @@ def test_hints_name_the_program_that_the_shell_finds(
     monkeypatch.setenv("PATH", str(beside) if on_path else str(tmp_path))
     publisher = PublishAllPublisher(App(tmp_path, PublishAllPublisher, {}), tmp_path, tmp_path, {}, {})
     assert publisher.run([f"--directory={tmp_path}", "publish", "--no-build", "--", "nothing.whl"]) == 2
-    program = "publish-all" if on_path else str(beside / "publish-all")
+    program = "publish-all" if on_path else shutil.which("publish-all", path=str(beside)) or "publish-all"
     assert f"  more: {program} explain PA" in capfd.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -112,6 +111,7 @@ def test_the_bytes_are_those_of_a_static_copy(
 ) -> None:
     # An editable wheel holds the path of its project, so the copy takes the project's place.
     built = run(ours, hook, project, tmp_path / "ours", monkeypatch)
+    monkeypatch.chdir(tmp_path)  # Windows moves no folder in which a process works
     project.rename(tmp_path / "dynamic")
     commit(write(project, STATIC))
     expected = run(vanilla, hook, project, tmp_path / "theirs", monkeypatch)
@@ -300,7 +300,8 @@ def test_the_version_of_a_local_label_is_poetry_cores_business(
 ) -> None:
     monkeypatch.chdir(project)
     name = ours.build_sdist(str(tmp_path), {"local-version": "lab"})
-    shutil.rmtree(project)
+    monkeypatch.chdir(tmp_path)
+    project.rename(tmp_path / "dynamic")
     commit(write(project, STATIC))
     monkeypatch.chdir(project)
     (tmp_path / "theirs").mkdir()

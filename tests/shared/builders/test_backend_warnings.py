@@ -16,7 +16,7 @@ from publish_all.events import Found
 
 SETUPTOOLS = {"build-system": {"requires": ["setuptools"], "build-backend": "setuptools.build_meta"}}
 FRAMED = """\
-/lib/x.py:12: SomeWarning: {here}/setup.cfg is old
+/lib/x.py:12: SomeWarning: {here}setup.cfg is old
 !!
 
         ********************************************************************************
@@ -53,7 +53,7 @@ def test_of_the_module_logging() -> None:
 
 
 def test_frames_and_folders_are_cut() -> None:
-    text = FRAMED.format(here=Path.cwd())
+    text = FRAMED.format(here=f"{Path.cwd()}{os.sep}")
     assert heard(lambda: logging.getLogger("backend").warning(text)) == [
         "setuptools: setup.cfg is old\nUse pyproject.toml. [0m\nSee https://example.com/"
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_a_client_certificate_in_a_variable_goes_where_the_tool_would_show_it(
 def test_pips_own_files_are_read_unless_pip_does_not(settings, files):
     conf = f"[global]\ncert = {files / 'ca.pem'}\nindex-url = {SERVER}/simple/\n"
     assert settings(pip=conf)[SERVER] == ServerTls(ca_certs=(files / "ca.pem",))
-    assert settings(pip=conf, environment={"PIP_CONFIG_FILE": "/dev/null"}) == {}
+    assert settings(pip=conf, environment={"PIP_CONFIG_FILE": os.devnull}) == {}
     assert settings(pip="no ini file") == {}
 
 

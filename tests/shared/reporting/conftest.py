@@ -20,6 +20,6 @@ def same_as_golden() -> Callable[[str, str], None]:
         path = GOLDEN / name
         if os.environ.get("WRITE_GOLDEN"):
             path.write_text(text, encoding="utf-8")
-        assert text == path.read_text(encoding="utf-8")
+        assert text.replace(os.sep, "/") == path.read_text(encoding="utf-8")
 
     return same_as_golden

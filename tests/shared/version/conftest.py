@@ -66,6 +66,8 @@ class GitStates:
         refs |= {f"refs/tags/{name}": self._tag(name, commit, annotated) for name, commit in tags.items()}
         if head is not None:
             refs[f"refs/heads/{branch}"] = self.commits[head]
+        if os.name == "nt" and any(set(name) & set('<>:"|?*') for name in refs):
+            pytest.skip("Windows has no files of such names")
         for name, target in refs.items():
             (git / name).parent.mkdir(parents=True, exist_ok=True)
             (git / name).write_text(f"{target}\n")

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from pathlib import Path
 
 from publish_all.events import (
     BuildFinished,
@@ -230,7 +231,7 @@ def _build_lines(summary: BuildSummary) -> Iterator[str]:
             duration(each.seconds),
             "" if each.reused is None else f"{each.reused:.0%} reused",
             each.sha256[:_SHORT],
-            f"{summary.folder}/{each.filename}",
+            str(Path(summary.folder, each.filename)),
         ]
         for each in summary.files
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -279,7 +280,7 @@ def _with_reasons(found: _Found, files: Files) -> _Found:
     try:
         yield from found
     except VersionError as error:
-        yield error.message.replace(f"{files.root}/", "")
+        yield error.message.replace(f"{files.root}{os.sep}", "")
 
 
 def _hatchling(files: Files, pyproject: Mapping[str, Any]) -> _Found:
