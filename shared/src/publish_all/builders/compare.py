@@ -12,6 +12,14 @@ from typing import IO, NamedTuple
 # ELF, Mach-O (also of several architectures), Windows, static libraries.
 _COMPILED = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"MZ\x90\x00", b"!<arch>")
 
+_METADATA = (
+    ".dist-info/METADATA",
+    ".dist-info/RECORD",
+    "/PKG-INFO",
+    "/pyproject.toml",
+    ".egg-info/requires.txt",
+)
+
 
 class _Member(NamedTuple):
     """Its content, and what else is said of it. `compiled`: a linker made it."""
@@ -64,6 +72,15 @@ def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:
         elif bool(one[name].mode & 0o111) != bool(other[name].mode & 0o111):
             return f"{name} is executable in only one of the two"
     return None
+
+
+def differ_in_metadata_only(one: Path, other: Path) -> bool:
+    """Whether all differences of two wheels or two sdists are in the files that hold metadata and what follows from it."""
+    mine, its = (
+        {name: each.sha256 for name, each in _members(path).items() if not name.endswith(_METADATA)}
+        for path in (one, other)
+    )
+    return mine == its
 
 
 def _tags(path: Path, name: str) -> list[bytes]:

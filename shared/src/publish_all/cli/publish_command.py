@@ -31,6 +31,7 @@ class PublishCommand(ConnectingCommand):
         ),
         *common.repository_options(),
         common.VARIANT,
+        *common.WORKSPACE,
         flag("dry-run", "Show what a publish would do, after all checks; upload nothing."),
         flag("skip-existing", "Also skip files that exist with other bytes."),
         flag("no-build", "Publish what was built before."),
@@ -139,6 +140,7 @@ class DoctorCommand(ConnectingCommand):
     takes = (
         *common.repository_options("Look at"),
         common.VARIANT,
+        *common.WORKSPACE,
         flag("offline", "Ask no repository and no git remote."),
         flag("no-build", "Look at what was built before."),
         common.ALLOW_MISSING,

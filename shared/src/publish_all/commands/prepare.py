@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,8 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from publish_all._temporary import temporary_folder
+from publish_all.builders.compare import differ_in_metadata_only
 from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
@@ -20,6 +23,8 @@ from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workspace import label
+from publish_all.diagnoses import TAG_ELSEWHERE
+from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted
@@ -33,6 +38,8 @@ from publish_all.upload.preflight import Preflight, preflight
 from publish_all.upload.retry import Cancellation
 
 DEFAULT_JOBS = 8
+
+_NAME = re.compile(r"\s*([A-Za-z0-9._-]+).*", re.DOTALL)
 
 Reach = dict[str, tuple[bool, frozenset[str]]]
 """What goes where: for each repository whether it is public, and the names of the files that go there."""
@@ -103,8 +110,35 @@ def prepare(
         skip_existing=options.skip_existing,
         in_earnest=publishes and not options.dry_run,
         cancellation=cancellation,
+        released=partial(_is_released, files),
     )
     return Prepared(files, planned, checked, answer, cancellation, errors)
+
+
+def _is_released(found: Sequence[FoundFiles], repository: Repository, file: Distribution) -> bool:
+    """Whether the repository has a file that differs only in what it requires of members: theirs are newer now.
+
+    Such a release stays as it is: its own version is not raised.
+    """
+    members = {each.project for files in found for each in files.distributions if each.member is not None}
+
+    def told(each: Distribution) -> object:
+        required = each.metadata.get("Requires-Dist", ())
+        others = [text for text in required if canonicalize_name(_NAME.sub(r"\1", text)) not in members]
+        rest = {name: values for name, values in each.metadata.items() if name != "Requires-Dist"}
+        return rest, each.description, others
+
+    if file.member is None:
+        return False
+    with temporary_folder() as folder:
+        try:
+            fetched = repository.fetch(file.project, file.version, folder)
+            theirs = [read_distribution(path) for path in fetched if path.name == file.filename]
+        except PublishAllError:
+            return False
+        return any(
+            told(each) == told(file) and differ_in_metadata_only(each.path, file.path) for each in theirs
+        )
 
 
 def find_files(
@@ -351,24 +385,28 @@ def _check_version(
     """
     if config is None or options.files or options.source is not None:
         return
-    version = project_version(config, runtime=options.runtime, listener=listener)
-    if version is None:
-        return
     from publish_all.version.guard import release_findings  # files that are named are not of a working tree
 
-    findings = release_findings(
-        config,
-        version,
-        pypi=any(each.name == "pypi" or host_of(each.url) == "upload.pypi.org" for each in repositories),
-        allow_dirty=options.allow_dirty,
-        ask_remote=not options.offline,
-        environment=options.runtime.environment,
-        run=options.runtime.run,
-    )
-    for finding in findings:
+    found: dict[Finding, str] = {}
+    for each in config.projects:
+        version = project_version(each, runtime=options.runtime, listener=listener)
+        if version is not None:
+            findings = release_findings(
+                each,
+                version,
+                pypi=any(to.name == "pypi" or host_of(to.url) == "upload.pypi.org" for to in repositories),
+                allow_dirty=options.allow_dirty,
+                ask_remote=not options.offline,
+                environment=options.runtime.environment,
+                run=options.runtime.run,
+            )
+            # A member that was released with an earlier commit is still there; other bytes of it are a conflict.
+            kept = (one for one in findings if not (config.members and one.code == TAG_ELSEWHERE.code))
+            found |= {one: version.text for one in kept if one not in found}
+    for finding in found:
         listener(Found(finding=finding))
-    errors = tuple(each for each in findings if each.severity is Severity.ERROR)
-    _refuse(errors, f"the version {version.text} cannot be published from here")
+    errors = tuple(each for each in found if each.severity is Severity.ERROR)
+    _refuse(errors, f"the version {found[errors[0]] if errors else ''} cannot be published from here")
 
 
 def _refuse(errors: Sequence[Finding], why: str) -> None:

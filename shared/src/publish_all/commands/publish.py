@@ -48,7 +48,10 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     """
     listener = unless_it_breaks(listener)
     named = bool(options.files or options.releases or options.manifest)
-    config = project_of_files(options.directory, optional=named)
+    if named and options.members is not None:
+        msg = "--all and --member are for what is built here, and not for files and releases that are named"
+        raise UsageError(msg, hint="Leave one of them out.")
+    config = project_of_files(options.directory, optional=named, members=options.members)
     ensure_default_is_meant(config, options.connection, listener=listener)
     opened = open_connection(config, options.connection, listener=listener)
     receipt = None
@@ -155,12 +158,13 @@ def _open_journal(
 
 def _before_publish(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> None:
     """Run the project's commands if this run builds; files that were built before had their commands then."""
-    if config is None or not config.before_publish or options.dry_run:
+    if config is None or options.dry_run or not any(each.before_publish for each in config.projects):
         return
     if options.build and not options.files and options.manifest is None and options.source is None:
         from publish_all.commands.build import run_before_publish
 
-        run_before_publish(config, runtime=options.runtime, listener=listener)
+        for each in config.projects:
+            run_before_publish(each, runtime=options.runtime, listener=listener)
     elif options.source is None:
         hint = "" if options.manifest is not None else "; `build --manifest FILE` runs it"
         listener(

@@ -107,5 +107,10 @@ class Release:
     version: Version
     distributions: tuple[Distribution, ...]
 
+    @property
+    def member(self) -> str | None:
+        """The member of a workspace that it is of."""
+        return self.distributions[0].member
+
     def __str__(self) -> str:
         return f"{self.project} {self.version}"

@@ -5,7 +5,7 @@ A run that died is carried on by planning and preflighting the same files again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from publish_all.errors import PublishAllError
 from publish_all.events import (
     Found,
     Listener,
+    Note,
     RepositoryFinished,
     RepositoryStarted,
     StepStarted,
@@ -75,7 +76,8 @@ def execute(
     """Upload what the preflight decided to upload, at most `jobs` files at a time. Raises its `problem`.
 
     `verify` None does not look at the index afterwards. The first file that a repository does not take
-    ends its turn (running uploads end by themselves), and the repositories after it are not started.
+    ends its turn (running uploads end by themselves), and the repositories after it are not started. In a workspace
+    that is so for the member that it is of and those that need it; the others go on.
     What became of each file is in the report; nothing is raised for what repositories say. The
     listener is called in the calling thread only. Ctrl-C counts as `cancellation.cancel()` where no
     signal handler catches it. The next repository starts only if `gate` has nothing against it.
@@ -103,11 +105,12 @@ def execute(
         journal.record(FileState.PLANNED, each.plan.files, repository=to.name, url=to.url)
     reports: list[RepositoryReport] = []
     stopped_by: str | None = None
-    may_start = True
+    stopped: set[str | None] = set()
     try:
         for each in preflight.repositories:
-            run = run_of(asked=each)
-            if cancellation.stopping or not may_start:
+            run = run_of(asked=each, stopped={*stopped})
+            members = {release.member for release in each.plan.releases}
+            if cancellation.stopping or stopped_by is not None or (stopped and members <= stopped):
                 reports.append(run.report(started=False))
                 continue
             report = run.carry_out()
@@ -117,7 +120,13 @@ def execute(
             )
             if gate is not None and report.complete and not cancellation.stopping:
                 stopped_by = gate(report)
-            may_start = report.complete and stopped_by is None
+            incomplete = {
+                release.member
+                for release, told in zip(each.plan.releases, report.releases, strict=True)
+                if not told.complete
+            }
+            # What was to be tried first, and could not be, stops all.
+            stopped |= members if incomplete and gate is not None else incomplete
     finally:
         workers.close()
     return PublishReport(
@@ -133,7 +142,8 @@ class _RepositoryRun:
     """Uploads, commits and verifies all releases of one repository.
 
     All methods run in the thread that calls `carry_out`; only transfers, commits and looks at the index
-    run in the workers. After the first file that is not taken nothing new is started.
+    run in the workers. After the first file that is not taken nothing new is started, or in a workspace nothing of
+    its member and of those that need it: these are `stopped`.
     """
 
     asked: RepositoryPreflight
@@ -150,7 +160,7 @@ class _RepositoryRun:
     # What is known of each file; it is replaced as the file gets on.
     files: dict[str, FileReport] = field(init=False)
     commits: dict[str, ReleaseOutcome] = field(init=False)
-    failed: bool = False
+    stopped: set[str | None]
     journal_is_broken: bool = False
     # Releases that the index does not list yet, and what it said when it was asked for their files.
     unseen: dict[str, Release] = field(default_factory=dict)
@@ -158,6 +168,8 @@ class _RepositoryRun:
     remarks: dict[Finding, None] = field(default_factory=dict)
     # Files that the index will not list, however long we wait.
     lost: set[str] = field(default_factory=set)
+    # When a release that others wait for was first looked at, and the pause before the next look, in seconds.
+    waits: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
@@ -181,7 +193,9 @@ class _RepositoryRun:
         self._record(FileState.PUBLISHED, self._in_state(FileState.PRESENT))
         self._record(FileState.SKIPPED, self._in_state(FileState.SKIPPED))
         names = {each.filename for each in wanted}
-        self._upload(Schedule(self.plan, names, jobs=self.jobs, creates=self.asked.creates))
+        self._upload(
+            Schedule(self.plan, names, jobs=self.jobs, creates=self.asked.creates, may=self._may_start)
+        )
         verified = self._verify()
         return self.report(started=True, verified=verified, seconds=self.clock.now() - began)
 
@@ -204,7 +218,8 @@ class _RepositoryRun:
                     where=str(error.filename or ""),
                 )
                 self._tell([finding])
-            self.journal_is_broken = self.failed = True
+            self.journal_is_broken = True
+            self.stopped |= {each.member for each in self.plan.releases}
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for each in findings:
@@ -218,13 +233,26 @@ class _RepositoryRun:
         while not self.cancellation.aborting:
             self._start(schedule)
             if not self.workers.running:
-                return
+                break
             self.workers.wait()
+        for release in self.plan.releases:
+            lacking = sorted(self.plan.needs.get(release.member, frozenset()) & self.stopped)
+            if lacking and not self.commits[str(release)].complete:
+                self.workers.tell(Note(message=f"{release} is not uploaded: it needs {', '.join(lacking)}"))
+
+    def _may_start(self, member: str | None) -> bool:
+        """Whether all that a member needs is there, and seen in the index."""
+        needs = self.plan.needs.get(member, frozenset())
+        return not ({member} | needs) & self.stopped and all(
+            self.commits[str(each)].complete and str(each) not in self.unseen
+            for each in self.plan.releases
+            if each.member in needs
+        )
 
     def _start(self, schedule: Schedule) -> None:
         """Start all that may start now; each file is in the journal before its first byte is sent."""
         files: list[tuple[Distribution, Transfer]] = []
-        while not (self.failed or self.cancellation.stopping) and (file := schedule.next()):
+        while not self.cancellation.stopping and (file := schedule.next()):
             before = self.journal.entry(file.digests.sha256, self.repository.url)
             transfer = Transfer(
                 self.repository,
@@ -266,7 +294,7 @@ class _RepositoryRun:
         if result.status.done:
             self._commit_if_ready(next(each for each in self.plan.releases if file in each.distributions))
         else:
-            self.failed = True
+            self.stopped.add(file.member)
 
     # Commits
 
@@ -292,7 +320,7 @@ class _RepositoryRun:
             self._record(FileState.PUBLISHED, ours.distributions)
             self._look(ours)
         else:
-            self.failed = True
+            self.stopped.add(ours.member)
 
     # Verification
 
@@ -302,7 +330,9 @@ class _RepositoryRun:
             self.unseen[str(release)] = release
             self.workers.submit(partial(self._ask, release), then=partial(self._seen, release))
 
-    def _ask(self, release: Release) -> Look:
+    def _ask(self, release: Release, pause: float = 0) -> Look:
+        if pause:
+            self.clock.wait(pause, self.cancellation.stopped)
         try:
             return self.repository.verify(release)
         except Exception as error:  # noqa: BLE001 - the files were sent: the run must end with its report
@@ -322,30 +352,63 @@ class _RepositoryRun:
         if not missing or look.final:
             self.lost |= {*missing}
             del self.unseen[str(release)]
+        different = any(
+            self.files[each.filename].visibility is FileState.DIFFERENT for each in release.distributions
+        )
+        if release.member is not None and (different or (missing and look.final)):
+            self.stopped.add(release.member)
+        elif missing and not look.final and self.options is not None:
+            self._look_again(release, missing, self.options)
+
+    def _look_again(self, release: Release, missing: Sequence[str], options: VerifyOptions) -> None:
+        """Look at a release again if others wait for it. What is not listed in time stops them."""
+        if not any(
+            release.member in self.plan.needs.get(each.member, ()) and not self.commits[str(each)].complete
+            for each in self.plan.releases
+        ):
+            return
+        began, pause = self.waits.get(str(release), (self.clock.now(), options.first))
+        pause = min(pause, options.timeout - (self.clock.now() - began))
+        if pause <= 0 or self.cancellation.stopping:
+            self.stopped.add(release.member)
+            return
+        self.waits[str(release)] = (began, min(2 * pause, options.longest))
+        self.workers.tell(
+            VerifyWaiting(repository=self.repository.name, missing=tuple(missing), seconds=pause)
+        )
+        self.workers.submit(partial(self._ask, release, pause), then=partial(self._seen, release))
 
     def _verify(self) -> bool:
-        """Whether the index lists all files with our bytes. Waits for it if all of them are there."""
-        complete = all(each.complete for each in self.commits.values())
-        final = complete and not self.cancellation.stopping
-        if final and self.options is not None:
+        """Whether the index lists all files with our bytes. Waits for those members of which all files are there."""
+        members = {each.member for each in self.plan.releases}
+        lacking = {each.member for each in self.plan.releases if not self.commits[str(each)].complete}
+        self.unseen = {name: each for name, each in self.unseen.items() if each.member not in lacking}
+        stopping = self.cancellation.stopping
+        if lacking < members and not stopping and self.options is not None:
             self._poll(self.options)
         told = [*self.remarks]
-        # What was stopped before the index could list all of it is not done.
-        wanted = final or (complete and self.options is not None)
-        for name, each in self.files.items():
+        unverified = []
+        for file in self.plan.files:
+            name, each = file.filename, self.files[file.filename]
+            complete = file.member not in lacking
+            final = complete and not stopping
+            # What was stopped before the index could list all of it is not done.
+            wanted = final or (complete and self.options is not None)
             unknown = each.visibility is FileState.PROPAGATING
             visibility = FileState.UNCHECKED if unknown and not wanted else each.visibility
             explained = () if unknown and not final else self._explain(name, visibility)
             told += explained
             self.files[name] = replace(each, visibility=visibility, findings=(*each.findings, *explained))
+            if final and each.status in _OURS and visibility is FileState.UNCHECKED:
+                unverified.append(file)
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
-        if final and not self.cancellation.stopping:
+        if not self.cancellation.stopping:
             # No index can be asked: what was accepted is all that there is to know.
-            self._record(FileState.UNVERIFIED, self._in_state(*_OURS, seen=FileState.UNCHECKED))
+            self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
         # Where other bytes were kept, they are what the index lists.
         seen = all(each.visibility is FileState.VISIBLE for each in self.files.values())
-        return final and self.options is not None and seen
+        return not (lacking or stopping) and self.options is not None and seen
 
     def _poll(self, options: VerifyOptions) -> None:
         """Look again until everything is listed, or the timeout is over. Never raises for what the index says."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from packaging.utils import NormalizedName, canonicalize_name
+
+from publish_all.config.workspace import ordered
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Repository
@@ -26,10 +30,14 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPlan:
-    """All that goes to one repository. The files of a release stand in the order in which their uploads start."""
+    """All that goes to one repository. The files of a release stand in the order in which their uploads start.
+
+    `needs` says for each member of a workspace which others must be there before it, and what they need in turn.
+    """
 
     repository: Repository
     releases: tuple[Release, ...]
+    needs: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
 
     @property
     def files(self) -> Iterator[Distribution]:
@@ -56,15 +64,34 @@ def plan(
         if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
             raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
+    needs = members_needed(unique.values())
+    place = {member: place for place, member in enumerate(needs)}
+    in_order = sorted(unique.values(), key=lambda each: place.get(each.member or "", 0))
     return tuple(
         RepositoryPlan(
             repository=to.repository,
-            releases=releases_of(
-                each for each in unique.values() if to.files is None or each.filename in to.files
-            ),
+            releases=releases_of(each for each in in_order if to.files is None or each.filename in to.files),
+            needs=needs,
         )
         for to in destinations
     )
+
+
+def members_needed(distributions: Iterable[Distribution]) -> dict[str | None, frozenset[str]]:
+    """For each member of a workspace, in an order in which they can be published, all others that it needs."""
+    files = [each for each in distributions if each.member is not None]
+    of = {each.project: str(each.member) for each in files}
+    edges: list[dict[str, set[str]]] = [{each: set() for each in of.values()} for _ in range(2)]
+    for each in files:
+        for text in each.metadata.get("Requires-Dist", ()):
+            name = re.match(r"[A-Za-z0-9._-]+", text)
+            needed = of.get(canonicalize_name(name[0])) if name is not None else None
+            if needed is not None:
+                edges["extra" in text.partition(";")[2]][str(each.member)].add(needed)
+    needs: dict[str | None, frozenset[str]] = {}
+    for member, direct in ordered(*edges).items():
+        needs[member] = direct.union(*(needs[each] for each in direct))
+    return needs
 
 
 def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
@@ -97,13 +124,24 @@ class Schedule:
     A release that is not open yet (`opens_alone`, and none of its files is known to be there) gets one
     upload; when that is done, `parallel_per_release` at a time. Releases that are not open go first, so
     that others have something to do meanwhile; among equals the larger one. Before all of them the first file of
-    each project that is to be created, one at a time.
+    each project that is to be created, one at a time. A release of a member of a workspace waits until it `may` start.
     """
 
     def __init__(
-        self, plan: RepositoryPlan, wanted: Collection[str], *, jobs: int, creates: Collection[str] = ()
+        self,
+        plan: RepositoryPlan,
+        wanted: Collection[str],
+        *,
+        jobs: int,
+        creates: Collection[str] = (),
+        may: Callable[[str | None], bool] = lambda _: True,
     ) -> None:
-        """`wanted` are the filenames to upload; `jobs` is the user's limit; `creates` the projects to create."""
+        """`wanted` are the filenames to upload; `jobs` is the user's limit; `creates` the projects to create.
+
+        `may` says whether a member of a workspace may start.
+        """
+        self._may = may
+        self._members = {str(each): each.member for each in plan.releases}
         self._capabilities = plan.repository.capabilities
         self._parallel = min(jobs, self._capabilities.parallel)
         self._waiting: dict[str, deque[Distribution]] = {}
@@ -115,19 +153,23 @@ class Schedule:
                 self._open.add(str(release))
         self._running = dict.fromkeys(self._waiting, 0)
         self._creates = {files[0].project for files in self._waiting.values() if files} & set(creates)
+        self._creating: set[NormalizedName] = set()
 
     def next(self) -> Distribution | None:
         """The file to start now, None if none may start at the moment. It counts as running."""
+        free = {name: files for name, files in self._waiting.items() if self._may(self._members[name])}
+        creates = self._creating | ({files[0].project for files in free.values() if files} & self._creates)
         busy = sum(self._running.values())
-        if busy >= (1 if self._creates else self._parallel):
+        if busy >= (1 if creates else self._parallel):
             return None
         for of_open in (False, True):
             limit = self._capabilities.parallel_per_release if of_open else 1
-            for name, files in self._waiting.items():
-                if self._creates and files and files[0].project not in self._creates:
+            for name, files in free.items():
+                if creates and files and files[0].project not in creates:
                     continue
                 if files and (name in self._open) is of_open and self._running[name] < limit:
                     self._running[name] += 1
+                    self._creating |= {files[0].project} & self._creates
                     return files.popleft()
         return None
 
@@ -137,3 +179,4 @@ class Schedule:
         self._running[name] -= 1
         self._open.add(name)
         self._creates.discard(file.project)
+        self._creating.discard(file.project)

@@ -43,6 +43,14 @@ _PROBLEMS: Mapping[type[PublishAllError], str] = {
 }
 
 
+Released: TypeAlias = Callable[[Repository, Distribution], bool]
+"""Whether a file that is there with other bytes is the same release, but for what it requires of a workspace's members."""
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
     """What one repository said: the files of its plan as they stand, findings, and which errors stand against it.
@@ -102,12 +110,13 @@ def preflight(
     in_earnest: bool = False,
     cancellation: Cancellation | None = None,
     clock: Clock | None = None,
+    released: Released = _never,
 ) -> Preflight:
     """Ask all repositories of the plan side by side: can it work, and what do they hold already?
 
     `in_earnest` says that uploads follow if nothing is against them. Where all is to go to one
     repository, in small files, then the first upload asks some of the questions as well as we could:
-    its refusal costs no more, and leaves nothing half done.
+    its refusal costs no more, and leaves nothing half done. What is `released` is skipped.
 
     Uploads nothing, mints no token, raises nothing for what repositories say: see `problem`.
     Raises `StoppedError` when it is aborted.
@@ -128,7 +137,14 @@ def preflight(
         workers.close()
     result = Preflight(
         repositories=tuple(
-            _judge(each, next(answers), list(islice(answers, len(each.releases))), journal, skip_existing)
+            _judge(
+                each,
+                next(answers),
+                list(islice(answers, len(each.releases))),
+                journal,
+                skip_existing,
+                released,
+            )
             for each in plan
         )
     )
@@ -186,6 +202,7 @@ def _judge(
     about_releases: Sequence[_Answer],
     journal: Journal,
     skip_existing: bool,
+    released: Released,
 ) -> RepositoryPreflight:
     """Put together what one repository answered."""
     repository = plan.repository
@@ -205,7 +222,9 @@ def _judge(
         for file in release.distributions:
             listed = answer[0].states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
-            planned, remarks = _decide(repository, file, listed, journal, reason, skip_existing=skip_existing)
+            planned, remarks = _decide(
+                repository, file, listed, journal, reason, skip_existing=skip_existing, released=released
+            )
             files.append(planned)
             findings += remarks
             if planned.state is FileState.NOT_STARTED:
@@ -250,6 +269,7 @@ def _decide(
     reason: str,
     *,
     skip_existing: bool,
+    released: Released,
 ) -> tuple[PlannedFile, tuple[Finding, ...]]:
     """What to do with a file, from what the index says and what the journal says; and what is remarkable in that.
 
@@ -264,6 +284,8 @@ def _decide(
     taken = _TAKEN | ({FileState.UPLOADED} if repository.capabilities.final_on_upload else set())
     if listed is FileState.PRESENT:
         state, reason = FileState.PRESENT, "already there, the same bytes"
+    elif listed is FileState.DIFFERENT and released(repository, file):
+        state, reason = FileState.SKIPPED, "already there; it differs only in the members that it requires"
     elif listed is FileState.DIFFERENT and skip_existing:
         state, reason = FileState.SKIPPED, "other bytes are there; skipped as asked"
         remarks = (skipped_other_bytes(repository, file),)

@@ -1,0 +1,202 @@
+"""Workspaces as the documentation of uv, Poetry and Hatch shows them, published to real servers and installed from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import venv
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.corp import corp_credentials, listed
+from harness.environments import installed
+from harness.process import Result, run
+from harness.projects import git
+from harness.servers import Server
+
+PUBLISH_ALL = installed("dev", "publish-all")
+BACKENDS = {
+    "hatchling": ("hatchling", "hatchling.build"),
+    "poetry": ("poetry-core>=2", "poetry.core.masonry.api"),
+    "setuptools": ("setuptools>=77", "setuptools.build_meta"),
+    "flit": ("flit_core>=3.11", "flit_core.buildapi"),
+}
+
+
+class Workspace:
+    """A workspace in git, and publish-all with an account at the server."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str], server: Server) -> None:
+        self.root, self.environment = root, {**environment, **corp_credentials(server)}
+        self.server = server
+        self.state(
+            "pyproject.toml",
+            f'[tool.publish-all]\npublish-to = ["corp"]\n[tool.publish-all.repositories.corp]\n'
+            f'url = "{server.upload_url}"\nindex-url = "{server.index_url}"\n',
+        )
+        self.state(".gitignore", "dist/\n")
+
+    def state(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        file.write_text(f"{before}{text}\n", encoding="utf-8")
+
+    def member(
+        self, name: str, version: str, *requires: str, backend: str = "hatchling", more: str = ""
+    ) -> None:
+        folder, module = f"packages/{name}", name.replace("-", "_")
+        needs, hook = BACKENDS[backend]
+        self.state(
+            f"{folder}/pyproject.toml",
+            f'[build-system]\nrequires = ["{needs}"]\nbuild-backend = "{hook}"\n[project]\nname = "{name}"\n'
+            f'version = "{version}"\ndescription = "A member."\nrequires-python = ">=3.10"\n'
+            f"dependencies = {json.dumps(requires)}\n{more}",
+        )
+        self.state(f"{folder}/src/{module}/__init__.py", f'"""{name}."""\n')
+
+    def commit(self) -> None:
+        if not (self.root / ".git").exists():
+            git(self.root, "init", "-q")
+        git(self.root, "add", "-A")
+        git(self.root, "commit", "-q", "-m", "change")
+
+    def raise_version(self, name: str, before: str, after: str) -> None:
+        file = self.root / f"packages/{name}/pyproject.toml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(f'version = "{before}"', f'version = "{after}"'), encoding="utf-8")
+        self.commit()
+
+    def run(self, *words: object, code: int = 0) -> Result:
+        found = run([PUBLISH_ALL, *words, "-n"], cwd=self.root, environment=self.environment, timeout=300)
+        assert found.returncode == code, str(found)
+        return found
+
+    def publish(self, *words: object, code: int = 0) -> tuple[dict[str, set[str]], list[str]]:
+        """What became of each release, and the releases in the order in which their last files were uploaded."""
+        found = self.run("publish", "--all", "--format", "json", "--events", *words, code=code)
+        return states(found.stdout.splitlines())
+
+    def requirements(self, wheel: str) -> list[str]:
+        with zipfile.ZipFile(self.root / "dist" / wheel) as opened:
+            name = next(each for each in opened.namelist() if each.endswith("/METADATA"))
+            lines = opened.read(name).decode().split("\n\n")[0].splitlines()
+        found = (line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist"))
+        return [each.replace(" (", "").replace(")", "").replace(" ", "") for each in found]
+
+    def install(self, folder: Path, *names: str) -> str:
+        """Install from the server with pip, and list what is there."""
+        venv.create(folder, with_pip=True)
+        python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        index = ["--index-url", self.server.index_url, "--disable-pip-version-check", "--no-cache-dir"]
+        run(
+            [python, "-m", "pip", "install", *index, *names],
+            cwd=folder,
+            environment=self.environment,
+            check=True,
+        )
+        listing = run(
+            [python, "-m", "pip", "freeze", "--all"], cwd=folder, environment=self.environment, check=True
+        )
+        return listing.stdout
+
+
+def states(lines: Sequence[str]) -> tuple[dict[str, set[str]], list[str]]:
+    told: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    (report,) = (each for each in told if each.get("result") == "publish")
+    found = {
+        f"{release['project']} {release['version']}": {file["status"] for file in release["files"]}
+        for repository in report["repositories"]
+        for release in repository["releases"]
+    }
+    sent = (each["filename"] for each in told if each.get("event") == "upload-finished")
+    order = ["-".join(name.split("-")[:2]).removesuffix(".tar.gz") for name in sent]
+    return found, list(dict.fromkeys(reversed(order)))[::-1]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, environment: Mapping[str, str], pypiserver: Server) -> Workspace:
+    root = tmp_path / "workspace"
+    root.mkdir()
+    return Workspace(root, environment, pypiserver)
+
+
+def of_uv(workspace: Workspace) -> None:
+    """https://docs.astral.sh/uv/concepts/projects/workspaces/"""
+    workspace.state(
+        "pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/seeds"]'
+    )
+    sources = "[tool.uv.sources]\nseed-core = { workspace = true }\n"
+    workspace.member("seed-core", "1.4.0", backend="setuptools")
+    workspace.member("bird-feeder", "0.4.2", "seed-core", backend="flit", more=sources)
+    workspace.member("albatross", "1.0.0", "bird-feeder", "seed-core", more=sources)
+    workspace.member("seeds", "9.9.9")
+
+
+def of_poetry(workspace: Workspace) -> None:
+    """https://python-poetry.org/docs/dependency-specification/#path-dependencies"""
+    paths = "".join(
+        f'{name} = {{path = "packages/{name}", develop = true}}\n' for name in ("albatross", "seed-core")
+    )
+    workspace.state(
+        "pyproject.toml", f"[tool.poetry]\npackage-mode = false\n[tool.poetry.dependencies]\n{paths}"
+    )
+    path = '[tool.poetry.dependencies]\n{0} = {{path = "../{0}", develop = true}}\n'
+    workspace.member("seed-core", "1.4.0", backend="poetry")
+    more = path.format("seed-core")
+    workspace.member("bird-feeder", "0.4.2", "seed-core", backend="poetry", more=more)
+    more = path.format("bird-feeder") + 'seed-core = {path = "../seed-core"}\n'
+    workspace.member("albatross", "1.0.0", "bird-feeder", "seed-core", backend="poetry", more=more)
+
+
+def of_hatch(workspace: Workspace) -> None:
+    """https://hatch.pypa.io/latest/how-to/environment/workspace/"""
+    workspace.state("pyproject.toml", '[tool.hatch.envs.default]\nworkspace.members = ["packages/*"]')
+    direct = "[tool.hatch.metadata]\nallow-direct-references = true\n"
+    workspace.member("seed-core", "1.4.0")
+    workspace.member("bird-feeder", "0.4.2", "seed-core @ {root:parent:uri}/seed-core", more=direct)
+    workspace.member("albatross", "1.0.0", "bird-feeder", "seed-core")
+
+
+@pytest.mark.parametrize("make", [of_uv, of_poetry, of_hatch])
+def test_a_workspace_is_published_in_order_raised_and_published_again(
+    workspace: Workspace, make: Callable[[Workspace], None], tmp_path: Path
+) -> None:
+    make(workspace)
+    workspace.commit()
+
+    found, order = workspace.publish()
+
+    assert found == {
+        "seed-core 1.4.0": {"uploaded"},
+        "bird-feeder 0.4.2": {"uploaded"},
+        "albatross 1.0.0": {"uploaded"},
+    }
+    assert order == ["seed_core-1.4.0", "bird_feeder-0.4.2", "albatross-1.0.0"]
+    requires = {
+        *workspace.requirements("albatross-1.0.0-py3-none-any.whl"),
+        *workspace.requirements("bird_feeder-0.4.2-py3-none-any.whl"),
+    }
+    assert {
+        ",".join(sorted(each.replace(">", " >").replace("<", " <").replace(",", "").split()))
+        for each in requires
+    } == {
+        "<0.5,>=0.4.2,bird-feeder",
+        "<2,>=1.4,seed-core",
+    }
+    assert "albatross==1.0.0\nbird-feeder==0.4.2" in workspace.install(tmp_path / "first", "albatross")
+
+    workspace.raise_version("seed-core", "1.4.0", "1.5.0")
+    found, order = workspace.publish()
+
+    assert found["seed-core 1.5.0"] == {"uploaded"}
+    assert order == ["seed_core-1.5.0"]
+    assert found["bird-feeder 0.4.2"] == {"skipped"}
+    assert found["albatross 1.0.0"] == {"skipped"}
+    assert "seed-core==1.5.0" in workspace.install(tmp_path / "second", "albatross")
+    assert len(listed(workspace.server, "seed-core")) == 4
+    found, order = workspace.publish()
+    assert order == []
