@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,13 +70,14 @@ def make(cache: BlobCache, clock: FakeClock) -> Callable[..., Made]:
         proxied: IndexSource | None = None,
         password: str | None = None,
         uploads: Callable[[IndexService], Uploads] | None = None,
+        **more: Any,
     ) -> Made:
         fallbacks = (Fallback(url=FALLBACK),) if private else ()
         routing = Routing(private=private_patterns(private), fallbacks=fallbacks, proxy=proxied is not None)
         through_us = () if proxied is None else (proxied,)
         service = IndexService(sources, routing=routing, cache=cache, proxied=through_us, clock=clock)
         gate = Gate(password=Secret(password) if password else None)
-        app = make_app(service, gate=gate, uploads=uploads(service) if uploads else None)
+        app = make_app(service, gate=gate, uploads=uploads(service) if uploads else None, **more)
         return Made(service=service, app=app)
 
     return made

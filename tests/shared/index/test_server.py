@@ -11,6 +11,8 @@ from index_fakes.asgi import Got, ask, basic
 from index_fakes.source import FakeSource, digest
 
 from publish_all.index.index_source import ServeError
+from publish_all.index.metrics import observe
+from publish_all.index.middleware import Watch
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 PAGE = "/simple/kindling-synapse/"
@@ -348,3 +350,70 @@ def test_no_redirect_repeats_the_host_header(make: Make, source: FakeSource, pat
     got = get(make(source).app, path, headers={"host": "evil.example"})
     assert "evil.example" not in got.headers.get("location", "")
     assert got.status == 404 or not got.headers["location"].startswith(("http:", "https:", "//"))
+
+
+@pytest.mark.parametrize("before", ["", "/team/python"])
+def test_a_base_path_may_be_left_by_the_proxy_or_removed(make: Make, source: FakeSource, before: str) -> None:
+    app = make(source, base_path="/team/python").app
+    page = get(app, before + PAGE)
+    assert f'href="../..{address(source)}#' in page.text
+    assert get(app, before + address(source)).body == source.files["kindling-synapse"][WHEEL]
+    assert get(app, f"{before}/").headers["location"] == "simple/"
+    assert [get(app, before + path).status for path in ("/health", "/ready", "/metrics", "/legacy/")] == [
+        200,
+        200,
+        200,
+        405,
+    ]
+    assert get(app, "/team/python").headers["location"] == "python/"
+
+
+def test_large_files_are_sent_without_their_length_where_that_tells_their_end(
+    make: Make, source: FakeSource
+) -> None:
+    app, content = make(source, chunked_above=2000).app, source.files["kindling-synapse"][WHEEL]
+    got = get(app, address(source))
+    assert (got.body, got.headers.get("content-length")) == (content, None)
+    assert get(app, address(source), http_version="1.0").headers["content-length"] == "2500"
+    assert get(app, address(source), method="HEAD").headers["content-length"] == "2500"
+    part = get(app, address(source), headers={"Range": "bytes=0-1999"})
+    assert (part.status, part.headers["content-length"]) == (206, "2000")
+
+
+def test_the_metrics_count_cache_hits_and_upstream_errors(make: Make, source: FakeSource) -> None:
+    made = make(source, password="hunter2")
+    who = {"headers": basic("me", "hunter2")}
+    for target in (PAGE, PAGE, address(source), address(source)):
+        assert get(made.app, target, **who).status == 200
+    source.trouble = ServeError("down")
+    assert get(made.app, "/simple/other/", **who).status == 502
+    assert get(made.app, "/metrics").status == 401
+    got = get(made.app, "/metrics", **who)
+    assert got.headers["content-type"].startswith("text/plain; version=")
+    for line in (
+        'publish_all_cache_total{kind="page",result="hit"} 1.0',
+        'publish_all_cache_total{kind="page",result="miss"} 2.0',
+        'publish_all_cache_total{kind="file",result="hit"} 1.0',
+        'publish_all_cache_total{kind="file",result="miss"} 1.0',
+        "publish_all_upstream_errors_total 1.0",
+    ):
+        assert f"\n{line}\n" in got.text
+
+
+def test_the_metrics_count_requests_by_kind_and_status(make: Make, source: FakeSource) -> None:
+    app = Watch(make(source).app, observe)
+    before = get(app, "/metrics").text
+    for target in (PAGE, "/simple/", "/nothing"):
+        get(app, target)
+    after = get(app, "/metrics").text
+
+    def grown(series: str) -> float:
+        found = [re.search(rf"^{re.escape(series)} (.*)$", text, re.MULTILINE) for text in (before, after)]
+        first, last = (float(each[1]) if each else 0.0 for each in found)
+        return last - first
+
+    assert grown('publish_all_requests_total{kind="project",status="200"}') == 1
+    assert grown('publish_all_requests_total{kind="root",status="200"}') == 1
+    assert grown('publish_all_requests_total{kind="other",status="404"}') == 1
+    assert grown('publish_all_request_seconds_count{kind="project"}') == 1
+    assert grown('publish_all_sent_bytes_total{kind="project"}') > 100

@@ -259,12 +259,17 @@ class UseCaseCommand(Command, ABC):
                 for value in self.texts(each.name) if self.option(each.name) != "" else ("",):
                     if value not in each.choices:
                         raise UsageError(
-                            f"--{each.name} is {value!r}", hint="It is one of: " + ", ".join(each.choices)
+                            f"{self.spelling(each.name)} is {value!r}",
+                            hint="It is one of: " + ", ".join(each.choices),
                         )
 
     def given(self, name: str) -> Any:
         """The value of an option that not every command has."""
         return self.option(name) if self.definition.has_option(name) else None
+
+    def spelling(self, name: str) -> str:
+        """An option as the user gave it, for messages."""
+        return f"--{name}"
 
     def text(self, name: str) -> str | None:
         """What an option holds, None when it is not given.
@@ -274,7 +279,7 @@ class UseCaseCommand(Command, ABC):
         """
         value: Any = self.option(name)
         if value == "":
-            raise UsageError(f"--{name} is empty", hint="Give it a value, or leave it out.")
+            raise UsageError(f"{self.spelling(name)} is empty", hint="Give it a value, or leave it out.")
         return str(value) if value not in (None, False) else None
 
     def text_or_unset(self, name: str) -> str | None:
@@ -304,7 +309,8 @@ class UseCaseCommand(Command, ABC):
                 number = kind(value)
         if not least <= number <= most:
             what = "whole number" if kind is int else "number"
-            raise UsageError(f"--{name} is {value!r}", hint=f"It is a {what} from {least:g} to {most:.0f}.")
+            hint = f"It is a {what} from {least:g} to {most:.0f}."
+            raise UsageError(f"{self.spelling(name)} is {value!r}", hint=hint)
         return kind(number)
 
 

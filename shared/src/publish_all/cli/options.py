@@ -33,6 +33,9 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "PUBLISH_ALL_VERSION": "the version, whatever the project says",
         "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the same for one project, which comes first",
         "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` must know",
+        "PUBLISH_ALL_SERVE_<OPTION>": "the value of any other option of `serve`, as PUBLISH_ALL_SERVE_LOG_FORMAT: "
+        "`true` for an option without a value, several values with spaces between them; the command line comes first",
+        "PORT": "the port of `serve`, after PUBLISH_ALL_SERVE_PORT",
         "GITHUB_TOKEN": "the token for GitHub's container registry",
         "SOURCE_DATE_EPOCH": "the time that files in sdists and wheels are given, in seconds since 1970",
     }

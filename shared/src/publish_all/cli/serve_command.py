@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cleo.exceptions import CleoValueError
 from cleo.io.io import IO
 
 from publish_all._secret import Secret
@@ -18,12 +21,27 @@ if TYPE_CHECKING:
     from publish_all.commands.index import IndexOptions
     from publish_all.reporting.reporter import Reporter
 
+VARIABLE = "PUBLISH_ALL_SERVE_"
+"""The start of the variables that hold options of `serve`."""
 PASSWORD = "PUBLISH_ALL_SERVE_PASSWORD"  # noqa: S105 - the name of a variable
 FAILED = 125
 """The exit code of `exec` for whatever is not the command's own, as env and docker have it."""
 _MIB = 1024 * 1024
 _MOST_MIB = 1e9
 _MOST_PORT = 65535
+_MOST_GRACE = 24 * 3600
+_CLOUD_RUN_MIB = 32
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)+", re.ASCII)
+_FLAGS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 _INDEX_OPTIONS = [
     *common.NAME_OPTIONS,
     flag("proxy", "Pass on pages and files of the fallback, instead of redirecting."),
@@ -62,20 +80,63 @@ class ServeCommand(_IndexCommand):
         flag("own-credentials", "Read the repositories with your own credentials, for all clients."),
         Value("upload-limit", "MIB", "The largest upload, in MiB (default: 2048)"),
         Value("log-format", "FORMAT", "How to log requests", choices=("text", "json"), default="text"),
+        Value("base-path", "PATH", "A path before all addresses, as /python"),
+        Value(
+            "trusted-proxy",
+            "ADDRESS",
+            "A proxy whose X-Forwarded-For is believed: an address, a network, or * for all",
+            several=True,
+        ),
+        Value("grace", "SECONDS", "How long running transfers may take after a SIGTERM", default="8"),
+        Value(
+            "chunked-above",
+            "MIB",
+            "Send larger files in chunks, without their length, in MiB (default: never; on Cloud Run 32)",
+        ),
     )
     help = """\
 Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
 is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
 the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
 is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
-JSON object, and so are the messages of the server.
+JSON object, and so are the messages of the server. Figures for Prometheus are at <c1>/metrics</c1>.
+
+Each option can be given as a variable: <c1>--log-format json</c1> is <c1>PUBLISH_ALL_SERVE_LOG_FORMAT=json</c1>.
 """
     examples = (
         "-r github",
         '-r github --fallback https://pypi.org/simple/ --private "kindling-*"',
         "-r local --host 0.0.0.0 --port 8080",
     )
-    variables = (PASSWORD, *common.CREDENTIAL_VARIABLES)
+    variables = (PASSWORD, f"{VARIABLE}<OPTION>", "PORT", *common.CREDENTIAL_VARIABLES)
+
+    def handle(self) -> int:
+        self._take_variables()
+        return super().handle()
+
+    def _take_variables(self) -> None:
+        """Set the options that variables state and the command line does not. Raises `CleoError`."""
+        self._stated: dict[str, str] = {}
+        environment = self.runtime().environment
+        for option in self.options:
+            name = VARIABLE + option.name.upper().replace("-", "_")
+            if option.name == "port" and not environment.get(name):
+                name = "PORT"
+            text = environment.get(name)
+            typed = [f"--{option.name}", *(f"-{each}" for each in (option.shortcut,) if each)]
+            # --password is the password of a repository, and the variable that of clients.
+            if not text or name == PASSWORD or self.io.input.has_parameter_option(typed):
+                continue
+            value: object = text.split() if option.is_list() else text
+            if option.is_flag():
+                value = _FLAGS.get(text.lower())
+                if value is None:
+                    raise CleoValueError(f"{name} is {text!r}; it is true or false")
+            self._stated[option.name] = name
+            self.io.input.set_option(option.name, value)
+
+    def spelling(self, name: str) -> str:
+        return self._stated.get(name) or super().spelling(name)
 
     def own_reporter(self) -> Reporter:
         kind = self.option("log-format")
@@ -87,11 +148,20 @@ JSON object, and so are the messages of the server.
 
         password = index.connection.runtime.environment.get(PASSWORD)
         limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
+        chunked = self.number("chunked-above", float, most=_MOST_MIB)
+        if chunked is None and "K_SERVICE" in index.connection.runtime.environment:
+            chunked = _CLOUD_RUN_MIB  # https://cloud.google.com/run/quotas: of a response with its length
+        base_path = (self.text("base-path") or "").rstrip("/")
+        if base_path and not _BASE_PATH.fullmatch(base_path):
+            hint = "It is a path such as /python."
+            raise UsageError(f"{self.spelling('base-path')} is {base_path!r}", hint=hint)
         index = replace(
             index,
             password=Secret(password) if password else None,
             own_credentials=self.option("own-credentials") or index.connection.password is not None,
             upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
+            chunked_above=index.chunked_above if chunked is None else chunked * _MIB,
+            base_path=base_path,
         )
         serve(
             index,
@@ -101,7 +171,20 @@ JSON object, and so are the messages of the server.
             log=_print if self.verbosity >= 0 else None,
             log_as_json=self.option("log-format") == "json",
             listener=self.listener,
+            trusted_proxies=self._trusted_proxies(),
+            grace=self.number("grace", int, most=_MOST_GRACE) or 0,
         )
+
+    def _trusted_proxies(self) -> tuple[str, ...]:
+        """As uvicorn takes them, which says nothing of one that it does not understand. Raises `UsageError`."""
+        stated = self.texts("trusted-proxy")
+        for each in stated:
+            try:
+                _ = each == "*" or ipaddress.ip_network(each)
+            except ValueError as error:
+                hint = "Give an IP address, a network as 10.0.0.0/8, or *."
+                raise UsageError(f"{self.spelling('trusted-proxy')}: {error}", hint=hint) from error
+        return ("*",) if "*" in stated else stated
 
 
 def _print(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -36,7 +37,8 @@ class IndexOptions:
     several, and of one with a password, always do. They are reached by `fallback_http`, by default as the
     repositories are. `password` is what clients must know; with it, or with `own_credentials`, repositories are
     read with our own credentials, else with those that each client sends. `cache_dir` None is the user's cache
-    folder; `cache_size` and `upload_limit` are in bytes.
+    folder; `cache_size` and `upload_limit` are in bytes, and so is `chunked_above`, above which files are sent without
+    their length. `base_path` is empty, or as `/python`.
     """
 
     directory: Path
@@ -52,11 +54,14 @@ class IndexOptions:
     cache_dir: Path | None = None
     cache_size: int = 2 * GIB
     upload_limit: int = 2 * GIB
+    base_path: str = ""
+    chunked_above: float = math.inf
 
 
 def ensure_installed() -> None:
     """Raise `UsageError` without the libraries of the extra `serve`, which `commands.serve` and `commands.exec` import."""
     try:
+        import prometheus_client  # noqa: F401 - is it installed?
         import python_multipart  # noqa: F401 - is it installed?
         import starlette  # noqa: F401 - is it installed?
         import uvicorn  # noqa: F401 - is it installed?

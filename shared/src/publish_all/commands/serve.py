@@ -6,7 +6,7 @@ import atexit
 import errno
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,8 @@ from publish_all.index.access import Gate
 from publish_all.index.cache import BlobCache
 from publish_all.index.fallback import Fallback, FallbackSource, Routing, private_patterns
 from publish_all.index.index_source import IndexSource, Visitor
-from publish_all.index.middleware import AccessLog
-from publish_all.index.running import listen, run
+from publish_all.index.middleware import Tell, Watch, json_line, text_line
+from publish_all.index.running import GRACE_SECONDS, listen, run
 from publish_all.index.server import make_app
 from publish_all.index.service import IndexService
 from publish_all.index.upload import Uploads, VisitorCredentials
@@ -63,12 +63,16 @@ def serve(
     port: int = 8080,
     log: Callable[[str], None] | None = None,
     log_as_json: bool = False,
+    grace: int = GRACE_SECONDS,
+    trusted_proxies: Sequence[str] = (),
     listener: Listener = ignore,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `port` 0 is any free one; `log` writes a line for each request.
 
-    Raises `PublishAllError`.
+    `grace` and `trusted_proxies` are as for `running.run`. Raises `PublishAllError`.
     """
+    from publish_all.index.metrics import observe  # slow to load, and `exec` does without
+
     local = is_loopback(host)
     if options.own_credentials and options.password is None and not local:
         raise UsageError(
@@ -79,11 +83,14 @@ def serve(
     with open_index(options, listener=listener, local=local) as index:
         bound = listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
-        listener(Note(message=f"serving {', '.join(index.names)} at {url}/simple/ (Ctrl-C ends it)"))
+        address = f"{url}{options.base_path}/simple/"
+        listener(Note(message=f"serving {', '.join(index.names)} at {address} (Ctrl-C ends it)"))
         listener(Note(message=index.rule))
         index.service.greet()
-        app = index.app if log is None else AccessLog(index.app, write=log, as_json=log_as_json)
-        run(app, bound, stop=index.service.stop)
+        line = json_line if log_as_json else text_line
+        told: list[Tell] = [observe] if log is None else [observe, lambda fields: log(line(fields))]
+        app = Watch(index.app, *told)
+        run(app, bound, stop=index.service.stop, grace=grace, trusted_proxies=trusted_proxies)
 
 
 @contextmanager
@@ -132,7 +139,13 @@ def open_index(options: IndexOptions, *, listener: Listener, local: bool = True)
             passes_on=passes_on,
             limit=options.upload_limit,
         )
-    app = make_app(service, gate=gate, uploads=uploads)
+    app = make_app(
+        service,
+        gate=gate,
+        uploads=uploads,
+        base_path=options.base_path,
+        chunked_above=options.chunked_above,
+    )
     yield Index(app=app, service=service, names=tuple(each.name for each in chosen))
 
 

@@ -1,4 +1,4 @@
-"""What goes on around each request: how long a client is waited for, and a line in the log."""
+"""What goes on around each request: how long a client is waited for, and what is told of it afterwards."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Any, TypeAlias
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from publish_all._urls import shown_or_raw
+
 SECONDS = 60.0
 """For each piece: a slow client may take its time for the whole, one that does nothing may not stay."""
 
-WriteLine: TypeAlias = Callable[[str], None]
-"""Writes a line of the log; the line does not end with a newline."""
+Tell: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Takes what is known of a request: the fields of `Watch`."""
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._/+=:-]{1,128}")
+_WORD = re.compile(r"[A-Za-z0-9._/+=:-]{1,128}")
 
 
 class Patience:
@@ -59,22 +61,27 @@ class Patience:
             return
 
 
-class AccessLog:
-    """Writes a line when a response has ended, as text or as a JSON object.
+class Watch:
+    """Tells of a request when its response has ended.
 
-    A line holds the path as it was sent, percent-encoded, so that no client can begin a new line. It holds
-    neither the query nor the Authorization header. `bytes` are those of the body that were handed to the
-    system.
+    The `path` is as it was sent, percent-encoded, so that no client can begin a new line of a log. Neither the query
+    nor the Authorization header is told. `bytes` are those of the body that were handed to the system, `received`
+    those of the request's. `kind` is the name of the handler, None where there was none.
     """
 
-    def __init__(self, app: ASGIApp, *, write: WriteLine, as_json: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *told: Tell) -> None:
         self._app = app
-        self._write = write
-        self._render = _json if as_json else _text
+        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, when = time.monotonic(), time.time()
-        status, size = 0, 0
+        status, size, received = 0, 0, 0
+
+        async def noting_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
 
         async def noting_send(message: Message) -> None:
             nonlocal status, size
@@ -83,28 +90,31 @@ class AccessLog:
             size += len(message.get("body", b""))
 
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, noting_receive, noting_send)
         finally:
-            client = scope.get("client")
-            stated = dict(scope["headers"]).get(b"x-request-id", b"")
+            client = scope.get("client") or ("",)
+            stated = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
             fields = {
                 "time": datetime.fromtimestamp(when, timezone.utc).isoformat(timespec="milliseconds"),
-                "client": client[0] if client else "",
+                "client": client[0] if _WORD.fullmatch(client[0]) else "",
                 "method": scope["method"],
-                "path": scope["raw_path"].decode("ascii", errors="replace").partition("?")[0],
+                "path": shown_or_raw(scope["raw_path"].decode("ascii", errors="replace")),
                 # A client that goes away before the answer leaves no status.
                 "status": status or None,
                 "bytes": size,
                 "ms": round((time.monotonic() - began) * 1000, 1),
-                "request_id": stated.decode("ascii") if _REQUEST_ID.fullmatch(stated) else None,
+                "request_id": stated if _WORD.fullmatch(stated) else None,
+                "kind": getattr(scope.get("endpoint"), "__name__", None),
+                "received": received,
             }
-            self._write(self._render(fields))
+            for tell in self._told:
+                tell(fields)
 
 
-def _json(fields: Mapping[str, Any]) -> str:
+def json_line(fields: Mapping[str, Any]) -> str:
     return json.dumps({"schema": 1, "event": "request", **fields})
 
 
-def _text(fields: Mapping[str, Any]) -> str:
+def text_line(fields: Mapping[str, Any]) -> str:
     shown = {name: "-" if value in (None, "") else value for name, value in fields.items()}
     return "{time} {client} {method} {path} {status} {bytes} {ms}ms {request_id}".format(**shown)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import h11
@@ -24,10 +25,11 @@ HEAD_LIMIT = 32 * 1024
 """How long that may be, in bytes: a credential can have a few thousand."""
 IDLE_SECONDS = 15
 """How long a connection is kept on which nothing is asked."""
-GRACE_SECONDS = 5
-"""How long running transfers are waited for at the end."""
+GRACE_SECONDS = 8
+"""How long running transfers are waited for at the end, unless said otherwise: docker and Cloud Run kill after 10."""
 
 _START_SECONDS = 30.0
+_LATE_SECONDS = 1.0
 
 Stop: TypeAlias = Callable[[], None]
 
@@ -87,27 +89,45 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is about to end."""
+    """uvicorn's server, which calls `stop` when no request is waited for any longer, and then ends the process."""
 
-    def __init__(self, app: ASGIApp, stop: Stop) -> None:
-        super().__init__(_configuration(app))
+    def __init__(self, config: uvicorn.Config, stop: Stop) -> None:
+        super().__init__(config)
         self._stop = stop
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stop()
         await super().shutdown(sockets)
+        self._stop()
+        # Each request that is given up would leave a traceback.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        # Threads that wait for a repository would hold up the end for as long as that takes.
+        late = threading.Timer(_LATE_SECONDS, os._exit, [0])
+        late.daemon = True
+        late.start()
 
 
-def run(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> None:
-    """Serve until SIGINT or SIGTERM; `stop` is called then, before requests are waited for."""
+def run(
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    stop: Stop,
+    grace: int = GRACE_SECONDS,
+    trusted_proxies: Sequence[str] = (),
+) -> None:
+    """Serve until SIGINT or SIGTERM. No connection is accepted then, and what runs may take `grace` seconds to end.
+
+    `stop` is called after that. The client that a proxy states in X-Forwarded-For is believed if the proxy is one of
+    `trusted_proxies`: addresses, networks, or `*` for all.
+    """
+    config = _configuration(app, grace=grace, trusted_proxies=trusted_proxies)
     with contextlib.suppress(KeyboardInterrupt):
-        _Server(app, stop).run(sockets=[bound])
+        _Server(config, stop).run(sockets=[bound])
 
 
 @contextlib.contextmanager
 def running(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> Iterator[None]:
-    """Serve in a thread while the block runs; `stop` as for `run`."""
-    server = _Server(app, stop)
+    """Serve in a thread while the block runs. `stop` is called at its end, before requests are waited for."""
+    server = uvicorn.Server(_configuration(app))
     thread = threading.Thread(
         target=lambda: asyncio.run(server.serve(sockets=[bound])), name="publish-all index", daemon=True
     )
@@ -120,11 +140,14 @@ def running(app: ASGIApp, bound: socket.socket, *, stop: Stop) -> Iterator[None]
             time.sleep(0.005)
         yield
     finally:
+        stop()
         server.should_exit = True
         thread.join(timeout=GRACE_SECONDS + 5)
 
 
-def _configuration(app: ASGIApp) -> uvicorn.Config:
+def _configuration(
+    app: ASGIApp, *, grace: int = GRACE_SECONDS, trusted_proxies: Sequence[str] = ()
+) -> uvicorn.Config:
     # Anyone could fill the log with forms that are none.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return uvicorn.Config(
@@ -138,8 +161,9 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace,
         h11_max_incomplete_event_size=HEAD_LIMIT,
     )

@@ -3,14 +3,17 @@
     /simple/, /simple/<project>/        HTML (PEP 503) or JSON (PEP 691), as the client likes
     /files/<source>/<project>/<digests>/<file>[.metadata]
     /legacy/                            uploads, as PyPI's upload API takes them
-    /health, /ready                     for who looks after the server
+    /health, /ready, /metrics           for who looks after the server
 
 All links are relative, so that any path before them (a proxy's) does no harm.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
@@ -59,9 +62,20 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "def
 Handler: TypeAlias = Callable[[Request, Visitor], Awaitable[Response]]
 
 
-def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> Starlette:
-    """The application. `uploads` None takes none."""
-    served = _Server(service, gate, uploads)
+def make_app(
+    service: IndexService,
+    *,
+    gate: Gate,
+    uploads: Uploads | None,
+    base_path: str = "",
+    chunked_above: float = math.inf,
+) -> Starlette:
+    """The application. `uploads` None takes none.
+
+    `base_path` (as `/python`) may be before all addresses: a proxy may leave it there or remove it. Files of more than
+    `chunked_above` bytes are sent without their length, in chunks.
+    """
+    served = _Server(service, gate, uploads, chunked_above)
     readable = {
         "/": served.entrance,
         "/simple": served.entrance,
@@ -69,13 +83,20 @@ def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> S
         "/simple/{project}": served.project,
         "/simple/{project}/": served.project,
         "/files/{source}/{project}/{digests}/{filename}": served.file,
+        "/metrics": served.metrics,
     }
+    if base_path:
+        readable[base_path] = served.entrance
     app = Starlette(
         routes=[
-            *(Route(path, served.admitted(handler)) for path, handler in readable.items()),
-            *(Route(path, served.upload, methods=["POST"]) for path in ("/legacy/", "/legacy")),
-            Route("/health", served.health),
-            Route("/ready", served.ready),
+            route
+            for before in dict.fromkeys(("", base_path))
+            for route in (
+                *(Route(before + path, served.admitted(handler)) for path, handler in readable.items()),
+                *(Route(before + path, served.upload, methods=["POST"]) for path in ("/legacy/", "/legacy")),
+                Route(f"{before}/health", served.health),
+                Route(f"{before}/ready", served.ready),
+            )
         ],
         middleware=[Middleware(Patience)],
         exception_handlers={404: _not_found, 405: _wrong_method, ServeError: _refused},
@@ -86,12 +107,16 @@ def make_app(service: IndexService, *, gate: Gate, uploads: Uploads | None) -> S
 
 
 class _Server:
-    def __init__(self, service: IndexService, gate: Gate, uploads: Uploads | None) -> None:
+    def __init__(
+        self, service: IndexService, gate: Gate, uploads: Uploads | None, chunked_above: float
+    ) -> None:
         self._service = service
         self._gate = gate
         self._uploads = uploads
+        self._chunked_above = chunked_above
 
     def admitted(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        @functools.wraps(handler)  # its name is the kind of the request
         async def handle(request: Request) -> Response:
             return await handler(request, self._gate.passed_on(self._admit(request)))
 
@@ -108,7 +133,8 @@ class _Server:
 
     async def entrance(self, request: Request, visitor: Visitor) -> Response:
         del visitor
-        return _moved("simple/", 302 if request.url.path.endswith("/") else 301)
+        last = request.url.path.rpartition("/")[2]
+        return _moved(f"{last}/", 301) if last else _moved("simple/", 302)
 
     async def root(self, request: Request, visitor: Visitor) -> Response:
         return _page(request, await self._service.root(visitor))
@@ -153,7 +179,40 @@ class _Server:
             await body.close()
             return Response(status_code=304, headers=headers)
         kind = "text/plain; charset=utf-8" if metadata else "application/octet-stream"
-        return await _sent(body, asked, headers | {"Content-Type": kind}, head=request.method == "HEAD")
+        return await self._sent(body, asked, headers | {"Content-Type": kind}, request)
+
+    async def _sent(
+        self, body: Body, asked: str | None, headers: Mapping[str, str], request: Request
+    ) -> Response:
+        """The bytes that are asked for, of what a source sends or of a file on disk."""
+        first, length, status, content_range = 0, body.size, body.status, body.content_range
+        if body.on_disk and body.size is not None:
+            try:
+                found = byte_range(asked, body.size)
+            except NotSatisfiableError:
+                status, content_range = 416, f"bytes */{body.size}"
+            else:
+                if found is not None:
+                    first, length, status = found[0], found[1] - found[0] + 1, 206
+                    content_range = f"bytes {found[0]}-{found[1]}/{body.size}"
+        stated = {"Content-Range": content_range} if content_range and status != 200 else {}
+        if status == 416:
+            # What a source says about that is its own, and so is how long it is.
+            await body.close()
+            return _plain(416, "The file ends before that.", stated)
+        head = request.method == "HEAD"
+        # To HTTP/1.0 (nginx by default), only a length tells whether all has come.
+        whole = head or request.scope["http_version"] == "1.0"
+        if length is not None and (whole or length <= self._chunked_above):
+            stated["Content-Length"] = str(length)
+        return _BodyResponse(
+            body,
+            first,
+            0 if head else length,
+            status=status,
+            headers={**headers, **stated},
+            counts=self._service.counts,
+        )
 
     async def upload(self, request: Request) -> Response:
         visitor = self._admit(request)
@@ -174,6 +233,13 @@ class _Server:
             text = "ready" if status == 200 else "not ready"
         return _plain(status, text)
 
+    async def metrics(self, request: Request, visitor: Visitor) -> Response:
+        del request, visitor
+        # Not needed by `exec`, and slow to load.
+        from publish_all.index.metrics import CONTENT_TYPE, exposition
+
+        return Response(exposition(self._service.counts), headers=_HEADERS | {"Content-Type": CONTENT_TYPE})
+
 
 def _page(request: Request, answer: PageAnswer) -> Response:
     form = form_of(request.headers.get("accept"))
@@ -187,28 +253,6 @@ def _page(request: Request, answer: PageAnswer) -> Response:
     return Response(page.body, headers=headers | {"Content-Type": form})
 
 
-async def _sent(body: Body, asked: str | None, headers: Mapping[str, str], *, head: bool) -> Response:
-    """The bytes that are asked for, of what a source sends or of a file on disk."""
-    first, length, status, content_range = 0, body.size, body.status, body.content_range
-    if body.on_disk and body.size is not None:
-        try:
-            found = byte_range(asked, body.size)
-        except NotSatisfiableError:
-            status, content_range = 416, f"bytes */{body.size}"
-        else:
-            if found is not None:
-                first, length, status = found[0], found[1] - found[0] + 1, 206
-                content_range = f"bytes {found[0]}-{found[1]}/{body.size}"
-    stated = {"Content-Range": content_range} if content_range and status != 200 else {}
-    if status == 416:
-        # What a source says about that is its own, and so is how long it is.
-        await body.close()
-        return _plain(416, "The file ends before that.", stated)
-    if length is not None:
-        stated["Content-Length"] = str(length)
-    return _BodyResponse(body, first, 0 if head else length, status=status, headers={**headers, **stated})
-
-
 class _BodyResponse(StreamingResponse):
     """Bytes that are sent as they come, from the `first` on, `length` of them (None: all, however many).
 
@@ -217,16 +261,26 @@ class _BodyResponse(StreamingResponse):
     """
 
     def __init__(
-        self, body: Body, first: int, length: int | None, *, status: int, headers: Mapping[str, str]
+        self,
+        body: Body,
+        first: int,
+        length: int | None,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        counts: Counter[str],
     ) -> None:
         pieces: AsyncIterator[bytes] = body.content(first, length)
         super().__init__(pieces, status_code=status, headers=headers)
         self._body = body
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with suppress(BrokenTransferError, ClientDisconnect, OSError):  # a time-out is an OSError, too
+            with suppress(ClientDisconnect, OSError):  # a time-out is an OSError, too
                 await super().__call__(scope, receive, send)
+        except BrokenTransferError:
+            self._counts["upstream error"] += 1
         finally:
             with anyio.CancelScope(shield=True):
                 await self._body.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
@@ -74,6 +75,8 @@ class IndexService:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.routing = routing
+        self.counts: Counter[str] = Counter()
+        """How often something happened, by the names of `metrics`. For the event loop only."""
         self._sources = tuple(sources)
         self._proxied = tuple(proxied)
         # The answer to one visitor is never given to another: it may be private.
@@ -135,6 +138,8 @@ class IndexService:
             raise self._noted(error) from None
         except OSError as error:
             raise ServeError(f"{source} has no longer this file of {project}", status=404) from error
+        if key[0]:
+            self.counts["file hit" if body.on_disk else "file miss"] += 1
         if not permitted:
             self._permitted.put(key, value=True, seconds=PERMITTED)
         return body
@@ -159,18 +164,24 @@ class IndexService:
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
 
     def _noted(self, refusal: ServeError) -> ServeError:
+        self.counts["upstream error"] += refusal.status == 502
         if len(self._refusals) < _REFUSALS_KEPT:
             self._refusals[refusal.text] = None
         return refusal
 
     async def _answer(self, name: str, visitor: Visitor, make: Callable[[Visitor], PageAnswer]) -> PageAnswer:
+        asked = False
+
         def made() -> PageAnswer | ServeError:
+            nonlocal asked
+            asked = True
             try:
                 return make(visitor)
             except ServeError as error:
                 return error.with_traceback(None)
 
         answer = await self._answers.get((name, visitor), lambda: self._ask(made))
+        self.counts["page miss" if asked else "page hit"] += 1
         if isinstance(answer, ServeError):
             raise self._noted(ServeError(answer.message, status=answer.status, hint=answer.hint))
         return answer

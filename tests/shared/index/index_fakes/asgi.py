@@ -43,13 +43,14 @@ async def ask(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     piece: int = 65536,
+    http_version: str = "1.1",
 ) -> Got:
     path, _, query = target.partition("?")
     stated = {"host": "index.test", **(headers or {})}
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
+        "http_version": http_version,
         "method": method,
         "scheme": "http",
         "path": unquote(path),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from publish_all.index.middleware import AccessLog
+from publish_all.index.middleware import Watch, json_line, text_line
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,7 +23,13 @@ async def broken(scope: Scope, receive: Receive, send: Send) -> None:
     raise ConnectionError
 
 
-def lines(*, as_json: bool = False, served: object = app, **headers: str) -> list[str]:
+def lines(
+    *,
+    as_json: bool = False,
+    raw_path: bytes = b"/simple/kindling%0Ademo/?token=secret",
+    client: str = "10.0.0.9",
+    **headers: str,
+) -> list[str]:
     written: list[str] = []
     sent: list[Message] = []
 
@@ -36,15 +42,16 @@ def lines(*, as_json: bool = False, served: object = app, **headers: str) -> lis
     scope = {
         "type": "http",
         "method": "GET",
-        "raw_path": b"/simple/kindling%0Ademo/?token=secret",
+        "raw_path": raw_path,
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-        "client": ("10.0.0.9", 4711),
+        "client": (client, 4711),
     }
     with pytest.MonkeyPatch.context() as patch:
         ticks = iter([1.0, 1.25])
         clock = SimpleNamespace(monotonic=lambda: next(ticks), time=lambda: 0.0)
         patch.setattr("publish_all.index.middleware.time", clock)
-        asyncio.run(AccessLog(served, write=written.append, as_json=as_json)(scope, receive, send))  # type: ignore[arg-type]
+        line = json_line if as_json else text_line
+        asyncio.run(Watch(app, lambda fields: written.append(line(fields)))(scope, receive, send))
     return written
 
 
@@ -68,7 +75,14 @@ def test_a_request_is_one_json_object() -> None:
         "bytes": 45,
         "ms": 250.0,
         "request_id": None,
+        "kind": None,
+        "received": 0,
     }
+
+
+def test_what_a_client_says_begins_no_field_and_shows_no_password() -> None:
+    (line,) = lines(raw_path=b"http://user:secret@host/simple/?q", client="10.0.0.1 GET / 200\x1b[2J")
+    assert line.split(" ")[1:4] == ["-", "GET", "http://host/simple/"]
 
 
 def test_a_request_without_an_answer_is_logged_too() -> None:
@@ -82,5 +96,5 @@ def test_a_request_without_an_answer_is_logged_too() -> None:
 
     scope = {"type": "http", "method": "GET", "raw_path": b"/", "headers": [], "client": None}
     with pytest.raises(ConnectionError):
-        asyncio.run(AccessLog(broken, write=written.append)(scope, nothing, send))
+        asyncio.run(Watch(broken, lambda fields: written.append(text_line(fields)))(scope, nothing, send))
     assert written[0].split(" ")[1:6] == ["-", "GET", "/", "-", "0"]
