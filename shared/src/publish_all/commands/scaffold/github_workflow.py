@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
-    COPY,
-    DESTINATION,
     EVERYTHING,
     MANIFEST,
     OWN_TOKEN,
     Noted,
     Pipeline,
     PublishJob,
+    WrittenJob,
+    kept_of,
     token_variable,
     yaml_lines,
 )
 from publish_all.config.model import EMPTY
-from publish_all.config.workflows import Workflow
+from publish_all.config.workflows import Job, Workflow
 
 
 class Action(NamedTuple):
@@ -43,7 +43,8 @@ class Action(NamedTuple):
 
     def step(self, **inputs: Any) -> dict[str, Any]:
         stated = {key.replace("_", "-"): value for key, value in inputs.items()}
-        return {"uses": Noted(f"{self.name}@{self.commit}", self.tag), "with": stated}
+        uses = {"uses": Noted(f"{self.name}@{self.commit}", self.tag)}
+        return {**uses, "with": stated} if stated else uses
 
 
 CHECKOUT = Action("actions/checkout", "v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1")
@@ -197,11 +198,8 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
     clauses = ["!cancelled()", *(f"needs.{each}.result == 'success'" for each in needs)]
     token = {"env": {"GITHUB_TOKEN": "${{ github.token }}"}} if repository == "releases" else {}
     write = {"name": "Write the site", "run": pipeline.ours(f"site -r {repository} -o _site"), **token}
-    deploy = {
-        "name": "Deploy it",
-        "id": "deploy",
-        "uses": Noted(f"{DEPLOY_PAGES.name}@{DEPLOY_PAGES.commit}", DEPLOY_PAGES.tag),
-    }
+    keep = {"name": "Keep it for the next step", **UPLOAD_PAGES.step(path="_site")}
+    deploy = {"name": "Deploy it", "id": "deploy", **DEPLOY_PAGES.step()}
     permissions = {
         **_READ,
         "pages": Noted("write", "to deploy the site"),
@@ -210,12 +208,7 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
     return _job(
         "Package index on GitHub Pages",
         permissions,
-        [
-            *_start(pipeline),
-            write,
-            {"name": "Keep it for the next step", **UPLOAD_PAGES.step(path="_site")},
-            deploy,
-        ],
+        [*_start(pipeline), write, keep, deploy],
         needs=needs,
         **{
             "if": "${{ " + "\n  && ".join(clauses) + " }}",
@@ -259,39 +252,23 @@ def _environment(job: PublishJob) -> dict[str, str]:
 
 def kept_in(workflow: Workflow) -> Kept:
     """What a file that `github_workflow` has made says, with what a person has changed in it since."""
-    jobs = {each.key: each for each in workflow.jobs}
     tags = workflow.tags
     events = {Trigger.RELEASE: "release" in workflow.triggers, Trigger.TAG: bool(tags)}
-    tests = jobs["test"].steps if "test" in jobs else ()
-    logins: dict[str, Login] = {}
-    environments: dict[str, str] = {}
-    steps = [(job, step) for job in workflow.jobs for step in job.steps]
-    for job, step in steps:
-        destination = DESTINATION.search(step.run or "")
-        if destination is None:
-            continue
-        if job.environment and not job.key.endswith("-itself"):
-            environments[destination[1]] = job.environment.removesuffix("-${{ matrix.project }}")
-        ends = {key.rpartition("_")[2]: value for key, value in step.env.items()}
-        secret = _SECRET.fullmatch(ends.get("TOKEN") or ends.get("PASSWORD") or "")
-        if secret is not None:
-            logins[destination[1]] = Login(secret[1], ends.get("USERNAME", ""))
-    return Kept(
+    steps = [step for job in workflow.jobs for step in job.steps]
+    return kept_of(map(_written, workflow.jobs))._replace(
         triggers=tuple(each for each, stated in events.items() if stated),
         tag_prefix=tags[0].removesuffix("[0-9]*") if tags else None,
-        tests=tuple(line for each in tests[-1:] for line in (each.run or "").splitlines()),
-        copies=tuple(
-            dict.fromkeys(
-                each for _, step in steps for each in (step.run or "").splitlines() if COPY.match(each)
-            )
-        ),
-        rehearse="testpypi" in jobs,
-        split="build" in jobs,
-        pages="pages" in jobs,
         separate=any(job.matrix != (EMPTY,) for job in workflow.jobs),
-        logins=logins,
-        environments=environments,
-        python=next(
-            (each.inputs["python-version"] for _, each in steps if "python-version" in each.inputs), ""
-        ),
+        python=next((each.inputs["python-version"] for each in steps if "python-version" in each.inputs), ""),
+    )
+
+
+def _written(job: Job) -> WrittenJob:
+    ends = {key.rpartition("_")[2]: value for step in job.steps for key, value in step.env.items()}
+    secret = _SECRET.fullmatch(ends.get("TOKEN") or ends.get("PASSWORD") or "")
+    return WrittenJob(
+        job.key,
+        tuple(line for step in job.steps for line in (step.run or "").splitlines()),
+        job.environment or "",
+        Login(secret[1], ends.get("USERNAME", "")) if secret is not None else None,
     )

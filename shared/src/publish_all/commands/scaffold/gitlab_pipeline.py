@@ -13,7 +13,6 @@ from typing import Any
 from publish_all._toml import table
 from publish_all.commands.scaffold.choices import MARK, Kept, Login, Trigger
 from publish_all.commands.scaffold.pipeline import (
-    COPY,
     DESTINATION,
     EVERYTHING,
     MANIFEST,
@@ -21,6 +20,8 @@ from publish_all.commands.scaffold.pipeline import (
     Noted,
     Pipeline,
     PublishJob,
+    WrittenJob,
+    kept_of,
     token_variable,
     yaml_lines,
 )
@@ -132,38 +133,27 @@ def _rules(pipeline: Pipeline, repository: str | None = None) -> list[dict[str, 
 
 def kept_in_pipeline(values: Mapping[str, Any]) -> Kept:
     """What a file that `gitlab_pipeline` has made says, with what a person has changed in it since."""
-    logins: dict[str, Login] = {}
-    environments: dict[str, str] = {}
-    jobs = {
-        key: each for key, each in values.items() if "script" in (each if isinstance(each, Mapping) else {})
-    }
-    prefixes: list[str] = []
-    for key, job in jobs.items():
-        prefixes += re.findall(r"CI_COMMIT_TAG =~ /\^\((.*?)\|?\)\[0-9\]/", str(job.get("rules")))
-        destination = DESTINATION.search("\n".join(_script(job)))
-        if destination is None:
-            continue
-        name = destination[1]
-        if name in PUBLIC and "id_tokens" not in job:
-            logins[name] = Login(f"{token_variable(name)}_TOKEN")
-        environment = table(job, "environment").get("name")
-        if environment and not key.endswith("-itself"):
-            environments[name] = str(environment).removesuffix("-$PROJECT")
-    tests = _script(jobs.get("test", {}))
-    return Kept(
+    tables = {key: each for key, each in values.items() if isinstance(each, Mapping)}
+    jobs = {key: each for key, each in tables.items() if "script" in each}
+    rules = "\n".join(str(each.get("rules")) for each in jobs.values())
+    prefix = re.search(r"CI_COMMIT_TAG =~ /\^\((.*?)\|?\)\[0-9\]/", rules)
+    return kept_of(_written(key, each) for key, each in jobs.items())._replace(
         triggers=(Trigger.TAG,),
-        tag_prefix=prefixes[0].replace("\\", "") if prefixes else None,
-        tests=tuple(each for each in tests if not each.startswith("cd ")),
-        rehearse="testpypi" in jobs,
-        split="build" in jobs,
+        tag_prefix=prefix[1].replace("\\", "") if prefix else None,
         separate=any("parallel" in each for each in jobs.values()),
-        logins=logins,
-        environments=environments,
-        copies=tuple(filter(COPY.match, _script(jobs.get("build") or jobs.get("check", {})))),
         python=str(table(values, ".release", "variables").get("UV_PYTHON", "")),
     )
 
 
-def _script(job: Mapping[str, Any]) -> list[str]:
-    script = job.get("script", [])
-    return [str(each) for each in script] if isinstance(script, list) else str(script).splitlines()
+def _written(key: str, job: Mapping[str, Any]) -> WrittenJob:
+    script = job["script"]
+    commands = tuple(map(str, script)) if isinstance(script, list) else tuple(str(script).splitlines())
+    destination = DESTINATION.search("\n".join(commands))
+    name = destination[1] if destination is not None else ""
+    by_token = name in PUBLIC and "id_tokens" not in job
+    return WrittenJob(
+        key,
+        commands,
+        str(table(job, "environment").get("name") or ""),
+        Login(f"{token_variable(name)}_TOKEN") if by_token else None,
+    )

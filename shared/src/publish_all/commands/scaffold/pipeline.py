@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from publish_all.commands.scaffold.choices import Login, Service, Trigger
+from publish_all.commands.scaffold.choices import Kept, Login, Service, Trigger
 from publish_all.config.model import EMPTY
 
 PUBLIC = ("pypi", "testpypi")
@@ -23,6 +23,8 @@ COPY = re.compile(r"(cp|mkdir -p) ")
 
 DESTINATION = re.compile(r"\bpublish-all\b.* publish -r '?([\w.-]+)")
 """A command of ours that publishes, with the repository that it publishes to."""
+
+_OF_MATRIX = re.compile(r"-\$(?:PROJECT|\{\{ matrix\.project \}\})$")
 
 OWN_TOKEN = ("github", "releases")
 """The repositories for which the own token of a job on GitHub is enough."""
@@ -216,6 +218,40 @@ class PublishJob(NamedTuple):
         known = self.repository in _HOSTS and project
         page = {"url": f"https://{_HOSTS[self.repository]}/project/{project}/"} if known else {}
         return {"name": name, **page}
+
+
+class WrittenJob(NamedTuple):
+    """What a job of a file says that was written here, and perhaps changed by a person since: its commands line by line."""
+
+    key: str
+    commands: tuple[str, ...]
+    environment: str = ""
+    login: Login | None = None
+
+
+def kept_of(jobs: Iterable[WrittenJob]) -> Kept:
+    """What such jobs say, as far as it is the same for all services."""
+    by_key = {each.key: each for each in jobs}
+    destinations = [
+        (found[1], each)
+        for each in by_key.values()
+        if (found := DESTINATION.search("\n".join(each.commands))) is not None
+    ]
+    commands = [command for each in by_key.values() for command in each.commands]
+    tests = by_key["test"].commands if "test" in by_key else ()
+    return Kept(
+        tests=tuple(each for each in tests if not each.startswith("cd ")),
+        copies=tuple(dict.fromkeys(filter(COPY.match, commands))),
+        rehearse="testpypi" in by_key,
+        split="build" in by_key,
+        pages="pages" in by_key,
+        logins={name: each.login for name, each in destinations if each.login is not None},
+        environments={
+            name: _OF_MATRIX.sub("", each.environment)
+            for name, each in destinations
+            if each.environment and not each.key.endswith("-itself")
+        },
+    )
 
 
 def token_variable(repository: str) -> str:
