@@ -99,9 +99,7 @@ All checks work offline. Builds need an index once, for their build environment.
         from publish_all.commands.destinations import ConnectionOptions
 
         connection = ConnectionOptions(repositories=self.texts("repository"), runtime=self.runtime())
-        files = tuple(map(Path, self.operands("files")))
-        options = self.files_options(files=files, connection=connection)
-        compare_builds = bool(self.option("rebuild"))
-        result = check(options, compare_builds=compare_builds, listener=self.listener)
+        options = self.files_options(files=tuple(map(Path, self.operands("files"))), connection=connection)
+        result = check(options, compare_builds=bool(self.option("rebuild")), listener=self.listener)
         self.show(result)
         return result.exit_code

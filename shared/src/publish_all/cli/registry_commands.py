@@ -83,16 +83,15 @@ only, as with <c1>exec</c1>.
         from publish_all.commands.index import IndexOptions
         from publish_all.commands.packages import DownloadedFile, download
 
-        index = IndexOptions(
-            directory=self.directory,
-            connection=self.connection(),
-            fallbacks=self.texts("fallback"),
-            private=self.texts("private"),
-        )
         files = download(
             self.operands("requirements"),
             Path(self.text("dest") or "."),
-            index,
+            IndexOptions(
+                directory=self.directory,
+                connection=self.connection(),
+                fallbacks=self.texts("fallback"),
+                private=self.texts("private"),
+            ),
             pre=self.option("pre"),
             dependencies=self.option("with-dependencies"),
             listener=self.listener,

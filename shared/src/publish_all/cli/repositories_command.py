@@ -43,8 +43,7 @@ Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each w
 
         if (tool := self.text("register")) is not None:
             return self._register(tool)
-        rows = list_repositories(self.directory, listener=self.listener)
-        self.show_rows("repositories", COLUMNS, rows)
+        self.show_rows("repositories", COLUMNS, list_repositories(self.directory, listener=self.listener))
         return 0
 
     def _register(self, tool: str) -> int:

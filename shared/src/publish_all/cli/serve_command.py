@@ -236,8 +236,7 @@ the owner of the packages; in the project itself <c1>-r github</c1> is enough.
 
         no_fallback = self.option("no-fallback")
         if no_fallback and index.fallbacks:
-            msg = "--fallback and --no-fallback exclude each other"
-            raise UsageError(msg, hint="Leave one of them out.")
+            raise UsageError("--fallback and --no-fallback exclude each other", hint="Leave one of them out.")
         code = execute(
             self.operands("program"),
             index,

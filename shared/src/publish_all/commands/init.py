@@ -129,13 +129,11 @@ def suggest(options: InitOptions, found: Found) -> Answers:
     prefix = options.tag_prefix
     if prefix is None and "tag-prefix" not in table(found.pyproject, "tool", "publish-all", "version"):
         prefix = kept.tag_prefix
-    source = options.version_source
-    version = version_choice(found, source=source, tag_prefix=prefix, variants=variants)
+    version = version_choice(found, source=options.version_source, tag_prefix=prefix, variants=variants)
     include_base = with_variants and made.include_base
     public = tuple(each for each in publish_to if each != "local")
     # A release that is published on the web may be immutable, and takes no files then.
-    by_tag = version.source is VersionSource.GIT or "releases" in public
-    tag_last = by_tag and not version.from_any_tag
+    tag_last = (version.source is VersionSource.GIT or "releases" in public) and not version.from_any_tag
     products = tuple(_products(variants, found, include_base=include_base))
     separate = kept.separate if options.new_projects is None and len(products) > 1 else options.new_projects
     pipeline = Pipeline(
@@ -166,14 +164,13 @@ def suggest(options: InitOptions, found: Found) -> Answers:
     if (variants or found.config.variants) and backend_name(found.pyproject).startswith("hatchling"):
         target = ("tool", "hatch", "build", "targets", "variants")
         host_tables.append((target, {"dependencies": [found.source.requirement()]}))
-    layout = found.layout if with_variants else EMPTY
     return Answers(
         Settings(
             publish_to,
             repositories,
             version,
             variants,
-            layout,
+            found.layout if with_variants else EMPTY,
             include_base,
             tuple(host_tables),
             found.source.requirement(),
@@ -208,10 +205,9 @@ def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Lo
         if name and name not in pipeline.destinations:
             raise UsageError(f"--auth {name}={how}: nothing is published to {name!r}")
         if how not in {"oidc", "token"} or (how == "oidc" and name not in {"", *PUBLIC}):
-            hint = "It is `oidc` (trusted publishing, for PyPI and TestPyPI) or `token`."
             raise UsageError(
                 f"--auth {name}={how} is not a way to log in" if name else f"--auth {how} is not one",
-                hint=hint,
+                hint="It is `oidc` (trusted publishing, for PyPI and TestPyPI) or `token`.",
             )
     logins = {name: login for name, login in kept.items() if name in pipeline.destinations}
     for name in (each for each in pipeline.destinations if each in PUBLIC):

@@ -107,8 +107,7 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
             if text[:1] != "\ufeff"
             else "begins with a byte order mark, which TOML forbids"
         )
-        msg = f"{where}: is not TOML: {what}"
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(f"{where}: is not TOML: {what}") from error
 
 
 def file_origins(text: str, file: str) -> Mapping[str, str]:

@@ -325,8 +325,7 @@ def _pypirc(path: Path) -> Iterator[ToolRepository]:
         parser.read_string(_decoded(path))
     except Error as error:
         # Its message may quote a line of the file, which may be a password.
-        msg = f"{path} is not an INI file ({type(error).__name__})"
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(f"{path} is not an INI file ({type(error).__name__})") from None
     listed = parser.get("distutils", "index-servers", fallback="pypi testpypi").split()
     for section in dict.fromkeys((*parser.sections(), *(each for each in listed if each in _INDEXES))):
         own = dict(parser[section]) if section in parser else {}
@@ -345,8 +344,7 @@ def _decoded(path: Path) -> str:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise ConfigurationError(msg) from error
-    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    encoding = "utf-16" if content.startswith(marks) else "utf-8-sig"
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

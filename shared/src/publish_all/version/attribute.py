@@ -249,8 +249,7 @@ class _Reader:
         steps = [*self._under_way, (path, name)]
         if steps[-1] in self._under_way:
             chain = " → ".join(f"{path.name}:{name}" for path, name in steps)
-            msg = f"{path}: {name} is imported in a circle: {chain}"
-            raise VersionError(msg, hint=_HINT)
+            raise VersionError(f"{path}: {name} is imported in a circle: {chain}", hint=_HINT)
         self._under_way.append(steps[-1])
         try:
             yield
@@ -263,8 +262,7 @@ class _Reader:
             raise VersionError(missing, hint=_HINT)
         if len({each.plain for each in values}) > 1:
             lines = ", ".join(str(line) for line in sorted(each.node.lineno for each in values))
-            msg = f"{file.path}: {name} depends on a condition (lines {lines})"
-            raise VersionError(msg, hint=_HINT)
+            raise VersionError(f"{file.path}: {name} depends on a condition (lines {lines})", hint=_HINT)
         return values[0] if len(values) == 1 else values[0]._replace(is_literal=False)
 
     def _bindings(self, file: SourceFile, name: str, names: _Names) -> Iterator[_Binding]:

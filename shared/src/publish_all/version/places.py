@@ -154,8 +154,7 @@ class Files(NamedTuple):
             return _encoded(now)
 
         for start, end in find(text):
-            line = text.count("\n", 0, start) + 1
-            yield Place(self.name(path), line, text[start:end], key, path, write)
+            yield Place(self.name(path), text.count("\n", 0, start) + 1, text[start:end], key, path, write)
 
 
 def _encoded(text: str) -> bytes:

@@ -38,8 +38,7 @@ def parse(text: str, where: str = "pyproject.toml") -> dict[str, Any]:
         else:
             found = loads(text, parse_float=str)
     except (TOMLDecodeError, ValueError, RecursionError) as error:
-        msg = f"{where}: is not {'JSON' if as_json else 'TOML'}: {error}"
-        raise VersionError(msg) from error
+        raise VersionError(f"{where}: is not {'JSON' if as_json else 'TOML'}: {error}") from error
     return found if isinstance(found, dict) else {}
 
 

@@ -200,8 +200,7 @@ def _parsed(text: str, where: str, hint: str = "Write it like 1.2.3 or 1.2.3rc1.
     try:
         return Version(text)
     except InvalidVersion as error:
-        msg = f"{where}: {text!r} is not a PEP 440 version"
-        raise VersionError(msg, hint=hint) from error
+        raise VersionError(f"{where}: {text!r} is not a PEP 440 version", hint=hint) from error
 
 
 def _from_attribute(settings: Settings) -> ResolvedVersion:

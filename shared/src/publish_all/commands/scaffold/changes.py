@@ -56,8 +56,7 @@ class Change(NamedTuple):
         old = "/dev/null" if self.before is None else f"a/{self.name}"
         new = "/dev/null" if self.after is None else f"b/{self.name}"
         before, after = ((each or "").splitlines() for each in (self.before, self.after))
-        lines = difflib.unified_diff(before, after, old, new, lineterm="")
-        return masked("\n".join(lines))
+        return masked("\n".join(difflib.unified_diff(before, after, old, new, lineterm="")))
 
 
 def current(path: Path) -> str | None:

@@ -290,8 +290,7 @@ def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
     ):
         literal = stated_in_setup_py(found.root, "version") is not None
         in_step = files if literal else tuple(_read_by_setup_py(found.root, files))
-        kept = in_step or _is_in_a_file(found.config)
-        return VersionChoice(sync=(*in_step, *configs) if kept else ())
+        return VersionChoice(sync=(*in_step, *configs) if in_step or _is_in_a_file(found.config) else ())
     if files:
         return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
     return VersionChoice(VersionSource.GIT)

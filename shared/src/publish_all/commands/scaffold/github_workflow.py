@@ -154,10 +154,9 @@ def _start(pipeline: Pipeline) -> list[dict[str, Any]]:
 def _job(
     name: str, permissions: dict[str, Any], steps: list[Any], *, needs: tuple[str, ...] = (), **more: Any
 ) -> dict[str, Any]:
-    needed = {"needs": needs} if needs else {}
     return {
         "name": name,
-        **needed,
+        **({"needs": needs} if needs else {}),
         **more,
         "runs-on": "ubuntu-latest",
         "permissions": permissions,
@@ -199,16 +198,14 @@ def _pages_job(pipeline: Pipeline, repository: str) -> dict[str, Any]:
     token = {"env": {"GITHUB_TOKEN": "${{ github.token }}"}} if repository == "releases" else {}
     write = {"name": "Write the site", "run": pipeline.ours(f"site -r {repository} -o _site"), **token}
     keep = {"name": "Keep it for the next step", **UPLOAD_PAGES.step(path="_site")}
-    deploy = {"name": "Deploy it", "id": "deploy", **DEPLOY_PAGES.step()}
-    permissions = {
-        **_READ,
-        "pages": Noted("write", "to deploy the site"),
-        "id-token": Noted("write", "to show that it is from this workflow"),
-    }
     return _job(
         "Package index on GitHub Pages",
-        permissions,
-        [*_start(pipeline), write, keep, deploy],
+        {
+            **_READ,
+            "pages": Noted("write", "to deploy the site"),
+            "id-token": Noted("write", "to show that it is from this workflow"),
+        },
+        [*_start(pipeline), write, keep, {"name": "Deploy it", "id": "deploy", **DEPLOY_PAGES.step()}],
         needs=needs,
         **{
             "if": "${{ " + "\n  && ".join(clauses) + " }}",
@@ -238,11 +235,10 @@ def _environment(job: PublishJob) -> dict[str, str]:
     if job.repository in OWN_TOKEN:
         return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
     if login.username:
-        password = f"${{{{ secrets.{login.secret} }}}}"
         return {
             **stated,
             f"PUBLISH_ALL_{name}_USERNAME": login.username,
-            f"PUBLISH_ALL_{name}_PASSWORD": password,
+            f"PUBLISH_ALL_{name}_PASSWORD": f"${{{{ secrets.{login.secret} }}}}",
         }
     if job.repository not in job.pipeline.trusted:
         return {**stated, f"PUBLISH_ALL_{name}_TOKEN": f"${{{{ secrets.{login.secret} }}}}"}

@@ -150,10 +150,9 @@ def _written(key: str, job: Mapping[str, Any]) -> WrittenJob:
     commands = tuple(map(str, script)) if isinstance(script, list) else tuple(str(script).splitlines())
     destination = DESTINATION.search("\n".join(commands))
     name = destination[1] if destination is not None else ""
-    by_token = name in PUBLIC and "id_tokens" not in job
     return WrittenJob(
         key,
         commands,
         str(table(job, "environment").get("name") or ""),
-        Login(f"{token_variable(name)}_TOKEN") if by_token else None,
+        Login(f"{token_variable(name)}_TOKEN") if name in PUBLIC and "id_tokens" not in job else None,
     )

@@ -514,8 +514,7 @@ class HandMade:
         if _PYPI_ACTION.search(step.action or ""):
             url = inputs.get("repository-url") or inputs.get("repository_url") or None
             stated = next((inputs[key] for key in inputs if re.search("password|token", key)), "")
-            login = _login(stated, inputs.get("user"))
-            uploads.append(Upload(url=url, trusted=not stated, login=login))
+            uploads.append(Upload(url=url, trusted=not stated, login=_login(stated, inputs.get("user"))))
         elif step.action in _BUILD_ACTIONS:
             self._inspects = True
             folders.cwd = folders.path(f"/{inputs.get('path', '')}")

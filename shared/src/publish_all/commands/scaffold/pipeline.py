@@ -156,8 +156,7 @@ class Pipeline(NamedTuple):
             key = f"to-{key}"
         products = self.products_of(repository)
         if not self._separates(repository):
-            only = products[0].project if len(products) == 1 else ""
-            yield PublishJob(self, key, repository, only)
+            yield PublishJob(self, key, repository, products[0].project if len(products) == 1 else "")
             return
         itself = [each for each in products if each.variant is None]
         for product in itself:

@@ -114,8 +114,7 @@ def _places(root: Path, pyproject: Mapping[str, Any]) -> Iterator[_Place]:
     poetry, groups = table(pyproject, "tool", "poetry"), table(pyproject, "dependency-groups")
     for name in groups:
         option = "" if name == "dev" else f" --group {name}"  # uv installs it by itself
-        optional = table(poetry, "group", name).get("optional") is True
-        with_it = f" --with {name}" if optional else ""
+        with_it = f" --with {name}" if table(poetry, "group", name).get("optional") is True else ""
         yield _Place(name, _names(_group(groups, name)), f" -e . --group {name}", option, with_it)
     for name, each in table(poetry, "group").items():
         with_it = f" --with {name}" if each.get("optional") is True else ""

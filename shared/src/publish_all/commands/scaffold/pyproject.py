@@ -126,8 +126,7 @@ def _with_ours(stated: list[str], requirement: str) -> list[str]:
     ours = [each for each in stated if _name(each) == OURS]
     if ours and all(_place(each) == _place(requirement) for each in ours):
         return stated
-    kept = [requirement if each in ours else each for each in stated]
-    return kept if ours else [*stated, requirement]
+    return [requirement if each in ours else each for each in stated] if ours else [*stated, requirement]
 
 
 def _place(requirement: str) -> str:

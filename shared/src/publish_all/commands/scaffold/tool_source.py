@@ -147,8 +147,7 @@ def read_page(url: str) -> str | None:
 
     reply = make_session(HttpOptions(timeout=_LOOK_SECONDS)).request("GET", url, redirects=True)
     if reply.status not in {200, 404}:
-        msg = f"it answers {reply.status}"
-        raise PublishAllError(msg)
+        raise PublishAllError(f"it answers {reply.status}")
     return reply.text if reply.status == 200 else None
 
 
