@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,19 +34,9 @@ _UNKNOWN = "(yours)"
 # Keys of our own jobs, and what is no key of a job at GitLab.
 _TAKEN = frozenset(
     {
-        "test",
-        "build",
-        "check",
-        "stages",
-        "variables",
-        "include",
-        "image",
-        "services",
-        "default",
-        "workflow",
-        "pages",
+        "test", "build", "check", "stages", "variables", "include", "image", "services", "default", "workflow", "pages",
     }
-)
+)  # fmt: skip
 
 
 class Product(NamedTuple):
@@ -332,7 +322,7 @@ def next_steps(
     link: str | None,
     workflow: str,
     new: bool,
-    there: Container[str] = (),
+    there: Collection[str] = (),
 ) -> Iterator[Form]:
     """The forms to fill in before the first release.
 
@@ -341,31 +331,31 @@ def next_steps(
     """
     link = link or (f"{_UNKNOWN}/{_UNKNOWN}" if service is Service.GITHUB else _UNKNOWN)
     owner, _, name = link.rpartition("/")
+    settings = f"https://github.com/{link}/settings"
     labels = ("Owner", "Repository name", "Workflow name")
     if service is Service.GITLAB:
         labels = ("Namespace", "Project name", "Top-level pipeline file path")
+    titles = {"pypi": "PyPI", "testpypi": "TestPyPI"}
     for repository in (each for each in reversed(pipeline.trusted) if each not in there):
         for _, project, _ in pipeline.products_of(repository):
-            title = "PyPI" if repository == "pypi" else "TestPyPI"
             page = "account/publishing/" if new else f"project/{project}/settings/publishing/"
+            kind = "a pending publisher" if new else "a trusted publisher"
             yield Form(
-                title=f"{title}: {'a pending publisher' if new else 'a trusted publisher'} for {project}",
-                url=f"https://{_HOSTS[repository]}/manage/{page}",
-                fields=(
+                f"{titles[repository]}: {kind} for {project}",
+                f"https://{_HOSTS[repository]}/manage/{page}",
+                (
                     *((("PyPI Project Name", project),) if new else ()),
                     *zip(labels, (owner or _UNKNOWN, name, workflow), strict=True),
                     ("Environment name", pipeline.environment(repository, project)),
                 ),
-                why="It expires after 30 days, and is used up by the first release." if new else "",
+                "It expires after 30 days, and is used up by the first release." if new else "",
             )
-    others = [each for each in pipeline.destinations if each not in (*pipeline.trusted, *OWN_TOKEN)]
-    with_tokens = [each for each in others if each not in there]
+    known = (*pipeline.trusted, *OWN_TOKEN, *there)
+    with_tokens = [each for each in pipeline.destinations if each not in known]
     for repository in (each for each in with_tokens if each in PUBLIC):
-        yield Form(
-            title=f"{'PyPI' if repository == 'pypi' else 'TestPyPI'}: an API token",
-            url=f"https://{_HOSTS[repository]}/manage/account/token/",
-            why="A first release needs one for the whole account. Replace it afterwards." if new else "",
-        )
+        why = "A first release needs one for the whole account. Replace it afterwards." if new else ""
+        page = f"https://{_HOSTS[repository]}/manage/account/token/"
+        yield Form(f"{titles[repository]}: an API token", page, (), why)
     environments = dict.fromkeys(
         pipeline.environment(each, product.project)
         for each in pipeline.destinations
@@ -373,38 +363,29 @@ def next_steps(
         for product in pipeline.products_of(each)
     )
     if service is Service.GITHUB and environments:
-        yield Form(
-            title="GitHub: the environments of the jobs",
-            url=f"https://github.com/{link}/settings/environments",
-            why="Name reviewers for those of PyPI, and allow only what you release from.",
-            fields=(
-                *(("Environment", each) for each in environments),
-                *((f"Secret of {each}", pipeline.login(each).secret) for each in with_tokens),
-            ),
-        )
+        why = "Name reviewers for those of PyPI, and allow only what you release from."
+        secrets = ((f"Secret of {each}", pipeline.login(each).secret) for each in with_tokens)
+        fields = (*(("Environment", each) for each in environments), *secrets)
+        yield Form("GitHub: the environments of the jobs", f"{settings}/environments", fields, why)
     if service is Service.GITLAB and with_tokens:
-        secrets = ", ".join(f"PUBLISH_ALL_{token_variable(each)}_TOKEN" for each in with_tokens)
-        yield Form(
-            title=f"GitLab: protected and masked variables, {secrets}",
-            url=f"https://gitlab.com/{link}/-/settings/ci_cd",
-        )
+        names = ", ".join(f"PUBLISH_ALL_{token_variable(each)}_TOKEN" for each in with_tokens)
+        page = f"https://gitlab.com/{link}/-/settings/ci_cd"
+        yield Form(f"GitLab: protected and masked variables, {names}", page)
     if service is Service.GITHUB and pipeline.pages:
         tags = f"{min(pipeline.tag_prefixes)}*"  # an empty one stands for all
         yield Form(
-            title="GitHub Pages: the source of the site",
-            url=f"https://github.com/{link}/settings/pages",
-            fields=(("Source", "GitHub Actions"),),
+            "GitHub Pages: the source of the site", f"{settings}/pages", (("Source", "GitHub Actions"),)
         )
         yield Form(
-            title="GitHub Pages: which tags may deploy",
-            url=f"https://github.com/{link}/settings/environments",
-            fields=(("Environment", "github-pages"), ("Allowed tags", tags)),
-            why="Otherwise only the default branch may.",
+            "GitHub Pages: which tags may deploy",
+            f"{settings}/environments",
+            (("Environment", "github-pages"), ("Allowed tags", tags)),
+            "Otherwise only the default branch may.",
         )
     if "github" in pipeline.destinations:
         yield Form(
-            title="GitHub Packages: who may read, after the first release",
-            url=f"https://github.com/{link.partition('/')[0]}?tab=packages",
+            "GitHub Packages: who may read, after the first release",
+            f"https://github.com/{link.partition('/')[0]}?tab=packages",
             why=f"New packages are private.{' The site lists those that are public.' if pipeline.pages else ''}",
         )
 
