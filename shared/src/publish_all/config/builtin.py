@@ -43,16 +43,25 @@ def canonical(name: str) -> str:
     return ALIASES.get(key, key)
 
 
-def _built_in(name: str, kind: Kind, url: str | None, index_url: str | None = None) -> RepositoryConfig:
+def of_one_origin(
+    name: str,
+    kind: Kind,
+    url: str | None,
+    index_url: str | None = None,
+    *,
+    scope: Scope = Scope.BUILT_IN,
+    origin: str = "built in",
+) -> RepositoryConfig:
+    """A repository of which one place says all."""
     stated = {"kind": kind, "url": url, "index-url": index_url}
     return RepositoryConfig(
         name=name,
         kind=kind,
         url=url,
         index_url=index_url,
-        scope=Scope.BUILT_IN,
-        origin="built in",
-        origins=MappingProxyType({key: "built in" for key, value in stated.items() if value is not None}),
+        scope=scope,
+        origin=origin,
+        origins=MappingProxyType({key: origin for key, value in stated.items() if value is not None}),
     )
 
 
@@ -60,16 +69,13 @@ BUILT_IN: Mapping[str, RepositoryConfig] = MappingProxyType(
     {
         each.name: each
         for each in (
-            _built_in("pypi", LEGACY, "https://upload.pypi.org/legacy/", "https://pypi.org/simple/"),
-            _built_in(
-                "testpypi",
-                LEGACY,
-                "https://test.pypi.org/legacy/",
-                "https://test.pypi.org/simple/",
+            of_one_origin("pypi", LEGACY, "https://upload.pypi.org/legacy/", "https://pypi.org/simple/"),
+            of_one_origin(
+                "testpypi", LEGACY, "https://test.pypi.org/legacy/", "https://test.pypi.org/simple/"
             ),
-            _built_in("github", OCI, "ghcr.io/{owner}"),
-            _built_in("releases", GITHUB_RELEASE, "https://api.github.com/repos/{owner}/{repository}"),
-            _built_in("local", DIRECTORY, None),
+            of_one_origin("github", OCI, "ghcr.io/{owner}"),
+            of_one_origin("releases", GITHUB_RELEASE, "https://api.github.com/repos/{owner}/{repository}"),
+            of_one_origin("local", DIRECTORY, None),
         )
     }
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
-from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, HOSTS, canonical, normalized
+from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, HOSTS, canonical, normalized, of_one_origin
 from publish_all.config.folders import Folders, home_folder
 from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, parse_toml, read_text
@@ -146,10 +146,7 @@ def known_repositories(
     )
 
 
-def ad_hoc(
-    url: str,
-    name: str | None = None,
-) -> RepositoryConfig:
+def ad_hoc(url: str, name: str | None = None) -> RepositoryConfig:
     """The repository of a `--repository-url`.
 
     The URL of a built-in one is that one. Any other has the name given, or that of its host (`directory`
@@ -171,14 +168,7 @@ def ad_hoc(
             raise ConfigurationError(
                 msg, hint="--repository-url is where to upload, as https://pypi.example/legacy/."
             )
-    config = RepositoryConfig(
-        name=name,
-        kind=found,
-        url=address,
-        scope=Scope.COMMAND_LINE,
-        origin="command line",
-        origins=MappingProxyType({"url": "command line"}),
-    )
+    config = of_one_origin(name, found, address, scope=Scope.COMMAND_LINE, origin="command line")
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
@@ -360,15 +350,8 @@ def adopt(
         elif (refusal := _refusal(each, host, built_in)) is not None:
             refused[key] = refusal
         else:
-            stated = {"kind": LEGACY, "url": each.url, "index-url": each.index_url}
-            accepted[key] = RepositoryConfig(
-                name=each.name,
-                kind=LEGACY,
-                url=each.url,
-                index_url=each.index_url,
-                scope=Scope.HOST,
-                origin=each.origin,
-                origins=MappingProxyType({key: each.origin for key, value in stated.items() if value}),
+            accepted[key] = of_one_origin(
+                each.name, LEGACY, each.url, each.index_url, scope=Scope.HOST, origin=each.origin
             )
     return accepted, {key: each for key, each in refused.items() if key not in accepted}, tuple(notes)
 
