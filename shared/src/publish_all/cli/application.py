@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from cleo.application import Application
@@ -24,7 +24,7 @@ from cleo.loaders.factory_command_loader import FactoryCommandLoader
 
 from publish_all import __version__
 from publish_all._own_source import own_requirement
-from publish_all.cli.command import USAGE, UseCaseCommand
+from publish_all.cli.command import USAGE
 from publish_all.cli.completions import CompletionsCommand
 from publish_all.cli.options import Operand, Value, flag
 from publish_all.cli.registry import COMMANDS, load
@@ -45,7 +45,7 @@ class PublishAllApplication(Application):
         super().__init__("publish-all", __version__)
         self.auto_exits(False)
         self._default_command = CommandsCommand.name
-        self.set_command_loader(FactoryCommandLoader({name: _factory(name) for name in COMMANDS}))
+        self.set_command_loader(FactoryCommandLoader({name: partial(load, name) for name in COMMANDS}))
 
     @property
     def default_commands(self) -> list[Command]:
@@ -138,10 +138,6 @@ Examples:
         if self._command is None and name in {None, CommandsCommand.name}:
             return self.call(CommandsCommand.name)
         return super().handle()
-
-
-def _factory(name: str) -> Callable[[], UseCaseCommand]:
-    return lambda: load(name)
 
 
 def run() -> int:

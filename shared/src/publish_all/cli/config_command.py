@@ -43,23 +43,20 @@ the file and line (or variable, or default) that states it.
 
     def use_case(self) -> None:
         if self.option("keys"):
-            self._show_keys()
+            from publish_all.config.reference import SECTIONS
+
+            keys = (
+                (section.table, key.name, key.shown_type, key.default or "", key.meaning)
+                for section in SECTIONS
+                for key in section.keys
+            )
+            self.show_rows("keys", ("table", "key", "type", "default", "meaning"), keys)
             return
         from publish_all.commands.config import show_config
 
         settings = show_config(self.directory, listener=self.listener)
         rows = ((each.key, _toml(each.value), each.origin) for each in settings)
         self.show_rows("settings", ("key", "value", "origin"), rows)
-
-    def _show_keys(self) -> None:
-        from publish_all.config.reference import SECTIONS
-
-        rows = (
-            (section.table, key.name, key.shown_type, key.default or "", key.meaning)
-            for section in SECTIONS
-            for key in section.keys
-        )
-        self.show_rows("keys", ("table", "key", "type", "default", "meaning"), rows)
 
 
 def _toml(value: object) -> str:

@@ -61,10 +61,13 @@ def link_of_git(root: Path, *, environment: Mapping[str, str], run: Run = run) -
 
 def remote_of(root: Path, *, environment: Mapping[str, str], run: Run = run) -> str:
     """The URL of the git remote `origin`; empty where there is none, or no git."""
+    return answer_of_git("remote", "get-url", "origin", root=root, environment=environment, run=run)
+
+
+def answer_of_git(*arguments: str, root: Path, environment: Mapping[str, str], run: Run) -> str:
+    """What git says of the repository; empty where there is none, or no git."""
     try:
-        done = ask_git(
-            "remote", "get-url", "origin", cwd=root, environment=environment, run=run, timeout=GIT_SECONDS
-        )
+        done = ask_git(*arguments, cwd=root, environment=environment, run=run, timeout=GIT_SECONDS)
     except (OSError, TimeoutError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

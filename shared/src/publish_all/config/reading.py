@@ -53,16 +53,7 @@ def text(check: Check | None = None) -> Reader:
 
 
 def texts(check: Check | None = None) -> Reader:
-    one = text(check)
-
-    def read(found: Value) -> tuple[str, ...] | None:
-        if not isinstance(found.value, list):
-            single = ' (write ["…"] for a single one)' if isinstance(found.value, str) else ""
-            found.add(f"must be a list of strings, not {describe(found.value)}{single}")
-            return None
-        return tuple(each for item in found.items() if (each := one(item)) is not None)
-
-    return read
+    return items(text(check), of_strings=True)
 
 
 def flag(found: Value) -> bool | None:
@@ -98,10 +89,12 @@ def member(of: type[enum.Enum]) -> Choice:
     return Choice({each.value: each for each in of})
 
 
-def items(read: Reader) -> Reader:
+def items(read: Reader, *, of_strings: bool = False) -> Reader:
     def read_all(found: Value) -> tuple[Any, ...] | None:
         if not isinstance(found.value, list):
-            found.add(f"must be a list, not {describe(found.value)}")
+            single = ' (write ["…"] for a single one)' if of_strings and isinstance(found.value, str) else ""
+            kind = "a list of strings" if of_strings else "a list"
+            found.add(f"must be {kind}, not {describe(found.value)}{single}")
             return None
         return tuple(each for item in found.items() if (each := read(item)) is not None)
 

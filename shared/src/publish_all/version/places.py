@@ -151,14 +151,10 @@ class Files(NamedTuple):
             now = self.text(path, read)
             for start, end in reversed(find(now)):
                 now = now[:start] + version + now[end:]
-            return _encoded(now)
+            return now.encode("utf-8", "surrogateescape")
 
         for start, end in find(text):
             yield Place(self.name(path), text.count("\n", 0, start) + 1, text[start:end], key, path, write)
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def find_places(config: ProjectConfig, *, read: Read = read_place) -> tuple[Place, ...]:

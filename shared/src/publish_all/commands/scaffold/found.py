@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from publish_all._build_system import backend_name
-from publish_all._git import ask_git, repository_root
+from publish_all._git import repository_root
 from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
 from publish_all.commands.scaffold.changes import current
@@ -28,7 +28,7 @@ from publish_all.commands.scaffold.gitlab_pipeline import kept_in_pipeline
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
 from publish_all.commands.scaffold.project_tests import commands_that_test
 from publish_all.commands.scaffold.tool_source import Source
-from publish_all.config.github_project import link_of_remote, remote_of
+from publish_all.config.github_project import answer_of_git, link_of_remote, remote_of
 from publish_all.config.known import adopt
 from publish_all.config.load import parse_toml, read_text, search_pyproject
 from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
@@ -91,6 +91,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     repository = repository_root(root)
     subfolder = root.relative_to(repository).as_posix() if root != repository else ""
     service, link = _remote(repository, runtime)
+    tags = answer_of_git("tag", "--list", root=root, environment=runtime.environment, run=runtime.run)
     known, notes = _known(config, runtime)
     migration = read_migration(from_workflow, repository=repository, subfolder=subfolder, known=known)
     ours = _own_workflow(repository, subfolder)
@@ -113,7 +114,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
         service=service,
         link=link,
         tests=commands_that_test(root, pyproject),
-        tags=_tags(root, runtime),
+        tags=tuple(tags.split()),
         migration=migration,
         ours=ours.path if ours is not None else None,
         kept=kept if kept is not None and not (from_workflow and migration.destinations) else migration.kept,
@@ -139,14 +140,6 @@ def _kept_in_pipeline(repository: Path) -> Kept | None:
             with suppress(ConfigurationError):  # it has been edited, and is no YAML now
                 return kept_in_pipeline(load_yaml(text, path))
     return None
-
-
-def _tags(root: Path, runtime: Runtime) -> tuple[str, ...]:
-    try:
-        done = ask_git("tag", "--list", cwd=root, environment=runtime.environment, run=runtime.run)
-    except (OSError, TimeoutError):
-        return ()
-    return tuple(done.stdout.split()) if done.returncode == 0 else ()
 
 
 def _project(directory: Path) -> tuple[Path, str]:
