@@ -23,33 +23,32 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         125: "of `exec`: the command could not be run; any other code of `exec` is the command's own",
     }
 )
-VARIABLES: Mapping[str, str] = MappingProxyType(
-    {
-        "PUBLISH_ALL_<REPOSITORY>_TOKEN": "the token for the repository of that name",
-        "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>": "its token for one project, which comes first",
-        "PUBLISH_ALL_<REPOSITORY>_USERNAME": "the user name that goes with it",
-        "PUBLISH_ALL_<REPOSITORY>_PASSWORD": "a password in place of a token",
-        "PUBLISH_ALL_REPOSITORIES_<NAME>_URL": "where that repository is, before what your configuration says",
-        "PUBLISH_ALL_VERSION": "the version, whatever the project says",
-        "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the same for one project, which comes first",
-        "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` must know",
-        "PUBLISH_ALL_SERVE_<OPTION>": "the value of any other option of `serve`, as PUBLISH_ALL_SERVE_LOG_FORMAT: "
-        "`true` for an option without a value, several values with spaces between them; the command line comes first",
-        "PORT": "the port of `serve`, after PUBLISH_ALL_SERVE_PORT",
-        "GITHUB_TOKEN": "the token for GitHub's container registry",
-        "SOURCE_DATE_EPOCH": "the time that files in sdists and wheels are given, in seconds since 1970",
-    }
+_OF_CREDENTIALS = {
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN": "the token for the repository of that name",
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>": "its token for one project, which comes first",
+    "PUBLISH_ALL_<REPOSITORY>_USERNAME": "the user name that goes with it",
+    "PUBLISH_ALL_<REPOSITORY>_PASSWORD": "a password in place of a token",
+    "GITHUB_TOKEN": "the token for GitHub's container registry",
+    "PUBLISH_ALL_REPOSITORIES_<NAME>_URL": "where that repository is, before what your configuration says",
+}
+_OF_VERSION = {
+    "PUBLISH_ALL_VERSION": "the version, whatever the project says",
+    "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the same for one project, which comes first",
+}
+_OF_BUILD = {
+    **_OF_VERSION,
+    "SOURCE_DATE_EPOCH": "the time that files in sdists and wheels are given, in seconds since 1970",
+}
+_OF_SERVE = {
+    "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` must know",
+    "PUBLISH_ALL_SERVE_<OPTION>": "the value of any other option of `serve`, as PUBLISH_ALL_SERVE_LOG_FORMAT: "
+    "`true` for an option without a value, several values with spaces between them; the command line comes first",
+    "PORT": "the port of `serve`, after PUBLISH_ALL_SERVE_PORT",
+}
+VARIABLES = {**_OF_CREDENTIALS, **_OF_BUILD, **_OF_SERVE}
+CREDENTIAL_VARIABLES, VERSION_VARIABLES, BUILD_VARIABLES = map(
+    tuple[str, ...], (_OF_CREDENTIALS, _OF_VERSION, _OF_BUILD)
 )
-CREDENTIAL_VARIABLES = (
-    "PUBLISH_ALL_<REPOSITORY>_TOKEN",
-    "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>",
-    "PUBLISH_ALL_<REPOSITORY>_USERNAME",
-    "PUBLISH_ALL_<REPOSITORY>_PASSWORD",
-    "GITHUB_TOKEN",
-    "PUBLISH_ALL_REPOSITORIES_<NAME>_URL",
-)
-VERSION_VARIABLES = ("PUBLISH_ALL_VERSION", "PUBLISH_ALL_VERSION_FOR_<PROJECT>")
-BUILD_VARIABLES = (*VERSION_VARIABLES, "SOURCE_DATE_EPOCH")
 
 
 class Value(Option):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -191,10 +192,7 @@ def carry_out(
     config: ProjectConfig, plan: ReleasePlan, *, environment: Mapping[str, str], run: Run = _process.run
 ) -> None:
     """Write, commit and tag. Raises `VersionError`; what was written is then as it was, unless it was committed."""
-
-    def git(*arguments: str) -> Completed:
-        return git_for_user(*arguments, cwd=config.root, environment=environment, run=run)
-
+    git = partial(git_for_user, cwd=config.root, environment=environment, run=run)
     before = write_all(plan.contents)
     if plan.contents:
         paths = sorted(str(path) for path in plan.contents)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -101,10 +102,7 @@ def describe(
     root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
 ) -> Described | Untagged | NoRepository:
     """Ask git about the project at `root`, a folder which must itself be tracked."""
-
-    def git(*arguments: str) -> Completed:
-        return ask_git(*arguments, cwd=root, environment=environment, run=run)
-
+    git = partial(ask_git, cwd=root, environment=environment, run=run)
     try:
         return _describe(git, root, prefix)
     except VersionError as error:
@@ -131,10 +129,7 @@ def tag_of(
     version: Version, root: Path, *, prefix: str, environment: Mapping[str, str], run: Run
 ) -> tuple[str, str] | None:
     """The tag that names this version, and its commit. `root` is in a repository that git can describe."""
-
-    def git(*arguments: str) -> Completed:
-        return ask_git(*arguments, cwd=root, environment=environment, run=run)
-
+    git = partial(ask_git, cwd=root, environment=environment, run=run)
     tags = _commits_of_tags(git).items()
     return next((each for each in tags if tag_version(each[0], prefix) == version), None)
 

@@ -19,13 +19,7 @@ from packaging.version import InvalidVersion, Version
 from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._toml import table
 from publish_all.errors import VersionError
-from publish_all.version.static import (
-    backend_asks_us,
-    is_dynamic,
-    maker_of_placeholder,
-    project_name,
-    static_version,
-)
+from publish_all.version import static
 
 if TYPE_CHECKING:
     from publish_all._process import Run
@@ -175,7 +169,7 @@ def _resolve(
     ask_backend: Callable[[], str] | None,
     now: Clock,
 ) -> ResolvedVersion:
-    name = project_name(settings.pyproject)
+    name = static.project_name(settings.pyproject)
     for variable in (_VARIABLE,) if name is None else (_variable_for(name), _VARIABLE):
         if text := environment.get(variable, ""):
             version = _parsed(
@@ -207,20 +201,20 @@ def _from_attribute(settings: Settings) -> ResolvedVersion:
     from publish_all.version.attribute import read_attribute
 
     path, root = settings.root / (settings.path or ""), settings.root
-    found = read_attribute(path, own_name=project_name(settings.pyproject))
+    found = read_attribute(path, own_name=static.project_name(settings.pyproject))
     where = found.path.relative_to(root).as_posix() if found.path.is_relative_to(root) else str(found.path)
     return ResolvedVersion(found.version, Origin.ATTRIBUTE, (f"file: {where}:{found.line}",))
 
 
 def _from_project(settings: Settings, ask_backend: Callable[[], str] | None) -> ResolvedVersion:
     backend = backend_name(settings.pyproject)
-    written = static_version(settings.pyproject)
+    written = static.static_version(settings.pyproject)
     if written is not None:
         text, key = written
         _refuse_placeholder(settings, text, key)
         version = _parsed(text, f"{settings.file}: {key}")
         return ResolvedVersion(version, Origin.PROJECT, (f"file: pyproject.toml, {key}",))
-    if backend_asks_us(settings.pyproject):
+    if static.backend_asks_us(settings.pyproject):
         msg = f"{settings.file}: the build takes the version from publish-all, and publish-all is told to take it from the build"
         raise VersionError(msg, hint='Set tool.publish-all.version.source to "git" or "attribute".')
     if not _may_have_version(settings):
@@ -247,7 +241,7 @@ def _refuse_default(settings: Settings, version: Version, backend: str) -> None:
 
 
 def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
-    maker = maker_of_placeholder(settings.pyproject, text)
+    maker = static.maker_of_placeholder(settings.pyproject, text)
     if maker is None:
         return
     backend = backend_name(settings.pyproject)
@@ -264,7 +258,7 @@ def _refuse_placeholder(settings: Settings, text: str, key: str) -> None:
 def _may_have_version(settings: Settings) -> bool:
     """Whether the build backend may know it: `[project]` leaves it open, or the metadata is in the backend's own place."""
     if table(settings.pyproject, "project"):
-        return is_dynamic(settings.pyproject)
+        return static.is_dynamic(settings.pyproject)
     if table(settings.pyproject, "tool", "poetry"):
         return not poetry_version_counts(settings.pyproject)
     if table(settings.pyproject, "tool", "flit", "metadata") or (settings.root / "setup.py").is_file():
@@ -286,7 +280,7 @@ def _from_git(
     answer = describe(root, prefix=prefix, environment=environment, run=run or _process.run)
     if isinstance(answer, NoRepository):
         reason, problem = answer
-        variable = _variable_for(project_name(settings.pyproject) or "NAME")
+        variable = _variable_for(static.project_name(settings.pyproject) or "NAME")
         hint = f"Build from a clone in which this folder is committed, or from an sdist; or set {variable}."
     else:
         if answer.dirty and settings.dirty == "error":
@@ -326,7 +320,7 @@ def _shallow_problem() -> VersionError:
 
 def _version_of_sdist(settings: Settings) -> Version | None:
     """The version in the PKG-INFO of an unpacked sdist; None without one, or if it is another project's."""
-    path, name = settings.root / "PKG-INFO", project_name(settings.pyproject)
+    path, name = settings.root / "PKG-INFO", static.project_name(settings.pyproject)
     if not path.is_file():
         return None
     from email.parser import HeaderParser

@@ -13,16 +13,8 @@ from publish_all._build_system import backend_name
 from publish_all._git import repository_root
 from publish_all._toml import table, tables
 from publish_all.commands.context import Runtime
+from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current
-from publish_all.commands.scaffold.choices import (
-    Kept,
-    NewRepository,
-    NewVariant,
-    Service,
-    VersionChoice,
-    collected,
-    is_ours,
-)
 from publish_all.commands.scaffold.github_workflow import kept_in
 from publish_all.commands.scaffold.gitlab_pipeline import kept_in_pipeline
 from publish_all.commands.scaffold.hand_made import Migration, read_migration, read_values, variant_name
@@ -62,16 +54,16 @@ class Found(NamedTuple):
     config: ProjectConfig
     name: str | None
     subfolder: str
-    variants: tuple[NewVariant, ...]
+    variants: tuple[choices.NewVariant, ...]
     layout: Mapping[str, str]
-    known: tuple[NewRepository, ...]
-    service: Service | None
+    known: tuple[choices.NewRepository, ...]
+    service: choices.Service | None
     link: str | None
     tests: tuple[str, ...]
     tags: tuple[str, ...]
     migration: Migration
     ours: Path | None
-    kept: Kept
+    kept: choices.Kept
     notes: tuple[str, ...]
     source: Source = Source(usual=True)
 
@@ -100,7 +92,7 @@ def look(directory: Path, *, runtime: Runtime, from_workflow: Path | None = None
     if config.variants:
         variants, layout = (), EMPTY
     elif not variants:
-        variants, layout = collected(_variants(root, pyproject))
+        variants, layout = choices.collected(_variants(root, pyproject))
     return Found(
         root=root,
         repository=repository,
@@ -127,16 +119,16 @@ def _own_workflow(repository: Path, subfolder: str) -> Workflow | None:
     for each in read_workflows(repository).found:
         text = current(each.path) or ""
         folders = set(re.findall(r"publish-all -C (.+?) (?:publish|build)\b", text))
-        if is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set()):
+        if choices.is_ours(text) and folders == ({shlex.quote(subfolder)} if subfolder else set()):
             return each
     return None
 
 
-def _kept_in_pipeline(repository: Path) -> Kept | None:
+def _kept_in_pipeline(repository: Path) -> choices.Kept | None:
     """What the pipeline of GitLab says that `init` has written; None for another, and where there is none."""
     for path in (repository / ".gitlab-ci.yml", repository / ".gitlab" / "publish.yml"):
         text = current(path) or ""
-        if is_ours(text):
+        if choices.is_ours(text):
             with suppress(ConfigurationError):  # it has been edited, and is no YAML now
                 return kept_in_pipeline(load_yaml(text, path))
     return None
@@ -157,7 +149,7 @@ def _has_setup(folder: Path) -> bool:
     return any((folder / each).is_file() for each in ("setup.py", "setup.cfg"))
 
 
-def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[NewVariant]:
+def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[choices.NewVariant]:
     """Full pyprojects of variants: in a folder such as `build-configs`, or `pyproject.NAME.toml` beside our own."""
     inside = (each for each in root.glob("*/*.toml") if not each.parent.name.startswith("."))
     for path in (*sorted(root.glob("pyproject[._-]*.toml")), *sorted(inside)):
@@ -166,7 +158,7 @@ def _variants(root: Path, pyproject: Mapping[str, Any]) -> Iterator[NewVariant]:
         project = project_name(values)
         usable = path.name != "pyproject.toml" and name and set(name).isdisjoint(":, \t")
         if usable and project is not None and "build-system" in values:
-            yield NewVariant(name, project, where, _guessed_layout(root, pyproject, values))
+            yield choices.NewVariant(name, project, where, _guessed_layout(root, pyproject, values))
 
 
 def _guessed_layout(
@@ -188,30 +180,32 @@ def _packages(pyproject: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(each.get("include") or ""), str(each.get("from") or "")) for each in stated]
 
 
-def _remote(repository: Path, runtime: Runtime) -> tuple[Service | None, str | None]:
+def _remote(repository: Path, runtime: Runtime) -> tuple[choices.Service | None, str | None]:
     """The CI service, by what is in the repository, else by its remote; and OWNER/REPOSITORY of that."""
     remote = remote_of(repository, environment=runtime.environment, run=runtime.run)
     link = link_of_remote(remote, runtime.environment)
     at_gitlab = link is None and "gitlab" in remote
-    service = Service.GITHUB if link else Service.GITLAB if at_gitlab else None
+    service = choices.Service.GITHUB if link else choices.Service.GITLAB if at_gitlab else None
     if (repository / ".gitlab-ci.yml").is_file() and link is None:
-        service = Service.GITLAB
+        service = choices.Service.GITLAB
     elif (repository / ".github" / "workflows").is_dir():
-        service = Service.GITHUB
+        service = choices.Service.GITHUB
     if at_gitlab:
         path = remote.partition("://")[2].partition("/")[2] or remote.rpartition(":")[2]
         link = path.strip("/").removesuffix(".git") or None
     return service, link
 
 
-def _known(config: ProjectConfig, runtime: Runtime) -> tuple[tuple[NewRepository, ...], tuple[str, ...]]:
+def _known(
+    config: ProjectConfig, runtime: Runtime
+) -> tuple[tuple[choices.NewRepository, ...], tuple[str, ...]]:
     """Repositories of Poetry, Hatch, uv, pdm and `.pypirc` that can be published to, and notes on the others."""
     tools = read_tools(config, environment=runtime.environment, folders=runtime.places().hosts)
     adopted, refused, notes = adopt(tools.entries)
     sources = tables(table(config.pyproject, "tool", "poetry").get("source"))
     indexes = {each.get("name"): str(each["url"]) for each in sources if "url" in each}
     known = tuple(
-        NewRepository(each.name, each.url, each.index_url or indexes.get(each.name), each.origin)
+        choices.NewRepository(each.name, each.url, each.index_url or indexes.get(each.name), each.origin)
         for each in adopted.values()
         if each.kind.standard_api and each.url is not None and each.name not in config.repositories
     )
@@ -219,7 +213,7 @@ def _known(config: ProjectConfig, runtime: Runtime) -> tuple[tuple[NewRepository
     return known, (*tools.notes, *notes, *reasons)
 
 
-def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[NewRepository]) -> Iterator[str]:
+def _notes(root: Path, pyproject: Mapping[str, Any], known: Iterable[choices.NewRepository]) -> Iterator[str]:
     vcs = table(pyproject, "tool", "hatch", "version").get("source") == "vcs"
     if table(pyproject, "tool", "poetry-dynamic-versioning") or vcs:
         name = "hatch-vcs" if vcs else "poetry-dynamic-versioning"
@@ -235,8 +229,8 @@ def version_choice(
     *,
     source: VersionSource | None = None,
     tag_prefix: str | None = None,
-    variants: Iterable[NewVariant] = (),
-) -> VersionChoice:
+    variants: Iterable[choices.NewVariant] = (),
+) -> choices.VersionChoice:
     """What is to be written of the version: another `source` if one is wanted, else what goes with it as it is now.
 
     Files that say the version are kept in step, those of variants too where their own version counts. With a tag as
@@ -255,12 +249,12 @@ def version_choice(
         hint = "Write `version` into [project], and take [tool.publish-all.version] out, first."
         raise UsageError(msg, hint=hint)
     if source is not VersionSource.ATTRIBUTE:
-        return VersionChoice(source, None, prefix, kept)
+        return choices.VersionChoice(source, None, prefix, kept)
     files = attribute_files(found)
     if not files:
         msg = "no Python file of the project says __version__"
         raise UsageError(msg, hint='Write __version__ = "0.1.0" into its __init__.py first.')
-    return VersionChoice(source, files[0], prefix, kept or files[1:])
+    return choices.VersionChoice(source, files[0], prefix, kept or files[1:])
 
 
 def _glob_of(path: str) -> str:
@@ -269,24 +263,26 @@ def _glob_of(path: str) -> str:
     return f"{folder}/*.toml" if slash else path
 
 
-def _present_version(found: Found, configs: tuple[str, ...]) -> VersionChoice:
+def _present_version(found: Found, configs: tuple[str, ...]) -> choices.VersionChoice:
     """What the configuration states, else what goes with the project: nothing moves unless nobody says a version."""
     stated, pyproject, backend = found.config.version, found.pyproject, backend_name(found.pyproject)
     if asks_us(pyproject):
-        return VersionChoice(stated.source, stated.path)
+        return choices.VersionChoice(stated.source, stated.path)
     files = attribute_files(found)
     if static_version(pyproject) is not None:
-        return VersionChoice(sync=(*files, *configs))
+        return choices.VersionChoice(sync=(*files, *configs))
     # The version is the backend's business already: hatchling's own sources, or another backend.
     if table(pyproject, "tool", "hatch", "version") or not backend.startswith(
         ("hatchling", "poetry.core", "publish_all.backends")
     ):
         literal = stated_in_setup_py(found.root, "version") is not None
         in_step = files if literal else tuple(_read_by_setup_py(found.root, files))
-        return VersionChoice(sync=(*in_step, *configs) if in_step or _is_in_a_file(found.config) else ())
+        return choices.VersionChoice(
+            sync=(*in_step, *configs) if in_step or _is_in_a_file(found.config) else ()
+        )
     if files:
-        return VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
-    return VersionChoice(VersionSource.GIT)
+        return choices.VersionChoice(VersionSource.ATTRIBUTE, files[0], sync=files[1:])
+    return choices.VersionChoice(VersionSource.GIT)
 
 
 def _read_by_setup_py(root: Path, files: Iterable[str]) -> Iterator[str]:

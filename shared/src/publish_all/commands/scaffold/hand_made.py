@@ -17,16 +17,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from publish_all._toml import TOMLDecodeError, loads
+from publish_all.commands.scaffold import choices
 from publish_all.commands.scaffold.changes import current, masked
-from publish_all.commands.scaffold.choices import (
-    Kept,
-    Login,
-    NewRepository,
-    NewVariant,
-    Trigger,
-    collected,
-    is_ours,
-)
 from publish_all.commands.scaffold.pipeline import PUBLIC
 from publish_all.commands.scaffold.shell import Command, commands_of
 from publish_all.commands.scaffold.take_out import without
@@ -136,7 +128,7 @@ class Upload(NamedTuple):
     name: str | None = None
     url: str | None = None
     trusted: bool = False
-    login: Login | None = None
+    login: choices.Login | None = None
     environment: str | None = None
 
 
@@ -163,24 +155,24 @@ class Migration(NamedTuple):
     replaceable: tuple[Path, ...] = ()
     taken_out: Mapping[Path, str] = MappingProxyType({})
     stuck: tuple[str, ...] = ()
-    variants: tuple[NewVariant, ...] = ()
+    variants: tuple[choices.NewVariant, ...] = ()
     layout: Mapping[str, str] = EMPTY
     include_base: bool = False
     destinations: tuple[str, ...] = ()
-    repositories: tuple[NewRepository, ...] = ()
-    kept: Kept = Kept()
+    repositories: tuple[choices.NewRepository, ...] = ()
+    kept: choices.Kept = choices.Kept()
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
     platforms: str = ""
 
 
 def read_migration(
-    named: Path | None, *, repository: Path, subfolder: str, known: Iterable[NewRepository]
+    named: Path | None, *, repository: Path, subfolder: str, known: Iterable[choices.NewRepository]
 ) -> Migration:
     """Read the workflow that was named, else all that publish. Raises `ConfigurationError` for one that is named and can't be read."""
     workflows = read_workflows(repository)
     texts = [(each, each.path.read_text(encoding="utf-8")) for each in workflows.found]
-    all_made = [HandMade(each, repository, subfolder) for each, text in texts if not is_ours(text)]
+    all_made = [HandMade(each, repository, subfolder) for each, text in texts if not choices.is_ours(text)]
     publishing = [each for each in all_made if each.uploads]
     if platforms := next(_platform_steps(workflows.found, subfolder), ""):
         return _merged(publishing, publishing, (), known)._replace(platforms=platforms, notes=workflows.notes)
@@ -212,7 +204,7 @@ def _merged(
     made: Sequence[HandMade],
     publishing: Sequence[HandMade],
     notes: tuple[str, ...],
-    known: Iterable[NewRepository],
+    known: Iterable[choices.NewRepository],
 ) -> Migration:
     """`made` is what is taken over, `publishing` what may publish beside the new workflow."""
     others = {normalized(each.name): each for each in known}
@@ -241,7 +233,7 @@ def _merged(
         include_base=with_variants is not None and with_variants.builds_base,
         destinations=tuple(names),
         repositories=tuple({each.new.name: each.new for _, _, each in found if each.new}.values()),
-        kept=Kept(
+        kept=choices.Kept(
             triggers=tuple(dict.fromkeys(trigger for each in made for trigger in each.triggers)),
             tag_prefix=next((each.tag_prefix for each in made if each.tag_prefix is not None), None),
             rehearse=rehearse,
@@ -273,11 +265,11 @@ class _Destination(NamedTuple):
     """The name of a destination, the repository to state for it, and what to tell."""
 
     name: str = ""
-    new: NewRepository | None = None
+    new: choices.NewRepository | None = None
     note: str = ""
 
 
-def _destination(upload: Upload, made: HandMade, others: Mapping[str, NewRepository]) -> _Destination:
+def _destination(upload: Upload, made: HandMade, others: Mapping[str, choices.NewRepository]) -> _Destination:
     url, own = upload.url or made.urls.get(upload.name or ""), canonical(upload.name or "pypi")
     if url is None and own in BUILT_IN:
         return _Destination(own)
@@ -299,7 +291,7 @@ def _destination(upload: Upload, made: HandMade, others: Mapping[str, NewReposit
     if name is None or own in BUILT_IN:  # `corp` for `pypi.corp.example`
         labels = host.split(".")
         name = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else "private"
-    return _Destination(name, NewRepository(name=name, url=url, origin=made.path.name))
+    return _Destination(name, choices.NewRepository(name=name, url=url, origin=made.path.name))
 
 
 @dataclass(slots=True)
@@ -350,7 +342,7 @@ class HandMade:
         self._builds: dict[str, Mapping[str, str]] = {}
         self._gates: dict[Gate, None] = {}
         self._notes: dict[str, None] = {}
-        self._secrets: dict[str, Login] = {}
+        self._secrets: dict[str, choices.Login] = {}
         self._publishing: dict[tuple[str, int], _Publishing] = {}  # by job and index
         self._releasing: set[str] = set()  # jobs that do nothing else
         self._pythons: dict[str, None] = {}
@@ -376,12 +368,12 @@ class HandMade:
         self.told = tuple(self._differences())
 
     @property
-    def triggers(self) -> Iterator[Trigger]:
+    def triggers(self) -> Iterator[choices.Trigger]:
         events = frozenset().union(*self._at) if self._publishing else self._events
         if "release" in events:
-            yield Trigger.RELEASE
+            yield choices.Trigger.RELEASE
         if "tags" in events and (self._workflow.tags or self._only_for_tags):
-            yield Trigger.TAG
+            yield choices.Trigger.TAG
 
     @property
     def _events(self) -> frozenset[str]:
@@ -683,16 +675,16 @@ class HandMade:
         """A path of the repository as one of the project."""
         return posixpath.relpath(path, self._subfolder) if self._subfolder else path
 
-    def _found_variants(self) -> tuple[tuple[NewVariant, ...], Mapping[str, str]]:
+    def _found_variants(self) -> tuple[tuple[choices.NewVariant, ...], Mapping[str, str]]:
         """The builds with a pyproject.toml of their own, and the layout that they share."""
         found = []
         for where, layout in self._builds.items():
             project = project_name(read_values(self._repository / self._subfolder / where))
             if project is not None:
-                found.append(NewVariant(variant_name(where), project, where, layout))
+                found.append(choices.NewVariant(variant_name(where), project, where, layout))
             else:
                 self._note(0, f"{where}, which it builds with, is not there or names no project")
-        return collected(found)
+        return choices.collected(found)
 
 
 def read_values(path: Path) -> Mapping[str, Any]:
@@ -806,10 +798,10 @@ def _stated(words: Sequence[str], names: Iterable[str], variables: Mapping[str, 
     return next((variables[each] for each in names if variables.get(each)), None)
 
 
-def _login(secret: str | None, user: str | None) -> Login | None:
+def _login(secret: str | None, user: str | None) -> choices.Login | None:
     """The login with a secret of the CI service; None for what is no such secret."""
     match = _SECRET.fullmatch(secret or "")
-    return Login(match[1], _username(user)) if match else None
+    return choices.Login(match[1], _username(user)) if match else None
 
 
 def _username(stated: str | None) -> str:
