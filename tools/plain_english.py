@@ -23,7 +23,7 @@ MOST_EXCEPTIONS = 20
 # What it looks like, and what to write.
 PATTERNS = {
     r"\bthat which\b|\bthose which\b": "name the thing",
-    r"\bwhat (?:is|was|are|were|has|had|comes|came|goes|stays|an?|others|one|nobody)\b": "name the thing",
+    r"\bwhat (?:is|was|are|were|has|had|comes|came|goes|stays|others|nobody)\b": "name the thing",
     r"\bWhat (?:is|was|are|were|has|had|comes|came|goes|stays)\b(?![^.!]*\?)": "name the thing",
     r"\b(?:all|anything|everything|nothing) (?:that|which) (?:is|was|are|were|stands|lies)\b": "name the thing",
     r"\bwho(?:so)?ever\b": "users, maintainers, anyone who",
@@ -47,6 +47,7 @@ PATTERNS = {
     r"\bunsaid\b|\bunasked\b|\bunheard\b": "without a message",
     r"\b(?:[Dd]o|[Dd]oes|did|[Nn]ever) (?:not )?mind\b|\bminds\b": "allow, ignore",
     r"\bbut for\b|\bsave for\b": "except",
+    r"\bsays to\b|\bit says only\b": "happens, reports",
     r"\bwithout touching\b": "read-only",
     r"\bmay pass\b|\bdid not pass\b": "temporary",
     r"\blives? as long\b": "while … runs",
