@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import random
 import tarfile
@@ -68,11 +69,14 @@ def variants(backend: str) -> list[BuildVariant]:
     ]
 
 
+_NUMBERS = itertools.count()
+
+
 def builder(backend: str, root: Path, workspace: Path, cache: DeflateCache) -> Builder:
-    stages = Stages(SourceTree(root), workspace / "stages")
+    stages = Stages(SourceTree(root), workspace / f"stages-{next(_NUMBERS)}")
     if backend == "hatchling":
         return HatchlingBuilder(stages, deflate=cache)
-    return PoetryCoreBuilder(stages, workspace=workspace, deflate=cache)
+    return PoetryCoreBuilder(stages, deflate=cache)
 
 
 def built(backend: str, kind: str, root: Path, folder: Path, cache: DeflateCache) -> list[Path]:
@@ -165,14 +169,15 @@ def test_every_file_holds_what_the_backends_own_holds(
 @BACKENDS
 def test_what_changes_between_two_wheels_is_in_the_second(tmp_path: Path, backend: str) -> None:
     root = a_tree(tmp_path / "project")
-    made = builder(backend, root, tmp_path, DeflateCache())
+    cache = DeflateCache()
     (tmp_path / "out").mkdir()
     one, two, _ = variants(backend)
-    made.build(one, "wheel", tmp_path / "out")
+    builder(backend, root, tmp_path, cache).build(one, "wheel", tmp_path / "out")
     before = (root / "demo/__init__.py").stat()
     (root / "demo/__init__.py").write_bytes(b"x = 2\n")
     os.utime(root / "demo/__init__.py", ns=(before.st_atime_ns, before.st_mtime_ns))
-    with zipfile.ZipFile(made.build(two, "wheel", tmp_path / "out")) as wheel:
+    second = builder(backend, root, tmp_path, cache)
+    with zipfile.ZipFile(second.build(two, "wheel", tmp_path / "out")) as wheel:
         assert wheel.read("demo/__init__.py") == b"x = 2\n"
 
 

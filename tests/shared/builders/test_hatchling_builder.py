@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import os
 import tarfile
 import zipfile
@@ -128,10 +129,12 @@ def plain(root: Path, output: Path, builder: type = WheelBuilder) -> Path:
     return Path(next(builder(str(root)).build(directory=str(output), versions=["standard"])))
 
 
+_NUMBERS = itertools.count()
+
+
 def builder_of(root: Path, *leave_out: Path, **options: Any) -> HatchlingBuilder:
-    """In place, as the target `variants` of Hatch builds."""
-    stages = Stages(SourceTree(root, leave_out=leave_out), root.parent / "stages")
-    return HatchlingBuilder(stages, **{"deflate": DeflateCache(), "hooks_in_stage": False, **options})
+    stages = Stages(SourceTree(root, leave_out=leave_out), root.parent / f"stages-{next(_NUMBERS)}")
+    return HatchlingBuilder(stages, deflate=DeflateCache(), **options)
 
 
 def build_both(root: Path, wanted: BuildVariant, output: Path) -> tuple[Path, Path]:
@@ -639,7 +642,9 @@ def test_build_hooks_run_once_for_each_file(project: Path, tmp_path: Path) -> No
     wanted = variant(project, hatch={"build": {"hooks": {"custom": {}}}})
     sdist, wheel = build_both(project, wanted, tmp_path / "out")
     assert (tmp_path / "out" / "hooks.log").read_text() == "sdist\nwheel\n"
-    assert set((tmp_path / "out" / "folders.log").read_text().splitlines()) == {str(project)}
+    folders = (tmp_path / "out" / "folders.log").read_text().splitlines()
+    assert len(set(folders)) == 2, "each in a stage of its own"
+    assert str(project) not in folders
     with zipfile.ZipFile(wheel) as opened:
         assert opened.read("demo/generated.py") == b"demo-lite"
     assert_rebuilds(sdist, wheel, tmp_path)
@@ -757,7 +762,7 @@ def test_hooks_write_into_a_stage_with_what_git_ignores_and_the_configuration_na
     git(project, "add", "-A")
     git(project, "commit", "-q", "-m", "hooks")
     before = git(project, "status", "--porcelain", "--ignored")
-    builder = builder_of(project, hooks_in_stage=True)
+    builder = builder_of(project)
     wanted = replace(variant(project), pyproject=loads(hooked), project="demo")
     built = builder.build(wanted, "wheel", tmp_path / "out")
     assert {"demo/_version.py", "demo/app.built", "demo/made/tool"} <= inside(built)

@@ -2,7 +2,6 @@ import gzip
 import os
 import shutil
 import tarfile
-import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -55,7 +54,6 @@ class Project:
         tree = SourceTree(root)
         self.builder = PoetryCoreBuilder(
             Stages(tree, folder / "stages"),
-            workspace=folder / "work",
             deflate=DeflateCache(),
             listener=lambda event: self.notes.append(event.message),
         )
@@ -278,16 +276,6 @@ def test_folders_are_not_junk_by_their_name(make_tree, tmp_path, make_variant, g
     assert names <= set(members(project.build(make_variant(config()), "sdist")))
     staged = make_variant(config(), force_include={"README.md": "demo/readme.md"})
     assert names <= set(members(project.build(staged)))
-
-
-def test_a_name_that_git_composes_otherwise_is_not_lost(make_tree, tmp_path, make_variant, monkeypatch):
-    """As on macOS, where the file system gives names in decomposed form, and git composes them."""
-    decomposed = unicodedata.normalize("NFD", "demo/é.json")
-    project = Project(make_tree({**FILES, decomposed: ""}), tmp_path)
-    composed = tuple(unicodedata.normalize("NFC", each) for each in project.builder._tree.files)
-    monkeypatch.setattr(project.builder._tree, "files", composed)
-    monkeypatch.setattr(project.builder._tree, "file_set", frozenset(composed))
-    assert decomposed in members(project.build(make_variant(config())))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")

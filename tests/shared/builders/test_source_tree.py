@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from publish_all._process import Completed, run
-from publish_all.builders.source_tree import Shipped, SourceTree, normal, relative
+from publish_all.builders.source_tree import SourceTree, normal, relative
 from publish_all.errors import BuildError
 
 FILES = {
@@ -188,13 +188,6 @@ def test_a_repository_without_git_is_an_error(make_tree):
 )
 def test_paths_have_one_form(given, path):
     assert normal(given) == path
-
-
-@pytest.mark.parametrize("ignores", [True, False])
-def test_names_are_compared_as_the_file_system_compares_them(make_tree, ignores):
-    root = make_tree({"demo/foo.py": ""})
-    run(["git", "config", "core.ignoreCase", str(ignores).lower()], cwd=root)
-    assert Shipped(SourceTree(root)).allows("demo/Foo.py") is ignores
 
 
 def test_tells_where_git_put_crlf(make_tree):

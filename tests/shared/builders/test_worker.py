@@ -92,4 +92,4 @@ def test_a_version_that_is_not_known_builds_in_a_stage_with_a_note(build, backen
     _, wheel = build(backend, "staged")
     assert "demo/__init__.py" in members(wheel)
     notes = [each.message for each in build.notes if hasattr(each, "message")]
-    assert f"building in a stage, which takes longer: {backend} 99 is newer" in notes
+    assert f"building each file in a process of its own, which takes longer: {backend} 99 is newer" in notes

@@ -110,7 +110,6 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
             Stages(tree, workspace),
             deflate=DeflateCache(config.compression),
             listener=self._tell,
-            hooks_in_stage=False,
             plugin_manager=self.plugin_manager,
             app=self.app,
         )

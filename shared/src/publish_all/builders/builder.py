@@ -2,11 +2,10 @@
 
 A build goes this way. `run` finds a Python that has what `[build-system]` requires (`build_environment`) and starts the
 build worker with it. The worker builds one file after the other: each kind of each variant, as `build_plan` lists them.
-hatchling and poetry-core run in the worker itself, on the project's own files where nothing is moved and nothing
-writes; the hooks of any other backend run in a process of their own and in a stage (`staged_builder`), a copy of the
-checkout that holds what the variant changes. The worker collects what the backend wrote and describes it, and `run`
-moves all files into the output folder at the end. With `PUBLISH_ALL_BUILD=stage` hatchling and poetry-core are built
-with as any other backend.
+Backends run in a stage, a copy of the checkout that holds what the variant changes: hatchling and poetry-core in the
+worker itself, the hooks of any other backend in a process of their own (`staged_builder`). The worker collects what the
+backend wrote and describes it, and `run` moves all files into the output folder at the end. With
+`PUBLISH_ALL_BUILD=stage` hatchling and poetry-core are built with as any other backend.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""hatchling, in the build worker: its own builders on the project's own files, with the variant's configuration.
+"""hatchling, in the build worker: its own builders in a stage, with the variant's configuration.
 
 All use of hatchling beyond its plugin interface is in this module. The builders differ from hatchling's in these
-points: the metadata comes from a given configuration without hatch.toml; neither what git ignores nor what the
-variant leaves out is shipped; the sdist holds the given pyproject.toml; a path in the configuration that gives
-nothing is an error; and a clean removes no other project's files. The wheel is what hatchling alone builds from
+points: the metadata comes from a given configuration without hatch.toml; what the variant leaves out is not shipped;
+the sdist holds the given pyproject.toml; a path in the configuration that gives nothing is an error; and a clean
+removes no other project's files. The wheel is what hatchling alone builds from
 the unpacked sdist.
 """
 
@@ -43,8 +43,8 @@ from publish_all.builders.select import (
     says_the_same,
     texts,
 )
-from publish_all.builders.source_tree import Shipped, SourceTree, relative
-from publish_all.builders.stage import Stages, linked_out, working_directory
+from publish_all.builders.source_tree import SourceTree, relative
+from publish_all.builders.stage import Stages, working_directory
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant, WheelTag
@@ -69,8 +69,7 @@ class HatchlingBuilder:
     """Builds variants of the project of `stages`.
 
     A project that needs nothing changed in pyproject.toml is built as `hatch build` builds it. `app` is what build
-    hooks speak to, hatchling's own by default. With `hooks_in_stage`, build hooks run in a stage: most write where
-    they run. `listener` is told of patterns that match nothing.
+    hooks speak to, hatchling's own by default. `listener` is told of patterns that match nothing.
     """
 
     def __init__(
@@ -79,14 +78,12 @@ class HatchlingBuilder:
         *,
         deflate: DeflateCache,
         listener: Listener = ignore,
-        hooks_in_stage: bool = True,
         plugin_manager: PluginManager | None = None,
         app: Any = None,
     ) -> None:
         self._stages = stages
         self._deflate = deflate
         self._tell = notes_once(listener)
-        self._hooks_in_stage = hooks_in_stage
         self._plugin_manager = plugin_manager or PluginManager()
         self._app: Any = app or _Application().get_safe_application()
         self._last: tuple[BuildVariant, Path, _Plan] | None = None
@@ -107,14 +104,15 @@ class HatchlingBuilder:
     ) -> Path | None:
         """As `build`, with the options of hatchling's `build` for hooks; None where these say to build nothing.
 
-        Raises `BuildError` for whatever hatchling or a build hook raises, `ConfigurationError` for
+        Then the hooks run in the project itself, else in a stage. Raises `BuildError` for whatever hatchling or a build hook raises, `ConfigurationError` for
         what is wrong in the configuration.
         """
         output = output.resolve()
         output.mkdir(parents=True, exist_ok=True)
         with _translated(variant, kind):
-            tree = self._tree(variant, kind)
-            _ = tree.files  # which refuses names that no archive can hold
+            _ = self._stages.tree.files  # which refuses names that no archive can hold
+            ships = not (options.get("hooks_only") or options.get("clean_only"))
+            tree = self._tree(variant, kind) if ships else self._stages.tree
             with working_directory(tree.root), TemporaryDirectory(prefix="publish-all-") as folder:
                 builder = self._builder(tree, variant, kind, Path(folder))
                 built = list(builder.build(directory=str(output), versions=["standard"], **options))
@@ -124,23 +122,24 @@ class HatchlingBuilder:
                 return retagged(Path(built[0]), variant.wheel, backend=self.name)
 
     def _tree(self, variant: BuildVariant, kind: str) -> SourceTree:
-        """Where the variant is built: the project itself, or a stage where a layout moves its files or hooks write."""
+        """The stage in which the variant is built: one of its own where hooks may write there, or git is asked."""
         tree = self._stages.tree
-        writes = self._hooks_in_stage and _has_hooks(variant.pyproject, kind)
-        needs_git = writes or bool(linked_out(tree, variant))
-        if not variant.layout and not needs_git:
-            return tree
-        additions = {
+        hatch = _hatch(variant.pyproject)
+        named = {
             source: source
             for source in variant.force_include
             if not _is_laid_out(source, variant) and (tree.root / source).exists()
         }
-        if needs_git:
-            additions |= {each: each for each in named_though_ignored(tree, variant.pyproject)}
-            stage = self._stages.fresh(variant, additions=additions, git=True)
-        else:
-            stage = self._stages.shared(variant, additions)
-        return SourceTree(stage)
+        ignored = (
+            tree.ignored(["."])
+            if "ignore-vcs" in str(hatch)
+            else named_though_ignored(tree, variant.pyproject)
+        )
+        additions = {**named, **{each: each for each in ignored}}
+        asks_git = variant.dynamic_pyproject is not None or "hooks" in table(hatch, "metadata")
+        if asks_git or _has_hooks(variant.pyproject, kind):
+            return SourceTree(self._stages.fresh(variant, additions=additions, git=True, links=False))
+        return SourceTree(self._stages.shared(variant, additions))
 
     def _builder(
         self, tree: SourceTree, variant: BuildVariant, kind: str, folder: Path
@@ -151,9 +150,6 @@ class HatchlingBuilder:
             plan = self._plan(tree, variant)
             # hatchling appends to lists of its configuration
             metadata = _Metadata(str(tree.root), self._plugin_manager, copy.deepcopy(plan.config))
-        # Hooks make files: what there is to ship is listed again once they have run.
-        hooks = _has_hooks({"tool": {"hatch": metadata.hatch.config}}, kind)
-        fresh = SourceTree(tree.root, leave_out=tree.leave_out) if hooks else tree
         arguments = (metadata.root, self._plugin_manager, metadata.config, metadata, self._app)
         builder: _WheelBuilder | _SdistBuilder
         if kind == "wheel":
@@ -168,7 +164,7 @@ class HatchlingBuilder:
                 builder.project_file.write_bytes(tomlkit.dumps(plan.config).encode())
         if plan is not None:
             builder.dropped = plan.dropped[kind]
-        builder.shipped = Shipped(fresh, forced=variant.force_include)
+        builder.project, builder.tree = self._stages.tree.root, tree
         builder.exclude, builder.tell, builder.deflate = variant.exclude, self._tell, self._deflate
         return builder
 
@@ -190,7 +186,7 @@ class HatchlingBuilder:
     def _plan(self, tree: SourceTree, variant: BuildVariant) -> _Plan:
         """Kept for the variant's next file."""
         if self._last is None or self._last[0] is not variant or self._last[1] != tree.root:
-            self._last = (variant, tree.root, _planned(tree, variant))
+            self._last = (variant, tree.root, _planned(self._stages.tree, tree, variant))
         return self._last[2]
 
 
@@ -230,13 +226,14 @@ class _Metadata(ProjectMetadata[PluginManager]):
 
 
 class _Builder(BuilderInterface[Any, PluginManager]):
-    """What both builders share. `dropped` are paths in the project which the variant leaves out.
+    """What both builders share, for the stage `tree` of the project in the folder `project`.
 
-    `exclude` is the variant's, for the files that build hooks make. `tell` takes notes about patterns that match
+    `dropped` are paths which the variant leaves out. `exclude` is the variant's, for the files that build hooks make. `tell` takes notes about patterns that match
     nothing.
     """
 
-    shipped: Shipped | None = None
+    project: Path
+    tree: SourceTree
     dropped: frozenset[str] = frozenset()
     exclude: Sequence[str] = ()
     tell: Callable[[str], None]
@@ -248,27 +245,17 @@ class _Builder(BuilderInterface[Any, PluginManager]):
         return [*selected, *self.recurse_forced_files(self.config.get_force_include())]
 
     def recurse_selected_project_files(self) -> Iterable[IncludedFile]:
-        """hatchling's, without what is not to be shipped. It ships artifacts, and files named one by one, in any case."""
+        """hatchling's, without what the variant leaves out."""
         for file in super().recurse_selected_project_files():
-            path = file.relative_path
-            if self.config.path_is_build_artifact(path):
-                if not self._is_excluded(file):
-                    yield file
-            elif (
-                self.shipped is None
-                or self.shipped.allows(path, ignore_vcs=self.config.ignore_vcs)
-                or file.path in self.config.only_include
-                or self.config.path_is_artifact(path)
-            ) and not self._is_dropped(file):
+            is_made = self.config.path_is_build_artifact(file.relative_path)
+            if not (self._is_excluded(file) if is_made else self._is_dropped(file)):
                 yield file
 
     def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
-        """hatchling's, without what git ignores elsewhere than there. What an sdist is built with stays."""
+        """hatchling's, without what the variant leaves out. What an sdist is built with stays."""
         needed = self.config.build_force_include
         for source, target in inclusion_map.items():
             for file in super().recurse_forced_files({source: target}):
-                if self.shipped is not None and not self.shipped.allows_forced(source, file.path):
-                    continue
                 if source not in needed:
                     left_out = self._is_dropped(file)
                 else:
@@ -312,16 +299,19 @@ class _Builder(BuilderInterface[Any, PluginManager]):
                     self.tell(f"{where} matches no file that can be shipped")
 
     def _check(self, key: str, source: str, found: Iterable[object]) -> None:
-        if not Path(source).exists() or not any(True for _ in found):
+        path = relative(source, self.root)
+        staged = Path(self.root, path)
+        if not staged.exists() or not any(True for _ in found):
             hint = "Name the files in `artifacts` or `force-include` of [tool.hatch.build.targets.wheel], or change .gitignore."
-            raise nothing_shipped(self._key_path(key), Path(source), Path(self.root), hint)
+            root = Path(self.root) if staged.exists() else self.project
+            raise nothing_shipped(self._key_path(key), root / path, root, hint)
 
     def _left_out(self, source: str) -> Iterator[str]:
         """Files of a path that `exclude` leaves out: that nothing of it is shipped may be what is wanted."""
         path = relative(source, self.root)
         yield from (each for each in self.dropped if f"{each}/".startswith(f"{path}/"))
-        if self._has("exclude") and self.shipped is not None:
-            yield from self.shipped.tree.under(path)
+        if self._has("exclude"):
+            yield from self.tree.under(path)
 
     def _has(self, key: str) -> bool:
         return key in self.config.target_config or key in self.config.build_config
@@ -373,7 +363,7 @@ class _SdistBuilder(_Builder, SdistBuilder):
                 yield file
 
 
-def _planned(tree: SourceTree, variant: BuildVariant) -> _Plan:
+def _planned(project: SourceTree, tree: SourceTree, variant: BuildVariant) -> _Plan:
     """Everything but the files that are left out is said in hatchling's own configuration, which the sdist holds.
 
     Raises `ConfigurationError` for paths that can't be right, `BuildError` for patterns that match nothing and when
@@ -385,16 +375,18 @@ def _planned(tree: SourceTree, variant: BuildVariant) -> _Plan:
     _pin_selection(tree.root, config, variant)
     in_wheel = in_sdist = frozenset[str]()
     if variant.include or variant.exclude or variant.force_include:
-        in_wheel, in_sdist = _select(tree, config, variant)
+        in_wheel, in_sdist = _select(project, tree, config, variant)
     _carry_forced_sources(tree, config, variant)
     return _Plan(config, {"wheel": in_wheel, "sdist": in_sdist})
 
 
-def _select(tree: SourceTree, config: Table, variant: BuildVariant) -> tuple[frozenset[str], frozenset[str]]:
+def _select(
+    project: SourceTree, tree: SourceTree, config: Table, variant: BuildVariant
+) -> tuple[frozenset[str], frozenset[str]]:
     """Put the variant's `force_include` into the configuration, and tell the paths to leave out of wheel and sdist."""
     wheel = _lister(_WheelBuilder, tree, config, variant)
     sdist = _lister(_SdistBuilder, tree, config, variant)
-    added = dict(_additions(tree, variant))
+    added = dict(_additions(project, tree, variant))
     forced = {target + path[len(source) :] for source, target in added.items() for path in tree.named(source)}
     files = _listed(wheel)
     data = {each: path for key in _DATA for _, each, path in _listed_entries(wheel, key, variant)}
@@ -432,14 +424,14 @@ def _is_gone(source: str, tree: SourceTree, dropped: Iterable[str]) -> bool:
     return bool(files) and files <= set(dropped)
 
 
-def _additions(tree: SourceTree, variant: BuildVariant) -> Iterator[tuple[str, str]]:
+def _additions(project: SourceTree, tree: SourceTree, variant: BuildVariant) -> Iterator[tuple[str, str]]:
     """The variant's `force_include`: source relative to the root, path inside the wheel."""
     for source, inside in variant.force_include.items():
         path = Path(os.path.normpath(tree.root / source))
         if not path.is_file() and not tree.named(source):
             where = key_path(variant, "force-include", source)
-            what = "file in" if path.exists() else "file or folder"
-            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {tree.root}", hint=LATER)
+            what = "file in" if (project.root / source).exists() else "file or folder"
+            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {project.root}", hint=LATER)
         yield path.relative_to(tree.root).as_posix(), str(PurePosixPath(inside))
 
 
@@ -452,9 +444,7 @@ def _lister(
         "project": {"name": variant.selection_name, "version": "0"},
         "tool": {"hatch": {"build": build}},
     }
-    made = kind(str(tree.root), config=least, metadata=_Metadata(str(tree.root), None, least))
-    made.shipped = Shipped(tree)
-    return made
+    return kind(str(tree.root), config=least, metadata=_Metadata(str(tree.root), None, least))
 
 
 def _listed(lister: _Builder) -> dict[str, str]:

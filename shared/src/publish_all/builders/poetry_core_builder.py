@@ -1,6 +1,6 @@
-"""poetry-core, in the build worker: its own builders on the project's own files, with the variant's configuration.
+"""poetry-core, in the build worker: its own builders in a stage that holds the variant's pyproject.toml.
 
-All use of poetry-core's internals is in this module. Nothing is written into the project. The files are
+All use of poetry-core's internals is in this module. The files are
 byte-identical to those which poetry-core writes for a static copy of the project with the same pyproject.toml,
 but for the gzip stream of sdists.
 """
@@ -8,18 +8,12 @@ but for the gzip stream of sdists.
 from __future__ import annotations
 
 import contextlib
-import copy
 import glob
-import logging
 import os
-import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import poetry.core.masonry.builders.builder as poetry_builder
-import poetry.core.masonry.builders.sdist as poetry_sdist
 import tomlkit
 from packaging.utils import canonicalize_version
 from poetry.core import __version__
@@ -30,9 +24,8 @@ from poetry.core.masonry.builders.wheel import WheelBuilder
 from poetry.core.masonry.utils.include import Include
 from poetry.core.masonry.utils.package_include import PackageInclude
 from poetry.core.poetry import Poetry
-from poetry.core.pyproject.toml import PyProjectTOML
 
-from publish_all._toml import copied, loads, table
+from publish_all._toml import loads, table
 from publish_all.builders.builder import notes_once
 from publish_all.builders.deflate import DeflateCache
 from publish_all.builders.retag import retagged
@@ -41,46 +34,41 @@ from publish_all.builders.select import (
     left_out,
     made_table,
     module_name,
+    named_though_ignored,
     nothing_shipped,
     pinned,
     poetry_default_package,
     says_the_same,
 )
-from publish_all.builders.source_tree import Shipped
-from publish_all.builders.stage import Stages, forced_sources, linked_out, planned, working_directory
+from publish_all.builders.stage import Stages, forced_sources, planned, working_directory
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import Listener, ignore
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import asks_us
 from publish_all.version.toml_text import with_static_version
 
-_Made = TypeVar("_Made", bound="_ProjectBuilder")
+_NAME_IT = "Name the files in `include` of [tool.poetry], which ships what git ignores, or change .gitignore."
 
 
 class _Plan(NamedTuple):
-    """What poetry-core builds a variant from: in which folder, with which pyproject.toml, without which files."""
+    """What poetry-core builds a variant from: a stage, the pyproject.toml there, and which files are left out."""
 
     root: Path
     pyproject: Mapping[str, Any]
+    project_file: bytes
+    poetry: Poetry
     dropped: frozenset[Path] = frozenset()
 
 
 class PoetryCoreBuilder:
-    """Builds variants of the project of `stages`. `workspace` is a temporary folder.
+    """Builds variants of the project of `stages`. `listener` hears of patterns that match nothing."""
 
-    `listener` hears of patterns that match nothing.
-    """
-
-    def __init__(
-        self, stages: Stages, *, workspace: Path, deflate: DeflateCache, listener: Listener = ignore
-    ) -> None:
+    def __init__(self, stages: Stages, *, deflate: DeflateCache, listener: Listener = ignore) -> None:
         self._tree = stages.tree
         self._stages = stages
-        self._workspace = workspace
         self._deflate = deflate
         self._tell = notes_once(listener)
         self._listings: dict[str, frozenset[BuildIncludeFile]] = {}
-        self._shipped = Shipped(self._tree)
         self._last: tuple[BuildVariant, _Plan] | None = None
 
     @property
@@ -91,33 +79,27 @@ class PoetryCoreBuilder:
         """Write the variant's sdist or wheel into `output`. Raises `BuildError`."""
         try:
             plan = self._plan(variant)
+            # A stage serves all variants that have the same files in it.
+            (plan.root / "pyproject.toml").write_bytes(plan.project_file)
+            builder = self._builder(kind, plan)
+            builder.tell = self._tell
+            if isinstance(builder, _Wheel) and variant.wheel is not None:
+                builder.stated_tag = variant.wheel.tag.compressed
             alone = kind == "sdist" and variant.name is None
             with working_directory(plan.root), self._deflate.in_use(alone=alone):
-                return self._build(variant, plan, kind, output)
+                built = builder.build(output)
+                if kind == "sdist" or variant.wheel is None:
+                    return built
+                return retagged(built, variant.wheel, backend=self.name)
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             msg = f"poetry-core cannot build the {kind} of {variant.label}: {error}"
             raise BuildError(
                 msg, hint=f"See what is built with: publish-all variants --diff {variant.label}"
             ) from error
 
-    def _build(self, variant: BuildVariant, plan: _Plan, kind: str, output: Path) -> Path:
-        if kind == "wheel":
-            wheel = self._set_up(_Wheel, plan)
-            wheel.stated_tag = None if variant.wheel is None else variant.wheel.tag.compressed
-            wheel.tell = self._tell
-            built = wheel.build(output)
-            return built if variant.wheel is None else retagged(built, variant.wheel, backend=self.name)
-        sdist = self._set_up(_Sdist, plan)
-        sdist.tell = self._tell
-        sdist.project_file = self._workspace / f"sdist-{variant.project}" / "pyproject.toml"
-        sdist.project_file.parent.mkdir(parents=True, exist_ok=True)
-        sdist.project_file.write_bytes(_project_file(variant, plan))
-        return sdist.build(output)
-
-    def _set_up(self, kind: type[_Made], plan: _Plan) -> _Made:
-        made = kind(_poetry(plan.root, plan.pyproject))
-        made.shipped = self._shipped if plan.root == self._tree.root and self._tree.in_git else None
-        made.listings, made.dropped = self._listings, plan.dropped
+    def _builder(self, kind: str, plan: _Plan) -> _Wheel | _Sdist:
+        made = _Wheel(plan.poetry) if kind == "wheel" else _Sdist(plan.poetry)
+        made.project, made.listings, made.dropped = self._tree.root, self._listings, plan.dropped
         return made
 
     def _plan(self, variant: BuildVariant) -> _Plan:
@@ -127,42 +109,51 @@ class PoetryCoreBuilder:
         return self._last[1]
 
     def _planned(self, variant: BuildVariant) -> _Plan:
-        _ = self._tree.files  # which refuses names that no archive can hold
         additions, includes = self._additions(variant)
-        root = self._root(variant, additions)
+        named = {each: each for each in named_though_ignored(self._tree, variant.pyproject)}
+        additions = {**named, **additions}
+        # A build script runs in the folder and may write there, or make poetry-core write a setup.py. And where an
+        # ignored file is shipped in one of the formats, poetry-core asks git about the other one.
+        if named or _has_script(variant):
+            root = self._stages.fresh(variant, additions=additions, git=bool(named), links=False)
+        else:
+            root = self._stages.shared(variant, additions)
         pyproject = pinned(variant, root)
-        for each in Factory.validate(copied(variant.dynamic_pyproject or variant.pyproject))["warnings"]:
-            logging.getLogger(Factory.__module__).warning(each)  # as when it reads the project itself
         if includes:
             poetry = made_table(pyproject, "tool", "poetry")
             # poetry-core takes them for globs, in which Next.js' [slug].js would match s.js.
             new = [{"path": glob.escape(each), "format": ["sdist", "wheel"]} for each in includes]
             poetry["include"] = [*poetry.get("include", []), *new]
+        for entry in table(pyproject, "tool", "poetry").get("packages", ()):
+            path = self._tree.root / (_source_folder(entry) + str(entry["include"]).strip("/"))
+            if path.exists() and not (root / path.relative_to(self._tree.root)).exists():
+                raise nothing_shipped("tool.poetry.packages", path, self._tree.root, _NAME_IT)
+        plan = self._read(variant, root, pyproject)
         if not (variant.include or variant.exclude):
-            return _Plan(root, pyproject)
-        dropped = frozenset(root / each for each in self._dropped(variant, _Plan(root, pyproject)))
-        return _Plan(root, _without_empty_packages(variant, pyproject, root, dropped), dropped)
+            return plan
+        dropped = frozenset(root / each for each in self._dropped(variant, plan))
+        pyproject = _without_empty_packages(variant, pyproject, root, dropped)
+        if pyproject != plan.pyproject:
+            plan = self._read(variant, root, pyproject)
+        return plan._replace(dropped=dropped)
+
+    def _read(self, variant: BuildVariant, root: Path, pyproject: Mapping[str, Any]) -> _Plan:
+        content = _project_file(variant, self._tree.root, pyproject)
+        (root / "pyproject.toml").write_bytes(content)
+        return _Plan(root, pyproject, content, Factory().create_poetry(root, with_groups=False))
 
     def _dropped(self, variant: BuildVariant, plan: _Plan) -> frozenset[str]:
         """The files that the variant's selection leaves out of the wheel, and what `exclude` leaves out of the sdist."""
         with working_directory(plan.root):
             wheel = {
                 each.relative_to_target_root().as_posix(): each.relative_to_project_root().as_posix()
-                for each in self._set_up(_Wheel, plan).find_files_to_add()
+                for each in self._builder("wheel", plan).find_files_to_add()
             }
             in_sdist = {
                 each.relative_to_project_root().as_posix()
-                for each in self._set_up(_Sdist, plan).find_files_to_add()
+                for each in self._builder("sdist", plan).find_files_to_add(exclude_build=False)
             }
         return left_out(variant, wheel, in_sdist, forced=forced_sources(self._tree, variant))[1]
-
-    def _root(self, variant: BuildVariant, additions: Mapping[str, str]) -> Path:
-        if _has_script(variant):
-            # A build script runs in the folder and may write there, or make poetry-core write a setup.py.
-            return self._stages.fresh(variant, additions=additions)
-        if variant.layout or additions or linked_out(self._tree, variant):
-            return self._stages.shared(variant, additions)
-        return self._tree.root
 
     def _additions(self, variant: BuildVariant) -> tuple[dict[str, str], list[str]]:
         """`force-include` as files of the stage (its path → the project's), and those that need an `include`.
@@ -191,32 +182,6 @@ class PoetryCoreBuilder:
         return () if found is None else (found,)
 
 
-def _poetry(root: Path, pyproject: Mapping[str, Any]) -> Poetry:
-    """As `Factory.create_poetry(root, with_groups=False)`, from data. Raises `RuntimeError` for what is invalid."""
-    data = copy.deepcopy(dict(pyproject))  # validation writes defaults into it
-    errors = Factory.validate(data)["errors"]
-    if errors:
-        raise RuntimeError("the configuration is invalid: " + "; ".join(errors))
-    resolved = _ResolvedToml(root / "pyproject.toml")
-    resolved.content = data
-    project, poetry = data.get("project", {}), data["tool"]["poetry"]
-    package = Factory.get_package(
-        project.get("name") or poetry["name"], project.get("version") or poetry["version"]
-    )
-    Factory.configure_package(package, resolved, root, with_groups=False)
-    return Poetry(resolved.path, resolved.poetry_config, package)
-
-
-class _ResolvedToml(PyProjectTOML):
-    """A pyproject.toml whose content is not the one on disk."""
-
-    content: dict[str, Any]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return self.content
-
-
 class _Ordered(type(Path())):  # type: ignore[misc]  # the class of paths of this system
     """poetry-core sorts by path. Those of Windows ignore case, so that archives had their files in another order."""
 
@@ -227,72 +192,33 @@ class _Ordered(type(Path())):  # type: ignore[misc]  # the class of paths of thi
         return bool(self.parts > other.parts)
 
 
-class _AsNamed(BuildIncludeFile):
-    """A file under the name that it has: poetry-core takes a link for what it points at, and ships one of the two."""
-
-    def __init__(self, path: Path | str, *arguments: Any, **options: Any) -> None:
-        super().__init__(path, *arguments, **options)
-        named = Path(path) if Path(path).is_absolute() else self.source_root / path
-        if named.is_symlink() and named.is_file():
-            self.path = named.parent.resolve() / named.name
-        self.path = _Ordered(self.path)
-
-
-@contextlib.contextmanager
-def _replaced(module: Any, name: str, value: object) -> Iterator[None]:
-    own = getattr(module, name)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        setattr(module, name, own)
-
-
 class _ProjectBuilder(Builder):
     """What both builders share.
 
-    `dropped` (absolute paths) are left out. `shipped` tells what git ignores; None where nothing is ignored.
-    `listings` keeps what poetry-core listed, for the variants that select the same. `tell` takes notes about
-    patterns that match nothing; None to check no names.
+    `project` is the project's own folder, for messages, and `dropped` (absolute paths) are left out. `listings` keeps
+    what poetry-core listed, for the variants that select the same. `tell` takes notes about patterns that match
+    nothing; None to check no names.
     """
 
-    shipped: Shipped | None = None
+    project: Path
     dropped: frozenset[Path] = frozenset()
     listings: dict[str, frozenset[BuildIncludeFile]]
     tell: Callable[[str], None] | None = None
 
     def find_files_to_add(self, exclude_build: bool = True) -> set[BuildIncludeFile]:
-        """poetry-core's listing, made once for all variants that select the same.
-
-        Asking git and resolving every path is most of what poetry-core does for a wheel.
-        """
+        """poetry-core's listing, made once for all variants that select the same: resolving every path takes a while."""
         selected = (self._package.packages, self._package.include, self._package.exclude)
         name = None if self._package.packages else self._package.name  # which then selects
         key = repr((str(self._path), self.format, exclude_build, name, selected))
         if key not in self.listings or self._package.build_script:  # which makes files
-            with _replaced(poetry_builder, "BuildIncludeFile", _AsNamed):
-                self.listings[key] = frozenset(super().find_files_to_add(exclude_build))
-        return set(self.listings[key])
+            found = [*super().find_files_to_add(exclude_build)]
+            for each in found:
+                each.path = _Ordered(each.path)
+            self.listings[key] = frozenset(found)
+        return self._kept(self.listings[key])
 
-    def _own(self, found: set[BuildIncludeFile]) -> set[BuildIncludeFile]:
-        """Without what git ignores, and without what the variant drops.
-
-        poetry-core misses ignored files whose names git quotes (non-ASCII ones), and all of them when it does not
-        find the repository. Files that `tool.poetry.include` names are shipped, ignored or not.
-        """
-        if self.shipped is not None:
-            named = {
-                os.path.realpath(element)
-                for each in self._module.explicit_includes
-                for element in each.elements
-            }
-            found = {
-                each
-                for each in found
-                if self.shipped.allows(each.relative_to_project_root().as_posix())
-                or str(each.path) in named
-                or not named.isdisjoint(map(str, each.path.parents))
-            }
+    def _kept(self, found: Collection[BuildIncludeFile]) -> set[BuildIncludeFile]:
+        """Without what the variant drops."""
         if self.tell is not None:
             self._check_names({str(each.path) for each in found}, self.tell)
         return {each for each in found if each.path not in self.dropped}
@@ -310,12 +236,13 @@ class _ProjectBuilder(Builder):
             if not is_package and any(character in stated for character in "*?["):
                 tell(f"tool.poetry.include: {stated!r} matches no file")
                 continue
-            hint = "Name the files in `include` of [tool.poetry], which ships what git ignores, or change .gitignore."
-            path = include.base / stated
-            path = next((each for each in (path, *include.elements) if each.exists()), path)
-            raise nothing_shipped(
-                f"tool.poetry.{'packages' if is_package else 'include'}", path, self._path, hint
+            paths = [os.path.relpath(each, self._path) for each in (include.base / stated, *include.elements)]
+            there = ((root, root / each) for root in (self.project, self._path) for each in paths)
+            root, path = next(
+                (each for each in there if each[1].exists()), (self.project, self.project / paths[0])
             )
+            where = f"tool.poetry.{'packages' if is_package else 'include'}"
+            raise nothing_shipped(where, path, root, _NAME_IT)
 
 
 def _gives(include: Include, found: set[str]) -> bool:
@@ -327,7 +254,7 @@ def _gives(include: Include, found: set[str]) -> bool:
     return False
 
 
-class _Wheel(WheelBuilder, _ProjectBuilder):
+class _Wheel(_ProjectBuilder, WheelBuilder):
     """`stated_tag` is that of a platform wheel; None where poetry-core tells it."""
 
     stated_tag: str | None = None
@@ -336,60 +263,36 @@ class _Wheel(WheelBuilder, _ProjectBuilder):
     def tag(self) -> str:
         return self.stated_tag or super().tag
 
-    def find_files_to_add(self, exclude_build: bool = True) -> set[BuildIncludeFile]:
-        return self._own(super().find_files_to_add(exclude_build))
 
-
-class _Sdist(SdistBuilder, _ProjectBuilder):
-    """`project_file` is the pyproject.toml which the sdist holds instead of that on disk (None: that on disk)."""
-
-    project_file: Path | None = None
-
-    def build(self, target_dir: Path | None = None) -> Path:
-        with _replaced(poetry_sdist, "tarfile", SimpleNamespace(**{**vars(tarfile), "TarFile": _Tar})):
-            return super().build(target_dir)
-
-    def find_files_to_add(self, exclude_build: bool = False) -> set[BuildIncludeFile]:
-        """poetry-core's, with the given pyproject.toml. What the build needs is there, whatever the variant drops."""
+class _Sdist(_ProjectBuilder, SdistBuilder):
+    def _kept(self, found: Collection[BuildIncludeFile]) -> set[BuildIncludeFile]:
+        """What the build needs is there, whatever the variant drops."""
         package = self._poetry.package
         scripts = [*self.convert_script_files(), *map(Path, filter(None, [package.build_script]))]
         named = (*self._get_legal_files(), *package.readmes, *scripts)
         needed = {Path(os.path.realpath(self._path / each)) for each in named}
-        found = super().find_files_to_add(exclude_build)
-        kept = self._own(found) | {each for each in found if Path(os.path.realpath(each.path)) in needed}
-        if self.project_file is not None:
-            on_disk, folder = Path(os.path.realpath(self._path / "pyproject.toml")), self.project_file.parent
-            given = BuildIncludeFile(path=self.project_file, project_root=folder, source_root=folder)
-            kept = {each for each in kept if Path(os.path.realpath(each.path)) != on_disk} | {given}
-        return kept
+        return super()._kept(found) | {each for each in found if each.path in needed}
 
 
-class _Tar(tarfile.TarFile):
-    """Holds what links point at: a link out of the project leads nowhere in an unpacked sdist."""
-
-    dereference = True
-
-
-def _project_file(variant: BuildVariant, plan: _Plan) -> bytes:
-    """The sdist's pyproject.toml: the project's own file where that says the same, so that it is as poetry-core's own.
+def _project_file(variant: BuildVariant, root: Path, pyproject: Mapping[str, Any]) -> bytes:
+    """The stage's pyproject.toml: the project's own file where that says the same, so that the sdist is as poetry-core's own.
 
     With the version written in where publish-all tells it, as our backend for poetry-core does.
     """
-    own = plan.root / "pyproject.toml"
-    # There is none in the stage, or one that is not TOML.
+    # There is none in the project, or one that is not TOML.
     with contextlib.suppress(OSError, ValueError, VersionError):
-        content = own.read_bytes()
-        if says_the_same(plan.root, plan.pyproject):
+        content = (root / "pyproject.toml").read_bytes()
+        if says_the_same(root, pyproject):
             return content
         dynamic = variant.dynamic_pyproject
-        if dynamic is not None and plan.pyproject == variant.pyproject and says_the_same(plan.root, dynamic):
+        if dynamic is not None and pyproject == variant.pyproject and says_the_same(root, dynamic):
             text = content.decode()
             stated = None if asks_us(loads(text)) else table(dynamic, "tool", "poetry").get("version")
             if stated is None:
                 return with_static_version(text, variant.version).encode()
             if canonicalize_version(stated) == canonicalize_version(variant.version):
                 return content
-    return tomlkit.dumps(plan.pyproject).encode()
+    return tomlkit.dumps(pyproject).encode()
 
 
 def _has_script(variant: BuildVariant) -> bool:

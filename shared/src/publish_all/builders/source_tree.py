@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -105,11 +104,6 @@ class SourceTree:
             return {}
         return {f"{self.root}/{path}": executable for path, executable in self._tracked.items()}
 
-    @cached_property
-    def ignores_case(self) -> bool:
-        """Whether git takes names that differ in case for the same: the file system does."""
-        return self._settings.get("core.ignorecase") == "true"
-
     def crlf(self) -> tuple[str, ...]:
         """The files whose lines end in LF in git, and in CRLF here, because git was told to convert them."""
         if self._settings.get("core.autocrlf") != "true":
@@ -123,7 +117,7 @@ class SourceTree:
         """What git was told, or found out, about this file system."""
         if not self.in_git:
             return {}
-        said = self._git("config", "--get-regexp", r"^core\.(autocrlf|filemode|ignorecase)$").stdout
+        said = self._git("config", "--get-regexp", r"^core\.(autocrlf|filemode)$").stdout
         return {name: value for name, _, value in (line.partition(" ") for line in said.splitlines())}
 
     @cached_property
@@ -160,7 +154,8 @@ class SourceTree:
         full = self.root / path
         if full.is_file():
             return (path,)
-        return tuple(sorted({*self.under(path), *(each for each, _ in self._walked(path))}))
+        walked = (each for each, _ in self._walked(path) if not self._is_put_out(self.root / each))
+        return tuple(sorted({*self.under(path), *walked}))
 
     def ignored(self, folders: Iterable[str]) -> tuple[str, ...]:
         """The files below these folders that git ignores, but for what tools make anew: caches and compiled modules."""
@@ -178,7 +173,7 @@ class SourceTree:
     def _is_output(self, path: str) -> bool:
         """Whether a file was written by an earlier build."""
         full = self.root / path
-        if any(folder in full.parents and not self.root.is_relative_to(folder) for folder in self.leave_out):
+        if self._is_put_out(full):
             return True
         if path in self._tracked:
             return False
@@ -192,6 +187,10 @@ class SourceTree:
             and (self.root / path[: path.index(each) + len(each)] / "PKG-INFO").is_file()
             for each in path.split("/")[:-1]
         )
+
+    def _is_put_out(self, path: Path) -> bool:
+        """Whether it is in a folder that holds nothing but output."""
+        return any(each in path.parents and not self.root.is_relative_to(each) for each in self.leave_out)
 
     @cached_property
     def _has_setuptools_build(self) -> bool:
@@ -248,74 +247,6 @@ class SourceTree:
                 yield relative, path.is_symlink()
 
 
-class Shipped:
-    """What a builder that works in the project itself may ship: what git does not ignore, and no output.
-
-    `forced` names files and folders (relative to the root) which a variant includes by force: all of them is
-    shipped, ignored by git or not.
-    """
-
-    def __init__(self, tree: SourceTree, *, forced: Iterable[str] = ()) -> None:
-        self.tree = tree
-        folders = tree.leave_out
-        self._output = tuple(f"{each}/" for each in (_below(each, tree.root) for each in folders) if each)
-        self._holds_output = tree.root in folders
-        self._forced = frozenset(normal(os.path.normpath(each)) for each in forced)
-        self._named_files: dict[str, frozenset[str]] = {}
-
-    def allows(self, path: str, *, ignore_vcs: bool = False) -> bool:
-        """Whether a file at this path, relative to the root, may be shipped. `ignore_vcs` ships what git ignores, too."""
-        path = path.replace(os.sep, "/")
-        if path.startswith(self._output):
-            return False
-        if ignore_vcs or not self.tree.in_git:
-            return not self._holds_output or "/" in path or self._same(path) in self._known
-        is_link = self._known.get(self._same(path))
-        if is_link is not None:
-            return not is_link or self._allows_target(self.tree.root / path)
-        # hatchling follows links to folders, where git lists the link alone.
-        parents = PurePosixPath(self._same(path)).parents
-        return any(str(each) in self._known for each in parents) and self._allows_target(
-            self.tree.root / path
-        )
-
-    def allows_forced(self, source: str, path: str) -> bool:
-        """The same for a file at or below `source`, both absolute, which is included by force."""
-        below, inside = _below(Path(source), self.tree.root), _inside(path, self.tree.root)
-        if inside is not None and inside.startswith(self._output):
-            return False
-        if below is None or inside is None or below not in self._forced:
-            return True
-        named = self._named(below)
-        return inside in named or any(str(each) in named for each in PurePosixPath(inside).parents)
-
-    def _allows_target(self, link: Path) -> bool:
-        """A link that leads out of the project is followed; one into the project must not lead to what git ignores."""
-        target = _inside(str(link.resolve()), self.tree.root)
-        return target is None or self._same(target) in self._known
-
-    def _named(self, path: str) -> frozenset[str]:
-        if path not in self._named_files:
-            self._named_files[path] = frozenset(self.tree.named(path))
-        return self._named_files[path]
-
-    @cached_property
-    def _known(self) -> dict[str, bool]:
-        """Path → whether it is a symbolic link."""
-        links = self.tree.links
-        return {self._same(path): path in links for path in self.tree.files}
-
-    def _same(self, path: str) -> str:
-        """One text for all names of a file: macOS may decompose what git gives composed, and may ignore case as Windows does."""
-        path = path if path.isascii() else unicodedata.normalize("NFC", path)
-        return path.lower() if self.tree.ignores_case else path
-
-
-def _below(path: Path, root: Path) -> str | None:
-    """The resolved path below the root; None for one that is elsewhere, and for the root itself."""
-    return normal(_inside(str(path.resolve()), root) or "") or None
-
-
 def relative(path: str, root: Path | str) -> str:
     """The path as seen from the root, with slashes; the path itself on another drive of Windows."""
     try:
@@ -323,12 +254,6 @@ def relative(path: str, root: Path | str) -> str:
     except ValueError:
         seen = path
     return seen.replace(os.sep, "/")
-
-
-def _inside(path: str, root: Path) -> str | None:
-    """The path below the root, with slashes; None for one that is elsewhere."""
-    seen = relative(path, root)
-    return None if seen.startswith("../") or seen == ".." or Path(seen).is_absolute() else seen
 
 
 def normal(path: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from publish_all._git import ask_git
 from publish_all._process import Completed
-from publish_all.builders.select import LATER, key_path
+from publish_all.builders.select import LATER, key_path, texts
 from publish_all.builders.source_tree import SourceTree, normal
 from publish_all.builders.stated_files import files_of_metadata, missing_files
 from publish_all.builders.unix_modes import keep_mode
@@ -60,7 +60,7 @@ class Stages:
         metadata = frozenset(_metadata(self.tree, variant))
         key = (tuple(variant.layout.items()), tuple((additions or {}).items()), metadata)
         if key not in self._shared:
-            self._shared[key] = self.fresh(variant, additions=additions)
+            self._shared[key] = self.fresh(variant, additions=additions, links=False)
         return self._shared[key]
 
     def fresh(
@@ -94,6 +94,8 @@ class Stages:
         _place_all(self.tree, plan, project, around=self._around, as_links=links, solid=solid)
         if self._below:
             outside = {each: each for each in self._around.files if not each.startswith(self._below)}
+            if not (git or _leads_out(variant)):  # then only what hatchling looks for in the folders above
+                outside = {each: each for each in outside if each.endswith(".gitignore")}
             _place_all(self._around, outside, stage, around=self._around, as_links=True)
         for path, content in (changed or {}).items():
             _write(project / path, content)
@@ -107,6 +109,11 @@ class Stages:
             link_repository(self._around, stage, self._folder / str(self._count), other=other)
         _set_folder_times(stage)
         return project
+
+
+def _leads_out(variant: BuildVariant | None) -> bool:
+    """Whether the configuration may name what is outside of the project."""
+    return variant is None or any("../" in each for each in texts(variant.pyproject))
 
 
 @contextlib.contextmanager

@@ -245,9 +245,7 @@ class _Builders:
             return HatchlingBuilder(self._stages, deflate=self.deflate, listener=self._listener)
         from publish_all.builders.poetry_core_builder import PoetryCoreBuilder
 
-        return PoetryCoreBuilder(
-            self._stages, workspace=self._workspace, deflate=self.deflate, listener=self._listener
-        )
+        return PoetryCoreBuilder(self._stages, deflate=self.deflate, listener=self._listener)
 
     def _is_staged(self, backend: Backend) -> bool:
         """Whether a backend is run as any other: all but two are, and those where their version is not known here."""
@@ -255,7 +253,9 @@ class _Builders:
             return True
         why = unknown_version(backend)
         if why is not None:
-            self._listener(Note(message=f"building in a stage, which takes longer: {why}"))
+            self._listener(
+                Note(message=f"building each file in a process of its own, which takes longer: {why}")
+            )
         return why is not None
 
 
