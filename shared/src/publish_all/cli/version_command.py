@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cleo.io.outputs.output import Type as OutputType
 
 from publish_all.cli.command import Row, UseCaseCommand
-from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES, Value, flag
-from publish_all.commands.version import VersionOptions, VersionResult, version
+from publish_all.cli.options import BUILD_ENVIRONMENT, FORMAT, VERSION_VARIABLES, WORKSPACE, Value, flag
+from publish_all.commands.version import VersionOptions, VersionResult, versions
 
 if TYPE_CHECKING:
     from publish_all.version.change import ReleasePlan
@@ -24,6 +24,7 @@ class VersionCommand(UseCaseCommand):
         flag("sync", "Write the version into all places, or into none."),
         Value("set", "VERSION", "Set the version at its source, and in all places"),
         Value("release", "VERSION", "Write all places, commit and tag"),
+        *WORKSPACE,
         flag("dry-run", "With --sync, --set and --release: show what would be written."),
         *BUILD_ENVIRONMENT,
         FORMAT,
@@ -39,6 +40,7 @@ the places named in `sync` of [tool.publish-all.version], keeping every other by
     def use_case(self) -> int:
         options = VersionOptions(
             directory=self.directory,
+            members=self.members,
             check=bool(self.option("check")),
             sync=bool(self.option("sync")),
             set_to=self.text("set"),
@@ -47,16 +49,21 @@ the places named in `sync` of [tool.publish-all.version], keeping every other by
             confirm=self._confirm,
             runtime=self.runtime(),
         )
-        result = version(options, listener=self.listener)
+        found = versions(options, listener=self.listener)
         if self.option("format") == "json":
             columns = ("version", "source", "tag", "explanation", "places", "changed")
-            self.show_rows("version", columns, (_row(result),))
-        else:
+            if self.members is None:
+                self.show_rows("version", columns, (_row(result) for _, result in found))
+            else:
+                rows = ((name, *_row(result)) for name, result in found)
+                self.show_rows("version", ("member", *columns), rows)
+            return max(result.exit_code for _, result in found)
+        for name, result in found:
             if result.release is not None and options.dry_run:
                 self._show(result.release)
             self.note(*self._notes(result, options))
-            self.io.write_line(result.text, type=OutputType.RAW)
-        return result.exit_code
+            self.io.write_line(f"{name} {result.text}".strip(), type=OutputType.RAW)
+        return max(result.exit_code for _, result in found)
 
     def _show(self, plan: ReleasePlan) -> None:
         self.io.write_error_line([*_release_lines(plan)], type=OutputType.RAW)
@@ -76,6 +83,7 @@ the places named in `sync` of [tool.publish-all.version], keeping every other by
             yield agreed if result.compared else "not compared: between tags no file can hold its own version"
         if result.release is not None:
             yield f"push it with: {result.release.push}" if result.released else "nothing was done"
+        if options.release is not None:
             return
         verb = "would say" if options.dry_run else "says"
         for place in result.changed:
@@ -83,12 +91,16 @@ the places named in `sync` of [tool.publish-all.version], keeping every other by
 
 
 def _release_lines(plan: ReleasePlan) -> Iterator[str]:
-    yield f"release {plan.version}" + (f", after {plan.since}" if plan.since else "")
-    for place in plan.changes:
-        yield f"  write   {place.where}: {place.says} becomes {plan.version}"
-    if plan.changes:
+    every = (plan, *plan.others)
+    for each in every:
+        name = each.tag_message if plan.others else str(each.version)
+        yield f"release {name}" + (f", after {each.since}" if each.since else "")
+        for place in each.changes:
+            yield f"  write   {place.where}: {place.says} becomes {each.version}"
+    if any(each.changes for each in every):
         yield f"  commit  {plan.commit_message}"
-    yield f"  tag     {plan.tag}"
+    for each in every:
+        yield f"  tag     {each.tag}"
 
 
 def _row(result: VersionResult) -> Row:

@@ -20,6 +20,7 @@ from publish_all.commands.state import state_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
 from publish_all.config.workflows import Workflows, read_workflows
+from publish_all.config.workspace import label
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore
 from publish_all.reporting.text import count, size
@@ -35,7 +36,7 @@ def doctor(options: PublishOptions, *, listener: Listener = ignore) -> DoctorRep
     """
     seen = _Doctor(options, listener)
     try:
-        config = project_of_files(options.directory, optional=False)
+        config = project_of_files(options.directory, optional=False, members=options.members)
     except PublishAllError as error:
         seen.project.failed(error)
     else:
@@ -71,8 +72,8 @@ class _Doctor:
         sources = ["pyproject.toml", *([str(user)] if user.is_file() else [])]
         sources += [name for name in variables if "REPOSITORIES" in name or "VERSION" in name]
         project.fact("configured", ", ".join(sources))
-        if config.variants:
-            project.fact("variants", ", ".join(config.variants))
+        if variants := [name for each in config.projects for name in each.variants]:
+            project.fact("variants", ", ".join(variants))
         workflows = read_workflows(config.root)
         chosen = tuple(self._choose(config, workflows))
         journal = self._journal(config)
@@ -92,11 +93,8 @@ class _Doctor:
             for each in chosen:
                 name = each.repository.name
                 each.examine(plans.get(name), answers.get(name))
-        version = runtime.versions.get(config.root)
         stated = tuple(each.stated for each in chosen)
-        project.add(
-            *surroundings_findings(config, stated, version=version, workflows=workflows, runtime=runtime)
-        )
+        project.add(*surroundings_findings(config, stated, workflows=workflows, runtime=runtime))
 
     def _choose(self, config: ProjectConfig, workflows: Workflows) -> Iterator[DestinationExam]:
         """Each destination on its own, so that one that is not known hides none of the others. Nobody is asked."""
@@ -137,10 +135,13 @@ class _Doctor:
     def _tell(self, config: ProjectConfig, prepared: Prepared) -> None:
         """Tell of version, files and checks, and why some of them could not be had."""
         project, versions = self.project, self._options.runtime.versions
-        if config.root in versions:
-            version = versions[config.root]
-            each_its_own = "each build variant has its own"
-            project.fact("version", f"{version.text}, from {version.source}" if version else each_its_own)
+        for each in config.projects:
+            if each.root in versions:
+                version = versions[each.root]
+                text = (
+                    f"{version.text}, from {version.source}" if version else "each build variant has its own"
+                )
+                project.fact("version", f"{label(each)} {text}" if config.members else text)
         if prepared.files:
             files = [file for each in prepared.files for file in each.distributions]
             project.fact("files", f"{count(len(files), 'file')}, {size(sum(each.size for each in files))}")
@@ -152,8 +153,8 @@ class _Doctor:
             project.failed(error)
         if self._options.offline and (repository_root(config.root) / ".git").exists():
             project.untested.append("whether the tag is on the remote: --offline")
-        if config.before_publish:
-            commands = ", ".join(f"`{each}`" for each in config.before_publish)
+        if before := dict.fromkeys(command for each in config.projects for command in each.before_publish):
+            commands = ", ".join(f"`{each}`" for each in before)
             project.untested.append(f"before-publish, which only publish runs: {commands}")
 
     def _exit_code_of(self, prepared: Prepared, journal: Journal) -> int:

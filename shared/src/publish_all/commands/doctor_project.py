@@ -15,6 +15,7 @@ from publish_all.commands.context import Runtime, findings_of
 from publish_all.config.builtin import FIXED, canonical
 from publish_all.config.model import ProjectConfig, RepositoryConfig, VersionSource, When
 from publish_all.config.workflows import Workflows
+from publish_all.config.workspace import label
 from publish_all.diagnoses import (
     BETWEEN_TAGS,
     FILE_READABLE_BY_OTHERS,
@@ -117,14 +118,15 @@ def surroundings_findings(
     config: ProjectConfig,
     stated: Sequence[RepositoryConfig],
     *,
-    version: ResolvedVersion | None,
     workflows: Workflows,
     runtime: Runtime,
 ) -> Iterator[Finding]:
     """Everything around the project that a publish may fail on later, or elsewhere."""
-    if version is not None:
-        yield from _tag(config, version, runtime)
-    yield from _licence(config)
+    for project in config.projects:
+        version = runtime.versions.get(project.root)
+        found = [*(_tag(project, version, runtime) if version is not None else ()), *_licence(project)]
+        for finding in found:
+            yield replace(finding, where=finding.where or label(project)) if config.members else finding
     yield from _hosts(config, runtime.environment)
     for note in workflows.notes:
         yield WORKFLOW_UNREADABLE.found(note.removeprefix("passed over: "))

@@ -7,10 +7,11 @@ guessed from its configuration.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,13 +21,16 @@ from publish_all._build_system import backend_name, poetry_version_counts
 from publish_all._git import ask_git, git_in_copy
 from publish_all._process import Run
 from publish_all._temporary import temporary_folder
+from publish_all._toml import table
 from publish_all.commands.context import Runtime, project_version
 from publish_all.config.load import load_project
-from publish_all.config.model import ProjectConfig, VersionSource
+from publish_all.config.model import ProjectConfig, SyncPlace, VersionSource
+from publish_all.config.parse import PYPROJECT, TABLE
+from publish_all.config.workspace import label
 from publish_all.errors import CheckError, PublishAllError, UsageError, VersionError
 from publish_all.events import Found, Listener, StepStarted, ignore
 from publish_all.findings import Finding
-from publish_all.version.static import backend_asks_us, static_version
+from publish_all.version.static import backend_asks_us, project_name, static_version
 from publish_all.version.version_source import NoProjectVersion, ResolvedVersion, resolve_version
 
 if TYPE_CHECKING:  # a version that is only shown needs none of these
@@ -46,9 +50,11 @@ class VersionOptions:
     """What to do; nothing of it: tell the version. At most one of `check`, `sync`, `set_to` and `release`.
 
     `confirm` is shown a release before anything is done, and may refuse it. `dry_run` writes nothing.
+    `members` asks for the members of the workspace of these names, empty for all of them.
     """
 
     directory: Path
+    members: tuple[str, ...] | None = None
     check: bool = False
     sync: bool = False
     set_to: str | None = None
@@ -80,8 +86,73 @@ class VersionResult:
         return CheckError.exit_code if self.findings else 0
 
 
-def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionResult:
-    """Raises `UsageError` for what does not go together, `VersionError` where there is no version."""
+def versions(
+    options: VersionOptions, *, listener: Listener = ignore
+) -> tuple[tuple[str, VersionResult], ...]:
+    """As `version`, for each member of a workspace that has a version of its own, with its name; else for the project.
+
+    A release of several members is one commit; those that are released in this version already are left out.
+    """
+    if options.members is None:
+        return (("", version(options, listener=listener)),)
+    run = load_project(options.directory, options.members)
+    asks = options.check or options.sync or options.set_to is not None or options.release is not None
+    found, plans = [], []
+    for config in _sharing(run) if asks else run.members:
+        result = version(options, config, listener=listener)
+        if result.release is not None:
+            plans.append(result.release)
+            result = replace(result, release=None)
+        found.append((label(config), result))
+    if options.release is None:
+        return tuple(found)
+    if not plans:
+        raise UsageError(f"all members are released as {options.release} already")
+    from publish_all.version.change import carry_out, together
+
+    plan = together(plans)
+    go = not options.dry_run and (options.confirm is None or options.confirm(plan))
+    if go:
+        carry_out(run, plan, environment=options.runtime.environment, run=options.runtime.run)
+    name, first = found[0]
+    return ((name, replace(first, release=plan, released=go)), *found[1:])
+
+
+def _sharing(run: ProjectConfig) -> Iterator[ProjectConfig]:
+    """One project for each version in a workspace: the root's, of all members that inherit it, and the others.
+
+    The root's version is written into all of them. Where the root is no project, the first of them has it.
+    """
+
+    def states(config: ProjectConfig) -> bool:
+        return "version" in table(config.pyproject, *TABLE)
+
+    sharing = [each for each in run.members if each.root == run.root or not states(each)]
+    if sharing and states(run):
+        of_root = run.version.source is not VersionSource.PROJECT or project_name(run.pyproject) is not None
+        base = run if of_root else sharing[0]
+        places = [
+            SyncPlace(path=Path(os.path.relpath(each.root / PYPROJECT, base.root)).as_posix())
+            for each in sharing
+            if each.root != base.root and static_version(each.pyproject) is not None
+        ]
+        moved = [
+            replace(each, path=Path(os.path.relpath(run.root / each.path, base.root)).as_posix())
+            for each in run.version.sync
+        ]
+        yield replace(base, members=(), version=replace(base.version, sync=(*moved, *places)))
+    else:
+        yield from sharing
+    yield from (each for each in run.members if each not in sharing)
+
+
+def version(
+    options: VersionOptions, config: ProjectConfig | None = None, *, listener: Listener = ignore
+) -> VersionResult:
+    """Raises `UsageError` for what does not go together, `VersionError` where there is no version.
+
+    `config` is a member of a workspace, whose release is planned and not carried out.
+    """
     asked = {
         "--check": options.check,
         "--sync": options.sync,
@@ -91,15 +162,16 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
     if len(given := [name for name, stated in asked.items() if stated]) > 1:
         msg = f"{' and '.join(given)} do not go together"
         raise UsageError(msg, hint="--release does all of it; otherwise one after the other.")
-    config, runtime = load_project(options.directory), options.runtime
+    release = _release if config is None else _planned
+    config, runtime = config or load_project(options.directory), options.runtime
     if options.release is not None and config.version.source is VersionSource.GIT:
-        return _release(config, None, options, listener)
+        return release(config, None, options, listener)
     now = project_version(config, runtime=runtime, listener=listener)
     if now is None:
         msg = f"{config.root / 'pyproject.toml'}: the project has no version, only its build variants have"
         raise NoProjectVersion(msg, hint="Set project.version, or tool.publish-all.version.source.")
     if options.release is not None:
-        return _release(config, now, options, listener)
+        return release(config, now, options, listener)
     if not given:
         return VersionResult(version=now, text=now.text)
     from publish_all.version.change import parse_version, planned, refuse_unsettable, write_all
@@ -134,16 +206,34 @@ def version(options: VersionOptions, *, listener: Listener = ignore) -> VersionR
 def _release(
     config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
 ) -> VersionResult:
-    from publish_all.version.change import carry_out, plan_release
+    from publish_all.version.change import carry_out
+
+    runtime, found = options.runtime, _planned(config, now, options, listener)
+    plan = found.release
+    go = plan is not None and not options.dry_run and (options.confirm is None or options.confirm(plan))
+    if go and plan is not None:
+        carry_out(config, plan, environment=runtime.environment, run=runtime.run)
+    return replace(found, released=go)
+
+
+def _planned(
+    config: ProjectConfig, now: ResolvedVersion | None, options: VersionOptions, listener: Listener
+) -> VersionResult:
+    """The release; none of a member of a workspace that has this version, and its tag."""
+    from publish_all.version.change import parse_version, plan_release
+    from publish_all.version.git import tag_of
 
     runtime, text = options.runtime, options.release or ""
     current = now.version if now is not None else None
-    plan = plan_release(config, text, current=current, environment=runtime.environment, run=runtime.run)
+    environment, run, wanted = runtime.environment, runtime.run, parse_version(text)
+    prefix = config.version.tag_prefix
+    if options.members is not None and tag_of(
+        wanted, config.root, prefix=prefix, environment=environment, run=run
+    ):
+        return VersionResult(version=now, text=str(wanted))
+    plan = plan_release(config, text, current=current, environment=environment, run=run)
     _try_version(config, plan.version, plan.contents, tag=plan.tag, runtime=runtime, listener=listener)
-    go = not options.dry_run and (options.confirm is None or options.confirm(plan))
-    if go:
-        carry_out(config, plan, environment=runtime.environment, run=runtime.run)
-    return VersionResult(version=now, text=str(plan.version), changed=plan.changes, release=plan, released=go)
+    return VersionResult(version=now, text=str(plan.version), changed=plan.changes, release=plan)
 
 
 def _try_version(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -127,7 +127,8 @@ class ReleasePlan(NamedTuple):
     """What a release step does: these places get the version, one commit holds that, this tag names it.
 
     `changes` is empty where all places say the version already; then nothing is committed. `since` is
-    the last release's tag, `push` the command that publishes commit and tag.
+    the last release's tag, `push` the command that publishes commit and tag. `others` are releases of other members of
+    a workspace in the same commit.
     """
 
     version: Version
@@ -138,6 +139,7 @@ class ReleasePlan(NamedTuple):
     tag_message: str
     push: str
     contents: Mapping[Path, bytes]
+    others: tuple[ReleasePlan, ...] = ()
 
 
 def plan_release(
@@ -188,14 +190,24 @@ def plan_release(
     )
 
 
+def together(plans: Sequence[ReleasePlan]) -> ReleasePlan:
+    """The releases of several members of a workspace as one: one commit, and a tag for each."""
+    first, *others = plans
+    message = f"Release {', '.join(each.tag_message for each in plans)}"
+    push = " ".join((first.push, *(each.tag for each in others)))
+    return first._replace(commit_message=message, push=push, others=tuple(others))
+
+
 def carry_out(
     config: ProjectConfig, plan: ReleasePlan, *, environment: Mapping[str, str], run: Run = _process.run
 ) -> None:
     """Write, commit and tag. Raises `VersionError`; what was written is then as it was, unless it was committed."""
     git = partial(git_for_user, cwd=config.root, environment=environment, run=run)
-    before = write_all(plan.contents)
-    if plan.contents:
-        paths = sorted(str(path) for path in plan.contents)
+    every = (plan, *plan.others)
+    contents = {path: data for each in every for path, data in each.contents.items()}
+    before = write_all(contents)
+    if contents:
+        paths = sorted(str(path) for path in contents)
         done = git("commit", "--quiet", "-m", plan.commit_message, "--", *paths)
         if done.returncode != 0:
             write_all(before)
@@ -203,12 +215,13 @@ def carry_out(
             raise VersionError(
                 msg, hint=_who(done) or "A hook of git may have refused it: `git commit` shows what it says."
             )
-    done = git("tag", "-a", plan.tag, "-m", plan.tag_message)
-    if done.returncode != 0:
-        state = "the release is committed but not tagged" if plan.contents else "nothing was changed"
-        msg = f"git tag failed, and {state}: {one_line(done.stderr)}"
-        then = f'Then: git tag -a {plan.tag} -m "{plan.tag_message}"'
-        raise VersionError(msg, hint=" ".join(filter(None, (_who(done), then))))
+    for place, each in enumerate(every):
+        done = git("tag", "-a", each.tag, "-m", each.tag_message)
+        if done.returncode != 0:
+            state = "the release is committed but not tagged" if contents else "nothing was changed"
+            msg = f"git tag failed, and {state}: {one_line(done.stderr)}"
+            then = " && ".join(f'git tag -a {left.tag} -m "{left.tag_message}"' for left in every[place:])
+            raise VersionError(msg, hint=" ".join(filter(None, (_who(done), f"Then: {then}"))))
 
 
 def _who(failed: Completed) -> str:
