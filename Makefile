@@ -22,7 +22,7 @@ demo: ## both examples, from their sources to a pip install of what was publishe
 	@$(BIN)/python examples/demo.py
 
 test: ## all tests: of units, and against real servers and hosts
-	$(SET_UP) dev servers keyrings builds-lowest $(HOSTS) wheelhouse
+	$(SET_UP) dev servers keyrings linters builds-lowest $(HOSTS) wheelhouse
 	@$(PYTEST) -m "not chaos and not fuzz and not real" $(TESTS)
 
 lint: ## ruff, mypy, import-linter, zizmor

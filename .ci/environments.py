@@ -35,9 +35,10 @@ ENVIRONMENTS = (
     "builds",
     "builds-lowest",
     "keyrings",
+    "linters",
 )
 # `action` is no environment here: action.yml makes it on the runners of those who use it.
-LOCKED = ("dev", "docs", "servers", "poetry-lowest", "hatch-lowest", "builds-lowest", "action")
+LOCKED = ("dev", "docs", "servers", "linters", "poetry-lowest", "hatch-lowest", "builds-lowest", "action")
 STAMP = ".made-from"
 
 

@@ -33,8 +33,8 @@ _RUN = re.compile(r"^\s*(?:- )?run: (.*)$", re.MULTILINE)
 _PROGRAM = re.compile(r"(?:^|\s|\()((?:poetry +)?(?:publish-all|build-all)(?:\s.*)?)$")
 # What examples start besides our own commands.
 OTHERS = {
-    "../try/bin/pip", "cd", "curl", "echo", "export", "gh", "git", "hatch", "make", "pip", "pipx", "poetry", "publish-all",
-    "python3", "skopeo", "twine", "uv", "uvx",
+    "../try/bin/pip", "cd", "curl", "docker", "echo", "export", "gh", "git", "hatch", "kubectl", "make", "pip", "pipx",
+    "podman", "poetry", "publish-all", "python3", "skopeo", "sudo", "twine", "uv", "uvx",
 }  # fmt: skip
 
 

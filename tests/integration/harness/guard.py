@@ -1,4 +1,7 @@
-"""Run a command until it ends or until our stdin closes, which it does however our parent ends."""
+"""Run a command until it ends or until our stdin closes, which it does however our parent ends.
+
+A `t` on stdin asks it to end (SIGTERM).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def main(command: list[str]) -> int:
                 child.kill()
 
     def watch() -> None:
-        os.read(0, 1)  # not sys.stdin: its lock would trouble the interpreter's end
+        while os.read(0, 1) == b"t":  # not sys.stdin: its lock would trouble the interpreter's end
+            child.terminate()
         end()
 
     def on_term(signum: int, frame: object) -> None:

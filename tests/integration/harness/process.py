@@ -176,8 +176,15 @@ class ServerProcess:
             time.sleep(0.05)
         return False
 
+    def ask_to_end(self, seconds: float = 60) -> int:
+        """Send SIGTERM, and wait for the exit code."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"t")
+        self._process.stdin.flush()
+        return self._process.wait(seconds)
+
     def stop(self) -> None:
-        """End the server; returns when its process is gone."""
+        """End the server at once (SIGKILL); returns when its process is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()  # the guard ends its child when this closes
         try:

@@ -1,4 +1,4 @@
-"""What goes on around each request: how long a client is waited for, and what is told of it afterwards."""
+"""Around each request: time limits for a slow client, and a report when the response has ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 60.0
 """For each piece: a slow client may take its time for the whole, one that does nothing may not stay."""
 
 Tell: TypeAlias = Callable[[Mapping[str, Any]], None]
-"""Takes what is known of a request: the fields of `Watch`."""
+"""Takes the fields of `Watch` for one request."""
 
 _WORD = re.compile(r"[A-Za-z0-9._/+=:-]{1,128}")
 
@@ -62,10 +62,10 @@ class Patience:
 
 
 class Watch:
-    """Tells of a request when its response has ended.
+    """Reports a request when its response has ended.
 
     The `path` is as it was sent, percent-encoded, so that no client can begin a new line of a log. Neither the query
-    nor the Authorization header is told. `bytes` are those of the body that were handed to the system, `received`
+    nor the Authorization header is reported. `bytes` are those of the body that were handed to the system, `received`
     those of the request's. `kind` is the name of the handler, None where there was none.
     """
 
