@@ -96,10 +96,7 @@ against the project's own.
         name = self.text("diff")
         if name is None:
             found = list_variants(
-                self.directory,
-                members=self.members,
-                runtime=self.runtime(),
-                listener=self.listener,
+                self.directory, members=self.members, runtime=self.runtime(), listener=self.listener
             )
             rows = tuple(row for each, texts in found for row in _rows(each, texts, spread=for_people))
             columns: tuple[str, ...] = ("variant", "name", "version", "differences")

@@ -126,12 +126,7 @@ CONNECTION = [
 ]
 """How to reach a repository."""
 NAME_OPTIONS = [
-    Value(
-        "fallback",
-        "URL",
-        "An index for all names that are not private",
-        several=True,
-    ),
+    Value("fallback", "URL", "An index for all names that are not private", several=True),
     Value(
         "private",
         "PATTERN",

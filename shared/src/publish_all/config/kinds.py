@@ -10,13 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from publish_all.config.addresses import (
-    hostname_of,
-    path_problem,
-    scheme_of,
-    text_problem,
-    web_problem,
-)
+from publish_all.config.addresses import hostname_of, path_problem, scheme_of, text_problem, web_problem
 
 
 class Kind:

@@ -52,11 +52,7 @@ TABLE = ("tool", "publish-all")
 
 
 def parse_project(
-    pyproject: Mapping[str, Any],
-    *,
-    root: Path,
-    file: str = PYPROJECT,
-    origins: Mapping[str, str] = EMPTY,
+    pyproject: Mapping[str, Any], *, root: Path, file: str = PYPROJECT, origins: Mapping[str, str] = EMPTY
 ) -> ProjectConfig:
     """The configuration that a pyproject.toml states; all defaults where it has no `[tool.publish-all]`.
 

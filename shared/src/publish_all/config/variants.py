@@ -42,7 +42,7 @@ _REFUSED_IN_DEFAULTS = {
     "name": (
         "all build variants would have the same name",
         "State it in each [tool.publish-all.variants.NAME]; the default is PROJECT-VARIANT.",
-    ),
+    )
 }
 
 

@@ -82,10 +82,7 @@ def _jobs(pipeline: Pipeline) -> Iterator[tuple[str, dict[str, Any]]]:
         made = {"stage": "build", "rules": _rules(pipeline), "script": pipeline.build_commands}
         yield "build", {**made, "artifacts": artifacts}
     else:
-        yield (
-            "check",
-            {"stage": "test", "rules": _rules(pipeline), "script": pipeline.check_commands},
-        )
+        yield ("check", {"stage": "test", "rules": _rules(pipeline), "script": pipeline.check_commands})
     before: list[str] = []
     for repository in pipeline.destinations:
         jobs = list(pipeline.jobs(repository))
