@@ -10,6 +10,13 @@ from publish_all.cli.options import FORMAT, Operand, Value, flag
 
 
 class BuildCommand(UseCaseCommand):
+    """Builds every build variant with the project's own build backend. The output folder gets the wheels and
+    sdists; nothing else is written to the working tree. Builds run in an isolated environment with what
+    [build-system] requires, as with `python -m build`. It is kept for 24 hours for the next build. To publish the files in another job, write a manifest
+    and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
+    first, as they do not run in the job that publishes.
+    """
+
     name = "build"
     description = "Build all build variants of the project"
     takes = (
@@ -33,13 +40,6 @@ class BuildCommand(UseCaseCommand):
         ),
         FORMAT,
     )
-    help = """\
-Builds every build variant with the project's own build backend. The output folder gets the wheels and
-sdists; nothing else is written to the working tree. Builds run in an isolated environment with what
-[build-system] requires, as with `python -m build`. It is kept for 24 hours for the next build. To publish the files in another job, write a manifest
-and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
-first, as they do not run in the job that publishes.
-"""
     examples = (
         "",
         "--variant synapse -f wheel",
@@ -69,6 +69,14 @@ first, as they do not run in the job that publishes.
 
 
 class CheckCommand(UseCaseCommand):
+    """Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
+    temporary folder. It checks metadata, name, version and tags, RECORD, readme, paths and
+    links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
+    they state the same, and that build variants differ only as their configuration says.
+
+    All checks work offline. Builds need an index once, for their build environment.
+    """
+
     name = "check"
     description = "Check distributions offline, before upload"
     takes = (
@@ -82,14 +90,6 @@ class CheckCommand(UseCaseCommand):
         *common.BUILD_ENVIRONMENT,
         FORMAT,
     )
-    help = """\
-Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
-temporary folder. It checks metadata, name, version and tags, RECORD, readme, paths and
-links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
-they state the same, and that build variants differ only as their configuration says.
-
-All checks work offline. Builds need an index once, for their build environment.
-"""
     examples = ("", "--rebuild", "-r pypi dist/demo-1.0-py3-none-any.whl")
     exit_codes = (0, 1, 2, 4)
     variables = common.BUILD_VARIABLES

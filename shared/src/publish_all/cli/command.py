@@ -5,6 +5,7 @@ The same classes are the standalone `publish-all X` and Poetry's `poetry publish
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import re
@@ -54,7 +55,7 @@ class UseCaseCommand(Command, ABC):
     Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
     usage error ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    `takes` are its arguments and options, `examples` what may follow its name. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
+    Its docstring is what `--help` shows, as in many libraries for command lines. `takes` are its arguments and options, `examples` what may follow its name. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
     """
 
     takes: ClassVar[tuple[Argument | Option, ...]] = ()
@@ -68,7 +69,8 @@ class UseCaseCommand(Command, ABC):
         cls.options = [each for each in cls.takes if isinstance(each, Option)]
         if "examples" in vars(cls):
             lines = (f"{{command_full_name}} {each}".rstrip() for each in cls.examples)
-            cls.help += "\nExamples:\n" + "".join(f"  <c1>{line}</c1>\n" for line in lines)
+            examples = "".join(f"  <c1>{line}</c1>\n" for line in lines)
+            cls.help = f"{inspect.getdoc(cls) or cls.description}\n\nExamples:\n{examples}"
 
     def run(self, io: IO) -> int:
         try:

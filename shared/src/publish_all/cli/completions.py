@@ -46,6 +46,12 @@ complete -c publish-all -a '(publish-all completions --offer -- (commandline -op
 
 
 class CompletionsCommand(UseCaseCommand):
+    """Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.bashrc; for zsh, put
+    `source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
+    ~/.config/fish/completions/publish-all.fish. The script asks publish-all for what fits, so it also knows the
+    repositories and build variants of the project.
+    """
+
     name = "completions"
     description = "Print a script that completes commands, options and names in bash, zsh or fish"
     takes = (
@@ -54,12 +60,6 @@ class CompletionsCommand(UseCaseCommand):
         ),
         flag("offer", "Print what completes the words after `--` instead, as the scripts ask."),
     )
-    help = """\
-Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.bashrc; for zsh, put
-`source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
-~/.config/fish/completions/publish-all.fish. The script asks publish-all for what fits, so it also knows the
-repositories and build variants of the project.
-"""
     examples = ("bash", "fish > ~/.config/fish/completions/publish-all.fish")
     exit_codes = (0, 2)
 

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 class ConfigCommand(UseCaseCommand):
+    """Shows every setting of the project, of its build variants and of the repositories it uses, with
+    the file and line (or variable, or default) that states it.
+    """
+
     name = "config"
     description = "Show the resolved configuration, and where each value comes from"
     takes = (flag("keys", "Show all keys instead, each with type, default and meaning."), FORMAT)
-    help = """\
-Shows every setting of the project, of its build variants and of the repositories it uses, with
-the file and line (or variable, or default) that states it.
-"""
     examples = ("", "--keys", "--format json")
     exit_codes = (0, 2)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
@@ -69,6 +69,10 @@ def _toml(value: object) -> str:
 
 
 class VariantsCommand(UseCaseCommand):
+    """Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
+    against the project's own.
+    """
+
     name = "variants"
     description = "List the build variants: name, version, and differences from the project"
     takes = (
@@ -82,10 +86,6 @@ class VariantsCommand(UseCaseCommand):
         *BUILD_ENVIRONMENT,
         FORMAT,
     )
-    help = """\
-Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
-against the project's own.
-"""
     examples = ("", "--diff synapse")
     variables = VERSION_VARIABLES
 
@@ -126,6 +126,8 @@ _STATUS = re.compile(r"\b([45]\d\d)(?: (?:Client|Server) Error:?)? [A-Z]")
 
 
 class ExplainCommand(UseCaseCommand):
+    """Shows what a code means, why it matters, what to do next, and its source. Works without a network."""
+
     name = "explain"
     description = "Explain the code of an error, a warning or a note"
     takes = (
@@ -137,9 +139,6 @@ class ExplainCommand(UseCaseCommand):
         ),
         FORMAT,
     )
-    help = """\
-Shows what a code means, why it matters, what to do next, and its source. Works without a network.
-"""
     examples = ("PA301", "token-for-other-index", '"Invalid or non-existent authentication information"')
 
     def use_case(self) -> None:

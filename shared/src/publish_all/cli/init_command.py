@@ -28,6 +28,12 @@ def _values(kind: type[enum.Enum]) -> tuple[str, ...]:
 
 
 class InitCommand(UseCaseCommand):
+    """Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
+    [tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
+    GitLab with trusted publishing. Then tells what to fill in on the web pages of PyPI and GitHub.
+    With -n it asks nothing, and takes the flags and what goes with the project.
+    """
+
     name = "init"
     description = "Set up a project: configuration, version source, and a CI workflow that publishes"
     takes = (
@@ -60,12 +66,6 @@ class InitCommand(UseCaseCommand):
         flag("dry-run", "Show the changes and write nothing."),
         FORMAT,
     )
-    help = """\
-Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
-[tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
-GitLab with trusted publishing. Then tells what to fill in on the web pages of PyPI and GitHub.
-With -n it asks nothing, and takes the flags and what goes with the project.
-"""
     examples = (
         "",
         "--dry-run",

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 
 class PublishCommand(ConnectingCommand):
+    """Builds every build variant, checks the files, asks each repository whether they can go there,
+    and only then uploads them. A file that is already there with the same bytes is skipped. If a run is
+    interrupted, run it again to finish it.
+
+    With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
+    files in `dist-dir` that have the name and version of the project or its build variants and that git
+    does not track; they are listed before the upload.
+    """
+
     name = "publish"
     description = "Build, check and upload all build variants, to one repository or several"
     takes = (
@@ -62,15 +71,6 @@ class PublishCommand(ConnectingCommand):
         FORMAT,
         flag("events", "With --format json: one line of JSON for each event."),
     )
-    help = """\
-Builds every build variant, checks the files, asks each repository whether they can go there,
-and only then uploads them. A file that is already there with the same bytes is skipped. If a run is
-interrupted, run it again to finish it.
-
-With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
-files in `dist-dir` that have the name and version of the project or its build variants and that git
-does not track; they are listed before the upload.
-"""
     examples = (
         "-r testpypi",
         "-r corp --variant synapse",
@@ -135,6 +135,12 @@ does not track; they are listed before the upload.
 
 
 class DoctorCommand(ConnectingCommand):
+    """Goes through everything that a publish does before its first upload, for each destination, and
+    looks further where a publish would stop: configuration, version, files, credentials, trusted
+    publishing, workflows, names. Nothing is uploaded, and no token is minted. The exit code is 0 if a
+    publish would be attempted, else the code that the publish would end with.
+    """
+
     name = "doctor"
     description = "Find what would stop a publish, and say how to fix it"
     takes = (
@@ -149,12 +155,6 @@ class DoctorCommand(ConnectingCommand):
         flag("skip-existing", "Allow files that exist with other bytes."),
         FORMAT,
     )
-    help = """\
-Goes through everything that a publish does before its first upload, for each destination, and
-looks further where a publish would stop: configuration, version, files, credentials, trusted
-publishing, workflows, names. Nothing is uploaded, and no token is minted. The exit code is 0 if a
-publish would be attempted, else the code that the publish would end with.
-"""
     examples = ("", "-r pypi", "--offline --format json")
     exit_codes = (0, 1, 2, 3, 4, 6)
     variables = (*common.CREDENTIAL_VARIABLES, *common.BUILD_VARIABLES)

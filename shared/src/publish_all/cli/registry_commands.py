@@ -9,6 +9,10 @@ from publish_all.cli.options import FORMAT, NAME_OPTIONS, Operand, Value, flag, 
 
 
 class ListCommand(ConnectingCommand):
+    """Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
+    repository that they are linked to. The repository is github unless you name another one.
+    """
+
     name = "list"
     description = "List the Python packages in an OCI registry, such as GitHub's (ghcr.io)"
     takes = (
@@ -16,10 +20,6 @@ class ListCommand(ConnectingCommand):
         *repository_options("Look into", several=False),
         FORMAT,
     )
-    help = """\
-Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
-repository that they are linked to. The repository is github unless you name another one.
-"""
     examples = ("", "-r github kindling-synapse")
 
     def use_case(self) -> None:
@@ -46,6 +46,15 @@ repository that they are linked to. The repository is github unless you name ano
 
 
 class DownloadCommand(ConnectingCommand):
+    """Downloads all files of the newest version that fits, checks the sha256 of each, and prints the line that
+    installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
+    same name from PyPI.
+
+    With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs. The pip
+    on <c1>PATH</c1> downloads the dependencies for its own Python and system; private names come from the registry
+    only, as with <c1>exec</c1>.
+    """
+
     name = "download"
     description = "Download wheels and sdists from an OCI registry, such as GitHub's (ghcr.io)"
     takes = (
@@ -65,15 +74,6 @@ class DownloadCommand(ConnectingCommand):
         *NAME_OPTIONS,
         FORMAT,
     )
-    help = """\
-Downloads all files of the newest version that fits, checks the sha256 of each, and prints the line that
-installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
-same name from PyPI.
-
-With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs. The pip
-on <c1>PATH</c1> downloads the dependencies for its own Python and system; private names come from the registry
-only, as with <c1>exec</c1>.
-"""
     examples = (
         "-r github kindling-synapse==0.2.0 -d wheelhouse",
         '-r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"',
@@ -100,6 +100,8 @@ only, as with <c1>exec</c1>.
 
 
 class FinalizeCommand(ConnectingCommand):
+    """Writes the index of each release once, with the files of all receipts. You can run it again."""
+
     name = "finalize"
     description = "List in an OCI registry what several jobs have pushed with `publish --receipt`"
     takes = (
@@ -109,9 +111,6 @@ class FinalizeCommand(ConnectingCommand):
         *repository_options("Finalize in", several=False),
         FORMAT,
     )
-    help = """\
-Writes the index of each release once, with the files of all receipts. You can run it again.
-"""
     examples = ("-r github receipts/*.json",)
     exit_codes = (0, 1, 2, 3, 5, 6)
 
@@ -130,6 +129,14 @@ Writes the index of each release once, with the files of all receipts. You can r
 
 
 class SiteCommand(ConnectingCommand):
+    """Writes pages that pip, uv and Poetry install from, and a page for people. Files of folders and registries are copied.
+    Run it again after each release: what has not changed is left alone, and packages that are gone from the repositories
+    are removed. If a repository cannot be read, or has no files, nothing is written.
+
+    Static pages do not state when a file was uploaded: for <c1>exclude-newer</c1> of uv and <c1>uploaded-prior-to</c1> of pip,
+    use <c1>serve</c1>.
+    """
+
     name = "site"
     description = "Write a static index, for GitHub Pages or any web server"
     takes = (
@@ -145,14 +152,6 @@ class SiteCommand(ConnectingCommand):
         flag("own-credentials", "Read registries with your own credentials, and copy what is private there."),
         FORMAT,
     )
-    help = """\
-Writes pages that pip, uv and Poetry install from, and a page for people. Files of folders and registries are copied.
-Run it again after each release: what has not changed is left alone, and packages that are gone from the repositories
-are removed. If a repository cannot be read, or has no files, nothing is written.
-
-Static pages do not state when a file was uploaded: for <c1>exclude-newer</c1> of uv and <c1>uploaded-prior-to</c1> of pip,
-use <c1>serve</c1>.
-"""
     examples = ("-r local -o _site", "-r local -o public --url https://wheels.corp.example/")
 
     def use_case(self) -> None:

@@ -10,6 +10,11 @@ from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value
 
 
 class RepositoriesCommand(UseCaseCommand):
+    """Lists the built-in repositories, and those of the project, of your own configuration, and of
+    Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each would use. With
+    --register, shows what it would change in another tool's configuration, and asks before it does.
+    """
+
     name = "repositories"
     description = "List the repositories that you can publish to, and where each is configured"
     takes = (
@@ -30,11 +35,6 @@ class RepositoriesCommand(UseCaseCommand):
         flag("with-secrets", "With --register hatch or pypirc: also write the credentials."),
         FORMAT,
     )
-    help = """\
-Lists the built-in repositories, and those of the project, of your own configuration, and of
-Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each would use. With
---register, shows what it would change in another tool's configuration, and asks before it does.
-"""
     examples = ("", "--format json", "--register poetry")
     variables = CREDENTIAL_VARIABLES
 
@@ -66,6 +66,10 @@ Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each w
 
 
 class LoginCommand(UseCaseCommand):
+    """Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
+    under the repository's URL, where twine, Hatch and uv find it too.
+    """
+
     name = "login"
     description = "Store a repository's token or password in the keyring"
     takes = (
@@ -77,10 +81,6 @@ class LoginCommand(UseCaseCommand):
         flag("forget", "Remove the credential from the keyring instead."),
         FORMAT,
     )
-    help = """\
-Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
-under the repository's URL, where twine, Hatch and uv find it too.
-"""
     examples = ("pypi", "pypi --for-project kindling-synapse", "corp --forget")
     exit_codes = (0, 1, 2, 3)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)

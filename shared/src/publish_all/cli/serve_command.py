@@ -70,6 +70,15 @@ class _IndexCommand(ConnectingCommand):
 
 
 class ServeCommand(_IndexCommand):
+    """Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
+    is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
+    the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
+    is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
+    JSON object, and so are the messages of the server. Figures for Prometheus are at <c1>/metrics</c1>.
+
+    Each option can be given as a variable: <c1>--log-format json</c1> is <c1>PUBLISH_ALL_SERVE_LOG_FORMAT=json</c1>.
+    """
+
     name = "serve"
     description = "Serve a package index over OCI registries and folders, for pip, uv and Poetry"
     takes = (
@@ -94,15 +103,6 @@ class ServeCommand(_IndexCommand):
             "Send larger files in chunks, without their length, in MiB (default: never; on Cloud Run 32)",
         ),
     )
-    help = """\
-Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
-is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
-the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
-is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
-JSON object, and so are the messages of the server. Figures for Prometheus are at <c1>/metrics</c1>.
-
-Each option can be given as a variable: <c1>--log-format json</c1> is <c1>PUBLISH_ALL_SERVE_LOG_FORMAT=json</c1>.
-"""
     examples = (
         "-r github",
         '-r github --fallback https://pypi.org/simple/ --private "kindling-*"',
@@ -194,6 +194,18 @@ def _print(line: str) -> None:
 
 
 class ExecCommand(_IndexCommand):
+    """Starts an index on a port of this machine that only the command can use, and runs the command with
+    <c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. The configuration files of pip and uv are
+    switched off for the command; settings in them that do not name an index are passed on. Private names come
+    from the repositories only. If any are known (by <c1>--private</c1>, or as the project's own), all others come from
+    <c1>--fallback</c1>, or else from the index that pip or uv is configured to, or else from PyPI.
+
+    A command that names other indexes itself (an option, a requirements file, a lock file), and Poetry, which
+    takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
+    be run. If it fails, the reasons of the index are shown after it. <c1>github:sep</c1> is GitHub's registry, and sep
+    the owner of the packages; in the project itself <c1>-r github</c1> is enough.
+    """
+
     name = "exec"
     description = "Run a command, such as pip install, with a temporary package index"
     takes = (
@@ -205,18 +217,6 @@ class ExecCommand(_IndexCommand):
         Value("port", "PORT", "The port of the index (default: any free one)"),
         flag("no-fallback", "Install from the repositories alone."),
     )
-    help = """\
-Starts an index on a port of this machine that only the command can use, and runs the command with
-<c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. The configuration files of pip and uv are
-switched off for the command; settings in them that do not name an index are passed on. Private names come
-from the repositories only. If any are known (by <c1>--private</c1>, or as the project's own), all others come from
-<c1>--fallback</c1>, or else from the index that pip or uv is configured to, or else from PyPI.
-
-A command that names other indexes itself (an option, a requirements file, a lock file), and Poetry, which
-takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
-be run. If it fails, the reasons of the index are shown after it. <c1>github:sep</c1> is GitHub's registry, and sep
-the owner of the packages; in the project itself <c1>-r github</c1> is enough.
-"""
     examples = (
         "-r github:sep --private kindling-synapse -- pip install kindling-synapse",
         '-r github:sep --private "kindling-*" -- uv pip install kindling-synapse',

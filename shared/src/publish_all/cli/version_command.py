@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 
 class VersionCommand(UseCaseCommand):
+    """Prints the version and nothing else, for use in scripts. With other options it compares or writes
+    the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
+    """
+
     name = "version"
     description = "Show, set or sync the version"
     takes = (
@@ -29,10 +33,6 @@ class VersionCommand(UseCaseCommand):
         *BUILD_ENVIRONMENT,
         FORMAT,
     )
-    help = """\
-Prints the version and nothing else, for use in scripts. With other options it compares or writes
-the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
-"""
     examples = ("", "--explain", "--check", "--set 1.3.0", "--release 1.3.0")
     exit_codes = (0, 1, 2, 4)
     variables = VERSION_VARIABLES
