@@ -35,6 +35,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look": ("version", "variants", "config", "repositories"),
     "OCI registries, such as GitHub's": ("list", "download", "finalize"),
     "Install": ("exec", "serve", "site"),
+    "Take back": ("yank", "unyank", "delete"),
 }
 """The commands in the order in which people meet them."""
 

@@ -50,7 +50,6 @@ ENTRY = {
         "dev.publish-all.size": "10",
         "dev.publish-all.core-metadata": "sha256:" + "c" * 64,
         "dev.publish-all.requires-python": ">=3.9",
-        "dev.publish-all.yanked": "broken",
     },
     "platform": {"architecture": "py3-none-any.whl", "os": "any"},
 }
@@ -61,7 +60,10 @@ INDEX = {
     "mediaType": INDEX_TYPE,
     "artifactType": ARTIFACT_TYPE,
     "manifests": [ENTRY, BARE, {"mediaType": "application/x", "digest": "sha256:" + "e" * 64}],
-    "annotations": {"org.opencontainers.image.source": "https://github.com/sep/demo"},
+    "annotations": {
+        "org.opencontainers.image.source": "https://github.com/sep/demo",
+        "dev.publish-all.yanked": "broken",
+    },
 }
 ERROR = {
     "errors": [{"code": "DENIED", "message": "permission_denied: write_package", "detail": {"a": ["b"]}}]

@@ -180,6 +180,7 @@ def test_oci_registries_that_repeat_what_they_are_shown(
 
 # What a command needs to come as far as a credential matters; those that are not here need nothing.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "delete": ("-r", "box", "demo==1", "-y"),
     "download": ("-r", "box", "demo"),
     "exec": ("-r", "box", "--no-fallback", "--", sys.executable, "-c", ""),
     "finalize": ("-r", "box", "receipt.json"),
@@ -187,6 +188,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "login": ("corp",),
     "publish": ("-r", "corp"),
     "repositories": ("--register", "poetry"),
+    "unyank": ("-r", "box", "demo==1"),
+    "yank": ("-r", "box", "demo==1"),
 }
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 from harness import hosts
 from harness.environments import installed
+from harness.install import TOOLS
+from harness.install import install as install_with
 from harness.process import make_venv, run
 from harness.servers import PASSWORD, USER, Registry
 from packaging.utils import NormalizedName, canonicalize_name
@@ -179,63 +181,12 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, start: Callable[..., st
 Install = Callable[[str, Site], str]
 
 
-@pytest.fixture(params=["pip", "uv", "poetry"])
+@pytest.fixture(params=TOOLS)
 def install(request: pytest.FixtureRequest, tmp_path: Path, environment: dict[str, str]) -> Install:
     """Install a requirement, with nothing else than the site, and give the version that is there then."""
-    python = make_venv(tmp_path / "venv", environment)
-    clean = environment | {
-        "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PIP_NO_CACHE_DIR": "1",
-        "VIRTUAL_ENV": str(tmp_path / "venv"),
-    }
-    clean |= {"PIP_FIND_LINKS": "", "UV_FIND_LINKS": ""}
-
-    def command(requirement: str, site: Site, folder: Path) -> list[object]:
-        match request.param:
-            case "pip":
-                return [
-                    python,
-                    "-m",
-                    "pip",
-                    "install",
-                    "--upgrade",
-                    "--no-deps",
-                    "--index-url",
-                    site.index,
-                    requirement,
-                ]
-            case "uv":
-                return [
-                    installed("dev", "uv"),
-                    "pip",
-                    "install",
-                    "--upgrade",
-                    "--refresh",
-                    "--no-deps",
-                    "--default-index",
-                    site.index,
-                    requirement,
-                ]
-            case _:
-                (folder / "pyproject.toml").write_text(
-                    f'[project]\nname = "user"\nversion = "1"\nrequires-python = ">=3.10"\ndependencies = ["{requirement}"]\n'
-                    f'[tool.poetry]\npackage-mode = false\n[[tool.poetry.source]]\nname = "site"\nurl = "{site.index}"\n'
-                )
-                (folder / "poetry.lock").unlink(missing_ok=True)
-                return [hosts.poetry("newest", {}).program, "install", "-n", "--no-cache"]
-
-    def install(requirement: str, site: Site) -> str:
-        folder = tmp_path / "user"
-        folder.mkdir(exist_ok=True)
-        done = run(command(requirement, site, folder), cwd=folder, environment=clean)
-        found = list((tmp_path / "venv").rglob("kindling_synapse-*.dist-info"))
-        return (
-            found[0].name.split("-")[1].removesuffix(".dist")
-            if found and not done.returncode
-            else done.output
-        )
-
-    return install
+    return lambda requirement, site: install_with(
+        request.param, requirement, site.index, tmp_path, environment, NAME
+    )
 
 
 def test_installs_assets_behind_a_redirect_and_sees_the_next_release(site: Site, install: Install) -> None:

@@ -187,7 +187,7 @@ def ask_devpi(
 
 
 def start_registry(
-    folder: Path, *, password: str | None = None, tokens: TokenServer | None = None
+    folder: Path, *, password: str | None = None, tokens: TokenServer | None = None, deletes: bool = True
 ) -> Registry:
     """Debian's docker-registry: open, with a password, or with tokens from a token server."""
     program = on_path("docker-registry", "docker-registry")
@@ -199,7 +199,7 @@ def start_registry(
     def command(port: int) -> list[str | Path]:
         configuration.write_text(
             "version: 0.1\n"
-            f"storage: {{filesystem: {{rootdirectory: {store}}}, delete: {{enabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {store}}}, delete: {{enabled: {str(deletes).lower()}}}}}\n"
             f"http: {{addr: '127.0.0.1:{port}', secret: x}}\n" + auth
         )
         return [program, "serve", configuration]

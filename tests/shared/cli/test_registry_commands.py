@@ -1,4 +1,4 @@
-"""`list`, `download`, `finalize` and `publish --receipt`, as far as they need no registry."""
+"""`list`, `download`, `finalize`, `yank`, `delete` and `publish --receipt`, as far as they need no registry."""
 
 from __future__ import annotations
 
@@ -56,6 +56,11 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
         (("download", "-r", "github", "demo"), "whose packages"),
         (("download",), "arguments"),
         (("finalize",), "arguments"),
+        (("yank",), "arguments"),
+        (("yank", "-r", "pypi", "demo==1", "--reason", ""), "--reason is empty"),
+        (("unyank", "-r", "nowhere", "demo==1"), "no repository 'nowhere'"),
+        (("delete", "-r", "local", "demo"), "does not name one release"),
+        (("delete", "-r", "pypi", "demo==1", "-y"), "https://pypi.org/manage/project/demo/release/1/"),
         (("finalize", "absent.json"), "absent.json can't be read"),
         (
             ("publish", "-r", "pypi", "--receipt", "r.json", "x.whl"),

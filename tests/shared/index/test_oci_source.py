@@ -62,13 +62,11 @@ def put(fake: FakeRegistry, version: str, **annotations: str) -> str:
                 "dev.publish-all.size": str(len(content)),
                 "dev.publish-all.core-metadata": metadata,
                 "org.opencontainers.image.created": "2026-01-02T03:04:05Z",
-                **annotations,
             },
         }
     )
-    fake.put(
-        REPOSITORY, version, PackageIndex(INDEX | {"manifests": [entry.descriptor]}).render(), INDEX_TYPE
-    )
+    index = PackageIndex(INDEX | {"manifests": [entry.descriptor], "annotations": annotations})
+    fake.put(REPOSITORY, version, index.render(), INDEX_TYPE)
     return layer.removeprefix("sha256:")
 
 

@@ -124,6 +124,7 @@ class FakeGitHub:
                 "draft": draft,
                 "immutable": immutable and not draft,
                 "prerelease": False,
+                "body": None,
             }
         return number
 
@@ -242,6 +243,7 @@ class FakeGitHub:
             if any(each["tag_name"] == found["tag_name"] for each in others):
                 return invalid("tag_name", "already_exists")
             assert stated.get("make_latest") in {"true", "false", "legacy", None}
+            found["body"] = stated.get("body", found["body"])
             found["draft"] = stated.get("draft", found["draft"])
             found["immutable"] = self.immutable_releases and not found["draft"]
         return Reply(200, self._release(found))

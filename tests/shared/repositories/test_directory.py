@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from packaging.version import Version
 
 from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import RepositoryConfig
@@ -348,3 +349,98 @@ def test_a_url_may_name_the_folder_of_the_pages(root: Path, wheel, release_of: M
     assert (root / "simple/kindling" / wheel.filename).is_file()
     line = repository.install_command(release, ())
     assert line == "pip install --index-url https://wheels.test/simple/ kindling==1.0"
+
+
+# --- taken back
+
+
+def published(repository: DirectoryRepository, *files: Distribution) -> None:
+    for each in files:
+        repository.upload(each)
+        release = Release(project=each.project, version=each.version, distributions=(each,))
+        assert repository.commit(release).complete
+
+
+def yanks(root: Path) -> dict[str, str | bool]:
+    page = json.loads((root / "simple/kindling/index.json").read_text())
+    return {each["filename"]: each["yanked"] for each in page["files"]}
+
+
+def test_a_yank_is_on_both_pages_and_for_later_files_too(repository, root, wheel, make_distribution):
+    published(repository, wheel, make_distribution(version="1.1"))
+    assert repository.yank(wheel.project, wheel.version, "breaks on <Spark>") == (wheel.filename,)
+    sdist = make_distribution(kind="sdist")
+    published(repository, sdist)
+    other = next(name for name in yanks(root) if "1.1" in name)
+    assert yanks(root) == {
+        wheel.filename: "breaks on <Spark>",
+        sdist.filename: "breaks on <Spark>",
+        other: False,
+    }
+    html = (root / "simple/kindling/index.html").read_text()
+    assert html.count('data-yanked="breaks on &lt;Spark&gt;"') == 2
+
+    repository.yank(wheel.project, Version("1.0.0"), None)
+    assert set(yanks(root).values()) == {False}
+    assert not [each for each in files_of(root) if each.endswith(".yanked")]
+
+
+def test_a_yank_without_a_reason(repository, root, wheel):
+    published(repository, wheel)
+    repository.yank(wheel.project, wheel.version, "")
+    assert yanks(root) == {wheel.filename: True}
+    assert 'data-yanked=""' in (root / "simple/kindling/index.html").read_text()
+
+
+def test_a_deletion_leaves_nothing_of_the_version(repository, root, wheel, make_distribution):
+    sdist, other = make_distribution(kind="sdist"), make_distribution(version="1.1")
+    published(repository, other)
+    before = files_of(root)
+    pages = (root / "simple/kindling/index.json").read_bytes()
+    published(repository, wheel, sdist)
+    repository.yank(wheel.project, wheel.version, "broken")
+    (step,) = repository.deletion(wheel.project, wheel.version)
+    assert set(step.parts) == {wheel.filename, sdist.filename}
+    assert set(yanks(root)) == {wheel.filename, sdist.filename, other.filename}
+    step.remove()
+    assert files_of(root) == before
+    assert (root / "simple/kindling/index.json").read_bytes() == pages
+    step.remove()  # as where another process was faster
+    # The same version may come again, and is not yanked.
+    published(repository, wheel)
+    assert yanks(root) == {wheel.filename: False, other.filename: False}
+
+
+def test_what_is_not_there_is_not_taken_back(repository, root, wheel):
+    with pytest.raises(RepositoryError, match=r"local has no files of kindling 1\.0"):
+        repository.yank(wheel.project, wheel.version, "broken")
+    assert not root.exists()
+    published(repository, wheel)
+    with pytest.raises(RepositoryError, match=r"no files of kindling 2\.0") as caught:
+        repository.deletion(wheel.project, Version("2.0"))
+    assert caught.value.hint == "It has: 1.0."
+
+
+def test_a_busy_folder_is_not_taken_back(make, root, wheel):
+    published(make(), wheel)
+    with FileLock(root / ".publish-all.lock"), pytest.raises(RepositoryError, match="has been writing"):
+        make(lock_timeout=0.01).yank(wheel.project, wheel.version, "broken")
+    assert yanks(root) == {wheel.filename: False}
+
+
+def test_yanks_and_uploads_at_once_lose_nothing(make, root, make_distribution):
+    files = [make_distribution(version=f"1.{each}") for each in range(6)]
+    late = [make_distribution(version=f"1.{each}", kind="sdist") for each in range(6)]
+    published(make(), *files)
+    jobs = [
+        *(
+            threading.Thread(target=make().yank, args=(each.project, each.version, "broken"))
+            for each in files
+        ),
+        *(threading.Thread(target=published, args=(make(), each)) for each in late),
+    ]
+    for each in jobs:
+        each.start()
+    for each in jobs:
+        each.join()
+    assert yanks(root) == {each.filename: "broken" for each in (*files, *late)}

@@ -40,7 +40,7 @@ def package(registry: OciRegistry) -> OciPackage:
 def publish(
     fake: FakeRegistry, tag: str, files: dict[str, bytes], *, name: str = NAME, **annotations: str
 ) -> str:
-    """A release in PyOCI's own form, with some annotations more."""
+    """A release in PyOCI's own form, with annotations of the index."""
     children = []
     for architecture, content in files.items():
         layer = fake.put_blob(name, content)
@@ -57,13 +57,14 @@ def publish(
         }
         digest = fake.put(name, "sha256:", json.dumps(manifest).encode(), MANIFEST_TYPE)
         platform = {"architecture": architecture, "os": "any"}
-        stated = {"org.opencontainers.image.created": "2024-11-20T20:23:36Z", **annotations}
+        stated = {"org.opencontainers.image.created": "2024-11-20T20:23:36Z"}
         children.append({"digest": digest, "size": 1, "platform": platform, "annotations": stated})
     index = {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
         "artifactType": ARTIFACT_TYPE,
         "manifests": children,
+        "annotations": annotations,
     }
     return fake.put(name, tag, json.dumps(index).encode(), INDEX_TYPE)
 

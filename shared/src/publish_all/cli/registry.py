@@ -12,6 +12,7 @@ COMMANDS = {
     "build": "build_command:BuildCommand",
     "check": "build_command:CheckCommand",
     "config": "config_command:ConfigCommand",
+    "delete": "registry_commands:DeleteCommand",
     "doctor": "publish_command:DoctorCommand",
     "download": "registry_commands:DownloadCommand",
     "exec": "serve_command:ExecCommand",
@@ -24,8 +25,10 @@ COMMANDS = {
     "repositories": "repositories_command:RepositoriesCommand",
     "serve": "serve_command:ServeCommand",
     "site": "registry_commands:SiteCommand",
+    "unyank": "registry_commands:UnyankCommand",
     "variants": "config_command:VariantsCommand",
     "version": "version_command:VersionCommand",
+    "yank": "registry_commands:YankCommand",
 }
 
 

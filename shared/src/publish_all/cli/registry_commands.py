@@ -1,4 +1,4 @@
-"""The commands about what repositories have: `publish-all list`, `download`, `finalize` and `site`."""
+"""The commands about what repositories have: to list, download, finalize, yank and delete it, or make a site of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from publish_all.cli.command import ConnectingCommand
 from publish_all.cli.options import FORMAT, NAME_OPTIONS, Operand, Value, flag, repository_options
+from publish_all.errors import UsageError
 
 
 class ListCommand(ConnectingCommand):
@@ -37,11 +38,12 @@ class ListCommand(ConnectingCommand):
                 file.upload_time or "",
                 file.requires_python or "",
                 release.source or "",
+                "" if file.yanked is None else file.yanked or "yes",
             )
             for release in found
             for file in release.files
         )
-        columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source")
+        columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source", "yanked")
         self.show_rows("files", columns, rows)
 
 
@@ -168,3 +170,82 @@ class SiteCommand(ConnectingCommand):
             listener=self.listener,
         )
         self.show_rows("projects", SiteProject._fields, projects)
+
+
+_RELEASES = Operand("releases", "RELEASE", "The releases, as NAME==VERSION.", required=True, several=True)
+
+
+class YankCommand(ConnectingCommand):
+    """Installers skip a yanked release, unless a requirement names exactly its version (PEP 592). Nothing is deleted, and
+    <c1>unyank</c1> undoes it. Files that are added to the release later are yanked, too. PyPI has no API for this: use the
+    page that the error message names.
+    """
+
+    name = "yank"
+    description = "Yank a release, so that installers skip it"
+    takes = (
+        _RELEASES,
+        *repository_options("Yank in", several=False),
+        Value("reason", "TEXT", "Why, as installers show it"),
+        FORMAT,
+    )
+    examples = ('-r github kindling-synapse==0.2.0 --reason "breaks on Spark 3.5"',)
+    undo = False
+
+    def use_case(self) -> None:
+        from publish_all.commands.take_back import TakenBack, yank
+
+        files = yank(
+            self.directory,
+            self.operands("releases"),
+            self.connection(),
+            reason=None if self.undo else self.text("reason") or "",
+            listener=self.listener,
+        )
+        self.show_rows("files", TakenBack._fields, files)
+
+
+class UnyankCommand(YankCommand):
+    """Installers choose the release again."""
+
+    name = "unyank"
+    description = "Undo a yank"
+    takes = (_RELEASES, *repository_options("Unyank in", several=False), FORMAT)
+    examples = ("-r github kindling-synapse==0.2.0",)
+    undo = True
+
+
+class DeleteCommand(ConnectingCommand):
+    """Shows what goes, and asks. Installs of exactly this version fail afterwards: <c1>yank</c1> does less harm. PyPI has no
+    API for this, and GitHub deletes no files of immutable releases.
+    """
+
+    name = "delete"
+    description = "Delete a release"
+    takes = (
+        _RELEASES,
+        *repository_options("Delete from", several=False),
+        flag("yes", "Do not ask.", short="y"),
+        flag("dry-run", "Show what would be deleted, and delete nothing."),
+        FORMAT,
+    )
+    examples = ("-r github kindling-synapse==0.2.0 --dry-run", "-r github kindling-synapse==0.2.0 --yes")
+
+    def use_case(self) -> int:
+        from publish_all.commands.take_back import TakenBack, delete
+
+        parts = delete(
+            self.directory,
+            self.operands("releases"),
+            self.connection(),
+            confirm=self._agree,
+            dry_run=self.option("dry-run"),
+            listener=self.listener,
+        )
+        self.show_rows("parts", TakenBack._fields, parts)
+        return 0 if parts else 1
+
+    def _agree(self, question: str) -> bool:
+        if not (self.option("yes") or self.can_ask):
+            raise UsageError("nothing was deleted: there is nobody to ask", hint="Add --yes to delete this.")
+        return self.option("yes") or bool(self.confirm(question, default=False))

@@ -39,7 +39,7 @@ def promoted_files(
         password=None,
     )
     (repository,) = open_connection(config, reading, listener=listener).repositories()
-    wanted = [_parse(each) for each in options.releases] or _releases_of(config, options, listener)
+    wanted = [parse_release(each) for each in options.releases] or _releases_of(config, options, listener)
     own: list[_Release] = []
     if not options.releases:
         with suppress(ConfigurationError):  # a project without a name of its own
@@ -60,13 +60,14 @@ def promoted_files(
     return FoundFiles(distributions=tuple(read_distribution(path) for path in sorted(paths)))
 
 
-def _parse(text: str) -> _Release:
+def parse_release(text: str) -> tuple[NormalizedName, Version]:
+    """The release that `NAME==VERSION` names. Raises `UsageError`."""
     name, _, version = text.partition("==")
     try:
         return canonicalize_name(name.strip(), validate=True), Version(version)
     except (InvalidName, InvalidVersion) as error:
-        hint = "With --from, name releases as NAME==VERSION."
-        raise UsageError(f"{text!r} does not name one release", hint=hint) from error
+        msg = f"{text!r} does not name one release"
+        raise UsageError(msg, hint="Name releases as NAME==VERSION.") from error
 
 
 def _releases_of(

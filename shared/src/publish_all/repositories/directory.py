@@ -3,6 +3,7 @@
     simple/index.html, index.json            the projects (PEP 503, PEP 691)
     simple/<project>/index.html, index.json  its files
     simple/<project>/<file>                  a distribution; beside a wheel its <file>.metadata (PEP 658)
+    simple/<project>/<version>.yanked        why a version is yanked (PEP 592), without zeros at its end
 
 All links are relative. Pages are always written from the files that lie in the folders, so that they can
 be written again at any time; nothing else is kept.
@@ -21,7 +22,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_version
 from packaging.version import Version
 
 from publish_all import diagnoses as known
@@ -36,6 +37,7 @@ from publish_all.findings import Finding
 from publish_all.repositories import simple_pages as pages
 from publish_all.repositories.fetch import (
     architecture_of,
+    as_error,
     files_of,
     read_chunks,
     release_of,
@@ -48,6 +50,7 @@ from publish_all.repositories.repository import (
     Means,
     Progress,
     ReleaseOutcome,
+    Removal,
     UploadOutcome,
     no_progress,
 )
@@ -146,14 +149,9 @@ class DirectoryRepository:
 
     def commit(self, release: Release) -> ReleaseOutcome:
         """Write the pages of the project, and the list of projects, from the files that are there."""
-        folder = self._folder(release.project)
         try:
             with self._locked():
-                folder.mkdir(parents=True, exist_ok=True)
-                page, findings = self._derive(release.project)
-                replace_pages(folder, pages.render_project(page))
-                projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
-                replace_pages(folder.parent, pages.render_root(projects))
+                page, findings = self._write_pages(release.project)
         except Timeout:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
@@ -183,6 +181,11 @@ class DirectoryRepository:
         return Look(states=states)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
+        own = self._folder(project)
+        found = self._listed(project, version)
+        return tuple(store(read_chunks(own / each.filename), each, folder, self.name) for each in found)
+
+    def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
         """From the page that readers see, not from what else lies in the folder."""
         own = self._folder(project)
         page = None
@@ -194,8 +197,50 @@ class DirectoryRepository:
         except (OSError, pages.PageError) as error:
             msg = f"The index in {own} can't be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
-        found = files_of(page, project, version, self.name)
-        return tuple(store(read_chunks(own / each.filename), each, folder, self.name) for each in found)
+        return files_of(page, project, version, self.name)
+
+    # --- taken back
+
+    def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
+        files = self._listed(project, version)
+        note = self._note(project, version)
+        with self._changing():
+            if reason is None:
+                note.unlink(missing_ok=True)
+            else:
+                replace_file(note, reason.encode())
+            self._write_pages(project)
+        return tuple(each.filename for each in files)
+
+    def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
+        """All at once, the pages before the files."""
+        names = [each.filename for each in self._listed(project, version)]
+        note = self._note(project, version)
+
+        def remove() -> None:
+            with self._changing():
+                self._write_pages(project, without=names)
+                for each in (
+                    note,
+                    *(note.with_name(f"{name}{end}") for name in names for end in ("", ".metadata")),
+                ):
+                    each.unlink(missing_ok=True)
+
+        return (Removal(tuple(names), remove),)
+
+    def _note(self, project: NormalizedName, version: Version) -> Path:
+        """Where it is written why a version is yanked, however its files spell it."""
+        return self._folder(project) / f"{canonicalize_version(version)}.yanked"
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other writers out. Raises `RepositoryError`."""
+        try:
+            with self._locked():
+                yield
+        except (Timeout, OSError) as error:
+            finding = self._busy() if isinstance(error, Timeout) else self._unusable(error)
+            raise as_error(finding) from error
 
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()
@@ -233,12 +278,20 @@ class DirectoryRepository:
             return FileState.DIFFERENT
         return FileState.PRESENT if sha256_of(path) == distribution.digests.sha256 else FileState.DIFFERENT
 
-    def _derive(self, project: NormalizedName) -> tuple[pages.ProjectPage, tuple[Finding, ...]]:
-        """The page of a project as its files say, without those that are broken or another project's."""
+    def _write_pages(
+        self, project: NormalizedName, *, without: Collection[str] = ()
+    ) -> tuple[pages.ProjectPage, tuple[Finding, ...]]:
+        """Write the page of a project as its files say, and the list of projects.
+
+        Broken files are left out, and those of another project.
+        """
+        folder = self._folder(project)
+        folder.mkdir(parents=True, exist_ok=True)
         files: list[tuple[Version, str, pages.IndexFile]] = []
         findings = []
-        for path in sorted(self._folder(project).iterdir()):
-            if path.name.startswith(".") or not path.name.endswith((".whl", ".tar.gz")):
+        for path in sorted(folder.iterdir()):
+            left_out = path.name in without or path.name.startswith(".")
+            if left_out or not path.name.endswith((".whl", ".tar.gz")):
                 continue
             try:
                 found = read_distribution(path)
@@ -251,6 +304,7 @@ class DirectoryRepository:
             if found.kind is DistributionKind.WHEEL:
                 replace_file(path.with_name(f"{path.name}.metadata"), found.core_metadata)
                 offered = {"sha256": hashlib.sha256(found.core_metadata).hexdigest()}
+            note = self._note(project, found.version)
             listed = pages.IndexFile(
                 filename=path.name,
                 url=quote(path.name),
@@ -258,6 +312,7 @@ class DirectoryRepository:
                 requires_python=found.header("Requires-Python"),
                 core_metadata=offered,
                 size=found.size,
+                yanked=note.read_text(encoding="utf-8") if note.is_file() else None,
             )
             files.append((found.version, path.name, listed))
         files.sort()
@@ -265,6 +320,9 @@ class DirectoryRepository:
         page = pages.ProjectPage(
             name=project, files=tuple(file for _, _, file in files), versions=tuple(versions)
         )
+        replace_pages(folder, pages.render_project(page))
+        projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
+        replace_pages(folder.parent, pages.render_root(projects))
         return page, tuple(findings)
 
     @contextmanager

@@ -40,14 +40,14 @@ def files_of(
     for each in found:
         if "sha256" not in each.hashes:
             message = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
-            raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
+            raise as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return found
 
 
 def not_there(message: str, project: NormalizedName, others: Sequence[str], where: str) -> RepositoryError:
     """The error where a release is asked for that a repository has not got; `others` are versions that it has."""
     hint = f"It has: {', '.join(others)}." if others else f"It has no files of {project}, or hides them."
-    return _as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
+    return as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
 
 
 def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:
@@ -61,7 +61,7 @@ def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) ->
     if found.hexdigest() != file.sha256:
         path.unlink()
         message = f"{where} sends other bytes for {file.filename} than it lists (sha256 {file.sha256})"
-        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
+        raise as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return path
 
 
@@ -78,10 +78,10 @@ def ensure_provenance(body: bytes, file: IndexFile, where: str) -> None:
                 attested |= {subject["digest"]["sha256"] for subject in statement["subject"]}
     except (ValueError, KeyError, TypeError) as error:
         message = f"{where} lists a provenance of {file.filename} that cannot be read"
-        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message)) from error
+        raise as_error(known.FETCHED_FILE_UNPROVEN.found(message)) from error
     if attested != {file.sha256}:
         message = f"{where} lists a provenance of {file.filename} that is about other bytes"
-        raise _as_error(known.FETCHED_FILE_UNPROVEN.found(message))
+        raise as_error(known.FETCHED_FILE_UNPROVEN.found(message))
 
 
 def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
@@ -115,5 +115,5 @@ def architecture_of(filename: str) -> str:
     return SDIST if filename.endswith(SDIST) else "".join(filename.split("-", 2)[2:])
 
 
-def _as_error(finding: Finding) -> RepositoryError:
+def as_error(finding: Finding) -> RepositoryError:
     return RepositoryError(finding.message, hint=finding.hint, findings=(finding,))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from packaging.utils import NormalizedName
+
 from publish_all import diagnoses as known
 from publish_all._http import BearerAuth, Body, Download, Reply, Session, next_link
 from publish_all._http_errors import HttpError
@@ -43,9 +45,10 @@ _WORTH_WAITING = 840.0
 
 @dataclass(eq=False, repr=False)
 class GitHubApi:
-    """The API of one repository on GitHub: `url` ends with `/repos/OWNER/REPOSITORY`.
+    """GitHub's API from `url` on, which ends with `/repos/OWNER/REPOSITORY` for that of one repository.
 
-    The credential is shown to the API and to its host for uploads, and to no other.
+    The credential is shown to the API and to its host for uploads, and to no other. It is the one for `registry`
+    where that is stated: ghcr.io, whose tokens are those of GitHub. `hint` says what else than contents: write is needed.
     """
 
     url: str
@@ -53,6 +56,9 @@ class GitHubApi:
     credentials: Credentials
     session: Session
     purpose: Purpose = Purpose.UPLOAD
+    registry: str = ""
+    project: NormalizedName | None = None
+    hint: str = ""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     _written: float = 0.0
@@ -60,15 +66,21 @@ class GitHubApi:
     _silent_until: float = 0.0
     _limited: int = 0
 
+    @property
+    def _asked(self) -> CredentialRequest:
+        return CredentialRequest(
+            config=self.config, url=self.registry or self.url, project=self.project, purpose=self.purpose
+        )
+
     def credential(self) -> Credential | None:
         """Raises `CredentialError`, also where there is none and one is needed."""
-        request = CredentialRequest(config=self.config, url=self.url, project=None, purpose=self.purpose)
+        request = self._asked
         found = self.credentials.get(request)
         if found is None and self.purpose is Purpose.UPLOAD:
             (finding,) = explain_missing(request, self.credentials.trace(request)).findings
-            raise _unauthorized(replace(finding, hint=GIVE_CREDENTIAL))
+            raise _unauthorized(replace(finding, hint=self.hint or GIVE_CREDENTIAL))
         if found is not None:
-            ensure_host(found, self.url)
+            ensure_host(found, request.url)
         return found
 
     def get(self, path: str) -> Any:
@@ -100,8 +112,6 @@ class GitHubApi:
             reply = self._request(method, url, body=body, headers=headers)
         finally:
             self._written = self.clock()
-        if reply.status == 404 and method == "DELETE":
-            return None
         return None if reply.status == 204 else self._content(reply)
 
     @contextmanager
@@ -180,20 +190,21 @@ class GitHubApi:
         return RefusedError(finding, status=status, retryable=worth_waiting, wait=wait)
 
     def _refusal(self, reply: Reply) -> HttpError | CredentialError:
-        found = self.credentials.plausible(
-            CredentialRequest(config=self.config, url=self.url, project=None, purpose=self.purpose)
-        )
+        found = self.credentials.plausible(self._asked)
         said = f"{reply.status} {_said(reply)}".strip()
         if reply.status in {401, 403} and found is not None:
             diagnosis = known.CREDENTIAL_REFUSED if reply.status == 401 else known.NOT_ALLOWED
             message = f"{self.config.name} refuses the credential from {found.origin}: {said}"
             return _unauthorized(
-                diagnosis.found(message, where=shown_url(reply.url), hint=GIVE_CREDENTIAL), reply.status
+                diagnosis.found(message, where=shown_url(reply.url), hint=self.hint or GIVE_CREDENTIAL),
+                reply.status,
             )
         diagnosis, hint = _DIAGNOSES.get(reply.status, (known.REFUSED, ""))
         if reply.status >= 500:
             diagnosis = known.SERVER_FAILED
-        finding = diagnosis.found(f"{self.config.name} answers {said}", where=shown_url(reply.url), hint=hint)
+        finding = diagnosis.found(
+            f"{self.config.name} answers {said}", where=shown_url(reply.url), hint=self.hint or hint
+        )
         return RefusedError(
             finding,
             status=reply.status,

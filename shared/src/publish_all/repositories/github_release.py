@@ -13,7 +13,8 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -34,7 +35,7 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import files_of, store
+from publish_all.repositories.fetch import files_of, not_there, release_of, store
 from publish_all.repositories.github_api import GIVE_CREDENTIAL, PAUSE, GitHubApi
 from publish_all.repositories.oci_replies import RefusedError
 from publish_all.repositories.replies import findings_of
@@ -44,6 +45,7 @@ from publish_all.repositories.repository import (
     Means,
     Progress,
     ReleaseOutcome,
+    Removal,
     UploadOutcome,
     filled_url,
     no_progress,
@@ -61,11 +63,17 @@ _PATIENCE = 5.0
 # GitHub puts a dot in place of what it does not take in a name, and takes dots away at its ends.
 _NOT_TAKEN = re.compile(r"[^A-Za-z0-9_+@.-]+")
 _BINARY = "application/octet-stream"
+# A paragraph of the notes of a release, where people see it.
+_YANKED = re.compile(r"^\*\*Yanked:\*\* ([a-z0-9-]+)(?:: ([^\r\n]*))?(?:\r?\n|\Z){1,2}", re.MULTILINE)
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
-    """A file of a release. `sha256` is None where GitHub does not state it; `sent` says that all of it is there."""
+    """A file of a release. `sha256` is None where GitHub does not state it; `sent` says that all of it is there.
+
+    `yanked` is the reason, None if it is not yanked.
+    """
 
     id: int
     name: str
@@ -75,13 +83,19 @@ class Asset:
     url: str
     download: str
     created: str | None = None
+    yanked: str | None = None
 
     @property
     def listed(self) -> IndexFile:
         """As a file of an index, with the address at which the API has it."""
         hashes = {"sha256": self.sha256} if self.sha256 is not None else {}
         return IndexFile(
-            filename=self.name, url=self.url, hashes=hashes, size=self.size, upload_time=self.created
+            filename=self.name,
+            url=self.url,
+            hashes=hashes,
+            size=self.size,
+            yanked=self.yanked,
+            upload_time=self.created,
         )
 
 
@@ -95,6 +109,12 @@ class GitHubRelease:
     closed: bool
     upload_url: str
     page: str
+    notes: str
+
+    @property
+    def yanked(self) -> Mapping[str, str]:
+        """Why projects are yanked in it, by their names."""
+        return dict(_YANKED.findall(self.notes))
 
 
 @dataclass(eq=False, repr=False)
@@ -502,7 +522,11 @@ class GitHubReleaseRepository:
             # A longer list may not be all.
             whole = isinstance(inline, list) and len(inline) < 30
             assets = map(self._asset, inline) if whole else self.assets_of(release).values()
-            yield from (each for each in assets if each.sent and not release.draft)
+            version = self._version(release.tag)
+            yanked = {(name, version): reason for name, reason in release.yanked.items()}
+            for each in assets:
+                if each.sent and not release.draft:
+                    yield replace(each, yanked=yanked.get(release_of(each.name) or ("", None)))
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         reader = self.reader()
@@ -514,6 +538,52 @@ class GitHubReleaseRepository:
             with reader.api.content(file.url) as download:
                 fetched.append(store(download.chunks, file, folder, self.name))
         return tuple(fetched)
+
+    # --- taken back
+
+    def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
+        """In the notes of the release, which can be changed in immutable ones, too."""
+        _, files = self._there(project, version)
+        self._note(project, version, reason)
+        return tuple(each.name for each in files if not each.name.endswith(".metadata"))
+
+    def _note(self, project: NormalizedName, version: Version, reason: str | None) -> None:
+        """Write why a project is yanked, or that it is not, until it is read so: another job may write the notes, too."""
+        for _ in range(_ROUNDS):
+            release = self.current(version)
+            if release is None or release.yanked.get(project) == reason:
+                return
+            notes = _YANKED.sub(lambda found: "" if found[1] == project else found[0], release.notes)
+            if reason is not None:
+                notes = f"**Yanked:** {project}{': ' if reason else ''}{reason}\n\n{notes}"
+            self._write_json("PATCH", f"/releases/{release.id}", {"body": notes})
+            self.sleep(PAUSE)
+        raise self._again(f"The notes of the release were written over by others {_ROUNDS} times.")
+
+    def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
+        """The assets, each file before its metadata, and the note of a yank. The release and its tag stay."""
+        release, files = self._there(project, version)
+        if release.closed:
+            message = f"The release {release.tag} is immutable: GitHub deletes none of its files."
+            raise RefusedError(self._found(known.RELEASE_CLOSED, message, "Yank it."), status=422)
+        steps = [
+            Removal((each.name,), partial(self._delete, f"/releases/assets/{each.id}")) for each in files
+        ]
+        if project in release.yanked:
+            steps.append(Removal(("the note of a yank",), partial(self._note, project, version, None)))
+        return tuple(steps)
+
+    def _there(self, project: NormalizedName, version: Version) -> tuple[GitHubRelease, list[Asset]]:
+        """The release of a version as it is now, and the assets of a project in it. Raises `RepositoryError`."""
+        release = self.current(version)
+        assets = self.assets_of(release) if release is not None else {}
+        wanted = project, version
+        found = [
+            assets[each] for each in sorted(assets) if release_of(each.removesuffix(".metadata")) == wanted
+        ]
+        if release is None or not found:
+            raise not_there(f"{self.name} has no files of {project} {version}", project, (), self.name)
+        return release, found
 
     # --- for people
 
@@ -540,7 +610,11 @@ class GitHubReleaseRepository:
         return self.api.write(method, f"{self._url}{path}", body, content_type="application/json")
 
     def _delete(self, path: str) -> None:
-        self.api.write("DELETE", f"{self._url}{path}")
+        try:
+            self.api.write("DELETE", f"{self._url}{path}")
+        except RefusedError as error:
+            if error.status != 404:  # gone already
+                raise
 
     def _release(self, content: Any) -> GitHubRelease:
         try:
@@ -551,6 +625,7 @@ class GitHubReleaseRepository:
                 closed=content.get("immutable") is True and content["draft"] is not True,
                 upload_url=str(content["upload_url"]).partition("{")[0],
                 page=shown_url(str(content["html_url"])),
+                notes=str(content.get("body") or ""),
             )
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise self.api.unreadable(self._url) from error

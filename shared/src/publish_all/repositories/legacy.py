@@ -33,7 +33,7 @@ from publish_all.credentials.credential_source import (
 from publish_all.credentials.trusted_publishing import base_of, ensure_covers, needs_pending
 from publish_all.distributions.core_metadata import form_fields
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release
-from publish_all.errors import CheckError, CredentialError
+from publish_all.errors import CheckError, CredentialError, UsageError
 from publish_all.findings import Finding
 from publish_all.repositories.bodies import FileBody, FileChangedError, form
 from publish_all.repositories.project_states import against_new_files, project_state
@@ -44,6 +44,7 @@ from publish_all.repositories.repository import (
     Means,
     Progress,
     ReleaseOutcome,
+    Removal,
     UploadOutcome,
     filled_url,
     no_progress,
@@ -363,6 +364,18 @@ class LegacyRepository:
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         return self.index(project).fetch(project, version, folder)
+
+    def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
+        raise self._by_hand("yank" if reason is not None else "unyank", project, version)
+
+    def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
+        raise self._by_hand("delete", project, version)
+
+    def _by_hand(self, verb: str, project: NormalizedName, version: Version) -> UsageError:
+        """The upload API takes files and does nothing else."""
+        page = f"{base_of(self._url)}/manage/project/{project}/release/{quote(str(version))}/"
+        hint = f"Use its page: {page}" if is_pypi(self._url) else "Use the page or the tool of the server."
+        return UsageError(f"{self.name} has no API to {verb} a release", hint=hint)
 
     def page(self, release: Release) -> str | None:
         """PyPI's page of the release, or where another index lists the project."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -31,11 +32,13 @@ from publish_all.credentials.credential_source import CredentialRequest, Credent
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import ConfigurationError, CredentialError
 from publish_all.findings import Finding
+from publish_all.repositories import github_packages
 from publish_all.repositories import oci_layout as layout
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import architecture_of, not_there, store
+from publish_all.repositories.fetch import architecture_of, as_error, not_there, store
+from publish_all.repositories.github_api import GitHubApi
 from publish_all.repositories.oci_receipt import PushedRelease, ReceiptFile
-from publish_all.repositories.oci_registry import OciPackage, OciRegistry
+from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError
 from publish_all.repositories.replies import ensure_host, findings_of
 from publish_all.repositories.repository import (
@@ -44,6 +47,7 @@ from publish_all.repositories.repository import (
     Means,
     Progress,
     ReleaseOutcome,
+    Removal,
     UploadOutcome,
     filled_url,
     in_parallel,
@@ -56,6 +60,8 @@ ROUNDS = 8
 """How often an index is written that others keep writing over."""
 LOOKS = 5
 """How often an index is read after a write until the registry shows another one than before."""
+SETTLED = 2.0
+"""Seconds after which a yank is looked at again: another job may have read the index before, and written it after."""
 
 
 @dataclass(eq=False, repr=False)
@@ -100,6 +106,10 @@ class OciRepository:
         host = hostname_of(self.place.registry)
         server = host.removeprefix("containers.") if host.startswith("containers.") else "github.com"
         return f"https://{server}/{self.config.link}" if self.config.link else None
+
+    @property
+    def _at_github(self) -> bool:
+        return hostname_of(self.place.registry) == "ghcr.io"
 
     def login(self, project: NormalizedName | None, purpose: Purpose) -> Login | None:
         """The credential for a project, None if there is none.
@@ -278,25 +288,40 @@ class OciRepository:
         return plain if is_plain else usual
 
     def list_files(self, release: PushedRelease) -> ReleaseOutcome:
-        """Write the index of a release with these files, unless they are in it. Raises `HttpError`.
+        """Write the index of a release with these files, unless they are in it. Raises `HttpError`."""
+        package = self.package(release.project)
 
-        An index can't be compared and swapped in any registry, so it is read right before the write and after it,
-        and written again if somebody else has written over it.
-        """
-        package, tag = self.package(release.project), layout.tag_of(release.version)
-        current = package.index(tag)
-        for attempt in range(1, ROUNDS + 1):
+        def with_files(current: layout.PackageIndex | None) -> layout.PackageIndex | ReleaseOutcome:
             merged = _merged(package, release, current)
             if merged.conflicts:
                 return ReleaseOutcome(complete=False, findings=self._other_bytes(package, release, merged))
-            if not merged.added:
-                return ReleaseOutcome(complete=True)
+            return merged.result if merged.added else ReleaseOutcome(complete=True)
+
+        return self._write_index(package, layout.tag_of(release.version), with_files)
+
+    def _write_index(
+        self,
+        package: OciPackage,
+        tag: str,
+        change: Callable[[layout.PackageIndex | None], layout.PackageIndex | ReleaseOutcome],
+    ) -> ReleaseOutcome:
+        """Write the index under a tag as `change` makes it of the present one, until that has nothing to change.
+
+        An index can't be compared and swapped in any registry, so it is read right before the write and after it,
+        and written again if somebody else has written over it. Raises `HttpError`.
+        """
+        release = f"{package.project} {layout.version_of(tag)}"
+        current = package.index(tag)
+        for attempt in range(1, ROUNDS + 1):
+            changed = change(current)
+            if isinstance(changed, ReleaseOutcome):
+                return changed
             try:
-                package.put_manifest(tag, merged.result.render(), layout.INDEX_TYPE)
+                package.put_manifest(tag, changed.render(), layout.INDEX_TYPE)
             except RefusedError as error:
                 if error.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
                     # Files that can't be listed are ours, or are in the index already.
-                    gone = [each for each in merged.result.entries if not package.has_manifest(each.digest)]
+                    gone = [each for each in changed.entries if not package.has_manifest(each.digest)]
                     findings = tuple(
                         known.PART_MISSING.found(
                             f"{self.name} has not got the {each.architecture} of {release}.",
@@ -345,18 +370,77 @@ class OciRepository:
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         package = self.package(project, Purpose.READ)
+        files = (each for release in self._releases(package, version) for each in release.files)
+        return tuple(self.fetch_file(package, each, folder) for each in files)
+
+    def _releases(self, package: OciPackage, version: Version) -> tuple[PackageRelease, ...]:
+        """What is listed as a version, by one tag or several. Raises `RepositoryError` if there are no files."""
         versions = package.versions()
         releases = package.releases([each for each in versions if each.version == version])
-        files = [file for each in releases for file in each.files]
-        if not files:
+        if not any(each.files for each in releases):
             others = [str(each.version) for each in versions]
-            raise not_there(f"{self.name} has no files of {project} {version}", project, others, self.name)
-        return tuple(self.fetch_file(package, each, folder) for each in files)
+            message = f"{self.name} has no files of {package.project} {version}"
+            raise not_there(message, package.project, others, self.name)
+        return releases
 
     def fetch_file(self, package: OciPackage, file: IndexFile, folder: Path) -> Path:
         """Copy one file into `folder`, checked. Raises `RepositoryError`."""
         with package.blob(f"sha256:{file.sha256}") as download:
             return store(download.chunks, file, folder, self.name)
+
+    # --- taken back
+
+    def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
+        """In the annotations of the index, which stay when files are added to it."""
+        package = self.package(project)
+        releases = self._releases(package, version)
+
+        def yanked(current: layout.PackageIndex | None) -> layout.PackageIndex | ReleaseOutcome:
+            if current is None or current.yanked == reason:
+                return ReleaseOutcome(complete=True)
+            return current.yanked_for(reason)
+
+        for wait in (0.0, SETTLED):
+            self.sleep(wait)
+            for each in releases:
+                outcome = self._write_index(package, each.tag, yanked)
+                if not outcome.complete:
+                    raise as_error(outcome.findings[0])
+        return tuple(file.filename for each in releases for file in each.files)
+
+    def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
+        """The index first, so that none ever lists what is gone; before it signatures and the like, which are tagged by its digest.
+
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema. Blobs are left to
+        the registry, as other versions may have the same.
+        """
+        package = self.package(project)
+        tags, tagged, listed = package.tags(), dict[str, str](), dict[str, str]()
+        for release in self._releases(package, version):
+            files = {each.url: each.filename for each in release.files}
+            about = tuple(each.replace(":", "-") for each in (release.digest, *files))
+            for tag in (*(each for each in tags if each.startswith(about)), release.tag):
+                if (found := package.manifest(tag)) is not None:
+                    tagged[found.digest] = tag
+            listed |= files
+        if self._at_github:
+            api = GitHubApi(
+                "https://api.github.com",
+                self.config,
+                self.credentials,
+                self.session,
+                registry=self.url,
+                project=project,
+                hint=github_packages.RIGHTS,
+                clock=self.clock,
+                sleep=self.sleep,
+            )
+            name, alone = self.place.repository(project), set(tags) <= set(tagged.values())
+            return github_packages.deletion(api, name, tagged, listed, alone=alone)
+        delete = package.delete_manifest
+        steps = [Removal((f"the tag {tag}",), partial(delete, digest, tag)) for digest, tag in tagged.items()]
+        steps += [Removal((each,), partial(delete, digest), needed=False) for digest, each in listed.items()]
+        return tuple(steps)
 
     # --- for people
 
@@ -382,7 +466,7 @@ class OciRepository:
 
     def _page(self, project: NormalizedName) -> str | None:
         """GitHub's page of the package, which hangs on the repository that it is linked to."""
-        if self.config.link is None or hostname_of(self.place.registry) != "ghcr.io":
+        if self.config.link is None or not self._at_github:
             return None
         name = self.place.repository(project).partition("/")[2]
         return f"https://github.com/{self.config.link}/pkgs/container/{quote(name, safe='')}"

@@ -197,14 +197,6 @@ class Entry(NamedTuple):
         """The size of the file in bytes; None where only its manifest tells."""
         return whole_number(self.annotation(SIZE))
 
-    def yanked_as(self, other: Entry) -> Entry:
-        """Our entry, yanked if the other one is."""
-        reason = other.annotation(YANKED)
-        if reason is None:
-            return self
-        annotations = {**(self.descriptor.get("annotations") or {}), YANKED: reason}
-        return Entry({**self.descriptor, "annotations": annotations})
-
     def annotation(self, name: str) -> str | None:
         found = (self.descriptor.get("annotations") or {}).get(name)
         return found if isinstance(found, str) else None
@@ -321,6 +313,17 @@ class PackageIndex(NamedTuple):
         items = stated.items() if isinstance(stated, dict) else ()
         return {name: each for name, each in items if isinstance(each, str)}
 
+    @property
+    def yanked(self) -> str | None:
+        """Why the release is yanked, None if it is not."""
+        return self.annotations.get(YANKED)
+
+    def yanked_for(self, reason: str | None) -> PackageIndex:
+        """The same index, yanked for a reason, or with None not any more."""
+        others = {name: each for name, each in self.annotations.items() if name != YANKED}
+        stated = others if reason is None else {**others, YANKED: reason}
+        return PackageIndex({**self.value, "annotations": stated})
+
     def entry(self, architecture: str) -> Entry | None:
         return next((each for each in self.entries if each.architecture == architecture), None)
 
@@ -353,7 +356,7 @@ def merge(
 
     `annotations` are added where the index has none of that name. `sha256s` tells for digests of
     manifests what the sha256 of their files is, where the index itself does not. Entries for the same
-    bytes whose manifest is `gone` (by its digest) are replaced by ours; a yank stays.
+    bytes whose manifest is `gone` (by its digest) are replaced by ours. A yank of the release stays.
     """
     base = current or PackageIndex({"manifests": []})
     files = {each.architecture: each for each in reversed(base.entries)}
@@ -364,8 +367,8 @@ def merge(
         if there is not None and (there.sha256 or (sha256s or {}).get(there.digest)) != each.sha256:
             conflicts.append(each)
         elif there is None or (there.digest in gone and there.digest != each.digest):
-            added.append(each if there is None else each.yanked_as(there))
-            files[each.architecture] = added[-1]
+            added.append(each)
+            files[each.architecture] = each
     children = [files[name].descriptor for name in sorted(files)]
     stated = {**annotations, **base.annotations}
     value = {

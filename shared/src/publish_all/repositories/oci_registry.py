@@ -397,6 +397,16 @@ class OciPackage:
         headers = {"Content-Type": media_type}
         self.registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
 
+    def delete_manifest(self, digest: str, tag: str = "") -> None:
+        """Delete a manifest, and before it its tag, which some registries want and others refuse. One that is gone is no error."""
+        asked = replace(self.asked, delete=True)
+        for reference in filter(None, (tag, digest)):
+            try:
+                self.registry.change("DELETE", self._manifest_url(reference), asked)
+            except RefusedError as error:
+                if reference == digest and error.status != 404:
+                    raise
+
     def _manifest_url(self, reference: str) -> str:
         return f"{self._base}/manifests/{quote(reference, safe=':')}"
 
@@ -503,7 +513,7 @@ class OciPackage:
             index = layout.parse_index(found.content)
         except layout.LayoutError:
             return None
-        files = (self._file(tag, each) for each in index.entries)
+        files = (self._file(tag, each, index.yanked) for each in index.entries)
         source = index.annotations.get(layout.SOURCE)
         return PackageRelease(
             project=self.project,
@@ -552,7 +562,7 @@ class OciPackage:
         found = {digest: self.file_manifest(digest) for digest in silent}
         return {digest: each.sha256 for digest, each in found.items() if each is not None}
 
-    def _file(self, tag: ReleaseTag, entry: layout.Entry) -> IndexFile | None:
+    def _file(self, tag: ReleaseTag, entry: layout.Entry, yanked: str | None) -> IndexFile | None:
         """One file as it is listed; None for what can't be a file of this release."""
         filename = layout.filename_of(
             self.project, tag.tag, entry.architecture, entry.annotation(layout.TITLE)
@@ -575,7 +585,7 @@ class OciPackage:
             requires_python=entry.annotation(layout.REQUIRES_PYTHON),
             core_metadata={"sha256": digest} if digest else None,
             size=size,
-            yanked=entry.annotation(layout.YANKED),
+            yanked=yanked,
             upload_time=entry.annotation(layout.CREATED),
         )
 
@@ -601,7 +611,8 @@ def _challenge_of(reply: Reply) -> Challenge | None:
 def _scope(asked: Asked) -> str:
     if asked.repository is None:
         return "registry:catalog:*"
-    return f"repository:{asked.repository}:{'pull,push' if asked.write else 'pull'}"
+    actions = ",".join(("pull", *(["push"] if asked.write else []), *(["delete"] if asked.delete else [])))
+    return f"repository:{asked.repository}:{actions}"
 
 
 def _ensure_its_own(asked: Asked, realm: str) -> None:

@@ -52,7 +52,7 @@ WhoAsks: TypeAlias = Login | Callable[[], Login | None] | None
 
 @dataclass
 class Asked:
-    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and whether to write.
+    """A request to a registry: by whom, of which OCI repository (None: of the registry as such), and whether to write or delete.
 
     `name` is the name that the configuration has for the place.
     """
@@ -61,6 +61,7 @@ class Asked:
     repository: str | None = None
     who: WhoAsks = None
     write: bool = False
+    delete: bool = False
     name: str = ""
 
     def identify(self) -> Login | None:
@@ -207,8 +208,9 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
             "GitHub takes 10 GB a file; other registries, and proxies before them, have limits of their own."
         )
     else:
-        is_mirror = status == 405 or code == "UNSUPPORTED"
-        diagnosis = known.READ_ONLY if is_mirror else known.REGISTRY_REFUSED
+        unsupported = status == 405 or code == "UNSUPPORTED"
+        diagnosis = known.READ_ONLY if unsupported and not asked.delete else known.REGISTRY_REFUSED
+        hint = _DELETES_OFF if asked.delete else ""
     return diagnosis.found(message, where=asked.where, hint=hint)
 
 
@@ -294,6 +296,10 @@ def _permission_hint(asked: Asked) -> str:
     )
 
 
+_DELETES_OFF = (
+    "The registry does not delete, or not in this way. Turn deletes on (docker-registry: "
+    "REGISTRY_STORAGE_DELETE_ENABLED=true), use the registry's own page, or yank the release, which needs no deletes."
+)
 _READ_HINT = (
     "Packages are private until made public on their settings page. To read a private one, use a classic personal "
     "access token with read:packages; in a workflow `permissions: packages: read` and, for a package of another "

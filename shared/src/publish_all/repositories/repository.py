@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from packaging.utils import NormalizedName
@@ -91,6 +91,18 @@ class Look:
     findings: tuple[Finding, ...] = ()
 
 
+class Removal(NamedTuple):
+    """One step of a deletion: what goes with it, in words for people.
+
+    `remove` raises `RepositoryError` and `CredentialError`; what is gone already is no error. With `needed` False a
+    refusal does no harm: nobody sees the parts any more, and the server removes them when it cleans up.
+    """
+
+    parts: tuple[str, ...]
+    remove: Callable[[], object]
+    needed: bool = True
+
+
 Progress = Callable[[int], None]
 """Called with the number of the file's bytes sent so far in this attempt, often enough to end it by raising."""
 
@@ -143,6 +155,15 @@ class Repository(Protocol):
 
         Raises `RepositoryError` where the release is not there, a file has no hash, or has other bytes.
         """
+
+    def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
+        """Yank a release (PEP 592), with the files that are added to it later. None undoes it. The names of its files.
+
+        Raises `RepositoryError` where it is not there, `CredentialError`, and `UsageError` for a kind that can't.
+        """
+
+    def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
+        """The steps that delete a release, in an order that the server accepts. Nothing is deleted yet. Raises as `yank`."""
 
     def page(self, release: Release) -> str | None:
         """A page that shows the release to people, if there is one."""

@@ -68,6 +68,7 @@ class FakeRegistry(BaseAdapter):
         self.page = 100
         self.redirect: str | None = None
         self.refuses_config_types = False
+        self.deletes = True
         self.tokens: dict[str, str] = {}
         self.lock = threading.RLock()
 
@@ -146,7 +147,8 @@ class FakeRegistry(BaseAdapter):
 
     def _may(self, asked: Asked, name: str, *, writes: bool) -> bool:
         scope = self.tokens.get(asked.headers.get("Authorization", "").removeprefix("Bearer "), "")
-        return scope.startswith(f"repository:{name}:pull") and (not writes or scope.endswith(",push"))
+        wanted = "pull,push,delete" if asked.method == "DELETE" else "pull,push" if writes else "pull"
+        return scope.startswith(f"repository:{name}:{wanted}")
 
     def _catalog(self, path: str) -> Reply:
         if path != "/v2/_catalog":
@@ -170,12 +172,22 @@ class FakeRegistry(BaseAdapter):
         digest = self.tags.get(name, {}).get(reference, reference)
         if (name, digest) not in self.manifests:
             return error(404, "MANIFEST_UNKNOWN")
+        if asked.method == "DELETE":
+            return self._delete(name, reference)
         content, media_type = self.manifests[name, digest]
         if asked.headers.get("If-None-Match") == f'"{digest}"':
             return Reply(304)
         assert media_type in asked.headers["Accept"]
         headers = {"Content-Type": media_type, "Docker-Content-Digest": digest}
         return Reply(200, b"" if asked.method == "HEAD" else content, headers)
+
+    def _delete(self, name: str, reference: str) -> Reply:
+        """As docker-registry 2.8: by digest only, with all tags."""
+        if not self.deletes or not reference.startswith("sha256:"):
+            return error(405, "UNSUPPORTED", "The operation is unsupported.")
+        del self.manifests[name, reference]
+        self.tags[name] = {tag: each for tag, each in self.tags[name].items() if each != reference}
+        return Reply(202)
 
     def _put(self, asked: Asked, name: str, reference: str) -> Reply:
         value = json.loads(asked.body)

@@ -1,0 +1,101 @@
+"""Take a release back: yank it, so that installers skip it, or delete its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.utils import NormalizedName
+
+from publish_all._http_errors import HttpError
+from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import ConnectionOptions, open_connection
+from publish_all.commands.promote import parse_release
+from publish_all.errors import PublishAllError, UsageError
+from publish_all.events import Listener, Note, StepStarted, ignore
+from publish_all.repositories.repository import Repository
+
+
+class TakenBack(NamedTuple):
+    """A file of a release, or what else goes with it, and its state now: "yanked", "not yanked", "deleted", "would be
+    deleted", or "left to the registry", which removes it when it cleans up.
+    """
+
+    project: NormalizedName
+    version: str
+    file: str
+    state: str
+
+
+def yank(
+    directory: Path,
+    releases: Sequence[str],
+    connection: ConnectionOptions | None = None,
+    *,
+    reason: str | None,
+    listener: Listener = ignore,
+) -> tuple[TakenBack, ...]:
+    """Yank releases (`NAME==VERSION`) for a reason, which may be empty, or with None unyank them. Raises `PublishAllError`."""
+    wanted = [parse_release(each) for each in releases]
+    repository = _open(directory, connection, listener)
+    line = " ".join(reason.split()) if reason is not None else None
+    step, state = ("unyank", "not yanked") if reason is None else ("yank", "yanked")
+    done: list[TakenBack] = []
+    for project, version in wanted:
+        listener(StepStarted(step=step, detail=f"{repository.name}: {project} {version}"))
+        names = repository.yank(project, version, line)
+        done += (TakenBack(project, str(version), each, state) for each in names)
+    return tuple(done)
+
+
+def delete(
+    directory: Path,
+    releases: Sequence[str],
+    connection: ConnectionOptions | None = None,
+    *,
+    confirm: Callable[[str], bool],
+    dry_run: bool = False,
+    listener: Listener = ignore,
+) -> tuple[TakenBack, ...]:
+    """Delete releases (`NAME==VERSION`), once all that goes was shown in notes and `confirm` has agreed.
+
+    With `dry_run` nothing is deleted. Empty if `confirm` refuses. Raises `PublishAllError`.
+    """
+    wanted = [parse_release(each) for each in releases]
+    repository = _open(directory, connection, listener)
+    steps = [(*each, step) for each in wanted for step in repository.deletion(*each)]
+    planned = [
+        TakenBack(project, str(version), part, "would be deleted")
+        for project, version, step in steps
+        for part in step.parts
+    ]
+    if dry_run:
+        return tuple(planned)
+    for each in planned:
+        listener(Note(message=f"{each.project} {each.version}: to delete: {each.file}"))
+    if not confirm(f"Delete this from {repository.name} ({repository.url})?"):
+        return ()
+    done: list[TakenBack] = []
+    for project, version, step in steps:
+        state = "deleted"
+        try:
+            step.remove()
+        except PublishAllError as error:
+            if step.needed or (isinstance(error, HttpError) and error.retryable):
+                listener(Note(message=f"deleted before the error: {len(done)} of {len(planned)}"))
+                raise
+            state = "left to the registry"
+        done += (TakenBack(project, str(version), part, state) for part in step.parts)
+    return tuple(done)
+
+
+def _open(directory: Path, connection: ConnectionOptions | None, listener: Listener) -> Repository:
+    """The one repository that is named, or that the project publishes to."""
+    config = project_of_files(directory, optional=True)
+    opened = open_connection(config, connection or ConnectionOptions(), listener=listener)
+    if len(opened.chosen) > 1:
+        names = ", ".join(each.name for each in opened.chosen)
+        raise UsageError(f"the project publishes to several repositories: {names}", hint="Name one with -r.")
+    (repository,) = opened.repositories()
+    return repository
