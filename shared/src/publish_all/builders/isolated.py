@@ -1,7 +1,6 @@
-"""The process that makes an isolated build environment: `python -m publish_all.builders.isolated FOLDER CURRENT INSTALLER`.
+"""Makes an isolated build environment, in a worker: `{"ask": "environment"}`.
 
-Installing runs what build requirements say in their sdists, so it has a process group and an environment of its
-own. The line on standard input is the list of requirements, and it is answered with a line.
+Installing runs what build requirements say in their sdists, so it has a process group and an environment of its own.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from publish_all._own_source import install_hint
-from publish_all.builders.worker_protocol import own_pipes
+from publish_all.errors import BuildError
 
 _SHOWN_LINES = 5
 # What is installed there. It is compiled here, because builds write no bytecode, and the environment is kept.
@@ -26,27 +25,22 @@ print(json.dumps(sorted(f"{d.metadata['Name']}=={d.version}" for d in m.distribu
 """
 
 
-def main(folder: str, current: str, installer: Any) -> int:
-    """Make the environment in `folder`. `current` is the folder that relative paths in variables of pip and uv start at."""
+def make_environment(
+    folder: str, requirements: Sequence[str], *, current: str, installer: Any
+) -> dict[str, Any]:
+    """Make the environment in `folder`: its executable, and what is installed there. Raises `BuildError`.
+
+    `current` is the folder that relative paths in variables of pip and uv start at.
+    """
     # -m put the folder where this was started on the path. In the project's, its modules would hide others.
     os.chdir(current)
     os.environ["PYTHONSAFEPATH"] = "1"
-    incoming, outgoing = own_pipes()
-
-    def say(**answer: Any) -> None:
-        outgoing.write(json.dumps(answer) + "\n")
-        outgoing.flush()
-
     try:
         from build import BuildException
         from build.env import DefaultIsolatedEnv
-    except ModuleNotFoundError:
-        say(
-            error="an isolated build environment is needed, and the library `build` is not installed",
-            hint=install_hint("cli"),
-        )
-        return 1
-    requirements = json.loads(next(incoming))
+    except ModuleNotFoundError as error:
+        msg = "an isolated build environment is needed, and the library `build` is not installed"
+        raise BuildError(msg, hint=install_hint("cli")) from error
     try:
         Path(folder).mkdir()
         tempfile.tempdir = folder  # older versions of `build` take no path
@@ -56,18 +50,15 @@ def main(folder: str, current: str, installer: Any) -> int:
         try:
             made.install(requirements)
         except subprocess.CalledProcessError as error:
-            say(
-                error=f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}",
+            raise BuildError(
+                f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}",
                 hint="Is the package index reachable? Are the names and versions right? Indexes are those "
                 "of the environment and of the user's configuration, not of the project's.",
-            )
-            return 1
+            ) from error
         listed = subprocess.run([made.python_executable, "-Ic", _LIST], capture_output=True, check=True)
-        say(executable=made.python_executable, installed=json.loads(listed.stdout))
+        return {"executable": made.python_executable, "installed": json.loads(listed.stdout)}
     except (BuildException, OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        say(error=f"cannot make an isolated build environment: {error}")
-        return 1
-    return 0
+        raise BuildError(f"cannot make an isolated build environment: {error}") from error
 
 
 def _said(error: subprocess.CalledProcessError) -> str:
@@ -76,7 +67,3 @@ def _said(error: subprocess.CalledProcessError) -> str:
     retries = [line for line in lines if line.startswith("WARNING: Retrying")]
     lines = [line for line in lines if line not in retries[:-1]]
     return " / ".join(lines[-_SHOWN_LINES:]) or f"exit code {error.returncode}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -12,11 +12,11 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from publish_all._own_files import read_own, write_whole
-from publish_all._process import piped
 from publish_all.builders.installers import Installing
+from publish_all.builders.worker_protocol import ask_worker
 from publish_all.errors import BuildError
 from publish_all.events import Listener, Note
 
@@ -53,7 +53,23 @@ def isolated_environment(
     """
 
     def make(folder: Path) -> MadeEnvironment:
-        answer = _make(folder, requirements, how=how, environment=environment, workspace=workspace)
+        question = {
+            "ask": "environment",
+            "arguments": [str(folder), list(requirements)],
+            "options": {"current": str(Path.cwd()), "installer": how.installer},
+            "temporary": [folder],
+        }
+        try:
+            answer = ask_worker(
+                question,
+                executable=sys.executable,
+                environment=environment,
+                workspace=workspace / "installer",
+                listener=listener,
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return MadeEnvironment(str(answer["executable"]), tuple(answer["installed"]), clock())
 
     home = _home(cache, requirements, how) if cache is not None else None
@@ -116,35 +132,6 @@ def _used(known: MadeEnvironment, home: Path) -> MadeEnvironment:
         with contextlib.suppress(OSError):
             os.utime(each)
     return known
-
-
-def _make(
-    folder: Path,
-    requirements: Sequence[str],
-    *,
-    how: Installing,
-    environment: Mapping[str, str],
-    workspace: Path,
-) -> Mapping[str, Any]:
-    empty = workspace / "empty"
-    empty.mkdir(exist_ok=True)
-    module = "publish_all.builders.isolated"
-    command = [sys.executable, "-m", module, str(folder), str(Path.cwd()), how.installer]
-    log = workspace / "isolated.log"
-    done = False
-    try:
-        with piped(command, cwd=empty, environment=environment, errors=log) as process:
-            process.say(json.dumps(list(requirements)))
-            answer: Mapping[str, Any] = json.loads(next(process.lines(), "{}"))
-        done = "executable" in answer
-    finally:
-        if not done:
-            shutil.rmtree(folder, ignore_errors=True)
-    if not done:
-        said = log.read_text(encoding="utf-8", errors="replace").strip()
-        msg = answer.get("error", f"cannot make an isolated build environment: {said or 'its process ended'}")
-        raise BuildError(msg, hint=answer.get("hint"))
-    return answer
 
 
 def _clean(home: Path, used: Path, now: float) -> None:

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -75,7 +75,7 @@ def main() -> int:
 
 def _answer(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Mapping[str, Any]:
     try:
-        return {"answer": _ANSWERS[question["ask"]](question, workspace, listener)}
+        return {"answer": _answered(question, workspace, listener)}
     except PublishAllError as error:
         return worker_protocol.error_message(error)
     except Exception as error:  # noqa: BLE001 - project code runs here and may raise anything
@@ -94,44 +94,27 @@ def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Se
     os._exit(1)
 
 
-def _answer_build(question: Mapping[str, Any], workspace: Path, listener: Listener) -> BuildResult:
+def _answered(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Any:
+    match question["ask"]:
+        case "environment":
+            from publish_all.builders.isolated import make_environment
+
+            return make_environment(*question["arguments"], **question["options"])
+        case "version":
+            return backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)
+        case "hook":
+            folder, pyproject = Path(question["folder"]), question["pyproject"]
+            version = question.get("version")
+            with warnings_heard(pyproject, listener):
+                return call_hook(folder, pyproject, question["hook"], *question["arguments"], version=version)
     request = worker_protocol.value_of(BuildRequest, question["request"])
     leave_out = tuple(map(Path, question["leave_out"]))
+    if question["ask"] == "requires":
+        from publish_all.builders.staged_builder import extra_requires
+
+        stages = Stages(SourceTree(request.root, leave_out=leave_out), workspace / "requires")
+        return extra_requires(request.variants[0], request.kinds, stages)
     return build_all(request, leave_out=leave_out, workspace=workspace, listener=listener)
-
-
-def _answer_version(question: Mapping[str, Any], workspace: Path, listener: Listener) -> str:
-    del listener
-    return backend_version(Path(question["root"]), question["pyproject"], workspace=workspace)
-
-
-def _answer_requires(question: Mapping[str, Any], workspace: Path, listener: Listener) -> tuple[str, ...]:
-    from publish_all.builders.staged_builder import extra_requires
-
-    del listener
-    request = worker_protocol.value_of(BuildRequest, question["request"])
-    tree = SourceTree(request.root, leave_out=[Path(each) for each in question["leave_out"]])
-    return extra_requires(request.variants[0], request.kinds, Stages(tree, workspace / "requires"))
-
-
-def _answer_hook(question: Mapping[str, Any], workspace: Path, listener: Listener) -> Any:
-    del workspace
-    with warnings_heard(question["pyproject"], listener):
-        return call_hook(
-            Path(question["folder"]),
-            question["pyproject"],
-            question["hook"],
-            *question["arguments"],
-            version=question.get("version"),
-        )
-
-
-_ANSWERS: Mapping[str, Callable[[Mapping[str, Any], Path, Listener], Any]] = {
-    "build": _answer_build,
-    "version": _answer_version,
-    "requires": _answer_requires,
-    "hook": _answer_hook,
-}
 
 
 def build_all(
