@@ -20,6 +20,8 @@ from harness.servers import answers
 from ruamel.yaml import YAML
 from served import program, static_index, wheel
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these servers are run on Linux")
+
 DEPLOY = ROOT / "deploy"
 PROGRAM = "/opt/publish-all/bin/"
 CACHE = "/var/cache"

@@ -310,6 +310,22 @@ def test_each_request_is_a_line_of_the_log(
     assert (found["status"], found["bytes"], found["request_id"]) == (200, size, "abc")
 
 
+@pytest.mark.parametrize(("proxy", "client"), [("127.0.0.0/8", "192.0.2.7"), ("192.0.2.0/24", "127.0.0.1")])
+def test_only_a_trusted_proxy_says_who_the_client_is(
+    proxy: str, client: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = static_index(tmp_path / "index", wheel(tmp_path / "files", "kindling-synapse", "0.2.0"))
+    options = ("--repository-url", folder, "--trusted-proxy", proxy)
+    # uvicorn's own variable changes nothing.
+    variables = environment | {"FORWARDED_ALLOW_IPS": "*"}
+    with serving(tmp_path / "serve", *options, environment=variables) as served:
+        for sent in ("198.51.100.1, 192.0.2.7", "192.0.2.7"):
+            request = urllib.request.Request(served.simple, headers={"X-Forwarded-For": sent})
+            urllib.request.urlopen(request, timeout=20).close()
+        assert served.process.wait_until(lambda: served.log().count(" GET /simple/ ") == 2)
+    assert re.findall(r"(\S+) GET /simple/ ", served.log()) == [client, client]
+
+
 # --- without a server of one's own
 
 

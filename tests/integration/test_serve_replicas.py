@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections import Counter
@@ -25,6 +26,8 @@ from harness.environments import ROOT, on_path
 from harness.process import ServerProcess, clean_environment, free_port, run
 from harness.servers import PASSWORD, USER, Registry
 from served import Served, github_at, program, serving, wheel
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these servers are run on Linux")
 
 READERS = 10
 UPLOADERS = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,23 +31,14 @@ _MIB = 1024 * 1024
 _MOST_MIB = 1e9
 _MOST_PORT = 65535
 _MOST_GRACE = 24 * 3600
-_CLOUD_RUN_MIB = 32
+_CLOUD_RUN_MIB = 32  # of a response with its length: https://cloud.google.com/run/quotas
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)+", re.ASCII)
-_FLAGS = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _INDEX_OPTIONS = [
     *common.NAME_OPTIONS,
     flag("proxy", "Pass on pages and files of the fallback, instead of redirecting."),
     Value("cache-dir", "FOLDER", "The folder in which fetched files are kept"),
-    Value("cache-size", "MIB", "How much is kept there, in MiB (default: 2048)"),
+    Value("cache-size", "MIB", "How much is kept there, in MiB", default="2048"),
 ]
 
 
@@ -56,7 +48,7 @@ class _IndexCommand(ConnectingCommand):
         from publish_all.commands.index import IndexOptions, ensure_installed
 
         ensure_installed()
-        options = IndexOptions(
+        return IndexOptions(
             directory=self.directory,
             # Asked for by a server's thread, a password would be typed into another program.
             connection=replace(self.connection(), ask=None),
@@ -64,9 +56,8 @@ class _IndexCommand(ConnectingCommand):
             private=self.texts("private"),
             proxy=self.option("proxy"),
             cache_dir=self.path("cache-dir"),
+            cache_size=int((self.number("cache-size", float, most=_MOST_MIB) or 0) * _MIB),
         )
-        size = self.number("cache-size", float, most=_MOST_MIB)
-        return options if size is None else replace(options, cache_size=int(size * _MIB))
 
 
 class ServeCommand(_IndexCommand):
@@ -87,7 +78,7 @@ class ServeCommand(_IndexCommand):
         Value("port", "PORT", "The port to listen on (0: any free one)", default="8080"),
         *_INDEX_OPTIONS,
         flag("own-credentials", "Read the repositories with your own credentials, for all clients."),
-        Value("upload-limit", "MIB", "The largest upload, in MiB (default: 2048)"),
+        Value("upload-limit", "MIB", "The largest upload, in MiB", default="2048"),
         Value("log-format", "FORMAT", "How to log requests", choices=("text", "json"), default="text"),
         Value("base-path", "PATH", "A path before all addresses, as /python"),
         Value(
@@ -129,8 +120,8 @@ class ServeCommand(_IndexCommand):
                 continue
             value: object = text.split() if option.is_list() else text
             if option.is_flag():
-                value = _FLAGS.get(text.lower())
-                if value is None:
+                value = text.lower() in _YES
+                if not value and text.lower() not in _NO:
                     raise CleoValueError(f"{name} is {text!r}; it is true or false")
             self._stated[option.name] = name
             self.io.input.set_option(option.name, value)
@@ -147,10 +138,9 @@ class ServeCommand(_IndexCommand):
         from publish_all.commands.serve import serve
 
         password = index.connection.runtime.environment.get(PASSWORD)
-        limit = self.number("upload-limit", float, least=1, most=_MOST_MIB)
         chunked = self.number("chunked-above", float, most=_MOST_MIB)
-        if chunked is None and "K_SERVICE" in index.connection.runtime.environment:
-            chunked = _CLOUD_RUN_MIB  # https://cloud.google.com/run/quotas: of a response with its length
+        if chunked is None:
+            chunked = _CLOUD_RUN_MIB if "K_SERVICE" in index.connection.runtime.environment else math.inf
         base_path = (self.text("base-path") or "").rstrip("/")
         if base_path and not _BASE_PATH.fullmatch(base_path):
             hint = "It is a path such as /python."
@@ -159,8 +149,8 @@ class ServeCommand(_IndexCommand):
             index,
             password=Secret(password) if password else None,
             own_credentials=self.option("own-credentials") or index.connection.password is not None,
-            upload_limit=index.upload_limit if limit is None else int(limit * _MIB),
-            chunked_above=index.chunked_above if chunked is None else chunked * _MIB,
+            upload_limit=int((self.number("upload-limit", float, least=1, most=_MOST_MIB) or 0) * _MIB),
+            chunked_above=chunked * _MIB,
             base_path=base_path,
         )
         serve(
