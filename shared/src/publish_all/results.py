@@ -1,4 +1,4 @@
-"""What a command came to, as values: reporters show them, and the exit code follows from them.
+"""What publish and check came to, as values: reporters show them, and the exit code follows from them.
 
 Plain values only, as in events: no secrets, no open files, nothing that knows a repository's kind.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from publish_all.errors import CheckError
 from publish_all.findings import Finding, Severity
@@ -182,37 +181,6 @@ class PlanReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltFile:
-    """One file that was built.
-
-    `kind` is "sdist" or "wheel", `tag` a wheel's tag set, `size` in bytes, `seconds` wall time. `reused` is
-    the share of the content (from 0 to 1) that was deflated for an earlier file already; None where the
-    backend deflates by itself. `installed` is what the build environment had, as `name==version`.
-    """
-
-    variant: str | None
-    project: str
-    version: str
-    filename: str
-    kind: str
-    tag: str | None
-    size: int
-    sha256: str
-    builder: str
-    seconds: float = 0.0
-    reused: float | None = None
-    installed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildSummary:
-    """What `build` wrote into `folder`."""
-
-    folder: str
-    files: tuple[BuiltFile, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedSubject:
     """One thing that was looked at, a file or a repository, and what was found about it."""
 
@@ -242,51 +210,6 @@ class CheckSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainedFinding(Finding):
-    """A finding, and why it matters."""
-
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """One thing that was seen and is as it should be, or is worth knowing: `credential`, and which."""
-
-    label: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Examined:
-    """One thing that doctor looked at, the project or a destination.
-
-    `untested` says what could not be looked at, and why; without that, silence would pass for health.
-    """
-
-    name: str
-    where: str = ""
-    facts: tuple[Fact, ...] = ()
-    untested: tuple[str, ...] = ()
-    findings: tuple[ExplainedFinding, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DoctorReport:
-    """What `doctor` says: the project first, then each destination in order. Nothing was uploaded or minted.
-
-    `exit_code` is 0 if a publish would be attempted, else the one that publish would end with.
-    """
-
-    examined: tuple[Examined, ...]
-    exit_code: int
-    offline: bool
-
-    @property
-    def findings(self) -> tuple[ExplainedFinding, ...]:
-        return tuple(finding for each in self.examined for finding in each.findings)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
     """An entry of the catalogue. `page` is where the documentation has it.
 
@@ -304,20 +227,3 @@ class Explanation:
     source: str
     page: str
     error_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
-    """Things of one kind, to be listed: `kind` names the list in JSON (`variants`), `columns` its fields.
-
-    Each row has one text or number a column; an empty text is shown as nothing, and is null in JSON.
-    """
-
-    kind: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | int, ...], ...]
-
-
-Result: TypeAlias = (
-    PublishReport | PlanReport | BuildSummary | CheckSummary | DoctorReport | Explanation | Listing
-)

@@ -11,7 +11,7 @@ from publish_all.builders.manifest import (
     write_manifest,
 )
 from publish_all.errors import ConfigurationError
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import PlatformWheel, WheelTag
 
 

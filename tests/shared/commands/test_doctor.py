@@ -18,7 +18,7 @@ from publish_all.commands.doctor import doctor
 from publish_all.commands.files import PublishOptions
 from publish_all.config.folders import Folders, HostFolders
 from publish_all.config.model import Isolation
-from publish_all.results import DoctorReport, Examined
+from publish_all.summaries import DoctorReport, Examined
 
 HATCH = """\
 [build-system]

@@ -9,10 +9,11 @@ from reporting_samples import samples
 
 from publish_all.events import Found
 from publish_all.reporting.console import ConsoleReporter
+from publish_all.reporting.github_actions import Several
 from publish_all.reporting.json import JsonReporter
 from publish_all.reporting.make import make_reporter
-from publish_all.reporting.reporter import PlainReporter, Several
-from publish_all.results import Listing
+from publish_all.reporting.reporter import PlainReporter
+from publish_all.summaries import Listing
 
 
 class Terminal(io.StringIO):

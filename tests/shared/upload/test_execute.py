@@ -26,9 +26,9 @@ from publish_all.events import (
 )
 from publish_all.repositories.repository import ReleaseOutcome
 from publish_all.results import FileState
-from publish_all.upload.execute import VerifyOptions, execute
+from publish_all.upload.execute import execute
 from publish_all.upload.journal import Journal, open_journal, read_journal
-from publish_all.upload.plan import Destination, plan
+from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.retry import Cancellation, RetryPolicy
 
@@ -48,7 +48,7 @@ def publish(events):
     def publish(files, *repositories, journal=None, time=None, **options):
         clock = (time or FakeTime()).clock()
         skip_existing = options.get("skip_existing", False)
-        planned = plan(files, [Destination(repository=each) for each in repositories])
+        planned = plan(files, [(each, None) for each in repositories])
         with open_journal(journal, wall=clock.wall) as opened:
             clear = preflight(planned, journal=opened, clock=clock, skip_existing=skip_existing)
             report = execute(clear, journal=opened, listener=events, clock=clock, **options)
@@ -223,9 +223,7 @@ def test_verification_waits_for_the_index(publish, events):
 
 def test_index_that_lags_too_long_is_told_and_holds_up_the_next(publish, events):
     second = FakeRepository("second")
-    report = publish(
-        files_of("a"), FakeRepository("first", lag=1000), second, verify=VerifyOptions(timeout=60)
-    )
+    report = publish(files_of("a"), FakeRepository("first", lag=1000), second, verify=60)
     assert [(each.complete, each.verified, each.started) for each in report.repositories] == [
         (False, False, True),
         (False, False, False),
@@ -238,7 +236,7 @@ def test_index_that_lags_too_long_is_told_and_holds_up_the_next(publish, events)
 def test_a_file_that_the_index_does_not_list_in_time_is_not_done(publish, tmp_path):
     journal, files = tmp_path / "journal", files_of("a")
     repository = FakeRepository(lag=1000)
-    report = publish(files, repository, verify=VerifyOptions(timeout=60), journal=journal)
+    report = publish(files, repository, verify=60, journal=journal)
     assert (report.complete, report.exit_code) == (False, 5)
     assert set(statuses(report).values()) == {FileState.UPLOADED}
     assert not publish.history.complete
@@ -250,7 +248,7 @@ def test_a_file_that_the_index_does_not_list_in_time_is_not_done(publish, tmp_pa
 def test_a_server_that_took_a_file_and_lost_it_gets_it_again(publish, tmp_path):
     journal, files = tmp_path / "journal", files_of("a", tags=TAGS[:1])
     repository = FakeRepository(lag=10**6)
-    options = VerifyOptions(timeout=10)
+    options = 10.0
     assert publish(files, repository, verify=options, journal=journal).exit_code == 5
     repository.held, repository.lag = {}, 0
     assert publish(files, repository, journal=journal).exit_code == 0
@@ -261,7 +259,7 @@ def test_an_earlier_upload_that_the_index_shows_late_is_no_conflict(publish, tmp
     """The journal says that we sent it, the server that it is there, and the index shows it a moment later."""
     journal, files = tmp_path / "journal", files_of("a", tags=TAGS[:1])
     name, sha256 = files[0].filename, files[0].digests.sha256
-    publish(files, FakeRepository(lag=10**6), verify=VerifyOptions(timeout=10), journal=journal)
+    publish(files, FakeRepository(lag=10**6), verify=10, journal=journal)
     repository = FakeRepository()
 
     def there_already(_):
@@ -320,7 +318,7 @@ def test_a_report_that_nobody_reads_does_not_end_the_uploads():
         raise BrokenPipeError
 
     files = files_of("a")
-    planned = plan(files, [Destination(repository=FakeRepository())])
+    planned = plan(files, [(FakeRepository(), None)])
     with open_journal(None) as journal:
         report = execute(
             preflight(planned, journal=journal), journal=journal, listener=unless_it_breaks(gone)
@@ -481,7 +479,7 @@ def test_keyboard_interrupt_counts_as_cancel(publish):
                 interrupted.append(event)
                 raise KeyboardInterrupt
 
-    planned = plan(files, [Destination(repository=FakeRepository())])
+    planned = plan(files, [(FakeRepository(), None)])
     with open_journal(None) as journal:
         report = execute(preflight(planned, journal=journal), journal=journal, listener=Impatient(), jobs=1)
     assert report.interrupted
@@ -521,7 +519,7 @@ def test_server_that_never_recovers_ends_in_bounded_time(publish, tmp_path):
 def test_waits_for_the_index_grow_and_end_with_the_timeout(publish, events):
     time = FakeTime()
     repository = FakeRepository(lag=10**6)
-    publish(files_of("a", "b", tags=TAGS[:1]), repository, time=time, verify=VerifyOptions(timeout=60.0))
+    publish(files_of("a", "b", tags=TAGS[:1]), repository, time=time, verify=60.0)
     assert time.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 14.5]
     assert len(events.of(VerifyWaiting)[0].missing) == 2
 

@@ -6,7 +6,7 @@ import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
 from publish_all.errors import UsageError
-from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Destination, Schedule, plan
+from publish_all.upload.plan import FOLLOWS, FREE, OPENS, Schedule, plan
 
 
 def names(release):
@@ -20,7 +20,7 @@ def test_smallest_wheel_opens_then_large_wheels_and_the_sdist_last():
         distribution(tag="cp312-cp312-manylinux_2_28_x86_64", size=900),
         distribution(tag="cp313-cp313-win_amd64", size=100),
     ]
-    (planned,) = plan(files, [Destination(repository=FakeRepository())])
+    (planned,) = plan(files, [(FakeRepository(), None)])
     (only,) = planned.releases
     assert names(only) == [
         "demo-1.0-cp313-cp313-win_amd64.whl",
@@ -34,18 +34,18 @@ def test_smallest_wheel_opens_then_large_wheels_and_the_sdist_last():
 
 def test_nothing_opens_alone_where_the_repository_bears_it():
     repository = FakeRepository(capabilities=replace(PYPI_LIKE, opens_alone=False))
-    (planned,) = plan([distribution()], [Destination(repository=repository)])
+    (planned,) = plan([distribution()], [(repository, None)])
     assert planned.reason(planned.releases[0], next(planned.files)) == FREE.format(limit=4)
 
 
 def test_release_with_an_sdist_only_is_opened_by_it():
-    (only,) = plan([distribution(tag=None)], [Destination(repository=FakeRepository())])[0].releases
+    (only,) = plan([distribution(tag=None)], [(FakeRepository(), None)])[0].releases
     assert names(only) == ["demo-1.0.tar.gz"]
 
 
 def test_files_are_grouped_by_normalised_project_and_version():
     files = [distribution("Demo.One"), distribution("demo_one", tag=None), distribution("demo-one", "2.0")]
-    releases = plan(files, [Destination(repository=FakeRepository())])[0].releases
+    releases = plan(files, [(FakeRepository(), None)])[0].releases
     assert [(str(each), len(each.distributions)) for each in releases] == [
         ("demo-one 1.0", 2),
         ("demo-one 2.0", 1),
@@ -57,10 +57,8 @@ def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
     planned = plan(
         files,
         [
-            Destination(repository=FakeRepository("first")),
-            Destination(
-                repository=FakeRepository("second"), files=frozenset({files[1].filename, files[2].filename})
-            ),
+            (FakeRepository("first"), None),
+            (FakeRepository("second"), frozenset({files[1].filename, files[2].filename})),
         ],
     )
     assert [(each.repository.name, [str(one) for one in each.releases]) for each in planned] == [
@@ -70,19 +68,19 @@ def test_each_destination_gets_what_it_takes_in_the_order_of_destinations():
 
 
 def test_the_same_file_named_twice_is_uploaded_once():
-    planned = plan([distribution(), distribution(folder="other")], [Destination(repository=FakeRepository())])
+    planned = plan([distribution(), distribution(folder="other")], [(FakeRepository(), None)])
     assert len(list(planned[0].files)) == 1
 
 
 def test_two_files_of_one_name_are_refused():
     with pytest.raises(UsageError, match="two different files have the name demo"):
-        plan([distribution(), distribution(content="other")], [Destination(repository=FakeRepository())])
+        plan([distribution(), distribution(content="other")], [(FakeRepository(), None)])
 
 
 def test_projects_are_created_one_at_a_time_before_anything_else_starts():
     repository = FakeRepository(capabilities=replace(PYPI_LIKE, creates_alone=True))
     files = [distribution("new"), distribution("newer"), distribution("newer", tag=None), distribution("old")]
-    (planned,) = plan(files, [Destination(repository=repository)])
+    (planned,) = plan(files, [(repository, None)])
     schedule = Schedule(
         planned, [each.filename for each in files], jobs=8, creates={"new", "newer", "elsewhere"}
     )

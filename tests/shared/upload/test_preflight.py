@@ -12,7 +12,7 @@ from publish_all.events import Found, RepositoryWaiting
 from publish_all.findings import Severity
 from publish_all.results import FileState
 from publish_all.upload.journal import open_journal
-from publish_all.upload.plan import OPENS, Destination, plan
+from publish_all.upload.plan import OPENS, plan
 from publish_all.upload.preflight import preflight
 
 WHEEL, SDIST = distribution(), distribution(tag=None)
@@ -26,7 +26,7 @@ NOTE = Diagnosis("PA450").found("no index is known")
 @pytest.fixture
 def ask(clock, events):
     def ask(*repositories, files=(WHEEL, SDIST), journalled=(), **options):
-        planned = plan(files, [Destination(repository=each) for each in repositories])
+        planned = plan(files, [(each, None) for each in repositories])
         with open_journal(None) as journal:
             for state, file in journalled:
                 journal.record(state, [file], repository=repositories[0].name, url=repositories[0].url)

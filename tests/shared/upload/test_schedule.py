@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from upload_fakes.repository import PYPI_LIKE, FakeRepository, distribution
 
-from publish_all.upload.plan import Destination, Schedule, plan
+from publish_all.upload.plan import Schedule, plan
 
 TAGS = [
     "py3-none-any",
@@ -21,7 +21,7 @@ TAGS = [
 def schedule(projects, tags=TAGS, capabilities=PYPI_LIKE, there=(), jobs=100):
     files = [distribution(each, tag=tag) for each in projects for tag in tags]
     repository = FakeRepository(capabilities=capabilities)
-    (planned,) = plan(files, [Destination(repository=repository)])
+    (planned,) = plan(files, [(repository, None)])
     return Schedule(planned, {each.filename for each in files} - set(there), jobs=jobs)
 
 

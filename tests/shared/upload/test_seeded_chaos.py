@@ -11,7 +11,7 @@ from publish_all.errors import RepositoryError
 from publish_all.results import FileState
 from publish_all.upload.execute import execute
 from publish_all.upload.journal import open_journal
-from publish_all.upload.plan import Destination, plan
+from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
 
 TAGS = ("py3-none-any", "cp312-cp312-win_amd64", None)
@@ -49,7 +49,7 @@ class Chaotic(FakeRepository):
 
 def run(files, repository, *, seed, journal=None, time=None):
     clock = (time or FakeTime(seed=seed)).clock()
-    planned = plan(files, [Destination(repository=repository)])
+    planned = plan(files, [(repository, None)])
     with open_journal(journal, wall=clock.wall) as opened:
         return execute(clear(planned, opened, clock), journal=opened, clock=clock)
 
@@ -98,7 +98,7 @@ def test_killed_at_any_moment_and_run_again(seed, tmp_path):
             raise Killed
 
     clock = FakeTime(seed=seed).clock()
-    planned = plan(files, [Destination(repository=repository)])
+    planned = plan(files, [(repository, None)])
     with pytest.raises(Killed), open_journal(path, wall=clock.wall) as journal:
         execute(clear(planned, journal, clock), journal=journal, clock=clock, listener=die_some_time)
     report = run(files, repository, seed=seed, journal=path)
@@ -110,7 +110,7 @@ def test_killed_at_any_moment_and_run_again(seed, tmp_path):
 
 def test_never_recovering_server_is_no_crash(tmp_path):
     repository = Chaotic(1, rate=1.0)
-    planned = plan([distribution()], [Destination(repository=repository)])
+    planned = plan([distribution()], [(repository, None)])
     clock = FakeTime().clock()
     with open_journal(tmp_path / "journal") as journal:
         assert preflight(planned, journal=journal, clock=clock).problem is not None

@@ -10,7 +10,7 @@ from publish_all.errors import PublishAllError, RepositoryError
 from publish_all.repositories.repository import UploadOutcome
 from publish_all.results import FileState
 from publish_all.upload.journal import open_journal
-from publish_all.upload.plan import Destination, plan
+from publish_all.upload.plan import plan
 from publish_all.upload.preflight import preflight
 from publish_all.upload.retry import Attempts, Cancellation, RetryPolicy
 from publish_all.upload.transfer import Transfer, as_findings
@@ -20,7 +20,7 @@ FILE = distribution()
 
 def asked(repository: FakeRepository, clock) -> list[str]:
     with open_journal(None) as journal:
-        done = preflight(plan([FILE], [Destination(repository=repository)]), journal=journal, clock=clock)
+        done = preflight(plan([FILE], [(repository, None)]), journal=journal, clock=clock)
     return [each.code for each in done.findings]
 
 

@@ -12,9 +12,9 @@ from upload_fakes.repository import PYPI_LIKE, FakeRepository, FakeTime, distrib
 from publish_all.diagnoses import Diagnosis
 from publish_all.events import Note, VerifyWaiting
 from publish_all.results import FileState
-from publish_all.upload.execute import VerifyOptions, execute
+from publish_all.upload.execute import execute
 from publish_all.upload.journal import Journal
-from publish_all.upload.plan import Destination, members_needed, plan
+from publish_all.upload.plan import members_needed, plan
 from publish_all.upload.preflight import preflight
 
 REFUSED = outcome(FileState.REFUSED, finding=Diagnosis("PA449").found("no, thanks"))
@@ -44,7 +44,7 @@ def files_of(graph):
 def publish(events):
     def publish(files, *repositories, **options):
         time = FakeTime()
-        planned = plan(files, [Destination(repository=each) for each in repositories])
+        planned = plan(files, [(each, None) for each in repositories])
         clear = preflight(planned, journal=Journal(), clock=time.clock())
         options = {"journal": Journal(), "listener": events, "clock": time.clock()} | options
         return execute(clear, **options)
@@ -124,7 +124,7 @@ def test_what_failed_in_one_repository_does_not_go_to_the_next(publish):
 def test_what_the_index_does_not_list_in_time_stops_those_that_need_it(publish, events):
     repository = FakeRepository(lag=10**6)
 
-    report = publish(files_of({"core": [], "app": ["core"]}), repository, verify=VerifyOptions(timeout=20))
+    report = publish(files_of({"core": [], "app": ["core"]}), repository, verify=20.0)
 
     assert states(report) == {"core": {FileState.UPLOADED}, "app": {FileState.NOT_STARTED}}
     assert sum(each.seconds for each in events.of(VerifyWaiting)) >= 20

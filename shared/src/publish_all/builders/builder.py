@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from publish_all.config.folders import Folders
 from publish_all.config.model import Compression, Isolation
 from publish_all.events import Listener, Note
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 

@@ -17,7 +17,7 @@ from publish_all._json import loads
 from publish_all._own_files import write_whole
 from publish_all.builders.builder import BuildResult, sha256_of
 from publish_all.errors import ConfigurationError
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant, WheelTag
 
 SCHEMA = 1

@@ -28,7 +28,7 @@ from publish_all.config.load import read_toml
 from publish_all.config.model import Compression, Isolation
 from publish_all.errors import BuildError, VersionError
 from publish_all.events import BuildStarted, Event, Listener
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 # Backends whose `get_requires_for_build_*` we know without asking.

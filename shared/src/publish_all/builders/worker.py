@@ -34,7 +34,7 @@ from publish_all.builders.stage import Stages
 from publish_all.builders.unix_modes import made_on_unix, use_modes
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
 _ZLIB_NG = (

@@ -12,15 +12,10 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from publish_all import diagnoses as known
 from publish_all._toml import TOMLDecodeError, loads, table
 from publish_all.checks import members, metadata, wheel
 from publish_all.checks.opened import Opened, listed
-from publish_all.diagnoses import (
-    METADATA_DIFFERS,
-    METADATA_NOT_TAKEN,
-    SDIST_LACKS_MODULES,
-    SHARED_IMPORT_PACKAGE,
-)
 from publish_all.findings import Finding
 
 # The fields that installers decide by, and so must be the same in all files of a release.
@@ -30,8 +25,18 @@ _DECIDING = ("Requires-Dist", "Requires-Python", "Provides-Extra")
 def check_distribution(opened: Opened) -> Iterator[Finding]:
     """Run every check; those of the archive only if it can be read."""
     yield from opened.findings
-    of_archive = (*members.CHECKS, *wheel.CHECKS) if opened.readable else ()
-    for check in (*of_archive, *metadata.CHECKS):
+    checks: list[Callable[[Opened], Iterator[Finding]]] = []
+    if opened.readable:
+        checks.append(members.check_members)
+        if opened.is_wheel:
+            checks += (members.check_contents, *wheel.CHECKS)
+        else:
+            checks.append(members.check_layout)
+    checks += metadata.CHECKS
+    if opened.public:
+        checks += metadata.FOR_PUBLIC_INDEXES
+        checks += wheel.FOR_PUBLIC_INDEXES if opened.is_wheel and opened.readable else ()
+    for check in checks:
         yield from check(opened)
 
 
@@ -42,6 +47,8 @@ def check_across_files(
 
     `sources` returns the paths of the project's own files, if the distributions are made of a project at hand.
     """
+    if len(files) < 2:
+        return
     yield from _shared_packages(files)
     releases: dict[tuple[NormalizedName, Version], list[Opened]] = {}
     for each in files:
@@ -65,7 +72,7 @@ def _shared_packages(files: Iterable[Opened]) -> Iterator[Finding]:
                 owners.setdefault(top.removesuffix(".py"), set()).add(each.distribution.name)
     for package, names in sorted(owners.items()):
         if len(names) > 1:
-            yield SHARED_IMPORT_PACKAGE.found(
+            yield known.SHARED_IMPORT_PACKAGE.found(
                 f"{', '.join(sorted(names))} all install the package {package!r}"
             )
 
@@ -75,7 +82,7 @@ def _second_sdists(files: Iterable[Opened]) -> Iterator[Finding]:
     sdists = [each for each in files if not each.is_wheel]
     for each in sdists[1:]:
         yield each.found(
-            METADATA_NOT_TAKEN,
+            known.METADATA_NOT_TAKEN,
             f"{each.distribution.filename} is a second sdist of the release, beside {sdists[0].distribution.filename}",
         )
 
@@ -87,7 +94,7 @@ def _different_metadata(first: Opened, other: Opened) -> Iterator[Finding]:
             message = (
                 f"{other.distribution.filename} and {first.distribution.filename} state different {field}"
             )
-            yield other.found(METADATA_DIFFERS, message)
+            yield other.found(known.METADATA_DIFFERS, message)
 
 
 def _values(opened: Opened, field: str) -> list[str]:
@@ -114,7 +121,7 @@ def _lacking_modules(
         lacking = [each for each in lacking if each in own]
     if lacking:
         yield sdist.found(
-            SDIST_LACKS_MODULES,
+            known.SDIST_LACKS_MODULES,
             f"{sdist.distribution.filename} lacks modules of {wheel.distribution.filename}: {listed(lacking)}",
         )
 

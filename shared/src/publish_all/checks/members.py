@@ -6,39 +6,19 @@ import keyword
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator
-from fnmatch import translate
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 
-from publish_all.checks.opened import Opened, listed
+from publish_all import diagnoses as known
+from publish_all.checks.opened import Member, Opened, listed
 from publish_all.checks.secrets import is_example
-from publish_all.diagnoses import (
-    ARCHIVE_NOT_TAKEN,
-    BYTECODE_SHIPPED,
-    COMMON_TOP_LEVEL,
-    EMPTY_WHEEL,
-    FORBIDDEN_FILE,
-    HARD_LINK_IN_SDIST,
-    LINK_IN_SDIST,
-    NOT_IMPORTABLE,
-    OUTSIDE_OF_PACKAGES,
-    PATHS_COLLIDE,
-    SAME_CONTENT,
-    SDIST_LAYOUT,
-    SEVERAL_TOP_LEVELS,
-    UNSAFE_LINK,
-    UNSAFE_PATH,
-)
 from publish_all.findings import Finding
 
-_SECRET_NAMES = (
-    ".env", ".env.*", ".pypirc", ".netrc", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".aws", ".ssh", ".htpasswd",
-    ".git-credentials",
-)  # fmt: skip
-_LEFT_OVER_NAMES = ("*.pfx", "*.p12", "*.jks", "*.keystore", ".git", ".hg", ".svn", ".DS_Store")
-_SECRET = re.compile("|".join(map(translate, _SECRET_NAMES)))
-_LEFT_OVER = re.compile("|".join(map(translate, _LEFT_OVER_NAMES)))
-_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
+# Names of files and folders, anywhere in a path.
+_SECRET = re.compile(
+    r"(?:^|/)(?!\.env\.(?:example|sample|template|dist)(?:/|\Z))"
+    r"(?:\.env(?:\.[^/]*)?|\.pypirc|\.netrc|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws|\.ssh|\.htpasswd|\.git-credentials)(?:/|\Z)"
+)
+_LEFT_OVER = re.compile(r"(?:^|/)(?:[^/]*\.(?:pfx|p12|jks|keystore)|\.git|\.hg|\.svn|\.DS_Store)(?:/|\Z)")
 _MODULES = (".py", ".pyd", ".so")
 _BYTECODE = (".pyc", ".pyo")
 _AT_THE_TOP = (*_MODULES, *_BYTECODE, ".pyi", ".pth")
@@ -57,56 +37,60 @@ _SMALL = 64
 """Files up to this size are not compared: empty `__init__.py`s and one-line markers are alike everywhere."""
 
 
-def check_paths(opened: Opened) -> Iterator[Finding]:
-    """All that names alone tell: nothing lies outside, is there twice, or has a name of a file with credentials."""
+def check_members(opened: Opened) -> Iterator[Finding]:
+    """All that names and links alone tell.
+
+    Nothing lies outside, is there twice, or has a name of a file with credentials; no device, no pipe, and no link but
+    to another file of an sdist, which is a warning; nothing that can be read in two ways, or hides what it holds.
+    """
     seen: set[str] = set()
     folded: dict[str, str] = {}
-    for name in (each.name for each in opened.members):
+    odd, hidden = [], []
+    for each in opened.members:
+        name = each.name
         if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name[1:2]:
-            yield opened.found(UNSAFE_PATH, f"unsafe path {name!r}", name=name)
+            yield opened.found(known.UNSAFE_PATH, f"unsafe path {name!r}", name=name)
         if name in seen:
-            yield opened.found(UNSAFE_PATH, f"{name!r} is in the archive twice", name=name)
-        seen.add(name)
+            yield opened.found(known.UNSAFE_PATH, f"{name!r} is in the archive twice", name=name)
         first = folded.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if first != name:
             yield opened.found(
-                PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems", name=name
+                known.PATHS_COLLIDE, f"{first!r} and {name!r} are one file on some systems", name=name
             )
-        parts = name.split("/")
-        secret = any(map(_is_secret, parts))
-        if secret or any(map(_is_left_over, parts)):
-            certain = secret and not is_example(name)
-            yield opened.found(FORBIDDEN_FILE, f"{name} must not be published", name=name, certain=certain)
-
-
-@lru_cache(maxsize=4096)
-def _is_secret(part: str) -> bool:
-    return part not in _HARMLESS and _SECRET.fullmatch(part) is not None
-
-
-@lru_cache(maxsize=4096)
-def _is_left_over(part: str) -> bool:
-    return _LEFT_OVER.fullmatch(part) is not None
-
-
-def check_links(opened: Opened) -> Iterator[Finding]:
-    """Links, devices and pipes. A link to another file of the sdist is only a warning."""
-    earlier: set[str] = set()
-    for each in opened.members:
-        if each.special:
-            yield opened.found(UNSAFE_LINK, f"{each.name} is a device or pipe", hint="Leave it out.")
-        elif each.hard and each.link is not None:
-            message = f"{each.name} is a hard link to {each.link!r}"
-            if posixpath.normpath(each.link) in earlier:
-                yield opened.found(HARD_LINK_IN_SDIST, message)
-            else:
-                yield opened.found(UNSAFE_LINK, f"{message}, which is not an earlier file of the sdist")
-        elif each.link is not None:
-            inside = not opened.is_wheel and _stays(each.name, each.link)
+        secret = _SECRET.search(name)
+        if secret or _LEFT_OVER.search(name):
+            certain = secret is not None and not is_example(name)
             yield opened.found(
-                LINK_IN_SDIST if inside else UNSAFE_LINK, f"{each.name} is a link to {each.link!r}"
+                known.FORBIDDEN_FILE, f"{name} must not be published", name=name, certain=certain
             )
-        earlier.add(posixpath.normpath(each.name))
+        if _CONTROL.search(name):
+            odd.append(repr(name))
+        if _OBFUSCATED.fullmatch(name):
+            hidden.append(name)
+        if each.special:
+            yield opened.found(known.UNSAFE_LINK, f"{name} is a device or pipe", hint="Leave it out.")
+        elif each.link is not None:
+            yield _link_finding(opened, each, seen)
+        seen.add(name)
+    problems = [*opened.oddities]
+    if odd:
+        problems.append(f"names with control characters: {listed(odd)}")
+    if hidden:
+        problems.append(f"code that PyArmor or SourceDefender made unreadable: {listed(hidden)}")
+    for problem in problems:
+        yield opened.found(known.ARCHIVE_NOT_TAKEN, problem)
+
+
+def _link_finding(opened: Opened, member: Member, earlier: Iterable[str]) -> Finding:
+    link = member.link or ""
+    if not member.hard:
+        inside = not opened.is_wheel and _stays(member.name, link)
+        message = f"{member.name} is a link to {link!r}"
+        return opened.found(known.LINK_IN_SDIST if inside else known.UNSAFE_LINK, message)
+    message = f"{member.name} is a hard link to {link!r}"
+    if posixpath.normpath(link) in map(posixpath.normpath, earlier):
+        return opened.found(known.HARD_LINK_IN_SDIST, message)
+    return opened.found(known.UNSAFE_LINK, f"{message}, which is not an earlier file of the sdist")
 
 
 def _stays(name: str, link: str) -> bool:
@@ -118,88 +102,63 @@ def _stays(name: str, link: str) -> bool:
 
 def check_layout(opened: Opened) -> Iterator[Finding]:
     """https://packaging.python.org/specifications/source-distribution-format/: one top-level folder."""
-    if opened.is_wheel:
-        return
     paths = [posixpath.normpath(each.name).split("/") for each in opened.members]
     tops = {parts[0] for parts in paths if len(parts) > 1}
     loose = [parts[0] for parts in paths if len(parts) == 1]
     if loose or len(tops) > 1:
         what = loose[0] if loose else "the folders " + ", ".join(sorted(tops))
-        yield opened.found(SDIST_LAYOUT, f"the sdist has {what} at its top")
+        yield opened.found(known.SDIST_LAYOUT, f"the sdist has {what} at its top")
 
 
 def check_contents(opened: Opened) -> Iterator[Finding]:
     """What a wheel installs, and what it should not install."""
-    if not opened.is_wheel:
+    compiled, loose, odd = [], [], []
+    empty = True
+    for each in opened.members:
+        empty = empty and ".dist-info/" in each.name
+        if each.name.endswith(_BYTECODE):
+            compiled.append(each.name)
+    if empty:
+        yield opened.found(
+            known.EMPTY_WHEEL, f"{opened.distribution.filename} holds nothing but its metadata"
+        )
         return
-    if all(".dist-info/" in each.name for each in opened.members):
-        yield opened.found(EMPTY_WHEEL, f"{opened.distribution.filename} holds nothing but its metadata")
-        return
-    names = list(opened.installed())
-    compiled = [each.name for each in opened.members if each.name.endswith(_BYTECODE)]
-    yield from opened.found_in(BYTECODE_SHIPPED, "compiled Python", compiled)
-    loose = [
-        name
-        for name in names
-        if "/" not in name and (name == "__init__.py" or not name.endswith(_AT_THE_TOP))
-    ]
-    yield from opened.found_in(OUTSIDE_OF_PACKAGES, "files beside the packages", loose)
-    tops = sorted({_top_level(name) for name in names} - {""})
+    tops: set[str] = set()
+    folders: dict[str, bool] = {}  # each with whether it holds a module
+    groups: dict[tuple[int, int] | None, list[str]] = {}
+    for name, member in opened.installed().items():
+        top, slash, _ = name.partition("/")
+        if slash:
+            is_module = name.endswith((*_MODULES, ".pyi"))
+            folders[top] = folders.get(top, False) or is_module
+            if is_module and not _is_importable(name):
+                odd.append(name)
+            tops.add(top.removesuffix("-stubs"))
+        elif name == "__init__.py" or not name.endswith(_AT_THE_TOP):
+            loose.append(name)
+        if not slash and name.endswith(_MODULES):
+            tops.add(name.split(".", 1)[0])
+        # Licences and `__init__.py`s are often the same.
+        if member.size > _SMALL and not name.endswith("/__init__.py") and ".dist-info/" not in name:
+            groups.setdefault(member.fingerprint, []).append(name)
     own = opened.distribution.project.replace("-", "_")
-    common = [top for top in tops if top in _COMMON and top != own]
-    yield from opened.found_in(COMMON_TOP_LEVEL, "top-level names that many projects use", common)
-    public = [top for top in tops if not top.startswith("_") and top not in _COMMON]
+    common = sorted((tops & _COMMON) - {own})
+    public = [top for top in sorted(tops - _COMMON) if not top.startswith("_")]
+    without = [top for top, has_module in folders.items() if not has_module]
+    alike = [" and ".join(names[:2]) for names in groups.values() if len(names) > 1]
+    yield from opened.found_in(known.BYTECODE_SHIPPED, "compiled Python", compiled)
+    yield from opened.found_in(known.OUTSIDE_OF_PACKAGES, "files beside the packages", loose)
+    yield from opened.found_in(known.COMMON_TOP_LEVEL, "top-level names that many projects use", common)
     if len(public) > 1:
-        yield from opened.found_in(SEVERAL_TOP_LEVELS, "several top-level names", public)
-    yield from _not_importable(opened, names)
-    yield from _same_content(opened)
-
-
-def _top_level(name: str) -> str:
-    """The top-level name that a file installs; nothing for files that are no modules."""
-    top, slash, _ = name.partition("/")
-    if slash:
-        return top.removesuffix("-stubs")
-    return top.split(".", 1)[0] if top.endswith(_MODULES) else ""
-
-
-def _not_importable(opened: Opened, names: list[str]) -> Iterator[Finding]:
-    modules = [name for name in names if "/" in name and name.endswith((*_MODULES, ".pyi"))]
-    odd = [name for name in modules if not _is_importable(name)]
-    yield from opened.found_in(NOT_IMPORTABLE, "modules in folders that are no identifiers", odd)
-    folders = dict.fromkeys(name.split("/", 1)[0] for name in names if "/" in name)
-    with_modules = {name.split("/", 1)[0] for name in modules}
-    without = [each for each in folders if each not in with_modules]
-    yield from opened.found_in(NOT_IMPORTABLE, "top-level folders without a module", without)
+        yield from opened.found_in(known.SEVERAL_TOP_LEVELS, "several top-level names", public)
+    yield from opened.found_in(known.NOT_IMPORTABLE, "modules in folders that are no identifiers", odd)
+    yield from opened.found_in(known.NOT_IMPORTABLE, "top-level folders without a module", without)
+    yield from opened.found_in(known.SAME_CONTENT, "files with the same content", alike)
 
 
 def _is_importable(name: str) -> bool:
     first, *others = name.split("/")[:-1]
-    folders = (first.removesuffix("-stubs"), *others)
-    return all(each.isidentifier() and not keyword.iskeyword(each) for each in folders)
-
-
-def _same_content(opened: Opened) -> Iterator[Finding]:
-    """One finding for all groups of files that are the same; licences and `__init__.py`s often are."""
-    groups: dict[tuple[int, int] | None, list[str]] = {}
-    for name, each in opened.installed().items():
-        if each.size > _SMALL and not name.endswith("/__init__.py") and ".dist-info/" not in name:
-            groups.setdefault(each.fingerprint, []).append(name)
-    alike = [" and ".join(names[:2]) for names in groups.values() if len(names) > 1]
-    yield from opened.found_in(SAME_CONTENT, "files with the same content", alike)
-
-
-def check_archive_for_index(opened: Opened) -> Iterator[Finding]:
-    """Archives that can be read in two ways, or hide what they hold."""
-    odd = [each.name for each in opened.members if _CONTROL.search(each.name)]
-    hidden = [each.name for each in opened.members if _OBFUSCATED.fullmatch(each.name)]
-    problems = [
-        *opened.oddities,
-        *([f"names with control characters: {listed([repr(each) for each in odd])}"] if odd else ()),
-        *([f"code that PyArmor or SourceDefender made unreadable: {listed(hidden)}"] if hidden else ()),
-    ]
-    for problem in problems:
-        yield opened.found(ARCHIVE_NOT_TAKEN, problem)
-
-
-CHECKS = (check_paths, check_links, check_layout, check_contents, check_archive_for_index)
+    for each in (first.removesuffix("-stubs"), *others):
+        if not each.isidentifier() or keyword.iskeyword(each):
+            return False
+    return True

@@ -19,26 +19,9 @@ from urllib.parse import urlsplit
 import packaging
 from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
 
+from publish_all import diagnoses as known
 from publish_all.checks.opened import Opened, listed
-from publish_all.diagnoses import (
-    DIRECT_DEPENDENCY,
-    FILE_TOO_LARGE,
-    FILENAME_NOT_NORMALISED,
-    INVALID_METADATA,
-    LOCAL_VERSION,
-    METADATA_NOT_TAKEN,
-    NEWER_METADATA,
-    NO_CONTENT_TYPE,
-    NO_README,
-    PATH_DEPENDENCY,
-    PRIVATE_PROJECT,
-    README_DOES_NOT_RENDER,
-    SUMMARY_TOO_LONG,
-    UNKNOWN_CLASSIFIER,
-    URL_LABEL_TOO_LONG,
-)
 from publish_all.distributions.core_metadata import knows_licence_files
 from publish_all.findings import Finding, Severity
 
@@ -70,18 +53,19 @@ def check_metadata(opened: Opened) -> Iterator[Finding]:
     except InvalidMetadata as error:
         errors = (error,)
     # `packaging` knows all versions from 2.1 up to its newest.
-    newer = bool(re.fullmatch(r"2\.[1-9]\d*", version)) and any(
-        _is_about(each, "metadata-version") for each in errors
-    )
+    newer = False
+    for each in errors:
+        if _is_about(each, "metadata-version") and re.fullmatch(r"2\.[1-9]\d*", version):
+            newer = True
     # setuptools wrote `License-File` for years before metadata 2.4 defined it. It is not uploaded.
     early = not knows_licence_files(version)
     for each in errors:
         of_newer = newer and (_is_about(each, "metadata-version") or "unrecognized field" in str(each))
         if not of_newer and not (early and _is_about(each, "license-file")):
-            yield opened.found(INVALID_METADATA, str(each))
+            yield opened.found(known.INVALID_METADATA, str(each))
     if newer:
         yield opened.found(
-            NEWER_METADATA,
+            known.NEWER_METADATA,
             f"metadata version {version} is newer than the installed packaging {packaging.__version__} knows",
         )
 
@@ -94,11 +78,11 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     """The description renders, by the very library that PyPI uses."""
     distribution = opened.distribution
     if not distribution.description.strip():
-        yield opened.found(NO_README, "there is no description")
+        yield opened.found(known.NO_README, "there is no description")
         return
     if not distribution.header("Description-Content-Type"):
         text = "the description has no content type, so it is read as reStructuredText"
-        found = opened.found(NO_CONTENT_TYPE, text)
+        found = opened.found(known.NO_CONTENT_TYPE, text)
         # Many files on PyPI have none.
         yield found if opened.ours else replace(found, severity=Severity.NOTE)
     message = Message()
@@ -107,7 +91,7 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
     problem = _readme_problem(distribution.description, kind, str(message.get_param("variant") or "GFM"))
     if problem is not None:
         yield opened.found(
-            README_DOES_NOT_RENDER,
+            known.README_DOES_NOT_RENDER,
             f"the description does not render as {kind}" + (f": {problem}" if problem else ""),
         )
 
@@ -138,7 +122,7 @@ def _readme_problem(description: str, kind: str, variant: str) -> str | None:
 def check_classifiers(opened: Opened) -> Iterator[Finding]:
     """Classifiers are in the list that PyPI publishes as `trove-classifiers`."""
     stated = opened.distribution.metadata.get("Classifier", ())
-    if not stated or not opened.public:
+    if not stated:
         return
     from trove_classifiers import classifiers, deprecated_classifiers
 
@@ -146,45 +130,46 @@ def check_classifiers(opened: Opened) -> Iterator[Finding]:
         if each in deprecated_classifiers:
             instead = " or ".join(deprecated_classifiers[each])
             hint = f"State {instead}." if instead else "Remove it."
-            yield opened.found(UNKNOWN_CLASSIFIER, f"{each!r} is no longer a classifier", hint)
+            yield opened.found(known.UNKNOWN_CLASSIFIER, f"{each!r} is no longer a classifier", hint)
         elif each not in classifiers and not each.startswith(_PRIVATE_CLASSIFIER):
-            yield opened.found(UNKNOWN_CLASSIFIER, f"{each!r} is not a classifier")
+            yield opened.found(known.UNKNOWN_CLASSIFIER, f"{each!r} is not a classifier")
 
 
 def check_for_public_indexes(opened: Opened) -> Iterator[Finding]:
     """What public indexes refuse for good: private projects, local versions, direct references, sizes."""
     distribution, indexes = opened.distribution, opened.indexes
-    if not indexes:
-        return
     if distribution.version.local is not None:
         yield opened.found(
-            LOCAL_VERSION, f"{distribution.version} has the local part '+{distribution.version.local}'"
+            known.LOCAL_VERSION, f"{distribution.version} has the local part '+{distribution.version.local}'"
         )
     classifiers = distribution.metadata.get("Classifier", ())
     if opened.private or any(each.startswith(_PRIVATE_CLASSIFIER) for each in classifiers):
-        yield opened.found(PRIVATE_PROJECT, f"{distribution.name} is private, {indexes} is public")
+        yield opened.found(known.PRIVATE_PROJECT, f"{distribution.name} is private, {indexes} is public")
     summary = distribution.header("Summary") or ""
     if len(summary) > _MAX_SUMMARY:
         yield opened.found(
-            SUMMARY_TOO_LONG, f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed"
+            known.SUMMARY_TOO_LONG,
+            f"the summary has {len(summary)} characters, at most {_MAX_SUMMARY} are allowed",
         )
     if distribution.size > _MAX_FILE:
-        yield opened.found(FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")
+        yield opened.found(known.FILE_TOO_LARGE, f"the file has {distribution.size / (1 << 20):.0f} MiB")
     for text, url in _references(opened):
         if not _PATH.match(url):
-            yield opened.found(DIRECT_DEPENDENCY, f"{indexes} will refuse the direct reference {text!r}")
+            yield opened.found(
+                known.DIRECT_DEPENDENCY, f"{indexes} will refuse the direct reference {text!r}"
+            )
     # PyPI: `Filename … should contain the normalized project name`.
     stem, normal = distribution.filename.split("-", 1)[0], distribution.project.replace("-", "_")
     if stem != normal:
         yield opened.found(
-            FILENAME_NOT_NORMALISED,
+            known.FILENAME_NOT_NORMALISED,
             f"{indexes} will want {normal!r} in place of {stem!r} in the file's name",
         )
     for entry in distribution.metadata.get("Project-URL", ()):
         label = entry.partition(",")[0].strip()
         if len(label) > _MAX_LABEL:
             yield opened.found(
-                URL_LABEL_TOO_LONG, f"the label {label!r} of a project URL has {len(label)} characters"
+                known.URL_LABEL_TOO_LONG, f"the label {label!r} of a project URL has {len(label)} characters"
             )
 
 
@@ -197,7 +182,7 @@ def check_path_dependencies(opened: Opened) -> Iterator[Finding]:
     for text, url in _references(opened):
         if _PATH.match(url):
             yield opened.found(
-                PATH_DEPENDENCY, f"the dependency {text!r} is a path on the machine that built the file"
+                known.PATH_DEPENDENCY, f"the dependency {text!r} is a path on the machine that built the file"
             )
 
 
@@ -214,14 +199,13 @@ def _references(opened: Opened) -> Iterator[tuple[str, str]]:
 
 def check_metadata_for_index(opened: Opened) -> Iterator[Finding]:
     """Fields that the core metadata allows, or says nothing about, and PyPI refuses."""
-    for problem in (
-        *_contacts(opened),
-        *_urls(opened),
-        *_licences(opened),
-        *_provided(opened),
-        *_commands(opened),
-    ):
-        yield opened.found(METADATA_NOT_TAKEN, problem)
+    problems = [*_contacts(opened), *_urls(opened), *_licences(opened)]
+    for field, entry in opened.distribution.broken_requirements("Provides-Dist", "Obsoletes-Dist"):
+        problems.append(f"{field} has {entry!r}, which is not a requirement; PyPI's server answers 500 to it")
+    if "entry_points.txt" in opened.texts:
+        problems += _commands(opened.texts["entry_points.txt"])
+    for problem in problems:
+        yield opened.found(known.METADATA_NOT_TAKEN, problem)
 
 
 def _contacts(opened: Opened) -> Iterator[str]:
@@ -233,7 +217,8 @@ def _contacts(opened: Opened) -> Iterator[str]:
 
 
 def _urls(opened: Opened) -> Iterator[str]:
-    stated = [(field, opened.distribution.header(field) or "") for field in ("Home-page", "Download-URL")]
+    header = opened.distribution.header
+    stated = [("Home-page", header("Home-page") or ""), ("Download-URL", header("Download-URL") or "")]
     for entry in opened.distribution.metadata.get("Project-URL", ()):
         label, comma, url = entry.partition(",")
         if not comma or not label.strip():
@@ -258,35 +243,26 @@ def _licences(opened: Opened) -> Iterator[str]:
     if metadata.get("License-Expression") and any(each.strip() for each in metadata.get("License", ())):
         yield "License and License-Expression are both stated; PyPI takes only one of them"
     # PEP 639: metadata 2.4 says where they lie; before that the field is setuptools' own.
-    if not opened.readable or not _states_licence_files(opened):
+    stated = metadata.get("License-File", ())
+    if (
+        not stated
+        or not opened.readable
+        or not knows_licence_files(opened.distribution.header("Metadata-Version") or "")
+    ):
         return
-    held = {name.partition("/")[2] for name in (each.name.removeprefix("./") for each in opened.members)}
+    held = {each.name.removeprefix("./").partition("/")[2] for each in opened.members}
     prefix = "licenses/" if opened.is_wheel else ""
-    lacking = [each for each in metadata.get("License-File", ()) if prefix + each.strip() not in held]
+    lacking = [each for each in stated if prefix + each.strip() not in held]
     if lacking:
         yield f"License-File names files that are not in the archive: {listed(lacking)}"
 
 
-def _states_licence_files(opened: Opened) -> bool:
-    try:
-        return Version(opened.distribution.header("Metadata-Version") or "0") >= Version("2.4")
-    except InvalidVersion:
-        return False
-
-
-def _provided(opened: Opened) -> Iterator[str]:
-    for field, entry in opened.distribution.broken_requirements("Provides-Dist", "Obsoletes-Dist"):
-        yield f"{field} has {entry!r}, which is not a requirement; PyPI's server answers 500 to it"
-
-
-def _commands(opened: Opened) -> Iterator[str]:
+def _commands(content: bytes) -> Iterator[str]:
     """entry_points.txt: https://packaging.python.org/specifications/entry-points/."""
-    if "entry_points.txt" not in opened.texts:
-        return
     parser = configparser.RawConfigParser(delimiters=("=",), strict=True)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case; this is how configparser is told
     try:
-        parser.read_string(opened.texts["entry_points.txt"].decode())
+        parser.read_string(content.decode())
     except (configparser.Error, UnicodeDecodeError) as error:
         yield f"entry_points.txt cannot be read: {' '.join(str(error).split())}"
         return
@@ -296,11 +272,5 @@ def _commands(opened: Opened) -> Iterator[str]:
                 yield f"entry_points.txt has the command {name!r}, which is no name of a file"
 
 
-CHECKS = (
-    check_metadata,
-    check_metadata_for_index,
-    check_readme,
-    check_classifiers,
-    check_path_dependencies,
-    check_for_public_indexes,
-)
+CHECKS = (check_metadata, check_metadata_for_index, check_readme, check_path_dependencies)
+FOR_PUBLIC_INDEXES = (check_classifiers, check_for_public_indexes)

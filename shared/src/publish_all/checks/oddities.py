@@ -18,10 +18,14 @@ _DESCRIBED = 0x08
 
 def of_wheel(wheel: zipfile.ZipFile) -> Iterator[str]:
     """What is odd about an opened wheel."""
-    members = wheel.infolist()
-    described = [each.filename for each in members if each.flag_bits & _DESCRIBED]
-    other = [each.filename for each in members if each.compress_type not in _KNOWN]
-    size, packed = sum(each.file_size for each in members), sum(each.compress_size for each in members)
+    described, other, size, packed = [], [], 0, 0
+    for each in wheel.infolist():
+        if each.flag_bits & _DESCRIBED:
+            described.append(each.filename)
+        if each.compress_type not in _KNOWN:
+            other.append(each.filename)
+        size += each.file_size
+        packed += each.compress_size
     if described:
         yield f"members with data descriptors: {_some(described)}"
     if other:

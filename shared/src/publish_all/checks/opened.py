@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import repeat
 
 from publish_all.checks import oddities
 from publish_all.checks.secrets import judged, secrets_in
@@ -125,19 +126,30 @@ class Opened:
 
     def _reason(self, code: str, name: str) -> str:
         """Why the project says that a finding is right, empty if it does not."""
-        names = (name, name.partition("/")[2], self.distribution.filename)
-        fitting = (
-            each.reason
-            for each in self.accepted
-            if each.code == code
-            and (not each.files or any(fnmatchcase(one, pattern) for one in names for pattern in each.files))
-        )
-        return next(fitting, "")
+        for each in self.accepted:
+            if each.code == code and (not each.files or self._is_named(name, each.files)):
+                return each.reason
+        return ""
+
+    def _is_named(self, member: str, patterns: Sequence[str]) -> bool:
+        names = (member, member.partition("/")[2], self.distribution.filename)
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
     def installed(self) -> Mapping[str, Member]:
-        """Path in site-packages → member, for each file that a wheel puts there."""
-        paths = ((installed_path(each.name), each) for each in self.members)
-        return {path: each for path, each in paths if path is not None}
+        """Path in site-packages → member, for each file that a wheel puts there.
+
+        https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
+        """
+        found = {}
+        for each in self.members:
+            first, _, rest = each.name.partition("/")
+            scheme, _, inside = rest.partition("/")
+            if first.endswith(".data") and rest:
+                if scheme in {"purelib", "platlib"} and inside:
+                    found[inside] = each
+            elif not first.endswith(".dist-info") or not rest:
+                found[each.name] = each
+        return found
 
     def files(self) -> Mapping[str, Member]:
         """Path below the folder of an sdist → member."""
@@ -148,20 +160,6 @@ class Opened:
 def listed(names: Sequence[str], *, limit: int = 3) -> str:
     """`a, b, c and 4 more`."""
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def installed_path(name: str) -> str | None:
-    """The path in site-packages of a wheel's member; None for one that goes elsewhere.
-
-    https://packaging.python.org/specifications/binary-distribution-format/#the-data-directory
-    """
-    first, _, rest = name.partition("/")
-    if first.endswith(".dist-info") and rest:
-        return None
-    if not first.endswith(".data") or not rest:
-        return name
-    scheme, _, inside = rest.partition("/")
-    return inside if scheme in {"purelib", "platlib"} and inside else None
 
 
 def open_distribution(
@@ -199,28 +197,32 @@ def _read(opened: Opened, contents: Iterable[tuple[Member, bytes | None]]) -> Op
     for member, content in contents:
         members.append(member)
         if content is not None:
-            secrets += ((each, member.name) for each in secrets_in(name, member.name, content))
+            secrets += zip(secrets_in(name, member.name, content), repeat(member.name))
             if len(content) < _LFS_LIMIT and _LFS_POINTER.match(content):
                 pointers.append(member.name)
             if _KEPT.fullmatch(member.name):
                 texts[posixpath.basename(member.name)] = content
-    names = {each.name for each in members}
-    found = (opened.weighed(judged(each, name, names), name) for each, name in secrets)
-    lfs = opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)
-    return replace(opened, members=tuple(members), texts=texts, findings=(*lfs, *found))
+    findings = [*opened.found_in(LFS_POINTER, "Git LFS pointers in place of the files", pointers)]
+    if secrets:
+        names = {each.name for each in members}
+        findings += (opened.weighed(judged(each, place, names), place) for each, place in secrets)
+    return replace(opened, members=tuple(members), texts=texts, findings=tuple(findings))
 
 
 def _record(wheel: zipfile.ZipFile) -> Mapping[str, tuple[str, str]] | None:
-    found = (
-        each for each in wheel.infolist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", each.orig_filename)
-    )
-    info = next(found, None)
-    if info is None:
+    for info in wheel.infolist():
+        if re.fullmatch(r"[^/]+\.dist-info/RECORD", info.orig_filename):
+            break
+    else:
         return None
     if info.file_size > _HASHED:
         raise zipfile.BadZipFile("its RECORD is too long")
-    rows = csv.reader(io.StringIO(wheel.read(info).decode(errors="replace")))
-    return {name: (digest, size) for name, digest, size in ([*row, "", ""][:3] for row in rows if row)}
+    record = {}
+    for row in csv.reader(io.StringIO(wheel.read(info).decode(errors="replace"))):
+        if row:
+            name, digest, size = [*row, "", ""][:3]
+            record[name] = (digest, size)
+    return record
 
 
 def _of_wheel(
@@ -231,11 +233,18 @@ def _of_wheel(
             continue
         name = each.orig_filename  # in which Windows' Python leaves backslashes as they are
         linked = stat.S_ISLNK(each.external_attr >> 16)
-        content = wheel.read(each) if _is_searched(name, each.file_size) else None
+        content = (
+            wheel.read(each) if each.file_size <= _READ_OF.get(posixpath.splitext(name)[1], _READ) else None
+        )
         algorithm = record.get(name, ("", ""))[0].partition("=")[0]
         digest = None
         if algorithm in ALGORITHMS and each.file_size <= _HASHED:
-            digest = _digest(algorithm, content, wheel, each)
+            hasher = hashlib.new(algorithm, content or b"")
+            if content is None:
+                with wheel.open(each) as file:
+                    while chunk := file.read(_CHUNK):
+                        hasher.update(chunk)
+            digest = f"{algorithm}={base64.urlsafe_b64encode(hasher.digest()).rstrip(b'=').decode()}"
         member = Member(
             name=name,
             size=each.file_size,
@@ -246,21 +255,16 @@ def _of_wheel(
         yield member, None if linked else content
 
 
-def _digest(algorithm: str, content: bytes | None, wheel: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    hasher = hashlib.new(algorithm, content or b"")
-    if content is None:
-        with wheel.open(info) as file:
-            while chunk := file.read(_CHUNK):
-                hasher.update(chunk)
-    return f"{algorithm}={base64.urlsafe_b64encode(hasher.digest()).rstrip(b'=').decode()}"
-
-
 def _of_sdist(sdist: tarfile.TarFile) -> Iterator[tuple[Member, bytes | None]]:
     for each in sdist:
         if each.isdir():
             continue
         linked = each.issym() or each.islnk()
-        file = sdist.extractfile(each) if each.isreg() and _is_searched(each.name, each.size) else None
+        file = (
+            sdist.extractfile(each)
+            if each.isreg() and each.size <= _READ_OF.get(posixpath.splitext(each.name)[1], _READ)
+            else None
+        )
         content = file.read() if file is not None else None
         member = Member(
             name=each.name,
@@ -271,7 +275,3 @@ def _of_sdist(sdist: tarfile.TarFile) -> Iterator[tuple[Member, bytes | None]]:
             fingerprint=(each.size, zlib.crc32(content)) if content is not None else None,
         )
         yield member, content
-
-
-def _is_searched(name: str, size: int) -> bool:
-    return size <= _READ_OF.get(posixpath.splitext(name)[1], _READ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from email.parser import HeaderParser
@@ -10,8 +11,8 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from publish_all import diagnoses as known
 from publish_all.checks.opened import ALGORITHMS, Opened
-from publish_all.diagnoses import RECORD_MISMATCH, UNSUPPORTED_TAG, VARIANT_LABEL, WHEEL_FILE_DISAGREES
 from publish_all.distributions.distribution import variant_label
 from publish_all.findings import Finding
 
@@ -24,11 +25,9 @@ _FIXED = frozenset(
         "any",
         "win32", "win_amd64", "win_arm64", "win_ia64",
         "linux_armv6l", "linux_armv7l",
-        *(f"manylinux{series}_{arch}" for series in ("1", "2010") for arch in ("x86_64", "i686")),
-        *(
-            f"manylinux2014_{arch}"
-            for arch in ("x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x")
-        ),
+        "manylinux1_x86_64", "manylinux1_i686", "manylinux2010_x86_64", "manylinux2010_i686",
+        "manylinux2014_x86_64", "manylinux2014_i686", "manylinux2014_aarch64", "manylinux2014_armv7l",
+        "manylinux2014_ppc64", "manylinux2014_ppc64le", "manylinux2014_s390x",
     }
 )  # fmt: skip
 _LINUX = "x86_64|i686|aarch64|armv7l|ppc64le|s390x|riscv64"
@@ -57,61 +56,62 @@ _REMEDIES = (
 
 def check_record(opened: Opened) -> Iterator[Finding]:
     """Every member is in RECORD with its size and, unless it is large, its hash; RECORD lists no other."""
-    if not opened.is_wheel:
-        return
     record = opened.record
     if record is None:
-        yield opened.found(RECORD_MISMATCH, "the wheel has no RECORD")
+        yield opened.found(known.RECORD_MISMATCH, "the wheel has no RECORD")
         return
+    left = set(record)
     for each in opened.members:
         stated, size = record.get(each.name, ("", ""))
+        left.discard(each.name)
         if _UNSIGNED.fullmatch(each.name):
             continue
         if each.name not in record:
-            yield opened.found(RECORD_MISMATCH, f"{each.name} is not in RECORD", name=each.name)
+            yield opened.found(known.RECORD_MISMATCH, f"{each.name} is not in RECORD", name=each.name)
         elif stated.partition("=")[0] not in ALGORITHMS:
-            yield opened.found(RECORD_MISMATCH, f"RECORD has no secure hash of {each.name}", name=each.name)
+            yield opened.found(
+                known.RECORD_MISMATCH, f"RECORD has no secure hash of {each.name}", name=each.name
+            )
         elif each.digest not in (None, stated) or size not in ("", str(each.size)):
-            yield opened.found(RECORD_MISMATCH, f"{each.name} is not what RECORD says", name=each.name)
-    for name in record.keys() - {each.name for each in opened.members}:
-        yield opened.found(RECORD_MISMATCH, f"RECORD lists {name}, which is not in the wheel")
+            yield opened.found(known.RECORD_MISMATCH, f"{each.name} is not what RECORD says", name=each.name)
+    for name in left:
+        yield opened.found(known.RECORD_MISMATCH, f"RECORD lists {name}, which is not in the wheel")
 
 
 def check_tag(opened: Opened) -> Iterator[Finding]:
     """Public indexes take only platforms whose compatibility is defined (PEP 600, 656, 513)."""
     tag, public = opened.distribution.tag, opened.indexes
-    if tag is None or not public:
-        return
-    for platform in tag.rpartition("-")[2].split("."):
+    for platform in (tag or "").rpartition("-")[2].split("."):
         if platform not in _FIXED and _FAMILIES.fullmatch(platform) is None:
             remedy = next(advice for pattern, advice in _REMEDIES if re.fullmatch(pattern, platform))
             yield opened.found(
-                UNSUPPORTED_TAG,
+                known.UNSUPPORTED_TAG,
                 f"{public} will refuse the platform tag {platform!r}",
                 hint=f"{remedy}; or publish it to a private index only.",
             )
 
 
-def check_wheel_file(opened: Opened) -> Iterator[Finding]:
-    """A wheel's name, its folders and its WHEEL file agree.
+def check_folders(opened: Opened) -> Iterator[Finding]:
+    """The folders of a wheel are named as it is.
 
     https://packaging.python.org/specifications/binary-distribution-format/#file-contents
     """
-    if opened.is_wheel:
-        for problem in (*_folder_problems(opened), *_header_problems(opened)):
-            yield opened.found(WHEEL_FILE_DISAGREES, problem)
-
-
-def _folder_problems(opened: Opened) -> Iterator[str]:
     project, version = opened.distribution.project, opened.distribution.version
-    tops = sorted({each.name.split("/", 1)[0] for each in opened.members if "/" in each.name})
-    for suffix in (".dist-info", ".data"):
-        first, *others = [each for each in tops if each.endswith(suffix)] or [""]
-        if others:
-            yield f"the wheel has several {suffix} folders: {', '.join([first, *others])}"
-        name, _, stated = first.removesuffix(suffix).partition("-")
-        if first and (canonicalize_name(name) != project or not _is_version(stated, version)):
-            yield f"the folder {first} is not named for {project} {version}"
+    tops: dict[str, set[str]] = {".dist-info": set(), ".data": set()}
+    for each in opened.members:
+        top, slash, _ = each.name.partition("/")
+        suffix = posixpath.splitext(top)[1]
+        if slash and suffix in tops:
+            tops[suffix].add(top)
+    for suffix, found in tops.items():
+        if len(found) > 1:
+            message = f"the wheel has several {suffix} folders: {', '.join(sorted(found))}"
+            yield opened.found(known.WHEEL_FILE_DISAGREES, message)
+        for first in sorted(found)[:1]:
+            name, _, stated = first.removesuffix(suffix).partition("-")
+            if canonicalize_name(name) != project or not _is_version(stated, version):
+                message = f"the folder {first} is not named for {project} {version}"
+                yield opened.found(known.WHEEL_FILE_DISAGREES, message)
 
 
 def _is_version(text: str, version: Version) -> bool:
@@ -122,28 +122,34 @@ def _is_version(text: str, version: Version) -> bool:
         return False
 
 
-def _header_problems(opened: Opened) -> Iterator[str]:
+def check_wheel_file(opened: Opened) -> Iterator[Finding]:
+    """The WHEEL file is there, and says what the wheel's name says."""
     if "WHEEL" not in opened.texts:
-        yield "the wheel has no WHEEL file"
+        yield opened.found(known.WHEEL_FILE_DISAGREES, "the wheel has no WHEEL file")
         return
+    problems = []
     message = HeaderParser().parsestr(opened.texts["WHEEL"].decode(errors="replace"))
     version = message["Wheel-Version"]
     if version is None:
-        yield "WHEEL states no Wheel-Version"
+        problems.append("WHEEL states no Wheel-Version")
     elif version.split(".")[0].strip() != "1":
-        yield f"WHEEL states the Wheel-Version {version}, which installers do not know"
+        problems.append(f"WHEEL states the Wheel-Version {version}, which installers do not know")
     if (message["Root-Is-Purelib"] or "").strip().lower() not in {"true", "false"}:
-        yield "WHEEL does not state whether Root-Is-Purelib"
+        problems.append("WHEEL does not state whether Root-Is-Purelib")
     *build, interpreter, abi, platform = (opened.distribution.tag or "").split("-")
     named = parse_tag(f"{interpreter}-{abi}-{platform}")
-    stated = {tag for each in message.get_all("Tag", []) for tag in parse_tag(each.strip())}
+    stated: set[Tag] = set()
+    for each in message.get_all("Tag", []):
+        stated |= parse_tag(each.strip())
     if stated != named:
-        yield f"WHEEL states the tags {_listed(stated)}, the file's name {_listed(named)}"
-    if (message["Build"] or "").strip() != "".join(build):
-        yield (
-            f"WHEEL states the build number {message['Build'] or 'none'}, "
-            f"the file's name {''.join(build) or 'none'}"
+        problems.append(f"WHEEL states the tags {_listed(stated)}, the file's name {_listed(named)}")
+    number, stated_number = "".join(build), (message["Build"] or "").strip()
+    if stated_number != number:
+        problems.append(
+            f"WHEEL states the build number {stated_number or 'none'}, the file's name {number or 'none'}"
         )
+    for problem in problems:
+        yield opened.found(known.WHEEL_FILE_DISAGREES, problem)
 
 
 def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
@@ -153,10 +159,11 @@ def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
 def check_variant_label(opened: Opened) -> Iterator[Finding]:
     """Wheels of a variant (PEP 825, a draft): uv's preview installs them, folders and registries hold them."""
     label = variant_label(opened.distribution.filename)
-    if label is not None and opened.public:
+    if label is not None:
         yield opened.found(
-            VARIANT_LABEL, f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
+            known.VARIANT_LABEL, f"{opened.indexes} will refuse a wheel with the variant label {label!r}"
         )
 
 
-CHECKS = (check_record, check_wheel_file, check_tag, check_variant_label)
+CHECKS = (check_record, check_folders, check_wheel_file)
+FOR_PUBLIC_INDEXES = (check_tag, check_variant_label)

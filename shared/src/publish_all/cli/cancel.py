@@ -66,12 +66,12 @@ def _handled(signals: tuple[signal.Signals, ...], handle: Callable[[int], None])
         del frame
         handle(number)
 
-    before = {each: signal.getsignal(each) for each in signals}
-    heard = [each for each, known in before.items() if known is not signal.SIG_IGN]
+    before = {}
     try:
-        for each in heard:
-            signal.signal(each, handler)
+        for each in signals:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                before[each] = signal.signal(each, handler)
         yield
     finally:
-        for each in heard:
-            signal.signal(each, before[each])
+        for each, handled in before.items():
+            signal.signal(each, handled)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # reporters, options and values are loaded when a command run
     from publish_all.credentials.prompt import Ask
     from publish_all.events import Listener
     from publish_all.reporting.reporter import Reporter
-    from publish_all.results import Result
+    from publish_all.summaries import Result
 
 USAGE = 2
 N = TypeVar("N", int, float)
@@ -230,7 +230,7 @@ class UseCaseCommand(Command, ABC):
 
     def show_rows(self, kind: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
         """Show a list as the result; `kind` is its name in JSON."""
-        from publish_all.results import Listing
+        from publish_all.summaries import Listing
 
         self.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
 

@@ -23,7 +23,7 @@ from publish_all.config.workspace import label
 from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
-from publish_all.results import BuildSummary
+from publish_all.summaries import BuildSummary
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
 

@@ -46,7 +46,7 @@ class Runtime:
     `isolation` and `refresh` are about build environments, see `BuildSettings`.
     """
 
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=os.environ.copy)
     home: Path = field(default_factory=home_folder)
     run: Run = run
     run_project: Run = run_project_code

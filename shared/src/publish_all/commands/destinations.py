@@ -50,25 +50,16 @@ class ConnectionOptions:
     runtime: Runtime = field(default_factory=Runtime)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Connection:
     """The repositories that were chosen, in order, and what is needed to speak to them, made when it is first used."""
 
-    def __init__(
-        self,
-        chosen: tuple[RepositoryConfig, ...],
-        known: KnownRepositories,
-        *,
-        options: ConnectionOptions,
-        listener: Listener,
-        tag_prefix: str,
-    ) -> None:
-        self.chosen = chosen
-        self.folders = options.runtime.places()
-        self._known = known
-        self._explicit = _explicit(options, chosen)
-        self._options = options
-        self._listener = listener
-        self._tag_prefix = tag_prefix
+    chosen: tuple[RepositoryConfig, ...]
+    known: KnownRepositories
+    options: ConnectionOptions
+    listener: Listener
+    tag_prefix: str
+    explicit: Explicit | None
 
     @cached_property
     def session(self) -> Session:
@@ -76,13 +67,13 @@ class Connection:
         from publish_all._http import HttpOptions, make_session
         from publish_all.credentials.transport import server_settings
 
-        options = self._options
+        options = self.options
         return make_session(
             HttpOptions(
                 ca_cert=options.ca_cert,
                 client_cert=options.client_cert,
                 client_key=options.client_key,
-                servers=server_settings(self._known.tools, self.chosen, listener=self._listener),
+                servers=server_settings(self.known.tools, self.chosen, listener=self.listener),
                 ask_password=_key_password(options.ask),
                 timeout=options.timeout,
             )
@@ -93,15 +84,15 @@ class Connection:
         """The sources of credentials; none of them is asked yet. Raises `ConfigurationError`."""
         from publish_all.credentials.default_chain import default_chain
 
-        options = self._options
+        options = self.options
         return default_chain(
-            self._known.tools,
-            (*self._known.names, *(each.name for each in self.chosen)),
+            self.known.tools,
+            (*self.known.names, *(each.name for each in self.chosen)),
             session=self.session,
-            explicit=self._explicit,
+            explicit=self.explicit,
             auth=options.auth,
             ask=options.ask,
-            listener=self._listener,
+            listener=self.listener,
         )
 
     def repositories(self, receipt: ReceiptFile | None = None) -> tuple[Repository, ...]:
@@ -109,7 +100,7 @@ class Connection:
 
         With `receipt`, OCI repositories write down there what they are given, and do not list it.
         """
-        means = None if all(each.kind.local for each in self.chosen) else self._means(receipt)
+        means = self._means(receipt) if any(not each.kind.local for each in self.chosen) else None
         return tuple(make_repository(each, means) for each in self.chosen)
 
     def _means(self, receipt: ReceiptFile | None) -> Means:
@@ -117,15 +108,15 @@ class Connection:
         from publish_all.credentials.identity import AmbientIdentity
         from publish_all.credentials.trusted_publishing import mask_for
 
-        environment = self._options.runtime.environment
+        environment = self.options.runtime.environment
         identity = AmbientIdentity(environment=environment)
         return Means(
             credentials=self.credentials,
             session=self.session,
             receipt=receipt,
-            signer=self._options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
-            listener=self._listener,
-            tag_prefix=self._tag_prefix,
+            signer=self.options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
+            listener=self.listener,
+            tag_prefix=self.tag_prefix,
         )
 
 
@@ -146,7 +137,15 @@ def open_connection(
         for each in _configurations(names, options, known)
     )
     version = config.version if config is not None else VersionConfig()
-    return Connection(chosen, known, options=options, listener=listener, tag_prefix=version.tag_prefix)
+    stated = options.username is not None or options.password is not None
+    return Connection(
+        chosen=chosen,
+        known=known,
+        options=options,
+        listener=listener,
+        tag_prefix=version.tag_prefix,
+        explicit=_explicit(options, chosen) if stated else None,
+    )
 
 
 def ensure_default_is_meant(
@@ -173,10 +172,12 @@ def _configurations(
             msg = "--repository-url goes with one repository, not with several"
             raise UsageError(msg, hint="Name one repository with -r, or none.")
         return (ad_hoc(options.repository_url, *options.repositories),)
-    chosen = {(each.name, each.owner): each for each in (known.get(name) for name in names)}
-    if len({name for name, _ in chosen}) < len(chosen):
-        msg = f"{' and '.join(names)} name a repository with two owners"
-        raise UsageError(msg, hint="Run the command once for each owner.")
+    chosen: dict[str, RepositoryConfig] = {}
+    for name in names:
+        found = known.get(name)
+        if chosen.setdefault(found.name, found).owner != found.owner:
+            msg = f"{' and '.join(names)} name a repository with two owners"
+            raise UsageError(msg, hint="Run the command once for each owner.")
     return tuple(chosen.values())
 
 
@@ -186,9 +187,7 @@ def _key_password(ask: Ask | None) -> Callable[[Path], str] | None:
     return lambda path: ask(f"Password of the client key {path}", hidden=True)
 
 
-def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit | None:
-    if options.username is None and options.password is None:
-        return None
+def _explicit(options: ConnectionOptions, chosen: Sequence[RepositoryConfig]) -> Explicit:
     if len(chosen) != 1:
         names = ", ".join(each.name for each in chosen)
         msg = f"--username and --password are for one repository, and there are several: {names}"

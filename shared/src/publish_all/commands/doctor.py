@@ -24,7 +24,7 @@ from publish_all.config.workspace import label
 from publish_all.errors import CheckError, PublishAllError
 from publish_all.events import Listener, ignore
 from publish_all.reporting.text import count, size
-from publish_all.results import DoctorReport
+from publish_all.summaries import DoctorReport
 from publish_all.upload.journal import Journal, read_journal
 from publish_all.upload.preflight import preflight
 

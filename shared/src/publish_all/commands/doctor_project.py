@@ -31,7 +31,7 @@ from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
-from publish_all.results import Examined, ExplainedFinding, Fact
+from publish_all.summaries import Examined, ExplainedFinding, Fact
 from publish_all.version.git import Described, describe, tag_name, tag_of
 from publish_all.version.version_source import Origin, ResolvedVersion
 

@@ -104,11 +104,14 @@ def named_files(paths: Sequence[Path], listener: Listener) -> FoundFiles:
     Attestations, which `dist/*` names too, go along with the files that they are for. What an older
     publish-all kept in `dist` is left out.
     """
+    files = []
     for path in paths:
         if not path.is_file():
             raise UsageError(f"there is no file {path}", hint=_NAME_FILES)
-    note_old_files(paths, listener)
-    files = [path for path in paths if path.suffix != ATTESTATION_SUFFIX and path.name not in _OLD_NAMES]
+        if path.name in _OLD_NAMES:
+            note_old_files([path], listener)
+        elif path.suffix != ATTESTATION_SUFFIX:
+            files.append(path)
     if paths and not files:
         names = ", ".join(path.name for path in paths)
         raise UsageError(f"{names}: no wheel or sdist", hint=_NAME_FILES)

@@ -132,7 +132,7 @@ def _wrong(release: PushedRelease, entry: Entry, found: Manifest | None) -> str 
 def _list(repository: OciRepository, release: PushedRelease) -> ReleaseOutcome:
     attempts = Attempts(RetryPolicy(), Clock(), Cancellation())
     while True:
-        attempts.begin()
+        attempts.number += 1
         try:
             outcome = repository.list_files(release)
         except HttpError as error:

@@ -34,7 +34,7 @@ from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
 from publish_all.repositories.fetch import release_of
-from publish_all.results import BuiltFile
+from publish_all.summaries import BuiltFile
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant, WheelTag
 from publish_all.version.git import one_line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -33,7 +33,7 @@ from publish_all.reporting.text import count
 from publish_all.repositories.repository import Repository
 from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.upload.journal import Journal
-from publish_all.upload.plan import Destination, RepositoryPlan, plan
+from publish_all.upload.plan import RepositoryPlan, plan
 from publish_all.upload.preflight import Preflight, preflight
 from publish_all.upload.retry import Cancellation
 
@@ -97,13 +97,30 @@ def prepare(
             public = {each.name: each.capabilities.public for each in repositories}
             to = reach(files, public, options, listener)
             planned = _plan(files, repositories, to, rehearsal)
-            checked = _check(files, planned, to, listener)
-            _refuse(checked.errors, f"{count(len(checked.errors), 'check')} failed")
-    with step():
-        _check_version(config, [each.repository for each in planned] or repositories, options, listener)
+            unique = dict.fromkeys(file.filename for each in planned for file in each.files)
+            listener(StepStarted(step="check", detail=count(len(unique), "file")))
+            checked = run_checks(files, to, wanted=unique)
+            told: list[CheckedSubject | CheckSummary] = [*checked.subjects, checked]
+            wrong = []
+            for about in told:
+                for finding in about.findings:
+                    if finding.severity is not Severity.NOTE:
+                        listener(Found(finding=finding))
+                    if finding.severity is Severity.ERROR:
+                        wrong.append(finding)
+            if wrong:
+                message = f"{count(len(wrong), 'check')} failed; nothing was uploaded"
+                raise CheckError(message, findings=wrong)
+    if config is not None and not options.files and options.source is None:
+        # Other files are not of this working tree.
+        with step():
+            _check_version(config, [each.repository for each in planned] or repositories, options, listener)
+    asked = planned
+    if options.offline:
+        asked = tuple(each for each in planned if each.repository.kind.local)
     cancellation = before_preflight() if before_preflight is not None else Cancellation()
     answer = preflight(
-        [each for each in planned if not options.offline or each.repository.kind.local],
+        asked,
         journal=journal,
         listener=listener,
         jobs=options.jobs or DEFAULT_JOBS,
@@ -234,14 +251,15 @@ def reach(
             if (why := _kept_back(files, repository, options, is_public=is_public)) is not None:
                 listener(Note(message=why))
                 continue
-            kept = [each for each in files.variants if not _goes(repository, each.publish_to)]
-            for each in kept:
-                listener(Note(message=f"{each.label} does not go to {repository}: its publish-to says so"))
-            names = {each.name for each in kept}
-            if len(kept) < len(files.variants) or not kept:
-                going = {
-                    each.filename for each in files.distributions if each.variant not in names or not kept
-                }
+            kept = set()
+            for each in files.variants:
+                if not _goes(repository, each.publish_to):
+                    kept.add(each.name)
+                    listener(
+                        Note(message=f"{each.label} does not go to {repository}: its publish-to says so")
+                    )
+            if not kept or len(kept) < len(files.variants):
+                going = {each.filename for each in files.distributions if each.variant not in kept}
                 result[repository] = (is_public, result.get(repository, (False, frozenset()))[1] | going)
     return result
 
@@ -253,7 +271,7 @@ def _goes(repository: str, publish_to: Sequence[str] | None) -> bool:
 def _kept_back(files: FoundFiles, repository: str, options: PublishOptions, *, is_public: bool) -> str | None:
     """Why a member of a workspace does not go to a repository of the run; None if it goes there."""
     config = files.config
-    if config is None or not any(each.member for each in files.distributions):
+    if config is None or not files.distributions or not files.distributions[0].member:
         return None
     named = options.connection.repositories or options.connection.repository_url is not None
     if not named and not _goes(repository, config.publish_to):
@@ -275,35 +293,17 @@ def _plan(
     if rehearsal is not None:
         to[rehearsal.name] = (rehearsal.capabilities.public, frozenset(each.filename for each in files))
         repositories = [rehearsal, *(each for each in repositories if each.name != rehearsal.name)]
-    destinations = [
-        Destination(repository=each, files=to[each.name][1]) for each in repositories if each.name in to
-    ]
-    return plan(files, destinations)
+    return plan(files, [(each, to[each.name][1]) for each in repositories if each.name in to])
 
 
-def _check(
+def run_checks(
     found: Sequence[FoundFiles],
-    planned: Sequence[RepositoryPlan],
     to: Reach,
-    listener: Listener,
+    *,
+    wanted: Collection[str] | None = None,
+    compare: bool = False,
 ) -> CheckSummary:
-    """Check each file that goes somewhere, for those repositories that it goes to."""
-    unique = {file.filename: file for each in planned for file in each.files}
-    listener(StepStarted(step="check", detail=count(len(unique), "file")))
-    going = []
-    for each in found:
-        names = {file.filename for file in each.distributions}
-        files = (file for name, file in unique.items() if name in names)
-        going.append(replace(each, distributions=tuple(files)))
-    checked = run_checks(going, to)
-    for finding in checked.all_findings:
-        if finding.severity is not Severity.NOTE:
-            listener(Found(finding=finding))
-    return checked
-
-
-def run_checks(found: Sequence[FoundFiles], to: Reach, *, compare: bool = False) -> CheckSummary:
-    """All checks of all files, each for its destinations.
+    """All checks of all files, or of those with the `wanted` names in their order, each for its destinations.
 
     With `compare` also that the wheels of build variants differ only where their configuration says so.
     """
@@ -311,20 +311,21 @@ def run_checks(found: Sequence[FoundFiles], to: Reach, *, compare: bool = False)
     together: list[Finding] = []
     for files in found:
         config = files.config
-        opened = [
-            open_distribution(
+        opened = []
+        own = {each.filename: each for each in files.distributions}
+        for name in own if wanted is None else wanted:
+            if name not in own:
+                continue
+            each = own[name]
+            one = open_distribution(
                 each,
-                public=tuple(name for name, (public, of) in to.items() if public and each.filename in of),
+                public=tuple(place for place, (public, of) in to.items() if public and name in of),
                 private=config is not None and config.private,
                 ours=files.built,
                 accepted=config.checks if config is not None else (),
             )
-            for each in files.distributions
-        ]
-        subjects += (
-            CheckedSubject(name=each.distribution.filename, findings=tuple(check_distribution(each)))
-            for each in opened
-        )
+            opened.append(one)
+            subjects.append(CheckedSubject(name=name, findings=tuple(check_distribution(one))))
         together += check_across_files(opened, sources=partial(_source_files, config))
         if config is not None and any(
             each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
@@ -373,18 +374,15 @@ def _selections(config: ProjectConfig, files: Sequence[Opened]) -> Iterator[Find
 
 
 def _check_version(
-    config: ProjectConfig | None,
+    config: ProjectConfig,
     repositories: Sequence[Repository],
     options: PublishOptions,
     listener: Listener,
 ) -> None:
     """Tell what the working tree and its tags have against publishing this version. Raises `CheckError`, `VersionError`.
 
-    Files that were named, or that come from another repository, are not of this working tree; and there is nothing to
-    tell where only build variants have a version.
+    There is nothing to tell where only build variants have a version.
     """
-    if config is None or options.files or options.source is not None:
-        return
     from publish_all.version.guard import release_findings  # files that are named are not of a working tree
 
     found: dict[Finding, str] = {}
@@ -406,10 +404,6 @@ def _check_version(
     for finding in found:
         listener(Found(finding=finding))
     errors = tuple(each for each in found if each.severity is Severity.ERROR)
-    _refuse(errors, f"the version {found[errors[0]] if errors else ''} cannot be published from here")
-
-
-def _refuse(errors: Sequence[Finding], why: str) -> None:
-    """Raise `CheckError` if there are errors."""
     if errors:
-        raise CheckError(f"{why}; nothing was uploaded", findings=errors)
+        message = f"the version {found[errors[0]]} cannot be published from here; nothing was uploaded"
+        raise CheckError(message, findings=errors)

@@ -11,13 +11,12 @@ from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ensure_default_is_meant, open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import DEFAULT_JOBS, prepare
-from publish_all.commands.state import CannotLockError, lock, state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
 from publish_all.results import PlanReport, PublishReport, RepositoryReport
-from publish_all.upload.execute import Gate, VerifyOptions, execute
+from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
@@ -68,7 +67,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     if options.receipt is not None and not any(each.kind.registry for each in repositories):
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
-    rehearsal = _rehearsal(config, options, listener)
+    rehearsal = _rehearsal(config, options, listener) if options.rehearse else None
     if options.manifest is not None:
         from publish_all.commands.found_files import as_built
 
@@ -76,12 +75,19 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     with ExitStack() as held:
 
         def before_preflight() -> Cancellation:
-            _before_publish(config, options, listener)
+            if (
+                config is not None
+                and not options.dry_run
+                and any(each.before_publish for each in config.projects)
+            ):
+                _before_publish(config, options, listener)
             return held.enter_context(options.cancelling())
 
         # A folder can always be asked what it holds, and files that are named are not built again.
         kept = rehearsal is not None or not options.files or not all(each.kind.local for each in repositories)
-        journal, killed = held.enter_context(_open_journal(config if kept else None, options, listener))
+        journal, killed = Journal(), False
+        if kept and config is not None:
+            journal, killed = held.enter_context(_open_journal(config, options, listener))
         prepared = prepare(
             config,
             repositories,
@@ -96,14 +102,14 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         asked = prepared.preflight
         if options.dry_run:
             return PublishResult(report=asked.report, refused=asked.problem)
-        wait = VerifyOptions().timeout if options.verify_timeout is None else options.verify_timeout
+        wait = VERIFY_SECONDS if options.verify_timeout is None else options.verify_timeout
         failures: list[PublishAllError] = []
         report = execute(
             asked,
             journal=journal,
             listener=listener,
             jobs=options.jobs or DEFAULT_JOBS,
-            verify=VerifyOptions(timeout=wait) if options.verify and wait else None,
+            verify=wait if options.verify and wait else None,
             skip_existing=options.skip_existing,
             gate=_gate(prepared.plan[0], options, listener, failures) if rehearsal is not None else None,
             cancellation=prepared.cancellation,
@@ -111,12 +117,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         return PublishResult(report=report, refused=next(iter(failures), None))
 
 
-def _rehearsal(
-    config: ProjectConfig | None, options: PublishOptions, listener: Listener
-) -> Repository | None:
-    """The test index, if there is to be a rehearsal. The command line's credential is not for it."""
-    if not options.rehearse:
-        return None
+def _rehearsal(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> Repository:
+    """The test index. The command line's credential is not for it."""
     connection = replace(
         options.connection, repositories=(REHEARSAL,), repository_url=None, username=None, password=None
     )
@@ -126,25 +128,25 @@ def _rehearsal(
 
 @contextmanager
 def _open_journal(
-    config: ProjectConfig | None, options: PublishOptions, listener: Listener
+    config: ProjectConfig, options: PublishOptions, listener: Listener
 ) -> Iterator[tuple[Journal, bool]]:
     """The journal of the checkout, which is locked meanwhile; and whether the run before was killed.
 
-    It is kept in memory only without a project, and where there is no folder or no lock for it, which is said: two
-    runs must not write to one.
+    It is kept in memory only where there is no folder or no lock for it, which is said: two runs must not write to one.
     """
-    path, killed, problem = None, False, None
+    from publish_all.commands.state import CannotLockError, lock, state_of
+
+    killed, problem = False, None
     with ExitStack() as held:
-        if config is not None:
-            state = state_of(config.root, options.runtime, make=not options.dry_run)
-            path = state.journal
-            if state.problem is not None:
-                problem = f"{state.problem}. If this run stops half-way, the next one asks the repositories what they have"
-            elif state.lock is not None and not options.dry_run:
-                try:
-                    killed = held.enter_context(lock(state.lock))
-                except CannotLockError as error:
-                    path, problem = None, error.message
+        state = state_of(config.root, options.runtime, make=not options.dry_run)
+        path = state.journal
+        if state.problem is not None:
+            problem = f"{state.problem}. If this run stops half-way, the next one asks the repositories what they have"
+        elif state.lock is not None and not options.dry_run:
+            try:
+                killed = held.enter_context(lock(state.lock))
+            except CannotLockError as error:
+                path, problem = None, error.message
         if problem is not None:
             listener(Note(message=f"publishing without a journal: {problem}"))
         if path is not None and options.fresh:
@@ -156,10 +158,8 @@ def _open_journal(
         yield held.enter_context(open_journal(path)), killed
 
 
-def _before_publish(config: ProjectConfig | None, options: PublishOptions, listener: Listener) -> None:
+def _before_publish(config: ProjectConfig, options: PublishOptions, listener: Listener) -> None:
     """Run the project's commands if this run builds; files that were built before had their commands then."""
-    if config is None or options.dry_run or not any(each.before_publish for each in config.projects):
-        return
     if options.build and not options.files and options.manifest is None and options.source is None:
         from publish_all.commands.build import run_before_publish
 

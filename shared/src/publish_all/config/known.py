@@ -10,23 +10,27 @@ either guess could send a private package to the public.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from publish_all.config.addresses import first_segment, hostname_of, scheme_of
 from publish_all.config.builtin import ALIASES, BUILT_IN, FIXED, HOSTS, canonical, normalized, of_one_origin
 from publish_all.config.folders import Folders, home_folder
 from publish_all.config.kinds import KINDS, LEGACY
 from publish_all.config.load import file_origins, parse_toml, read_text
-from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope, empty
+from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig, Scope
 from publish_all.config.parse import FIELDS, PYPROJECT, repositories
 from publish_all.config.problems import Problems, did_you_mean, dotted
 from publish_all.config.reading import Value, fields
 from publish_all.config.rules import name_problem, owner_problem
-from publish_all.config.tools import Tool, ToolRepository, ToolSettings, read_tools
 from publish_all.errors import ConfigurationError
+
+if TYPE_CHECKING:  # for folders other tools are not looked at
+    from publish_all.config.tools import ToolRepository, ToolSettings
 
 PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 
@@ -39,15 +43,21 @@ Repositories = Mapping[str, RepositoryConfig]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownRepositories:
-    """The repositories of a run. `notes` are things worth a line to the user; `tools` is what other tools are configured to.
+    """The repositories of a run. `notes` are things worth a line to the user.
 
     `repositories` are keyed by normalised name, and `refusals`: why a name that someone defines cannot be used.
+    `read_tools` reads what other tools are configured to, once.
     """
 
     repositories: Repositories
-    refusals: Mapping[str, ConfigurationError] = field(default_factory=empty)
+    refusals: Mapping[str, ConfigurationError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    tools: ToolSettings = field(default_factory=ToolSettings)
+    read_tools: Callable[[], ToolSettings]
+
+    @property
+    def tools(self) -> ToolSettings:
+        """What other tools are configured to."""
+        return self.read_tools()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,23 +127,28 @@ def known_repositories(
     from_user = user_repositories(folders.config)
     own = (from_user, from_environment, config.repositories if config is not None else EMPTY)
     stated = {canonical(name): each for layer in own for name, each in layer.items() if each.url is not None}
-    names = (
-        [*wanted, *(name for _, name in _destinations(config))] if wanted and config is not None else wanted
-    )
-    if names and all((each := stated.get(canonical(name))) and each.kind.local for name in names):
-        tools = ToolSettings()
-    else:
-        tools = read_tools(config, environment=environment, folders=folders.hosts)
-    adopted, refused, adopt_notes = adopt(tools.entries)
+
+    @cache
+    def read_tools() -> ToolSettings:
+        from publish_all.config import tools
+
+        return tools.read_tools(
+            config, environment=environment, folders=folders.hosts, own=(from_environment, from_user)
+        )
+
+    names = {*map(canonical, wanted)}
+    if names and config is not None:
+        names.update(canonical(name) for _, name in _destinations(config))
+    adopted: Repositories = EMPTY
+    refused: Mapping[str, ConfigurationError] = EMPTY
+    tool_notes: tuple[str, ...] = ()
+    if not names or not all((each := stated.get(name)) and each.kind.local for name in names):
+        adopted, refused, adopt_notes = adopt(read_tools().entries)
+        tool_notes = (*read_tools().notes, *adopt_notes)
     merged = _merged((BUILT_IN, adopted, *own))
     _refuse_index_in_two_ways(from_environment, merged)
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
     base = config.root if config is not None else home
-    of_user = tuple(
-        ToolRepository(tool=Tool.PUBLISH_ALL, name=each.name, url=each.url, origin=each.origin)
-        for layer in (from_environment, from_user)
-        for each in layer.values()
-    )
     return KnownRepositories(
         repositories={
             key: _located(each, base=base, home=home, data=folders.data)
@@ -141,8 +156,8 @@ def known_repositories(
             if key not in incomplete
         },
         refusals=incomplete | {key: each for key, each in refused.items() if canonical(key) not in stated},
-        notes=(*tools.notes, *adopt_notes, *notes, *_hidden(own)),
-        tools=replace(tools, places={**tools.places, "publish-all's configuration": of_user}),
+        notes=(*tool_notes, *notes, *_hidden(own)),
+        read_tools=read_tools,
     )
 
 
@@ -262,13 +277,14 @@ def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
 
 def _destinations(config: ProjectConfig) -> Iterator[tuple[str, str]]:
     """Each name in a `publish-to`, with the path of that key."""
-    stated: dict[tuple[str, ...], tuple[str, ...]] = {
-        ("publish-to",): config.publish_to if "tool.publish-all.publish-to" in config.origins else (),
-        ("variant-defaults", "publish-to"): config.variant_defaults.publish_to or (),
-        **{("variants", name, "publish-to"): each.publish_to or () for name, each in config.variants.items()},
-    }
-    for path, names in stated.items():
-        yield from ((dotted(("tool", "publish-all", *path)), name) for name in names)
+    if "tool.publish-all.publish-to" in config.origins:
+        for name in config.publish_to:
+            yield "tool.publish-all.publish-to", name
+    for name in config.variant_defaults.publish_to or ():
+        yield "tool.publish-all.variant-defaults.publish-to", name
+    for variant, each in config.variants.items():
+        for name in each.publish_to or ():
+            yield dotted(("tool", "publish-all", "variants", variant, "publish-to")), name
 
 
 def _table(name: str) -> str:
@@ -326,12 +342,16 @@ def adopt(
     entries: Iterable[ToolRepository],
 ) -> tuple[Repositories, Mapping[str, ConfigurationError], tuple[str, ...]]:
     """What of the tools' definitions can be used, the first of each name; why the others cannot; and notes."""
+    from publish_all.config.tools import Tool
+
     accepted: dict[str, RepositoryConfig] = {}
     refused: dict[str, ConfigurationError] = {}
     notes: list[str] = []
     for each in entries:
         key, host = normalized(each.name), hostname_of(each.url or "")
         if not key or key in accepted or key in refused or not (each.url or each.is_source):
+            continue
+        if each.tool is Tool.PUBLISH_ALL:
             continue
         built_in = canonical(key) if canonical(key) in FIXED else None
         if built_in == "github" and _is_github_packages(host):

@@ -50,9 +50,10 @@ def find_pyproject(directory: Path) -> Path:
 def search_pyproject(directory: Path) -> Path | None:
     """As `find_pyproject`, but None where there is none."""
     start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
-    return next(
-        (found for folder in (start, *start.parents) if (found := folder / PYPROJECT).is_file()), None
-    )
+    for folder in (start, *start.parents):
+        if (folder / PYPROJECT).is_file():
+            return folder / PYPROJECT
+    return None
 
 
 def load_project(directory: Path, members: Sequence[str] | None = None) -> ProjectConfig:
@@ -163,10 +164,12 @@ def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _key(tokens: list[str]) -> tuple[str, ...]:
     """A dotted key from its tokens; `[[` of an array of tables is its only other mark."""
-    return tuple(_unquoted(token) for token in tokens if token not in {".", "[", "]"})
-
-
-def _unquoted(token: str) -> str:
-    if token.startswith('"'):
-        return _ESCAPE.sub(r"\1", token[1:-1])
-    return token[1:-1] if token.startswith("'") else token
+    parts = []
+    for token in tokens:
+        if token[0] == '"':
+            parts.append(_ESCAPE.sub(r"\1", token[1:-1]))
+        elif token[0] == "'":
+            parts.append(token[1:-1])
+        elif token not in {".", "[", "]"}:
+            parts.append(token)
+    return tuple(parts)

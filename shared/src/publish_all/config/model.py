@@ -17,11 +17,6 @@ from publish_all.config.kinds import Kind
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-def empty() -> Mapping[str, Any]:
-    """`EMPTY` as a default of a field: before Python 3.12 dataclasses take it for mutable."""
-    return EMPTY
-
-
 class Compression(enum.Enum):
     """How the files of wheels and sdists are deflated: as the build backend does, or faster and a little larger."""
 
@@ -78,7 +73,7 @@ class RepositoryConfig:
     audience: str | None = None
     scope: Scope = Scope.PROJECT
     origin: str = ""
-    origins: Mapping[str, str] = field(default_factory=empty, compare=False)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def public(self) -> bool:
@@ -135,7 +130,7 @@ class WheelConfig:
     tag: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    force_include: Mapping[str, str] = field(default_factory=empty)
+    force_include: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,19 +146,19 @@ class VariantConfig:
     name: str | None = None
     pyproject: str | None = None
     overlay: str | None = None
-    layout: Mapping[str, str] = field(default_factory=empty)
-    project: Mapping[str, Any] = field(default_factory=empty)
+    layout: Mapping[str, str] = field(default_factory=dict)
+    project: Mapping[str, Any] = field(default_factory=dict)
     extend_dependencies: tuple[str, ...] = ()
     exclude_dependencies: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    force_include: Mapping[str, str] = field(default_factory=empty)
-    tool: Mapping[str, Any] = field(default_factory=empty)
-    dependency_groups: Mapping[str, Any] = field(default_factory=empty)
+    force_include: Mapping[str, str] = field(default_factory=dict)
+    tool: Mapping[str, Any] = field(default_factory=dict)
+    dependency_groups: Mapping[str, Any] = field(default_factory=dict)
     local_version: str | None = None
     publish_to: tuple[str, ...] | None = None
     sdist: bool | None = None
-    wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
+    wheels: Mapping[str, WheelConfig] = field(default_factory=dict)
 
 
 class Pin(enum.Enum):
@@ -213,12 +208,12 @@ class ProjectConfig:
     checks: tuple[AcceptedFinding, ...] = ()
     sdist: bool | None = None
     compression: Compression = Compression.DEFAULT
-    repositories: Mapping[str, RepositoryConfig] = field(default_factory=empty)
+    repositories: Mapping[str, RepositoryConfig] = field(default_factory=dict)
     version: VersionConfig = field(default_factory=VersionConfig)
     variant_defaults: VariantConfig = field(default_factory=lambda: VariantConfig(variant=None))
-    variants: Mapping[str, VariantConfig] = field(default_factory=empty)
-    wheels: Mapping[str, WheelConfig] = field(default_factory=empty)
-    origins: Mapping[str, str] = field(default_factory=empty)
+    variants: Mapping[str, VariantConfig] = field(default_factory=dict)
+    wheels: Mapping[str, WheelConfig] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
     workspace: WorkspaceConfig = field(default_factory=WorkspaceConfig)
     pin: Pin = Pin.COMPATIBLE
     siblings: Callable[[], Sequence[ProjectConfig]] = field(default=_no_siblings, compare=False, repr=False)

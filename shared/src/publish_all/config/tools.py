@@ -10,7 +10,7 @@ import codecs
 import enum
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from publish_all.config.addresses import hostname_of
 from publish_all.config.builtin import normalized
 from publish_all.config.folders import NOWHERE, HostFolders
 from publish_all.config.load import read_toml
-from publish_all.config.model import EMPTY, ProjectConfig, empty
+from publish_all.config.model import EMPTY, ProjectConfig, RepositoryConfig
 from publish_all.errors import ConfigurationError
 
 PYPI = "https://upload.pypi.org/legacy/"
 TESTPYPI = "https://test.pypi.org/legacy/"
 PYPIRC = ".pypirc"
 
+_OWN = "publish-all's configuration"
 _INDEXES = {"pypi": PYPI, "testpypi": TESTPYPI}
 _POETRY_VARIABLE = re.compile(r"POETRY_REPOSITORIES_([A-Z0-9_]+)_URL")
 _POETRY_CERTIFICATE = re.compile(r"POETRY_CERTIFICATES_([A-Z0-9_]+?)_(CLIENT_)?CERT")
@@ -88,9 +89,9 @@ class ToolSettings:
     `broken` has the errors of files that cannot be read.
     """
 
-    environment: Mapping[str, str] = field(default_factory=empty)
-    places: Mapping[str, tuple[ToolRepository, ...]] = field(default_factory=empty)
-    broken: Mapping[str, ConfigurationError] = field(default_factory=empty)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, tuple[ToolRepository, ...]] = field(default_factory=dict)
+    broken: Mapping[str, ConfigurationError] = field(default_factory=dict)
     files: HostFolders | None = None
 
     @property
@@ -161,9 +162,16 @@ class ToolSettings:
 
 
 def read_tools(
-    config: ProjectConfig | None, *, environment: Mapping[str, str], folders: HostFolders
+    config: ProjectConfig | None,
+    *,
+    environment: Mapping[str, str],
+    folders: HostFolders,
+    own: Iterable[Mapping[str, RepositoryConfig]] = (),
 ) -> ToolSettings:
-    """Read the files of the tools, those of a project too. Never raises for what is in them."""
+    """Read the files of the tools, those of a project too. Never raises for what is in them.
+
+    `own` is what publish-all itself is told of repositories; it comes last.
+    """
     root = config.root if config is not None else NOWHERE
     pyproject = config.pyproject if config is not None else EMPTY
     readers: dict[str, list[Iterator[ToolRepository]]] = {
@@ -192,6 +200,11 @@ def read_tools(
             except ConfigurationError as error:
                 broken[place] = error
         places[place] = tuple(replace(each, of_project=place in _OF_PROJECT) for each in found)
+    places[_OWN] = tuple(
+        ToolRepository(tool=Tool.PUBLISH_ALL, name=each.name, url=each.url, origin=each.origin)
+        for layer in own
+        for each in layer.values()
+    )
     return ToolSettings(environment=environment, places=places, broken=broken, files=folders)
 
 

@@ -12,8 +12,11 @@ from publish_all._json import whole_number
 
 # Every other header is written with capitals (https://packaging.python.org/specifications/core-metadata/).
 _SPELLING = {
-    each.title(): each
-    for each in ("Home-page", "Download-URL", "Project-URL", "Author-email", "Maintainer-email")
+    "Download-Url": "Download-URL",
+    "Project-Url": "Project-URL",
+    "Home-Page": "Home-page",
+    "Author-Email": "Author-email",
+    "Maintainer-Email": "Maintainer-email",
 }
 # Where `packaging` has another name for a field than the form of an upload.
 _FORM_NAMES = {
@@ -37,7 +40,13 @@ class CoreMetadata(NamedTuple):
 
 def parse_metadata(content: bytes) -> CoreMetadata:
     """Parse METADATA or PKG-INFO. Anything is accepted that has the form of headers."""
-    message = HeaderParser(policy=compat32).parsestr(_decode(content))
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode(
+            "latin-1"
+        )  # accepts all bytes, for old files that are not UTF-8 as the specification says
+    message = HeaderParser(policy=compat32).parsestr(text)
     found: dict[str, list[str]] = {}
     for name, value in message.items():
         found.setdefault(_SPELLING.get(name.title(), name.title()), []).append(str(value))
@@ -81,16 +90,8 @@ def knows_licence_files(version: str) -> bool:
 
     PyPI refuses the field in a form of an older version, so it is left out, as twine does.
     """
-    numbers = [whole_number(each) for each in version.split(".")]
-    return None not in numbers and [each or 0 for each in numbers] >= [2, 4]
-
-
-def _decode(content: bytes) -> str:
-    """UTF-8 as the specification says; Latin-1, which accepts all bytes, for old files that are not."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    major, _, minor = version.partition(".")
+    return (whole_number(major) or 0, whole_number(minor.partition(".")[0]) or 0) >= (2, 4)
 
 
 def _unfold(value: str) -> str:

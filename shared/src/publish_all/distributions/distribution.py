@@ -112,5 +112,10 @@ class Release:
         """The member of a workspace that it is of."""
         return self.distributions[0].member
 
+    @property
+    def size(self) -> int:
+        """Of all its files, in bytes."""
+        return sum(each.size for each in self.distributions)
+
     def __str__(self) -> str:
         return f"{self.project} {self.version}"

@@ -63,10 +63,20 @@ def read_distribution(
     """
     kind, project, version = _parse_filename(path)
     try:
-        content = _read_metadata(path, kind, sdist_limit)
+        if kind is DistributionKind.WHEEL:
+            content = _wheel_metadata(path)
+        else:
+            content = _sdist_metadata(path, sdist_limit)
         size, digests = digests_of(path)
+    except BROKEN as error:
+        raise DistributionError(
+            f"{path} is broken: {error}.",
+            hint="Build it again; the file may have been cut short while it was copied.",
+        ) from error
     except OSError as error:
         raise DistributionError(f"{path} can't be read: {error.strerror or error}.") from error
+    if len(content) > METADATA_LIMIT:
+        raise DistributionError(f"The metadata in {path} is longer than {METADATA_LIMIT // _MIB} MiB.")
     metadata = parse_metadata(content)
     _ensure_same(path, metadata, project, version)
     return Distribution(
@@ -122,16 +132,6 @@ def _parse_filename(path: Path) -> tuple[DistributionKind, NormalizedName, Versi
     )
 
 
-def _read_metadata(path: Path, kind: DistributionKind, sdist_limit: int) -> bytes:
-    try:
-        return _wheel_metadata(path) if kind is DistributionKind.WHEEL else _sdist_metadata(path, sdist_limit)
-    except BROKEN as error:
-        raise DistributionError(
-            f"{path} is broken: {error}.",
-            hint="Build it again; the file may have been cut short while it was copied.",
-        ) from error
-
-
 def _wheel_metadata(path: Path) -> bytes:
     """METADATA of the only .dist-info folder (https://packaging.python.org/specifications/binary-distribution-format/)."""
     with zipfile.ZipFile(path) as archive:
@@ -144,7 +144,7 @@ def _wheel_metadata(path: Path) -> bytes:
             what = "no METADATA" if not found else "METADATA of more than one distribution"
             raise DistributionError(f"{path} holds {what} in a .dist-info folder.", hint="Build it again.")
         with archive.open(found[0]) as member:
-            return _bounded(path, member.read(METADATA_LIMIT + 1))
+            return member.read(METADATA_LIMIT + 1)
 
 
 def _sdist_metadata(path: Path, limit: int) -> bytes:
@@ -153,14 +153,8 @@ def _sdist_metadata(path: Path, limit: int) -> bytes:
         for member in archive:
             if member.isfile() and re.fullmatch(r"(\./)?[^/]+/PKG-INFO", member.name):
                 file = archive.extractfile(member)
-                return _bounded(path, file.read(METADATA_LIMIT + 1) if file is not None else b"")
+                return file.read(METADATA_LIMIT + 1) if file is not None else b""
     raise DistributionError(f"{path} holds no PKG-INFO in its top-level folder.", hint="Build it again.")
-
-
-def _bounded(path: Path, content: bytes) -> bytes:
-    if len(content) > METADATA_LIMIT:
-        raise DistributionError(f"The metadata in {path} is longer than {METADATA_LIMIT // _MIB} MiB.")
-    return content
 
 
 class _BoundedGzip(gzip.GzipFile):
@@ -185,7 +179,7 @@ def _ensure_same(path: Path, metadata: CoreMetadata, project: NormalizedName, ve
     for header in ("Name", "Version"):
         if header not in metadata.headers:
             raise DistributionError(f"The metadata in {path} states no {header}.", hint="Build it again.")
-    name, stated = (metadata.headers[each][0].strip() for each in ("Name", "Version"))
+    name, stated = metadata.headers["Name"][0].strip(), metadata.headers["Version"][0].strip()
     if canonicalize_name(name) != project:
         raise DistributionError(
             f"{path} is named for the project {project}, and its metadata says {name}.",

@@ -13,24 +13,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
+from publish_all import events
 from publish_all.errors import PublishAllError
-from publish_all.events import (
-    BuildFinished,
-    BuildStarted,
-    Event,
-    RepositoryFinished,
-    RepositoryStarted,
-    StepStarted,
-    UploadFinished,
-    UploadProgressed,
-    UploadStarted,
-    UploadWaiting,
-    VerifyWaiting,
-)
 from publish_all.reporting.lines import closing_lines, event_line, result_lines
 from publish_all.reporting.reporter import Reporter
 from publish_all.reporting.text import clean, count, duration, size
-from publish_all.results import DoctorReport, Explanation, Result
+from publish_all.results import Explanation
+from publish_all.summaries import DoctorReport, Result
 
 _STYLES = {
     r"^error:.*|\b(conflict|refused|unauthorized|failed|interrupted)\b(?=  )": "red",
@@ -51,7 +40,7 @@ _DOCTOR_STYLES = {
     r"^  next\b": "green",
 }
 # What the live display shows better than lines that stay.
-_LIVE_ONLY = (UploadFinished, UploadWaiting, VerifyWaiting)
+_LIVE_ONLY = (events.UploadFinished, events.UploadWaiting, events.VerifyWaiting)
 _BAR = 20
 _NAME = 42
 
@@ -65,7 +54,7 @@ class ConsoleReporter(Reporter):
         self._err = err
         self._live = Display(err)
 
-    def show_event(self, event: Event) -> None:
+    def show_event(self, event: events.Event) -> None:
         self._live.follow(event)
         verbose = self._verbosity > 0
         line = event_line(event, verbose=verbose)
@@ -114,47 +103,51 @@ class Display:
         self._live = Live(self.picture, console=console, transient=True, refresh_per_second=10)
         self._all: TaskID | None = None
         self._files: dict[str, TaskID] = {}
-        self._repository: RepositoryStarted | None = None
+        self._repository: events.RepositoryStarted | None = None
         self._done = 0
         self._ended_bytes = 0
 
-    def follow(self, event: Event) -> None:
+    def follow(self, event: events.Event) -> None:
         """Live while building and uploading only: at other times somebody may be asked for a password."""
         match event:
-            case BuildStarted():
+            case events.BuildStarted():
                 self._begin("build", event.files)
                 what = f"{event.number - 1}/{event.files} files  the {event.kind} of {event.variant or event.project}"
                 self._update(event.number - 1, what)
-            case BuildFinished() if self._all is not None:
+            case events.BuildFinished() if self._all is not None:
                 self._overall.advance(self._all)
-            case RepositoryStarted():
+            case events.RepositoryStarted():
                 self._repository, self._done, self._ended_bytes = event, 0, 0
                 self._begin(event.repository, event.size)
                 self._update_repository()
-            case RepositoryFinished():
+            case events.RepositoryFinished():
                 self.stop()
-            case StepStarted() if event.step != "verify":
+            case events.StepStarted() if event.step != "verify":
                 self.stop()
-            case VerifyWaiting():
+            case events.VerifyWaiting():
                 self._update(None, f"{count(len(event.missing), 'file')} not listed yet")
-            case UploadStarted() if event.filename not in self._files:
+            case events.UploadStarted() if event.filename not in self._files:
                 name = f"  {shortened(event.filename, _NAME)}"
                 self._files[event.filename] = self._each.add_task(name, total=max(event.size, 1), facts="")
-            case UploadProgressed() | UploadWaiting() | UploadFinished() if event.filename in self._files:
+            case events.UploadProgressed() | events.UploadWaiting() | events.UploadFinished() if (
+                event.filename in self._files
+            ):
                 self._follow_file(event, self._files[event.filename])
                 self._update_repository()
             case _:
                 pass
 
-    def _follow_file(self, event: UploadProgressed | UploadWaiting | UploadFinished, task: TaskID) -> None:
+    def _follow_file(
+        self, event: events.UploadProgressed | events.UploadWaiting | events.UploadFinished, task: TaskID
+    ) -> None:
         match event:
-            case UploadProgressed():
+            case events.UploadProgressed():
                 sent = "sent, no answer yet" if event.sent >= event.size else ""
                 self._each.update(task, completed=event.sent, facts=sent)
-            case UploadWaiting():
+            case events.UploadWaiting():
                 waiting = f"waiting {duration(event.seconds)}: {clean(event.reason)}"
                 self._each.update(task, completed=0, facts=waiting)
-            case UploadFinished():
+            case events.UploadFinished():
                 self._each.remove_task(self._files.pop(event.filename))
                 self._done += 1
                 self._ended_bytes += event.size

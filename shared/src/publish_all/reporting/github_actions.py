@@ -8,11 +8,13 @@ from typing import TextIO
 
 from publish_all._actions import command
 from publish_all.errors import PublishAllError
+from publish_all.events import Event
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import file_state, next_step, repository_state
 from publish_all.reporting.reporter import Reporter
 from publish_all.reporting.text import clean, size
-from publish_all.results import DoctorReport, PublishReport, RepositoryReport, Result
+from publish_all.results import PublishReport, RepositoryReport
+from publish_all.summaries import DoctorReport, Result
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
@@ -89,3 +91,31 @@ def _rows(report: RepositoryReport) -> Iterator[str]:
 def _text(text: str) -> str:
     """Text that Markdown shows as it is."""
     return "".join(f"\\{each}" if each in r"\`*_[]<>|#" else each for each in clean(text))
+
+
+class Several(Reporter):
+    """Tells several reporters."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        super().__init__()
+        self._reporters = reporters
+
+    def listener(self, event: Event) -> None:
+        for each in self._reporters:
+            each.listener(event)
+
+    def release(self) -> None:
+        for each in self._reporters:
+            each.release()
+
+    def show(self, result: Result) -> None:
+        for each in self._reporters:
+            each.show(result)
+
+    def error(self, error: PublishAllError) -> None:
+        for each in self._reporters:
+            each.error(error)
+
+    def close(self) -> None:
+        for each in self._reporters:
+            each.close()

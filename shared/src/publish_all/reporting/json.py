@@ -12,24 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from publish_all import results, summaries
 from publish_all.errors import PublishAllError
 from publish_all.events import Event, Found
 from publish_all.findings import Finding
 from publish_all.reporting.reporter import Reporter
 from publish_all.reporting.text import as_called, error_lines, shown
-from publish_all.results import (
-    BuildSummary,
-    CheckSummary,
-    DoctorReport,
-    Explanation,
-    Listing,
-    PlannedFile,
-    PlanReport,
-    PublishReport,
-    ReleaseReport,
-    RepositoryReport,
-    Result,
-)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,12 +25,12 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # What is shown of these besides their fields, and which fields are not shown.
 _COMPUTED: Mapping[type, tuple[str, ...]] = {
-    PlannedFile: ("action",),
-    ReleaseReport: ("complete",),
-    RepositoryReport: ("complete",),
-    PublishReport: ("complete", "exit_code"),
+    results.PlannedFile: ("action",),
+    results.ReleaseReport: ("complete",),
+    results.RepositoryReport: ("complete",),
+    results.PublishReport: ("complete", "exit_code"),
 }
-_LEFT_OUT: Mapping[type, tuple[str, ...]] = {PlannedFile: ("state",)}
+_LEFT_OUT: Mapping[type, tuple[str, ...]] = {results.PlannedFile: ("state",)}
 
 
 class JsonReporter(Reporter):
@@ -62,7 +50,7 @@ class JsonReporter(Reporter):
         if self._events:
             self._write({"schema": SCHEMA, "event": _kebab(type(event).__name__), **as_object(event)})
 
-    def show(self, result: Result) -> None:
+    def show(self, result: summaries.Result) -> None:
         self._end(as_json(result, found=self._found))
 
     def error(self, error: PublishAllError) -> None:
@@ -94,23 +82,23 @@ class JsonReporter(Reporter):
         self._out.flush()
 
 
-def as_json(result: Result, *, found: Sequence[Finding]) -> dict[str, Any]:
+def as_json(result: summaries.Result, *, found: Sequence[Finding]) -> dict[str, Any]:
     """The final object of a result. `found` is what events told."""
     findings = {"findings": plain(found)}
     match result:
-        case PublishReport():
+        case results.PublishReport():
             value = {"result": "publish", **as_object(result), **findings}
-        case PlanReport():
+        case results.PlanReport():
             value = {"result": "plan", **as_object(result)}
-        case BuildSummary():
+        case summaries.BuildSummary():
             value = {"result": "build", **as_object(result), **findings}
-        case CheckSummary():
+        case results.CheckSummary():
             value = {"result": "check", "errors": len(result.errors), **as_object(result)}
-        case DoctorReport():
+        case summaries.DoctorReport():
             value = {"result": "doctor", "ready": not result.exit_code, **as_object(result)}
-        case Explanation():
+        case results.Explanation():
             value = {"result": "explanation", **as_object(result)}
-        case Listing():
+        case summaries.Listing():
             rows = [
                 {name: None if cell == "" else cell for name, cell in zip(result.columns, row, strict=True)}
                 for row in result.rows

@@ -3,97 +3,66 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from publish_all.events import (
-    BuildFinished,
-    BuildStarted,
-    EnvironmentChosen,
-    Event,
-    Note,
-    RepositoryFinished,
-    RepositoryStarted,
-    RepositoryWaiting,
-    StepStarted,
-    UploadFinished,
-    UploadStarted,
-    UploadWaiting,
-    VerifyWaiting,
-)
+from publish_all import events, results
 from publish_all.findings import Finding, Severity
-from publish_all.reporting.text import LABELS, clean, count, duration, size
-from publish_all.results import (
-    BuildSummary,
-    CheckSummary,
-    DoctorReport,
-    Explanation,
-    FileReport,
-    FileState,
-    Listing,
-    PlanReport,
-    PublishReport,
-    RepositoryReport,
-    Result,
-)
+from publish_all.reporting.text import clean, count, duration, size
+
+if TYPE_CHECKING:  # a publish needs none of the others
+    from publish_all.summaries import Result
 
 _WORD = 12
 _QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
-# Of a hash: enough to tell two builds apart by eye.
-_SHORT = 8
-# What doctor says: a label, and its text beside it.
-_WIDTH = 80
-_LABEL = 11
-_INDENT = 2 + _LABEL + 1
 
 
-def event_line(event: Event, *, verbose: bool = False) -> str | None:
+def event_line(event: events.Event, *, verbose: bool = False) -> str | None:
     """The line of an event: a word for what happens, aligned, then the fact. None for those that say nothing that stays true."""
     said = _words(event, verbose=verbose)
     return clean(f"{said[0]:<{_WORD}}  {said[1]}").rstrip() if said is not None else None
 
 
-def _words(event: Event, *, verbose: bool) -> tuple[str, str] | None:
+def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
     match event:
-        case Note():
+        case events.Note():
             return "note", event.message
         # `upload` is said by RepositoryStarted, which knows more.
-        case StepStarted() if event.step != "upload":
+        case events.StepStarted() if event.step != "upload":
             return event.step, event.detail
-        case EnvironmentChosen():
+        case events.EnvironmentChosen():
             dropped = (
                 f"; variables not passed: {', '.join(event.dropped)}" if verbose and event.dropped else ""
             )
             where = "an isolated one" if event.isolated else "this one"
             return "environment", f"{where}: {event.reason}{dropped}"
-        case BuildStarted() if verbose:
+        case events.BuildStarted() if verbose:
             return "build", f"{event.kind} of {event.variant or event.project}"
-        case BuildFinished():
+        case events.BuildFinished():
             return "built", f"{event.filename} ({size(event.size)}, {duration(event.seconds)})"
-        case RepositoryStarted():
+        case events.RepositoryStarted():
             files = (
                 f"{count(event.files, 'file')}, {size(event.size)}" if event.files else "nothing to upload"
             )
             skipped = f"; {event.skipped} need no upload" if event.skipped else ""
             return "upload", f"{event.repository}: {files}{skipped}"
-        case RepositoryWaiting():
+        case events.RepositoryWaiting():
             reason = event.reason.rstrip(".")
             return "waiting", f"{event.repository}: {reason}; again in {duration(event.seconds)}"
-        case UploadStarted() if verbose:
+        case events.UploadStarted() if verbose:
             return "uploading", f"{event.filename} ({size(event.size)}, attempt {event.attempt})"
-        case UploadWaiting():
+        case events.UploadWaiting():
             reason, again = event.reason.rstrip("."), f"again in {duration(event.seconds)}"
             return "waiting", f"{event.filename}: {reason}; {again} (attempt {event.attempt} failed)"
-        case UploadFinished():
+        case events.UploadFinished():
             attempts = f", {event.attempts} attempts" if event.attempts > 1 else ""
             effort = f"{size(event.size)}, {duration(event.seconds)}{attempts}"
             return event.status, f"{event.filename} ({effort})"
-        case VerifyWaiting():
+        case events.VerifyWaiting():
             files, again = count(len(event.missing), "file"), f"again in {duration(event.seconds)}"
             return "waiting", f"{event.repository} does not list {files} yet; {again}"
-        case RepositoryFinished():
+        case events.RepositoryFinished():
             complete = "complete and verified" if event.verified else "complete, unverified"
             return "finished", f"{event.repository}: {complete if event.complete else 'not complete'}"
         case _:
@@ -102,15 +71,15 @@ def _words(event: Event, *, verbose: bool) -> tuple[str, str] | None:
 
 def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
     """What is left to say on stderr after a result, above which findings were `shown`."""
-    if isinstance(result, PublishReport) and not result.complete:
+    if isinstance(result, results.PublishReport) and not result.complete:
         yield from _not_complete(result)
-    if isinstance(result, PlanReport) and not result.exit_code:
+    if isinstance(result, results.PlanReport) and not result.exit_code:
         warnings = sum(each.severity is Severity.WARNING for each in shown)
         above = f" ({count(warnings, 'warning')} above)" if warnings else ""
         yield f"Dry run: nothing was uploaded{above}. To publish, run it without --dry-run."
 
 
-def _not_complete(report: PublishReport) -> Iterator[str]:
+def _not_complete(report: results.PublishReport) -> Iterator[str]:
     files = [file for each in report.repositories for file in each.files]
     done = sum(each.done for each in files)
     if report.stopped_by is not None and done == len(files):
@@ -118,7 +87,7 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
     why = "stopped" if report.interrupted else "not everything is published"
     yield f"error: {why}: {done} of {count(len(files), 'upload')} done"
     for each in report.repositories:
-        unseen = sum(file.visibility is FileState.PROPAGATING for file in each.files)
+        unseen = sum(file.visibility is results.FileState.PROPAGATING for file in each.files)
         if unseen:
             yield f"  {each.name} accepted {count(unseen, 'file')} that its index does not list yet"
     if report.stopped_by is not None:
@@ -129,11 +98,11 @@ def _not_complete(report: PublishReport) -> Iterator[str]:
         yield f"  more: publish-all explain {codes[0]}"
 
 
-def next_step(report: PublishReport) -> str:
+def next_step(report: results.PublishReport) -> str:
     """What to do about files that are not there."""
     again = "run the same command again; it goes on where this run stopped"
     statuses = {file.status for each in report.repositories for file in each.files}
-    if not statuses & {FileState.REFUSED, FileState.UNAUTHORIZED, FileState.CONFLICT}:
+    if not statuses & {results.FileState.REFUSED, results.FileState.UNAUTHORIZED, results.FileState.CONFLICT}:
         return again
     if report.exit_code == 5:
         return f"repair what is reported above, then {again}"
@@ -143,26 +112,20 @@ def next_step(report: PublishReport) -> str:
 def result_lines(result: Result) -> Iterator[str]:
     """What goes to stdout for a result."""
     match result:
-        case PublishReport():
+        case results.PublishReport():
             return _publish_lines(result)
-        case PlanReport():
+        case results.PlanReport():
             return _plan_lines(result)
-        case BuildSummary():
-            return _build_lines(result)
-        case CheckSummary():
-            return _check_lines(result)
-        case DoctorReport():
-            return _doctor_lines(result)
-        case Explanation():
-            return _explanation_lines(result)
-        case Listing():
-            return aligned([[each.upper() for each in result.columns], *result.rows])
+        case _:
+            from publish_all.reporting.summary_lines import summary_lines
+
+            return summary_lines(result)
 
 
 def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
     """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
     every = [*rows]
-    cells = [[clean(str(cell)) for cell in row] for row in every]
+    cells = [[*map(clean, map(str, row))] for row in every]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row, values in zip(cells, every, strict=True):
         padded = (
@@ -172,7 +135,7 @@ def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterato
         yield (indent + "  ".join(padded)).rstrip()
 
 
-def _publish_lines(report: PublishReport) -> Iterator[str]:
+def _publish_lines(report: results.PublishReport) -> Iterator[str]:
     for place, each in enumerate(report.repositories):
         yield from [""] * bool(place)
         yield f"{each.name}: {repository_state(each)}"
@@ -182,14 +145,17 @@ def _publish_lines(report: PublishReport) -> Iterator[str]:
         for release in each.releases:
             yield f"  {release.project} {release.version}"
             yield from islice(rows, len(release.files))
-            there = any(file.status in (FileState.UPLOADED, FileState.PRESENT) for file in release.files)
+            there = any(
+                file.status in (results.FileState.UPLOADED, results.FileState.PRESENT)
+                for file in release.files
+            )
             if there and release.page:
                 yield f"    {release.page}"
             if there and release.complete and release.install_command:
                 yield f"    {release.install_command}"
 
 
-def repository_state(report: RepositoryReport) -> str:
+def repository_state(report: results.RepositoryReport) -> str:
     """In some words: how far a repository got."""
     files = list(report.files)
     if not files:
@@ -202,16 +168,16 @@ def repository_state(report: RepositoryReport) -> str:
     return f"{state}, {count(len(files), 'file')} in {duration(report.seconds)}"
 
 
-def file_state(report: FileReport) -> str:
+def file_state(report: results.FileReport) -> str:
     """`uploaded`, `uploaded (3 attempts)`, `present`, `accepted, not listed yet`."""
-    if report.status.done and report.visibility is FileState.PROPAGATING:
+    if report.status.done and report.visibility is results.FileState.PROPAGATING:
         return "accepted, not listed yet"
-    if report.status is FileState.UPLOADED and report.attempts > 1:
+    if report.status is results.FileState.UPLOADED and report.attempts > 1:
         return f"uploaded ({report.attempts} attempts)"
     return report.status.value
 
 
-def _plan_lines(report: PlanReport) -> Iterator[str]:
+def _plan_lines(report: results.PlanReport) -> Iterator[str]:
     for place, (repository, group) in enumerate(groupby(report.files, key=lambda each: each.repository)):
         files = list(group)
         upload = [each.size for each in files if each.action == "upload"]
@@ -221,95 +187,3 @@ def _plan_lines(report: PlanReport) -> Iterator[str]:
         yield from aligned(([each.action, size(each.size), each.filename] for each in files), indent="  ")
         for action, reason in dict.fromkeys((each.action, each.reason) for each in files):
             yield f"    {action}: {reason}"
-
-
-def _build_lines(summary: BuildSummary) -> Iterator[str]:
-    yield from aligned(
-        [
-            each.variant or "",
-            size(each.size),
-            duration(each.seconds),
-            "" if each.reused is None else f"{each.reused:.0%} reused",
-            each.sha256[:_SHORT],
-            str(Path(summary.folder, each.filename)),
-        ]
-        for each in summary.files
-    )
-
-
-def _check_lines(summary: CheckSummary) -> Iterator[str]:
-    """A verdict on each; the findings themselves are told as they are found."""
-    rows = [(_counted(each.findings) or "ok", each.name) for each in summary.subjects]
-    if summary.findings:
-        rows.append((_counted(summary.findings), "all together"))
-    yield from aligned(rows)
-
-
-def _counted(findings: Sequence[Finding]) -> str:
-    """How many of what."""
-    severities = [each.severity for each in findings]
-    return ", ".join(
-        count(severities.count(each), label) for each, label in LABELS.items() if each in severities
-    )
-
-
-def _doctor_lines(report: DoctorReport) -> Iterator[str]:
-    """Facts under each other, then what is wrong, why it matters, and what to do."""
-    for each in report.examined:
-        yield clean(f"{each.name}  {each.where}").rstrip()
-        for fact in each.facts:
-            yield from _labelled(fact.label, fact.text)
-        for text in each.untested:
-            yield from _labelled("not tested", text)
-        for finding in each.findings:
-            where = finding.where
-            seen = f"{where}: {finding.message}" if where not in finding.message else finding.message
-            yield ""
-            yield f"  {LABELS[finding.severity]:<{_LABEL}} {finding.code} {finding.slug}"
-            yield from _labelled("", seen)
-            yield from _labelled("why", finding.why)
-            if finding.hint:
-                yield from _labelled("next", finding.hint)
-        yield ""
-    counted = _counted(report.findings)
-    found = f" ({counted})" if counted else ""
-    if report.exit_code:
-        yield f"Not ready: a publish would end with exit code {report.exit_code}{found}"
-    else:
-        offline = ", as far as can be checked offline" if report.offline else ""
-        yield f"Ready to publish{offline}{found}"
-    if report.findings:
-        worst = min(report.findings, key=lambda each: list(LABELS).index(each.severity))
-        yield f"more about a code: publish-all explain {worst.code}"
-
-
-def _labelled(label: str, text: str) -> Iterator[str]:
-    """A label, and its text beside it, wrapped. Long words (paths, links) are never cut."""
-    head = f"  {label:<{_LABEL}} "
-    for line in clean(text).splitlines() or [""]:
-        own = " " * (len(line) - len(line.lstrip()))
-        wrapped = textwrap.wrap(
-            line.strip(),
-            _WIDTH,
-            initial_indent=head + own,
-            subsequent_indent=" " * _INDENT + own,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        yield from wrapped or [head.rstrip()]
-        head = " " * _INDENT
-
-
-def _explanation_lines(entry: Explanation) -> Iterator[str]:
-    """One entry of the catalogue."""
-    yield f"{entry.code} {entry.slug} ({LABELS[entry.severity]})"
-    for label, text in (
-        ("means", entry.means),
-        ("why", entry.why),
-        ("next", entry.next_step),
-        ("seen by", entry.seen_by),
-        ("source", entry.source),
-        ("page", entry.page),
-    ):
-        yield ""
-        yield from _labelled(label, text)

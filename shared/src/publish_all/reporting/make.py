@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from publish_all.reporting.reporter import PlainReporter, Reporter, Several
+from publish_all.reporting.reporter import PlainReporter, Reporter
 
 
 def make_reporter(
@@ -33,12 +33,14 @@ def make_reporter(
         if isinstance(stream, io.TextIOWrapper):  # Windows writes cp1252 and the like into pipes and files
             stream.reconfigure(errors="backslashreplace")
     environment = os.environ if environment is None else environment
+    if terminal is None:
+        terminal = err.isatty() and environment.get("TERM") != "dumb" and "CI" not in environment
     main: Reporter
     if kind == "json":
         from publish_all.reporting.json import JsonReporter
 
         main = JsonReporter(out, err, events=events)
-    elif verbosity >= 0 and _is_terminal(err, environment, terminal):
+    elif verbosity >= 0 and terminal:
         from publish_all.reporting.console import ConsoleReporter, make_console
 
         consoles = make_console(out, color=color), make_console(err, color=color)
@@ -47,13 +49,7 @@ def make_reporter(
         main = PlainReporter(out, err, verbosity=verbosity)
     if environment.get("GITHUB_ACTIONS") != "true":
         return main
-    from publish_all.reporting.github_actions import GitHubReporter
+    from publish_all.reporting.github_actions import GitHubReporter, Several
 
     summary = environment.get("GITHUB_STEP_SUMMARY")
     return Several(main, GitHubReporter(err, summary=Path(summary) if summary else None))
-
-
-def _is_terminal(err: TextIO, environment: Mapping[str, str], stated: bool | None) -> bool:
-    if stated is not None:
-        return stated
-    return err.isatty() and environment.get("TERM") != "dumb" and "CI" not in environment

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from publish_all.errors import PublishAllError
 from publish_all.events import EnvironmentChosen, Event, Found, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.lines import closing_lines, event_line, result_lines
 from publish_all.reporting.text import error_lines, finding_lines, shown
-from publish_all.results import Result
+
+if TYPE_CHECKING:  # a publish needs none of the others
+    from publish_all.summaries import Result
 
 
 class Reporter:
@@ -123,31 +125,3 @@ class PlainReporter(Reporter):
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
     stream.writelines(shown(line) + "\n" for line in lines)
     stream.flush()
-
-
-class Several(Reporter):
-    """Tells several reporters."""
-
-    def __init__(self, *reporters: Reporter) -> None:
-        super().__init__()
-        self._reporters = reporters
-
-    def listener(self, event: Event) -> None:
-        for each in self._reporters:
-            each.listener(event)
-
-    def release(self) -> None:
-        for each in self._reporters:
-            each.release()
-
-    def show(self, result: Result) -> None:
-        for each in self._reporters:
-            each.show(result)
-
-    def error(self, error: PublishAllError) -> None:
-        for each in self._reporters:
-            each.error(error)
-
-    def close(self) -> None:
-        for each in self._reporters:
-            each.close()

@@ -26,6 +26,7 @@ from packaging.utils import NormalizedName, canonicalize_version
 from packaging.version import Version
 
 from publish_all import diagnoses as known
+from publish_all._json import loads
 from publish_all._own_files import open_own, replace_open
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
@@ -95,7 +96,9 @@ class DirectoryRepository:
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Can the folder, or the folder that it is to be made in, be written?"""
         del releases, brief
-        existing = next(each for each in (self.root, *self.root.parents) if each.exists())
+        existing = self.root
+        while not existing.exists():
+            existing = existing.parent
         if existing.is_dir() and self._writable(existing, os.W_OK | os.X_OK):
             return ()
         what = "can't be written" if existing.is_dir() else "is not a folder"
@@ -156,26 +159,29 @@ class DirectoryRepository:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
             return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
-        complete = all(page.file(self._target(each).name) for each in release.distributions)
+        listed = {each.filename for each in page.files}
+        complete = all(self._target(each).name in listed for each in release.distributions)
         return ReleaseOutcome(complete=complete, findings=findings)
 
     def verify(self, release: Release) -> Look:
-        """Read both pages back, and see that they say the same, list our sha256, and that the file has it."""
+        """Read both pages back, and see that they list our sha256, and that the file has it."""
         folder = self._folder(release.project)
         states: dict[str, FileState] = {}
         try:
-            both = (folder / "index.json").read_bytes(), (folder / "index.html").read_bytes()
-            page = pages.parse_project(both[0], content_type=pages.JSON_TYPE, url="")
-            if pages.render_project(page) != both:
-                raise pages.PageError("index.html does not say the same as index.json")
+            listed = {each["filename"]: each for each in loads((folder / "index.json").read_bytes())["files"]}
+            links = (folder / "index.html").read_text(encoding="utf-8")
             for each in release.distributions:
-                listed = page.file(self._target(each).name)
-                if listed is not None:
-                    same = listed.hashes.get("sha256") == each.digests.sha256
-                    states[each.filename] = self._state(each) if same else FileState.DIFFERENT
+                name = self._target(each).name
+                if name not in listed:
+                    continue
+                sha256 = listed[name]["hashes"]["sha256"]
+                if f'"{listed[name]["url"]}#sha256={sha256}"' not in links:
+                    raise ValueError(f"index.html does not list {name} as index.json does")
+                same = sha256 == each.digests.sha256
+                states[each.filename] = self._state(each) if same else FileState.DIFFERENT
         except FileNotFoundError:
             return Look()
-        except (OSError, pages.PageError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
             return Look(findings=(finding,))
         return Look(states=states)
@@ -264,9 +270,11 @@ class DirectoryRepository:
         stated = folder / distribution.filename
         if stated.is_file() or not folder.is_dir():
             return stated
-        ours = release_of(stated.name), architecture_of(stated.name)
         for each in folder.iterdir():
-            if (release_of(each.name), architecture_of(each.name)) == ours:
+            if not each.name.endswith((".whl", ".tar.gz")) or each.suffix != stated.suffix:
+                continue
+            same = architecture_of(each.name) == architecture_of(stated.name)
+            if same and release_of(each.name) == release_of(stated.name):
                 return each
         return stated
 
@@ -305,7 +313,7 @@ class DirectoryRepository:
                 replace_file(path.with_name(f"{path.name}.metadata"), found.core_metadata)
                 offered = {"sha256": hashlib.sha256(found.core_metadata).hexdigest()}
             note = self._note(project, found.version)
-            listed = pages.IndexFile(
+            file = pages.IndexFile(
                 filename=path.name,
                 url=quote(path.name),
                 hashes={"sha256": found.digests.sha256},
@@ -314,12 +322,13 @@ class DirectoryRepository:
                 size=found.size,
                 yanked=note.read_text(encoding="utf-8") if note.is_file() else None,
             )
-            files.append((found.version, path.name, listed))
-        files.sort()
-        versions = dict.fromkeys(str(version) for version, _, _ in files)
-        page = pages.ProjectPage(
-            name=project, files=tuple(file for _, _, file in files), versions=tuple(versions)
-        )
+            files.append((found.version, path.name, file))
+        versions: dict[str, None] = {}
+        listed = []
+        for version, _, file in sorted(files):
+            versions[str(version)] = None
+            listed.append(file)
+        page = pages.ProjectPage(name=project, files=tuple(listed), versions=tuple(versions))
         replace_pages(folder, pages.render_project(page))
         projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
         replace_pages(folder.parent, pages.render_root(projects))

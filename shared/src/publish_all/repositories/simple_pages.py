@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-from publish_all._html import Tag, scan
 from publish_all._json import loads, whole_number
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -217,6 +216,8 @@ def _text(value: Any) -> str | None:
 
 
 def _parse_html(body: bytes, url: str) -> ProjectPage:
+    from publish_all._html import Tag, scan  # most pages are JSON
+
     base, is_page = url, False
     metas: dict[str, str] = {}
     files: list[IndexFile] = []

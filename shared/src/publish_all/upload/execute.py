@@ -9,41 +9,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from publish_all import events
 from publish_all.diagnoses import COMMIT_FAILED, INDEX_DIFFERS, JOURNAL_BROKEN, STILL_PROPAGATING
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import PublishAllError
-from publish_all.events import (
-    Found,
-    Listener,
-    Note,
-    RepositoryFinished,
-    RepositoryStarted,
-    StepStarted,
-    UploadFinished,
-    VerifyWaiting,
-    ignore,
-)
 from publish_all.findings import Finding
 from publish_all.repositories.repository import Look, ReleaseOutcome, Repository
 from publish_all.results import FileReport, FileState, PublishReport, ReleaseReport, RepositoryReport
 from publish_all.upload.journal import Journal
-from publish_all.upload.plan import RepositoryPlan, Schedule
+from publish_all.upload.plan import Schedule
 from publish_all.upload.preflight import Preflight, RepositoryPreflight, skipped_other_bytes
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
 from publish_all.upload.transfer import Transfer, as_findings, file_report, unexpected
 from publish_all.upload.workers import Workers
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VerifyOptions:
-    """How long the index is polled, in seconds, and how long at first and at most between two looks."""
-
-    timeout: float = 180.0
-    first: float = 0.5
-    longest: float = 15.0
-
-
-_VERIFY = VerifyOptions()
+VERIFY_SECONDS = 180.0
+"""How long the index is polled."""
+# Seconds between two looks at the index: at first, and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 Gate = Callable[[RepositoryReport], str | None]
 """What stands against going on after a repository that is complete, in words; None for nothing."""
@@ -64,10 +47,10 @@ def execute(
     preflight: Preflight,
     *,
     journal: Journal,
-    listener: Listener = ignore,
+    listener: events.Listener = events.ignore,
     jobs: int = 8,
     retry: RetryPolicy | None = None,
-    verify: VerifyOptions | None = _VERIFY,
+    verify: float | None = VERIFY_SECONDS,
     skip_existing: bool = False,
     gate: Gate | None = None,
     cancellation: Cancellation | None = None,
@@ -75,7 +58,7 @@ def execute(
 ) -> PublishReport:
     """Upload what the preflight decided to upload, at most `jobs` files at a time. Raises its `problem`.
 
-    `verify` None does not look at the index afterwards. The first file that a repository does not take
+    The index is polled for `verify` seconds; None looks at it not at all. The first file that a repository does not take
     ends its turn (running uploads end by themselves), and the repositories after it are not started. In a workspace
     that is so for the member that it is of and those that need it; the others go on.
     What became of each file is in the report; nothing is raised for what repositories say. The
@@ -94,7 +77,7 @@ def execute(
         jobs=jobs,
         journal=journal,
         new_attempts=partial(Attempts, retry or RetryPolicy(), clock, cancellation),
-        options=verify,
+        seconds=verify,
         skip_existing=skip_existing,
         cancellation=cancellation,
         clock=clock,
@@ -116,7 +99,9 @@ def execute(
             report = run.carry_out()
             reports.append(report)
             listener(
-                RepositoryFinished(repository=report.name, complete=report.complete, verified=report.verified)
+                events.RepositoryFinished(
+                    repository=report.name, complete=report.complete, verified=report.verified
+                )
             )
             if gate is not None and report.complete and not cancellation.stopping:
                 stopped_by = gate(report)
@@ -137,7 +122,7 @@ def execute(
     )
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class _RepositoryRun:
     """Uploads, commits and verifies all releases of one repository.
 
@@ -151,15 +136,10 @@ class _RepositoryRun:
     jobs: int
     journal: Journal
     new_attempts: Callable[[], Attempts]
-    options: VerifyOptions | None
+    seconds: float | None
     skip_existing: bool
     cancellation: Cancellation
     clock: Clock
-    plan: RepositoryPlan = field(init=False)
-    repository: Repository = field(init=False)
-    # What is known of each file; it is replaced as the file gets on.
-    files: dict[str, FileReport] = field(init=False)
-    commits: dict[str, ReleaseOutcome] = field(init=False)
     stopped: set[str | None]
     journal_is_broken: bool = False
     # Releases that the index does not list yet, and what it said when it was asked for their files.
@@ -173,29 +153,38 @@ class _RepositoryRun:
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
-        pairs = zip(self.plan.files, self.asked.files, strict=True)
-        self.files = {each.filename: file_report(each, planned.state) for each, planned in pairs}
+        # What is known of each file; it is replaced as the file gets on.
+        self.files: dict[str, FileReport] = {}
+        for file, planned in zip(self.plan.files, self.asked.files, strict=True):
+            self.files[file.filename] = file_report(file, planned.state)
         self.commits = dict.fromkeys(map(str, self.plan.releases), ReleaseOutcome(complete=False))
 
     def carry_out(self) -> RepositoryReport:
         began = self.clock.now()
-        wanted = self._in_state(FileState.NOT_STARTED)
-        self.workers.tell(StepStarted(step="upload", detail=self.repository.name))
-        self.workers.tell(
-            RepositoryStarted(
+        wanted = {each.filename: each.size for each in self._in_state(FileState.NOT_STARTED)}
+        self.workers.listener(events.StepStarted(step="upload", detail=self.repository.name))
+        self.workers.listener(
+            events.RepositoryStarted(
                 repository=self.repository.name,
                 url=self.repository.url,
                 files=len(wanted),
-                size=sum(each.size for each in wanted),
+                size=sum(wanted.values()),
                 skipped=len(self.files) - len(wanted),
             )
         )
         self._record(FileState.PUBLISHED, self._in_state(FileState.PRESENT))
         self._record(FileState.SKIPPED, self._in_state(FileState.SKIPPED))
-        names = {each.filename for each in wanted}
-        self._upload(
-            Schedule(self.plan, names, jobs=self.jobs, creates=self.asked.creates, may=self._may_start)
+        for release in self.plan.releases:
+            self._commit_if_ready(release)
+        schedule = Schedule(
+            self.plan, wanted, jobs=self.jobs, creates=self.asked.creates, may=self._may_start
         )
+        self._start(schedule)
+        while self.workers.running and not self.cancellation.aborting:
+            self.workers.wait()
+            self._start(schedule)
+        if self.plan.needs:
+            self._tell_of_stopped()
         verified = self._verify()
         return self.report(started=True, verified=verified, seconds=self.clock.now() - began)
 
@@ -223,49 +212,46 @@ class _RepositoryRun:
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for each in findings:
-            self.workers.tell(Found(finding=each))
+            self.workers.listener(events.Found(finding=each))
 
     # Uploads
 
-    def _upload(self, schedule: Schedule) -> None:
-        for release in self.plan.releases:
-            self._commit_if_ready(release)
-        while not self.cancellation.aborting:
-            self._start(schedule)
-            if not self.workers.running:
-                break
-            self.workers.wait()
+    def _tell_of_stopped(self) -> None:
+        """Say which releases are not uploaded because they need what is not there."""
         for release in self.plan.releases:
             lacking = sorted(self.plan.needs.get(release.member, frozenset()) & self.stopped)
             if lacking and not self.commits[str(release)].complete:
-                self.workers.tell(Note(message=f"{release} is not uploaded: it needs {', '.join(lacking)}"))
+                message = f"{release} is not uploaded: it needs {', '.join(lacking)}"
+                self.workers.listener(events.Note(message=message))
 
     def _may_start(self, member: str | None) -> bool:
         """Whether all that a member needs is there, and seen in the index."""
+        if member in self.stopped:
+            return False
         needs = self.plan.needs.get(member, frozenset())
-        return not ({member} | needs) & self.stopped and all(
-            self.commits[str(each)].complete and str(each) not in self.unseen
-            for each in self.plan.releases
-            if each.member in needs
-        )
+        if needs & self.stopped:
+            return False
+        for each in self.plan.releases if needs else ():
+            if each.member in needs and (not self.commits[str(each)].complete or str(each) in self.unseen):
+                return False
+        return True
 
     def _start(self, schedule: Schedule) -> None:
         """Start all that may start now; each file is in the journal before its first byte is sent."""
-        files: list[tuple[Distribution, Transfer]] = []
+        files, transfers = [], []
         while not self.cancellation.stopping and (file := schedule.next()):
             before = self.journal.entry(file.digests.sha256, self.repository.url)
+            sent_before = before is not None and before.maybe_public
             transfer = Transfer(
-                self.repository,
-                file,
-                self.new_attempts(),
-                self.workers.emit,
-                sent_before=before is not None and before.maybe_public,
+                self.repository, file, self.new_attempts(), self.workers.emit, sent_before=sent_before
             )
-            files.append((file, transfer))
-        self._record(FileState.STARTED, [file for file, _ in files])
-        for file, transfer in () if self.journal_is_broken else files:
-            self.files[file.filename] = replace(file_report(file, FileState.INTERRUPTED), attempts=1)
-            self.workers.submit(transfer, then=partial(self._transferred, schedule, file))
+            files.append(file)
+            transfers.append(transfer)
+        self._record(FileState.STARTED, files)
+        for each in () if self.journal_is_broken else transfers:
+            report = file_report(each.file, FileState.INTERRUPTED)
+            self.files[each.file.filename] = replace(report, attempts=1)
+            self.workers.submit(each, then=partial(self._transferred, schedule, each.file))
 
     def _transferred(self, schedule: Schedule, file: Distribution, result: FileReport) -> None:
         if result.status is FileState.CONFLICT and self.skip_existing:
@@ -280,8 +266,8 @@ class _RepositoryRun:
         elif result.status in _NOT_THERE:
             self._record(FileState.FAILED, [file])
         self._tell(result.findings)
-        self.workers.tell(
-            UploadFinished(
+        self.workers.listener(
+            events.UploadFinished(
                 repository=self.repository.name,
                 filename=file.filename,
                 status=result.status.value,
@@ -292,19 +278,24 @@ class _RepositoryRun:
         )
         schedule.end(file)
         if result.status.done:
-            self._commit_if_ready(next(each for each in self.plan.releases if file in each.distributions))
+            for release in self.plan.releases:
+                if file in release.distributions:
+                    self._commit_if_ready(release)
         else:
             self.stopped.add(file.member)
 
     # Commits
 
     def _commit_if_ready(self, release: Release) -> None:
-        files = [(each, self.files[each.filename].status) for each in release.distributions]
-        if not all(state.done for _, state in files):
-            return
-        # Files whose name is taken by other bytes are left out.
-        kept = tuple(each for each, state in files if state is not FileState.SKIPPED)
-        ours = replace(release, distributions=kept)
+        kept = []
+        for each in release.distributions:
+            state = self.files[each.filename].status
+            if not state.done:
+                return
+            # Files whose name is taken by other bytes are left out.
+            if state is not FileState.SKIPPED:
+                kept.append(each)
+        ours = replace(release, distributions=tuple(kept))
         if kept and not self.repository.capabilities.final_on_upload:
             task = partial(_commit, self.repository, ours, self.new_attempts())
             self.workers.submit(task, then=partial(self._committed, ours))
@@ -326,7 +317,7 @@ class _RepositoryRun:
 
     def _look(self, release: Release) -> None:
         """Look whether the index lists a release, also while other releases are on their way."""
-        if self.options is not None and not self.cancellation.stopping:
+        if self.seconds is not None and not self.cancellation.stopping:
             self.unseen[str(release)] = release
             self.workers.submit(partial(self._ask, release), then=partial(self._seen, release))
 
@@ -339,151 +330,152 @@ class _RepositoryRun:
             return Look(findings=(unexpected(error, self.repository.url),))
 
     def _seen(self, release: Release, look: Look) -> None:
-        missing = []
+        missing, different = [], False
         for each in release.distributions:
             seen = FileState.UNCHECKED
             if look.possible:
                 seen = _VISIBILITY[look.states.get(each.filename, FileState.ABSENT)]
             self.files[each.filename] = replace(self.files[each.filename], visibility=seen)
-            missing += [each.filename] if seen is FileState.PROPAGATING else []
+            different = different or seen is FileState.DIFFERENT
+            if seen is FileState.PROPAGATING:
+                missing.append(each.filename)
         self.said |= dict.fromkeys(missing, look.findings)
         if not missing:
             self.remarks |= dict.fromkeys(look.findings)
         if not missing or look.final:
             self.lost |= {*missing}
             del self.unseen[str(release)]
-        different = any(
-            self.files[each.filename].visibility is FileState.DIFFERENT for each in release.distributions
-        )
         if release.member is not None and (different or (missing and look.final)):
             self.stopped.add(release.member)
-        elif missing and not look.final and self.options is not None:
-            self._look_again(release, missing, self.options)
+        elif missing and not look.final and self.seconds is not None:
+            self._look_again(release, missing, self.seconds)
 
-    def _look_again(self, release: Release, missing: Sequence[str], options: VerifyOptions) -> None:
+    def _look_again(self, release: Release, missing: Sequence[str], timeout: float) -> None:
         """Look at a release again if others wait for it. What is not listed in time stops them."""
         if not any(
             release.member in self.plan.needs.get(each.member, ()) and not self.commits[str(each)].complete
             for each in self.plan.releases
         ):
             return
-        began, pause = self.waits.get(str(release), (self.clock.now(), options.first))
-        pause = min(pause, options.timeout - (self.clock.now() - began))
+        began, pause = self.waits.get(str(release), (self.clock.now(), _FIRST_PAUSE))
+        pause = min(pause, timeout - (self.clock.now() - began))
         if pause <= 0 or self.cancellation.stopping:
             self.stopped.add(release.member)
             return
-        self.waits[str(release)] = (began, min(2 * pause, options.longest))
-        self.workers.tell(
-            VerifyWaiting(repository=self.repository.name, missing=tuple(missing), seconds=pause)
+        self.waits[str(release)] = (began, min(2 * pause, _LONGEST_PAUSE))
+        self.workers.listener(
+            events.VerifyWaiting(repository=self.repository.name, missing=tuple(missing), seconds=pause)
         )
         self.workers.submit(partial(self._ask, release, pause), then=partial(self._seen, release))
 
     def _verify(self) -> bool:
         """Whether the index lists all files with our bytes. Waits for those members of which all files are there."""
-        members = {each.member for each in self.plan.releases}
-        lacking = {each.member for each in self.plan.releases if not self.commits[str(each)].complete}
-        self.unseen = {name: each for name, each in self.unseen.items() if each.member not in lacking}
-        stopping = self.cancellation.stopping
-        if lacking < members and not stopping and self.options is not None:
-            self._poll(self.options)
+        lacking: set[str | None] = set()
+        for each in self.plan.releases:
+            if not self.commits[str(each)].complete:
+                lacking.add(each.member)
+        for name, release in [*self.unseen.items()]:
+            if release.member in lacking:
+                del self.unseen[name]
+        stopping, looks = self.cancellation.stopping, self.seconds is not None
+        if not stopping and not lacking.issuperset(each.member for each in self.plan.releases):
+            self._poll(self.seconds)
         told = [*self.remarks]
         unverified = []
+        seen = True
         for file in self.plan.files:
-            name, each = file.filename, self.files[file.filename]
+            known = self.files[file.filename]
             complete = file.member not in lacking
             final = complete and not stopping
-            # What was stopped before the index could list all of it is not done.
-            wanted = final or (complete and self.options is not None)
-            unknown = each.visibility is FileState.PROPAGATING
-            visibility = FileState.UNCHECKED if unknown and not wanted else each.visibility
-            explained = () if unknown and not final else self._explain(name, visibility)
+            visibility = known.visibility
+            explained: tuple[Finding, ...] = ()
+            if visibility is FileState.PROPAGATING and not final:
+                # What was stopped before the index could list all of it is not done.
+                visibility = visibility if complete and looks else FileState.UNCHECKED
+            elif visibility in (FileState.PROPAGATING, FileState.DIFFERENT):
+                explained = self._explain(file.filename, visibility)
             told += explained
-            self.files[name] = replace(each, visibility=visibility, findings=(*each.findings, *explained))
-            if final and each.status in _OURS and visibility is FileState.UNCHECKED:
+            findings = (*known.findings, *explained)
+            self.files[file.filename] = replace(known, visibility=visibility, findings=findings)
+            if final and known.status in _OURS and visibility is FileState.UNCHECKED:
                 unverified.append(file)
+            # Where other bytes were kept, they are what the index lists.
+            seen = seen and visibility is FileState.VISIBLE
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
         if not self.cancellation.stopping:
             # No index can be asked: what was accepted is all that there is to know.
             self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
-        # Where other bytes were kept, they are what the index lists.
-        seen = all(each.visibility is FileState.VISIBLE for each in self.files.values())
-        return not (lacking or stopping) and self.options is not None and seen
+        return not (lacking or stopping) and looks and seen
 
-    def _poll(self, options: VerifyOptions) -> None:
+    def _poll(self, timeout: float | None) -> None:
         """Look again until everything is listed, or the timeout is over. Never raises for what the index says."""
+        if timeout is None:
+            return
         workers, clock, stopped = self.workers, self.clock, self.cancellation.stopped
-        workers.tell(StepStarted(step="verify", detail=self.repository.name))
-        began, pause = clock.now(), options.first
+        workers.listener(events.StepStarted(step="verify", detail=self.repository.name))
+        began, pause = clock.now(), _FIRST_PAUSE
         while True:
             workers.drain()
-            rest = options.timeout - (clock.now() - began)
+            rest = timeout - (clock.now() - began)
             if not self.unseen or rest <= 0 or stopped.is_set():
                 return
             seconds = min(pause, rest)
             names = (name for name, each in self.files.items() if each.visibility is FileState.PROPAGATING)
-            workers.tell(
-                VerifyWaiting(repository=self.repository.name, missing=tuple(names), seconds=seconds)
+            workers.listener(
+                events.VerifyWaiting(repository=self.repository.name, missing=tuple(names), seconds=seconds)
             )
             # In a worker, so that Ctrl-C gets through everywhere.
             workers.submit(partial(clock.wait, seconds, stopped), then=lambda _: None)
             workers.drain()
-            pause = min(pause * 2, options.longest)
+            pause = min(pause * 2, _LONGEST_PAUSE)
             for release in list(self.unseen.values()):
                 self._look(release)
 
     def _explain(self, filename: str, visibility: FileState) -> tuple[Finding, ...]:
         """What there is to say about how the index lists a file."""
         name, where = self.repository.name, f"{self.repository.name}: {filename}"
-        match visibility:
-            case FileState.PROPAGATING if filename in self.lost:
-                return self.said[filename]
-            case FileState.PROPAGATING:
-                finding = STILL_PROPAGATING.found(
-                    f"{name} accepted {filename}, but its index does not list it yet", where=where
-                )
-                return (finding, *self.said.get(filename, ()))
-            case FileState.DIFFERENT:
-                finding = INDEX_DIFFERS.found(
-                    f"the index of {name} lists {filename} with another sha256 than the one uploaded",
-                    where=where,
-                )
-                return (finding,)
-            case _:
-                return ()
+        if visibility is FileState.DIFFERENT:
+            message = f"the index of {name} lists {filename} with another sha256 than the one uploaded"
+            return (INDEX_DIFFERS.found(message, where=where),)
+        said = self.said.get(filename, ())
+        if filename in self.lost:
+            return said
+        message = f"{name} accepted {filename}, but its index does not list it yet"
+        return (STILL_PROPAGATING.found(message, where=where), *said)
 
     # Report
 
     def report(self, *, started: bool, verified: bool = False, seconds: float = 0.0) -> RepositoryReport:
+        to, releases = self.repository, []
+        together = [each.project for each in self.plan.releases]
+        for each in self.plan.releases:
+            outcome = self.commits[str(each)]
+            release = ReleaseReport(
+                project=each.project,
+                version=str(each.version),
+                files=tuple(self.files[file.filename] for file in each.distributions),
+                committed=outcome.complete,
+                page=to.page(each),
+                install_command=to.install_command(each, together),
+                findings=outcome.findings,
+            )
+            releases.append(release)
         return RepositoryReport(
-            name=self.repository.name,
-            url=self.repository.url,
-            kind=self.repository.kind.name,
-            releases=tuple(self._report_release(each) for each in self.plan.releases),
+            name=to.name,
+            url=to.url,
+            kind=to.kind.name,
+            releases=tuple(releases),
             started=started,
             verified=verified,
             seconds=seconds,
-        )
-
-    def _report_release(self, release: Release) -> ReleaseReport:
-        outcome = self.commits[str(release)]
-        return ReleaseReport(
-            project=release.project,
-            version=str(release.version),
-            files=tuple(self.files[each.filename] for each in release.distributions),
-            committed=outcome.complete,
-            page=self.repository.page(release),
-            install_command=self.repository.install_command(
-                release, [each.project for each in self.plan.releases]
-            ),
-            findings=outcome.findings,
         )
 
 
 def _commit(repository: Repository, release: Release, attempts: Attempts) -> ReleaseOutcome:
     """Make the uploaded files of a release visible, with the same patience as an upload. It is idempotent."""
     while True:
-        attempts.begin()
+        attempts.number += 1
         try:
             outcome = repository.commit(release)
         except PublishAllError as error:

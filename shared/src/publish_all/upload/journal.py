@@ -14,10 +14,9 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from publish_all._json import loads
@@ -59,10 +58,6 @@ class JournalEntry:
     url: str
 
     @property
-    def key(self) -> tuple[str, str]:
-        return (self.sha256, self.url)
-
-    @property
     def maybe_public(self) -> bool:
         return self.state in _MAYBE_PUBLIC
 
@@ -100,7 +95,7 @@ def read_journal(path: Path, *, now: float | None = None) -> Journal:
             raise JournalError(msg, hint=_DAMAGED_HINT) from error
         length += len(line)
         if entry.at <= latest:
-            entries[entry.key] = entry
+            entries[entry.sha256, entry.url] = entry
     return Journal(entries, length)
 
 
@@ -134,20 +129,18 @@ def _entry(line: bytes) -> JournalEntry:
         raise ValueError(f"no proper {error}") from error
 
 
+@dataclass(eq=False)
 class Journal:
     """What was sent where; see `open_journal` for one that is written. Used by one thread of one process (see `lock`).
 
     `entries` are the last ones for each (sha256, URL); `length` is the bytes of the file that are whole lines.
     """
 
-    def __init__(
-        self, entries: Mapping[tuple[str, str], JournalEntry] = MappingProxyType({}), length: int = 0
-    ) -> None:
-        self.entries = dict(entries)
-        self.length = length
-        self.path: Path | None = None
-        self.wall = time.time
-        self._file: io.FileIO | None = None
+    entries: dict[tuple[str, str], JournalEntry] = field(default_factory=dict)
+    length: int = 0
+    path: Path | None = None
+    wall: Callable[[], float] = time.time
+    _file: io.FileIO | None = None
 
     def unfinished(self, sha256s: Iterable[str]) -> bool:
         """Whether an earlier run put some of these files somewhere (or may have), and did not finish.
@@ -173,9 +166,17 @@ class Journal:
 
     def record(self, state: FileState, files: Iterable[Distribution], *, repository: str, url: str) -> None:
         """Write down which of these files are newly in this state. It is on disk when this returns."""
-        found = ((each, self.entry(each.digests.sha256, url)) for each in files)
-        self.append(
-            JournalEntry(
+        fresh = []
+        for each in files:
+            known = self.entry(each.digests.sha256, url)
+            if known is not None:
+                # A file that was seen in the index stays so; one that failed is planned again.
+                seen = known.state is FileState.VISIBLE
+                if known.state is state or (seen and state in (FileState.PUBLISHED, FileState.UNVERIFIED)):
+                    continue
+                if state is FileState.PLANNED and known.state is not FileState.FAILED:
+                    continue
+            entry = JournalEntry(
                 at=round(self.wall(), 3),
                 state=state,
                 filename=each.filename,
@@ -183,13 +184,12 @@ class Journal:
                 sha256=each.digests.sha256,
                 url=without_userinfo(url),
             )
-            for each, known in found
-            if known is None or _is_news(state, known.state)
-        )
+            fresh.append(entry)
+        self.append(fresh)
 
-    def append(self, entries: Iterable[JournalEntry]) -> None:
-        fresh = list(entries)
-        self.entries.update((each.key, each) for each in fresh)
+    def append(self, fresh: Sequence[JournalEntry]) -> None:
+        for each in fresh:
+            self.entries[each.sha256, each.url] = each
         if self.path is None or not fresh:
             return
         if self._file is None:
@@ -211,13 +211,6 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _is_news(state: FileState, known: FileState) -> bool:
-    if state is FileState.PLANNED:
-        return known is FileState.FAILED
-    less = state in (FileState.PUBLISHED, FileState.UNVERIFIED) and known is FileState.VISIBLE
-    return known is not state and not less
 
 
 @contextlib.contextmanager

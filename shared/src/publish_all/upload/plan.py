@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -20,12 +21,8 @@ FOLLOWS = "after the file that opens the release, at most {limit} at a time"
 FREE = "at most {limit} at a time"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Destination:
-    """A repository, and the names of the files that go there (`publish-to` narrows); None means everything."""
-
-    repository: Repository
-    files: frozenset[str] | None = None
+Destination = tuple[Repository, frozenset[str] | None]
+"""A repository, and the names of the files that go there (`publish-to` narrows); None means everything."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,20 +63,19 @@ def plan(
             raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
     needs = members_needed(unique.values())
     place = {member: place for place, member in enumerate(needs)}
-    in_order = sorted(unique.values(), key=lambda each: place.get(each.member or "", 0))
-    return tuple(
-        RepositoryPlan(
-            repository=to.repository,
-            releases=releases_of(each for each in in_order if to.files is None or each.filename in to.files),
-            needs=needs,
-        )
-        for to in destinations
-    )
+    plans = []
+    for repository, names in destinations:
+        files = [each for each in unique.values() if names is None or each.filename in names]
+        files.sort(key=lambda each: place.get(each.member or "", 0))
+        plans.append(RepositoryPlan(repository=repository, releases=releases_of(files), needs=needs))
+    return tuple(plans)
 
 
 def members_needed(distributions: Iterable[Distribution]) -> dict[str | None, frozenset[str]]:
     """For each member of a workspace, in an order in which they can be published, all others that it needs."""
     files = [each for each in distributions if each.member is not None]
+    if not files:
+        return {}
     of = {each.project: str(each.member) for each in files}
     edges: list[dict[str, set[str]]] = [{each: set() for each in of.values()} for _ in range(2)]
     for each in files:
@@ -95,27 +91,24 @@ def members_needed(distributions: Iterable[Distribution]) -> dict[str | None, fr
 
 
 def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
-    """The files by project and version, each release in the order in which its uploads start."""
-    grouped: dict[tuple[str, str], list[Distribution]] = {}
-    for each in files:
-        grouped.setdefault((each.project, str(each.version)), []).append(each)
-    return tuple(
-        Release(project=group[0].project, version=group[0].version, distributions=_in_order(group))
-        for group in grouped.values()
-    )
+    """The files by project and version, each release in the order in which its uploads start.
 
-
-def _in_order(files: Sequence[Distribution]) -> tuple[Distribution, ...]:
-    """The smallest wheel, then wheels from the largest down, then the sdist.
-
+    It is the smallest wheel, then wheels from the largest down, then the sdist.
     The first file holds up the others, so it is small. Large ones start early, so that none is left
     over at the end. While a release holds an sdist and not yet all wheels, installers build from
     source; without a file that fits they stay with the version before: hence the sdist is last.
     """
-    ordered = sorted(files, key=lambda each: (each.size, each.filename))
-    wheels = [each for each in ordered if each.kind is DistributionKind.WHEEL]
-    sdists = [each for each in ordered if each.kind is DistributionKind.SDIST]
-    return (*wheels[:1], *reversed(wheels[1:]), *sdists)
+    grouped: dict[tuple[str, str], list[Distribution]] = {}
+    for each in files:
+        grouped.setdefault((each.project, str(each.version)), []).append(each)
+    releases = []
+    for group in grouped.values():
+        group.sort(key=lambda each: (each.kind is DistributionKind.SDIST, each.size, each.filename))
+        wheels = sum(each.kind is DistributionKind.WHEEL for each in group)
+        group[1:wheels] = reversed(group[1:wheels])
+        first = group[0]
+        releases.append(Release(project=first.project, version=first.version, distributions=tuple(group)))
+    return tuple(releases)
 
 
 class Schedule:
@@ -146,13 +139,15 @@ class Schedule:
         self._parallel = min(jobs, self._capabilities.parallel)
         self._waiting: dict[str, deque[Distribution]] = {}
         self._open: set[str] = set()
-        for release in sorted(plan.releases, key=lambda each: -sum(file.size for file in each.distributions)):
+        self._creates: set[NormalizedName] = set()
+        for release in sorted(plan.releases, key=attrgetter("size"), reverse=True):
             files = deque(each for each in release.distributions if each.filename in wanted)
             self._waiting[str(release)] = files
             if not self._capabilities.opens_alone or len(files) < len(release.distributions):
                 self._open.add(str(release))
+            if files and release.project in creates:
+                self._creates.add(release.project)
         self._running = dict.fromkeys(self._waiting, 0)
-        self._creates = {files[0].project for files in self._waiting.values() if files} & set(creates)
         self._creating: set[NormalizedName] = set()
 
     def next(self) -> Distribution | None:

@@ -10,9 +10,8 @@ from typing import TypeAlias
 
 from packaging.utils import NormalizedName
 
-from publish_all._http_errors import Failure, HttpError
 from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
-from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
@@ -81,7 +80,9 @@ class Preflight:
 
         A conflict says most; of the others several kinds at once are no particular one.
         """
-        obstacles = {obstacle for each in self.repositories for obstacle in each.obstacles}
+        obstacles: set[type[PublishAllError]] = set()
+        for each in self.repositories:
+            obstacles |= each.obstacles
         if not obstacles:
             return None
         several = ConflictError if ConflictError in obstacles else CheckError
@@ -128,72 +129,77 @@ def preflight(
     brief = in_earnest and len(plan) == 1 and all(each.size <= _SMALL for each in plan[0].files)
     questions: list[Callable[[], _Answer]] = []
     for each in plan:
-        ask = partial(_ask, each.repository, clock or Clock(), cancellation, workers.emit)
-        questions.append(partial(ask, partial(_about_itself, each, brief=brief)))
-        questions += (partial(ask, partial(each.repository.states, one)) for one in each.releases)
+        ask = partial(
+            _ask, each, clock=clock or Clock(), cancellation=cancellation, emit=workers.emit, brief=brief
+        )
+        questions += (ask, *(partial(ask, release) for release in each.releases))
     try:
         answers = iter(workers.each(questions))
     finally:
         workers.close()
-    result = Preflight(
-        repositories=tuple(
-            _judge(
-                each,
-                next(answers),
-                list(islice(answers, len(each.releases))),
-                journal,
-                skip_existing,
-                released,
-            )
-            for each in plan
-        )
-    )
-    for finding in result.findings:
-        listener(Found(finding=finding))
-    return result
+    judged = []
+    for each in plan:
+        about_itself, *about_releases = islice(answers, 1 + len(each.releases))
+        found = _judge(each, about_itself, about_releases, journal, skip_existing, released)
+        judged.append(found)
+        for finding in found.findings:
+            listener(Found(finding=finding))
+    return Preflight(repositories=tuple(judged))
 
 
 _Answer: TypeAlias = tuple[Look, PublishAllError | None]
 """Findings about a repository, or how it lists one release; and the error where there is no answer."""
 
 
-def _about_itself(plan: RepositoryPlan, *, brief: bool) -> Look:
-    return Look(findings=plan.repository.preflight(plan.releases, brief=brief))
-
-
 def _ask(
-    repository: Repository,
+    plan: RepositoryPlan,
+    release: Release | None = None,
+    *,
     clock: Clock,
     cancellation: Cancellation,
     emit: Callable[[Event], None],
-    question: Callable[[], Look],
+    brief: bool,
 ) -> _Answer:
-    """Ask until there is an answer that asking again would not change, or patience ends."""
+    """Ask a repository about itself or about a release, until asking again would not change the answer, or patience ends."""
+    repository = plan.repository
     attempts = Attempts(_QUESTIONS, clock, cancellation)
     while True:
-        attempts.begin()
+        attempts.number += 1
         answer: _Answer
         try:
-            answer = question(), None
+            if release is None:
+                answer = Look(findings=repository.preflight(plan.releases, brief=brief)), None
+            else:
+                answer = repository.states(release), None
         except PublishAllError as error:
             answer = Look(), error
         look, failed = answer
-        http = failed if isinstance(failed, HttpError) else None
-        # Why there is no answer, if asking again may give one.
-        reasons = [each.message for each in look.findings if _obstacle_of(each) is RepositoryError]
-        if http is not None and http.retryable:
-            reasons.append(http.message)
-        if not reasons:
+        reason, retry_after, most = "", None, None
+        if isinstance(failed, RepositoryError):
+            reason, retry_after, most = _why_again(failed)
+        for each in look.findings:
+            if _obstacle_of(each) is RepositoryError:
+                reason = each.message
+        if not reason:
             return answer
-        waiting = partial(RepositoryWaiting, repository=repository.name, reason=reasons[0])
-        # Where nobody is at home, waiting long only hides it from the user.
-        nobody = http is not None and http.failure in (Failure.REFUSED, Failure.DNS)
+        waiting = partial(RepositoryWaiting, repository=repository.name, reason=reason)
         if not attempts.wait(
-            retry_after=http.retry_after if http is not None else None,
-            most=_ATTEMPTS_WHERE_NOBODY_IS if nobody else None,
+            retry_after=retry_after,
+            most=most,
             tell=lambda seconds: emit(waiting(seconds=seconds)),  # noqa: B023 - it is called at once
         ):
             return answer
+
+
+def _why_again(error: RepositoryError) -> tuple[str, float | None, int | None]:
+    """Why there is no answer, empty if asking again gives none; in how many seconds, and how often to ask at most."""
+    from publish_all._http_errors import Failure, HttpError
+
+    if not isinstance(error, HttpError) or not error.retryable:
+        return "", None, None
+    # Where nobody is at home, waiting long only hides it from the user.
+    nobody = error.failure in (Failure.REFUSED, Failure.DNS)
+    return error.message, error.retry_after, _ATTEMPTS_WHERE_NOBODY_IS if nobody else None
 
 
 def _judge(
@@ -211,6 +217,7 @@ def _judge(
     silent = bool(problems)
     files: list[PlannedFile] = []
     creates: set[str] = set()
+    states: set[FileState] = set()
     wanted: dict[NormalizedName, bool] = {}
     for release, answer in zip(plan.releases, about_releases, strict=True):
         said, against = _heard(answer, repository)
@@ -226,13 +233,13 @@ def _judge(
                 repository, file, listed, journal, reason, skip_existing=skip_existing, released=released
             )
             files.append(planned)
+            states.add(planned.state)
             findings += remarks
             if planned.state is FileState.NOT_STARTED:
                 wanted[file.project] = release.project in creates
     if wanted and not problems:
         said, problems = _heard((Look(findings=repository.expect(wanted)), None), repository)
         findings += said
-    states = {each.state for each in files}
     if FileState.CONFLICT in states:
         problems.add(ConflictError)
     if FileState.NOT_STARTED not in states and repository.capabilities.final_on_upload:
@@ -251,7 +258,7 @@ def _judge(
 def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
     """An answer as findings, and what stands against uploading."""
     look, error = answer
-    problems = {kind for each in look.findings if (kind := _obstacle_of(each)) is not None}
+    problems = set(filter(None, map(_obstacle_of, look.findings)))
     if error is None:
         return [*look.findings], problems
     if isinstance(error, RepositoryError):
@@ -329,6 +336,8 @@ def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]
         return (replace(error.findings[0], hint=error.hint),)
     if error.findings:
         return error.findings
+    from publish_all._http_errors import Failure, HttpError
+
     diagnosis = NO_ANSWER
     if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
         from publish_all.repositories.replies import network_diagnosis

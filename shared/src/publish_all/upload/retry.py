@@ -6,20 +6,20 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _SPREAD_SECONDS = 1.0
 
 
+@dataclass(frozen=True, eq=False)
 class Cancellation:
     """Asked to stop: the first time nothing new starts and running uploads end, the second time they are abandoned.
 
     Safe to call from signal handlers and other threads.
     """
 
-    def __init__(self) -> None:
-        self.stopped = threading.Event()
-        self.aborted = threading.Event()
+    stopped: threading.Event = field(default_factory=threading.Event)
+    aborted: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
         """Stop; if already stopping, abort."""
@@ -70,24 +70,19 @@ class RetryPolicy:
 
 
 class Attempts:
-    """Counts the attempts at one thing, and waits between them. `number` is that of the last one that began, from 1."""
+    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; whoever begins one counts it."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock, cancellation: Cancellation) -> None:
         self._policy = policy
         self.clock = clock
         self.cancellation = cancellation
-        self._began = 0.0
+        self._began = clock.now()
         self.number = 0
 
     @property
     def seconds(self) -> float:
         """Since the first one began."""
         return self.clock.now() - self._began
-
-    def begin(self) -> None:
-        if not self.number:
-            self._began = self.clock.now()
-        self.number += 1
 
     def wait(
         self,

@@ -6,18 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from publish_all.diagnoses import (
-    CANNOT_READ_FILE,
-    MAYBE_OTHER_BYTES,
-    OTHER_BYTES,
-    RETRIES_EXHAUSTED,
-    UPLOAD_FAILED,
-)
+from publish_all import diagnoses as known
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, UploadProgressed, UploadStarted, UploadWaiting
 from publish_all.findings import Finding
-from publish_all.repositories.repository import Progress, Repository, UploadOutcome
+from publish_all.repositories.repository import Repository, UploadOutcome
 from publish_all.results import FileReport, FileState
 from publish_all.upload.retry import Attempts
 
@@ -52,9 +46,10 @@ class Transfer:
             finding = unexpected(error, self.file.filename)
             outcome = UploadOutcome(status=FileState.UNCLEAR, findings=(finding,))
         findings = () if outcome.status.done else outcome.findings
-        codes = {each.code for each in findings}
-        if outcome.status is FileState.CONFLICT and not codes & {OTHER_BYTES.code, MAYBE_OTHER_BYTES.code}:
-            findings = (*findings, other_bytes(self.repository, self.file))
+        if outcome.status is FileState.CONFLICT:
+            codes = {each.code for each in findings}
+            if codes.isdisjoint({known.OTHER_BYTES.code, known.MAYBE_OTHER_BYTES.code}):
+                findings = (*findings, other_bytes(self.repository, self.file))
         return replace(
             file_report(self.file, outcome.status),
             attempts=self.attempts.number,
@@ -66,7 +61,7 @@ class Transfer:
     def _try(self) -> UploadOutcome:
         attempts, unclear, crashes = self.attempts, False, list[str]()
         while True:
-            attempts.begin()
+            attempts.number += 1
             outcome = self._attempt()
             crashes.append(outcome.crash)
             # Nothing of it passes by itself when it says the same each time.
@@ -93,10 +88,25 @@ class Transfer:
                 return replace(outcome, status=end)
 
     def _attempt(self) -> UploadOutcome:
-        name, size, number = self.file.filename, self.file.size, self.attempts.number
-        self.emit(UploadStarted(repository=self.repository.name, filename=name, size=size, attempt=number))
+        """One attempt. How far the body is, is told ten times a second at most; an aborted run ends it."""
+        repository, name, size = self.repository.name, self.file.filename, self.file.size
+        clock, cancellation = self.attempts.clock, self.attempts.cancellation
+        self.emit(
+            UploadStarted(repository=repository, filename=name, size=size, attempt=self.attempts.number)
+        )
+        last = clock.now()
+
+        def progress(sent: int) -> None:
+            nonlocal last
+            if cancellation.aborting:
+                raise AbortedError
+            now = clock.now()
+            if sent >= size or now - last >= _PROGRESS_SECONDS:
+                last = now
+                self.emit(UploadProgressed(repository=repository, filename=name, sent=sent, size=size))
+
         try:
-            return self.repository.upload(self.file, progress=self._progress())
+            return self.repository.upload(self.file, progress=progress)
         except AbortedError:
             return UploadOutcome(status=FileState.UNCLEAR)
         except CredentialError as error:
@@ -104,26 +114,8 @@ class Transfer:
         except PublishAllError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=as_findings(error))
         except OSError as error:
-            finding = CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self.file.path))
+            finding = known.CANNOT_READ_FILE.found(f"{error.strerror or error}", where=str(self.file.path))
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
-
-    def _progress(self) -> Progress:
-        """Passes on how far the body is, ten times a second at most, and ends it when the run is aborted."""
-        last = self.attempts.clock.now()
-        name, size = self.file.filename, self.file.size
-
-        def progress(sent: int) -> None:
-            nonlocal last
-            if self.attempts.cancellation.aborting:
-                raise AbortedError
-            now = self.attempts.clock.now()
-            if sent >= size or now - last >= _PROGRESS_SECONDS:
-                last = now
-                self.emit(
-                    UploadProgressed(repository=self.repository.name, filename=name, sent=sent, size=size)
-                )
-
-        return progress
 
     def _judge(self, state: FileState, *, again: bool) -> FileState | None:
         """The end that an attempt means, None where there is another one.
@@ -164,7 +156,7 @@ class Transfer:
         broken = (
             [f"{field}: {entry}" for field, entry in self.file.broken_requirements()] if outcome.crash else []
         )
-        finding = RETRIES_EXHAUSTED.found(
+        finding = known.RETRIES_EXHAUSTED.found(
             f"given up after {spent}; the last: {_reason(outcome)}",
             where=self.file.filename,
             hint=f"The cause is probably this field of the metadata; correct it: {'; '.join(broken)}"
@@ -187,7 +179,7 @@ def file_report(file: Distribution, state: FileState) -> FileReport:
 
 
 def other_bytes(repository: Repository, distribution: Distribution) -> Finding:
-    return OTHER_BYTES.found(
+    return known.OTHER_BYTES.found(
         f"{repository.name} has another file named {distribution.filename}",
         where=f"{repository.name}: {distribution.filename}",
     )
@@ -201,9 +193,9 @@ def _reason(outcome: UploadOutcome) -> str:
 
 def unexpected(error: Exception, where: str) -> Finding:
     """The finding for an error that nobody foresaw, such as an absurd answer of a server."""
-    return UPLOAD_FAILED.found(f"unexpected error: {type(error).__name__}: {error}", where=where)
+    return known.UPLOAD_FAILED.found(f"unexpected error: {type(error).__name__}: {error}", where=where)
 
 
 def as_findings(error: PublishAllError) -> tuple[Finding, ...]:
     """An error as findings."""
-    return error.findings or (UPLOAD_FAILED.found(error.message, hint=error.hint or ""),)
+    return error.findings or (known.UPLOAD_FAILED.found(error.message, hint=error.hint or ""),)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ class StoppedError(PublishAllError):
     """The run was aborted while it waited for answers."""
 
 
+@dataclass(eq=False)
 class Workers:
     """At most `count` threads, started as they are needed.
 
@@ -37,15 +39,15 @@ class Workers:
     daemons: an upload that is abandoned does not hold up the end of the process.
     """
 
-    def __init__(self, count: int, *, listener: Listener, cancellation: Cancellation) -> None:
-        self._count = max(1, count)
-        self.tell = listener
-        self._cancellation = cancellation
-        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[Event | Callable[[], object]] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._said_that_it_stops = False
-        self.running = 0
+    count: int
+    _: KW_ONLY
+    listener: Listener
+    cancellation: Cancellation
+    running: int = 0
+    _tasks: queue.SimpleQueue[Callable[[], None] | None] = field(default_factory=queue.SimpleQueue)
+    _messages: queue.SimpleQueue[Event | Callable[[], object]] = field(default_factory=queue.SimpleQueue)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _said_that_it_stops: bool = False
 
     def emit(self, event: Event) -> None:
         """Tell of something from inside a task."""
@@ -62,7 +64,7 @@ class Workers:
 
         self.running += 1
         self._tasks.put(carry_out)
-        if len(self._threads) < min(self.running, self._count):
+        if len(self._threads) < min(self.running, self.count):
             name = f"{THREAD_NAME}-{len(self._threads) + 1}"
             self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
             self._threads[-1].start()
@@ -77,19 +79,19 @@ class Workers:
             with suppress(queue.Empty):
                 message = self._messages.get(timeout=_POLL_SECONDS)
             if isinstance(message, Event):
-                self.tell(message)
+                self.listener(message)
             elif message is not None:
                 self.running -= 1
                 message()
         except KeyboardInterrupt:
-            self._cancellation.cancel()
-        if self._cancellation.stopping and self.running and not self._said_that_it_stops:
+            self.cancellation.cancel()
+        if self.cancellation.stopping and self.running and not self._said_that_it_stops:
             self._said_that_it_stops = True
-            self.tell(Note(message=_STOPPING))
+            self.listener(Note(message=_STOPPING))
 
     def drain(self) -> None:
         """Wait until nothing runs any more, or the run is aborted."""
-        while self.running and not self._cancellation.aborting:
+        while self.running and not self.cancellation.aborting:
             self.wait()
 
     def each(self, tasks: Iterable[Callable[[], T]]) -> list[T]:

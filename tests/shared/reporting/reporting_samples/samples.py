@@ -25,23 +25,25 @@ from publish_all.events import (
 )
 from publish_all.findings import Finding, Severity
 from publish_all.results import (
-    BuildSummary,
-    BuiltFile,
     CheckedSubject,
     CheckSummary,
-    DoctorReport,
-    Examined,
-    ExplainedFinding,
     Explanation,
-    Fact,
     FileReport,
     FileState,
-    Listing,
     PlannedFile,
     PlanReport,
     PublishReport,
     ReleaseReport,
     RepositoryReport,
+)
+from publish_all.summaries import (
+    BuildSummary,
+    BuiltFile,
+    DoctorReport,
+    Examined,
+    ExplainedFinding,
+    Fact,
+    Listing,
 )
 
 SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
