@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -116,3 +118,19 @@ def test_a_wrong_variable_is_named(
     done = typed("serve")
     assert (done.code, asked) == (2, {})
     assert words in re.sub(r"\s+", " ", done.err)
+
+
+def test_without_its_libraries_it_says_how_to_install_them(
+    asked: dict[str, Any], typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    done = typed("serve")
+    assert (done.code, asked) == (2, {})
+    assert "prometheus_client is not installed" in done.err
+    assert "[cli,serve]" in done.err
+
+
+def test_exec_does_without_the_library_of_the_metrics() -> None:
+    """It takes 50 ms to load."""
+    program = "import sys, publish_all.commands.exec; sys.exit('prometheus_client' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,14 +61,10 @@ class IndexOptions:
 
 def ensure_installed() -> None:
     """Raise `UsageError` without the libraries of the extra `serve`, which `commands.serve` and `commands.exec` import."""
-    try:
-        import prometheus_client  # noqa: F401 - is it installed?
-        import python_multipart  # noqa: F401 - is it installed?
-        import starlette  # noqa: F401 - is it installed?
-        import uvicorn  # noqa: F401 - is it installed?
-    except ImportError as error:
-        msg = f"{error.name} is not installed, which the index server needs"
-        raise UsageError(msg, hint=install_hint("cli", "serve")) from error
+    for name in ("prometheus_client", "python_multipart", "starlette", "uvicorn"):
+        if find_spec(name) is None:
+            msg = f"{name} is not installed, which the index server needs"
+            raise UsageError(msg, hint=install_hint("cli", "serve"))
 
 
 def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
