@@ -16,9 +16,9 @@ from packaging.version import Version
 
 from publish_all.checks.all_checks import check_distribution
 from publish_all.checks.opened import open_distribution
+from publish_all.distributions.distribution import release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.findings import Severity
-from publish_all.repositories.fetch import release_of
 
 INDEX = "https://pypi.org/simple/"
 LARGEST = 30 << 20  # bytes of one file

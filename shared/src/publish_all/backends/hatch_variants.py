@@ -17,13 +17,7 @@ from tempfile import TemporaryDirectory
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
 from hatchling.plugin.manager import PluginManager
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name
 
 from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.builders.backend_versions import refuse_old_backend, unknown_version
@@ -33,6 +27,7 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages, refuse_missing
 from publish_all.config.load import load_project
 from publish_all.config.model import ProjectConfig
+from publish_all.distributions.distribution import release_of
 from publish_all.errors import BuildError, ConfigurationError, PublishAllError
 from publish_all.events import Event, Note, ignore
 from publish_all.variants.resolve import resolve_variants
@@ -168,18 +163,9 @@ def _version(config: ProjectConfig) -> str:
 def _clean(output: Path, variants: Sequence[BuildVariant]) -> None:
     names = {canonicalize_name(each.project) for each in variants}
     for path in list(output.iterdir()) if output.is_dir() else ():
-        if _project_of(path.name) in names:
+        found = release_of(path.name)
+        if found is not None and found[0] in names:
             path.unlink()
-
-
-def _project_of(filename: str) -> str | None:
-    """Whose wheel or sdist a file is, by its name; None for any other file."""
-    try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)[0]
-        return parse_sdist_filename(filename)[0]
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
 
 
 def _text(error: PublishAllError) -> str:

@@ -10,7 +10,6 @@ backend wrote and describes it, and `run` moves all files into the output folder
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,15 +79,6 @@ class Build(Protocol):
     def __call__(
         self, request: BuildRequest, *, listener: Listener, settings: BuildSettings
     ) -> BuildResult: ...
-
-
-def sha256_of(path: Path) -> str:
-    """In hexadecimal. Raises `OSError`."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 18):  # small enough for a processor's cache
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def notes_once(listener: Listener) -> Callable[[str], None]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from publish_all._json import loads
 from publish_all._own_files import write_whole
-from publish_all.builders.builder import BuildResult, sha256_of
+from publish_all.builders.builder import BuildResult
+from publish_all.distributions.distribution import sha256_of
 from publish_all.errors import ConfigurationError
 from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant, WheelTag

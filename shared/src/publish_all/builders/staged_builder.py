@@ -22,12 +22,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomlkit
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
 from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
@@ -54,6 +48,7 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, forced_sources, planned
 from publish_all.builders.unix_modes import modes_below
 from publish_all.builders.worker_protocol import ask_worker
+from publish_all.distributions.distribution import release_of
 from publish_all.errors import BuildError
 from publish_all.events import Listener, ignore
 from publish_all.variants.setup_files import fields_in
@@ -271,11 +266,8 @@ def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
     """Raise `_OtherVersion` where the backend told another version than the project has."""
-    try:
-        found = (parse_wheel_filename if built.suffix == ".whl" else parse_sdist_filename)(built.name)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return  # the checks tell of it
-    if found[1] != Version(variant.version):
+    found = release_of(built.name)  # where it is none, the checks tell of it
+    if found is not None and found[1] != Version(variant.version):
         built.unlink()
         raise _OtherVersion(str(found[1]))
 

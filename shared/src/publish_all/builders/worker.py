@@ -27,11 +27,12 @@ from publish_all.builders.backend_hooks import backend_version, call_hook
 from publish_all.builders.backend_versions import IN_PROCESS, refuse_old_backend, unknown_version
 from publish_all.builders.backend_warnings import warnings_heard
 from publish_all.builders.build_plan import distributions_of
-from publish_all.builders.builder import Builder, BuildRequest, BuildResult, sha256_of
+from publish_all.builders.builder import Builder, BuildRequest, BuildResult
 from publish_all.builders.deflate import DeflateCache, is_asked
 from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import Stages
 from publish_all.builders.unix_modes import made_on_unix, use_modes
+from publish_all.distributions.distribution import sha256_of
 from publish_all.errors import BuildError, PublishAllError
 from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.summaries import BuiltFile

@@ -29,11 +29,10 @@ from publish_all.commands.files import FoundFiles, PublishOptions
 from publish_all.commands.state import state_of
 from publish_all.config.model import ProjectConfig
 from publish_all.diagnoses import CHANGED_SINCE_BUILD
-from publish_all.distributions.distribution import Distribution
+from publish_all.distributions.distribution import Distribution, release_of
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
-from publish_all.repositories.fetch import release_of
 from publish_all.summaries import BuiltFile
 from publish_all.upload.journal import Journal
 from publish_all.variants.variant import BuildVariant, WheelTag

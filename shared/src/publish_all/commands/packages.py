@@ -22,11 +22,12 @@ from publish_all.commands.destinations import ConnectionOptions, open_registry, 
 from publish_all.commands.index import IndexOptions, ensure_installed, published_names
 from publish_all.config.model import ProjectConfig
 from publish_all.credentials.credential_source import Purpose
+from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
 from publish_all.findings import Finding
 from publish_all.reporting.text import count
-from publish_all.repositories.fetch import not_there, release_of, sha256_of
+from publish_all.repositories.fetch import not_there
 from publish_all.repositories.oci import OciRepository
 from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, PackageRelease, versions_of

@@ -29,11 +29,12 @@ from publish_all.config.github_project import link_of_actions, link_of_git
 from publish_all.config.kinds import upload_url_problem
 from publish_all.config.model import ProjectConfig, RepositoryConfig
 from publish_all.diagnoses import RELEASE_NOT_THERE
+from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, RepositoryError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.index.index_source import IndexSource, ServeError
 from publish_all.repositories.directory import replace_file, replace_pages
-from publish_all.repositories.fetch import read_chunks, release_of, sha256_of, store
+from publish_all.repositories.fetch import read_chunks, store
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     JSON_TYPE,

@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 
 from packaging.version import Version
 
+from publish_all.distributions.distribution import release_of
 from publish_all.reporting.text import size
-from publish_all.repositories.fetch import release_of
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 GENERATOR = '<meta name="generator" content="publish-all site">'

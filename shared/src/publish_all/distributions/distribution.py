@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import Version
 
 from publish_all.errors import CheckError
@@ -19,6 +27,9 @@ class DistributionError(CheckError):
 
 ATTESTATION_SUFFIX = ".attestation"
 """Of a file beside a distribution, which is published with it."""
+
+
+_NAME_LENGTH = 255
 
 
 class DistributionKind(enum.Enum):
@@ -97,6 +108,27 @@ def without_label(filename: str) -> str:
     """The name of a wheel as all tools can parse it."""
     label = variant_label(filename)
     return filename if label is None else filename.removesuffix(f"-{label}.whl") + ".whl"
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal. Raises `OSError`."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 18):  # small enough for a processor's cache
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
+    """The project and version that a file is of; None for what is no distribution's name."""
+    if len(filename) > _NAME_LENGTH:
+        return None  # a version of thousands of digits is an error of its own
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(without_label(filename))[:2]
+        return parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,10 +13,10 @@ from packaging.utils import NormalizedName
 
 from publish_all._http import Download
 from publish_all._http_errors import HttpError
+from publish_all.distributions.distribution import release_of
 from publish_all.errors import CredentialError
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
-from publish_all.repositories.fetch import release_of
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
 from publish_all.repositories.oci_replies import RefusedError
 from publish_all.repositories.repository import in_parallel

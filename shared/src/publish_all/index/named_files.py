@@ -20,8 +20,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from publish_all._toml import TOMLDecodeError, loads, table, tables
 from publish_all._urls import shown_or_raw
+from publish_all.distributions.distribution import release_of
 from publish_all.index.clients import Place, places
-from publish_all.repositories.fetch import release_of
 
 IsOurs: TypeAlias = Callable[[NormalizedName], bool]
 """Whether a name is looked up in our repositories only."""

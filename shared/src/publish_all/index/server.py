@@ -27,6 +27,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from publish_all.distributions.distribution import release_of
 from publish_all.index.access import (
     TEXT_HTML,
     Gate,
@@ -42,7 +43,6 @@ from publish_all.index.middleware import Patience
 from publish_all.index.service import IndexService, PageAnswer
 from publish_all.index.transfers import Body, BrokenTransferError
 from publish_all.index.upload import Uploads
-from publish_all.repositories.fetch import release_of
 from publish_all.repositories.simple_pages import HTML_TYPE, JSON_TYPE
 
 REALM = 'Basic realm="publish-all", charset="UTF-8"'

@@ -15,11 +15,11 @@ import anyio
 import anyio.to_thread
 from packaging.utils import NormalizedName
 
+from publish_all.distributions.distribution import release_of
 from publish_all.index.cache import AnswerCache, BlobCache, Recent
 from publish_all.index.fallback import Routing
 from publish_all.index.index_source import IndexSource, RemoteFile, ServeError, Visitor
 from publish_all.index.transfers import Body, Transfers
-from publish_all.repositories.fetch import release_of
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     IndexFile,

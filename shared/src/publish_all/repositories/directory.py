@@ -31,20 +31,18 @@ from publish_all._own_files import open_own, replace_open
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
-from publish_all.distributions.distribution import Distribution, DistributionKind, Release
+from publish_all.distributions.distribution import (
+    Distribution,
+    DistributionKind,
+    Release,
+    release_of,
+    sha256_of,
+)
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories import simple_pages as pages
-from publish_all.repositories.fetch import (
-    architecture_of,
-    as_error,
-    files_of,
-    read_chunks,
-    release_of,
-    sha256_of,
-    store,
-)
+from publish_all.repositories.fetch import architecture_of, as_error, files_of, read_chunks, store
 from publish_all.repositories.repository import (
     Capabilities,
     Look,

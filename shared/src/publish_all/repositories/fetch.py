@@ -7,25 +7,18 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
-from publish_all.distributions.distribution import without_label
+from publish_all.distributions.distribution import release_of
 from publish_all.errors import RepositoryError
 from publish_all.findings import Finding
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 SDIST = ".tar.gz"
 """The architecture of an sdist."""
-_NAME_LENGTH = 255
 
 
 def files_of(
@@ -89,25 +82,6 @@ def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
     with path.open("rb") as opened:
         while chunk := opened.read(size):
             yield chunk
-
-
-def sha256_of(path: Path) -> str:
-    found = hashlib.sha256()
-    for chunk in read_chunks(path):
-        found.update(chunk)
-    return found.hexdigest()
-
-
-def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
-    """The project and version that a file is of; None for what is no distribution's name."""
-    if len(filename) > _NAME_LENGTH:
-        return None  # a version of thousands of digits is an error of its own
-    try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(without_label(filename))[:2]
-        return parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidWheelFilename):
-        return None
 
 
 def architecture_of(filename: str) -> str:

@@ -31,11 +31,11 @@ from publish_all.config.kinds import GITHUB_RELEASE, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
-from publish_all.distributions.distribution import Distribution, DistributionKind, Release
+from publish_all.distributions.distribution import Distribution, DistributionKind, Release, release_of
 from publish_all.errors import CredentialError
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.bodies import FileBody, FileChangedError
-from publish_all.repositories.fetch import files_of, not_there, release_of, store
+from publish_all.repositories.fetch import files_of, not_there, store
 from publish_all.repositories.github_api import GIVE_CREDENTIAL, PAUSE, GitHubApi
 from publish_all.repositories.oci_replies import RefusedError
 from publish_all.repositories.replies import findings_of

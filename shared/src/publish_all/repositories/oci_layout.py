@@ -18,8 +18,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from publish_all._json import loads, whole_number
-from publish_all.distributions.distribution import Distribution
-from publish_all.repositories.fetch import SDIST, architecture_of, release_of
+from publish_all.distributions.distribution import Distribution, release_of
+from publish_all.repositories.fetch import SDIST, architecture_of
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"

@@ -11,9 +11,8 @@ from datetime import datetime, timezone
 
 from publish_all import diagnoses as known
 from publish_all._server_text import plain
-from publish_all.distributions.distribution import Distribution, Release
+from publish_all.distributions.distribution import Distribution, Release, release_of
 from publish_all.findings import Finding, Severity
-from publish_all.repositories.fetch import release_of
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 PROJECT_LIMIT = 10 * 1024**3
