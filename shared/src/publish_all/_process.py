@@ -26,6 +26,9 @@ _GRACE_SECONDS = 2.0
 INTERRUPTED = threading.Event()
 """Set by who handles the signals of the process: then a wait for another program, such as a keyring, ends at once."""
 
+_RUNNING: set[subprocess.Popen[str]] = set()
+"""What `piped` has started in other threads, too."""
+
 
 class Completed(NamedTuple):
     """How a process ended: its exit code and what it printed, decoded with replacement."""
@@ -257,6 +260,12 @@ class Piped:
                 self._process.stdout.close()
 
 
+def end_running() -> None:
+    """End all that `piped` has started, also in threads that nobody waits for any more."""
+    for each in [*_RUNNING]:
+        _end_group(each)
+
+
 @contextlib.contextmanager
 def piped(
     command: Sequence[str],
@@ -275,10 +284,13 @@ def piped(
     with errors.open("ab") as log:
         process = _start(command, cwd, environment, own_group=own_group, stderr=log, **streams)
     started = Piped(process)
+    if own_group:
+        _RUNNING.add(process)
     try:
         yield started
         started.end(within=5)
     finally:
+        _RUNNING.discard(process)
         if own_group:
             _end_group(process)
         started.end(within=0)

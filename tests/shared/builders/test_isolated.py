@@ -1,7 +1,9 @@
 """Isolated environments, made of wheels that lie here: nothing is fetched."""
 
+import math
 import os
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -39,12 +41,12 @@ def wheel(folder, name):
 def isolated(tmp_path):
     """The interpreter for requirements. Environments are kept in `cache`."""
 
-    def isolated(requirements, *more, refresh=False, events=None):
+    def isolated(requirements, *more, refresh=False, since=math.inf, events=None):
         with temporary_folder() as workspace:
             return interpreter_for(
                 requirements,
                 more=lambda _: more,
-                settings=BuildSettings(os.environ, refresh=refresh, folders=folders(tmp_path)),
+                settings=BuildSettings(os.environ, refresh=refresh, since=since, folders=folders(tmp_path)),
                 workspace=workspace,
                 listener=(events if events is not None else []).append,
                 lookup=lambda _: None,
@@ -91,6 +93,7 @@ def test_it_is_resolved_again_after_a_day_and_where_that_is_asked_for(isolated, 
     first = isolated(["one"]).executable
     second = isolated(["one"], refresh=True).executable
     assert second != first
+    assert isolated(["one"], refresh=True, since=time.time() - 600).executable == second
     monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
     assert isolated(["one"]).executable not in {first, second}
 

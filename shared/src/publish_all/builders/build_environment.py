@@ -179,6 +179,7 @@ def interpreter_for(
             _wanted(wanted, lookup),
             cache=folders.cache / "build-environments" if folders is not None and folders.cache else None,
             refresh=settings.refresh,
+            since=settings.since,
             how=how,
             environment={
                 **for_installers(settings.environment, settings.admitted),

@@ -10,6 +10,7 @@ backend wrote and describes it, and `run` moves all files into the output folder
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,8 @@ class BuildSettings(NamedTuple):
     """What build environments are made with.
 
     `environment` is this process's; builds get what they may read of it. `admitted` are the names of
-    `build-environment`. `refresh` resolves the requirements of isolated environments again. `folders` say where those
+    `build-environment`. `refresh` resolves the requirements of isolated environments again, but of those made
+    `since` (Unix time). `folders` say where those
     are kept and where pip's configuration is; None keeps none.
     """
 
@@ -52,6 +54,7 @@ class BuildSettings(NamedTuple):
     admitted: tuple[str, ...] = ()
     isolation: Isolation = Isolation.ALWAYS
     refresh: bool = False
+    since: float = math.inf
     folders: Folders | None = None
 
 

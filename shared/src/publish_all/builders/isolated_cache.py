@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -39,6 +40,7 @@ def isolated_environment(
     *,
     cache: Path | None,
     refresh: bool,
+    since: float = math.inf,
     how: Installing,
     environment: Mapping[str, str],
     workspace: Path,
@@ -47,7 +49,8 @@ def isolated_environment(
 ) -> MadeEnvironment:
     """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
 
-    Where a new one cannot be made, an older one serves, with a note, unless `refresh` asks for a new one. `environment`
+    Where a new one cannot be made, an older one serves, with a note, unless `refresh` asks for a new one, made `since`
+    (Unix time). `environment`
     is that of the installer, `workspace` a folder for its log, and for the environment itself if `cache` is None.
     Raises `BuildError`.
     """
@@ -76,7 +79,8 @@ def isolated_environment(
     if home is None:
         return make(workspace / f"environment-{uuid.uuid4().hex}")
     known = _known(home)
-    if known is not None and not refresh and 0 <= clock() - known.made < LASTS:
+    usable = known is not None and (not refresh or known.made >= since)
+    if known is not None and usable and 0 <= clock() - known.made < LASTS:
         return _used(known, home)
     try:
         # A folder that is kept and cannot be written to may be of an image, or of another user.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,8 @@ from typing import TypeVar
 
 from packaging.version import Version
 
+from publish_all._build_system import build_requires
+from publish_all._process import end_running
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
 from publish_all.builders.builder import BuildRequest
 from publish_all.builders.manifest import read_manifest, write_manifest
@@ -24,6 +27,8 @@ from publish_all.diagnoses import BEFORE_PUBLISH_FAILED
 from publish_all.errors import CheckError, PublishAllError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
 from publish_all.summaries import BuildSummary
+from publish_all.upload.retry import Cancellation
+from publish_all.upload.workers import Workers
 from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import project_name
 
@@ -70,36 +75,76 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary
         read_manifest(options.manifest)
     output = options.output or output_folder(config)
 
-    def build_one(member: ProjectConfig, wanted: tuple[str, ...]) -> BuildSummary:
+    def build_one(member: ProjectConfig, wanted: tuple[str, ...], hear: Listener) -> BuildSummary:
         of = replace(options, directory=member.root, variants=wanted, output=output)
-        return build_project(member, of, listener=listener, remembered=True)[1]
+        return build_project(member, of, listener=hear, remembered=True)[1]
 
-    built = each_project(config, options.variants, build_one)
+    built = each_project(config, options.variants, build_one, runtime=options.runtime, listener=listener)
     return BuildSummary(folder=str(output), files=tuple(file for each in built for file in each.files))
 
 
 def each_project(
-    config: ProjectConfig, variants: Sequence[str], do: Callable[[ProjectConfig, tuple[str, ...]], T]
+    config: ProjectConfig,
+    variants: Sequence[str],
+    do: Callable[[ProjectConfig, tuple[str, ...], Listener], T],
+    *,
+    runtime: Runtime,
+    listener: Listener,
 ) -> list[T]:
-    """Do it for the project, or for each member of a workspace, with those `variants` that it has.
+    """Do it for the project, or for the members of a workspace side by side, with those `variants` that they have.
 
-    Members that have none of them are passed over. Raises what the first one raises that fails, which is then named.
+    Members that have none of them are passed over. The first of those that need the same to be built makes their
+    environment, alone. Raises what the first one raises that fails, which is then named.
     """
-    done = []
-    for each in config.projects:
-        wanted = tuple(name for name in variants if name in each.variants or not config.members)
-        if variants and not wanted:
-            continue
-        try:
-            done.append(do(each, wanted))
-        except PublishAllError as error:
-            if config.members:
-                error.message = f"{label(each)}: {error.message}"
-            raise
-    if not done:
+    if not config.members:
+        return [do(config, tuple(variants), listener)]
+    chosen = [
+        (each, wanted)
+        for each in config.members
+        if (wanted := tuple(name for name in variants if name in each.variants)) or not variants
+    ]
+    if not chosen:
         msg = f"no member of the workspace has a build variant {' or '.join(map(repr, variants))}"
         raise UsageError(msg)
-    return done
+    first = {build_requires(each.pyproject): place for place, (each, _) in reversed([*enumerate(chosen)])}
+    done: dict[int, T] = {}
+    abandoned = threading.Event()
+    workers = Workers(min(len(chosen), os.cpu_count() or 1), listener=listener, cancellation=_AtOnce())
+
+    def task(place: int) -> Callable[[], None]:
+        def carry_out() -> None:
+            try:
+                if abandoned.is_set():
+                    return
+                done[place] = do(*chosen[place], workers.emit)
+            except PublishAllError as error:
+                error.message = f"{label(chosen[place][0])}: {error.message}"
+                raise
+
+        return carry_out
+
+    try:
+        for each, _ in chosen:  # asked here, so that each is asked for once
+            project_version(each, runtime=runtime, listener=listener)
+        for places in (
+            sorted(first.values()),
+            [place for place in range(len(chosen)) if place not in first.values()],
+        ):
+            workers.each([task(place) for place in places])
+    except BaseException:
+        abandoned.set()
+        end_running()
+        raise
+    finally:
+        workers.close()
+    return [done[place] for place in range(len(chosen))]
+
+
+class _AtOnce(Cancellation):
+    """Ctrl-C ends builds at once."""
+
+    def cancel(self) -> None:
+        raise KeyboardInterrupt
 
 
 def build_project(
@@ -229,11 +274,11 @@ def list_variants(
 
     config = load_project(directory, members)
 
-    def of(project: ProjectConfig, _: object) -> list[tuple[BuildVariant, tuple[str, ...]]]:
-        variants = project_variants(project, (), runtime=runtime, listener=listener)
-        return [(each, summary(project.pyproject, each) if each.name else ()) for each in variants]
-
-    return tuple(row for rows in each_project(config, (), of) for row in rows)
+    return tuple(
+        (each, summary(project.pyproject, each) if each.name else ())
+        for project in config.projects
+        for each in project_variants(project, (), runtime=runtime, listener=listener)
+    )
 
 
 def variant_diff(directory: Path, name: str, *, runtime: Runtime, listener: Listener = ignore) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,7 +44,7 @@ class Runtime:
     `run` runs programs such as git, `run_project` what the project can change. `folders` None means the usual
     ones; `built_version` is the version that the project was built as, for a run without project code: it takes the
     place of what the build backend would say (empty: nobody knows it). `versions` are the projects' versions that were asked for in this run, and `repositories` what was read for `known`.
-    `isolation` and `refresh` are about build environments, see `BuildSettings`.
+    `isolation`, `refresh` and when the run `started` are about build environments, see `BuildSettings`.
     """
 
     environment: Mapping[str, str] = field(default_factory=os.environ.copy)
@@ -55,6 +56,7 @@ class Runtime:
     versions: dict[Path, ResolvedVersion | None] = field(default_factory=dict, compare=False)
     isolation: Isolation = Isolation.ALWAYS
     refresh: bool = False
+    started: float = field(default_factory=time.time, compare=False)
     repositories: list[tuple[ProjectConfig | None, KnownRepositories]] = field(
         default_factory=list, compare=False, repr=False
     )
@@ -89,6 +91,7 @@ class Runtime:
             admitted=config.build_environment if config is not None else (),
             isolation=self.isolation,
             refresh=self.refresh,
+            since=self.started,
             folders=self.places(),
         )
 

@@ -222,23 +222,21 @@ def find_all_files(
     killed: bool = False,
 ) -> list[FoundFiles]:
     """As `find_files`, for each member of a workspace. All are built into one folder."""
-    find = partial(
-        find_files, listener=listener, scratch=scratch, output=output, journal=journal, killed=killed
-    )
+    find = partial(find_files, scratch=scratch, output=output, journal=journal, killed=killed)
     if config is None or not config.members:
-        return [replace(find(config, options), config=config)]
+        return [replace(find(config, options, listener), config=config)]
     from publish_all.builders.build_plan import output_folder
     from publish_all.commands.build import each_project
 
     folder = options.output or output_folder(config)
 
-    def of_member(member: ProjectConfig, variants: tuple[str, ...]) -> FoundFiles:
+    def of_member(member: ProjectConfig, variants: tuple[str, ...], hear: Listener) -> FoundFiles:
         of = replace(options, directory=member.root, variants=variants, output=folder)
-        found = find(member, of)
+        found = find(member, of, listener=hear)
         files = (replace(each, member=label(member)) for each in found.distributions)
         return replace(found, config=member, distributions=tuple(files))
 
-    return each_project(config, options.variants, of_member)
+    return each_project(config, options.variants, of_member, runtime=options.runtime, listener=listener)
 
 
 def reach(

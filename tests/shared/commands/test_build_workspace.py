@@ -1,0 +1,85 @@
+"""What is done for each member of a workspace: side by side, in order, with the name of the one that fails."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from publish_all.commands.build import each_project
+from publish_all.commands.context import Runtime
+from publish_all.config.load import load_project
+from publish_all.config.workspace import label
+from publish_all.errors import BuildError, UsageError
+from publish_all.events import Note
+
+MEMBER = '[project]\nname = "{0}"\nversion = "1.0"\n[build-system]\nrequires = ["{1}"]\n'
+
+
+@pytest.fixture
+def members(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+        variants = "[tool.publish-all.variants.x]" if name in {"b", "d"} else ""
+        (tmp_path / name / "pyproject.toml").write_text(MEMBER.format(name, "hatchling") + variants)
+    (tmp_path / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["*"]')
+    events: list[object] = []
+
+    def run(do, *variants, names=()):
+        config = load_project(tmp_path, names)
+        found = each_project(config, variants, do, runtime=Runtime(home=tmp_path), listener=events.append)
+        return found, events
+
+    return run
+
+
+def test_the_first_makes_the_environment_and_the_others_go_side_by_side(members):
+    together, before = threading.Barrier(2), []
+
+    def do(config, variants, listener):
+        name = label(config)
+        listener(Note(message=name))
+        if name in {"b", "c"}:
+            assert before == ["a"]
+            together.wait(timeout=10)
+        before.append(name)
+        return name, variants
+
+    found, events = members(do)
+
+    assert found == [("a", ()), ("b", ()), ("c", ()), ("d", ())]
+    assert next(each.message for each in events) == "a"
+
+
+def test_members_without_the_variant_are_passed_over(members):
+    found, _ = members(lambda config, variants, _: (label(config), variants), "x")
+
+    assert found == [("b", ("x",)), ("d", ("x",))]
+    with pytest.raises(UsageError, match="no member of the workspace has a build variant 'y'"):
+        members(lambda *_: None, "y")
+
+
+def test_the_member_that_fails_is_named(members):
+    def do(config, *_):
+        if label(config) == "c":
+            raise BuildError("no compiler", hint="get one")
+
+    with pytest.raises(BuildError) as caught:
+        members(do)
+
+    assert caught.value.message == "c: no compiler"
+    assert caught.value.hint == "get one"
+
+
+def test_ctrl_c_ends_it_at_once(members):
+    begun = []
+
+    def do(config, *_):
+        begun.append(label(config))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        members(do)
+    assert begun == ["a"]
