@@ -13,8 +13,6 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from publish_all._temporary import temporary_folder
-from publish_all.builders.compare import differ_in_metadata_only
 from publish_all.checks.all_checks import check_across_files, check_distribution
 from publish_all.checks.opened import Opened, open_distribution
 from publish_all.commands.context import project_version
@@ -147,6 +145,9 @@ def _is_released(found: Sequence[FoundFiles], repository: Repository, file: Dist
 
     if file.member is None:
         return False
+    from publish_all._temporary import temporary_folder
+    from publish_all.builders.compare import differ_in_metadata_only
+
     with temporary_folder() as folder:
         try:
             fetched = repository.fetch(file.project, file.version, folder)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from publish_all import events, results
 from publish_all.findings import Finding, Severity
-from publish_all.reporting.text import clean, count, duration, size
+from publish_all.reporting.text import aligned, clean, count, duration, size
 
 if TYPE_CHECKING:  # a publish needs none of the others
     from publish_all.summaries import Result
 
 _WORD = 12
-_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
 
 
 def event_line(event: events.Event, *, verbose: bool = False) -> str | None:
@@ -120,19 +118,6 @@ def result_lines(result: Result) -> Iterator[str]:
             from publish_all.reporting.summary_lines import summary_lines
 
             return summary_lines(result)
-
-
-def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
-    """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
-    every = [*rows]
-    cells = [[*map(clean, map(str, row))] for row in every]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row, values in zip(cells, every, strict=True):
-        padded = (
-            cell.rjust(width) if isinstance(value, int) or _QUANTITY.fullmatch(cell) else cell.ljust(width)
-            for cell, value, width in zip(row, values, widths, strict=True)
-        )
-        yield (indent + "  ".join(padded)).rstrip()
 
 
 def _publish_lines(report: results.PublishReport) -> Iterator[str]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from publish_all.findings import Finding
-from publish_all.reporting.lines import aligned
-from publish_all.reporting.text import LABELS, clean, count, duration, size
+from publish_all.reporting.text import LABELS, aligned, clean, count, duration, size
 from publish_all.results import CheckSummary, Explanation
 from publish_all.summaries import BuildSummary, DoctorReport, Listing
 

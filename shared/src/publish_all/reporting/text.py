@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -16,6 +16,8 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 # What changes the order of the text around it (https://www.unicode.org/reports/tr9/), ends a line for some
 # programs, or cannot be written at all.
 _INVISIBLE = re.compile(r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_QUANTITY = re.compile(r"[0-9.]+ (B|kB|MB|GB|s|min [0-9]+ s)|[0-9]+% reused")
 
 _program: ContextVar[tuple[str, re.Pattern[str]] | None] = ContextVar("program", default=None)
 
@@ -75,6 +77,19 @@ def clean(text: str) -> str:
 def shown(text: str) -> str:
     """Text of any origin as it may stand on a terminal or in a log, that of GitHub Actions included."""
     return harmless(clean(text))
+
+
+def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
+    """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
+    every = [*rows]
+    cells = [[*map(clean, map(str, row))] for row in every]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row, values in zip(cells, every, strict=True):
+        padded = (
+            cell.rjust(width) if isinstance(value, int) or _QUANTITY.fullmatch(cell) else cell.ljust(width)
+            for cell, value, width in zip(row, values, widths, strict=True)
+        )
+        yield (indent + "  ".join(padded)).rstrip()
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -61,12 +61,13 @@ def plan(
         if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
             raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
-    needs = members_needed(unique.values())
-    place = {member: place for place, member in enumerate(needs)}
+    needs = members_needed(unique.values()) if any(each.member for each in unique.values()) else {}
+    place = {member: place for place, member in enumerate(needs)} if needs else {}
     plans = []
     for repository, names in destinations:
         files = [each for each in unique.values() if names is None or each.filename in names]
-        files.sort(key=lambda each: place.get(each.member or "", 0))
+        if place:
+            files.sort(key=lambda each: place.get(each.member or "", 0))
         plans.append(RepositoryPlan(repository=repository, releases=releases_of(files), needs=needs))
     return tuple(plans)
 
@@ -74,8 +75,6 @@ def plan(
 def members_needed(distributions: Iterable[Distribution]) -> dict[str | None, frozenset[str]]:
     """For each member of a workspace, in an order in which they can be published, all others that it needs."""
     files = [each for each in distributions if each.member is not None]
-    if not files:
-        return {}
     of = {each.project: str(each.member) for each in files}
     edges: list[dict[str, set[str]]] = [{each: set() for each in of.values()} for _ in range(2)]
     for each in files:
@@ -134,7 +133,7 @@ class Schedule:
         `may` says whether a member of a workspace may start.
         """
         self._may = may
-        self._members = {str(each): each.member for each in plan.releases}
+        self._members: dict[str, str | None] = {}
         self._capabilities = plan.repository.capabilities
         self._parallel = min(jobs, self._capabilities.parallel)
         self._waiting: dict[str, deque[Distribution]] = {}
@@ -143,6 +142,7 @@ class Schedule:
         for release in sorted(plan.releases, key=attrgetter("size"), reverse=True):
             files = deque(each for each in release.distributions if each.filename in wanted)
             self._waiting[str(release)] = files
+            self._members[str(release)] = release.member
             if not self._capabilities.opens_alone or len(files) < len(release.distributions):
                 self._open.add(str(release))
             if files and release.project in creates:
@@ -152,17 +152,21 @@ class Schedule:
 
     def next(self) -> Distribution | None:
         """The file to start now, None if none may start at the moment. It counts as running."""
-        free = {name: files for name, files in self._waiting.items() if self._may(self._members[name])}
-        creates = self._creating | ({files[0].project for files in free.values() if files} & self._creates)
+        free = {}
+        creates = {*self._creating}
+        for name, files in self._waiting.items():
+            if files and self._may(self._members[name]):
+                free[name] = files
+                creates |= {files[0].project} & self._creates
         busy = sum(self._running.values())
         if busy >= (1 if creates else self._parallel):
             return None
         for of_open in (False, True):
             limit = self._capabilities.parallel_per_release if of_open else 1
             for name, files in free.items():
-                if creates and files and files[0].project not in creates:
+                if creates and files[0].project not in creates:
                     continue
-                if files and (name in self._open) is of_open and self._running[name] < limit:
+                if (name in self._open) is of_open and self._running[name] < limit:
                     self._running[name] += 1
                     self._creating |= {files[0].project} & self._creates
                     return files.popleft()
