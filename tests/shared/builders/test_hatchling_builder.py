@@ -199,6 +199,15 @@ def test_what_git_ignores_is_not_shipped_and_the_tree_stays_clean(project: Path,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges on Windows")
+@pytest.mark.parametrize("ignores", [True, False])
+def test_ignore_vcs_ships_what_git_ignores(project: Path, tmp_path: Path, *, ignores: bool) -> None:
+    wanted = variant(project, hatch={"build": {"ignore-vcs": ignores}})
+    sdist, wheel = build_both(project, wanted, tmp_path / "out")
+    for names in (inside(wheel), members(sdist)):
+        assert ({"demo/secrets.env", "demo/nested/private.py"} <= names) is ignores
+        assert ("demo/secrets.env" in names) is ignores
+
+
 def test_links_are_followed_but_not_to_what_git_ignores(project: Path, tmp_path: Path) -> None:
     write(tmp_path, {"outside/data.txt": "x"})
     for link, meant in {

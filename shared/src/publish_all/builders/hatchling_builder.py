@@ -130,11 +130,8 @@ class HatchlingBuilder:
             for source in variant.force_include
             if not _is_laid_out(source, variant) and (tree.root / source).exists()
         }
-        ignored = (
-            tree.ignored(["."])
-            if "ignore-vcs" in str(hatch)
-            else named_though_ignored(tree, variant.pyproject)
-        )
+        everything = _stated(variant.pyproject, kind, "ignore-vcs")
+        ignored = tree.ignored(["."]) if everything else named_though_ignored(tree, variant.pyproject)
         additions = {**named, **{each: each for each in ignored}}
         asks_git = variant.dynamic_pyproject is not None or "hooks" in table(hatch, "metadata")
         if asks_git or _has_hooks(variant.pyproject, kind):
@@ -572,7 +569,7 @@ def _target(config: Table, target: str) -> Table:
     return made_table(config, "tool", "hatch", "build", "targets", target)
 
 
-def _stated(config: Table, target: str, key: str) -> Any:
+def _stated(config: Mapping[str, Any], target: str, key: str) -> Any:
     """An option as hatchling looks it up: the target's, else that of all targets, else None."""
     build = table(config, "tool", "hatch", "build")
     return table(build, "targets", target).get(key, build.get(key))
