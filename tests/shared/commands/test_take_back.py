@@ -142,7 +142,7 @@ def test_an_error_ends_it_and_what_is_deleted_is_told(box, where, error):
     with pytest.raises(type(error)):
         take_back.delete(Path(), [DEMO], confirm=lambda _: True, listener=heard.append)
     told = [each.message for each in heard if isinstance(each, Note)][-1]
-    assert told == f"deleted before the error: {len(box.asked)} of 3"
+    assert told == f"steps done before the error: {len(box.asked)} of 2"
 
 
 def test_one_repository_must_be_meant(tmp_path):

@@ -65,29 +65,23 @@ def delete(
     wanted = [parse_release(each) for each in releases]
     repository = _open(directory, connection, listener)
     steps = [(*each, step) for each in wanted for step in repository.deletion(*each)]
-    planned = [
-        TakenBack(project, str(version), part, "would be deleted")
-        for project, version, step in steps
-        for part in step.parts
-    ]
+    parts = [(project, str(version), part) for project, version, step in steps for part in step.parts]
     if dry_run:
-        return tuple(planned)
-    for each in planned:
-        listener(Note(message=f"{each.project} {each.version}: to delete: {each.file}"))
+        return tuple(TakenBack(*each, "would be deleted") for each in parts)
+    for project, shown, part in parts:
+        listener(Note(message=f"{project} {shown}: to delete: {part}"))
     if not confirm(f"Delete this from {repository.name} ({repository.url})?"):
         return ()
-    done: list[TakenBack] = []
-    for project, version, step in steps:
-        state = "deleted"
+    kept: set[str] = set()
+    for number, (_, _, step) in enumerate(steps):
         try:
             step.remove()
         except PublishAllError as error:
             if step.needed or (isinstance(error, HttpError) and error.retryable):
-                listener(Note(message=f"deleted before the error: {len(done)} of {len(planned)}"))
+                listener(Note(message=f"steps done before the error: {number} of {len(steps)}"))
                 raise
-            state = "left to the registry"
-        done += (TakenBack(project, str(version), part, state) for part in step.parts)
-    return tuple(done)
+            kept.update(step.parts)
+    return tuple(TakenBack(*each, "left to the registry" if each[2] in kept else "deleted") for each in parts)
 
 
 def _open(directory: Path, connection: ConnectionOptions | None, listener: Listener) -> Repository:

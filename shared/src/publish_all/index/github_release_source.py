@@ -111,6 +111,7 @@ class GitHubReleaseSource:
             url="" if self._private else asset.download,
             core_metadata=hashed if beside is not None else None,
             requires_python=self._requires_python(beside) if beside is not None else None,
+            yanked=asset.yanked,
         )
 
     def _requires_python(self, metadata: Asset) -> str | None:

@@ -90,12 +90,7 @@ class Asset:
         """As a file of an index, with the address at which the API has it."""
         hashes = {"sha256": self.sha256} if self.sha256 is not None else {}
         return IndexFile(
-            filename=self.name,
-            url=self.url,
-            hashes=hashes,
-            size=self.size,
-            yanked=self.yanked,
-            upload_time=self.created,
+            filename=self.name, url=self.url, hashes=hashes, size=self.size, upload_time=self.created
         )
 
 
