@@ -9,6 +9,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_socket
 
@@ -17,6 +18,9 @@ UNIT_SECONDS = 60 if os.name == "posix" else 240  # Windows starts processes slo
 INTEGRATION_SECONDS = 300
 ERROR_PRIVILEGE_NOT_HELD = 1314
 
+# Examples take longer on a busy machine; the time limit of the test bounds them all.
+hypothesis.settings.register_profile("publish-all", deadline=None)
+hypothesis.settings.load_profile("publish-all")
 # Whoever runs the tests may be logged in somewhere; the tests must neither use nor see it.
 FOREIGN = (
     "ACTIONS_",

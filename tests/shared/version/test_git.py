@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def test_four_processes_are_enough(
     run = Recorder()
     describe(root, prefix="v", environment=git_states.environment, run=run)
     assert [command[1] for command in run.commands] == ["rev-parse", "show-ref", "describe", *counts]
+
+
+def test_the_nearest_tag_is_not_what_describe_says(tmp_path: Path, git_states: Any) -> None:
+    def other_git(command: Sequence[str], **options: Any) -> Completed:
+        done = _process.run(command, **options)
+        return done._replace(stdout=re.sub(r"^v2\.0-\d+-g", "v1.1-5-g", done.stdout))
+
+    root = git_states.make(tmp_path, head="m1", tags={"v2.0": "c8", "v1.1": "s2"})
+    assert version(root, git_states, run=other_git) == version(root, git_states)
 
 
 def test_the_distance_is_not_what_describe_says(tmp_path: Path, git_states: Any) -> None:

@@ -151,7 +151,7 @@ def test_more_is_asked_only_where_a_higher_tag_exists(tmp_path: Path, git_states
 
     root = git_states.make(tmp_path, head="c5", tags={"v1.2.1": "c3"} | {f"v2.{n}": "c6" for n in range(200)})
     describe(root, prefix="v", environment=git_states.environment, run=run)
-    assert asked == ["rev-parse", "show-ref", "describe", "for-each-ref", "rev-list"]
+    assert asked == ["rev-parse", "show-ref", "describe", "rev-list", "for-each-ref"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import tomlkit
 from packaging.utils import canonicalize_version
@@ -262,6 +263,9 @@ class _Wheel(_ProjectBuilder, WheelBuilder):
     @property
     def tag(self) -> str:
         return self.stated_tag or super().tag
+
+    def _copy_dist_info(self, wheel: ZipFile, source: Path) -> None:
+        super()._copy_dist_info(wheel, _Ordered(source))
 
 
 class _Sdist(_ProjectBuilder, SdistBuilder):

@@ -27,6 +27,7 @@ NODE_LENGTH = 9
 """Hex digits of a hash in a local version, whatever `core.abbrev` says: the same on all machines."""
 
 _PEELED = "^{}"
+_CANDIDATES = 10  # as many as `git describe` looks at
 _NAMED = 100  # tags on a command line
 _DIGITS = {ord(digit): "0" for digit in "123456789"}
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")  # of SHA-1, or of SHA-256
@@ -152,20 +153,51 @@ def _describe(git: _Git, root: Path, prefix: str) -> Described | Untagged | NoRe
     # Of an annotated tag that was renamed (`git tag NEW OLD; git tag -d OLD`), it says the old name.
     if renamed := _RENAMED.search(done.stderr):
         nearest = renamed[1] or renamed[2]
-    together = [tag for tag in commits if commits[tag] == commits.get(nearest)]
+    commit, distance = commits.get(nearest), 0
+    if commit is not None and commit != node:
+        commit, distance = _nearest(git, commits, commit, prefix)
+    together = [tag for tag in commits if commits[tag] == commit]
     tag = _highest(together, prefix)
     version = tag_version(tag, prefix) if tag is not None else None
     if tag is None or version is None:
         return Untagged(node, dirty, shallow)
     beside = sorted(each for each in together if each != tag and tag_version(each, prefix))
     higher = _higher(git, commits, version, prefix)
-    distance = 0
-    if commits[tag] != node:  # what `describe` says of merges differs between versions of git
-        counted = git("rev-list", "--count", f"{commits[tag]}..HEAD")
-        if counted.returncode != 0:
-            raise _failed("rev-list", counted)
-        distance = int(counted.stdout)
     return Described(tag, version, distance, node, dirty, shallow, tuple(beside), higher)
+
+
+def _nearest(git: _Git, commits: Mapping[str, str], commit: str, prefix: str) -> tuple[str, int]:
+    """The commit of a version tag that is the fewest commits before HEAD, and how many; the highest version of several.
+
+    `commit` is what `git describe` says. That is right where nothing was merged since; after merges, versions of git
+    disagree on it.
+    """
+
+    def after(tagged: str) -> list[str]:
+        listed = git("rev-list", "--parents", f"{tagged}..HEAD")
+        if listed.returncode != 0:
+            raise _failed("rev-list", listed)
+        return listed.stdout.splitlines()
+
+    found = after(commit)
+    distances = {commit: len(found)}
+    if any(line.count(" ") > 1 for line in found):
+        apart = (
+            "--merged=HEAD",
+            f"--no-merged={commit}",
+            "--sort=-creatordate",
+            "--format=%(refname:lstrip=2)",
+        )
+        listed = git("for-each-ref", *apart, "refs/tags").stdout.splitlines()
+        others = dict.fromkeys(commits[tag] for tag in listed if tag in commits and tag_version(tag, prefix))
+        distances |= {each: len(after(each)) for each in [*others][:_CANDIDATES]}
+
+    def rank(each: str) -> tuple[int, Version]:
+        versions = (tag_version(tag, prefix) for tag in commits if commits[tag] == each)
+        return -distances[each], max(filter(None, versions), default=Version("0"))
+
+    best = max(distances, key=rank)
+    return best, distances[best]
 
 
 def _commits_of_tags(git: _Git) -> Mapping[str, str]:
