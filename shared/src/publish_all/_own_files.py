@@ -22,11 +22,12 @@ def open_own(path: Path, flags: int) -> int:
     """A descriptor of the regular file at `path`, which only its owner may read where it is made.
 
     Raises `OSError`, also for a link (`ELOOP`) and for anything else that is not a regular file. `flags`
-    must not hold `O_TRUNC`: look first whether the content is ours.
+    must not hold `O_TRUNC`: look first whether the content is ours. The file may be moved and removed while it is open, also
+    on Windows.
     """
     if os.name == "nt" and path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    descriptor = os.open(path, flags | _FLAGS, 0o600)
+    descriptor = _open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
@@ -71,7 +72,24 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 if sys.platform == "win32":
+    import _winapi
     import msvcrt
+
+    _SHARED = 7  # FILE_SHARE_READ, FILE_SHARE_WRITE and FILE_SHARE_DELETE, which `os.open` leaves out
+    _CREATE_NEW, _OPEN_EXISTING, _OPEN_ALWAYS = 1, 3, 4
+
+    def _open(path: Path, flags: int) -> int:
+        access = 0 if flags & os.O_WRONLY else _winapi.GENERIC_READ
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            access |= _winapi.GENERIC_WRITE
+        created = _CREATE_NEW if flags & os.O_EXCL else _OPEN_ALWAYS
+        how = created if flags & os.O_CREAT else _OPEN_EXISTING
+        try:
+            handle = _winapi.CreateFile(str(path), access, _SHARED, 0, how, 0, 0)
+        except OSError as error:
+            error.filename = str(path)
+            raise
+        return msvcrt.open_osfhandle(handle, flags | os.O_NOINHERIT | os.O_BINARY)
 
     # Nobody else may read what is locked there, so the locked byte lies far behind what the file holds.
     _FAR = 1 << 30
@@ -85,6 +103,9 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def _open(path: Path, flags: int) -> int:
+        return os.open(path, flags | _FLAGS, 0o600)
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

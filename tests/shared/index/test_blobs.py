@@ -161,7 +161,6 @@ def test_a_full_disk_is_cleared_of_what_was_used_least_recently(
     assert read(cache, "a", b"old") is None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is open")
 def test_what_can_not_be_closed_any_more_is_removed_first(cache: BlobCache) -> None:
     part = cache.begin(4)
 

@@ -4,13 +4,14 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from packaging.version import Version
 
+from publish_all._own_files import open_own, try_lock
 from publish_all.config.kinds import DIRECTORY
 from publish_all.config.model import RepositoryConfig
 from publish_all.distributions.distribution import Distribution, Release
@@ -49,6 +50,15 @@ def wheel(make_distribution: MakeDistribution) -> Distribution:
 
 def files_of(folder: Path) -> set[str]:
     return {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()}
+
+
+@contextmanager
+def locked(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+    assert try_lock(descriptor)
+    yield
+    os.close(descriptor)
 
 
 def test_publishes_a_release(
@@ -207,7 +217,7 @@ def test_reports_progress(repository: DirectoryRepository, wheel):
 def test_another_writer_is_waited_for_and_then_reported(make, root: Path, wheel, release_of):
     repository = make(lock_timeout=0.05)
     root.mkdir()
-    with FileLock(root / ".publish-all.lock"):
+    with locked(root / ".publish-all.lock"):
         assert repository.upload(wheel).status is FileState.FAILED
         outcome = repository.commit(release_of(wheel))
     assert (outcome.complete, outcome.retryable, outcome.findings[0].code) == (False, True, "PA461")
@@ -423,7 +433,7 @@ def test_what_is_not_there_is_not_taken_back(repository, root, wheel):
 
 def test_a_busy_folder_is_not_taken_back(make, root, wheel):
     published(make(), wheel)
-    with FileLock(root / ".publish-all.lock"), pytest.raises(RepositoryError, match="has been writing"):
+    with locked(root / ".publish-all.lock"), pytest.raises(RepositoryError, match="has been writing"):
         make(lock_timeout=0.01).yank(wheel.project, wheel.version, "broken")
     assert yanks(root) == {wheel.filename: False}
 

@@ -36,12 +36,11 @@ class GitStates:
             ["git", *arguments],
             cwd=root,
             env=dict(self.environment),
-            input=data,
+            input=None if data is None else data.encode(),
             capture_output=True,
-            text=True,
             check=True,
         )
-        return done.stdout.strip()
+        return done.stdout.decode().strip()
 
     def make(
         self,

@@ -98,8 +98,7 @@ def lock(path: Path) -> Iterator[bool]:
     ended counts as killed. Raises `AlreadyRunningError`, which names the holder, and `CannotLockError` where the file
     system has no locks, and where `path` is a link, or holds anything but what we write there.
 
-    The file stays: to delete it would let two others each lock a file of this name. By hand, and not by the library
-    `filelock`, whose import alone takes a tenth of the time that a publish has until its first byte.
+    The file stays: to delete it would let two others each lock a file of this name.
     """
     with contextlib.ExitStack() as held:
         try:

@@ -169,7 +169,8 @@ class BlobCache:
         Raises `OSError`: where the disk is full, before anything is written that someone reads meanwhile.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (self.folder / f"{secrets.token_hex(16)}{_PART}").open("x+b")
+        path = self.folder / f"{secrets.token_hex(16)}{_PART}"
+        file = open(path, "x+b", opener=lambda _, flags: open_own(path, flags))  # noqa: SIM115 - the caller closes it
         try:
             try:
                 self._reserve(file, size)

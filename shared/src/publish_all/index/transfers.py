@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import anyio
 import anyio.to_thread
 
 from publish_all._http import Download
+from publish_all._own_files import open_own
 from publish_all.errors import PublishAllError
 from publish_all.index.cache import BlobCache
 from publish_all.index.index_source import RemoteFile, ServeError
@@ -185,7 +187,7 @@ class Transfers:
             """What arrives, for one more reader: it may stand at its own place by now."""
             with contextlib.suppress(OSError):
                 # Unbuffered: room is kept for the whole file, so more can be read than was written.
-                return path.open("rb", buffering=0)
+                return os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0)
             found = self._cache.open(content.scope, content.sha256)
             if found is None:
                 raise NotKeptError

@@ -15,19 +15,19 @@ import hashlib
 import os
 import secrets
 import shlex
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
 from packaging.utils import NormalizedName, canonicalize_version
 from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
-from publish_all._own_files import open_own, replace_open
+from publish_all._own_files import open_own, replace_open, try_lock
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
@@ -57,6 +57,7 @@ from publish_all.results import FileState
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer."""
+_POLL = 0.05  # seconds
 
 _PAGES = "simple"
 _LOCK_NAME = ".publish-all.lock"
@@ -139,7 +140,7 @@ class DirectoryRepository:
                 hint="Release a new version, or delete that file if nobody has installed it yet.",
             )
             return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
-        except Timeout:
+        except TimeoutError:
             return UploadOutcome(status=FileState.FAILED, findings=(self._busy(),))
         except OSError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=(self._unusable(error),))
@@ -153,7 +154,7 @@ class DirectoryRepository:
         try:
             with self._locked():
                 page, findings = self._write_pages(release.project)
-        except Timeout:
+        except TimeoutError:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
             return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
@@ -242,8 +243,8 @@ class DirectoryRepository:
         try:
             with self._locked():
                 yield
-        except (Timeout, OSError) as error:
-            finding = self._busy() if isinstance(error, Timeout) else self._unusable(error)
+        except OSError as error:
+            finding = self._busy() if isinstance(error, TimeoutError) else self._unusable(error)
             raise as_error(finding) from error
 
     def page(self, release: Release) -> str | None:
@@ -266,9 +267,10 @@ class DirectoryRepository:
         """
         folder = self._folder(distribution.project)
         stated = folder / distribution.filename
-        if stated.is_file() or not folder.is_dir():
+        there = [*folder.iterdir()] if folder.is_dir() else []
+        if any(each.name == stated.name for each in there):  # the file system may ignore case
             return stated
-        for each in folder.iterdir():
+        for each in there:
             if not each.name.endswith((".whl", ".tar.gz")) or each.suffix != stated.suffix:
                 continue
             same = architecture_of(each.name) == architecture_of(stated.name)
@@ -336,10 +338,16 @@ class DirectoryRepository:
     def _locked(self) -> Iterator[None]:
         """Keep other writers out, of this process and others; the lock ends with its process."""
         self.root.mkdir(parents=True, exist_ok=True)
-        # The library empties the file, and older ones follow a link to another one.
-        os.close(open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT))
-        with FileLock(self.root / _LOCK_NAME, timeout=self._lock_timeout):
+        descriptor = open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        try:
+            until = time.monotonic() + self._lock_timeout
+            while not try_lock(descriptor):
+                if time.monotonic() > until:
+                    raise TimeoutError
+                time.sleep(_POLL)
             yield
+        finally:
+            os.close(descriptor)
 
     # --- findings
 
