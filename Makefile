@@ -12,7 +12,7 @@ SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs chaos fuzz test-real bench coverage lock clean
+.PHONY: help demo test lint docs chaos fuzz test-real bench coverage release-rehearsal lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -55,6 +55,10 @@ test-real: ## checks popular files of PyPI, and builds many real projects, ours 
 bench: ## the benchmarks, one after another
 	$(SET_UP) dev servers builds wheelhouse
 	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+release-rehearsal: ## publish our own three to servers on this machine, and install them from there
+	$(SET_UP) dev servers wheelhouse
+	@$(BIN)/python tools/release_rehearsal.py
 
 coverage: ## how much of the code the unit tests run
 	$(SET_UP) dev
