@@ -4,7 +4,7 @@ From a clone of HEAD it builds them, publishes them as a workspace to stand-ins 
 installs them from there with pip, pipx, uv, Poetry and Hatch, and runs the quickstarts of the README word by word. Only
 settings of indexes come from outside. It ends with 1 at the first command that fails, and shows its output.
 """
-# ruff: noqa: INP001, T201 - a script, which talks on stdout
+# ruff: noqa: INP001, T201, E402 - a script, which talks on stdout and takes its servers from the tests
 
 from __future__ import annotations
 
