@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,7 +107,11 @@ class Rehearsal:
         command = f"{self.ours} serve -q -r github:owner --own-credentials --fallback {INDEX} --port {port} {private}"
         with subprocess.Popen(command.split(), cwd=self.folder, env=self.environment) as server:
             url = f"http://127.0.0.1:{port}/simple/"
-            self.environment |= {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url, "PIP_CONFIG_FILE": "/dev/null"}
+            self.environment |= {
+                "PIP_INDEX_URL": url,
+                "UV_DEFAULT_INDEX": url,
+                "PIP_CONFIG_FILE": "/dev/null",
+            }
             try:
                 self.sh(f"curl -fsS --retry 20 --retry-connrefused {url}publish-all/", self.folder)
                 yield
@@ -120,7 +124,10 @@ class Rehearsal:
         self.sh(f"{python} -m pip install -q 'publish-all[cli,serve,attestations]'", self.folder)
         self.sh(f"{python.parent}/publish-all --version", self.folder)
         self.sh("uv tool install -q pipx", self.folder)
-        self.sh("pipx install -q 'publish-all[cli]' && publish-all --version && pipx uninstall publish-all", self.folder)
+        self.sh(
+            "pipx install -q 'publish-all[cli]' && publish-all --version && pipx uninstall publish-all",
+            self.folder,
+        )
         self.sh("uv tool install -q 'publish-all[cli]' && publish-all --version", self.folder)
         self.sh("uvx --from 'publish-all[cli]' publish-all --help", self.folder)
 
