@@ -145,42 +145,6 @@ _MAY_BE_THERE = frozenset({FileState.UPLOADED, FileState.PRESENT, FileState.UNCL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedFile:
-    """One step of a plan: `reason` says why there, or why not at all."""
-
-    repository: str
-    project: str
-    version: str
-    filename: str
-    variant: str | None
-    size: int
-    sha256: str
-    state: FileState
-    reason: str
-
-    @property
-    def action(self) -> str:
-        """What a publish would do with it: upload, present, skip or conflict."""
-        return {"not started": "upload", "skipped": "skip"}.get(self.state.value, self.state.value)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlanReport:
-    """What `--dry-run` shows: the steps in order and what the preflight found. Nothing was uploaded.
-
-    `exit_code` is the one with which a real run would stop before its uploads, 0 if it would not.
-    """
-
-    files: tuple[PlannedFile, ...]
-    findings: tuple[Finding, ...] = ()
-    exit_code: int = 0
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedSubject:
     """One thing that was looked at, a file or a repository, and what was found about it."""
 

@@ -10,7 +10,8 @@ from publish_all.errors import ConfigurationError, ConflictError
 from publish_all.events import EnvironmentChosen, Found, StepStarted
 from publish_all.findings import Severity
 from publish_all.reporting.reporter import PlainReporter
-from publish_all.results import PlanReport, PublishReport
+from publish_all.results import PublishReport
+from publish_all.summaries import PlanReport
 
 
 class Streams:

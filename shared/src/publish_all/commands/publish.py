@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
@@ -15,11 +16,14 @@ from publish_all.config.model import ProjectConfig
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Listener, Note, ignore, unless_it_breaks
 from publish_all.repositories.repository import Repository
-from publish_all.results import PlanReport, PublishReport, RepositoryReport
+from publish_all.results import PublishReport, RepositoryReport
 from publish_all.upload.execute import VERIFY_SECONDS, Gate, execute
 from publish_all.upload.journal import Journal, discard_journal, known_public, open_journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Cancellation
+
+if TYPE_CHECKING:  # of a dry run
+    from publish_all.summaries import PlanReport
 
 REHEARSAL = "testpypi"
 

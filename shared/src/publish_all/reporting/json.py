@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # What is shown of these besides their fields, and which fields are not shown.
 _COMPUTED: Mapping[type, tuple[str, ...]] = {
-    results.PlannedFile: ("action",),
+    summaries.PlannedFile: ("action",),
     results.ReleaseReport: ("complete",),
     results.RepositoryReport: ("complete",),
     results.PublishReport: ("complete", "exit_code"),
 }
-_LEFT_OUT: Mapping[type, tuple[str, ...]] = {results.PlannedFile: ("state",)}
+_LEFT_OUT: Mapping[type, tuple[str, ...]] = {summaries.PlannedFile: ("state",)}
 
 
 class JsonReporter(Reporter):
@@ -88,7 +88,7 @@ def as_json(result: summaries.Result, *, found: Sequence[Finding]) -> dict[str, 
     match result:
         case results.PublishReport():
             value = {"result": "publish", **as_object(result), **findings}
-        case results.PlanReport():
+        case summaries.PlanReport():
             value = {"result": "plan", **as_object(result)}
         case summaries.BuildSummary():
             value = {"result": "build", **as_object(result), **findings}

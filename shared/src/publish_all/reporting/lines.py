@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from publish_all import events, results
-from publish_all.findings import Finding, Severity
+from publish_all.findings import Finding
 from publish_all.reporting.text import aligned, clean, count, duration, size
 
 if TYPE_CHECKING:  # a publish needs none of the others
@@ -69,12 +69,11 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
 
 def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
     """What is left to say on stderr after a result, above which findings were `shown`."""
-    if isinstance(result, results.PublishReport) and not result.complete:
-        yield from _not_complete(result)
-    if isinstance(result, results.PlanReport) and not result.exit_code:
-        warnings = sum(each.severity is Severity.WARNING for each in shown)
-        above = f" ({count(warnings, 'warning')} above)" if warnings else ""
-        yield f"Dry run: nothing was uploaded{above}. To publish, run it without --dry-run."
+    if isinstance(result, results.PublishReport):
+        return _not_complete(result) if not result.complete else iter(())
+    from publish_all.reporting.summary_lines import after_dry_run
+
+    return after_dry_run(result, shown)
 
 
 def _not_complete(report: results.PublishReport) -> Iterator[str]:
@@ -112,8 +111,6 @@ def result_lines(result: Result) -> Iterator[str]:
     match result:
         case results.PublishReport():
             return _publish_lines(result)
-        case results.PlanReport():
-            return _plan_lines(result)
         case _:
             from publish_all.reporting.summary_lines import summary_lines
 
@@ -160,15 +157,3 @@ def file_state(report: results.FileReport) -> str:
     if report.status is results.FileState.UPLOADED and report.attempts > 1:
         return f"uploaded ({report.attempts} attempts)"
     return report.status.value
-
-
-def _plan_lines(report: results.PlanReport) -> Iterator[str]:
-    for place, (repository, group) in enumerate(groupby(report.files, key=lambda each: each.repository)):
-        files = list(group)
-        upload = [each.size for each in files if each.action == "upload"]
-        rest = f"; {len(files) - len(upload)} not" if len(files) > len(upload) else ""
-        yield from [""] * bool(place)
-        yield f"{repository}: {count(len(upload), 'file')} to upload, {size(sum(upload))}{rest}"
-        yield from aligned(([each.action, size(each.size), each.filename] for each in files), indent="  ")
-        for action, reason in dict.fromkeys((each.action, each.reason) for each in files):
-            yield f"    {action}: {reason}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from publish_all.findings import Finding
+from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import LABELS, aligned, clean, count, duration, size
 from publish_all.results import CheckSummary, Explanation
-from publish_all.summaries import BuildSummary, DoctorReport, Listing
+from publish_all.summaries import BuildSummary, DoctorReport, Listing, PlanReport, Result
 
 # Of a hash: enough to tell two builds apart by eye.
 _SHORT = 8
@@ -20,10 +21,12 @@ _INDENT = 2 + _LABEL + 1
 
 
 def summary_lines(
-    result: BuildSummary | CheckSummary | DoctorReport | Explanation | Listing,
+    result: PlanReport | BuildSummary | CheckSummary | DoctorReport | Explanation | Listing,
 ) -> Iterator[str]:
     """What goes to stdout for a result."""
     match result:
+        case PlanReport():
+            return _plan_lines(result)
         case BuildSummary():
             return _build_lines(result)
         case CheckSummary():
@@ -34,6 +37,26 @@ def summary_lines(
             return _explanation_lines(result)
         case Listing():
             return aligned([[each.upper() for each in result.columns], *result.rows])
+
+
+def after_dry_run(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
+    """What there is to say on stderr after a dry run that found nothing against a publish; else nothing."""
+    if isinstance(result, PlanReport) and not result.exit_code:
+        warnings = sum(each.severity is Severity.WARNING for each in shown)
+        above = f" ({count(warnings, 'warning')} above)" if warnings else ""
+        yield f"Dry run: nothing was uploaded{above}. To publish, run it without --dry-run."
+
+
+def _plan_lines(report: PlanReport) -> Iterator[str]:
+    for place, (repository, group) in enumerate(groupby(report.files, key=lambda each: each.repository)):
+        files = list(group)
+        upload = [each.size for each in files if each.action == "upload"]
+        rest = f"; {len(files) - len(upload)} not" if len(files) > len(upload) else ""
+        yield from [""] * bool(place)
+        yield f"{repository}: {count(len(upload), 'file')} to upload, {size(sum(upload))}{rest}"
+        yield from aligned(([each.action, size(each.size), each.filename] for each in files), indent="  ")
+        for action, reason in dict.fromkeys((each.action, each.reason) for each in files):
+            yield f"    {action}: {reason}"
 
 
 def _build_lines(summary: BuildSummary) -> Iterator[str]:

@@ -155,8 +155,8 @@ class _RepositoryRun:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
         # What is known of each file; it is replaced as the file gets on.
         self.files: dict[str, FileReport] = {}
-        for file, planned in zip(self.plan.files, self.asked.files, strict=True):
-            self.files[file.filename] = file_report(file, planned.state)
+        for file, (state, _) in zip(self.plan.files, self.asked.states, strict=True):
+            self.files[file.filename] = file_report(file, state)
         self.commits = dict.fromkeys(map(str, self.plan.releases), ReleaseOutcome(complete=False))
 
     def carry_out(self) -> RepositoryReport:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -16,7 +16,7 @@ from publish_all.errors import CheckError, ConflictError, CredentialError, Publi
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.repository import Look, Repository
-from publish_all.results import FileState, PlannedFile, PlanReport
+from publish_all.results import FileState
 from publish_all.upload.journal import Journal
 from publish_all.upload.plan import RepositoryPlan
 from publish_all.upload.retry import Attempts, Cancellation, Clock, RetryPolicy
@@ -42,6 +42,9 @@ _PROBLEMS: Mapping[type[PublishAllError], str] = {
 }
 
 
+if TYPE_CHECKING:  # of a dry run
+    from publish_all.summaries import PlannedFile, PlanReport
+
 Released: TypeAlias = Callable[[Repository, Distribution], bool]
 """Whether a file that is there with other bytes is the same release, but for what it requires of a workspace's members."""
 
@@ -52,16 +55,36 @@ def _never(*_: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
-    """What one repository said: the files of its plan as they stand, findings, and which errors stand against it.
+    """What one repository said: the state of each file of its plan and why, findings, and which errors stand against it.
 
     `creates` are the projects whose first file must be uploaded while nothing else is.
     """
 
     plan: RepositoryPlan
-    files: tuple[PlannedFile, ...]
+    states: tuple[tuple[FileState, str], ...]
     findings: tuple[Finding, ...]
     obstacles: frozenset[type[PublishAllError]] = frozenset()
     creates: frozenset[str] = frozenset()
+
+    @property
+    def files(self) -> tuple[PlannedFile, ...]:
+        """The files as a dry run shows them."""
+        from publish_all.summaries import PlannedFile
+
+        return tuple(
+            PlannedFile(
+                repository=self.plan.repository.name,
+                project=file.project,
+                version=str(file.version),
+                filename=file.filename,
+                variant=file.variant,
+                size=file.size,
+                sha256=file.digests.sha256,
+                state=state,
+                reason=reason,
+            )
+            for file, (state, reason) in zip(self.plan.files, self.states, strict=True)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +117,8 @@ class Preflight:
     @property
     def report(self) -> PlanReport:
         """The plan as `--dry-run` shows it."""
+        from publish_all.summaries import PlanReport
+
         return PlanReport(
             files=tuple(file for each in self.repositories for file in each.files),
             findings=self.findings,
@@ -215,9 +240,9 @@ def _judge(
     findings, problems = _heard(about_itself, repository)
     # An index that can't be asked is no news about a repository that can't be reached.
     silent = bool(problems)
-    files: list[PlannedFile] = []
+    states: list[tuple[FileState, str]] = []
     creates: set[str] = set()
-    states: set[FileState] = set()
+    kinds: set[FileState] = set()
     wanted: dict[NormalizedName, bool] = {}
     for release, answer in zip(plan.releases, about_releases, strict=True):
         said, against = _heard(answer, repository)
@@ -229,26 +254,26 @@ def _judge(
         for file in release.distributions:
             listed = answer[0].states.get(file.filename, FileState.UNKNOWN)
             reason = plan.reason(release, file, creates=release.project in creates)
-            planned, remarks = _decide(
+            state, reason, remarks = _decide(
                 repository, file, listed, journal, reason, skip_existing=skip_existing, released=released
             )
-            files.append(planned)
-            states.add(planned.state)
+            states.append((state, reason))
+            kinds.add(state)
             findings += remarks
-            if planned.state is FileState.NOT_STARTED:
+            if state is FileState.NOT_STARTED:
                 wanted[file.project] = release.project in creates
     if wanted and not problems:
         said, problems = _heard((Look(findings=repository.expect(wanted)), None), repository)
         findings += said
-    if FileState.CONFLICT in states:
+    if FileState.CONFLICT in kinds:
         problems.add(ConflictError)
-    if FileState.NOT_STARTED not in states and repository.capabilities.final_on_upload:
+    if FileState.NOT_STARTED not in kinds and repository.capabilities.final_on_upload:
         # Nothing is left to do, so a missing credential is no error.
         problems.discard(CredentialError)
         findings = [each for each in findings if not each.code.startswith("PA3")]
     return RepositoryPreflight(
         plan=plan,
-        files=tuple(files),
+        states=tuple(states),
         findings=tuple(dict.fromkeys(findings)),
         obstacles=frozenset(problems),
         creates=frozenset(creates),
@@ -277,8 +302,8 @@ def _decide(
     *,
     skip_existing: bool,
     released: Released,
-) -> tuple[PlannedFile, tuple[Finding, ...]]:
-    """What to do with a file, from what the index says and what the journal says; and what is remarkable in that.
+) -> tuple[FileState, str, tuple[Finding, ...]]:
+    """What to do with a file and why, from what the index says and what the journal says; and what is remarkable in that.
 
     `reason` says why it is uploaded at its place, if it is.
 
@@ -304,18 +329,7 @@ def _decide(
         remarks = (LISTED_INCOMPLETE.found(msg, where=f"{repository.name}: {file.filename}"),)
     elif listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
         state, reason = FileState.PRESENT, "uploaded by an earlier run, says the journal"
-    planned = PlannedFile(
-        repository=repository.name,
-        project=file.project,
-        version=str(file.version),
-        filename=file.filename,
-        variant=file.variant,
-        size=file.size,
-        sha256=file.digests.sha256,
-        state=state,
-        reason=reason,
-    )
-    return planned, remarks
+    return state, reason, remarks
 
 
 def _obstacle_of(finding: Finding) -> type[PublishAllError] | None:

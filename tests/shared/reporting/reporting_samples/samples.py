@@ -30,8 +30,6 @@ from publish_all.results import (
     Explanation,
     FileReport,
     FileState,
-    PlannedFile,
-    PlanReport,
     PublishReport,
     ReleaseReport,
     RepositoryReport,
@@ -44,6 +42,8 @@ from publish_all.summaries import (
     ExplainedFinding,
     Fact,
     Listing,
+    PlannedFile,
+    PlanReport,
 )
 
 SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
