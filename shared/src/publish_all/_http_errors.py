@@ -17,15 +17,15 @@ from publish_all.errors import RepositoryError
 
 
 class Failure(enum.Enum):
-    """Why no reply, or no usable reply, came."""
+    """Why no reply, or no usable reply, came, each with its code."""
 
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    TLS = "tls"
-    DNS = "dns"
-    DROPPED = "dropped"
-    STATUS = "status"
-    INVALID = "invalid"
+    REFUSED = "PA501"
+    TIMEOUT = "PA502"
+    TLS = "PA503"
+    DNS = "PA504"
+    DROPPED = "PA505"
+    INVALID = "PA507"
+    STATUS = "PA510"
 
 
 class HttpError(RepositoryError):

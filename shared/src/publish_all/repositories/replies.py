@@ -243,7 +243,7 @@ def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcom
     if error.failure in {Failure.TIMEOUT, Failure.DROPPED} and body_sent:
         return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, error.message, hint)
     status = FileState.FAILED if error.retryable else FileState.REFUSED
-    return attempt.outcome(status, network_diagnosis(error), error.message, hint, error.retry_after)
+    return attempt.outcome(status, Diagnosis(error.failure.value), error.message, hint, error.retry_after)
 
 
 def findings_of(error: HttpError | CredentialError) -> tuple[Finding, ...]:
@@ -251,20 +251,8 @@ def findings_of(error: HttpError | CredentialError) -> tuple[Finding, ...]:
     if error.findings:
         return error.findings
     if isinstance(error, HttpError):
-        return (network_diagnosis(error).found(error.message, where=error.url, hint=error.hint or ""),)
+        return (Diagnosis(error.failure.value).found(error.message, where=error.url, hint=error.hint or ""),)
     return (known.CREDENTIAL_REFUSED.found(error.message, hint=error.hint or ""),)
-
-
-def network_diagnosis(error: HttpError) -> Diagnosis:
-    return {
-        Failure.REFUSED: known.SERVER_REFUSED_CONNECTION,
-        Failure.TIMEOUT: known.TIMED_OUT,
-        Failure.TLS: known.TLS_FAILED,
-        Failure.DNS: known.HOST_UNKNOWN,
-        Failure.DROPPED: known.CONNECTION_LOST,
-        Failure.STATUS: known.SERVER_FAILED,
-        Failure.INVALID: known.ADDRESS_UNUSABLE,
-    }[error.failure]
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

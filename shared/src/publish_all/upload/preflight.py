@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import NormalizedName
 
-from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED
+from publish_all.diagnoses import LISTED_INCOMPLETE, NO_ANSWER, OTHER_BYTES_SKIPPED, Diagnosis
 from publish_all.distributions.distribution import Distribution, Release
 from publish_all.errors import CheckError, ConflictError, CredentialError, PublishAllError, RepositoryError
 from publish_all.events import Event, Found, Listener, RepositoryWaiting, StepStarted, ignore
@@ -354,7 +354,5 @@ def _told(error: PublishAllError, repository: Repository) -> tuple[Finding, ...]
 
     diagnosis = NO_ANSWER
     if isinstance(error, HttpError) and error.failure is not Failure.STATUS:
-        from publish_all.repositories.replies import network_diagnosis
-
-        diagnosis = network_diagnosis(error)
+        diagnosis = Diagnosis(error.failure.value)
     return (diagnosis.found(error.message, where=repository.name, hint=error.hint or ""),)
