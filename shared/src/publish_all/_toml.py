@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 if sys.version_info >= (3, 11):
@@ -11,9 +12,17 @@ if sys.version_info >= (3, 11):
 else:
     from tomli import TOMLDecodeError, loads
 
-__all__ = ["TOMLDecodeError", "Table", "copied", "loads", "merged", "table", "tables"]
+__all__ = ["TOMLDecodeError", "Table", "copied", "loads", "merged", "read_if_valid", "table", "tables"]
 
 Table: TypeAlias = dict[str, Any]
+
+
+def read_if_valid(path: Path) -> Mapping[str, Any]:
+    """What is in a file of somebody else's: empty where there is none, or it is broken, which its tool will say."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def table(values: Any, *path: str) -> Mapping[str, Any]:

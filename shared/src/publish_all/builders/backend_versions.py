@@ -90,16 +90,12 @@ def changed_methods(module: ModuleType) -> Iterator[str]:
             overridden = next((vars(each)[name] for each in theirs if name in vars(each)), None)
             if overridden is None:
                 yield f"{ours.__name__}.{name} is gone"
-            elif inspect.isfunction(method) and not _is_called_alike(method, overridden):
+            elif inspect.isfunction(method) and _parameters(method) != _parameters(overridden):
                 yield f"{ours.__name__}.{name} takes other arguments"
 
 
-def _is_called_alike(method: object, overridden: object) -> bool:
-    return callable(method) and callable(overridden) and _parameters(method) == _parameters(overridden)
-
-
-def _parameters(function: object) -> list[str]:
-    return list(inspect.signature(function).parameters) if callable(function) else []
+def _parameters(function: object) -> list[str] | None:
+    return list(inspect.signature(function).parameters) if callable(function) else None
 
 
 def _installed(backend: Backend) -> Version | None:

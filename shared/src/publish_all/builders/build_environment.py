@@ -126,18 +126,13 @@ def _hatch_dependencies(pyproject: Mapping[str, Any]) -> Iterator[str]:
             yield from table(project, "optional-dependencies").get(feature, ())
 
 
-def _nothing(interpreter: Interpreter) -> Sequence[str]:
-    del interpreter
-    return ()
-
-
 def interpreter_for(
     requirements: Sequence[str],
     *,
     settings: BuildSettings,
     workspace: Path,
     listener: Listener,
-    more: Callable[[Interpreter], Sequence[str]] = _nothing,
+    more: Callable[[Interpreter], Sequence[str]] = lambda _: (),
     of_host: bool = False,
     root: Path | None = None,
     lookup: Lookup = installed,

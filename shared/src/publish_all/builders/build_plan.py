@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from publish_all._toml import loads, table
+from publish_all._toml import read_if_valid, table
 from publish_all.builders.source_tree import normal
 from publish_all.config.model import ProjectConfig
 from publish_all.errors import BuildError, ConfigurationError, UsageError
@@ -149,11 +149,5 @@ def _outermost(root: Path) -> Path:
     repository = repository_root(root)
     if (repository / ".git").exists():
         return repository
-    return next((each for each in root.parents if _is_workspace(each / "pyproject.toml")), root)
-
-
-def _is_workspace(pyproject: Path) -> bool:
-    try:
-        return "workspace" in table(loads(pyproject.read_text(encoding="utf-8")), "tool", "uv")
-    except (OSError, ValueError):
-        return False
+    stated = ((each, table(read_if_valid(each / "pyproject.toml"), "tool", "uv")) for each in root.parents)
+    return next((each for each, uv in stated if "workspace" in uv), root)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from publish_all._process import run
-from publish_all._toml import loads, table
+from publish_all._toml import read_if_valid, table
 
 # Variables and keys of pip.conf that say where packages come from, or which versions of them.
 _SAYS_WHAT = r"DEFAULT_INDEX|(?:EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX|UPLOADED_PRIOR_TO|EXCLUDE_NEWER"
@@ -132,7 +132,7 @@ def uv_settings(root: Path, key: str) -> Any:
     """
     for folder in _workspace_roots(root):
         for name, keys in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
-            stated = table(_read(folder / name), *keys).get(key)
+            stated = table(read_if_valid(folder / name), *keys).get(key)
             if stated is not None:
                 return stated
     return None
@@ -141,7 +141,7 @@ def uv_settings(root: Path, key: str) -> Any:
 def _workspace_roots(root: Path) -> Iterator[Path]:
     """The folder of the workspace that the project is a member of, if it is in one, then its own."""
     for folder in root.resolve().parents:
-        uv = table(_read(folder / "pyproject.toml"), "tool", "uv")
+        uv = table(read_if_valid(folder / "pyproject.toml"), "tool", "uv")
         if "workspace" in uv:
             inside = root.resolve().relative_to(folder)
             members = table(uv, "workspace").get("members")
@@ -163,11 +163,3 @@ def _users_uv_file(environment: Mapping[str, str]) -> Path | None:
         places = [own, *(environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"), "/etc"]
     files = (Path(each) / "uv" / "uv.toml" for each in places if each)
     return next((each for each in files if each.is_file()), None)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    """Empty where there is no such file, or it is broken: whoever it belongs to will say so."""
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}

@@ -27,7 +27,7 @@ LATER = "If a step before the build makes it, run that first."
 
 def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
     """Whether the project's own files tell a backend just this, and so can stay as they are."""
-    stated, beside = (_read(root / name) for name in ("pyproject.toml", "hatch.toml"))
+    stated, beside = (read_toml(root / name) for name in ("pyproject.toml", "hatch.toml"))
     wanted = _told(pyproject)
     if _told(stated) == wanted:
         return True
@@ -35,7 +35,7 @@ def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
     return bool(beside) and _told(stated) == wanted  # as `variants.resolve` writes it
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     return loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 

@@ -25,7 +25,7 @@ import tomlkit
 from packaging.version import Version
 
 from publish_all._build_system import Backend, backend_name, backend_of, build_requires
-from publish_all._toml import loads, table
+from publish_all._toml import table
 from publish_all.builders.backend_hooks import (
     metadata_of,
     requirements_of_hooks,
@@ -41,6 +41,7 @@ from publish_all.builders.select import (
     missing_forced,
     named_though_ignored,
     pinned,
+    read_toml,
     says_the_same,
     texts,
 )
@@ -250,12 +251,9 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
 
 def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
     """Whether `variants.resolve` has said of a project without `[project]` that all of it is dynamic."""
-    return "dynamic" in variant.pyproject.get("project", {}) and "project" not in _stated(tree)
-
-
-def _stated(tree: SourceTree) -> dict[str, Any]:
-    file = tree.root / "pyproject.toml"
-    return loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_toml(
+        tree.root / "pyproject.toml"
+    )
 
 
 def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from publish_all.credentials.chain import explain_missing
 from publish_all.credentials.credential_source import Credential, CredentialRequest, Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
 from publish_all.errors import CredentialError
-from publish_all.findings import Finding
 from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError, broken
 from publish_all.repositories.replies import ensure_host, retry_after
 
@@ -78,7 +77,7 @@ class GitHubApi:
         found = self.credentials.get(request)
         if found is None and self.purpose is Purpose.UPLOAD:
             (finding,) = explain_missing(request, self.credentials.trace(request)).findings
-            raise _unauthorized(replace(finding, hint=self.hint or GIVE_CREDENTIAL))
+            raise UnauthorizedError(replace(finding, hint=self.hint or GIVE_CREDENTIAL))
         if found is not None:
             ensure_host(found, request.url)
         return found
@@ -163,7 +162,7 @@ class GitHubApi:
     def _auth(self, url: str) -> BearerAuth | None:
         if origin(url) not in (origin(self.url), origin(_upload_host(self.url))):
             message = f"{self.config.name} names an address of another host than its own: {shown_url(url)}"
-            raise _unauthorized(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
+            raise UnauthorizedError(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
         found = self.credential()
         return BearerAuth(secret=found.secret) if found is not None else None
 
@@ -195,9 +194,9 @@ class GitHubApi:
         if reply.status in {401, 403} and found is not None:
             diagnosis = known.CREDENTIAL_REFUSED if reply.status == 401 else known.NOT_ALLOWED
             message = f"{self.config.name} refuses the credential from {found.origin}: {said}"
-            return _unauthorized(
+            return UnauthorizedError(
                 diagnosis.found(message, where=shown_url(reply.url), hint=self.hint or GIVE_CREDENTIAL),
-                reply.status,
+                status=reply.status,
             )
         diagnosis, hint = _DIAGNOSES.get(reply.status, (known.REFUSED, ""))
         if reply.status >= 500:
@@ -247,7 +246,3 @@ def _code(reply: Reply) -> str:
 def _said(reply: Reply) -> str:
     said, code = plain(reply.message) or plain(reply.reason), _code(reply)
     return f"{said} ({code})" if code and code not in said else said
-
-
-def _unauthorized(finding: Finding, status: int = 401) -> UnauthorizedError:
-    return UnauthorizedError(finding, status=status)

@@ -130,7 +130,7 @@ class UnauthorizedError(CredentialError):
 
     retryable = False
 
-    def __init__(self, finding: Finding, *, status: int) -> None:
+    def __init__(self, finding: Finding, *, status: int = 401) -> None:
         super().__init__(finding.message, hint=finding.hint, findings=(finding,))
         self.status = status
 
