@@ -59,15 +59,16 @@ def unit() -> list[tuple[str, str]]:
 def image() -> Start:
     told = dict(containerfile())
     variables = dict(each.split("=", 1) for each in shlex.split(told["ENV"]))
-    health = told["HEALTHCHECK"].partition("CMD ")[2]
-    return Start([*json.loads(told["ENTRYPOINT"]), *json.loads(told["CMD"])], variables, json.loads(health))
+    return Start([*json.loads(told["ENTRYPOINT"]), *json.loads(told["CMD"])], variables)
 
 
 def compose() -> Start:
     (project,) = yaml("compose.yaml")
     server = project["services"]["serve"]
     assert not {"command", "entrypoint"} & set(server)
-    return image()._replace(variables=dict(image().variables) | server["environment"])
+    kind, *health = server["healthcheck"]["test"]
+    assert kind == "CMD"
+    return Start(image().command, dict(image().variables) | server["environment"], health)
 
 
 def kubernetes() -> Start:
@@ -100,18 +101,15 @@ def test_what_is_started_serves(made: Any, tmp_path: Path) -> None:
         | {"PUBLISH_ALL_SERVE_REPOSITORY": "", "PUBLISH_ALL_SERVE_REPOSITORY_URL": str(index)}
         | {"PUBLISH_ALL_SERVE_PASSWORD": "hunter2", "PORT": port}
     )
-    here = {
-        PROGRAM: f"{program().parent}/",
-        CACHE: str(tmp_path / "cache"),
-        "/cache": str(tmp_path / "cache"),
-    }
     for name in ("HOME", "PUBLISH_ALL_SERVE_CACHE_DIR"):
         assert variables[name] in {"/tmp", "/cache"} or variables[name].startswith(CACHE)
     variables["HOME"] = str(tmp_path / "home")
     variables["PUBLISH_ALL_SERVE_CACHE_DIR"] = str(tmp_path / "cache")
 
     def located(command: Sequence[str]) -> list[str]:
-        return [each.replace(PROGRAM, here[PROGRAM]) for each in command]
+        return [
+            each.replace(PROGRAM, f"{program().parent}/").replace(":8080/", f":{port}/") for each in command
+        ]
 
     process = ServerProcess(located(start.command), log=tmp_path / "log", environment=variables)
     try:

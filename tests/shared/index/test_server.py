@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from index_fakes.asgi import Got, ask, basic
 from index_fakes.source import FakeSource, digest
+from prometheus_client.parser import text_string_to_metric_families
 
 from publish_all.index.index_source import ServeError
 from publish_all.index.metrics import observe
@@ -390,6 +391,8 @@ def test_the_metrics_count_cache_hits_and_upstream_errors(make: Make, source: Fa
     assert get(made.app, "/metrics").status == 401
     got = get(made.app, "/metrics", **who)
     assert got.headers["content-type"].startswith("text/plain; version=")
+    names = [each.name for each in text_string_to_metric_families(got.text)]
+    assert len(names) == len(set(names))
     for line in (
         'publish_all_cache_total{kind="page",result="hit"} 1.0',
         'publish_all_cache_total{kind="page",result="miss"} 2.0',
