@@ -97,6 +97,7 @@ def test_all_that_goes_is_shown_before_the_question(box):
 
     assert take_back.delete(Path(), [DEMO], confirm=confirm, listener=heard.append) == ()
     assert box.asked == []
+    assert heard[-1] == Note(message="nothing was deleted")
 
 
 def test_a_dry_run_asks_nobody_and_deletes_nothing(box):

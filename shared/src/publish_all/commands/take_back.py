@@ -71,6 +71,7 @@ def delete(
     for project, shown, part in parts:
         listener(Note(message=f"{project} {shown}: to delete: {part}"))
     if not confirm(f"Delete this from {repository.name} ({repository.url})?"):
+        listener(Note(message="nothing was deleted"))
         return ()
     kept: set[str] = set()
     for number, (_, _, step) in enumerate(steps):
