@@ -7,6 +7,7 @@ python tools/errors.py --check   # ends with 1 if it is not up to date
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -19,11 +20,13 @@ PATH = Path(__file__).parents[1] / PAGE
 HEAD = """\
 # Errors, warnings and notes
 
-Every finding of `publish`, `check` and `doctor` has a code that never changes. `publish-all explain CODE` shows its
-entry in the terminal, without a network. An *error* stops a publish, or is the reason why a file is missing. A
-*warning* or a *note* does not stop a publish.
+Look up a message or a code, and see what it means and what to do. Every finding of `publish`, `check` and `doctor` has a code
+that never changes. `publish-all explain CODE` shows its entry in the terminal, without a network.
+
+An *error* stops a publish, or is the reason why a file is missing. A *warning* or a *note* does not stop a publish.
 
 <!-- Made from shared/src/publish_all/catalogue/*.toml by tools/errors.py: edit those files. -->"""
+_MESSAGE = re.compile(r"`(?!permissions:)([^`\s|](?:(?!--)[^`|])* (?:(?!--)[^`|])*[^`\s|])`")
 HUNDREDS = {
     "1": "Configuration and surroundings",
     "2": "Distributions and versions",
@@ -37,7 +40,20 @@ HUNDREDS = {
 
 def page() -> str:
     """The whole page in Markdown."""
-    return "\n".join([HEAD, *_sections()]) + "\n"
+    return "\n".join([HEAD, *_messages(), *_sections()]) + "\n"
+
+
+def _messages() -> Iterator[str]:
+    """The messages of servers and tools that the entries quote, to be found by them."""
+    yield "\n## Messages of servers and tools\n\n| message | explained in |\n| --- | --- |"
+    quoted = {
+        message: each.code
+        for each in catalogue()
+        if each.code[2] in "456"
+        for message in _MESSAGE.findall(each.means)
+    }
+    for message, code in sorted(quoted.items(), key=lambda each: each[0].lower()):
+        yield f"| `{message}` | [{code}](#{code.lower()}) |"
 
 
 def _sections() -> Iterator[str]:
@@ -53,10 +69,9 @@ def _section(entry: Explanation) -> str:
 
 {entry.means}
 
-- **Severity**: {entry.severity.value}
 - **Why it matters**: {entry.why}
 - **Next step**: {entry.next_step}
-- **Seen by**: {entry.seen_by}
+- **Severity**: {entry.severity.value}, seen by {entry.seen_by}
 - **Source**: {entry.source}"""
 
 
