@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
@@ -58,42 +59,27 @@ def run(
     cwd: Path,
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    contained: bool = False,
 ) -> Completed:
-    """See `Run`. `text` is the standard input. On Windows, `command` may also be the whole command line as one text."""
-    return _run(command, text or "", cwd, environment, timeout, own_group=False)
-
-
-def run_project_code(
-    command: Sequence[str],
-    *,
-    cwd: Path,
-    environment: Mapping[str, str] | None = None,
-    timeout: float | None = None,
-) -> Completed:
-    """As `run`, for commands of the project: what they have started ends with them, and they cannot read our memory."""
-    return _run(command, "", cwd, environment, timeout, own_group=True)
-
-
-def _run(
-    command: Sequence[str],
-    text: str,
-    cwd: Path,
-    environment: Mapping[str, str] | None,
-    timeout: float | None,
-    *,
-    own_group: bool,
-) -> Completed:
-    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    """See `Run`. `text` is the standard input. What a `contained` command has started ends with it, and cannot read our memory."""
     with (
         _in_time(command, timeout),
-        _start(command, cwd, environment, own_group=own_group, **streams) as process,
+        _start(
+            command, cwd, environment, own_group=contained, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process,
     ):
         try:
-            stdout, stderr = process.communicate(text.encode(), timeout=timeout)
+            printed = process.communicate((text or "").encode(), timeout=timeout)
         finally:
-            if own_group or process.returncode is None:
-                _end_group(process, own_group=own_group)
-    return _completed(process.returncode, stdout, stderr)
+            if contained:
+                _end_group(process)
+            elif process.poll() is None:
+                process.kill()
+    return Completed(process.returncode, *(each.decode(errors="replace") for each in printed))
+
+
+run_project_code: Run = partial(run, contained=True)
+"""For commands of the project."""
 
 
 @contextlib.contextmanager
@@ -103,10 +89,6 @@ def _in_time(command: Sequence[str], timeout: float | None) -> Iterator[None]:
     except subprocess.TimeoutExpired as error:
         program = command if isinstance(command, str) else command[0]
         raise TimeoutError(f"{program} did not end within {timeout:g} s") from error
-
-
-def _completed(returncode: int, *printed: bytes) -> Completed:
-    return Completed(returncode, *(each.decode(errors="replace") for each in printed))
 
 
 def _start(
