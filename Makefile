@@ -5,6 +5,7 @@ PYTHON := $(shell .ci/find-python)
 endif
 
 BIN := .venv/bin
+NEWER := 3.14 3.15
 HOSTS := poetry-lowest poetry-newest hatch-lowest hatch-newest
 SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 # Tests wait for servers and children now and then, so three keep two cores busy; many more would only
@@ -12,7 +13,7 @@ SET_UP = @$(if $(PYTHON),,exit 1;) $(PYTHON) .ci/environments.py
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs chaos fuzz test-real bench coverage release-rehearsal lock clean
+.PHONY: help demo test lint docs chaos fuzz test-real test-windows test-newer bench coverage release-rehearsal lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -51,6 +52,12 @@ test-real: ## checks popular files of PyPI, and builds many real projects, ours 
 	$(SET_UP) dev wheelhouse
 	@$(BIN)/python -m pytest -q tests/integration/test_popular_files.py tests/integration/test_real_projects.py
 	@$(BIN)/python -m pytest -q -m real tests/integration/test_isolated_builds.py
+
+test-windows: ## unit tests on Python for Windows, under wine, on Debian; TESTS=... for some of them
+	@tools/windows.sh test $(TESTS)
+
+test-newer: ## unit tests and the demo on Pythons from the next Debian, NEWER="3.14 3.15", as root
+	@for version in $(NEWER); do tools/newer.sh $$version test $(TESTS) && tools/newer.sh $$version demo || exit 1; done
 
 bench: ## the benchmarks, one after another
 	$(SET_UP) dev servers builds wheelhouse
