@@ -73,8 +73,11 @@ def parse_project(
 def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
     """`Private :: Do Not Upload`: PyPI refuses every classifier that starts so, hence its use as a guard."""
     metadata = (toml_table(pyproject, "project"), toml_table(pyproject, "tool", "poetry"))
-    stated = [each for values in metadata if isinstance(each := values.get("classifiers"), list)]
-    return any(str(each).startswith("Private ::") for classifiers in stated for each in classifiers)
+    for values in metadata:
+        stated = values.get("classifiers")
+        if isinstance(stated, list) and any(str(each).startswith("Private ::") for each in stated):
+            return True
+    return False
 
 
 # --- repositories

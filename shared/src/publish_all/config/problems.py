@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from publish_all.errors import ConfigurationError
@@ -17,15 +18,16 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def dotted(path: KeyPath) -> str:
     """The path as TOML writes it: `tool.publish-all.variants."a b".exclude[1]`."""
-    return "".join(_piece(each) for each in path).removeprefix(".")
+    written = ""
+    for key in path:
+        if isinstance(key, int):
+            written += f"[{key}]"
+        else:
+            written += f".{key}" if _BARE.fullmatch(key) else f'."{key}"'
+    return written.removeprefix(".")
 
 
-def _piece(key: str | int) -> str:
-    if isinstance(key, int):
-        return f"[{key}]"
-    return f".{key}" if _BARE.fullmatch(key) else f'."{key}"'
-
-
+@dataclass(eq=False)
 class Problems:
     """Collects problems of one file and raises them as one `ConfigurationError`.
 
@@ -33,10 +35,9 @@ class Problems:
     table or list around it does.
     """
 
-    def __init__(self, file: str, origins: Mapping[str, str] | None = None) -> None:
-        self.file = file
-        self._origins = origins or {}
-        self._found: list[tuple[int, str, str]] = []
+    file: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    _found: list[tuple[int, str, str]] = field(default_factory=list)
 
     def add(self, path: KeyPath, message: str, *, hint: str = "") -> None:
         origin = self.origin(path)
@@ -46,8 +47,11 @@ class Problems:
 
     def origin(self, path: KeyPath) -> str:
         """`pyproject.toml:12`, or the file alone."""
-        outwards = (self._origins.get(dotted(path[:length])) for length in range(len(path), 0, -1))
-        return next(filter(None, outwards), self.file)
+        for length in range(len(path), 0, -1):
+            stated = self.origins.get(dotted(path[:length]))
+            if stated is not None:
+                return stated
+        return self.file
 
     def raise_if_any(self) -> None:
         """Raise `ConfigurationError`: the first problem of the file is the headline, the others follow on lines of their own."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -18,13 +19,12 @@ Check: TypeAlias = "Callable[[str], str | None]"
 """Says what is wrong with a string, or None."""
 
 
-class Value:
+class Value(NamedTuple):
     """One value, the keys that lead to it, and the collected problems of its file."""
 
-    def __init__(self, value: Any, path: KeyPath, problems: Problems) -> None:
-        self.value = value
-        self.path = path
-        self.problems = problems
+    value: Any
+    path: KeyPath
+    problems: Problems
 
     def add(self, message: str, *, hint: str = "") -> None:
         """Report a problem."""
@@ -42,9 +42,10 @@ Reader: TypeAlias = Callable[[Value], Any]
 
 def text(check: Check | None = None) -> Reader:
     def read(found: Value) -> str | None:
-        trouble = f"must be a string, not {describe(found.value)}"
-        if isinstance(found.value, str):
-            trouble = (check(found.value) if check is not None else None) or ""
+        if not isinstance(found.value, str):
+            trouble: str | None = f"must be a string, not {describe(found.value)}"
+        else:
+            trouble = check(found.value) if check is not None else None
         if trouble:
             found.add(trouble)
         return found.value if not trouble else None
@@ -63,21 +64,20 @@ def flag(found: Value) -> bool | None:
     return None
 
 
+@dataclass(frozen=True)
 class Choice:
     """One of a closed set, by what TOML says."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self.options = options
-        self._text = text(self._problem)
+    options: Mapping[str, Any]
 
     def __call__(self, found: Value) -> Any:
-        stated = self._text(found)
-        return self.options[stated] if stated is not None else None
-
-    def _problem(self, value: str) -> str | None:
-        known = ", ".join(self.options)
-        if value not in self.options:
-            return f"must be one of {known}, not {value!r}{did_you_mean(value, self.options)}"
+        if isinstance(found.value, str) and found.value in self.options:
+            return self.options[found.value]
+        trouble = f"must be a string, not {describe(found.value)}"
+        if isinstance(found.value, str):
+            known = ", ".join(self.options)
+            trouble = f"must be one of {known}, not {found.value!r}{did_you_mean(found.value, self.options)}"
+        found.add(trouble)
         return None
 
 
