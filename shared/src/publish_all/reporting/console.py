@@ -49,14 +49,14 @@ class ConsoleReporter(Reporter):
     """Progress, findings and errors on `err`, which is a terminal; the result on `out`."""
 
     def __init__(self, out: Console, err: Console, *, verbosity: int = 0) -> None:
-        super().__init__(verbosity)
+        super().__init__(verbosity=verbosity)
         self._out = out
         self._err = err
         self._live = Display(err)
 
     def show_event(self, event: events.Event) -> None:
         self._live.follow(event)
-        verbose = self._verbosity > 0
+        verbose = self.verbosity > 0
         line = event_line(event, verbose=verbose)
         if line is not None and (verbose or not isinstance(event, _LIVE_ONLY)):
             self.write_lines([line])

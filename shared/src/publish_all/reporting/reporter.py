@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # a publish needs none of the others
     from publish_all.summaries import Result
 
 
+@dataclass(eq=False)
 class Reporter:
     """Shows a run to somebody: events while it goes on, then its result or its error.
 
@@ -24,12 +26,11 @@ class Reporter:
     until the run ends: what decided it is the last thing on the screen.
     """
 
-    def __init__(self, verbosity: int = 0) -> None:
-        self._verbosity = verbosity
-        self._shown: set[Finding] = set()
-        self._held: list[Finding] = []
-        self._holds = True
-        self._environment: EnvironmentChosen | None = None
+    verbosity: int = field(default=0, kw_only=True)
+    _shown: set[Finding] = field(default_factory=set, init=False)
+    _held: list[Finding] = field(default_factory=list, init=False)
+    _holds: bool = field(default=True, init=False)
+    _environment: EnvironmentChosen | None = field(default=None, init=False)
 
     def listener(self, event: Event) -> None:
         """Show what happens. Called in one thread."""
@@ -55,7 +56,7 @@ class Reporter:
             self.find(each)
 
     def find(self, finding: Finding) -> None:
-        if finding in self._shown or (self._verbosity < 0 and finding.severity is not Severity.ERROR):
+        if finding in self._shown or (self.verbosity < 0 and finding.severity is not Severity.ERROR):
             return
         self._shown.add(finding)
         self.write_finding(finding)
@@ -97,29 +98,28 @@ class Reporter:
         self.close()
 
 
+@dataclass(eq=False)
 class PlainReporter(Reporter):
     """Lines for logs and pipes: one for each fact, none that is written over. Quiet: errors and the result."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, verbosity: int = 0) -> None:
-        super().__init__(verbosity)
-        self._out = out
-        self._err = err
+    out: TextIO
+    err: TextIO
 
     def show_event(self, event: Event) -> None:
-        line = event_line(event, verbose=self._verbosity > 0) if self._verbosity >= 0 else None
+        line = event_line(event, verbose=self.verbosity > 0) if self.verbosity >= 0 else None
         if line is not None:
             self.write_lines([line])
 
     def show(self, result: Result) -> None:
-        _write(self._out, result_lines(result))
+        _write(self.out, result_lines(result))
         self.write_lines(closing_lines(result, self._shown))
 
     def write_lines(self, lines: Iterable[str]) -> None:
-        _write(self._err, lines)
+        _write(self.err, lines)
 
     def close(self) -> None:
-        self._err.flush()
-        self._out.flush()
+        self.err.flush()
+        self.out.flush()
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
