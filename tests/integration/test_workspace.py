@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
+import subprocess
+import time
 import venv
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -200,3 +204,61 @@ def test_a_workspace_is_published_in_order_raised_and_published_again(
     assert len(listed(workspace.server, "seed-core")) == 4
     found, order = workspace.publish()
     assert order == []
+
+
+GRAPH = {"m-core": (), "m-io": ("m-core",), "m-ui": ("m-core",), "m-app": ("m-io", "m-ui"), "m-docs": ()}
+
+
+def killed_and_resumed(workspace: Workspace, rounds: int) -> None:
+    """Each round raises all members, kills a publish with SIGKILL at some moment, and publishes again."""
+    store = workspace.server.store
+    assert store is not None
+    workspace.state("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*"]')
+    for name, requires in GRAPH.items():
+        workspace.member(name, "0", *requires)
+    workspace.commit()
+    before = "0"
+    for seed in range(rounds):
+        dice, version = random.Random(seed), f"1.{seed}"
+        for name in GRAPH:
+            workspace.raise_version(name, before, version)
+        before = version
+
+        def there(version: str = version) -> list[Path]:
+            return [
+                each for each in store.iterdir() if f"-{version}-" in each.name or f"-{version}." in each.name
+            ]
+
+        command = [str(PUBLISH_ALL), "publish", "--all", "-n"]
+        with subprocess.Popen(
+            command, cwd=workspace.root, env=workspace.environment, stderr=subprocess.DEVNULL
+        ) as child:
+            wanted, deadline = dice.randint(0, 2 * len(GRAPH) - 1), time.monotonic() + 120
+            while len(there()) < wanted and child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(dice.uniform(0, 0.3) if wanted else dice.uniform(0.5, 5))
+            child.send_signal(signal.SIGKILL)
+
+        workspace.publish()
+
+        times = {each.name: each.stat().st_mtime_ns for each in there()}
+        assert len(times) == 2 * len(GRAPH), (seed, wanted, times)
+        for name, requires in GRAPH.items():
+            for other in requires:
+                first = min(at for file, at in times.items() if file.startswith(name.replace("-", "_")))
+                last = max(at for file, at in times.items() if file.startswith(other.replace("-", "_")))
+                assert last < first, (seed, wanted, name, other, times)
+        for each in there():
+            assert each.read_bytes() == (workspace.root / "dist" / each.name).read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_a_killed_run_is_resumed_in_order(workspace: Workspace) -> None:
+    killed_and_resumed(workspace, 2)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_twenty_killed_runs_are_resumed_in_order(workspace: Workspace) -> None:
+    killed_and_resumed(workspace, 20)

@@ -44,6 +44,20 @@ def changed(world: World) -> None:
     path.write_bytes(path.read_bytes() + b" ")
 
 
+def requiring(text: str):
+    """A project in a workspace, that requires something of its sibling."""
+
+    def act(world: World) -> None:
+        (world.root / "sibling").mkdir(exist_ok=True)
+        (world.root / "sibling" / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\n[project]\nname = "sibling"\nversion = "1.0"\n'
+        )
+        world.project(more='[tool.publish-all.workspace]\nmembers = ["sibling"]\n')
+        with_headers(f"Requires-Dist: {text}\n")(world)
+
+    return act
+
+
 CASES = (
     Case(
         code="PA201",
@@ -79,6 +93,14 @@ CASES = (
         break_it=lambda w: w.release(content_type=""),
         next_step=lambda w: w.release(),
         lookalike=lambda w: w.release(content_type="text/plain"),
+    ),
+    Case(
+        code="PA271",
+        break_it=requiring("sibling>=1"),
+        next_step=requiring("packaging>=1"),
+        lookalike=requiring("sibling-tools>=1"),
+        exits=4,
+        says="sibling>=1",
     ),
     Case(
         code="PA205",

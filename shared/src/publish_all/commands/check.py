@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import project_of_files
+from publish_all.commands.destinations import open_connection
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.prepare import find_all_files, reach, run_checks
 from publish_all.commands.rebuild import rebuild
@@ -32,7 +33,12 @@ def check(
         files = [file for each in found for file in each.distributions]
         listener(StepStarted(step="check", detail=count(len(files), "file")))
         to = reach(found, public, options, ignore)
-        result = run_checks(found, to, compare=True)
+        result = run_checks(
+            found,
+            to,
+            compare=True,
+            indexes=lambda: open_connection(config, options.connection, listener=ignore).repositories(),
+        )
         if compare_builds:
             settings = options.runtime.build_settings(config)
             rebuilt = rebuild(files, listener=listener, settings=settings)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from packaging.utils import canonicalize_name
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from publish_all.checks.all_checks import check_across_files, check_distribution
@@ -20,14 +21,15 @@ from publish_all.commands.files import FoundFiles, PublishOptions, named_files, 
 from publish_all.config.addresses import host_of
 from publish_all.config.builtin import canonical
 from publish_all.config.model import ProjectConfig
-from publish_all.config.workspace import label
-from publish_all.diagnoses import TAG_ELSEWHERE
+from publish_all.config.workspace import label, names_of
+from publish_all.diagnoses import MEMBER_NOT_THERE, TAG_ELSEWHERE
 from publish_all.distributions.distribution import Distribution
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import BuildError, CheckError, PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted
 from publish_all.findings import Finding, Severity
 from publish_all.reporting.text import count
+from publish_all.repositories.fetch import NotThereError
 from publish_all.repositories.repository import Repository
 from publish_all.results import CheckedSubject, CheckSummary
 from publish_all.upload.journal import Journal
@@ -97,7 +99,8 @@ def prepare(
             planned = _plan(files, repositories, to, rehearsal)
             unique = dict.fromkeys(file.filename for each in planned for file in each.files)
             listener(StepStarted(step="check", detail=count(len(unique), "file")))
-            checked = run_checks(files, to, wanted=unique)
+            indexes: Sequence[Repository] = () if options.offline else repositories
+            checked = run_checks(files, to, wanted=unique, indexes=lambda: indexes)
             told: list[CheckedSubject | CheckSummary] = [*checked.subjects, checked]
             wrong = []
             for about in told:
@@ -301,10 +304,12 @@ def run_checks(
     *,
     wanted: Collection[str] | None = None,
     compare: bool = False,
+    indexes: Callable[[], Sequence[Repository]] = tuple,
 ) -> CheckSummary:
     """All checks of all files, or of those with the `wanted` names in their order, each for its destinations.
 
-    With `compare` also that the wheels of build variants differ only where their configuration says so.
+    With `compare` also that the wheels of build variants differ only where their configuration says so. `indexes` are
+    asked for members of the workspace that are required in another version than that of this run.
     """
     subjects: list[CheckedSubject] = []
     together: list[Finding] = []
@@ -324,7 +329,8 @@ def run_checks(
                 accepted=config.checks if config is not None else (),
             )
             opened.append(one)
-            subjects.append(CheckedSubject(name=name, findings=tuple(check_distribution(one))))
+            of_file = (*check_distribution(one), *_lacking_members(one, config, found, indexes))
+            subjects.append(CheckedSubject(name=name, findings=of_file))
         together += check_across_files(opened, sources=partial(_source_files, config))
         if config is not None and any(
             each.include or each.exclude for each in (config.variant_defaults, *config.variants.values())
@@ -335,6 +341,55 @@ def run_checks(
 
             together += check_variants(opened, files.variants)
     return CheckSummary(subjects=tuple(subjects), findings=tuple(together))
+
+
+def _lacking_members(
+    opened: Opened,
+    config: ProjectConfig | None,
+    found: Sequence[FoundFiles],
+    indexes: Callable[[], Sequence[Repository]],
+) -> Iterator[Finding]:
+    """What a file requires of members of its workspace that neither the run nor an index has."""
+    required = opened.distribution.metadata.get("Requires-Dist", ())
+    if config is None or not required:
+        return
+    members = {name for each in config.siblings() for name in names_of(each)}
+    for text in required:
+        with suppress(InvalidRequirement):  # which has a check of its own
+            requirement = Requirement(text)
+            name = canonicalize_name(requirement.name)
+            if name not in members or requirement.url is not None or name == opened.distribution.project:
+                continue
+            here = [
+                str(file.version) for each in found for file in each.distributions if file.project == name
+            ]
+            known = here
+            if not any(requirement.specifier.contains(each, prereleases=True) for each in known):
+                there = [_versions(each, name) for each in indexes()]
+                known = [one for each in there for one in each or ()]
+                if (
+                    not there
+                    or None in there
+                    or any(requirement.specifier.contains(each, prereleases=True) for each in known)
+                ):
+                    continue
+                state = f"this run has {here[0]}" if here else f"{name} is not in this run"
+                wanted = f"{requirement.name}{requirement.specifier}"
+                yield opened.found(MEMBER_NOT_THERE, f"it requires {wanted}, which no index has; {state}")
+
+
+def _versions(repository: Repository, project: NormalizedName) -> tuple[str, ...] | None:
+    """The versions that a repository has; None where it cannot say."""
+    from publish_all._temporary import temporary_folder
+
+    with temporary_folder() as folder:
+        try:
+            repository.fetch(project, Version("0.dev0"), folder)
+        except NotThereError as error:
+            return error.versions
+        except PublishAllError:
+            return None
+    return ("0.dev0",)
 
 
 def _source_files(config: ProjectConfig | None) -> tuple[str, ...]:

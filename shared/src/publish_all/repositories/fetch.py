@@ -21,6 +21,12 @@ SDIST = ".tar.gz"
 """The architecture of an sdist."""
 
 
+class NotThereError(RepositoryError):
+    """A repository has not got a release; `versions` are those that it has of the project, None if it cannot list them."""
+
+    versions: tuple[str, ...] | None = None
+
+
 def files_of(
     page: ProjectPage | None, project: NormalizedName, version: Version, where: str
 ) -> tuple[IndexFile, ...]:
@@ -37,10 +43,15 @@ def files_of(
     return found
 
 
-def not_there(message: str, project: NormalizedName, others: Sequence[str], where: str) -> RepositoryError:
-    """The error where a release is asked for that a repository has not got; `others` are versions that it has."""
+def not_there(
+    message: str, project: NormalizedName, others: Sequence[str] | None, where: str
+) -> RepositoryError:
+    """The error where a release is asked for that a repository has not got; `others` are versions that it has, if known."""
     hint = f"It has: {', '.join(others)}." if others else f"It has no files of {project}, or hides them."
-    return as_error(known.RELEASE_NOT_THERE.found(message, where=where, hint=hint))
+    found = known.RELEASE_NOT_THERE.found(message, where=where, hint=hint)
+    error = NotThereError(found.message, hint=found.hint, findings=(found,))
+    error.versions = tuple(others) if others is not None else None
+    return error
 
 
 def store(chunks: Iterable[bytes], file: IndexFile, folder: Path, where: str) -> Path:

@@ -577,7 +577,7 @@ class GitHubReleaseRepository:
             assets[each] for each in sorted(assets) if release_of(each.removesuffix(".metadata")) == wanted
         ]
         if release is None or not found:
-            raise not_there(f"{self.name} has no files of {project} {version}", project, (), self.name)
+            raise not_there(f"{self.name} has no files of {project} {version}", project, None, self.name)
         return release, found
 
     # --- for people
