@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from github_fake import REPOSITORY, TOKEN, Asked, FakeGitHub, Reply, problem, se
 from harness.environments import installed
 from harness.process import Result, make_venv, pip_install, run
 from made_files import make_sdist, make_wheel
+from served import serving as index_serving
 
 from publish_all.distributions.read import read_distribution
 
@@ -141,6 +143,65 @@ def test_a_release_is_published_and_comes_back(job: Job, github: FakeGitHub, tmp
     writes = [each for each in github.asked if each.is_write]
     assert "complete and verified" in job.publish().output
     assert [each for each in github.asked if each.is_write] == writes
+
+
+def test_a_private_project_does_not_get_into_a_public_repository(job: Job, github: FakeGitHub) -> None:
+    (job.folder / "pyproject.toml").write_text(f"{PYPROJECT}\n[tool.publish-all]\nprivate = true\n")
+    done = job.publish(check=False)
+    assert done.returncode != 0
+    assert "PA208" in done.output
+    assert not any(each.is_write for each in github.asked)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_releases_are_listed_downloaded_and_installed_from(
+    private: bool, job: Job, github: FakeGitHub, tmp_path: Path
+) -> None:
+    """With the user's own credential; `serve` shows a private repository only to who knows a password."""
+    job.publish()
+    github.about["private"] = private
+    program = [str(installed("dev", "publish-all"))]
+    words = ["-r", "releases", "kindling", "kindling-spark", "--format", "json"]
+    listed = run([*program, "list", *words], cwd=job.folder, environment=job.environment, check=True)
+    rows = json.loads(listed.stdout)["files"]
+    assert {each["file"] for each in rows} == {each.name for each in job.files}
+    assert {each["requires-python"] for each in rows} == {">=3.8", None}
+    assert all(each["bytes"] and each["uploaded"] for each in rows)
+    # Outside of the project, and by a plain line.
+    elsewhere = {
+        **job.environment,
+        "PUBLISH_ALL_REPOSITORIES_RELEASES_URL": f"{github.api}/repos/sep/kindling",
+    }
+    words = ["-r", "releases", "kindling", "-d", "wheelhouse"]
+    run([*program, "download", *words], cwd=tmp_path, environment=elsewhere, check=True)
+    for each in (tmp_path / "wheelhouse").iterdir():
+        assert hashlib.sha256(each.read_bytes()).hexdigest() == job.wanted()[each.name]
+
+    python = make_venv(tmp_path / "python", elsewhere)
+    clean = {name: value for name, value in elsewhere.items() if not name.endswith("_FIND_LINKS")}
+    inner = [str(python), "-m", "pip", "install", "kindling==1.0"]
+    command = [*program, "exec", "-r", "releases", "--private", "kindling", "--", *inner]
+    run(command, cwd=tmp_path, environment=clean, check=True)
+
+    with_password = {**clean, "PUBLISH_ALL_SERVE_PASSWORD": "open sesame"}
+    fallback = ["--private", "kindling*", "--fallback", "http://127.0.0.1:9/simple/"]
+    with index_serving(tmp_path / "index", "-r", "releases", *fallback, environment=with_password) as served:
+        address = served.as_user("anyone", "open%20sesame")
+        line = [python, "-m", "pip", "install", "--no-cache-dir", "--index-url", address, "kindling-spark"]
+        run(line, cwd=tmp_path, environment=clean, check=True)
+    with index_serving(tmp_path / "open", "-r", "releases", environment=clean) as served:
+        line = [
+            python,
+            "-m",
+            "pip",
+            "download",
+            "--no-cache-dir",
+            "--index-url",
+            served.simple,
+            "kindling-spark",
+        ]
+        done = run(line, cwd=tmp_path, environment=clean)
+        assert (done.returncode == 0) is not private
 
 
 def test_failures_limits_and_lost_answers_lose_and_double_nothing(job: Job, github: FakeGitHub) -> None:

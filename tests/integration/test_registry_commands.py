@@ -15,9 +15,10 @@ from publish_all.commands.context import Runtime
 from publish_all.commands.destinations import ConnectionOptions
 from publish_all.commands.files import PublishOptions
 from publish_all.commands.finalize import finalize
-from publish_all.commands.packages import list_packages
+from publish_all.commands.index import IndexOptions
+from publish_all.commands.packages import download, list_packages
 from publish_all.commands.publish import publish
-from publish_all.errors import UsageError
+from publish_all.errors import RepositoryError, UsageError
 from publish_all.events import Event, Note
 
 PYPROJECT = """\
@@ -161,4 +162,22 @@ def test_finalize_lists_what_a_receipt_says_truly(project: Path, tmp_path: Path)
         put(project, tmp_path, make(tmp_path, "fastorm", "1.0"), receipt=receipts[-1])
     (release,) = finalize(project, receipts, to("box", tmp_path))
     assert len(release.entries) == 2
-    assert listed(project, tmp_path)[0] == ["fastorm"]
+    assert listed(project, tmp_path)[0] == ["fastorm", "fastorm"]
+
+
+def test_a_folder_is_listed_and_downloaded_from(project: Path, tmp_path: Path) -> None:
+    options = PublishOptions(
+        directory=project,
+        files=(make_sdist(tmp_path, "fastorm", "1.0"), make_wheel(tmp_path, "fastorm-lite", "1.0")),
+        connection=to("shelf", tmp_path),
+    )
+    assert publish(options).exit_code == 0
+    found = list_packages(project, connection=to("shelf", tmp_path))
+    assert [each.file for each in found] == ["fastorm-1.0.tar.gz", "fastorm_lite-1.0-py3-none-any.whl"]
+    assert all(each.bytes and each.uploaded for each in found)
+
+    index = IndexOptions(directory=project, connection=to("shelf", tmp_path))
+    (file,) = download(["fastorm-lite"], tmp_path / "wheelhouse", index)
+    assert Path(file.file).read_bytes() == (tmp_path / "fastorm_lite-1.0-py3-none-any.whl").read_bytes()
+    with pytest.raises(RepositoryError, match="shelf has nothing that fits fastorm>1"):
+        download(["fastorm>1"], tmp_path / "wheelhouse", index)

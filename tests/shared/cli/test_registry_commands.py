@@ -38,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_is_for_packages_and_commands_lists_commands(run):
-    assert "packages in an OCI registry" in run("list", "--help").out
+    assert "packages in a container registry" in run("list", "--help").out
     for words in (("commands",), ()):
         ended = run(*words)
         assert ended.code == 0
@@ -49,7 +49,7 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("list", "-r", "pypi", "demo"), "pypi is not an OCI registry"),
+        (("list", "-r", "pypi", "demo"), "pypi is a package index"),
         (("list", "-r", "nowhere", "demo"), "no repository 'nowhere'"),
         (("list", "demo"), "whose packages"),
         (("list", "demo", "--format", "yaml"), "--format"),

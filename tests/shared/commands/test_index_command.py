@@ -83,7 +83,7 @@ def test_serves_what_the_project_publishes_to_but_indexes(opened: Open) -> None:
 
 
 def test_an_index_needs_no_index_before_it(opened: Open) -> None:
-    with pytest.raises(UsageError, match="corp is an index itself"):
+    with pytest.raises(UsageError, match="corp is a package index"):
         opened("corp")
 
 

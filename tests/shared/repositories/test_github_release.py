@@ -464,6 +464,14 @@ def test_a_private_project_is_kept_out_of_a_public_repository(
     assert not repository.preflight((release,))
 
 
+def test_so_is_one_that_its_configuration_calls_private(make, github, release):
+    repository = make(private=True)
+    (finding,) = repository.preflight((release,))
+    assert (finding.code, "`private = true`" in finding.message) == ("PA208", True)
+    github.about["private"] = True
+    assert not repository.preflight((release,))
+
+
 def test_a_repository_that_is_not_there(repository, github, release):
     github.hooks.append(lambda asked: problem(404, "Not Found") if asked.path.endswith("/kindling") else None)
     assert [each.code for each in repository.preflight((release,))] == ["PA442"]

@@ -11,11 +11,12 @@ from publish_all.errors import UsageError
 
 class ListCommand(ConnectingCommand):
     """Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
-    repository that they are linked to. The repository is github unless you name another one.
+    repository that they are linked to, as far as the repository states it. The repository is github unless you
+    name another one.
     """
 
     name = "list"
-    description = "List the Python packages in an OCI registry, such as GitHub's (ghcr.io)"
+    description = "List the packages in a container registry, GitHub releases or a folder"
     takes = (
         Operand("names", "NAME", "The packages (default: those that the project publishes).", several=True),
         *repository_options("Look into", several=False),
@@ -24,27 +25,13 @@ class ListCommand(ConnectingCommand):
     examples = ("", "-r github kindling-synapse")
 
     def use_case(self) -> None:
-        from publish_all.commands.packages import list_packages
+        from publish_all.commands.packages import ListedFile, list_packages
 
         found = list_packages(
             self.directory, self.operands("names"), self.connection(), listener=self.listener
         )
-        rows = (
-            (
-                release.project,
-                str(release.version),
-                file.filename,
-                "" if file.size is None else file.size,
-                file.upload_time or "",
-                file.requires_python or "",
-                release.source or "",
-                "" if file.yanked is None else file.yanked or "yes",
-            )
-            for release in found
-            for file in release.files
-        )
-        columns = ("project", "version", "file", "bytes", "uploaded", "requires-python", "source", "yanked")
-        self.show_rows("files", columns, rows)
+        columns = (*ListedFile._fields[:5], "requires-python", "source", "yanked")
+        self.show_rows("files", columns, found)
 
 
 class DownloadCommand(ConnectingCommand):
@@ -52,13 +39,15 @@ class DownloadCommand(ConnectingCommand):
     installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
     same name from PyPI.
 
-    With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs. The pip
-    on <c1>PATH</c1> downloads the dependencies for its own Python and system; private names come from the registry
-    only, as with <c1>exec</c1>.
+    With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs, and
+    a <c1>requirements.txt</c1> and a <c1>pylock.toml</c1> with the hashes of all files. Private names come from the
+    repository only, as with <c1>exec</c1>. The pip on <c1>PATH</c1> downloads the dependencies for its own Python and
+    system, or for another machine with <c1>--platform</c1> and <c1>--python-version</c1>; then each needs a wheel.
+    Without pip, uv brings one.
     """
 
     name = "download"
-    description = "Download wheels and sdists from an OCI registry, such as GitHub's (ghcr.io)"
+    description = "Download wheels and sdists from a container registry, GitHub releases or a folder"
     takes = (
         Operand(
             "requirements",
@@ -71,20 +60,31 @@ class DownloadCommand(ConnectingCommand):
         Value("dest", "FOLDER", "The folder to write to", short="d", default="."),
         flag("pre", "Allow pre-releases."),
         flag(
-            "with-dependencies", "Also download dependencies, with pip: private names from the registry only."
+            "with-dependencies",
+            "Also download dependencies, with pip or uv, and write a requirements file and pylock.toml.",
         ),
+        Value("platform", "TAG", "The platform to download dependencies for, as manylinux_2_28_x86_64"),
+        Value("python-version", "X.Y", "The version of CPython to download dependencies for, as 3.11"),
         *NAME_OPTIONS,
         FORMAT,
     )
     examples = (
         "-r github kindling-synapse==0.2.0 -d wheelhouse",
         '-r github kindling-synapse -d wheelhouse --with-dependencies --private "kindling-*"',
+        "-r github kindling -d w --with-dependencies --platform manylinux_2_28_x86_64 --python-version 3.11",
     )
 
     def use_case(self) -> None:
         from publish_all.commands.index import IndexOptions
-        from publish_all.commands.packages import DownloadedFile, download
+        from publish_all.commands.packages import download
+        from publish_all.commands.wheelhouse import DownloadedFile, parse_target
 
+        target = parse_target(self.text("platform"), self.text("python-version"))
+        if target is not None and not self.option("with-dependencies"):
+            msg = (
+                "--platform and --python-version are for dependencies: all files of a release are downloaded"
+            )
+            raise UsageError(msg, hint="Add --with-dependencies.")
         files = download(
             self.operands("requirements"),
             Path(self.text("dest") or "."),
@@ -96,6 +96,7 @@ class DownloadCommand(ConnectingCommand):
             ),
             pre=self.option("pre"),
             dependencies=self.option("with-dependencies"),
+            target=target,
             listener=self.listener,
         )
         self.show_rows("files", DownloadedFile._fields, files)

@@ -59,6 +59,7 @@ class Connection:
     options: ConnectionOptions
     listener: Listener
     tag_prefix: str
+    private: bool
     explicit: Explicit | None
 
     @cached_property
@@ -117,6 +118,7 @@ class Connection:
             signer=self.options.signer or SigstoreSigner(identity=identity, mask=mask_for(environment)),
             listener=self.listener,
             tag_prefix=self.tag_prefix,
+            private=self.private,
         )
 
 
@@ -144,6 +146,7 @@ def open_connection(
         options=options,
         listener=listener,
         tag_prefix=version.tag_prefix,
+        private=config is not None and config.private,
         explicit=_explicit(options, chosen) if stated else None,
     )
 

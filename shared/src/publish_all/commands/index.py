@@ -88,7 +88,7 @@ def servable(
         return found
     msg = "no repository is named that can be served"
     if named and others:
-        msg = f"{others[0]} is an index itself, and needs no other in front of it"
+        msg = f"{others[0]} is a package index, which pip and uv ask themselves"
     kinds = " or ".join(each.name for each in KINDS.values() if not each.standard_api)
     raise UsageError(msg, hint=f"Name one of the kind {kinds}, as `-r github` or `-r local`.")
 

@@ -1,44 +1,62 @@
-"""The Python packages in an OCI registry: list them, or fetch their files into a folder for installs without an index."""
+"""The Python packages in a repository: list them, or fetch their files into a folder for installs without an index."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from publish_all import diagnoses as known
 from publish_all._own_files import replace_open
 from publish_all._process import Run, run
 from publish_all._temporary import temporary_folder
 from publish_all.commands.context import distribution_names, project_of_files
-from publish_all.commands.destinations import ConnectionOptions, open_registry, or_default_registry
-from publish_all.commands.index import IndexOptions, ensure_installed, published_names
+from publish_all.commands.destinations import ConnectionOptions, open_connection, or_default_registry
+from publish_all.commands.index import IndexOptions, open_source, servable
+from publish_all.commands.wheelhouse import (
+    LOCK,
+    DownloadedFile,
+    Target,
+    ensure_ours,
+    fetch_dependencies,
+    index_options,
+    write_locks,
+)
 from publish_all.config.model import ProjectConfig
-from publish_all.credentials.credential_source import Purpose
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, UsageError
 from publish_all.events import Found, Listener, Note, StepStarted, ignore
-from publish_all.findings import Finding
+from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.reporting.text import count
-from publish_all.repositories.fetch import not_there
-from publish_all.repositories.oci import OciRepository
-from publish_all.repositories.oci_layout import version_of
-from publish_all.repositories.oci_registry import OciPackage, PackageRelease, versions_of
-from publish_all.repositories.oci_replies import RefusedError, UnauthorizedError
+from publish_all.repositories.fetch import files_of, not_there
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import IndexFile
 from publish_all.variants.resolve import resolve_variants
 
-MOST_VERSIONS = 1000
-"""How many versions of a project are shown at most, the newest ones."""
-MOST_FINDINGS = 20
+_HIDDEN = frozenset({401, 403, 404})
+"""Statuses of a project that is not there, or that we may not see."""
+
+
+class ListedFile(NamedTuple):
+    """One file. `bytes`, `uploaded` and `requires_python` are empty where the repository does not tell them.
+
+    `source` is the address of the repository that the package is linked to. `yanked` is the reason, or `yes`.
+    """
+
+    project: NormalizedName
+    version: str
+    file: str
+    bytes: int | str
+    uploaded: str
+    requires_python: str
+    source: str
+    yanked: str
 
 
 def list_packages(
@@ -47,35 +65,71 @@ def list_packages(
     connection: ConnectionOptions | None = None,
     *,
     listener: Listener = ignore,
-) -> tuple[PackageRelease, ...]:
-    """The releases of each project, oldest first. What the registry has not got is told in notes.
+) -> tuple[ListedFile, ...]:
+    """The files of each project, oldest release first. What the repository has not got is told in notes.
 
-    No `names`: what the project publishes; outside of a project all that the registry tells of.
+    No `names`: what the project publishes; outside of a project all that the repository tells of.
     Raises `PublishAllError`.
     """
     config = project_of_files(directory, optional=True)
-    repository = open_registry(config, connection or ConnectionOptions(), listener=listener)
-    releases: list[PackageRelease] = []
+    source = _source(config, connection or ConnectionOptions(), listener)
+    rows: list[ListedFile] = []
     unbuilt = _unbuilt(config) if not names and config is not None else set()
-    for project in _projects(names, config, repository):
-        package = repository.package(project, Purpose.READ)
-        try:
-            tags = package.tags()
-        except (RefusedError, UnauthorizedError) as error:
-            if project in unbuilt and not error.retryable:
-                continue  # nothing says that it is there
-            raise
-        versions = versions_of(tags)
-        if not versions and project not in unbuilt:
-            listener(Note(message=f"{project} has no versions there, or you may not see them"))
-        if len(versions) > MOST_VERSIONS:
-            more = len(versions) - MOST_VERSIONS
-            listener(Note(message=f"{project}: {more} older versions are not shown"))
-        found = package.releases(versions[-MOST_VERSIONS:])
-        for finding in _oddities(repository, package, tags, found):
-            listener(Found(finding=finding))
-        releases += found
-    return tuple(releases)
+    with _in_our_words():
+        for project in _projects(names, config, source):
+            try:
+                page = source.page(project, None)
+                findings = source.oddities(project)
+            except ServeError as error:
+                if project in unbuilt and error.status in _HIDDEN:
+                    continue  # nothing says that it is there
+                raise
+            if page is None and project not in unbuilt:
+                listener(Note(message=f"{project} has no versions there, or you may not see them"))
+            for finding in findings:
+                listener(Found(finding=finding))
+            for version, files in sorted(_releases(page.files).items()) if page is not None else ():
+                rows += (
+                    ListedFile(
+                        project,
+                        str(version),
+                        file.filename,
+                        "" if file.size is None else file.size,
+                        file.upload_time or "",
+                        file.requires_python or "",
+                        (page.source if page is not None else None) or "",
+                        "" if file.yanked is None else file.yanked or "yes",
+                    )
+                    for file in files
+                )
+    return tuple(rows)
+
+
+def _source(config: ProjectConfig | None, options: ConnectionOptions, listener: Listener) -> IndexSource:
+    """The repository that is named, or else `github`. Raises `UsageError` for one that is an index itself."""
+    options = or_default_registry(options)
+    opened = open_connection(config, options, listener=listener)
+    (chosen,) = servable(opened.chosen, options)
+    return open_source(chosen, opened, own=True)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Raise what a repository refused with its findings and exit code; a `ServeError` is for clients of an index."""
+    try:
+        yield
+    except ServeError as error:
+        if isinstance(error.__cause__, PublishAllError):
+            raise error.__cause__ from None
+        raise
+
+
+def _releases(files: Sequence[IndexFile]) -> dict[Version, list[IndexFile]]:
+    found: dict[Version, list[IndexFile]] = {}
+    for file in files:
+        if (release := release_of(file.filename)) is not None:
+            found.setdefault(release[1], []).append(file)
+    return found
 
 
 def _unbuilt(config: ProjectConfig) -> set[NormalizedName]:
@@ -85,7 +139,7 @@ def _unbuilt(config: ProjectConfig) -> set[NormalizedName]:
 
 
 def _projects(
-    names: Sequence[str], config: ProjectConfig | None, repository: OciRepository
+    names: Sequence[str], config: ProjectConfig | None, source: IndexSource
 ) -> tuple[NormalizedName, ...]:
     if names:
         try:
@@ -95,47 +149,21 @@ def _projects(
     if config is not None:
         return distribution_names(config)
     try:
-        return repository.registry.projects(lambda: repository.login(None, Purpose.READ))
-    except (RefusedError, UnauthorizedError) as error:
-        msg = f"{repository.name} does not tell which packages it has"
+        return source.projects(None)
+    except ServeError as error:
+        if error.status not in _HIDDEN:
+            raise
+        msg = f"{source.name} does not tell which packages it has"
         raise UsageError(msg, hint="Name the packages, as `publish-all list NAME`.") from error
 
 
-def _oddities(
-    repository: OciRepository, package: OciPackage, tags: Sequence[str], found: Sequence[PackageRelease]
-) -> Iterator[Finding]:
-    """Tags that are no versions, and what the registry lists and does not have any more."""
-    project = package.project
-    where = f"{repository.place.registry}/{repository.place.repository(project)}"
-    foreign = [tag for tag in tags if version_of(tag) is None]
-    if foreign:
-        shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
-        message = f"{project} in {repository.name} has tags that are no versions: {shown}"
-        yield known.FOREIGN_TAGS.found(message, where=where)
-    missing = package.missing(found)
-    messages = [
-        f"{file.filename} cannot be installed: {repository.name} has not got {', '.join(parts)}."
-        for file, parts in missing[:MOST_FINDINGS]
-    ]
-    if (more := len(missing) - len(messages)) > 0:
-        messages.append(
-            f"{more} more files of {project} cannot be installed, because parts of them are missing."
-        )
-    yield from (known.PART_MISSING.found(message, where=where) for message in messages)
-
-
-class DownloadedFile(NamedTuple):
-    """One file. Its `state` is "was there" where the folder had it already with the same bytes, else "fetched"."""
+class _Wanted(NamedTuple):
+    """The release that fits a requirement, and its files; the `pin` names it alone, with its extras."""
 
     project: NormalizedName
-    version: str
-    file: str
-    bytes: int
-    sha256: str
-    state: str
-
-
-_Wanted: TypeAlias = tuple[OciPackage, PackageRelease, IndexFile]
+    version: Version
+    files: tuple[IndexFile, ...]
+    pin: str
 
 
 def download(
@@ -145,90 +173,62 @@ def download(
     *,
     pre: bool = False,
     dependencies: bool = False,
+    target: Target | None = None,
     listener: Listener = ignore,
     run: Run = run,
 ) -> tuple[DownloadedFile, ...]:
     """Fetch all files of the newest release that fits each requirement, each checked by its sha256.
 
     `pre` allows pre-releases where the requirement does not name one. With `dependencies` pip fetches what
-    the releases need, through an index of these options: private names from the registry only. Ends with a note that holds the line which installs them. Raises `UsageError` for what is no requirement,
-    and `RepositoryError` where nothing fits it.
+    the releases need, for itself or for the `target`, through an index of these options: private names from the
+    repository only; and a requirements file and a lock file are written beside them. Ends with a note that holds the
+    line which installs them. Raises `UsageError` for what is no requirement, and `RepositoryError` where nothing
+    fits it.
     """
     requirements = [_parse(each) for each in texts]
     config = project_of_files(options.directory, optional=True)
-    index = _index_options(options, requirements, config) if dependencies else None
-    repository = open_registry(config, options.connection, listener=listener)
-    wanted = [file for each in requirements for file in _wanted(repository, each, pre=pre)]
-    listener(StepStarted(step="fetch", detail=f"{repository.name}: {count(len(wanted), 'file')}"))
+    index = index_options(options, requirements, config) if dependencies else None
+    source = _source(config, options.connection, listener)
+    with _in_our_words():
+        wanted = [_wanted(source, each, pre=pre) for each in requirements]
+    files = [(each, file) for each in wanted for file in each.files]
+    pins = tuple(dict.fromkeys(each.pin for each in wanted))
+    listener(StepStarted(step="fetch", detail=f"{source.name}: {count(len(files), 'file')}"))
     _make(destination)
+    if dependencies:
+        ensure_ours(destination)
     try:
-        with temporary_folder(within=destination) as folder:
+        with temporary_folder(within=destination) as folder, _in_our_words():
 
-            def fetch(each: _Wanted) -> DownloadedFile:
-                package, release, file = each
-                target = destination / file.filename
-                get = partial(repository.fetch_file, package, file, folder)
-                return _put(release.project, release.version, target, file.sha256, get)
+            def fetch(each: tuple[_Wanted, IndexFile]) -> DownloadedFile:
+                release, file = each
+                get = partial(fetch_file, source, release.project, file, folder)
+                return _put(release.project, release.version, destination / file.filename, file.sha256, get)
 
-            files = in_parallel(fetch, wanted)
-            pins = tuple(dict.fromkeys(f"{each.project}=={each.version}" for each in files))
+            found = in_parallel(fetch, files)
             if index is not None:
-                _fetch_dependencies(index, pins, folder / "dependencies", listener=listener, run=run)
-                ours = {Path(each.file).name for each in files}
-                for path in sorted((folder / "dependencies").iterdir()):
-                    if path.name not in ours and (found := release_of(path.name)) is not None:
-                        files.append(_put(*found, destination / path.name, sha256_of(path), path.absolute))
+                others = folder / "dependencies"
+                fetch_dependencies(index, pins, others, target, listener=listener, run=run)
+                ours = {Path(each.file).name for each in found}
+                for path in sorted(others.iterdir()):
+                    if path.name not in ours and (release := release_of(path.name)) is not None:
+                        found.append(_put(*release, destination / path.name, sha256_of(path), path.absolute))
+                write_locks(destination, found, target)
     except OSError as error:
         msg = f"{error.filename or destination} can't be written: {error.strerror or error}"
         raise PublishAllError(msg) from error
     # Without --no-index pip would look for newer namesakes on PyPI.
-    only = "" if dependencies else "--no-deps "
     line = shlex.join(["--find-links", str(destination), *pins])
-    more = "" if dependencies else " (--with-dependencies fetches what they need, too)"
-    listener(Note(message=f"to install exactly these files: pip install --no-index {only}{line}{more}"))
-    return tuple(files)
-
-
-def _index_options(
-    options: IndexOptions, requirements: Sequence[Requirement], config: ProjectConfig | None
-) -> IndexOptions:
-    """The index that pip fetches dependencies from. Raises `UsageError` where it is not known which are private."""
-    private = options.private or published_names(config)
-    if not private:
-        msg = "--with-dependencies needs to know which names are private, and are never looked up on PyPI"
-        raise UsageError(msg, hint='State them: --private "kindling-*" (may be given several times).')
-    # Asked for by a server's thread, a password would be typed into another program.
-    connection = replace(or_default_registry(options.connection), ask=None)
-    named = (str(canonicalize_name(each.name)) for each in requirements)
-    return replace(options, connection=connection, private=(*private, *named))
-
-
-def _fetch_dependencies(
-    index: IndexOptions, pins: Sequence[str], folder: Path, *, listener: Listener, run: Run
-) -> None:
-    """Let pip fetch the releases and all that they need into a folder. Raises `PublishAllError`."""
-    ensure_installed()
-    from publish_all.commands.exec import execute, find_pip
-
-    pip = find_pip(index.connection.runtime.environment)
-    if pip is None:
-        msg = "--with-dependencies needs pip, and there is none on PATH"
-        raise UsageError(msg, hint="Install pip, or activate an environment that has it.")
-    said: list[str] = []
-
-    def quietly(command: tuple[str, ...], *, cwd: Path, environment: Mapping[str, str]) -> int:
-        done = run(command, cwd=cwd, environment=environment)
-        said.extend(line for line in done.stderr.splitlines() if line.strip())
-        return done.returncode
-
-    listener(StepStarted(step="fetch", detail="dependencies, by pip download"))
-    options = ("--disable-pip-version-check", "--dest", str(folder.absolute()))
-    code = execute((*pip, "download", *options, *pins), index, listener=listener, run=quietly)
-    if code:
-        raise PublishAllError(
-            f"pip cannot fetch the dependencies: {' / '.join(said[-3:]) or f'exit code {code}'}",
-            hint="Name the index that has them with --fallback, and names that the registry has with --private.",
+    if dependencies:
+        listener(Note(message=f"to install exactly these files: pip install --no-index {line}"))
+        lock = shlex.quote(str(destination / LOCK))
+        listener(Note(message=f"or with hashes and uv: uv pip sync {lock}"))
+    else:
+        more = "(--with-dependencies fetches what they need, too)"
+        listener(
+            Note(message=f"to install exactly these files: pip install --no-index --no-deps {line} {more}")
         )
+    return tuple(found)
 
 
 def _put(
@@ -263,20 +263,18 @@ def _parse(text: str) -> Requirement:
     return found
 
 
-def _wanted(repository: OciRepository, requirement: Requirement, *, pre: bool) -> list[_Wanted]:
-    """The files of the newest release that fits. A yanked one fits only where it is named exactly (PEP 592)."""
+def _wanted(source: IndexSource, requirement: Requirement, *, pre: bool) -> _Wanted:
+    """The newest release that fits. A yanked file fits only where its version is named exactly (PEP 592)."""
     project = canonicalize_name(requirement.name)
-    package = repository.package(project, Purpose.READ)
-    versions = package.versions()
+    page = source.page(project, None)
+    releases = _releases(page.files) if page is not None else {}
     exact = any(each.operator in {"==", "==="} for each in requirement.specifier)
     # Pre-releases if they are asked for, or if there is nothing else.
-    fitting = {*requirement.specifier.filter((each.version for each in versions), prereleases=pre or None)}
-    for tag in reversed(versions):
-        release = package.release(tag) if tag.version in fitting else None
-        files = [each for each in release.files if exact or each.yanked is None] if release else []
-        if release and files:
-            return [(package, release, each) for each in files]
-    others = [str(each.version) for each in versions[-10:]]
-    raise not_there(
-        f"{repository.name} has nothing that fits {requirement}", project, others, repository.name
-    )
+    for version in sorted(requirement.specifier.filter(releases, prereleases=pre or None), reverse=True):
+        if any(exact or each.yanked is None for each in releases[version]):
+            listed = files_of(page, project, version, source.name)
+            files = tuple(each for each in listed if exact or each.yanked is None)
+            extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+            return _Wanted(project, version, files, f"{project}{extras}=={version}")
+    others = [str(each) for each in sorted(releases)[-10:]]
+    raise not_there(f"{source.name} has nothing that fits {requirement}", project, others, source.name)

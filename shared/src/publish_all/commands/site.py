@@ -32,9 +32,8 @@ from publish_all.diagnoses import RELEASE_NOT_THERE
 from publish_all.distributions.distribution import release_of, sha256_of
 from publish_all.errors import PublishAllError, RepositoryError, UsageError
 from publish_all.events import Listener, Note, StepStarted, ignore
-from publish_all.index.index_source import IndexSource, ServeError
+from publish_all.index.index_source import IndexSource, ServeError, fetch_file
 from publish_all.repositories.directory import replace_file, replace_pages
-from publish_all.repositories.fetch import read_chunks, store
 from publish_all.repositories.repository import in_parallel
 from publish_all.repositories.simple_pages import (
     JSON_TYPE,
@@ -341,12 +340,5 @@ def _copy(project: NormalizedName, file: IndexFile, source: IndexSource, target:
     for name, hashes in parts:
         if hashes is None or ((target / name).is_file() and sha256_of(target / name) == hashes["sha256"]):
             continue
-        content = source.file(project, file.filename, hashes["sha256"], None, metadata=name != file.filename)
-        if content is None:
-            raise ServeError(f"{source.name} lists {name} and has not got it")
-        part = replace(file, filename=name, hashes=hashes)
-        if isinstance(content, Path):
-            replace_open(store(read_chunks(content), part, scratch, source.name), target / name)
-        else:
-            with content.open(None) as download:
-                replace_open(store(download.chunks, part, scratch, source.name), target / name)
+        fetched = fetch_file(source, project, file, scratch, metadata=name != file.filename)
+        replace_open(fetched, target / name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import ServeError, Visitor
 from publish_all.repositories.directory import DirectoryRepository
@@ -75,6 +76,11 @@ class DirectorySource:
     def ready(self) -> None:
         if self._root.exists() and not self._root.is_dir():
             raise ServeError(f"{self.name}: {self._root} is not a folder")
+
+    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
+        """None: `publish` tells of them when it writes the page."""
+        del project
+        return ()
 
     def _local(self, project: NormalizedName, filename: str) -> Path | None:
         path = self._folder / project / filename

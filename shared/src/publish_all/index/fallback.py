@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName
 from publish_all._http import BasicAuth, Download, Session
 from publish_all._http_errors import HttpError
 from publish_all._urls import origin, shown_url
+from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.simple_pages import ACCEPT, IndexFile, PageError, ProjectPage, parse_project
@@ -136,6 +137,11 @@ class FallbackSource:
 
     def ready(self) -> None:
         """It always is: what is ours can be served without it."""
+
+    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
+        """None: others look after it."""
+        del project
+        return ()
 
     def _fetch(self, project: NormalizedName) -> ProjectPage | None:
         url = self._fallback.page_url(project)

@@ -15,6 +15,7 @@ from publish_all._http import Download
 from publish_all._http_errors import HttpError
 from publish_all.distributions.distribution import release_of
 from publish_all.errors import CredentialError
+from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.github_release import Asset, GitHubReleaseRepository
@@ -86,6 +87,11 @@ class GitHubReleaseSource:
 
     def ready(self) -> None:
         self._assets()
+
+    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
+        """None: an asset is there or not."""
+        del project
+        return ()
 
     def _assets(self) -> Mapping[str, Asset]:
         """All files by name. Of several releases with the same file, the newest."""

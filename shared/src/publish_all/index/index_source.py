@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -14,7 +14,9 @@ from packaging.utils import (
 
 from publish_all._http import BasicAuth, Download
 from publish_all.errors import PublishAllError
-from publish_all.repositories.simple_pages import ProjectPage
+from publish_all.findings import Finding
+from publish_all.repositories.fetch import read_chunks, store
+from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 Visitor: TypeAlias = BasicAuth | None
 """In whose name a client asks: what its request said of itself, None for nobody."""
@@ -83,3 +85,25 @@ class IndexSource(Protocol):
 
     def ready(self) -> None:
         """Raise `ServeError` if it can't answer at all."""
+
+    def oddities(self, project: NormalizedName) -> Iterable[Finding]:
+        """What is wrong with what it has of a project, besides what the page that it gave shows."""
+
+
+def fetch_file(
+    source: IndexSource, project: NormalizedName, file: IndexFile, folder: Path, *, metadata: bool = False
+) -> Path:
+    """Copy a listed file, or with `metadata` its core metadata, into `folder`, checked by its sha256.
+
+    Raises `ServeError`, and `RepositoryError` for other bytes.
+    """
+    part = file
+    if metadata:
+        part = replace(file, filename=f"{file.filename}.metadata", hashes=file.core_metadata or {})
+    content = source.file(project, file.filename, part.sha256, None, metadata=metadata)
+    if content is None:
+        raise ServeError(f"{source.name} lists {part.filename} and has not got it")
+    if isinstance(content, Path):
+        return store(read_chunks(content), part, folder, source.name)
+    with content.open(None) as download:
+        return store(download.chunks, part, folder, source.name)

@@ -12,11 +12,13 @@ from packaging.utils import NormalizedName
 from publish_all._http import Download
 from publish_all._http_errors import HttpError
 from publish_all.credentials.credential_source import Purpose
-from publish_all.diagnoses import REGISTRY_CREDENTIAL_REFUSED
+from publish_all.diagnoses import FOREIGN_TAGS, PART_MISSING, REGISTRY_CREDENTIAL_REFUSED
 from publish_all.errors import CredentialError
+from publish_all.findings import Finding
 from publish_all.index.cache import Recent
 from publish_all.index.index_source import RemoteFile, ServeError, Visitor
 from publish_all.repositories.oci import OciRepository
+from publish_all.repositories.oci_layout import version_of
 from publish_all.repositories.oci_registry import OciPackage, OciRegistry, PackageRelease
 from publish_all.repositories.oci_replies import Login, RefusedError, UnauthorizedError, WhoAsks
 from publish_all.repositories.simple_pages import ProjectPage
@@ -24,6 +26,7 @@ from publish_all.repositories.simple_pages import ProjectPage
 Own: TypeAlias = Callable[[NormalizedName | None], Login | None]
 """The server's own credential for a project (None: for the list of all). Raises `CredentialError`, `HttpError`."""
 
+MOST_FINDINGS = 20
 _PROJECTS_KEPT = 512
 
 
@@ -70,7 +73,7 @@ class OciSource:
         # A registry has no addresses of files that clients could use.
         files = tuple(replace(file, url="") for release in releases for file in release.files)
         versions = tuple(dict.fromkeys(str(each.version) for each in releases))
-        return ProjectPage(name=project, files=files, versions=versions)
+        return ProjectPage(name=project, files=files, versions=versions, source=releases[-1].source)
 
     def file(
         self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
@@ -103,6 +106,30 @@ class OciSource:
     def ready(self) -> None:
         with self._troubles(None):
             self._registry.knock()
+
+    def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
+        """Tags that are no versions, and parts of files that the registry lists and does not have any more."""
+        login = self._login(project, None)
+        releases = [*(self._known.get((project, None)) or {}).values()]
+        with self._troubles(login):
+            package = self._registry.package(project, login=login)
+            foreign = [tag for tag in package.tags() if version_of(tag) is None]
+            missing = package.missing(releases)
+        where = f"{self._registry.url}/{self._registry.place.repository(project)}"
+        findings = []
+        if foreign:
+            shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
+            message = f"{project} in {self.name} has tags that are no versions: {shown}"
+            findings.append(FOREIGN_TAGS.found(message, where=where))
+        messages = [
+            f"{file.filename} cannot be installed: {self.name} has not got {', '.join(parts)}."
+            for file, parts in missing[:MOST_FINDINGS]
+        ]
+        if (more := len(missing) - len(messages)) > 0:
+            messages.append(
+                f"{more} more files of {project} cannot be installed, because parts of them are missing."
+            )
+        return (*findings, *(PART_MISSING.found(message, where=where) for message in messages))
 
     def _login(self, project: NormalizedName | None, visitor: Visitor) -> WhoAsks:
         own = self._own

@@ -114,7 +114,7 @@ class GitHubRelease:
 
 @dataclass(eq=False, repr=False)
 class GitHubReleaseRepository:
-    """The releases of one repository; `tag_prefix` is what stands before the version in their tags."""
+    """The releases of one repository; `tag_prefix` and `private` are as in `Means`."""
 
     kind: ClassVar[Kind] = GITHUB_RELEASE
     # GitHub asks for writes one after the other.
@@ -128,6 +128,7 @@ class GitHubReleaseRepository:
     tag_prefix: str = "v"
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    private: bool = False
     # The files that are to be in a release before it is published, of all projects with this version.
     _planned: dict[Version, set[str]] = field(default_factory=dict)
     _tags: dict[Version, str | None] = field(default_factory=dict)
@@ -228,10 +229,12 @@ class GitHubReleaseRepository:
             str(each)
             for each in releases
             for file in each.distributions
-            if any(value.startswith("Private ::") for value in file.metadata.get("Classifier", ()))
+            if self.private
+            or any(value.startswith("Private ::") for value in file.metadata.get("Classifier", ()))
         }
         if about.get("private") is False and private:
-            message = f"{', '.join(sorted(private))} has a classifier `Private ::`, and {self.url} is public."
+            why = "`private = true`" if self.private else "a classifier `Private ::`"
+            message = f"{', '.join(sorted(private))} has {why}, and {self.url} is public."
             yield self._found(known.PRIVATE_PROJECT, message)
 
     def states(self, release: Release) -> Look:
@@ -680,4 +683,6 @@ def _number(value: Any) -> int:
 
 
 def make(config: RepositoryConfig, means: Means) -> GitHubReleaseRepository:
-    return GitHubReleaseRepository(config, means.credentials, means.session, tag_prefix=means.tag_prefix)
+    return GitHubReleaseRepository(
+        config, means.credentials, means.session, tag_prefix=means.tag_prefix, private=means.private
+    )

@@ -53,7 +53,6 @@ from publish_all.repositories.repository import (
     in_parallel,
     no_progress,
 )
-from publish_all.repositories.simple_pages import IndexFile
 from publish_all.results import FileState
 
 ROUNDS = 8
@@ -370,8 +369,11 @@ class OciRepository:
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         package = self.package(project, Purpose.READ)
-        files = (each for release in self._releases(package, version) for each in release.files)
-        return tuple(self.fetch_file(package, each, folder) for each in files)
+        fetched = []
+        for file in (each for release in self._releases(package, version) for each in release.files):
+            with package.blob(f"sha256:{file.sha256}") as download:
+                fetched.append(store(download.chunks, file, folder, self.name))
+        return tuple(fetched)
 
     def _releases(self, package: OciPackage, version: Version) -> tuple[PackageRelease, ...]:
         """What is listed as a version, by one tag or several. Raises `RepositoryError` if there are no files."""
@@ -382,11 +384,6 @@ class OciRepository:
             message = f"{self.name} has no files of {package.project} {version}"
             raise not_there(message, package.project, others, self.name)
         return releases
-
-    def fetch_file(self, package: OciPackage, file: IndexFile, folder: Path) -> Path:
-        """Copy one file into `folder`, checked. Raises `RepositoryError`."""
-        with package.blob(f"sha256:{file.sha256}") as download:
-            return store(download.chunks, file, folder, self.name)
 
     # --- taken back
 

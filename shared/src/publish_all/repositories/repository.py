@@ -181,7 +181,8 @@ class Means:
 
     `signer` makes attestations where they are wanted; `listener` is told where they can't be made after
     all. `receipt` is where a registry writes down what it was given, instead of listing it. `tag_prefix`
-    is what stands before the version in the project's tags.
+    is what stands before the version in the project's tags. `private`: the project is to be kept out of what anyone
+    can read.
     """
 
     credentials: Credentials
@@ -190,6 +191,7 @@ class Means:
     signer: Signer | None = None
     listener: Listener = ignore
     tag_prefix: str = "v"
+    private: bool = False
 
 
 def make_repository(config: RepositoryConfig, means: Means | None) -> Repository:

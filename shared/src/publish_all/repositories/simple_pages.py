@@ -61,7 +61,8 @@ class IndexFile:
 class ProjectPage:
     """What an index has of one project. `versions` is empty where the index does not tell them.
 
-    `status` is that of PEP 792 (`active`, `archived`, …), None where it is not stated.
+    `status` is that of PEP 792 (`active`, `archived`, …), None where it is not stated. `source` is the address of
+    the repository that it is linked to; no page of an index shows it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ProjectPage:
     versions: tuple[str, ...] = ()
     status: str | None = None
     status_reason: str | None = None
+    source: str | None = None
 
     def file(self, filename: str) -> IndexFile | None:
         return next((each for each in self.files if each.filename == filename), None)
