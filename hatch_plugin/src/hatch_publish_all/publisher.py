@@ -24,8 +24,10 @@ from publish_all.errors import UsageError
 
 _REPOSITORY = "HATCH_INDEX_REPO"
 _NOT_PASSED_ON = frozenset({"no_prompt", "initialize_auth"})
-# Hatch has options of its own for these, or a command: `hatch build`.
-_OF_HATCH = frozenset({"no-build", "username", "password", "ca-cert", "client-cert", "client-key"})
+# Hatch has options of its own for these, or a command, as `hatch build`; and it names the files of one project.
+_OF_HATCH = frozenset(
+    {"no-build", "all", "member", "username", "password", "ca-cert", "client-cert", "client-key"}
+)
 _TRUE, _FALSE = frozenset({"", "1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 _ARCHIVES = (".whl", ".tar.gz")
 
