@@ -1,4 +1,4 @@
-"""The log of GitHub Actions: the runner takes commands out of it, so that nobody but us may write any.
+"""The log of GitHub Actions: the runner runs the commands in it, so only we may write them.
 
 The runner reads `::name ::value` at the start of a line, also after spaces, and `##[name]value` anywhere in
 one (ActionCommand.cs of https://github.com/actions/runner, `TryParseV2` and `TryParse`).
@@ -16,7 +16,7 @@ _AT_START = re.compile(rf"(^|[{_ENDS}])([^\S{_ENDS}]*):(?=:)")
 
 
 def harmless(text: str) -> str:
-    """Text of others with nothing in it that the runner takes for a command."""
+    """Foreign text in which the runner finds no command."""
     return _AT_START.sub(r"\1\2: ", text).replace("##[", "# #[")
 
 

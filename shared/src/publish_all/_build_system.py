@@ -58,7 +58,7 @@ def build_requires(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def poetry_version_counts(pyproject: Mapping[str, Any]) -> bool:
-    """Whether `[tool.poetry].version` is the version: poetry-core builds it, or nobody is named.
+    """Whether `[tool.poetry].version` is the version: poetry-core builds it, or no backend is named.
 
     Other backends that read the table may make another version of it, as poetry-dynamic-versioning does from
     the tag (mtkennerly/poetry-dynamic-versioning#99): only they know it.

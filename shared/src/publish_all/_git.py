@@ -36,7 +36,7 @@ SYSTEM = frozenset(
         "USER", "LOGNAME", "USERNAME", "SUDO_UID", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DEVELOPER_DIR",
     }
 )  # fmt: skip
-# The names that `git rev-parse --local-env-vars` lists, but for the settings in GIT_CONFIG_COUNT.
+# The names that `git rev-parse --local-env-vars` lists, except the settings in GIT_CONFIG_COUNT.
 _OTHER_REPOSITORY = frozenset(
     f"GIT_{name}"
     for name in [
@@ -114,7 +114,7 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if name in _KEPT or name.upper() in SYSTEM  # Windows writes them as it likes
+        if name in _KEPT or name.upper() in SYSTEM  # Windows does not care about case
     }
     return {**kept, **_RESTRICTIONS, **_settings(environment), **_READING}
 
@@ -122,7 +122,7 @@ def git_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def worker_environment(environment: Mapping[str, str], *, lazy_fetch: bool = False) -> dict[str, str]:
     """The environment with its git variables replaced, for processes that run git in their own ways.
 
-    A build backend asks git for the version or for files; it may also clone sources of its own. Installers
+    A build backend asks git for the version or for files; it may also clone its own sources. Installers
     need `lazy_fetch`: pip clones with `--filter=blob:none`, and the check-out fetches the files.
     """
     others = {name: value for name, value in environment.items() if not name.upper().startswith("GIT_")}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-# The content of these is text up to their own end, whatever stands in it.
+# The content of these is text up to their end tag.
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style", "textarea", "title")}
 _NAME = re.compile(r"[A-Za-z][^\s/>]*")
 _BLANK = re.compile(r"[\s/]+")
@@ -21,7 +21,7 @@ _UNQUOTED = re.compile(r"[^\s>]*")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tag:
-    """A tag by its name in lower case; `end` for `</…>`. Attributes have names in lower case, and values as they are meant."""
+    """A tag by its name in lower case; `end` for `</…>`. Attributes have names in lower case, and values without escapes."""
 
     name: str
     end: bool = False
@@ -88,7 +88,7 @@ def _attributes(text: str, at: int) -> tuple[Mapping[str, str], int]:
         if text[at] == ">":
             return found, at + 1
         name = _ATTRIBUTE.match(text, at)
-        assert name is not None  # noqa: S101 - what is left of the alternatives above
+        assert name is not None  # noqa: S101 - the only alternative left
         value, at = _value(text, name.end())
         found.setdefault(name[0].lower(), value)
 

@@ -43,7 +43,7 @@ POOL_SIZE = 32
 """Connections kept per host: more than uploads ever run at once."""
 
 _MIB = 1024 * 1024
-# What RFC 3986 lets stand in a path or query.
+# The characters that RFC 3986 allows in a path or query.
 _AS_IT_IS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 # Only the beginning of a long header is read.
 _HEADER_LENGTH = 16 * 1024
@@ -54,7 +54,7 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses that may pass by themselves."""
+"""Statuses of temporary errors."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ class BearerAuth:
 
 Auth: TypeAlias = BasicAuth | BearerAuth
 Body: TypeAlias = bytes | Iterable[bytes]
-"""A body: bytes, or an iterable with `__len__` whose iteration starts anew each time."""
+"""A body: bytes, or an iterable with `__len__` that can be iterated several times."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +125,7 @@ class Reply:
 
     @property
     def retryable(self) -> bool:
-        """Whether the status is one that may pass by itself."""
+        """Whether the status is a temporary error."""
         return self.status in RETRYABLE_STATUSES
 
     def json(self) -> Any:
@@ -151,8 +151,8 @@ class Download:
 class Session:
     """Sends requests; safe for several threads. Make it with `make_session`.
 
-    Some servers repeat what they were shown, in messages that end up in logs. So whatever this session
-    has shown to anybody is taken out of the replies that are no success.
+    Some servers repeat credentials in messages that end up in logs. So every secret that this session
+    has sent is removed from replies with an error status.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class HttpOptions:
 
     `ca_cert`, a bundle in PEM, replaces the system's trust; `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`
     add to it. `client_cert` holds the key too, unless `client_key` does; `ask_password` is asked for the
-    password of an encrypted key, None where nobody can be asked. `servers` has the settings of single
+    password of an encrypted key, None without a terminal. `servers` has the settings of single
     servers, by a URL on each. `timeout` is in seconds, for each operation on the network; None for 10 to
     connect and 60 for anything else. `proxy` takes the place of the proxies of the environment, for all
     hosts but this machine.
@@ -308,7 +308,7 @@ def make_session(options: HttpOptions | None = None, *, transport: BaseAdapter |
         tls = replace(usual, ca_certs=stated.ca_certs) if usual.client_cert is not None else stated
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2].lower()
-        # With the slash at its end, so that it is no other host that begins with the same letters.
+        # The slash at the end excludes other hosts that begin with the same letters.
         session.mount(f"{parts.scheme.lower()}://{host}/", _Adapter(_tls_context(tls, options), read))
     return Session(session, timeout=(connect, read), ca_cert=options.ca_cert)
 
@@ -331,7 +331,7 @@ def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
     if tls.client_cert is not None:
         key = tls.client_key or tls.client_cert
         with _usable(key, "and its key cannot be used as a client certificate"):
-            # Without the function OpenSSL asks at the terminal by itself, whoever sits there.
+            # Without the function, OpenSSL asks for the password at the terminal.
             context.load_cert_chain(tls.client_cert, key, lambda: _key_password(key, options.ask_password))
     return context
 
@@ -434,7 +434,7 @@ class _Adapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        # Plain http is allowed to this machine because nobody else sees it. A proxy would, and would
+        # Plain http is allowed to this machine because it does not leave this machine. A proxy would see it, and would
         # look for the server on its own machine. Every hop of a redirect comes through here.
         if is_loopback(urlsplit(request.url or "").hostname or ""):
             proxies = None
@@ -481,7 +481,7 @@ class Challenge:
 
 
 def challenges(text: str) -> tuple[Challenge, ...]:
-    """All challenges of `WWW-Authenticate` (RFC 9110, 11.6.1), in their order. What is none of them is passed over."""
+    """All challenges of `WWW-Authenticate` (RFC 9110, 11.6.1), in their order. Anything else is skipped."""
     found: list[tuple[str, dict[str, str]]] = []
     for name, value in _parameters(text[:_HEADER_LENGTH]):
         if value is None:

@@ -29,7 +29,7 @@ class Failure(enum.Enum):
 
 
 class HttpError(RepositoryError):
-    """A request had no usable reply. `retryable`: it may pass by itself; `retry_after`: in so many seconds."""
+    """A request had no usable reply. `retryable`: the error is temporary; `retry_after`: seconds to wait."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ _HANDSHAKE_TROUBLES = (
 
 
 def _tls_trouble(error: Exception) -> tuple[str, str | None]:
-    """What is wrong, and what helps against just that: naming an authority helps where it is not trusted."""
+    """The problem, and a hint for it: for example, name the authority if it is not trusted."""
     found, said = _find(error, ssl.SSLError), _innermost(error)
     if isinstance(found, ssl.SSLCertVerificationError):
         for codes, words, what, hint in _CERTIFICATE_TROUBLES:

@@ -13,7 +13,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 def loads(content: bytes | str) -> Any:
     """The value of a JSON text in UTF-8 (RFC 8259).
 
-    Raises `ValueError` and nothing else, also for what is nested too deep and for texts that cannot be written as UTF-8.
+    Raises `ValueError` and nothing else, also for values that are nested too deep and for texts that cannot be written as UTF-8.
     """
     text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     try:

@@ -1,4 +1,4 @@
-"""Files of our own: opened as regular files and never through a link, so that nobody can point us at another file."""
+"""Files of our own: opened as regular files and never through a link, so that a link cannot lead us to another file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ if sys.platform == "win32":
             raise
         return msvcrt.open_osfhandle(handle, flags | os.O_NOINHERIT | os.O_BINARY)
 
-    # Nobody else may read what is locked there, so the locked byte lies far behind what the file holds.
+    # On Windows a locked byte cannot be read, so the locked byte is far behind the content of the file.
     _FAR = 1 << 30
 
     def _lock(descriptor: int) -> None:

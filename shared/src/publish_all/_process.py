@@ -22,7 +22,7 @@ _PR_CAPBSET_DROP = 24
 # CAP_SYS_PTRACE, CAP_PERFMON and CAP_SYS_ADMIN: each of them opens the memory of other processes to root.
 _CAPABILITIES = (19, 38, 21)
 _GRACE_SECONDS = 2.0
-"""How long processes have to end by themselves when they are asked to."""
+"""How long a process has to end after SIGTERM."""
 
 INTERRUPTED = threading.Event()
 """Set by who handles the signals of the process: then a wait for another program, such as a keyring, ends at once."""
@@ -99,7 +99,7 @@ def _start(
     own_group: bool = True,
     **streams: Any,
 ) -> subprocess.Popen[Any]:
-    """Start a process that runs code which is not ours; in a group of its own it cannot read our memory or environment.
+    """Start a process for foreign code, in a new group. It cannot read our memory or environment.
 
     On Linux other processes of the same user are kept out for the rest of our life (`PR_SET_DUMPABLE`). Root's are
     not, if they have the capabilities. So what root starts does not get them, as in a container: the thread that
@@ -243,7 +243,7 @@ class Piped:
 
 
 def end_running() -> None:
-    """End all that `piped` has started, also in threads that nobody waits for any more."""
+    """End all processes that `piped` has started, in all threads."""
     for each in [*_RUNNING]:
         _end_group(each)
 

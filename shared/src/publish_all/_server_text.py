@@ -63,7 +63,7 @@ def plain(text: str, *, limit: int = SHOWN_LENGTH, secrets: Iterable[Secret] = (
 def spellings(secret: Secret, *, username: str | None = None) -> tuple[str, ...]:
     """How a server may write a secret that it repeats: as it is, encoded, or with its user name as it was sent.
 
-    Longest first. Empty for a secret so short that its letters stand in other words.
+    Longest first. Empty for a secret so short that it is part of other words.
     """
     value = secret.reveal()
     if len(value) < _SECRET_LENGTH:
@@ -130,7 +130,7 @@ def _json_message(text: str) -> str | None:
 
 
 def _messages(value: Any) -> Iterator[str]:
-    """The messages in JSON: what stands under the usual keys, then sentences in what else an object holds."""
+    """The messages in JSON: the values of the usual keys, then sentences in other values."""
     if isinstance(value, str) and value.strip():
         yield value.strip()
     elif isinstance(value, list):
@@ -160,7 +160,7 @@ def _sentence(value: dict[str, Any]) -> str | None:
 
 
 def _texts(value: Any, key: str = "") -> Iterator[str]:
-    """All texts in JSON, each with the nearest key that it stands under."""
+    """All texts in JSON, each with its nearest key."""
     if isinstance(value, str) and value.strip():
         yield f"{key}: {value.strip()}" if key else value.strip()
     elif isinstance(value, list):

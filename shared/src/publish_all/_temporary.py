@@ -35,7 +35,7 @@ def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
         unlocked = folder / f"{_MARK}-not-yet"
         mark = open_own(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            # A run that sweeps in between must not find a mark that nobody has locked. Some network file systems
+            # A run that sweeps in between must not find an unlocked mark. Some network file systems
             # have no locks, and Windows renames no open file: there the folder has no mark, and is not swept.
             with contextlib.suppress(OSError):
                 try_lock(mark)
@@ -46,7 +46,7 @@ def temporary_folder(*, within: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(place: Path) -> None:
-    """Remove the folders of ours that nobody uses any more."""
+    """Remove our folders that are no longer used."""
     with contextlib.suppress(OSError), os.scandir(place) as entries:
         for each in entries:
             if _NAMES.fullmatch(each.name) and each.is_dir(follow_symlinks=False):

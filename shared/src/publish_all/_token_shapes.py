@@ -32,7 +32,7 @@ def _is_macaroon(found: str) -> bool:
 
 
 class TokenShape(NamedTuple):
-    """`marker` is in every match: it is looked for first, which is fast. `is_real` tells examples apart.
+    """`marker` is in every match: it is looked for first, which is fast. `is_real` excludes examples.
 
     `certain` is False for what may be something else.
     """

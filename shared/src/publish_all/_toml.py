@@ -1,4 +1,4 @@
-"""The standard library's TOML reader, or its backport on Python 3.10, and what is done with the tables that it gives."""
+"""The standard library's TOML reader, or its backport on Python 3.10, and helpers for its tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Table: TypeAlias = dict[str, Any]
 
 
 def read_if_valid(path: Path) -> Mapping[str, Any]:
-    """What is in a file of somebody else's: empty where there is none, or it is broken, which its tool will say."""
+    """The content of another tool's file; empty if the file is missing or broken."""
     try:
         return loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -33,7 +33,7 @@ def table(values: Any, *path: str) -> Mapping[str, Any]:
 
 
 def tables(values: Any) -> tuple[Mapping[str, Any], ...]:
-    """The tables in an array; none where it is no array."""
+    """The tables in an array; empty for other values."""
     return tuple(each for each in values if isinstance(each, Mapping)) if isinstance(values, list) else ()
 
 

@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
 
 
 def shown_or_raw(url: str) -> str:
-    """As `shown_url`, also for what is not a URL."""
+    """As `shown_url`, also for text that is not a URL."""
     try:
         return shown_url(url) or repr(url)
     except ValueError:

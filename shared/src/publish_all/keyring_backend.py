@@ -114,7 +114,7 @@ class KeyringAnswers:
         self._lock = threading.Lock()
 
     def find(self, service: str, username: str | None) -> Credential | None:
-        """The credential for a service, None for what is not ours and for whatever goes wrong (which is logged)."""
+        """The credential for a service, None for other services and after an error (which is logged)."""
         host = _host_in(service)
         directory = self._directory()
         if (

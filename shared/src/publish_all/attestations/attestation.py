@@ -51,7 +51,7 @@ class Signer(Protocol):
 def parse_attestation(text: bytes | str, distribution: Distribution) -> Attestation:
     """The attestation that a JSON text holds, if it is about these bytes under this name.
 
-    Raises `ValueError` that says what is wrong with it, as in "it is about another file". The index verifies
+    Raises `ValueError` with the problem, as in "it is about another file". The index verifies
     the signature.
     """
     try:
@@ -74,7 +74,7 @@ def parse_attestation(text: bytes | str, distribution: Distribution) -> Attestat
 
 
 def attestation_files(distribution: Distribution) -> tuple[Path, ...]:
-    """`NAME.publish.attestation` and the like: any `NAME.*.attestation` beside the file `NAME`.
+    """`NAME.publish.attestation` and similar: any `NAME.*.attestation` beside the file `NAME`.
 
     `pypi-attestations sign` and CI jobs leave them there.
     """

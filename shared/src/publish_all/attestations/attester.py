@@ -25,8 +25,8 @@ from publish_all.findings import Finding
 class Attester:
     """The attestations for uploads to one repository, kept so that a second attempt signs nothing again.
 
-    `public` tells that anyone may read the repository. Unless asked to, we sign for no other: a
-    signature is written to a public log for good, with the names of file and source repository. An
+    `public`: anyone may read the repository. Others are signed only on request: a
+    signature is written to a public log permanently, with the names of file and source repository. An
     index takes attestations only with a token of trusted publishing, since it must know whose they are.
     """
 
@@ -51,7 +51,7 @@ class Attester:
     def preflight(
         self, distributions: Sequence[Distribution], credential: Credential | None
     ) -> Iterator[Finding]:
-        """What prevents attestations of these files, or is to be known. Signs nothing."""
+        """Problems that prevent attestations of these files, and notes. Signs nothing."""
         if self._when is When.NEVER:
             return
         if not _may_attest(credential):
@@ -71,7 +71,7 @@ class Attester:
                 yield self._not_attested(error) if self._given_up else self.impossible(error)
 
     def attest(self, distribution: Distribution, credential: Credential | None) -> tuple[Attestation, ...]:
-        """The attestations to upload with a file; those that lie beside it take the place of ours.
+        """The attestations to upload with a file; those in files beside it replace ours.
 
         `credential` may be one whose token is not minted yet. Raises `CheckError` for a wrong file
         beside it and, if there must be an attestation, `SigningError`.

@@ -1,8 +1,8 @@
 """Signing through Sigstore in the name of a CI job: the extra `attestations`.
 
 The job's identity token, made out to Sigstore, buys a certificate of ten minutes; each signature is
-written to a public log (https://docs.sigstore.dev/about/overview/). pypi-attestations makes of it what
-PEP 740 wants. Both libraries take a second to load, and so are loaded when something is to be signed.
+written to a public log (https://docs.sigstore.dev/about/overview/). pypi-attestations makes an
+attestation of PEP 740 from it. Both libraries take a second to load, so they are loaded only to sign.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def parse_metadata(content: bytes) -> CoreMetadata:
 
 
 def form_fields(content: bytes, description: str) -> Iterator[tuple[str, str]]:
-    """What the upload API of PyPI is told of METADATA or PKG-INFO, as pairs of field and value.
+    """The form fields of PyPI's upload API for METADATA or PKG-INFO, as pairs of field and value.
 
     It is what `packaging` reads, as PyPI does itself. Fields that may be repeated come once for each value.
     """

@@ -1,4 +1,4 @@
-"""A distribution: one wheel or sdist on disk, with all that an upload needs to know of it."""
+"""A distribution: one wheel or sdist on disk, with everything that an upload needs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Distribution:
         return values[0] if values else None
 
     def broken_requirements(self, *fields: str) -> Iterator[tuple[str, str]]:
-        """What stands in these fields and is not a requirement, each with its field. PyPI's server answers 500 to some."""
+        """Invalid requirements in these fields, each with its field. PyPI's server answers 500 to some."""
         from packaging.requirements import InvalidRequirement, Requirement
 
         for field in fields or ("Provides-Dist", "Obsoletes-Dist", "Requires-Dist"):
@@ -120,9 +120,9 @@ def sha256_of(path: Path) -> str:
 
 
 def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
-    """The project and version that a file is of; None for what is no distribution's name."""
+    """The project and version of a file; None if it is not the name of a distribution."""
     if len(filename) > _NAME_LENGTH:
-        return None  # a version of thousands of digits is an error of its own
+        return None  # a version of thousands of digits raises another error
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(without_label(filename))[:2]
@@ -133,7 +133,7 @@ def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """The distributions of one version of one project that are to be in a repository."""
+    """The distributions of one version of one project for a repository."""
 
     project: NormalizedName
     version: Version

@@ -96,7 +96,7 @@ def excluded(pyproject: Table, names: Sequence[str], *, where: str, must_match: 
 
 
 Pins: TypeAlias = Callable[[str], "str | None"]
-"""The specifier to require of a member of the workspace (a normalized name), empty for none; None for what is no member."""
+"""The specifier to require of a member of the workspace (a normalized name), empty for none; None for other projects."""
 
 
 def pinned(pyproject: Table, pins: Pins) -> Table:
@@ -196,7 +196,7 @@ def _other_extras(present: Mapping[str, Any], extras: Iterable[str]) -> Table:
 def _extend_poetry(poetry: Table, new: Sequence[Requirement]) -> None:
     names = {canonicalize_name(each.name) for each in new}
     poetry["dependencies"] = {**_other_keys(poetry.get("dependencies", {}), names), **_poetry_entries(new)}
-    # poetry-core makes whatever an extra lists conditional on the extra; these are to be there always.
+    # poetry-core makes all dependencies of an extra conditional; these must be unconditional.
     for extra, listed in poetry.get("extras", {}).items():
         poetry["extras"][extra] = _without(listed, names)
 

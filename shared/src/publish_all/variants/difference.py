@@ -11,7 +11,7 @@ from publish_all.variants.variant import BuildVariant
 
 _MISSING = object()
 _LONGEST = 60
-# What a table of variants has columns of its own for.
+# The keys that have their own column in a table of variants.
 _COLUMNS = frozenset({"project.name", "project.version", "tool.poetry.name", "tool.poetry.version"})
 
 
@@ -46,7 +46,7 @@ def unified_diff(base: Mapping[str, Any], variant: BuildVariant) -> str:
 
 
 def _toml(pyproject: Mapping[str, Any]) -> str:
-    """With each item of a list on a line of its own, so that a diff shows which one differs."""
+    """With each item of a list on a separate line, for diffs."""
     import tomlkit
 
     document = tomlkit.item(dict(pyproject))

@@ -14,7 +14,7 @@ from publish_all._toml import Table, copied, copied_value, table
 from publish_all.errors import ConfigurationError
 from publish_all.variants import dependencies
 
-# Well-known labels of `[project.urls]` which have keys of their own there.
+# Well-known labels of `[project.urls]` that are separate keys there.
 _POETRY_URLS = ("homepage", "repository", "documentation")
 
 

@@ -1,4 +1,4 @@
-"""From the configuration to the set of build variants: what each one's pyproject.toml is. Pure but for `read` and setup.cfg.
+"""From the configuration to the build variants and their pyproject.toml. Pure, except `read` and setup.cfg.
 
 In this order: our pyproject, then the variant's `pyproject` (replaces it) or `overlay` (merged over
 it), then `variant-defaults`, then the variant's own keys.
@@ -45,8 +45,8 @@ def resolve_variants(
 ) -> tuple[BuildVariant, ...]:
     """The build variants of a project, in the order of the configuration, the project itself first if it is one.
 
-    `version` is the project's, empty if it has none of its own; `from_backend`: the build backend told it. `only` names those wanted (empty: all);
-    `base` adds the project itself even where the configuration builds variants alone. `pins` are for members of the
+    `version` is the project's, empty if it has none; `from_backend`: it comes from the build backend. `only` names variants (empty: all);
+    `base` adds the project itself even if the configuration builds only variants. `pins` are for members of the
     workspace that are required without a version.
     Raises `UsageError` for an unknown name in `only` and `ConfigurationError` for what can't be resolved.
     """
@@ -62,7 +62,7 @@ def resolve_variants(
 
 
 class _Origin(NamedTuple):
-    """What a variant starts from. `own_name` and `own_version` are those of a file of its own.
+    """The pyproject.toml that a variant starts from. `own_name` and `own_version` are those of the variant's file.
 
     `selection_name` is the name of a full file, whose default selection is its own; an overlay only
     renames.
@@ -112,7 +112,7 @@ class _Resolver(NamedTuple):
             is_same = own is not None and canonicalize_version(own, strip_trailing_zero=False) == version
             return self.pyproject if is_same else overlay.with_version(self.pyproject, version)
         if self.config.version.source is VersionSource.PROJECT:
-            return stated  # the backend tells name and version, from where it told us
+            return stated  # the backend finds name and version again
         return overlay.with_version(overlay.with_name(self.pyproject, name), version)
 
     def _own_name(self) -> str | None:
@@ -186,7 +186,7 @@ class _Resolver(NamedTuple):
         )
 
     def _version_of(self, pyproject: Table) -> str | None:
-        """The version of a file that a variant has of its own, if files say versions in this project."""
+        """The version in the variant's own file, if this project has versions in files."""
         of_files = self.config.version.source is VersionSource.PROJECT
         return overlay.static_version_of(pyproject) if of_files else None
 

@@ -57,7 +57,7 @@ def readmes_in_setup_cfg(root: Path) -> tuple[str, ...]:
 
 
 def _setup_cfg(root: Path) -> configparser.ConfigParser:
-    """The file, empty where it is none: setuptools says what is wrong in it."""
+    """The parsed file; empty if it is invalid, as setuptools reports that."""
     parser = configparser.ConfigParser(interpolation=None)
     with suppress(configparser.Error, UnicodeDecodeError):
         parser.read(root / "setup.cfg", encoding="utf-8")

@@ -68,7 +68,7 @@ class WheelTag:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlatformWheel:
-    """What is different in the wheel of one tag: `include`, `exclude` and `force_include` as in a variant.
+    """The differences of the wheel of one tag: `include`, `exclude` and `force_include` as in a variant.
 
     `where` is the key path that states it, for messages.
     """
@@ -91,8 +91,8 @@ class BuildVariant:
     selection is found, so that renaming does not change the files. `layout` maps a path in the project
     to its path in the stage (empty: no stage is asked for). `include` and `exclude` are glob patterns
     over paths inside the wheel; `force_include` maps a path in the root (or stage) to one inside the wheel.
-    `dynamic_pyproject` is the same with the version left to the backend, None where it is static;
-    `version_from_backend`: then the backend tells this very version by itself.
+    `dynamic_pyproject` is the same with the version left to the backend, None if it is static;
+    `version_from_backend`: then the backend finds the same version.
     `publish_to` narrows the project's, None for no narrowing. `wheels` are the wheels that are built
     instead of the one which the backend makes (empty: that one); builders get the variant once for
     each of them, as `for_wheel` makes it, and see in `wheel` which one it is.
