@@ -10,16 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from publish_all import diagnoses as known
 from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow
-from publish_all.diagnoses import (
-    IDENTITY_SUSPICIOUS,
-    NO_ENVIRONMENT,
-    NO_PERMISSION_FOR_IDENTITY,
-    NOT_ALLOWED,
-    PACKAGES_PERMISSION,
-    SHALLOW_CLONE,
-)
 from publish_all.findings import Finding, Severity
 
 # Options stand before the name of a command too, with a value or without: `publish-all -C python publish`.
@@ -169,7 +162,7 @@ def workflow_findings(
             yield from _permission(each, permission)
         for step in each.job.steps if from_git and each.builds else ():
             if step.action == "actions/checkout" and step.inputs.get("fetch-depth", "1") != "0":
-                yield SHALLOW_CLONE.found(
+                yield known.SHALLOW_CLONE.found(
                     f"The job {each.job.key} builds from a clone of one commit, and the version is counted from tags.",
                     where=_where(workflow, step.line),
                     severity=Severity.WARNING,
@@ -178,7 +171,7 @@ def workflow_findings(
         uses = job.uses or ""
         publishes = re.search(r"publish|release|pypi", uses, re.IGNORECASE) and not uses.startswith("./")
         if publishes and workflow.permission(job, "id-token") == "write":
-            yield IDENTITY_SUSPICIOUS.found(
+            yield known.IDENTITY_SUSPICIOUS.found(
                 f"The job {job.key} calls a workflow of another repository that publishes ({uses}); no trusted "
                 "publisher can match that.",
                 where=_where(workflow, job.line),
@@ -191,15 +184,15 @@ def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
     if has == "write":
         return
     places = {
-        "packages": ("GitHub's container registry", PACKAGES_PERMISSION),
-        "contents": ("GitHub releases", NOT_ALLOWED),
+        "packages": ("GitHub's container registry", known.PACKAGES_PERMISSION),
+        "contents": ("GitHub releases", known.NOT_ALLOWED),
     }
     place, diagnosis = places[permission]
     states = "states no permissions, and the default may be to read only" if has is None else f"has {has}"
     yield diagnosis.found(
         f"The job {each.job.key} publishes to {place} and {states}; it needs {permission}: write.",
         where=each.where,
-        hint=f"Add `permissions: {permission}: write` to the job." if diagnosis is NOT_ALLOWED else "",
+        hint=f"Add `permissions: {permission}: write` to the job." if diagnosis is known.NOT_ALLOWED else "",
         severity=Severity.WARNING,
     )
 
@@ -207,20 +200,20 @@ def _permission(each: PublishJob, permission: str) -> Iterator[Finding]:
 def _identity(each: PublishJob) -> Iterator[Finding]:
     key, where, workflow = each.job.key, each.where, each.workflow
     if workflow.permission(each.job, "id-token") != "write":
-        yield NO_PERMISSION_FOR_IDENTITY.found(
+        yield known.NO_PERMISSION_FOR_IDENTITY.found(
             f"The job {key} publishes without a token and may not ask for an identity either.",
             where=where,
             hint="Add to the job (not to its steps):\n  permissions:\n    id-token: write\n    contents: read",
         )
     if "pull_request_target" in workflow.triggers:
-        yield IDENTITY_SUSPICIOUS.found(
+        yield known.IDENTITY_SUSPICIOUS.found(
             "The workflow runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request.",
             where=where,
             hint="Publish on push of a tag, on release, or on workflow_dispatch.",
         )
     if "workflow_call" in workflow.triggers:
         name = workflow.path.name
-        yield IDENTITY_SUSPICIOUS.found(
+        yield known.IDENTITY_SUSPICIOUS.found(
             f"The job {key} is in a reusable workflow: its publisher must name {name}, and no workflow of another "
             "repository can use it to publish.",
             where=where,
@@ -228,6 +221,6 @@ def _identity(each: PublishJob) -> Iterator[Finding]:
             "build only.",
         )
     if each.job.environment is None:
-        yield NO_ENVIRONMENT.found(
+        yield known.NO_ENVIRONMENT.found(
             f"The job {key} publishes with trusted publishing and names no environment.", where=where
         )

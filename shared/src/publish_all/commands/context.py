@@ -10,20 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from publish_all import errors
 from publish_all._process import Run, run, run_project_code
 from publish_all.config.folders import Folders, home_folder, usual_folders
 from publish_all.config.load import load_project, search_pyproject
 from publish_all.config.model import Isolation, Pin, ProjectConfig
 from publish_all.config.workspace import names_of
-from publish_all.errors import (
-    BuildError,
-    ConfigurationError,
-    CredentialError,
-    PublishAllError,
-    RepositoryError,
-    UsageError,
-    VersionError,
-)
 from publish_all.events import Listener, Note
 
 if TYPE_CHECKING:  # files that are named are published without
@@ -128,7 +120,7 @@ def _ask_version(config: ProjectConfig, *, runtime: Runtime, listener: Listener)
         if runtime.built_version is not None:
             if not runtime.built_version:
                 msg = "the manifest does not state the version of the project, which only its build backend knows"
-                raise VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
+                raise errors.VersionError(msg, hint="Build again with `publish-all build --manifest FILE`.")
             return runtime.built_version
         return ask_version(config.root, listener=listener, settings=runtime.build_settings(config))
 
@@ -222,13 +214,13 @@ def distribution_names(config: ProjectConfig) -> tuple[NormalizedName, ...]:
     # Names do not depend on the version, which may take a build backend to tell.
     try:
         variants = resolve_variants(config, version="0", base=True)
-    except ConfigurationError:
+    except errors.ConfigurationError:
         # Without a name of its own the project has those of its variants only.
         variants = resolve_variants(config, version="0")
     return tuple(dict.fromkeys(canonicalize_name(each.project) for each in variants))
 
 
-def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
+def findings_of(error: errors.PublishAllError) -> tuple[Finding, ...]:
     """The findings of an error; where it has none, the error itself as one. Empty for errors of no kind."""
     from publish_all import diagnoses
     from publish_all._http_errors import HttpError
@@ -240,14 +232,14 @@ def findings_of(error: PublishAllError) -> tuple[Finding, ...]:
         from publish_all.repositories import replies
 
         return replies.findings_of(error)
-    kinds: dict[type[PublishAllError], diagnoses.Diagnosis] = {
+    kinds: dict[type[errors.PublishAllError], diagnoses.Diagnosis] = {
         DistributionError: diagnoses.UNREADABLE_ARCHIVE,
-        ConfigurationError: diagnoses.CONFIGURATION_INVALID,
-        UsageError: diagnoses.NOTHING_TO_PUBLISH,
-        VersionError: diagnoses.VERSION_UNKNOWN,
-        BuildError: diagnoses.BUILD_FAILED,
-        CredentialError: diagnoses.CREDENTIAL_MISSING,
-        RepositoryError: diagnoses.NO_ANSWER,
+        errors.ConfigurationError: diagnoses.CONFIGURATION_INVALID,
+        errors.UsageError: diagnoses.NOTHING_TO_PUBLISH,
+        errors.VersionError: diagnoses.VERSION_UNKNOWN,
+        errors.BuildError: diagnoses.BUILD_FAILED,
+        errors.CredentialError: diagnoses.CREDENTIAL_MISSING,
+        errors.RepositoryError: diagnoses.NO_ANSWER,
     }
     found = next((diagnosis for kind, diagnosis in kinds.items() if isinstance(error, kind)), None)
     return (found.found(error.message, hint=error.hint or ""),) if found is not None else ()

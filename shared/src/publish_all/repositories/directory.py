@@ -41,8 +41,8 @@ from publish_all.distributions.distribution import (
 from publish_all.distributions.read import read_distribution
 from publish_all.errors import CheckError, RepositoryError
 from publish_all.findings import Finding
+from publish_all.repositories import fetch
 from publish_all.repositories import simple_pages as pages
-from publish_all.repositories.fetch import architecture_of, as_error, files_of, read_chunks, store
 from publish_all.repositories.repository import (
     Capabilities,
     Look,
@@ -120,7 +120,7 @@ class DirectoryRepository:
         part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            if _write(part, read_chunks(distribution.path), progress) != distribution.digests.sha256:
+            if _write(part, fetch.read_chunks(distribution.path), progress) != distribution.digests.sha256:
                 message = f"{distribution.path} is no longer the file that was read and checked."
                 finding = self._found(known.FILE_CHANGED, message)
                 return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
@@ -188,7 +188,9 @@ class DirectoryRepository:
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
         own = self._folder(project)
         found = self._listed(project, version)
-        return tuple(store(read_chunks(own / each.filename), each, folder, self.name) for each in found)
+        return tuple(
+            fetch.store(fetch.read_chunks(own / each.filename), each, folder, self.name) for each in found
+        )
 
     def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
         """From the page that readers see, not from what else lies in the folder."""
@@ -202,7 +204,7 @@ class DirectoryRepository:
         except (OSError, pages.PageError) as error:
             msg = f"The index in {own} can't be read: {error}."
             raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
-        return files_of(page, project, version, self.name)
+        return fetch.files_of(page, project, version, self.name)
 
     # --- taken back
 
@@ -245,7 +247,7 @@ class DirectoryRepository:
                 yield
         except OSError as error:
             finding = self._busy() if isinstance(error, TimeoutError) else self._unusable(error)
-            raise as_error(finding) from error
+            raise fetch.as_error(finding) from error
 
     def page(self, release: Release) -> str | None:
         return (self._folder(release.project) / "index.html").as_uri()
@@ -273,7 +275,7 @@ class DirectoryRepository:
         for each in there:
             if not each.name.endswith((".whl", ".tar.gz")) or each.suffix != stated.suffix:
                 continue
-            same = architecture_of(each.name) == architecture_of(stated.name)
+            same = fetch.architecture_of(each.name) == fetch.architecture_of(stated.name)
             if same and release_of(each.name) == release_of(stated.name):
                 return each
         return stated
