@@ -153,12 +153,11 @@ class DirectoryRepository:
         """Write the pages of the project, and the list of projects, from the files that are there."""
         try:
             with self._locked():
-                page, findings = self._write_pages(release.project)
+                listed, findings = self._write_pages(release.project)
         except TimeoutError:
             return ReleaseOutcome(complete=False, findings=(self._busy(),), retryable=True)
         except OSError as error:
             return ReleaseOutcome(complete=False, findings=(self._unusable(error),))
-        listed = {each.filename for each in page.files}
         complete = all(self._target(each).name in listed for each in release.distributions)
         return ReleaseOutcome(complete=complete, findings=findings)
 
@@ -290,8 +289,8 @@ class DirectoryRepository:
 
     def _write_pages(
         self, project: NormalizedName, *, without: Collection[str] = ()
-    ) -> tuple[pages.ProjectPage, tuple[Finding, ...]]:
-        """Write the page of a project as its files say, and the list of projects.
+    ) -> tuple[Collection[str], tuple[Finding, ...]]:
+        """Write the page of a project as its files say, and the list of projects. Returns the names of its files.
 
         Broken files are left out, and those of another project.
         """
@@ -325,16 +324,16 @@ class DirectoryRepository:
                 yanked=note.read_text(encoding="utf-8") if note.is_file() else None,
             )
             files.append((found.version, path.name, file))
+        listed: dict[str, pages.IndexFile] = {}
         versions: dict[str, None] = {}
-        listed = []
-        for version, _, file in sorted(files):
+        for version, name, file in sorted(files):
             versions[str(version)] = None
-            listed.append(file)
-        page = pages.ProjectPage(name=project, files=tuple(listed), versions=tuple(versions))
+            listed[name] = file
+        page = pages.ProjectPage(name=project, files=tuple(listed.values()), versions=tuple(versions))
         replace_pages(folder, pages.render_project(page))
         projects = sorted(each.parent.name for each in folder.parent.glob("*/index.json"))
         replace_pages(folder.parent, pages.render_root(projects))
-        return page, tuple(findings)
+        return listed, tuple(findings)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
