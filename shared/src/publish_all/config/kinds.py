@@ -55,7 +55,7 @@ class Kind:
 
 class _Legacy(Kind):
     name = "legacy"
-    meaning = "the upload API of PyPI, which most servers speak"
+    meaning = "the upload API of PyPI, which most servers have"
     standard_api = True
     trusted_publishing = True
 
@@ -96,7 +96,7 @@ class _Directory(Kind):
 
 class _GitHubRelease(Kind):
     name = "github-release"
-    meaning = "the releases of a repository on GitHub, with files as their assets"
+    meaning = "the releases of a GitHub repository, with the files as assets"
     permission = "contents"
 
     def url_problem(self, url: str) -> str | None:

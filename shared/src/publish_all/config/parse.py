@@ -156,13 +156,13 @@ REPOSITORY = (
     Key(
         "url",
         text(),
-        "where uploads go. May hold `{owner}`, `{repository}` and `{name}`, the distribution's name",
+        "the upload address. It can contain `{owner}`, `{repository}` and `{name}`, the distribution's name",
         type="URL or path",
     ),
     Key(
         "index-url",
         text(),
-        "the simple index, to see what is there already and to verify",
+        "the simple index: used to find files that are already uploaded, and to verify uploads",
         type="URL or path",
         default="guessed from `url`",
     ),
@@ -170,7 +170,7 @@ REPOSITORY = (
     Key(
         "owner",
         text(rules.owner_problem),
-        "`{owner}` in `url`",
+        "the value of `{owner}` in `url`",
         default="`GITHUB_REPOSITORY_OWNER`, else the owner of the git remote `origin`",
     ),
     Key(
@@ -180,13 +180,13 @@ REPOSITORY = (
         type='`"OWNER/REPOSITORY"`',
         default="`GITHUB_REPOSITORY`, else the git remote `origin`",
     ),
-    Key("attestations", member(When), "whether uploads are attested (PEP 740)"),
-    Key("trusted-publishing", member(When), "whether a token is asked for with the identity of the CI job"),
+    Key("attestations", member(When), "whether to upload attestations (PEP 740)"),
+    Key("trusted-publishing", member(When), "whether to get a token with the identity of the CI job"),
     Key(
         "audience",
         text(rules.not_empty),
-        "for whom identity tokens may be made out, if the index asks for another audience than its own "
-        "host. In your own `config.toml` only, or `PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE`",
+        "the allowed audience of identity tokens, if the index asks for another one than its host. "
+        "Only in your own `config.toml`, or as `PUBLISH_ALL_REPOSITORIES_<NAME>_AUDIENCE`",
     ),
 )
 
@@ -237,34 +237,35 @@ VERSION = (
     Key(
         "source",
         member(VersionSource),
-        "project: the static version, else what the build backend says; git: the tag; attribute: "
-        "`__version__` in `path`",
+        "project: the static version, or else the version that the build backend computes; git: the tag; "
+        "attribute: `__version__` in `path`",
     ),
     Key("path", text(rules.source_problem), "for `attribute`: the Python file", type="path"),
     Key(
         "tag-prefix",
         text(_tag_prefix_problem),
-        'what tags begin with, literally. With `"v"` or `""` the v is optional',
+        'the literal text before the version in a tag. With `"v"` or `""` the v is optional',
     ),
     Key(
         "scheme",
         choice("guess", "post"),
-        "two commits after 1.2.3: guess makes `1.2.4.dev2`, post makes `1.2.3.post2.dev0`",
+        "the version two commits after 1.2.3: `1.2.4.dev2` with guess, `1.2.3.post2.dev0` with post",
     ),
     Key(
         "local",
         choice("none", "node", "node-and-date"),
-        "node adds `+g` and 9 digits of the commit; node-and-date adds also `.dYYYYMMDD` when the tree is dirty",
+        "node adds `+g` and 9 digits of the commit's hash; node-and-date also adds `.dYYYYMMDD` if there are "
+        "uncommitted changes",
     ),
-    Key("dirty", choice("allow", "error"), "what to do when files are changed and not committed"),
-    Key("shallow", choice("error", "allow"), "what to do in a shallow clone whose tags are cut off"),
+    Key("dirty", choice("allow", "error"), "whether uncommitted changes are an error"),
+    Key("shallow", choice("error", "allow"), "whether a shallow clone without its tags is an error"),
     Key(
         "fallback",
         text(rules.version_problem),
-        "the version where there is no tag and no repository; without it that is an error",
+        "the version if there is no tag and no repository. Without it, that is an error",
         type="version",
     ),
-    Key("sync", items(_sync_place), "the other places that must say the same version", type="list"),
+    Key("sync", items(_sync_place), "other files that must contain the same version", type="list"),
 )
 
 
@@ -275,16 +276,16 @@ WORKSPACE = (
     Key(
         "members",
         texts(rules.target_problem),
-        "folders of projects, which may be globs: `packages/*`",
+        "folders of projects. Globs are allowed: `packages/*`",
         type="list of paths",
-        default="what `[tool.uv.workspace]`, Hatch's workspaces or Poetry's path dependencies state",
+        default="the members in `[tool.uv.workspace]`, Hatch's workspaces or Poetry's path dependencies",
     ),
     Key("exclude", texts(rules.target_problem), "folders that are not members", type="list of paths"),
     Key(
         "pin",
         member(Pin),
-        "what distributions require of a member that is required without a version. For core 1.4.0: compatible "
-        "writes `core>=1.4,<2` (below 1.0: `core>=0.4,<0.5`), exact `core==1.4.0`, none `core`",
+        "the version that a distribution requires of another member, if the dependency has none. For core 1.4.0: "
+        "compatible writes `core>=1.4,<2` (below 1.0: `core>=0.4,<0.5`), exact `core==1.4.0`, none `core`",
     ),
 )
 
@@ -324,29 +325,34 @@ PROJECT = (
     Key(
         "publish-to",
         destinations,
-        "the repositories, in this order: a later one starts when the earlier is complete and verified",
+        "the repositories, in this order. The next one starts when the previous one is complete and verified",
         type="list of names",
     ),
     Key(
         "dist-dir",
         text(rules.path_problem),
-        "where wheels and sdists are written; inside of the repository or workspace",
+        "the folder for wheels and sdists. It must be inside the repository or workspace",
         type="path",
     ),
-    Key("include-base", flag, "with variants: whether the project itself is built too", type="boolean"),
+    Key(
+        "include-base",
+        flag,
+        "in a project with variants: whether to build the project itself, too",
+        type="boolean",
+    ),
     Key(
         "before-publish",
         texts(rules.not_empty),
-        "must pass before anything is uploaded; `publish` runs them after it has built, and `build` with "
-        "`--manifest`. They get the variables that a build gets",
+        "commands that must succeed before the first upload. `publish` and `build --manifest` run them after the "
+        "build, with the environment variables of a build",
         type="list of commands",
     ),
     Key(
         "build-environment",
         texts(_variable_problem),
-        "environment variables that builds and `before-publish` get besides those that builds are known to "
-        "read, see [what project code gets](../explanation/project-code.md). A variable whose name or value "
-        "is that of a credential is never passed",
+        "further environment variables for builds and `before-publish`, see "
+        "[what project code gets](../explanation/project-code.md). A variable with the name or value of a "
+        "credential is never passed",
         type='list of names, such as `"DEMO_*"`',
     ),
     Key(
@@ -358,10 +364,9 @@ PROJECT = (
     Key(
         "compression",
         member(Compression),
-        "how wheels and sdists are deflated, where hatchling or poetry-core makes them: `default` gives "
-        "wheels that are byte for byte those of the backend, and sdists of build variants with the same tar "
-        "inside another gzip stream, one to seven percent larger; `fast` takes a fraction of the time for files a few "
-        "percent larger, and needs the extra `publish-all[fast]`",
+        "how wheels and sdists of hatchling and poetry-core are compressed. `default`: wheels are byte for byte "
+        "those of the backend; sdists of build variants have the same tar in another gzip stream, one to seven "
+        "percent larger. `fast`: much faster, for files a few percent larger; needs the extra `publish-all[fast]`",
     ),
     Key(
         "repositories",
@@ -375,17 +380,17 @@ PROJECT = (
     Key(
         "variant-defaults",
         variant_defaults,
-        "what all variants share: the keys of a variant, but `name`",
+        "keys for all variants. All keys of a variant except `name` are allowed",
         type="table",
     ),
     Key(
         "checks",
         _checks,
-        "`accept` is a list of what is right for this project though a check finds it: `{ code, files, reason }`, "
-        "with patterns of paths in the archive. It is told as a note",
+        "`accept`: a list of findings that are correct but harmless, each as `{ code, files, reason }`. `files` are "
+        "patterns of paths in the archive. An accepted finding becomes a note",
         type="table",
     ),
-    Key("sdist", flag, "whether the project itself has an sdist", type="boolean", default=SDIST),
+    Key("sdist", flag, "whether to build an sdist of the project itself", type="boolean", default=SDIST),
     Key("wheels", wheels, "the platform wheels of the project itself, see [wheels](#wheels)", type="tables"),
 )
 

@@ -156,12 +156,12 @@ _PROJECT_READERS: Mapping[str, Reader] = {
 }
 
 WHEEL = (
-    Key("include", texts(), "paths inside the wheel: keeps these only", type="list of globs"),
-    Key("exclude", texts(), "paths inside the wheel: leaves these out", type="list of globs"),
+    Key("include", texts(), "paths in the wheel: keep only these", type="list of globs"),
+    Key("exclude", texts(), "paths in the wheel: leave these out", type="list of globs"),
     Key(
         "force-include",
         mapping(text(rules.target_problem), rules.target_problem),
-        "puts what is at the left into the wheel, at the right",
+        "the file or folder on the left is packed into the wheel, at the path on the right",
         type="table path → path",
     ),
 )
@@ -176,20 +176,20 @@ _BEFORE_PROJECT = (
     Key(
         "pyproject",
         text(rules.source_problem),
-        "a full pyproject.toml that replaces `[project]`, `[tool.*]` and `[build-system]` of ours",
+        "a complete pyproject.toml. It replaces `[project]`, `[tool.*]` and `[build-system]` of the project's",
         type="path",
     ),
     Key(
         "overlay",
         text(rules.source_problem),
-        "a partial one that is merged over ours table by table; lists are replaced. Not together with "
-        "`pyproject`",
+        "a partial pyproject.toml. It is merged into the project's table by table; lists are replaced. Not together "
+        "with `pyproject`",
         type="path",
     ),
     Key(
         "layout",
         mapping(text(rules.target_problem), rules.target_problem),
-        "build from a stage in which what is at the left stands at the right, with the other files of the root",
+        "build from a copy of the project (a stage), in which the path on the left is moved to the path on the right",
         type="table path → path",
     ),
 )
@@ -197,26 +197,36 @@ _AFTER_PROJECT = (
     Key(
         "extend-dependencies",
         texts(rules.requirement_problem),
-        "adds; a dependency of the same name is replaced",
+        "dependencies to add. A dependency with the same name is replaced",
         type="list of dependencies",
     ),
-    Key("exclude-dependencies", texts(rules.distribution_problem), "drops", type="list of names"),
+    Key(
+        "exclude-dependencies",
+        texts(rules.distribution_problem),
+        "dependencies to remove",
+        type="list of names",
+    ),
     *WHEEL,
-    Key("tool.*", _tool, "replaces, key by key, in that table", type="table"),
-    Key("dependency-groups", _dependency_groups, "replaces, group by group", type="table"),
-    Key("publish-to", destinations, "narrows the project's, for this variant", type="list of names"),
+    Key("tool.*", _tool, "replaces keys of that table, one by one", type="table"),
+    Key("dependency-groups", _dependency_groups, "replaces groups, one by one", type="table"),
+    Key(
+        "publish-to",
+        destinations,
+        "a selection of the project's repositories, for this variant",
+        type="list of names",
+    ),
     Key(
         "local-version",
         text(rules.local_version_problem),
-        "the local part of the version, after the `+`. PyPI takes none",
+        "the local part of the version, after the `+`. PyPI refuses local versions",
     ),
-    Key("sdist", flag, "whether the variant has an sdist", type="boolean", default=SDIST),
+    Key("sdist", flag, "whether to build an sdist of the variant", type="boolean", default=SDIST),
     Key("wheels", wheels, "see [wheels](#wheels)", type="tables"),
 )
 _OF_PROJECT = Key(
     "any `[project]` key",
     table,
-    "replaces the project's; `optional-dependencies` extra by extra (see below)",
+    "replaces the project's key; `optional-dependencies` are replaced extra by extra (see below)",
     type="as there",
 )
 
