@@ -134,7 +134,7 @@ def _value_of(kind: Any, plain: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         return kind(**{name: _value_of(hints[name], each) for name, each in plain.items()})
-    if isinstance(kind, type) and issubclass(kind, Path | enum.Enum):
+    if get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, Path | enum.Enum):
         return kind(plain)
     return plain
 
