@@ -1,4 +1,4 @@
-"""Files of our own: opened as regular files and never through a link, so that a link cannot lead us to another file."""
+"""The files of publish-all itself: opened as regular files and never through a link, so that a link cannot lead us to another file."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_summary_tells_why_and_what_is_to_be_done(summary):
     told = summary.read_text(encoding="utf-8")
     assert told.count("- PA449 upload-refused: corp refuses the file: the description is too long") == 1
     assert samples.REFUSED.hint in told
-    assert told.endswith("Nothing was uploaded; repair what is reported above, then publish again.\n")
+    assert told.endswith("Nothing was uploaded; fix the problems above, then publish again.\n")
 
 
 def test_summary_is_appended(summary):

@@ -1,6 +1,6 @@
 """All checks of one distribution, offline, and of several side by side.
 
-A check is a function from the opened distribution to its findings. It never raises for what is wrong with it. Each
+A check is a function from the opened distribution to its findings. It never raises for a bad distribution. Each
 module lists its own.
 """
 
@@ -107,7 +107,7 @@ def _lacking_modules(
     """Modules of a wheel that its sdist has under no folder, and that no build makes of it."""
     held = {path: each for path, each in sdist.files().items() if path.endswith(".py")}
     ends = _endings(held)
-    # A module may lie in another folder: setuptools' `package_dir`, `force-include`. Empty ones have the same name there.
+    # A module may be in another folder: setuptools' `package_dir`, `force-include`. Empty ones keep their name.
     moved = {each.fingerprint for each in held.values() if each.size}
     empty = {path.rpartition("/")[2] for path, each in held.items() if not each.size}
     lacking = sorted(

@@ -30,7 +30,7 @@ _VERSION_FILE = 1 << 20  # bytes; files that state a version are far smaller
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Wheel:
-    """A wheel of a variant: path in site-packages → what tells its content."""
+    """A wheel of a variant: path in site-packages → digest of the content."""
 
     variant: BuildVariant
     opened: Opened
@@ -232,6 +232,6 @@ def _meanings(patterns: Sequence[str]) -> tuple[str, ...]:
         "/" + "/".join(parts[start:])
         for parts in (each.strip("/").split("/") for each in patterns)
         for start in range(1, len(parts))
-        if "".join(parts[start:]).strip("*")  # what is nothing but stars would be every file
+        if "".join(parts[start:]).strip("*")  # only stars would match every file
     )
     return (*patterns, *shorter)

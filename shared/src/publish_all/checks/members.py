@@ -22,7 +22,7 @@ _LEFT_OVER = re.compile(r"(?:^|/)(?:[^/]*\.(?:pfx|p12|jks|keystore)|\.git|\.hg|\
 _MODULES = (".py", ".pyd", ".so")
 _BYTECODE = (".pyc", ".pyo")
 _AT_THE_TOP = (*_MODULES, *_BYTECODE, ".pyi", ".pth")
-# Names that projects use for what is not their library. One that a project is itself called is its own.
+# Names of folders that are usually not part of the library. The project's own name is excluded.
 _COMMON = frozenset(
     {
         "app", "build", "cli", "data", "dist", "doc", "docs", "example", "examples", "lib",
@@ -151,7 +151,9 @@ def check_contents(opened: Opened) -> Iterator[Finding]:
     yield from opened.found_in(known.COMMON_TOP_LEVEL, "top-level names that many projects use", common)
     if len(public) > 1:
         yield from opened.found_in(known.SEVERAL_TOP_LEVELS, "several top-level names", public)
-    yield from opened.found_in(known.NOT_IMPORTABLE, "modules in folders that are no identifiers", odd)
+    yield from opened.found_in(
+        known.NOT_IMPORTABLE, "modules in folders whose names are not identifiers", odd
+    )
     yield from opened.found_in(known.NOT_IMPORTABLE, "top-level folders without a module", without)
     yield from opened.found_in(known.SAME_CONTENT, "files with the same content", alike)
 

@@ -75,7 +75,7 @@ def _is_about(error: Exception, field: str) -> bool:
 
 
 def check_readme(opened: Opened) -> Iterator[Finding]:
-    """The description renders, by the very library that PyPI uses."""
+    """The description renders, with the library that PyPI uses."""
     distribution = opened.distribution
     if not distribution.description.strip():
         yield opened.found(known.NO_README, "there is no description")
@@ -98,7 +98,7 @@ def check_readme(opened: Opened) -> Iterator[Finding]:
 
 @lru_cache(maxsize=32)
 def _readme_problem(description: str, kind: str, variant: str) -> str | None:
-    """What is wrong with a description, None if nothing is. The files of a release have the same one."""
+    """The problem with a description, None if there is none. The files of a release have the same description."""
     problems = io.StringIO()
     match kind:
         case "text/plain":
@@ -269,7 +269,7 @@ def _commands(content: bytes) -> Iterator[str]:
     for group in ("console_scripts", "gui_scripts"):
         for name in parser.options(group) if parser.has_section(group) else ():
             if _NO_SCRIPT.search(name):
-                yield f"entry_points.txt has the command {name!r}, which is no name of a file"
+                yield f"entry_points.txt has the command {name!r}, which is not a valid file name"
 
 
 CHECKS = (check_metadata, check_metadata_for_index, check_readme, check_path_dependencies)

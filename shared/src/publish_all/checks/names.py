@@ -22,7 +22,7 @@ _ALWAYS_PROHIBITED = frozenset(
 
 
 def prohibited(project: NormalizedName, *, repository: str) -> Finding | None:
-    """The finding for a name that nobody can register, None for any other."""
+    """The finding for a name that cannot be registered, None for other names."""
     of_library = {canonicalize_name(each) for each in sys.stdlib_module_names if not each.startswith("_")}
     if project in of_library:
         what = f"{project} is the name of a module of Python's standard library, which {repository} does not give away."
@@ -74,7 +74,7 @@ def in_use(
     if not own or not other or own & other:
         return None
     return NAME_IN_USE.found(
-        f"{project} is there already, and its links ({', '.join(sorted(theirs.values())[:2])}) are none of ours.",
+        f"{project} already exists, and its links ({', '.join(sorted(theirs.values())[:2])}) are not those of this project.",
         where=repository,
     )
 

@@ -17,7 +17,7 @@ _DESCRIBED = 0x08
 
 
 def of_wheel(wheel: zipfile.ZipFile) -> Iterator[str]:
-    """What is odd about an opened wheel."""
+    """The oddities of an opened wheel."""
     described, other, size, packed = [], [], 0, 0
     for each in wheel.infolist():
         if each.flag_bits & _DESCRIBED:
@@ -44,7 +44,7 @@ def of_wheel(wheel: zipfile.ZipFile) -> Iterator[str]:
 
 
 def of_sdist(path: Path, sparse: Sequence[str]) -> Iterator[str]:
-    """What is odd about an sdist, which has these `sparse` members."""
+    """The oddities of an sdist with these `sparse` members."""
     if sparse:
         yield f"members of which the archive stores only parts (sparse files): {_some(sparse)}"
     if zipfile.is_zipfile(path):

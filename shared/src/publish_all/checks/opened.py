@@ -64,14 +64,14 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opened:
-    """A distribution with all that its checks need.
+    """A distribution with everything that its checks need.
 
     `public` names the destinations that anybody can read and that follow PyPI's rules (none: these rules are not
     applied); `private` is set if the project must never go there. `record` holds the rows of a wheel's RECORD, name →
     (hash, size), and is None without one. `texts` holds the WHEEL file and pyproject.toml. `oddities` are
     what two readers of the archive may read in two ways; `findings` are those about contents; if the archive is not
-    `readable`, there is one. `ours`: publish-all built it, so that all that is wrong with
-    it is an error; of files from elsewhere only what `error_for` in the catalogue says. `accepted` is what the project
+    `readable`, there is one. `ours`: publish-all built it, so every problem
+    is an error; of files from elsewhere only what `error_for` in the catalogue says. `accepted` is what the project
     says is right.
     """
 

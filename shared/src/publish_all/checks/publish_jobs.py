@@ -15,7 +15,7 @@ from publish_all.config.builtin import canonical
 from publish_all.config.workflows import Job, Step, Workflow
 from publish_all.findings import Finding, Severity
 
-# Options stand before the name of a command too, with a value or without: `publish-all -C python publish`.
+# Options can be before the name of a command, too, with a value or without: `publish-all -C python publish`.
 _OPTIONS = r"(?:\s+--?[A-Za-z][\w-]*(?:=\S+|\s+[^\s-]\S*)?){0,8}\s+"
 _PUBLISHES = re.compile(
     rf"\b(?:(?:publish-all|hatch|uv|pdm){_OPTIONS}publish|poetry{_OPTIONS}publish(?:-all)?|twine{_OPTIONS}upload)"
@@ -91,7 +91,7 @@ def publish_jobs(workflow: Workflow) -> Iterator[PublishJob]:
 def gitlab_line(text: str, repository: str, default: tuple[str, ...]) -> int | None:
     """The first line of a .gitlab-ci.yml that publishes to a repository, None if there is none.
 
-    What a line runs is all that is looked at: whom GitLab gives an identity is stated in many ways.
+    Only the commands of a line are read, because GitLab has many ways to give a job an identity.
     """
     for number, line in enumerate(text.splitlines(), start=1):
         publishes = not line.lstrip().startswith("#") and _PUBLISHES.search(line)
@@ -175,7 +175,7 @@ def workflow_findings(
                 f"The job {job.key} calls a workflow of another repository that publishes ({uses}); no trusted "
                 "publisher can match that.",
                 where=_where(workflow, job.line),
-                hint="Let the reusable workflow build only, and publish in a job of your own repository's workflow.",
+                hint="Let the reusable workflow build only, and publish in a job of your repository's workflow.",
             )
 
 

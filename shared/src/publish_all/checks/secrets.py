@@ -34,7 +34,7 @@ def secrets_in(where: str, name: str, content: bytes) -> Iterator[Finding]:
 
 
 def _shapes(content: bytes) -> Iterator[tuple[TokenShape, int]]:
-    """Each kind of token that is there, with the place of the first that is no example."""
+    """Each kind of token in the content, with the place of the first that is not an example."""
     kinds: set[str] = set()
     for shape in TOKEN_SHAPES:
         if shape.kind not in kinds and (place := shape.find(content)) is not None:
@@ -70,7 +70,7 @@ def _finding(shape: TokenShape, where: str, place: str, hint: str = "") -> Findi
 
 
 def _cells(content: bytes) -> list[dict[str, Any]] | None:
-    """The cells of a notebook (nbformat 4), None for what is none."""
+    """The cells of a notebook (nbformat 4), None for other files."""
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError):

@@ -115,7 +115,7 @@ def one_range(header: str | None) -> str | None:
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """First and last byte (inclusive) of the range that is asked for; None for the whole file.
 
-    More than one range, and what is none at all, is answered with the whole, as RFC 9110 14.2 allows.
+    Several ranges and invalid ranges are answered with the whole file, as RFC 9110 14.2 allows.
     Raises `NotSatisfiableError`.
     """
     found = _RANGE.fullmatch(one_range(header) or "")

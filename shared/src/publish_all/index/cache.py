@@ -1,4 +1,4 @@
-"""What is kept for a while: answers in memory, and what was fetched on disk, bounded in size."""
+"""Caches of limited size: answers in memory, and downloaded files on disk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _KEPT_AFTER_PRUNING = 0.9
 
 
 class Recent(Generic[K, V]):
-    """What was used last, up to `limit` in all by `weight`. Safe for several threads."""
+    """A cache of the values used last, up to a total `weight` of `limit`. Safe for several threads."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class AnswerCache(Generic[K, V]):
             current = self._loading.get(key) is task
             if current:
                 del self._loading[key]
-            # An exception is looked at, as nobody may wait for it any longer.
+            # The exception is read here, because the caller may have gone.
             if not task.cancelled() and task.exception() is None and current:
                 self._recent.put(key, task.result(), self._seconds(task.result()))
 
@@ -125,8 +125,8 @@ class AnswerCache(Generic[K, V]):
 class BlobCache:
     """A folder of files, by the place that each is from and its digest, which never changes.
 
-    Safe for several threads; several processes may share it. What was used least recently goes first when it
-    holds more than `limit` bytes.
+    Safe for several threads; several processes may share it. If it has more than `limit`
+    bytes, the files used least recently are removed first.
     """
 
     def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
@@ -202,7 +202,7 @@ class BlobCache:
     def give_up(file: IO[bytes]) -> None:
         """Remove a file that did not come to its end; after `end` there is nothing to remove."""
         path = Path(file.name)
-        # Removed before it is closed, which fails on a full disk; Windows removes only what is closed.
+        # Removed before it is closed, which fails on a full disk; Windows removes only closed files.
         for action in (path.unlink, file.close, path.unlink):
             with contextlib.suppress(OSError):
                 action()
@@ -232,7 +232,7 @@ class BlobCache:
         return self.folder / hashlib.sha256(scope.encode()).hexdigest()[:32] / sha256
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """Time of last use, size and path of what is kept, without what is being written."""
+        """Time of last use, size and path of the complete files."""
         found = []
         for path in self.folder.rglob("*"):
             with contextlib.suppress(OSError):
@@ -244,7 +244,7 @@ class BlobCache:
         return found
 
     def _prune(self, most: int) -> None:
-        """Where more than so many bytes are kept, remove what was used least recently, and a little more than must be."""
+        """If the cache has more bytes than this, remove the files used least recently, and a few more."""
         files = sorted(self._files())
         total = sum(size for _, size, _ in files)
         for _, size, path in files if total > most else ():
@@ -257,7 +257,7 @@ class BlobCache:
 
 
 def _identity(file: IO[bytes]) -> tuple[int, ...]:
-    """What is the same as long as nobody changes a file. Being used changes its time of access only."""
+    """A key that is the same while a file does not change. Reading changes only its access time."""
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 

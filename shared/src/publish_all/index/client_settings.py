@@ -96,7 +96,7 @@ class ClientSettings:
     ca_cert: Path | None = None
 
     def notes(self) -> Iterator[str]:
-        """What is not passed on, and what to do about it."""
+        """The settings that are not passed on, with hints."""
         for value, origin in self.others:
             more = ""
             if re.match(r"(?i)https?://", value):
@@ -340,7 +340,7 @@ def child_environment(
 
     The files of pip and uv are switched off by their own means, and `settings` take their place, with those
     of uv in the file `uv_config`. The `uv_indexes` that a project defines are defined again, as ours, which
-    uv prefers to the project's. None of our own credentials is passed on.
+    uv prefers to the project's. Credentials of publish-all are not passed on.
     """
     kept = {
         name: value

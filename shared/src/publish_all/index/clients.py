@@ -59,7 +59,7 @@ _COMMANDS: Mapping[Tool | None, frozenset[str]] = {
     Tool.POETRY: frozenset(["run", "install", "sync", "add", "remove", "update", "lock", "self", "build"]),
 }
 _NAMES = ((Tool.PIP, r"pip[0-9.]*(\.pyz)?"), (Tool.UV, r"uvx?"), (Tool.POETRY, r"poetry"))
-_FLAGS = "qvnUIhV"  # short options of pip and uv without a value, which may stand before one in the same word
+_FLAGS = "qvnUIhV"  # short options of pip and uv without a value, which can come before one in the same word
 _INDEXES = ("--index-url", "--pypi-url", "--extra-index-url", "--index", "--default-index")
 _PLACES = (
     *_INDEXES,

@@ -78,7 +78,7 @@ class DirectorySource:
             raise ServeError(f"{self.name}: {self._root} is not a folder")
 
     def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
-        """None: `publish` tells of them when it writes the page."""
+        """Empty: `publish` reports them when it writes the page."""
         del project
         return ()
 

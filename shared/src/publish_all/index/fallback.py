@@ -1,7 +1,7 @@
 """Other indexes: which names are looked up there, and one whose pages and files pass through us as an index source.
 
 A private name is served from our sources only, any other from the fallbacks only. No name is ever looked up in
-both, so nobody who takes a private name on a public index can get a file of theirs installed (dependency confusion).
+both. So files of an attacker who registers a private name on a public index are never installed (dependency confusion).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class FallbackSource:
         )
 
     def projects(self, visitor: Visitor) -> tuple[NormalizedName, ...]:
-        """None: nobody wants a list of all projects of PyPI."""
+        """Empty: a list of all projects on PyPI would be too long."""
         del visitor
         return ()
 
@@ -136,7 +136,7 @@ class FallbackSource:
         return RemoteFile(scope=self._fallback.url, sha256=sha256, open=open_)
 
     def ready(self) -> None:
-        """It always is: what is ours can be served without it."""
+        """Always ready: private packages can be served without it."""
 
     def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
         """None: others look after it."""

@@ -19,7 +19,7 @@ from publish_all.repositories.fetch import read_chunks, store
 from publish_all.repositories.simple_pages import IndexFile, ProjectPage
 
 Visitor: TypeAlias = BasicAuth | None
-"""In whose name a client asks: what its request said of itself, None for nobody."""
+"""The user name and password in a client's request; None without them."""
 
 
 class ServeError(PublishAllError):
@@ -43,8 +43,8 @@ class RemoteFile:
     """A file that is fetched piece by piece.
 
     `open` takes the value of a Range header or None and gives a reply of status 200, 206 or 416; opening
-    and reading raise `ServeError`. `scope` names the place that it is kept at: what was fetched from one
-    place is never shown as being of another. `check` raises `ServeError` where the visitor may not read
+    and reading raise `ServeError`. `scope` names the place of the file: a file from one
+    place is never served as one from another. `check` raises `ServeError` where the visitor may not read
     there, and is asked before bytes are shown that were fetched for somebody else.
     """
 
@@ -87,7 +87,7 @@ class IndexSource(Protocol):
         """Raise `ServeError` if it can't answer at all."""
 
     def oddities(self, project: NormalizedName) -> Iterable[Finding]:
-        """What is wrong with what it has of a project, besides what the page that it gave shows."""
+        """Problems with the files of a project that its page does not show."""
 
 
 def fetch_file(

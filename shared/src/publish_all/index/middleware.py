@@ -48,7 +48,7 @@ class Patience:
             nonlocal streamed
             streamed = streamed or message.get("more_body", False)
             if not streamed:
-                # What is sent in one piece waits for nobody; a time limit would cost a third of the answer.
+                # An answer in one piece cannot block; a time limit would make it a third slower.
                 await send(message)
                 return
             with anyio.fail_after(self._seconds):
@@ -57,7 +57,7 @@ class Patience:
         try:
             await self._app(scope, patient_receive, patient_send)
         except TimeoutError:
-            # The client takes nothing: what is left unfinished is closed by the server.
+            # The client reads nothing: the server closes the connection.
             return
 
 

@@ -39,7 +39,7 @@ def make(repository: OciRepository, *, own: bool) -> OciSource:
 class OciSource:
     """The packages at one place of a registry.
 
-    In the name of each visitor, or with `own` in the server's own, whoever visits.
+    The registry is asked with each visitor's login, or with `own` with the server's.
     """
 
     def __init__(self, name: str, registry: OciRegistry, *, own: Own | None = None) -> None:
@@ -60,7 +60,7 @@ class OciSource:
             return self._registry.projects(login)
 
     def page(self, project: NormalizedName, visitor: Visitor) -> ProjectPage | None:
-        """All that is there now, oldest first. What has not changed since the last time is not sent again."""
+        """All releases, oldest first. Releases that have not changed are not requested again."""
         login = self._login(project, visitor)
         with self._troubles(login):
             package = self._registry.package(project, login=login)
@@ -78,7 +78,7 @@ class OciSource:
     def file(
         self, project: NormalizedName, filename: str, sha256: str, visitor: Visitor, *, metadata: bool
     ) -> RemoteFile:
-        """By its digest, without a look at what is listed: a client has the digest from a page."""
+        """By its digest, without reading the index: a client has the digest from a page."""
         del filename, metadata
 
         @contextmanager
@@ -108,7 +108,7 @@ class OciSource:
             self._registry.knock()
 
     def oddities(self, project: NormalizedName) -> tuple[Finding, ...]:
-        """Tags that are no versions, and parts of files that the registry lists and does not have any more."""
+        """Tags that are not versions, and parts of files that the registry lists but no longer has."""
         login = self._login(project, None)
         releases = [*(self._known.get((project, None)) or {}).values()]
         with self._troubles(login):
@@ -119,7 +119,7 @@ class OciSource:
         findings = []
         if foreign:
             shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
-            message = f"{project} in {self.name} has tags that are no versions: {shown}"
+            message = f"{project} in {self.name} has tags that are not versions: {shown}"
             findings.append(FOREIGN_TAGS.found(message, where=where))
         messages = [
             f"{file.filename} cannot be installed: {self.name} has not got {', '.join(parts)}."

@@ -57,7 +57,7 @@ class _Guarded(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
         if self.cycle is not None:
-            # What a request turns into whose body is broken has no one to be sent to any more.
+            # A request with a broken body gets no answer.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 

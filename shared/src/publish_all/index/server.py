@@ -201,7 +201,7 @@ class _Server:
             await body.close()
             return _plain(416, "The file ends before that.", stated)
         head = request.method == "HEAD"
-        # To HTTP/1.0 (nginx by default), only a length tells whether all has come.
+        # To HTTP/1.0 (nginx by default), only a length shows whether the answer is complete.
         whole = head or request.scope["http_version"] == "1.0"
         if length is not None and (whole or length <= self._chunked_above):
             stated["Content-Length"] = str(length)

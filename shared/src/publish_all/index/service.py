@@ -1,4 +1,4 @@
-"""Pages and files over all sources, for many visitors at a time: what is behind the server's addresses."""
+"""Pages and files of all sources, for many visitors: the service behind the server's addresses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PERMITTED = 60.0
 THREADS = 64
 """How many questions are asked at a time."""
 
-# So briefly that what was just published can be installed.
+# So short that a new release can be installed soon.
 _PAGE_KEPT = 5.0
 _REFUSAL_KEPT = 1.0
 _PERMISSIONS_KEPT = 10_000
@@ -149,7 +149,7 @@ class IndexService:
         return await self._readiness.get(None, lambda: self._ask(self._look))
 
     def changed(self, project: NormalizedName) -> None:
-        """Something of a project was just uploaded through us: what is kept of it is out of date."""
+        """A file of a project was uploaded through this server: forget its cached pages."""
         self._answers.forget(lambda key: key[0] in {project, ""})
 
     def greet(self) -> None:
@@ -157,7 +157,7 @@ class IndexService:
         threading.Thread(target=self._look, name="publish-all greeting", daemon=True).start()
 
     def stop(self) -> None:
-        """The server ends: what is being fetched is given up. May be called from any thread."""
+        """The server ends: running downloads are stopped. May be called from any thread."""
         self._transfers.stop()
 
     async def _ask(self, function: Callable[[], T]) -> T:
@@ -212,7 +212,7 @@ class IndexService:
     def _root(self, visitor: Visitor) -> PageAnswer:
         found: set[NormalizedName] = set()
         for names in _each(self._sources, lambda each: each.projects(visitor)):
-            # GitHub's registry tells nobody which packages there are; that is no reason to tell nothing.
+            # GitHub's registry does not list its packages; the other sources still do.
             if not isinstance(names, ServeError):
                 found.update(names)
         projects = sorted(each for each in found if self.routing.is_ours(each))
@@ -249,7 +249,7 @@ def page_answer(page: ProjectPage) -> PageAnswer:
 def with_addresses(page: ProjectPage, source: str) -> ProjectPage:
     """The page with addresses of ours for its files, relative to it, and with the versions that they are of.
 
-    The digests in an address are all that is needed to find the file again.
+    The digests in an address are enough to find the file again.
     """
     files = tuple(
         each if each.url else replace(each, url=_address(page, each, source)) for each in page.files

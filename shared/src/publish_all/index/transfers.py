@@ -1,7 +1,7 @@
 """Bytes on their way from a source to clients: from disk, while they arrive, or straight through.
 
-A file that is fetched is written to the cache once, and all who ask for it meanwhile read what has
-arrived. Its last byte is given to nobody before the whole has been compared with its digest.
+A file is downloaded to the cache once. Requests for it in the meantime read the part that has
+arrived. The last byte is sent only after the whole file was compared with its digest.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class NotKeptError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
-    """Bytes to be sent; `content` gives so many of them from a position on (None: all that there are).
+    """Bytes to send; `content` yields this many of them from a position on (None: all).
 
     `size` is that of what `content` gives, None if it is not known. `status` is 200, or what the source
     made of a range itself: 206 and 416, with `content_range` as it states it. `on_disk` says that any part
@@ -79,7 +79,7 @@ class Arrival:
         done: bool = False,
         error: Exception | None = None,
     ) -> None:
-        """What is new: its bytes are written to `path`, so many are `written`, or all is `done` (with or without an error)."""
+        """Set news: the `path` of the bytes, how many are `written`, or that it is `done` (with or without an error)."""
 
         def set_() -> None:
             if not self._done:
@@ -149,11 +149,11 @@ class Transfers:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Give up what is being fetched: nobody is there any more to read it."""
+        """Stop the running downloads: there are no readers any more."""
         self._stopped.set()
 
     async def _thread(self, function: Callable[[], T]) -> T:
-        # Threads of their own: files of a slow source must not keep pages from being made.
+        # Separate threads: files of a slow source must not delay pages.
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
 
     async def open(self, content: Path | RemoteFile, *, byte_range: str | None, permitted: bool) -> Body:
@@ -184,7 +184,7 @@ class Transfers:
 
     async def _arriving_body(self, content: RemoteFile, arrival: Arrival) -> Body:
         def reopened(path: Path) -> IO[bytes]:
-            """What arrives, for one more reader: it may stand at its own place by now."""
+            """The arriving file, opened for one more reader; it may have its final path already."""
             with contextlib.suppress(OSError):
                 # Unbuffered: room is kept for the whole file, so more can be read than was written.
                 return os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0)
@@ -222,7 +222,7 @@ class Transfers:
         return arrival
 
     def _fill(self, content: RemoteFile, arrival: Arrival) -> None:
-        """Fetch a file into the cache. Runs in a thread; tells the arrival how it goes, and raises nothing."""
+        """Fetch a file into the cache. Runs in a thread; reports progress to the arrival, and raises nothing."""
         try:
             with content.open(None) as download:
                 if download.reply.status != 200:

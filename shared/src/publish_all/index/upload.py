@@ -1,7 +1,7 @@
 """Uploads as PyPI's legacy API takes them (`POST /legacy/`), into one of our repositories.
 
-What came is looked at as `publish-all check` would, and then goes through the repository's own engine:
-the same bytes are no error, other bytes under the same name are a conflict, and overwrite nothing.
+Files are checked as by `publish-all check`, and then uploaded by the repository's own code: the same bytes
+are skipped, other bytes with the same name are a conflict and overwrite nothing.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class UploadForm:
         if b"filename" not in parameters:
             return
         if self._name != "content":
-            self._name = ""  # a signature, which nobody takes any longer
+            self._name = ""  # a signature, which indexes no longer accept
             return
         if self.filename is not None:
             raise ServeError("The form holds more than one file.", status=400)
@@ -156,8 +156,8 @@ def _text(value: bytes) -> str:
 class Uploads:
     """Takes uploads for the repository that `repository_for` gives for a visitor's credential.
 
-    `passes_on` says that the repository is asked in the visitor's own name; else whoever may come here may
-    upload. `folder` is where files are kept meanwhile. For one event loop.
+    `passes_on`: the repository is asked with the visitor's login; otherwise every visitor may
+    upload. `folder` is for temporary files. For one event loop.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A live display on a terminal, by rich: what is under way at the bottom, what stays true above it."""
+"""A live display on a terminal, by rich: running work at the bottom, finished work above it."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def styled(line: str, more: Mapping[str, str]) -> Text:
 
 
 def shortened(name: str, width: int) -> str:
-    """A name without its middle if it is too long: how files end tells them apart."""
+    """A name without its middle if it is too long: the ends of file names differ."""
     if len(name) <= width:
         return name
     tail = (width - 1) * 2 // 3

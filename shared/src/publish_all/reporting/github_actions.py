@@ -37,7 +37,7 @@ class GitHubReporter(Reporter):
             with self._summary.open("a", encoding="utf-8") as opened:
                 opened.writelines(line + "\n" for line in summary_lines(result))
         except OSError as error:
-            # What was published is published: that ends as it does without a summary.
+            # The files are published: the exit code is the same without a summary.
             text = f"the job summary could not be written: {error.strerror or error}"
             self._annotate("warning", text, "publish-all")
 
@@ -94,7 +94,7 @@ def _text(text: str) -> str:
 
 
 class Several(Reporter):
-    """Tells several reporters."""
+    """Passes everything on to several reporters."""
 
     def __init__(self, *reporters: Reporter) -> None:
         super().__init__()

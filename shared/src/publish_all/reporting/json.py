@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SCHEMA = 1
-# What is shown of these besides their fields, and which fields are not shown.
+# Computed values to show besides the fields, and fields to leave out.
 _COMPUTED: Mapping[type, tuple[str, ...]] = {
     summaries.PlannedFile: ("action",),
     results.ReleaseReport: ("complete",),
@@ -75,7 +75,7 @@ class JsonReporter(Reporter):
             self._write(value)
 
     def _write(self, value: Mapping[str, Any]) -> None:
-        # One line each where lines are what is read; else for people, too.
+        # One line for each event; indented for people otherwise.
         text = as_called(json.dumps(value, indent=None if self._events else 2))
         # The same for JSON, and no command for the runner of GitHub Actions (see `_actions`).
         self._out.write(text.replace("##[", "#\\u0023[") + "\n")

@@ -1,4 +1,4 @@
-"""Events and results as lines of text that fit 80 columns; names, links and commands stand last and are never cut."""
+"""Events and results as lines of text that fit 80 columns; names, links and commands are last and are never cut."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
 
 
 def closing_lines(result: Result, shown: Iterable[Finding]) -> Iterator[str]:
-    """What is left to say on stderr after a result, above which findings were `shown`."""
+    """The last lines on stderr after a result; `shown` are the findings above."""
     if isinstance(result, results.PublishReport):
         return _not_complete(result) if not result.complete else iter(())
     from publish_all.reporting.summary_lines import after_dry_run
@@ -102,12 +102,12 @@ def next_step(report: results.PublishReport) -> str:
     if not statuses & {results.FileState.REFUSED, results.FileState.UNAUTHORIZED, results.FileState.CONFLICT}:
         return again
     if report.exit_code == 5:
-        return f"repair what is reported above, then {again}"
-    return "nothing was uploaded; repair what is reported above, then publish again"
+        return f"fix the problems above, then {again}"
+    return "nothing was uploaded; fix the problems above, then publish again"
 
 
 def result_lines(result: Result) -> Iterator[str]:
-    """What goes to stdout for a result."""
+    """The lines on stdout for a result."""
     match result:
         case results.PublishReport():
             return _publish_lines(result)

@@ -25,12 +25,12 @@ def make_reporter(
 ) -> Reporter:
     """The reporter for `text` or `json`.
 
-    `terminal` tells whether `err` is one that can be written over (None: find out). In GitHub Actions annotations and
-    a job summary come along.
+    `terminal`: `err` is a terminal that can be written over (None: detect it). In GitHub Actions, annotations and
+    a job summary are added.
     """
     out, err = out or sys.stdout, err or sys.stderr
     for stream in (out, err):
-        if isinstance(stream, io.TextIOWrapper):  # Windows writes cp1252 and the like into pipes and files
+        if isinstance(stream, io.TextIOWrapper):  # on Windows with a code page
             stream.reconfigure(errors="backslashreplace")
     environment = os.environ if environment is None else environment
     if terminal is None:

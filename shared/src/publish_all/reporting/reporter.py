@@ -85,7 +85,7 @@ class Reporter:
         """Write to stderr."""
 
     def close(self) -> None:
-        """Take down what is live, and write out what is held back."""
+        """Remove the live display, and write the lines that were held back."""
 
     def __enter__(self) -> object:
         return self

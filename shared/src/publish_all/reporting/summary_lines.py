@@ -23,7 +23,7 @@ _INDENT = 2 + _LABEL + 1
 def summary_lines(
     result: PlanReport | BuildSummary | CheckSummary | DoctorReport | Explanation | Listing,
 ) -> Iterator[str]:
-    """What goes to stdout for a result."""
+    """The lines on stdout for a result."""
     match result:
         case PlanReport():
             return _plan_lines(result)
@@ -90,7 +90,7 @@ def _counted(findings: Sequence[Finding]) -> str:
 
 
 def _doctor_lines(report: DoctorReport) -> Iterator[str]:
-    """Facts under each other, then what is wrong, why it matters, and what to do."""
+    """Facts, then each problem, why it matters, and what to do."""
     for each in report.examined:
         yield clean(f"{each.name}  {each.where}").rstrip()
         for fact in each.facts:

@@ -75,12 +75,12 @@ def clean(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Text of any origin as it may stand on a terminal or in a log, that of GitHub Actions included."""
+    """Foreign text, safe to print on a terminal or in a log, also of GitHub Actions."""
     return harmless(clean(text))
 
 
 def aligned(rows: Iterable[Sequence[str | int]], *, indent: str = "") -> Iterator[str]:
-    """Columns under each other, two blanks apart; numbers and quantities stand to the right."""
+    """Aligned columns, two spaces apart; numbers and quantities are right-aligned."""
     every = [*rows]
     cells = [[*map(clean, map(str, row))] for row in every]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
