@@ -113,13 +113,12 @@ class Opened:
 
     def weighed(self, finding: Finding, name: str, *, certain: bool = False) -> Finding:
         """A finding about the member `name` with the severity that it has for this file."""
-        reason = self._reason(finding.code, name)
-        if reason:
+        if self.accepted and (reason := self._reason(finding.code, name)):
             message = f"{finding.message} (accepted: {reason})"
             return replace(finding, severity=Severity.NOTE, message=message, hint="")
-        roles = {"any", *(["index"] if self.public else []), *(["own"] if self.ours else [])}
         if certain or finding.severity is not Severity.ERROR:
             return finding
+        roles = {"any", *(["index"] if self.public else []), *(["own"] if self.ours else [])}
         if roles.isdisjoint(Diagnosis(finding.code).entry.error_for or _OWN):
             return replace(finding, severity=Severity.WARNING)
         return finding

@@ -88,7 +88,8 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
             return held.enter_context(options.cancelling())
 
         # A folder can always be asked what it holds, and files that are named are not built again.
-        kept = rehearsal is not None or not options.files or not all(each.kind.local for each in repositories)
+        local = rehearsal is None and all(each.kind.local for each in repositories)
+        kept = options.fresh or not (options.files and local)
         journal, killed = Journal(), False
         if kept and config is not None:
             journal, killed = held.enter_context(_open_journal(config, options, listener))

@@ -146,7 +146,8 @@ def known_repositories(
         adopted, refused, adopt_notes = adopt(read_tools().entries)
         tool_notes = (*read_tools().notes, *adopt_notes)
     merged = _merged((BUILT_IN, adopted, *own))
-    _refuse_index_in_two_ways(from_environment, merged)
+    if from_environment:
+        _refuse_index_in_two_ways(from_environment, merged)
     incomplete = {key: _no_url(each) for key, each in merged.items() if each.url is None and key != "local"}
     base = config.root if config is not None else home
     return KnownRepositories(
