@@ -15,12 +15,12 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
     {
         0: "done, or nothing to do",
         1: "failed",
-        2: "usage or configuration",
-        3: "credentials",
+        2: "wrong usage or configuration",
+        3: "a credential is missing or refused",
         4: "a check failed, nothing was uploaded",
-        5: "some uploads are or may be done, and not all are done and seen in the index: run again to resume",
-        6: "conflict: the same filename with other bytes; nothing was uploaded",
-        125: "of `exec`: the command could not be run; any other code of `exec` is the command's own",
+        5: "some files are uploaded, but not all are uploaded and verified: run again to resume",
+        6: "conflict: a file exists with other bytes, nothing was uploaded",
+        125: "`exec` could not run the command; all other exit codes of `exec` are those of the command",
     }
 )
 _OF_CREDENTIALS = {
