@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -133,7 +134,9 @@ def fetch_dependencies(
 
     environment = index.connection.runtime.environment
     uv = shutil.which("uv", path=environment.get("PATH"))
-    pip = find_pip(environment) or ((uv, "tool", "run", "pip") if uv is not None else None)
+    pip = find_pip(environment)
+    if pip is None and uv is not None:
+        pip = (uv, "tool", "run", "--python", sys.executable, "pip")
     if pip is None:
         msg = "--with-dependencies needs pip or uv, and there is none on PATH"
         raise UsageError(msg, hint="Install one of them, or activate an environment that has it.")
@@ -164,7 +167,15 @@ def fetch_dependencies(
             listener(StepStarted(step="resolve", detail="dependencies, by uv pip compile"))
             source, pinned = folder.with_suffix(".in"), folder.with_suffix(".txt")
             source.write_text("\n".join(pins), encoding="utf-8")
-            words = ["--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:", "--output-file"]
+            words = [
+                "--python",
+                sys.executable,
+                "-q",
+                "--no-header",
+                "--no-annotate",
+                "--only-binary=:all:",
+                "-o",
+            ]
             machine = ["--python-platform", target.uv, "--python-version", target.python]
             start(uv, "pip", "compile", *words, str(pinned), *machine, str(source), heard=ignore)
             wanted = pinned.read_text(encoding="utf-8").split()
