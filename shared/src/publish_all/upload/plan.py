@@ -97,16 +97,18 @@ def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
     over at the end. While a release holds an sdist and not yet all wheels, installers build from
     source; without a file that fits they stay with the version before: hence the sdist is last.
     """
-    grouped: dict[tuple[str, str], list[Distribution]] = {}
+    grouped: dict[tuple[NormalizedName, str], tuple[list[Distribution], list[Distribution]]] = {}
     for each in files:
-        grouped.setdefault((each.project, str(each.version)), []).append(each)
+        wheels, sdists = grouped.setdefault((each.project, str(each.version)), ([], []))
+        (sdists if each.kind is DistributionKind.SDIST else wheels).append(each)
     releases = []
-    for group in grouped.values():
-        group.sort(key=lambda each: (each.kind is DistributionKind.SDIST, each.size, each.filename))
-        wheels = sum(each.kind is DistributionKind.WHEEL for each in group)
-        group[1:wheels] = reversed(group[1:wheels])
-        first = group[0]
-        releases.append(Release(project=first.project, version=first.version, distributions=tuple(group)))
+    by_size = attrgetter("size", "filename")
+    for wheels, sdists in grouped.values():
+        wheels.sort(key=by_size)
+        sdists.sort(key=by_size)
+        in_order = (*wheels[:1], *reversed(wheels[1:]), *sdists)
+        first = in_order[0]
+        releases.append(Release(project=first.project, version=first.version, distributions=in_order))
     return tuple(releases)
 
 
