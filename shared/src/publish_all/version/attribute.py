@@ -267,16 +267,16 @@ class _Reader:
 
     def _bindings(self, file: SourceFile, name: str, names: _Names) -> Iterator[_Binding]:
         for each in _get(names, name):
-            if each.name != _STAR:
+            if each.name != _STAR or not isinstance(each.node, ast.ImportFrom):
                 yield each
             elif self._exports(file, each.node, name):
                 yield each._replace(name=name)
             else:
                 yield from self._bindings(file, name, each.names)
 
-    def _exports(self, file: SourceFile, statement: ast.AST, name: str) -> bool:
+    def _exports(self, file: SourceFile, statement: ast.ImportFrom, name: str) -> bool:
         """Whether `from … import *` binds the name: public names, or what a literal `__all__` lists."""
-        target = _imported_file(file, statement)
+        target = _find_module(file.path, statement.module or "", statement.level)
         if target is None:
             return False
         with self._step(target, f"* {name}"):
@@ -292,7 +292,7 @@ class _Reader:
                 what = f"it is bound by {binding.opaque}, which only running it can tell"
                 raise _failure(file, node, what)
             case ast.ImportFrom() as node:
-                target = _imported_file(file, node)
+                target = _find_module(file.path, node.module or "", node.level)
                 if target is not None:
                     return self.value_of(read_source(target, self._read), binding.name)
                 module = node.module or ""
@@ -407,12 +407,6 @@ def _iterated(argument: ast.expr) -> ast.expr:
                 ) if item == bound:
                     return inner
     return argument
-
-
-def _imported_file(file: SourceFile, statement: ast.AST) -> Path | None:
-    if not isinstance(statement, ast.ImportFrom):
-        return None
-    return _find_module(file.path, statement.module or "", statement.level)
 
 
 def _find_module(importer: Path, module: str, level: int = 0) -> Path | None:
