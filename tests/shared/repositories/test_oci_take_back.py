@@ -127,13 +127,53 @@ def test_files_that_come_later_are_yanked_and_lift_nothing(make, release, releas
 def test_a_yank_survives_a_job_that_has_read_the_index_before(make, published, fake_registry):
     """The other job writes after our look at what we have written."""
     before = fake_registry.index(NAME, "1.0")
+    late = []
 
     def write_late(seconds: float) -> None:
-        if seconds == SETTLED:
+        if seconds == SETTLED and YANKED in annotations(fake_registry) and not late:
+            late.append("x")
             fake_registry.put(NAME, "1.0", json.dumps(before).encode(), INDEX_TYPE)
 
     make(sleep=write_late).yank(published.project, published.version, REASON)
+    assert late
     assert annotations(fake_registry)[YANKED] == REASON
+
+
+def test_a_yank_waits_while_another_job_writes(make, release, release_of, fake_registry):
+    """The other job has written three times before we do once."""
+    publish(make(), release_of(release.distributions[0]))
+    states = [str(each) for each in range(3)]
+
+    def write(seconds: float) -> None:
+        if seconds == SETTLED and states:
+            index = fake_registry.index(NAME, "1.0")
+            assert YANKED not in index["annotations"]
+            index["annotations"]["state"] = states.pop()
+            fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
+
+    make(sleep=write).yank(release.project, release.version, REASON)
+    assert annotations(fake_registry) == {**annotations(fake_registry), "state": "0", YANKED: REASON}
+
+
+def test_a_yank_does_not_wait_for_ever(make, published, fake_registry):
+    """The other job never ends, and keeps what others write."""
+    numbers = iter(range(1000))
+
+    def write(seconds: float) -> None:
+        index = fake_registry.index(NAME, "1.0")
+        index["annotations"]["state"] = str(next(numbers))
+        fake_registry.put(NAME, "1.0", json.dumps(index).encode(), INDEX_TYPE)
+
+    make(sleep=write).yank(published.project, published.version, REASON)
+    assert annotations(fake_registry)[YANKED] == REASON
+
+
+def test_a_yank_that_is_always_undone_is_an_error(make, published, fake_registry):
+    before = json.dumps(fake_registry.index(NAME, "1.0")).encode()
+    repository = make(sleep=lambda _: fake_registry.put(NAME, "1.0", before, INDEX_TYPE))
+    with pytest.raises(RepositoryError, match="again and again") as caught:
+        repository.yank(published.project, published.version, REASON)
+    assert caught.value.findings[0].code == "PA623"
 
 
 def test_a_file_that_is_listed_between_reading_and_writing_is_kept(make, release, release_of, fake_registry):

@@ -60,7 +60,7 @@ ROUNDS = 8
 LOOKS = 5
 """How often an index is read after a write until the registry shows another one than before."""
 SETTLED = 2.0
-"""Seconds after which a yank is looked at again: another job may have read the index before, and written it after."""
+"""Seconds between two looks at an index that is to be yanked: another job may have read it before, and write it after."""
 
 
 @dataclass(eq=False, repr=False)
@@ -388,22 +388,33 @@ class OciRepository:
     # --- taken back
 
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
-        """In the annotations of the index, which stay when files are added to it."""
+        """In the annotations of the index, which stay when files are added to it.
+
+        It is written while nobody else writes it, as two looks that are alike tell, and looked at again afterwards.
+        """
         package = self.package(project)
-        releases = self._releases(package, version)
 
         def yanked(current: layout.PackageIndex | None) -> layout.PackageIndex | ReleaseOutcome:
             if current is None or current.yanked == reason:
                 return ReleaseOutcome(complete=True)
             return current.yanked_for(reason)
 
-        for wait in (0.0, SETTLED):
-            self.sleep(wait)
-            for each in releases:
-                outcome = self._write_index(package, each.tag, yanked)
-                if not outcome.complete:
-                    raise as_error(outcome.findings[0])
-        return tuple(file.filename for each in releases for file in each.files)
+        before: list[str] = []
+        for attempt in range(ROUNDS):
+            releases = self._releases(package, version)
+            files = [file for each in releases for file in each.files]
+            if all(each.yanked == reason for each in files):
+                return tuple(each.filename for each in files)
+            seen = [each.digest for each in releases]
+            if seen == before or attempt >= LOOKS:
+                for each in releases:
+                    outcome = self._write_index(package, each.tag, yanked)
+                    if not outcome.complete:
+                        raise as_error(outcome.findings[0])
+            before = seen
+            self.sleep(SETTLED)
+        message = f"The index of {project} {version} is written by others again and again."
+        raise as_error(known.INDEX_CONTENDED.found(message, where=package.asked.where))
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
         """The index first, so that none ever lists what is gone; before it signatures and the like, which are tagged by its digest.
