@@ -29,7 +29,8 @@ def members(tmp_path: Path, monkeypatch):
 
     def run(do, *variants, names=()):
         config = load_project(tmp_path, names)
-        found = each_project(config, variants, do, runtime=Runtime(home=tmp_path), listener=events.append)
+        runtime = Runtime(home=tmp_path)
+        found = each_project(config, variants, do, runtime=lambda _: runtime, listener=events.append)
         return found, events
 
     return run

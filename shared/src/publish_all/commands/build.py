@@ -15,7 +15,7 @@ from packaging.version import Version
 from publish_all._build_system import build_requires
 from publish_all._process import end_running
 from publish_all.builders.build_plan import distributions_of, output_folder, with_present_files, with_tags
-from publish_all.builders.builder import BuildRequest
+from publish_all.builders.builder import BuildRequest, BuildResult
 from publish_all.builders.manifest import read_manifest, write_manifest
 from publish_all.builders.variables import for_project_code, not_passed
 from publish_all.commands.context import Runtime, project_variants, project_version
@@ -76,11 +76,19 @@ def build(options: BuildOptions, *, listener: Listener = ignore) -> BuildSummary
     output = options.output or output_folder(config)
 
     def build_one(member: ProjectConfig, wanted: tuple[str, ...], hear: Listener) -> BuildSummary:
-        of = replace(options, directory=member.root, variants=wanted, output=output)
+        manifest = None if config.members else options.manifest
+        of = replace(options, directory=member.root, variants=wanted, output=output, manifest=manifest)
         return build_project(member, of, listener=hear, remembered=True)[1]
 
-    built = each_project(config, options.variants, build_one, runtime=options.runtime, listener=listener)
-    return BuildSummary(folder=str(output), files=tuple(file for each in built for file in each.files))
+    built = each_project(
+        config, options.variants, build_one, runtime=lambda _: options.runtime, listener=listener
+    )
+    files = tuple(file for each in built for file in each.files)
+    if config.members and options.manifest is not None:
+        for each in config.projects:
+            run_before_publish(each, runtime=options.runtime, listener=listener)
+        write_manifest(options.manifest, output, project=label(config), result=BuildResult(files=files))
+    return BuildSummary(folder=str(output), files=files)
 
 
 def each_project(
@@ -88,7 +96,7 @@ def each_project(
     variants: Sequence[str],
     do: Callable[[ProjectConfig, tuple[str, ...], Listener], T],
     *,
-    runtime: Runtime,
+    runtime: Callable[[ProjectConfig], Runtime],
     listener: Listener,
 ) -> list[T]:
     """Do it for the project, or for the members of a workspace side by side, with those `variants` that they have.
@@ -125,7 +133,7 @@ def each_project(
 
     try:
         for each, _ in chosen:  # asked here, so that each is asked for once
-            project_version(each, runtime=runtime, listener=listener)
+            project_version(each, runtime=runtime(each), listener=listener)
         for places in (
             sorted(first.values()),
             [place for place in range(len(chosen)) if place not in first.values()],

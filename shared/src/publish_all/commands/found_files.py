@@ -8,7 +8,7 @@ commit any file.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -187,10 +187,12 @@ def manifest_files(
     return FoundFiles(distributions=_read(manifest, entries), variants=tuple(variants), built=True)
 
 
-def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool) -> FoundFiles:
+def listed_files(
+    path: Path, variants: Sequence[BuildVariant] | None, *, allow_missing: bool, of_member: bool = False
+) -> FoundFiles:
     """The files that a manifest lists which the user named. `variants` None: there is no project around.
 
-    Raises `UsageError` where it lists files of other releases than those of the project now.
+    That of a workspace lists those of other members, too. Raises `UsageError` where it lists files of other releases than those of the project now.
     """
     manifest = read_manifest(path)
     if manifest is None:
@@ -198,6 +200,8 @@ def listed_files(path: Path, variants: Sequence[BuildVariant] | None, *, allow_m
         raise UsageError(f"there is no file {path}", hint=hint)
     if variants is None:
         return FoundFiles(distributions=_read(manifest, manifest.entries), built=True)
+    if of_member:
+        manifest = _of_names(manifest, {canonicalize_name(each.project) for each in variants})
     now = {each.name: _release(each.project, each.version) for each in variants}
     for each in manifest.entries:
         if each.variant in now and now[each.variant] != _release(each.project, each.version):
@@ -248,14 +252,20 @@ def _release(project: str, version: str) -> tuple[NormalizedName, Version]:
     return canonicalize_name(project), Version(version)
 
 
-def as_built(options: PublishOptions, path: Path) -> PublishOptions:
+def _of_names(manifest: Manifest, names: Collection[str]) -> Manifest:
+    entries = tuple(each for each in manifest.entries if canonicalize_name(each.project) in names)
+    return replace(manifest, entries=entries)
+
+
+def as_built(options: PublishOptions, path: Path, names: Collection[str] = ()) -> PublishOptions:
     """In the version that a manifest states: a job that publishes runs no project code to ask for it.
 
-    Else in the one version of all its files, but for the local part that variants may add, or in none.
+    With `names`, in that of these distributions. Else in the one version of all its files, but for the local part that variants may add, or in none.
     """
     manifest = read_manifest(path)
     if manifest is None:
         return options
+    manifest = _of_names(manifest, names) if names else manifest
     version = manifest.version
     if version is None:
         found = {

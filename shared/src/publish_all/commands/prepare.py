@@ -191,7 +191,11 @@ def find_files(
 
     if options.manifest is not None:
         variants = options.project_variants(config, listener) if config is not None else None
-        return found_files.listed_files(options.manifest, variants, allow_missing=options.allow_missing)
+        of_member = options.members is not None
+        missing = options.allow_missing
+        return found_files.listed_files(
+            options.manifest, variants, allow_missing=missing, of_member=of_member
+        )
     assert config is not None  # noqa: S101 - else files are named, or listed
     usual = options.output or output_folder(config)
     note_old_files(sorted(usual.iterdir()) if usual.is_dir() else (), listener)
@@ -230,17 +234,29 @@ def find_all_files(
     if config is None or not config.members:
         return [replace(find(config, options, listener), config=config)]
     from publish_all.builders.build_plan import output_folder
+    from publish_all.commands import found_files
     from publish_all.commands.build import each_project
 
     folder = options.output or output_folder(config)
 
+    def of_run(member: ProjectConfig) -> PublishOptions:
+        if options.manifest is None:
+            return options
+        return found_files.as_built(options, options.manifest, names_of(member))
+
     def of_member(member: ProjectConfig, variants: tuple[str, ...], hear: Listener) -> FoundFiles:
-        of = replace(options, directory=member.root, variants=variants, output=folder)
+        of = replace(of_run(member), directory=member.root, variants=variants, output=folder)
         found = find(member, of, listener=hear)
         files = (replace(each, member=label(member)) for each in found.distributions)
         return replace(found, config=member, distributions=tuple(files))
 
-    return each_project(config, options.variants, of_member, runtime=options.runtime, listener=listener)
+    return each_project(
+        config,
+        options.variants,
+        of_member,
+        runtime=lambda member: of_run(member).runtime,
+        listener=listener,
+    )
 
 
 def reach(

@@ -50,11 +50,12 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
     afterwards is in the report.
     """
     listener = unless_it_breaks(listener)
-    named = bool(options.files or options.releases or options.manifest)
+    named = bool(options.files or options.releases)
     if named and options.members is not None:
         msg = "--all and --member are for what is built here, and not for files and releases that are named"
         raise UsageError(msg, hint="Leave one of them out.")
-    config = project_of_files(options.directory, optional=named, members=options.members)
+    optional = named or options.manifest is not None
+    config = project_of_files(options.directory, optional=optional, members=options.members)
     ensure_default_is_meant(config, options.connection, listener=listener)
     opened = open_connection(config, options.connection, listener=listener)
     receipt = None
@@ -72,7 +73,7 @@ def publish(options: PublishOptions, *, listener: Listener = ignore) -> PublishR
         msg = "--receipt is for repositories of the kind oci, and there is none among those named"
         raise UsageError(msg, hint="Name one with -r, or leave --receipt out.")
     rehearsal = _rehearsal(config, options, listener) if options.rehearse else None
-    if options.manifest is not None:
+    if options.manifest is not None and options.members is None:
         from publish_all.commands.found_files import as_built
 
         options = as_built(options, options.manifest)
