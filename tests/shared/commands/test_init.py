@@ -467,3 +467,32 @@ def test_puts_an_index_on_github_pages_where_it_is_asked_to(project):
     project.add(".github/workflows/docs.yml", "jobs: {a: {steps: [{uses: actions/deploy-pages@v4}]}}")
     with pytest.raises(UsageError, match=r"docs\.yml deploys to GitHub Pages already"):
         project.suggested(pages=True)
+
+
+def test_a_workspace_has_one_workflow_for_all_members(tmp_path):
+    for name, requires in (("core", []), ("app", ["core"])):
+        folder = tmp_path / "packages" / name
+        folder.mkdir(parents=True)
+        text = f'[project]\nname = "{name}"\nversion = "1.0"\ndependencies = {requires}\n[build-system]\nrequires = ["hatchling"]\n'
+        (folder / "pyproject.toml").write_text(text)
+    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    options = InitOptions(directory=tmp_path, triggers=(Trigger.TAG,))
+    found = look(options)
+
+    plan = plan_init(suggest(options, found), found)
+
+    workflow = plan.changes[-1].after
+    assert "build --all --manifest" in workflow
+    assert "check --all" in workflow
+    assert '--member "$MEMBER"' in workflow
+    assert "max-parallel: 1" in workflow
+    assert workflow.index("member: core") < workflow.index("member: app")
+    assert "core-v[0-9]*" in workflow
+    assert "app-v[0-9]*" in workflow
+    projects = [dict(form.fields)["PyPI Project Name"] for form in plan.forms if "pending" in form.title]
+    assert projects == ["core", "app"]
+    existing = InitOptions(directory=tmp_path, new_projects=False)
+    assert "publish -r pypi --auth" in (
+        one_job := plan_init(suggest(existing, found), found).changes[-1].after
+    )
+    assert '"$AUTH" --all --manifest' in one_job

@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleo.io.outputs.output import Type as OutputType
@@ -45,6 +46,7 @@ class InitCommand(UseCaseCommand):
             several=True,
             names="repositories",
         ),
+        Value("member", "NAME", "Set up this member of the workspace (default in its root: all)"),
         Value("version-source", "SOURCE", "Where versions come from", choices=_values(VersionSource)),
         Value("tag-prefix", "TEXT", "What version tags begin with"),
         Value("ci", "SERVICE", "The CI to write for", several=True, choices=(*_values(Service), _NONE)),
@@ -105,6 +107,15 @@ class InitCommand(UseCaseCommand):
         if plan.missing:
             self.note(plan.missing)
 
+    def _project(self) -> Path:
+        """The member of the workspace that is named, or the project around. Raises `UsageError`."""
+        name = self.text("member")
+        if name is None:
+            return self.directory
+        from publish_all.config.load import load_project
+
+        return load_project(self.directory, (name,)).members[0].root
+
     def _init_options(self) -> InitOptions:
         """The options of the command line as values. Raises `UsageError`."""
         from publish_all.commands.init import InitOptions
@@ -114,7 +125,7 @@ class InitCommand(UseCaseCommand):
         if workflow is not None and not workflow.exists():
             workflow = self.directory / workflow
         return InitOptions(
-            directory=self.directory,
+            directory=self._project(),
             publish_to=self.texts("repository") or None,
             version_source=VersionSource(source) if source else None,
             tag_prefix=self.text_or_unset("tag-prefix"),
@@ -219,13 +230,13 @@ class InitCommand(UseCaseCommand):
             return
         in_ci, pipeline = bool(answers.services and answers.pipeline.publish_to), answers.pipeline
         then = "push" if in_ci else f"{self.program} publish"
-        release = f"{self.program} version --release VERSION, then {then}"
+        release = f"{self.program} version{pipeline.whole} --release VERSION, then {then}"
         if in_ci and pipeline.triggers == (Trigger.RELEASE,):
             release += ", then publish a release of that tag on the web"
             if answers.settings.version.from_any_tag:
                 release = f"publish a release on the web, with a new tag such as {pipeline.tag_prefix}1.2.3"
         self.io.write(
-            f"To try it: {self.program} publish -r local\nTo look for what is missing: {self.program} doctor\n"
+            f"To try it: {self.program} publish{pipeline.whole} -r local\nTo look for what is missing: {self.program} doctor{pipeline.whole}\n"
             f"To release: {release}\n",
             type=OutputType.RAW,
         )

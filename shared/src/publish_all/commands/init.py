@@ -36,11 +36,13 @@ from publish_all.commands.scaffold.pyproject import with_settings
 from publish_all.commands.scaffold.tool_source import PLUGIN, tool_source
 from publish_all.config.builtin import BUILT_IN, FIXED, canonical, normalized
 from publish_all.config.kinds import upload_url_problem
-from publish_all.config.model import EMPTY, VersionSource
+from publish_all.config.load import load_project
+from publish_all.config.model import EMPTY, ProjectConfig, VersionSource
 from publish_all.config.problems import nearest
 from publish_all.config.rules import name_problem
 from publish_all.config.workflows import FOLDER
-from publish_all.errors import UsageError
+from publish_all.config.workspace import label
+from publish_all.errors import ConfigurationError, UsageError
 from publish_all.version.git import tag_version
 from publish_all.version.static import static_version
 
@@ -107,7 +109,16 @@ def look(options: InitOptions) -> Found:
     source = tool_source(
         options.source, root=found.repository, texts=texts, runtime=options.runtime, poetry=options.in_poetry
     )
-    return found._replace(source=source)
+    return found._replace(source=source, members=_members(found.root))
+
+
+def _members(root: Path) -> tuple[ProjectConfig, ...]:
+    """The members of the workspace of which this is the root; none where it is none."""
+    try:
+        run = load_project(root, ())
+    except (ConfigurationError, UsageError):
+        return ()
+    return run.members if run.root == root and any(each.root != root for each in run.members) else ()
 
 
 def suggest(options: InitOptions, found: Found) -> Answers:
@@ -127,7 +138,8 @@ def suggest(options: InitOptions, found: Found) -> Answers:
     with_variants = options.variants is not False
     variants = found.variants if with_variants else ()
     prefix = options.tag_prefix
-    if prefix is None and "tag-prefix" not in table(found.pyproject, "tool", "publish-all", "version"):
+    ours = table(found.pyproject, "tool", "publish-all", "version")
+    if prefix is None and "tag-prefix" not in ours and not found.members:
         prefix = kept.tag_prefix
     version = version_choice(found, source=options.version_source, tag_prefix=prefix, variants=variants)
     include_base = with_variants and made.include_base
@@ -150,6 +162,9 @@ def suggest(options: InitOptions, found: Found) -> Answers:
         environments=kept.environments,
         python=kept.python,
         copies=kept.copies,
+        member_prefixes=()
+        if ours or prefix is not None
+        else tuple(dict.fromkeys(each.version.tag_prefix for each in found.members)),
     )
     services = (found.service or Service.GITHUB,) if options.services is None else options.services
     pipeline = pipeline._replace(pages=_pages(options, pipeline, services, found))
@@ -222,6 +237,17 @@ def _logins(stated: Mapping[str, str], pipeline: Pipeline, kept: Mapping[str, Lo
 def _products(variants: Iterable[NewVariant], found: Found, *, include_base: bool) -> Iterator[Product]:
     """The distributions of a release, by their normalised names: as PyPI's form and environments have them."""
     name, config = found.name or found.root.name, found.config
+    for member in found.members:
+        stated = "publish-to" in table(member.pyproject, "tool", "publish-all")
+        to = member.publish_to if stated else None
+        built = [*member.variants.items()]
+        if member.include_base or not built:
+            yield Product(None, canonicalize_name(label(member)), to, label(member))
+        for key, each in built:
+            project = canonicalize_name(each.name or f"{label(member)}-{key}")
+            yield Product(key, project, each.publish_to or to, label(member))
+    if found.members:
+        return
     if include_base or config.include_base or not (variants or config.variants):
         yield Product(None, canonicalize_name(name))
     for new in variants:

@@ -45,7 +45,8 @@ class Found(NamedTuple):
     other tools define, and that the project could state too. `link` is OWNER/REPOSITORY of the git
     remote, `service` whose it is, as far as that can be told. `tests` are shell commands that need nothing
     installed but uv. `migration` is what hand-made workflows do, `ours` the workflow that `init` has written before, and
-    `kept` what of the one or the other is kept. `source` is where publish-all comes from.
+    `kept` what of the one or the other is kept. `source` is where publish-all comes from. `members` are those of the
+    workspace of which the project is the root.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Found(NamedTuple):
     kept: choices.Kept
     notes: tuple[str, ...]
     source: Source = Source(usual=True)
+    members: tuple[ProjectConfig, ...] = ()
 
     @property
     def pyproject(self) -> Mapping[str, Any]:

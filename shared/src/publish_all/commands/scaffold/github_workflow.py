@@ -168,9 +168,17 @@ def _publish_job(job: PublishJob, first: tuple[str, ...], needs: tuple[str, ...]
     repository, pipeline = job.repository, job.pipeline
     more: dict[str, Any] = {"if": _condition(job, first, needs)}
     if job.matrix:
-        include = [{"variant": each.variant, "project": each.project} for each in job.matrix]
+        include = [
+            {
+                **({"member": each.member} if each.member else {}),
+                "variant": each.variant or "",
+                "project": each.project,
+            }
+            for each in job.matrix
+        ]
         more[_NEW_PROJECTS] = None
-        more["strategy"] = {"fail-fast": False, "matrix": {"include": include}}
+        in_order = {"max-parallel": Noted(1, "what others need comes first")} if pipeline.whole else {}
+        more["strategy"] = {"fail-fast": False, **in_order, "matrix": {"include": include}}
     permissions = {**_READ}
     if repository == "github":
         permissions["packages"] = Noted("write", "to push to ghcr.io")
@@ -232,6 +240,8 @@ def _environment(job: PublishJob) -> dict[str, str]:
     """The variables of the command that publishes, with its token."""
     name, login = token_variable(job.repository), job.pipeline.login(job.repository)
     stated = {"VARIANT": "${{ matrix.variant }}"} if job.matrix else {}
+    if job.matrix and job.pipeline.whole:
+        stated["MEMBER"] = "${{ matrix.member }}"
     if job.repository in OWN_TOKEN:
         return {**stated, "GITHUB_TOKEN": "${{ github.token }}"}
     if login.username:

@@ -105,7 +105,14 @@ def _publish_job(job: PublishJob, before: list[str]) -> dict[str, Any]:
     if needs:
         made["needs"] = needs
     if job.matrix:
-        matrix = [{"VARIANT": each.variant, "PROJECT": each.project} for each in job.matrix]
+        matrix = [
+            {
+                **({"MEMBER": each.member} if each.member else {}),
+                "VARIANT": each.variant or "",
+                "PROJECT": each.project,
+            }
+            for each in job.matrix
+        ]
         made |= {_NEW_PROJECTS: None, "parallel": {"matrix": matrix}}
     made["resource_group"] = Noted("publish", "one release at a time")
     made["environment"] = job.environment("$PROJECT")

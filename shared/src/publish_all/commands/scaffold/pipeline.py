@@ -42,12 +42,14 @@ _TAKEN = frozenset(
 class Product(NamedTuple):
     """One distribution that a release publishes; `variant` is None for the project itself.
 
-    `publish_to` narrows the destinations, as the variant does; None where it does not.
+    `publish_to` narrows the destinations, as the variant does; None where it does not. `member` is the member of a
+    workspace that it is of.
     """
 
     variant: str | None
     project: str
     publish_to: tuple[str, ...] | None = None
+    member: str | None = None
 
     def goes_to(self, repository: str) -> bool:
         """A rehearsal is for all that go to PyPI."""
@@ -63,7 +65,8 @@ class Pipeline(NamedTuple):
     a public index a job and an environment of its own, as pending publishers need it. `requirement`
     is what installs publish-all; `wheels` is the folder that has it, empty for an index. A public index with an entry in `logins` is logged in to with that secret, and not
     with the identity of the job. `environments` are names by destination, `python` is the version to test and build with.
-    `copies` are commands that come before each build. `pages` puts a static index on GitHub Pages.
+    `copies` are commands that come before each build. `pages` puts a static index on GitHub Pages. `member_prefixes`
+    are what the tags of the members of a workspace begin with, where each has its own.
     """
 
     publish_to: tuple[str, ...]
@@ -83,6 +86,12 @@ class Pipeline(NamedTuple):
     python: str = ""
     copies: tuple[str, ...] = ()
     pages: bool = False
+    member_prefixes: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """The option of commands that are for all members of a workspace."""
+        return " --all" if any(each.member for each in self.products) else ""
 
     @property
     def site_of(self) -> str | None:
@@ -125,6 +134,8 @@ class Pipeline(NamedTuple):
     @property
     def tag_prefixes(self) -> tuple[str, ...]:
         """What version tags may begin with: with the prefixes `v` and none, the v is optional."""
+        if self.member_prefixes:
+            return self.member_prefixes
         return ("v", "") if self.tag_prefix in {"v", ""} else (self.tag_prefix,)
 
     def products_of(self, repository: str) -> tuple[Product, ...]:
@@ -148,7 +159,7 @@ class Pipeline(NamedTuple):
         if not self._separates(repository):
             yield PublishJob(self, key, repository, products[0].project if len(products) == 1 else "")
             return
-        itself = [each for each in products if each.variant is None]
+        itself = [each for each in products if each.variant is None and each.member is None]
         for product in itself:
             yield PublishJob(self, f"{key}-itself", repository, product.project, by_files=True)
         yield PublishJob(
@@ -160,14 +171,14 @@ class Pipeline(NamedTuple):
         """What builds for the jobs that publish, and finds an sdist that does not build before they run."""
         return [
             *self.copies,
-            self.ours(f"build --manifest {MANIFEST}"),
-            self.ours("check --no-build --rebuild"),
+            self.ours(f"build{self.whole} --manifest {MANIFEST}"),
+            self.ours(f"check{self.whole} --no-build --rebuild"),
         ]
 
     @property
     def check_commands(self) -> list[str]:
         """The same where each job that publishes builds."""
-        return [*self.copies, self.ours("check --rebuild")]
+        return [*self.copies, self.ours(f"check{self.whole} --rebuild")]
 
     def ours(self, command: str) -> str:
         """A command of publish-all, as a shell runs it."""
@@ -191,7 +202,10 @@ class PublishJob(NamedTuple):
         pipeline, command = self.pipeline, f"publish -r {shlex.quote(self.repository)}"
         if self.repository in PUBLIC:
             command += ' --auth "$AUTH"' if self.repository in pipeline.trusted else " --auth token"
-        command += ' --variant "$VARIANT"' if self.matrix else ""
+        if self.matrix and pipeline.whole:
+            command += ' --member "$MEMBER" ${VARIANT:+--variant "$VARIANT"}'
+        else:
+            command += ' --variant "$VARIANT"' if self.matrix else pipeline.whole
         copies = () if pipeline.split else pipeline.copies
         if not self.by_files:
             return [*copies, pipeline.ours(f"{command} --manifest {MANIFEST}" if pipeline.split else command)]
@@ -337,7 +351,7 @@ def next_steps(
         labels = ("Namespace", "Project name", "Top-level pipeline file path")
     titles = {"pypi": "PyPI", "testpypi": "TestPyPI"}
     for repository in (each for each in reversed(pipeline.trusted) if each not in there):
-        for _, project, _ in pipeline.products_of(repository):
+        for project in (each.project for each in pipeline.products_of(repository)):
             page = "account/publishing/" if new else f"project/{project}/settings/publishing/"
             kind = "a pending publisher" if new else "a trusted publisher"
             yield Form(
