@@ -143,6 +143,13 @@ def test_an_order_exists_for_every_graph():
     assert ordered({"a": set(), "b": {"a"}}, {"a": {"b"}}) == {"a": frozenset(), "b": frozenset({"a"})}
 
 
+def test_a_large_graph_is_ordered_at_once():
+    names = [f"m{number:03}" for number in range(200)]
+    needs = {name: {*names[max(0, place - 5) : place]} for place, name in enumerate(names)}
+
+    assert list(ordered(dict(reversed(needs.items())))) == names
+
+
 def test_a_project_alone_has_no_members(tmp_path):
     config: ProjectConfig = load_project(project(tmp_path, "demo"))
 

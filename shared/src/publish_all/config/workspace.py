@@ -118,7 +118,12 @@ def ordered(
     needs: dict[str, set[str]] = {name: set() for name in hard}
 
     def reaches(start: str, end: str) -> bool:
-        return start == end or any(reaches(each, end) for each in needs[start])
+        seen, pending = {start}, [start]
+        while pending and end not in seen:
+            new = needs[pending.pop()] - seen
+            seen |= new
+            pending += new
+        return end in seen
 
     for edges in (hard, soft):
         for name, others in edges.items():
