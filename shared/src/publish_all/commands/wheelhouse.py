@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tomlkit
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
@@ -234,24 +234,15 @@ def write_locks(folder: Path, files: Sequence[DownloadedFile], target: Target | 
         lines.append(
             " \\\n    --hash=sha256:".join([f"{project}=={version}", *(each.sha256 for each in own)])
         )
-        wheels = [each for each in own if each.file.endswith(".whl")]
-        sdists = [
-            PackageSdist(path=Path(each.file).name, size=each.bytes, hashes={"sha256": each.sha256})
-            for each in own
-            if each not in wheels
-        ]
-        packages.append(
-            Package(
-                name=project,
-                version=Version(version),
-                sdist=sdists[0] if sdists else None,
-                wheels=[
-                    PackageWheel(path=Path(each.file).name, size=each.bytes, hashes={"sha256": each.sha256})
-                    for each in wheels
-                ]
-                or None,
-            )
-        )
+        parts: dict[str, dict[str, Any]] = {}
+        for each in own:
+            name = Path(each.file).name
+            parts[name] = {"path": name, "size": each.bytes, "hashes": {"sha256": each.sha256}}
+        wheels = [PackageWheel(**part) for name, part in parts.items() if name.endswith(".whl")]
+        sdists = [PackageSdist(**part) for name, part in parts.items() if not name.endswith(".whl")]
+        sdist = sdists[0] if sdists else None
+        package = Package(name=project, version=Version(version), sdist=sdist, wheels=wheels or None)
+        packages.append(package)
     lock = Pylock(
         lock_version=Version("1.0"),
         requires_python=SpecifierSet(f"=={target.python}.*") if target is not None else None,
