@@ -98,6 +98,10 @@ if sys.platform == "win32":
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EDEADLK, 0}:  # wine says 0
+                raise
+            raise BlockingIOError from error
         finally:
             os.lseek(descriptor, 0, os.SEEK_SET)
 
