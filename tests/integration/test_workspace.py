@@ -19,7 +19,7 @@ from harness.corp import corp_credentials, listed
 from harness.environments import installed
 from harness.process import Result, run
 from harness.projects import git
-from harness.servers import Server
+from harness.servers import Registry, Server
 
 PUBLISH_ALL = installed("dev", "publish-all")
 BACKENDS = {
@@ -34,7 +34,8 @@ class Workspace:
     """A workspace in git, and publish-all with an account at the server."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], server: Server) -> None:
-        self.root, self.environment = root, {**environment, **corp_credentials(server)}
+        self.root = root
+        self.environment: dict[str, str] = {**environment, **corp_credentials(server)}
         self.server = server
         self.state(
             "pyproject.toml",
@@ -75,7 +76,12 @@ class Workspace:
         self.commit()
 
     def run(self, *words: object, code: int = 0) -> Result:
-        found = run([PUBLISH_ALL, *words, "-n"], cwd=self.root, environment=self.environment, timeout=300)
+        found = run(
+            [PUBLISH_ALL, words[0], "-n", *words[1:]],
+            cwd=self.root,
+            environment=self.environment,
+            timeout=300,
+        )
         assert found.returncode == code, str(found)
         return found
 
@@ -262,3 +268,42 @@ def test_a_killed_run_is_resumed_in_order(workspace: Workspace) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
 def test_twenty_killed_runs_are_resumed_in_order(workspace: Workspace) -> None:
     killed_and_resumed(workspace, 20)
+
+
+def test_variants_and_platform_wheels_of_a_member_go_to_a_registry(
+    workspace: Workspace, open_registry: Registry, tmp_path: Path
+) -> None:
+    workspace.state("pyproject.toml", '[tool.publish-all.workspace]\nmembers = ["packages/*"]\npin = "exact"')
+    tags = ("py3-none-manylinux_2_28_x86_64", "py3-none-win_amd64")
+    wheels = "".join(f'[tool.publish-all.variants.fast.wheels."{tag}"]\n' for tag in tags)
+    workspace.member(
+        "m-core",
+        "1.0",
+        more="[tool.publish-all]\ninclude-base = true\n[tool.publish-all.variants.pure]\n" + wheels,
+    )
+    workspace.member("m-app", "2.0", "m-core", "m-core-fast; sys_platform == 'win32'")
+    workspace.commit()
+    workspace.environment |= {
+        "PUBLISH_ALL_REPOSITORIES_GITHUB_URL": f"http://{open_registry.host}/{{owner}}",
+        "GITHUB_REPOSITORY_OWNER": "sep",
+    }
+
+    found, order = workspace.publish("-r", "github")
+
+    assert set(found) == {"m-core 1.0", "m-core-pure 1.0", "m-core-fast 1.0", "m-app 2.0"}
+    assert order[-1] == "m_app-2.0"
+    assert sorted(workspace.requirements("m_app-2.0-py3-none-any.whl")) == [
+        "m-core-fast==1.0;sys_platform=='win32'",
+        "m-core==1.0",
+    ]
+    assert workspace.publish("-r", "github")[1] == []
+    folder = tmp_path / "installed"
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    workspace.run("exec", "-r", "github", "--", python, "-m", "pip", "install", "m-app")
+    assert (
+        "m-core==1.0"
+        in run(
+            [python, "-m", "pip", "freeze"], cwd=folder, environment=workspace.environment, check=True
+        ).stdout
+    )

@@ -18,6 +18,7 @@ from publish_all.commands.context import distribution_names
 from publish_all.commands.destinations import Connection, ConnectionOptions
 from publish_all.config.kinds import KINDS
 from publish_all.config.model import ProjectConfig, RepositoryConfig
+from publish_all.config.workspace import names_of
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Means, make_repository
 
@@ -68,13 +69,15 @@ def ensure_installed() -> None:
 
 
 def published_names(config: ProjectConfig | None) -> tuple[NormalizedName, ...]:
-    """The names of the project and of its build variants; none of a project that we are not configured for.
+    """The names of the project, its build variants and workspace; none of a project that we are not configured for.
 
     The name of a project which only installs packages would make those packages look public.
     """
-    if config is None or "publish-all" not in config.pyproject.get("tool", {}):
+    if config is None or not ("publish-all" in config.pyproject.get("tool", {}) or config.origins):
         return ()
-    return distribution_names(config)
+    others = [each for each in config.siblings() if each.root != config.root]
+    own = () if others and not names_of(config) else distribution_names(config)
+    return (*own, *(name for each in others for name in distribution_names(each)))
 
 
 def servable(
