@@ -241,7 +241,7 @@ def test_the_kind_is_that_of_the_variable(source_of, make_request):
 
 def documented():
     """The table of variables in Markdown, for the reference documentation."""
-    yield "| variable | user name | set for | serves |"
+    yield "| variable | user name | tool | used for |"
     yield "| --- | --- | --- | --- |"
     for each in VARIABLES:
         user = f"`{each.username}`" if each.username else "`__token__`"
@@ -250,11 +250,11 @@ def documented():
         serves = f"the repository of {targets}; without it {default}" if targets else default
         if each.tool is Tool.GITHUB:
             serves = (
-                "`ghcr.io` and `api.github.com`, or the server in `GITHUB_SERVER_URL`, or the one to which the "
-                "user (not a project) has pointed `github` or `releases`"
+                "`ghcr.io` and `api.github.com`; the server in `GITHUB_SERVER_URL`; a server that the user (not a "
+                "project) has set for `github` or `releases`"
             )
         elif each.by_name:
-            serves = "the repository of that name"
+            serves = "the repository with this name"
         row = f"| `{each.name}` | {user} | {each.tool.label} | {serves} |"
         yield row.replace("{REPOSITORY}", "<REPO>").replace("{PROJECT}", "<PROJECT>")
 
