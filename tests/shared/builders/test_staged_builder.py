@@ -200,7 +200,11 @@ def test_metadata_comes_from_a_wheel_where_there_is_no_hook_for_it(make_tree, tm
 
 # As version tools work: from git, or from a variable; written into a module that git ignores.
 FROM_GIT = """\
-import os, pathlib, subprocess, tarfile, tomllib, zipfile
+import os, pathlib, subprocess, tarfile, zipfile
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
 
 def _version():
     stated = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"].get("version")
