@@ -18,7 +18,7 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         2: "wrong usage or configuration",
         3: "a credential is missing or refused",
         4: "a check failed, nothing was uploaded",
-        5: "some files are uploaded, but not all are uploaded and verified: run again to resume",
+        5: "files are or may be uploaded, but not all are uploaded and verified: run again to resume",
         6: "conflict: a file exists with other bytes, nothing was uploaded",
         125: "`exec` could not run the command; all other exit codes of `exec` are those of the command",
     }
