@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from publish_all.commands.build import list_variants
+from publish_all.commands.context import Runtime
 from publish_all.commands.version import VersionOptions, versions
 from publish_all.errors import UsageError
 
@@ -121,3 +123,24 @@ def test_a_version_from_git_is_tagged_once(workspace):
 
     assert git(workspace, "tag").split() == ["v5.0"]
     assert told(workspace) == {"app": "5.0", "core": "5.0"}
+
+
+def test_a_release_requires_the_last_release_of_a_member_between_tags(workspace):
+    (workspace / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["core", "app"]\n')
+    for name, requires in (("core", []), ("app", ["core"])):
+        (workspace / name / "pyproject.toml").write_text(
+            f'[project]\nname = "{name}"\ndynamic = ["version"]\ndependencies = {requires}\n{BUILD}'
+            f'[tool.publish-all.version]\nsource = "git"\ntag-prefix = "{name}-v"\n'
+        )
+    commit(workspace)
+    git(workspace, "tag", "core-v1.4.0")
+    git(workspace, "commit", "-q", "--allow-empty", "-m", "y")
+
+    def required() -> list[str]:
+        (found,) = list_variants(workspace / "app", runtime=Runtime())
+        return found[0].pyproject["project"]["dependencies"]
+
+    git(workspace, "tag", "app-v1.0")
+    assert required() == ["core>=1.4,<2"]
+    git(workspace, "commit", "-q", "--allow-empty", "-m", "z")
+    assert required() == ["core>=1.4.1.dev2,<2"]

@@ -174,7 +174,16 @@ def _pins(config: ProjectConfig, runtime: Runtime, listener: Listener) -> Callab
         if member is None:
             return None
         found = project_version(member, runtime=runtime, listener=listener)
-        return specifier(found.version, config.pin) if found is not None else ""
+        if found is None:
+            return ""
+        own = runtime.versions.get(config.root)
+        if own is not None and own.tagged and not found.tagged and found.tag is not None:
+            from publish_all.version.git import tag_version
+
+            # A release requires the last release of a member that is between tags.
+            released = tag_version(found.tag, member.version.tag_prefix)
+            return specifier(released or found.version, config.pin)
+        return specifier(found.version, config.pin)
 
     return pin
 

@@ -291,6 +291,11 @@ def _kept_back(files: FoundFiles, repository: str, options: PublishOptions, *, i
     config = files.config
     if config is None or not files.distributions or not files.distributions[0].member:
         return None
+    versions = options.runtime.versions
+    version = versions.get(config.root)
+    between = version is not None and version.tag is not None and not version.tagged
+    if between and not options.members and any(each.tagged for each in versions.values() if each is not None):
+        return f"{label(config)} does not go to {repository}: HEAD has the tag of another member and none of its own"
     named = options.connection.repositories or options.connection.repository_url is not None
     if not named and not _goes(repository, config.publish_to):
         return f"{label(config)} does not go to {repository}: its publish-to says so"
