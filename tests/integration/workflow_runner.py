@@ -114,6 +114,9 @@ class Runner:
             yield JobRun(key=key, result="skipped")
             return
         for number, combination in enumerate(matrix):
+            if not _filled(job["runs-on"], {**known, "matrix": combination}).startswith("ubuntu-"):
+                yield JobRun(key=key, result="skipped")
+                continue
             place = self.folder / "jobs" / f"{key}-{number}"
             yield _Job(self, key, job, workflow, place, {**known, "matrix": combination}).run()
 
@@ -277,12 +280,21 @@ class _Job:
             raise FileNotFoundError(f"artifact not found: {inputs['name']}")
         shutil.copytree(source, self.workspace / inputs.get("path", "."), dirs_exist_ok=True)
 
+    def upload_pages(self, inputs: Mapping[str, str]) -> None:
+        target = self.runner.folder / "artifacts" / "github-pages"
+        shutil.copytree(self.workspace / inputs["path"], target)
+
+    def deploy_pages(self, inputs: Mapping[str, str]) -> None:
+        """Nothing happens: the artifact is what GitHub would serve."""
+
 
 _ACTIONS: dict[str, Callable[[_Job, Mapping[str, str]], None]] = {
     "actions/checkout": _Job.checkout,
     "astral-sh/setup-uv": _Job.setup_uv,
     "actions/upload-artifact": _Job.upload,
     "actions/download-artifact": _Job.download,
+    "actions/upload-pages-artifact": _Job.upload_pages,
+    "actions/deploy-pages": _Job.deploy_pages,
 }
 
 
