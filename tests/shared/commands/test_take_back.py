@@ -58,7 +58,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> FakeRepository:
 
 
 def test_each_release_is_yanked_for_the_same_reason_in_one_line(box):
-    done = take_back.yank(Path(), ["Demo==1.0", "other==2"], reason=" breaks on\n Spark ")
+    done = take_back.yank(Path(), ["Demo==1.0", "other==2", "demo==1"], reason=" breaks\x1b\u202e on\n Spark \udcff")
     assert box.asked == [("demo", "1.0", "breaks on Spark"), ("other", "2", "breaks on Spark")]
     assert [tuple(each) for each in done] == [
         ("demo", "1.0", "demo-1.0.tar.gz", "yanked"),
@@ -114,7 +114,7 @@ def test_a_dry_run_asks_nobody_and_deletes_nothing(box):
 
 
 def test_the_steps_are_carried_out_in_their_order(box):
-    done = take_back.delete(Path(), [DEMO, "other==2"], confirm=lambda _: True)
+    done = take_back.delete(Path(), [DEMO, "other==2", "Demo==1"], confirm=lambda _: True)
     assert box.asked == ["tag 1.0", "demo-1.0.tar.gz", "tag 2", "other-2.tar.gz"]
     assert {each.state for each in done} == {"deleted"}
     assert len(done) == 6

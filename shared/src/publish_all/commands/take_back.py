@@ -9,6 +9,7 @@ from typing import NamedTuple
 from packaging.utils import NormalizedName
 
 from publish_all._http_errors import HttpError
+from publish_all._server_text import plain
 from publish_all.commands.context import project_of_files
 from publish_all.commands.destinations import ConnectionOptions, open_connection
 from publish_all.commands.promote import parse_release
@@ -37,9 +38,9 @@ def yank(
     listener: Listener = ignore,
 ) -> tuple[TakenBack, ...]:
     """Yank releases (`NAME==VERSION`) for a reason, which may be empty, or with None unyank them. Raises `PublishAllError`."""
-    wanted = [parse_release(each) for each in releases]
+    wanted = dict.fromkeys(parse_release(each) for each in releases)
     repository = _open(directory, connection, listener)
-    line = " ".join(reason.split()) if reason is not None else None
+    line = plain(reason, limit=len(reason)) if reason is not None else None
     step, state = ("unyank", "not yanked") if reason is None else ("yank", "yanked")
     done: list[TakenBack] = []
     for project, version in wanted:
@@ -62,7 +63,7 @@ def delete(
 
     With `dry_run` nothing is deleted. Empty if `confirm` refuses. Raises `PublishAllError`.
     """
-    wanted = [parse_release(each) for each in releases]
+    wanted = dict.fromkeys(parse_release(each) for each in releases)
     repository = _open(directory, connection, listener)
     steps = [(*each, step) for each in wanted for step in repository.deletion(*each)]
     parts = [(project, str(version), part) for project, version, step in steps for part in step.parts]
