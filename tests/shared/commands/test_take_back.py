@@ -58,7 +58,9 @@ def box(monkeypatch: pytest.MonkeyPatch) -> FakeRepository:
 
 
 def test_each_release_is_yanked_for_the_same_reason_in_one_line(box):
-    done = take_back.yank(Path(), ["Demo==1.0", "other==2", "demo==1"], reason=" breaks\x1b\u202e on\n Spark \udcff")
+    done = take_back.yank(
+        Path(), ["Demo==1.0", "other==2", "demo==1"], reason=" breaks\x1b\u202e on\n Spark \udcff"
+    )
     assert box.asked == [("demo", "1.0", "breaks on Spark"), ("other", "2", "breaks on Spark")]
     assert [tuple(each) for each in done] == [
         ("demo", "1.0", "demo-1.0.tar.gz", "yanked"),

@@ -172,11 +172,21 @@ def test_a_deletion_takes_the_files_of_one_project(make, github):
     assert notes(github) == NOTES
 
 
-@pytest.mark.parametrize(("project", "version"), [(canonicalize_name("other"), V1), (SPARK, Version("2.0"))])
-def test_what_is_not_there_is_not_taken_back(make, project, version):
-    with pytest.raises(RepositoryError, match="releases has no files of") as caught:
-        make().yank(project, version, "broken")
-    assert caught.value.findings[0].code == "PA453"
+@pytest.mark.parametrize(
+    ("project", "version", "hint"),
+    [
+        (canonicalize_name("other"), V1, "It has no files of other, or hides them."),
+        (SPARK, Version("2.0"), "It has: 1.0."),
+    ],
+)
+def test_what_is_not_there_is_not_taken_back(make, tmp_path, project, version, hint):
+    for ask in (
+        lambda: make().yank(project, version, "broken"),
+        lambda: make().fetch(project, version, tmp_path),
+    ):
+        with pytest.raises(RepositoryError, match="releases has no files of") as caught:
+            ask()
+        assert (caught.value.findings[0].code, caught.value.hint) == ("PA453", hint)
 
 
 def test_a_refusal_names_the_right_that_is_needed(make, github):

@@ -32,7 +32,7 @@ from publish_all.config.model import RepositoryConfig
 from publish_all.credentials.credential_source import Credentials, Purpose
 from publish_all.diagnoses import Diagnosis
 from publish_all.distributions.distribution import Distribution, DistributionKind, Release, release_of
-from publish_all.errors import CredentialError
+from publish_all.errors import CredentialError, RepositoryError
 from publish_all.findings import Finding, Severity
 from publish_all.repositories.bodies import FileBody, FileChangedError
 from publish_all.repositories.fetch import files_of, not_there, store
@@ -530,6 +530,8 @@ class GitHubReleaseRepository:
         reader = self.reader()
         found = reader.current(version)
         assets = reader.assets_of(found) if found is not None and not found.draft else {}
+        if not any(each.sent and release_of(each.name) == (project, version) for each in assets.values()):
+            raise self._missing(project, version)
         page = ProjectPage(name=project, files=tuple(each.listed for each in assets.values() if each.sent))
         fetched = []
         for file in files_of(page, project, version, self.name):
@@ -580,8 +582,15 @@ class GitHubReleaseRepository:
             assets[each] for each in sorted(assets) if release_of(each.removesuffix(".metadata")) == wanted
         ]
         if release is None or not found:
-            raise not_there(f"{self.name} has no files of {project} {version}", project, None, self.name)
+            raise self._missing(project, version)
         return release, found
+
+    def _missing(self, project: NormalizedName, version: Version) -> RepositoryError:
+        """The error where a release has no files of a project, with the versions that have."""
+        releases = {release_of(each.name) for each in self.reader().published()}
+        others = sorted(each[1] for each in releases if each is not None and each[0] == project)
+        message = f"{self.name} has no files of {project} {version}"
+        return not_there(message, project, [*map(str, others)], self.name)
 
     # --- for people
 

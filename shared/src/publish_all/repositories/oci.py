@@ -470,7 +470,8 @@ class OciRepository:
         private = [release.project, *sorted({*together} & needed - {release.project})]
         names = [word for each in private for word in ("--private", each)]
         run = f'uvx --from "{own_requirement("cli", "serve")}" publish-all exec'
-        return f"{run} {shlex.join([*place, *names])} -- pip install {release.project}=={release.version}"
+        pip = ["--", "pip", "install", f"{release.project}=={release.version}"]
+        return f"{run} {shlex.join([*place, *names, *pip])}"
 
     def _page(self, project: NormalizedName) -> str | None:
         """GitHub's page of the package, which hangs on the repository that it is linked to."""
