@@ -588,6 +588,9 @@ def test_the_line_that_installs_works_without_the_project_and_without_us(make, r
     assert line == f"{start}github:Sep --private kindling{end}"
     line = make(url="registry.corp.example/team").install_command(release, [])
     assert line == f"{start}github --repository-url oci://registry.corp.example/team --private kindling{end}"
+    # Shells read the `!` of an epoch.
+    line = make(scope=Scope.BUILT_IN).install_command(replace(release, version=Version("1!1.0")), [])
+    assert line.endswith(" -- pip install 'kindling==1!1.0'")
 
 
 def test_the_line_that_installs_keeps_what_it_needs_of_the_same_publish_private(make, release):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publish_all.config.kinds import DIRECTORY, KINDS, LEGACY, OCI, Kind
+from publish_all.config.kinds import DIRECTORY, GITHUB_RELEASE, KINDS, LEGACY, OCI, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.errors import ConfigurationError
 from publish_all.repositories.directory import DirectoryRepository
@@ -44,6 +44,14 @@ def test_a_registry_without_its_owner_says_how_to_state_one(make):
     assert caught.value.hint is not None
     for way in ("owner =", "GITHUB_REPOSITORY_OWNER", "git remote"):
         assert way in caught.value.hint
+
+
+def test_releases_of_an_unknown_project_have_an_address_to_name(make):
+    with pytest.raises(ConfigurationError, match=r"holds \{repository\}") as caught:
+        make(kind=GITHUB_RELEASE, name="releases", url="https://api.github.com/repos/{owner}/{repository}")
+    assert "`-r releases --repository-url https://api.github.com/repos/OWNER/REPOSITORY`" in (
+        caught.value.hint or ""
+    )
 
 
 @pytest.mark.parametrize(("name", "public"), [("pypi", True), ("testpypi", True), ("corp", False)])

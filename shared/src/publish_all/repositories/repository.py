@@ -209,11 +209,12 @@ def filled_url(config: RepositoryConfig) -> str:
     key_path = f"tool.publish-all.repositories.{config.name}"
     if config.url is None:
         raise ConfigurationError(f"{key_path}.url is not stated.", hint="State the URL that uploads go to.")
-    values = {"owner": config.owner, "repository": (config.link or "").rpartition("/")[2]}
+    values = {"repository": (config.link or "").rpartition("/")[2], "owner": config.owner}
+    address = config.url.replace("{owner}", "OWNER").replace("{repository}", "REPOSITORY")
     hints = {
         "owner": f'Name it: `-r {config.name}:OWNER`. Or state `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
         "the git remote `origin` of a repository on GitHub.",
-        "repository": f'State `link = "OWNER/REPOSITORY"` in [{key_path}].',
+        "repository": f'Name it: `-r {config.name} --repository-url {address}`. Or state `link = "OWNER/REPOSITORY"` in [{key_path}].',
     }
     url = config.url
     for key, value in values.items():
