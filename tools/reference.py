@@ -1,10 +1,10 @@
-"""Write what docs/reference says of commands and configuration from the code itself.
+"""Generate the parts of docs/reference about commands and configuration from the code.
 
     python tools/reference.py           # writes the pages
-    python tools/reference.py --check   # says which ones are not up to date, and ends with 1
+    python tools/reference.py --check   # lists the pages that are not up to date, and exits with 1
 
-In a page, what stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->` is made here; the rest
-is written by hand.
+The text between `<!-- generated: NAME -->` and `<!-- end: NAME -->` is generated. The rest of a page is written
+by hand.
 """
 # ruff: noqa: INP001, T201 - a script, which talks on stdout
 
@@ -21,7 +21,7 @@ from cleo.io.inputs.option import Option
 
 from publish_all.cli.application import PublishAllApplication
 from publish_all.cli.options import CONNECTION, EXIT_CODES, VARIABLES, Operand, Value
-from publish_all.cli.registry import COMMANDS
+from publish_all.cli.registry import GROUPS
 from publish_all.config.reference import SECTIONS, Key, Section
 
 ROOT = Path(__file__).parents[1]
@@ -29,22 +29,13 @@ PAGES = ("docs/reference/commands.md", "docs/reference/configuration.md", "docs/
 _MADE = re.compile(r"(<!-- generated: ([^>]+?) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
 _STYLE = re.compile(r"<(/?)[a-z0-9]*>")
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Start": ("init", "doctor", "explain", "login"),
-    "Build and publish": ("build", "check", "publish"),
-    "Look": ("version", "variants", "config", "repositories"),
-    "OCI registries, such as GitHub's": ("list", "download", "finalize"),
-    "Install": ("exec", "serve", "site"),
-    "Take back": ("yank", "unyank", "delete"),
-}
-"""The commands in the order in which people meet them."""
 
 
 def main(arguments: list[str]) -> int:
     stale = [page for page in PAGES if fresh(page) != (ROOT / page).read_text(encoding="utf-8")]
     if "--check" in arguments:
         for page in stale:
-            print(f"{page} is not what the code says: run `make docs`", file=sys.stderr)
+            print(f"{page} is not up to date: run `make docs`", file=sys.stderr)
         return 1 if stale else 0
     for page in stale:
         (ROOT / page).write_text(fresh(page), encoding="utf-8", newline="\n")
@@ -53,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def fresh(page: str) -> str:
-    """The text of a page with its generated parts made anew. Raises `KeyError` for one that nobody makes."""
+    """The text of a page with new generated parts. Raises `KeyError` for an unknown part."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return _MADE.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], text)
 
@@ -61,7 +52,7 @@ def fresh(page: str) -> str:
 def commands_overview() -> str:
     application = PublishAllApplication()
     lines = []
-    for title, names in grouped([*COMMANDS, "commands", "completions", "help"]):
+    for title, names in GROUPS.items():
         lines += [f"**{title}**", ""]
         lines += [
             f"- [`{name}`](#publish-all-{name}): {_prose(application.find(name).description)}"
@@ -71,18 +62,9 @@ def commands_overview() -> str:
     return "\n".join(["", *lines, ""])
 
 
-def grouped(names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The names in their groups; those of no group come last."""
-    left = list(names)
-    for title, members in GROUPS.items():
-        yield title, tuple(each for each in members if each in left)
-    rest = tuple(each for each in left if not any(each in members for members in GROUPS.values()))
-    yield "This command line", rest
-
-
 def command_pages() -> str:
     application = PublishAllApplication()
-    names = [name for _, group in grouped([*COMMANDS, "commands", "completions", "help"]) for name in group]
+    names = [name for group in GROUPS.values() for name in group]
     return "\n" + "\n".join(line for name in names for line in _page(application.find(name), name))
 
 
@@ -179,7 +161,7 @@ def _cell(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """What would be taken for HTML or emphasis outside of backticks, escaped."""
+    """Escape HTML and emphasis outside of backticks."""
     pieces, last = [], 0
     for code in _CODE.finditer(text):
         pieces += [_escaped(text[last : code.start()]), code[0]]

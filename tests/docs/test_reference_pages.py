@@ -49,7 +49,7 @@ def test_the_check_ends_with_1_and_names_the_page_that_is_not_up_to_date(monkeyp
     monkeypatch.setattr(MADE, "ROOT", tmp_path)
     assert MADE.main(["--check"]) == 0
     page = tmp_path / "docs/reference/exit-codes.md"
-    page.write_text(page.read_text(encoding="utf-8").replace("conflict", "peace"), encoding="utf-8")
+    page.write_text(page.read_text(encoding="utf-8").replace("already exists", "is new"), encoding="utf-8")
     assert MADE.main(["--check"]) == 1
     assert "exit-codes.md" in capsys.readouterr().err
     assert MADE.main([]) == 0

@@ -240,7 +240,7 @@ def _uploads() -> Iterator[tuple[str, bytes]]:
         ("a part without a header", f"--{BOUNDARY}\r\n\r\nx\r\n".encode() + _end()),
         ("a part without a name", _part("form-data", b"x") + _end()),
         ("another disposition", _part("attachment; filename=x", b"x") + _end()),
-        ("a name that is not UTF-8", _part('form-data; name="\udcff\udcfe"', b"x") + _end()),
+        ("a name that is not valid UTF-8", _part('form-data; name="\udcff\udcfe"', b"x") + _end()),
         ("a long header", _part('form-data; name="' + "n" * 60_000 + '"', b"x") + _end()),
         ("many headers in a part", f"--{BOUNDARY}\r\n".encode() + b"X: y\r\n" * 500 + b"\r\nx\r\n" + _end()),
         ("thousands of parts", b"".join(_field(f"f{n}", "") for n in range(6000)) + _end()),

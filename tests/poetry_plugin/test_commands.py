@@ -49,4 +49,4 @@ def test_publish_has_its_own_name_too(
     typed: ApplicationTester, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert typed.execute(f"{command} nothing.whl") == 2
-    assert "there is no file nothing.whl" in capsys.readouterr().err
+    assert "no file nothing.whl" in capsys.readouterr().err

@@ -171,7 +171,7 @@ def test_other_addresses_are_refused_with_a_hint(url: str):
         ensure_allowed(url)
     assert caught.value.failure is Failure.INVALID
     assert not caught.value.retryable
-    assert caught.value.hint or "is not a URL" in caught.value.message
+    assert caught.value.hint or "is not a valid URL" in caught.value.message
 
 
 def test_the_url_of_an_error_holds_no_password():

@@ -429,7 +429,7 @@ def test_hints_are_commands_that_can_be_pasted_also_under_uvx(
     for arguments, said in (
         (["explain", "PA999"], f"  more: {program} explain PA102\n"),
         (["check", "--nope"], f"  hint: see `{program} check --help`\n"),
-        (["chekc"], f"  hint: `{program} commands` shows the commands\n"),
+        (["chekc"], f"  hint: run `{program} commands` to list the commands\n"),
     ):
         monkeypatch.setattr(sys, "argv", ["publish-all", *arguments])
         assert application.run() == 2

@@ -76,7 +76,7 @@ def test_json_holds_reasons_and_what_was_not_tested(run, tmp_path):
         (("doctor", "--format", "yaml"), "--format"),
         (("doctor", "--auth", "what"), "--auth"),
         (("explain",), "arguments"),
-        (("explain", "PA999"), "there is no code PA999"),
+        (("explain", "PA999"), "no code PA999 found"),
     ],
 )
 def test_usage_errors(run, words, says):

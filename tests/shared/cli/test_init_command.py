@@ -76,8 +76,8 @@ def test_writes_what_it_has_shown_and_tells_what_to_do_on_the_web(run, project):
     assert ended.code == 0
     assert '+publish-to = ["pypi"]' in ended.err
     assert "+name: publish" in ended.err
-    assert "pyproject.toml is written" in ended.err
-    assert ended.out.startswith("Then, on the web:\n\n1. PyPI: a pending publisher for demo\n")
+    assert "pyproject.toml was written" in ended.err
+    assert ended.out.startswith("Next, on the web:\n\n1. PyPI: a pending publisher for demo\n")
     assert "publish-all doctor" in ended.out
     assert ours(project) == {"publish-to": ["pypi"]}
     assert (project / ".github/workflows/publish.yml").is_file()
@@ -93,7 +93,7 @@ def test_shows_and_writes_nothing_in_a_dry_run(run, project):
 
 def test_says_that_there_is_nothing_to_change(run):
     run("-n")
-    assert "there is nothing to change" in run("-n").err
+    assert "nothing to change" in run("-n").err
 
 
 def test_takes_flags(run, project):
@@ -117,12 +117,12 @@ def test_writes_no_ci_where_none_is_wanted(run, project):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--ci", "jenkins"), "It is one of: github, gitlab, none"),
-        (("--trigger", "moon"), "It is one of: release, tag"),
-        (("--version-source", "x"), "It is one of: project, git, attribute"),
+        (("--ci", "jenkins"), "Use one of: github, gitlab, none"),
+        (("--trigger", "moon"), "Use one of: release, tag"),
+        (("--version-source", "x"), "Use one of: project, git, attribute"),
         (("-r", "githib"), "Did you mean 'github'?"),
         (("--format", "xml"), "--format"),
-        (("--from-workflow", "none.yml"), "none.yml: can't be read"),
+        (("--from-workflow", "none.yml"), "none.yml: cannot be read"),
     ],
 )
 def test_what_is_wrong_on_the_command_line_ends_with_2(run, words, says):
@@ -142,7 +142,7 @@ def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
     ended = run(
         typed=["pypi github", "git", "github", "both", "no", "oidc", "no", "make test; make lint", "yes"]
     )
-    assert "Setting up demo. Enter takes the answer in brackets." in ended.err
+    assert "Setting up demo. Press Enter to accept the answer in brackets." in ended.err
     assert "[pypi]" in ended.err
     assert ours(project) == {"publish-to": ["pypi", "github"], "version": {"source": "git"}}
     workflow = (project / ".github/workflows/publish.yml").read_text()
@@ -154,8 +154,8 @@ def test_asks_a_person_with_the_usual_answer_in_brackets(run, project):
 
 def test_asks_again_after_an_answer_that_will_not_do(run, project):
     ended = run(typed=["githib", "pypi", "nowhere", "project", "none"])
-    assert "there is no repository 'githib'. Did you mean 'github'?" in ended.err
-    assert "the answer is 'nowhere'. It is one of: project, git, attribute" in ended.err
+    assert "no repository 'githib' found. Did you mean 'github'?" in ended.err
+    assert "'nowhere' is not a valid answer. Use one of: project, git, attribute" in ended.err
     assert not (project / ".github").exists()
 
 

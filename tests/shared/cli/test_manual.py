@@ -49,7 +49,7 @@ def test_doctor_and_finalize_tell_the_exit_codes_of_a_publish_that_they_can_end_
 def test_help_names_the_command_that_is_not_there(typed):
     ended = typed("help", "publsh")
     assert (ended.code, ended.out) == (2, "")
-    assert "there is no command 'publsh'; did you mean 'publish'?" in ended.err
+    assert "no command 'publsh' found; did you mean 'publish'?" in ended.err
 
 
 def test_poetry_shows_exit_codes_and_variables_at_the_end_of_the_help_text():

@@ -38,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_is_for_packages_and_commands_lists_commands(run):
-    assert "packages in a container registry" in run("list", "--help").out
+    assert "packages in a registry" in run("list", "--help").out
     for words in (("commands",), ()):
         ended = run(*words)
         assert ended.code == 0

@@ -104,11 +104,11 @@ def test_on_cloud_run_large_files_are_sent_in_chunks(
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("PORT", "tcp://10.0.0.1:80", "PUBLISH_ALL_SERVE_PORT is 'tcp://10.0.0.1:80'"),
-        ("LOG_FORMAT", "xml", "PUBLISH_ALL_SERVE_LOG_FORMAT is 'xml'"),
-        ("PROXY", "maybe", "PUBLISH_ALL_SERVE_PROXY is 'maybe'; it is true or false"),
+        ("PORT", "tcp://10.0.0.1:80", "PUBLISH_ALL_SERVE_PORT 'tcp://10.0.0.1:80'"),
+        ("LOG_FORMAT", "xml", "PUBLISH_ALL_SERVE_LOG_FORMAT 'xml'"),
+        ("PROXY", "maybe", "PUBLISH_ALL_SERVE_PROXY is 'maybe', which is neither true nor false"),
         ("TRUSTED_PROXY", "10.0.0.1/8", "PUBLISH_ALL_SERVE_TRUSTED_PROXY: 10.0.0.1/8 has host bits set"),
-        ("BASE_PATH", "/a/../b", "PUBLISH_ALL_SERVE_BASE_PATH is '/a/../b'"),
+        ("BASE_PATH", "/a/../b", "PUBLISH_ALL_SERVE_BASE_PATH '/a/../b'"),
     ],
 )
 def test_a_wrong_variable_is_named(

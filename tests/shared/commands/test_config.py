@@ -146,7 +146,9 @@ def test_a_variant_that_states_nothing_is_shown_all_the_same(show, project):
 def test_an_unknown_destination_is_an_error(show, project):
     (project / "pyproject.toml").write_text("[tool.publish-all]\npublish-to = ['gihub']\n")
 
-    with pytest.raises(ConfigurationError, match=r"pyproject\.toml:2: .*'gihub'; did you mean 'github'\?"):
+    with pytest.raises(
+        ConfigurationError, match=r"pyproject\.toml:2: .*'gihub' found; did you mean 'github'\?"
+    ):
         show()
 
 
@@ -175,7 +177,7 @@ def test_lists_names_that_are_refused_and_why(listed, folders, heard):
 
     result = listed()
 
-    refused = [each.message for each in heard if "means two repositories" in each.message]
+    refused = [each.message for each in heard if "is ambiguous" in each.message]
     assert [each.partition(":")[0] for each in refused] == ["test"]
     assert {each["name"]: each["also"] for each in result}["testpypi"] == ""
 

@@ -158,11 +158,11 @@ def test_flags_take_the_place_of_what_was_found(project):
 @pytest.mark.parametrize(
     ("stated", "problem"),
     [
-        ("pipy", "there is no repository 'pipy'"),
-        ("corp", "there is no repository 'corp'"),
+        ("pipy", "no repository 'pipy' found"),
+        ("corp", "no repository 'corp' found"),
         ("corp=ftp://x", "the destination 'corp'"),
         ("pypi=https://x.example/", "can't change its URL"),
-        ("a b", "can't name a repository"),
+        ("a b", "is not a valid repository name"),
     ],
 )
 def test_a_destination_that_is_none_is_an_error_that_says_what_to_write(project, stated, problem):

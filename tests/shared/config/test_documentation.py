@@ -54,7 +54,7 @@ def documented(section):
 
 
 def known_keys(error):
-    return set(error.hint.removeprefix("Known here: ").removesuffix(".").split(", "))
+    return set(error.hint.removeprefix("Known keys: ").removesuffix(".").split(", "))
 
 
 def test_the_reference_names_every_key_of_the_project(trouble):

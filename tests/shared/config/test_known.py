@@ -58,8 +58,8 @@ def test_a_repository_is_found_however_it_is_spelt(known, name, found):
 def test_an_unknown_name_lists_the_nearest_and_all(known):
     error = refusal(known(CORP + "url = 'https://x/'\n"), "crop")
 
-    assert error.message == "there is no repository 'crop'; did you mean 'corp'?"
-    assert "Known are: corp, pypi, testpypi, github, releases, local." in error.hint
+    assert error.message == "no repository 'crop' found; did you mean 'corp'?"
+    assert "Known repositories: corp, pypi, testpypi, github, releases, local." in error.hint
     assert "[tool.publish-all.repositories.crop]" in error.hint
     assert error.exit_code == 2
 
@@ -115,7 +115,7 @@ def test_a_url_that_hides_another_of_the_users_is_a_note(known, folders):
     folders.config.write_text("repositories.corp.url = 'https://user/'\n")
 
     assert known(CORP + "url = 'https://project/'\n").notes == (
-        f"the repository 'corp' of pyproject.toml:2 (https://project/) hides that of {folders.config}:1",
+        f"the repository 'corp' of pyproject.toml:2 (https://project/) overrides the one of {folders.config}:1",
     )
 
 
@@ -301,7 +301,7 @@ def test_a_name_that_is_another_place_for_a_tool_is_refused(known, folders, name
     found = known()
 
     error = refusal(found, name.upper())
-    assert "means two repositories: corp.example" in error.message
+    assert "is ambiguous: corp.example" in error.message
     assert f"the built-in '{built_in}'" in error.message
     assert error.hint
     for each in still_known:
@@ -312,7 +312,7 @@ def test_a_name_that_is_another_place_for_a_tool_is_refused(known, folders, name
 def test_an_alias_is_refused_with_what_it_stands_for(known, folders):
     folders.hosts.pypirc.write_text("[pypi]\nrepository = https://corp.example/\n")
 
-    assert "means two repositories" in refusal(known(), "main").message
+    assert "is ambiguous" in refusal(known(), "main").message
 
 
 def test_the_user_settles_which_one_is_meant(known, folders):
@@ -338,7 +338,7 @@ def test_a_project_can_not_move_a_built_in_one_by_the_table_of_a_tool(known, tmp
 def test_a_source_is_refused_with_what_to_write(known):
     error = refusal(known("[[tool.poetry.source]]\nname = 'corp'\nurl = 'https://x/simple/'\n"), "corp")
 
-    assert "'corp' is a source to install from ([[tool.poetry.source]] in pyproject.toml)" in error.message
+    assert "'corp' is a source for installs ([[tool.poetry.source]] in pyproject.toml)" in error.message
     assert "[tool.publish-all.repositories.corp]" in error.hint
 
 
@@ -373,7 +373,7 @@ def test_a_url_of_a_tool_that_we_do_not_use_is_refused_when_it_is_named(known, f
 def test_a_broken_file_of_a_tool_is_a_note(known, folders):
     folders.hosts.poetry.write_text("[")
 
-    assert "passed over: " in known().notes[0]
+    assert "ignored: " in known().notes[0]
 
 
 # publish-to
@@ -393,8 +393,8 @@ url = "https://x/"
         known(text).check_destinations(parse(text))
 
     assert caught.value.message.splitlines() == [
-        "pyproject.toml:2: tool.publish-all.publish-to: there is no repository 'gihub'; did you mean 'github'?",
-        "pyproject.toml:4: tool.publish-all.variants.a.publish-to: there is no repository 'corq'; did you mean 'corp'?",
+        "pyproject.toml:2: tool.publish-all.publish-to: no repository 'gihub' found; did you mean 'github'?",
+        "pyproject.toml:4: tool.publish-all.variants.a.publish-to: no repository 'corq' found; did you mean 'corp'?",
     ]
 
 
@@ -457,7 +457,7 @@ def test_the_url_of_pypi_is_pypi(known):
     [
         ({"url": "http://x/"}, "--repository-url: 'http://x/' must be https"),
         ({"url": "x.example"}, "--repository-url: "),
-        ({"url": "https://x/", "name": "a b"}, "--repository: 'a b' can't name"),
+        ({"url": "https://x/", "name": "a b"}, "--repository: 'a b' is not a valid"),
     ],
 )
 def test_a_wrong_url_of_the_command_line_names_the_option(arguments, message):
@@ -479,13 +479,13 @@ def test_an_audience_of_the_users_does_not_follow_a_project_to_another_address(k
 def test_a_variable_that_is_an_index_and_an_address_is_an_error(known):
     variable = {"PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL": "https://x/simple/"}
     text = "[tool.publish-all.repositories]\ncorp.url = 'https://x/'\ncorp-index.url = 'https://y/'\n"
-    with pytest.raises(ConfigurationError, match="can be read as the index-url of 'corp'") as caught:
+    with pytest.raises(ConfigurationError, match="could be the index-url of 'corp'") as caught:
         known(text, **variable)
-    assert "another name" in caught.value.hint
+    assert "Rename" in caught.value.hint
     assert known(CORP + "url = 'https://x/'\n", **variable).get("corp").url == "https://x/"
 
 
 def test_a_url_without_a_name_gets_none_that_variables_could_mean_something_else_by():
-    with pytest.raises(ConfigurationError, match="'serve' can't name a repository"):
+    with pytest.raises(ConfigurationError, match="'serve' is not a valid repository name"):
         ad_hoc("https://serve/legacy/")
     assert ad_hoc("https://serve/legacy/", "corp").name == "corp"

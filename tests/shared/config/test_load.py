@@ -30,30 +30,32 @@ def test_a_relative_folder_leads_upwards_too(tmp_path, monkeypatch):
 
 
 def test_no_project_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"there is no pyproject\.toml in .* or above it") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"no pyproject\.toml found in .* or its parent folders"
+    ) as caught:
         find_pyproject(tmp_path)
 
     assert "-C" in caught.value.hint
     (tmp_path / "setup.py").write_text("")
     with pytest.raises(ConfigurationError) as caught:
         find_pyproject(tmp_path)
-    assert caught.value.hint == "Run `publish-all init`: it makes one beside setup.py, which stays as it is."
+    assert caught.value.hint == "Run `publish-all init` to create one. setup.py is not changed."
 
 
 def test_no_folder_is_an_error(tmp_path):
-    with pytest.raises(ConfigurationError, match="there is no folder"):
+    with pytest.raises(ConfigurationError, match=r"no folder .* found"):
         load_project(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[tool.publish-all]\nprivate = yes\n", r"pyproject\.toml:2: is not TOML: "),
-        (b"a = 1\n[b\n", r"pyproject\.toml:2: is not TOML: "),
-        (b"a = [\n1,\n", r"pyproject\.toml:2: is not TOML: "),
-        (b"a = 1\na = 2\n", r"pyproject\.toml:2: is not TOML: "),
-        (b"\xef\xbb\xbfa = 1\n", r"pyproject\.toml:1: is not TOML: begins with a byte order mark"),
-        (b"a = 1\nb = '\xff'\n", r"pyproject\.toml:2: is not UTF-8"),
+        (b"[tool.publish-all]\nprivate = yes\n", r"pyproject\.toml:2: is not valid TOML: "),
+        (b"a = 1\n[b\n", r"pyproject\.toml:2: is not valid TOML: "),
+        (b"a = [\n1,\n", r"pyproject\.toml:2: is not valid TOML: "),
+        (b"a = 1\na = 2\n", r"pyproject\.toml:2: is not valid TOML: "),
+        (b"\xef\xbb\xbfa = 1\n", r"pyproject\.toml:1: is not valid TOML: starts with a byte order mark"),
+        (b"a = 1\nb = '\xff'\n", r"pyproject\.toml:2: is not valid UTF-8"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path, content, message):

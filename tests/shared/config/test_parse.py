@@ -172,7 +172,7 @@ def test_an_unknown_key_is_named_with_the_nearest_right_one(trouble, text, messa
 
 def test_an_unknown_key_that_is_near_to_none_lists_what_is_known(trouble):
     assert trouble("[tool.publish-all.version]\nzzz = 1").hint == (
-        "Known here: dirty, fallback, local, path, scheme, shallow, source, sync, tag-prefix."
+        "Known keys: dirty, fallback, local, path, scheme, shallow, source, sync, tag-prefix."
     )
 
 
@@ -189,13 +189,13 @@ def test_a_misspelt_table_is_named_with_its_line(trouble):
     [
         (
             "publish-to = 'pypi'",
-            "publish-to: must be a list of strings, not the string 'pypi' (write [\"…\"] for",
+            "publish-to: must be a list of strings, not the string 'pypi' (use [\"…\"] for",
         ),
         ("publish-to = ['pypi', 1]", "publish-to[1]: must be a string, not the number 1"),
-        ("publish-to = ['a b']", "publish-to[0]: 'a b' can't name a repository"),
-        ("publish-to = ['pypi', 'PyPI']", "publish-to: names the repository 'pypi' twice (as 'PyPI')"),
-        ("publish-to = ['main', 'pypi']", "publish-to: names the repository 'main' twice (as 'pypi')"),
-        ("publish-to = ['corp', 'corp']", "publish-to: names the repository 'corp' twice"),
+        ("publish-to = ['a b']", "publish-to[0]: 'a b' is not a valid repository name"),
+        ("publish-to = ['pypi', 'PyPI']", "publish-to: contains the repository 'pypi' twice (as 'PyPI')"),
+        ("publish-to = ['main', 'pypi']", "publish-to: contains the repository 'main' twice (as 'pypi')"),
+        ("publish-to = ['corp', 'corp']", "publish-to: contains the repository 'corp' twice"),
         ("dist-dir = 1.5", "dist-dir: must be a string, not the number 1.5"),
         ("dist-dir = ''", "dist-dir: must not be empty"),
         ("dist-dir = 2026-01-01", "dist-dir: must be a string, not a date or time"),
@@ -218,28 +218,28 @@ def test_a_misspelt_table_is_named_with_its_line(trouble):
         ),
         ("version.shallow = ''", "version.shallow: must be one of error, allow, not ''"),
         ("version.fallback = 'x.y'", "version.fallback: 'x.y' is not a version (PEP 440)"),
-        ("version.tag-prefix = 'v '", "version.tag-prefix: 'v ' can't begin a tag"),
-        ("version.path = '/etc/x'", "version.path: '/etc/x' must be relative to the project's root"),
-        ("version.path = 'C:/x'", "version.path: 'C:/x' must be relative to the project's root"),
+        ("version.tag-prefix = 'v '", "version.tag-prefix: 'v ' is not a valid start of a git tag"),
+        ("version.path = '/etc/x'", "version.path: '/etc/x' must be relative to the root of the project"),
+        ("version.path = 'C:/x'", "version.path: 'C:/x' must be relative to the root of the project"),
         ("version.sync = 'x'", "version.sync: must be a list, not the string 'x'"),
         ("version.sync = [1]", "version.sync[0]: must be a path or { path, pattern }, not the number 1"),
-        ("version.sync = ['/x']", "version.sync[0]: '/x' must be relative to the project's root"),
+        ("version.sync = ['/x']", "version.sync[0]: '/x' must be relative to the root of the project"),
         (
             "version.sync = ['a', 'x/**.toml']",
-            "version.sync[1]: 'x/**.toml' has a ** that is not a whole part",
+            "version.sync[1]: 'x/**.toml' has a ** that is not a complete part",
         ),
         (
             "version.sync = [{ path = '**.md', pattern = '{version}' }]",
             "version.sync[0].path: '**.md' has a **",
         ),
-        ("version.source = 'attribute'", 'version.source: is "attribute", without a path'),
+        ("version.source = 'attribute'", 'version.source: is "attribute", which needs a path'),
         ("version.sync = [{ pattern = '{version}' }]", "version.sync[0]: needs a 'path'"),
         (
             "version.sync = [{ path = 'x', pattern = 'x' }]",
-            "version.sync[0].pattern: 'x' must hold {version} just",
+            "version.sync[0].pattern: 'x' must contain {version} exactly",
         ),
         ("variant-defaults.name = 'x'", "variant-defaults.name: all build variants would have the same name"),
-        ("wheels.any = {}", "wheels.any: 'any' is not a wheel's tag"),
+        ("wheels.any = {}", "wheels.any: 'any' is not a valid wheel tag"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_path(trouble, text, message):
@@ -272,14 +272,14 @@ dits-dir = "x"
         "pyproject.toml:5: tool.publish-all.private: must be true or false, not the string 'no'",
         "pyproject.toml:6: tool.publish-all.dits-dir: unknown key; did you mean 'dist-dir'?",
     ]
-    assert error.hint == "Leave it out; [tool.publish-all.version] says where the version comes from."
+    assert error.hint == "Remove it, and set the version source in [tool.publish-all.version]."
 
 
 def test_the_hint_of_a_further_problem_is_on_its_line(trouble):
     error = trouble("[tool.publish-all]\nprivate = 1\nzzz = 1\n")
 
     assert error.message.splitlines()[1].startswith(
-        "pyproject.toml:3: tool.publish-all.zzz: unknown key (Known here:"
+        "pyproject.toml:3: tool.publish-all.zzz: unknown key (Known keys:"
     )
     assert error.hint is None
 

@@ -32,7 +32,7 @@ def names(table):
 
 def known(trouble, table):
     hint = trouble(f"{STATED[table]}\nzzz = 1").hint
-    return set(hint.removeprefix("Known here: ").removesuffix(".").split(", "))
+    return set(hint.removeprefix("Known keys: ").removesuffix(".").split(", "))
 
 
 @pytest.mark.parametrize("table", [each for each in STATED if "variants.NAME]" not in each])

@@ -43,11 +43,11 @@ def test_a_project_can_not_change_where_a_built_in_repository_is(trouble, name, 
     error = trouble(f"[tool.publish-all.repositories.{name}]\n{key}\n")
 
     assert (
-        f"tool.publish-all.repositories.{name}.{key.split()[0]}: a project can't change where"
+        f"tool.publish-all.repositories.{name}.{key.split()[0]}: a project cannot change the URL"
         in error.message
     )
     assert "redirect your token" in error.message
-    assert "Give another address another name" in error.hint
+    assert "Use another name" in error.hint
     assert "PUBLISH_ALL_REPOSITORIES_" in error.hint
 
 
@@ -75,7 +75,7 @@ def test_a_repository_and_its_alias_are_an_error(trouble):
 @pytest.mark.parametrize("name", ["a b", "-a", "a_", "a/b", "ä", ""])
 def test_a_name_that_no_variable_could_have_is_an_error(trouble, name):
     assert (
-        "can't name a repository"
+        "is not a valid repository name"
         in trouble(f"[tool.publish-all.repositories.'{name}']\nurl = 'https://x/'").message
     )
 
@@ -85,7 +85,7 @@ def test_a_name_that_no_variable_could_have_is_an_error(trouble, name):
     [
         (
             "kind = 'github-release'\nurl = 'https://github.com/sep/kindling'",
-            "must be a repository in GitHub's API: https://api.github.com/repos/OWNER/REPOSITORY",
+            "must be the API URL of a GitHub repository: https://api.github.com/repos/OWNER/REPOSITORY",
         ),
         (
             "kind = 'legasy'",
@@ -95,8 +95,8 @@ def test_a_name_that_no_variable_could_have_is_an_error(trouble, name):
         ("attestations = 'on'", "attestations: must be one of auto, always, never, not 'on'"),
         ("trusted-publishing = 'alway'", "not 'alway'; did you mean 'always'?"),
         ("username = ''", "username: must not be empty"),
-        ("owner = 'a/b'", "owner: 'a/b' is not the name of an owner"),
-        ("owner = '..'", "owner: '..' is not the name of an owner"),
+        ("owner = 'a/b'", "owner: 'a/b' is not a valid GitHub owner"),
+        ("owner = '..'", "owner: '..' is not a valid GitHub owner"),
         ("link = 'sep'", "link: 'sep' must be OWNER/REPOSITORY"),
         ("link = 'https://github.com/a/b'", "must be OWNER/REPOSITORY"),
         ("url = 'http://x.example/'", "url: 'http://x.example/' must be https"),
@@ -127,7 +127,7 @@ def test_a_wrong_value_is_named_with_its_key_path(trouble, text, message):
 )
 def test_a_name_whose_variables_mean_something_else_is_an_error(trouble, name):
     error = trouble(f"[tool.publish-all.repositories.'{name}']\nurl = 'https://x/'")
-    assert "the variables named after it would be read as" in error.message
+    assert "its environment variables would be confused with" in error.message
 
 
 @pytest.mark.parametrize("name", ["serve-eu", "version", "token-for", "my-index", "token"])

@@ -29,7 +29,7 @@ def test_no_file_states_nothing(tmp_path):
         ("[repository.x]\n", ":1: repository: unknown key; did you mean 'repositories'?"),
         ("[tool.publish-all.repositories.x]\n", ":1: tool: unknown key"),
         ("\n[repositories.x]\nurl = 'http://x/'\n", ":3: repositories.x.url: 'http://x/' must be https"),
-        ("[repositories\n", ":1: is not TOML"),
+        ("[repositories\n", ":1: is not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_an_error_that_names_it(tmp_path, text, message):
@@ -86,8 +86,8 @@ def test_a_wrong_variable_is_an_error_that_names_it(variable, value, message):
     ("variable", "note"),
     [
         ("CORP_URI", "did you mean 'PUBLISH_ALL_REPOSITORIES_CORP_URL'?"),
-        ("CORP", "says nothing"),
-        ("URL", "says nothing"),
+        ("CORP", "is not known and is ignored"),
+        ("URL", "is not known and is ignored"),
     ],
 )
 def test_a_variable_that_says_nothing_is_a_note(variable, note):
@@ -95,5 +95,5 @@ def test_a_variable_that_says_nothing_is_a_note(variable, note):
 
     assert dict(found) == {}
     assert len(notes) == 1
-    assert f"PUBLISH_ALL_REPOSITORIES_{variable} says nothing" in notes[0]
+    assert f"PUBLISH_ALL_REPOSITORIES_{variable} is not known and is ignored" in notes[0]
     assert note in notes[0]

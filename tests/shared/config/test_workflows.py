@@ -118,7 +118,7 @@ def test_lists_and_tables_are_no_texts_however_large_their_aliases_make_them():
 
 def test_a_key_that_stands_twice_is_named_without_its_value():
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
-    with pytest.raises(ConfigurationError, match=r"ci\.yml:61: is not YAML: found duplicate key 'a1'$"):
+    with pytest.raises(ConfigurationError, match=r"ci\.yml:61: is not valid YAML: found duplicate key 'a1'$"):
         parse("\n".join([*lines, "a1: *a59", "jobs: {}"]))
 
 
@@ -128,23 +128,23 @@ def test_a_job_that_is_merged_from_elsewhere_is_read():
 
 
 def test_says_what_keeps_a_file_from_being_read(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"ci\.yml: can't be read: No such file") as caught:
+    with pytest.raises(ConfigurationError, match=r"ci\.yml: cannot be read: No such file") as caught:
         read_workflow(tmp_path / "ci.yml")
-    assert "a workflow of GitHub Actions" in caught.value.hint
+    assert "a GitHub Actions workflow" in caught.value.hint
     (tmp_path / "ci.yml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="it is not UTF-8"):
+    with pytest.raises(ConfigurationError, match="it is not valid UTF-8"):
         read_workflow(tmp_path / "ci.yml")
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("jobs: [\n", "ci.yml:2: is not YAML"),
-        ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not YAML"),
-        ("jobs: !!timestamp x\n", "ci.yml:1: is not YAML"),
-        (":\n" * 30_000, "ci.yml: is not a workflow that can be read: it has too many values"),
-        ("[!a " * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
-        ("[" * 5000, "ci.yml: is not YAML that can be read: it is nested too deep"),
+        ("jobs: [\n", "ci.yml:2: is not valid YAML"),
+        ("jobs:\n  a: 1\n  a: 2\n", "ci.yml:3: is not valid YAML"),
+        ("jobs: !!timestamp x\n", "ci.yml:1: is not valid YAML"),
+        (":\n" * 30_000, "ci.yml: has too many values"),
+        ("[!a " * 5000, "ci.yml: is nested too deep"),
+        ("[" * 5000, "ci.yml: is nested too deep"),
         ("- a\n", "it has no jobs"),
         ("name: x\n", "it has no jobs"),
         ("", "it has no jobs"),

@@ -117,15 +117,15 @@ def test_without_a_version_table_each_member_has_tags_of_its_own(packages):
 
 
 def test_what_is_not_a_workspace_says_so(packages):
-    with pytest.raises(ConfigurationError, match="there is no workspace in"):
+    with pytest.raises(ConfigurationError, match="no workspace found in"):
         load_project(packages / "packages/core", ())
     (packages / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["packages/none"]')
-    with pytest.raises(ConfigurationError, match="'packages/none' of the workspace is not a folder"):
+    with pytest.raises(ConfigurationError, match="'packages/none' is not a folder"):
         load_project(packages, ())
     (packages / "pyproject.toml").write_text('[tool.publish-all.workspace]\nmembers = ["packages/*"]')
     with pytest.raises(UsageError, match=r"has no member 'cor'.*did you mean 'core'") as caught:
         load_project(packages, ("cor",))
-    assert caught.value.hint == "There are: core, Acme-Spark, app"
+    assert caught.value.hint == "Members: core, Acme-Spark, app"
 
 
 def test_two_members_cannot_mean_different_repositories_by_one_name(packages):
@@ -134,7 +134,7 @@ def test_two_members_cannot_mean_different_repositories_by_one_name(packages):
     project(packages / "packages/app", "app", table.format("two"))
     (packages / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]')
 
-    with pytest.raises(ConfigurationError, match="the repository 'corp' is another one"):
+    with pytest.raises(ConfigurationError, match="the repository 'corp' has another URL"):
         load_project(packages, ())
 
 

@@ -288,7 +288,7 @@ def test_an_address_that_is_no_url_is_an_error(registry, fake_registry, location
     fake_registry.hooks.append(
         lambda asked: Reply(202, headers={"Location": location}) if asked.method == "POST" else None
     )
-    with pytest.raises(HttpError, match="is not a URL"):
+    with pytest.raises(HttpError, match="is not a valid URL"):
         registry.package(KINDLING, login=None, write=True).push_blob(digest_of(b"{}"), b"{}")
 
 

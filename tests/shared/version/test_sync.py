@@ -101,7 +101,7 @@ def test_the_attribute_is_the_first_place(tmp_path: Path) -> None:
         ('["README.md"]', {"README.md": b"1.2.3"}, "README.md needs a pattern"),
         ('[{ path = "R", pattern = "v{version}" }]', {"R": b"nothing"}, "R: no version is written there"),
         ('["x.py"]', {"x.py": b"__version__ = f()"}, "x.py:1: __version__ is the result of a call"),
-        ('["x.toml"]', {"x.toml": b"[project"}, "x.toml: is not TOML"),
+        ('["x.toml"]', {"x.toml": b"[project"}, "x.toml: is not valid TOML"),
     ],
 )
 def test_a_place_that_says_nothing_is_an_error(

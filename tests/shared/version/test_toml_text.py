@@ -67,7 +67,7 @@ def test_finds_nothing_where_there_is_no_string() -> None:
 
 
 def test_refuses_what_is_not_toml() -> None:
-    with pytest.raises(VersionError, match=r"overlay\.toml: is not TOML"):
+    with pytest.raises(VersionError, match=r"overlay\.toml: is not valid TOML"):
         find_string("[project", ("project", "version"), where="overlay.toml")
 
 

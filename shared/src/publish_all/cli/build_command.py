@@ -10,34 +10,33 @@ from publish_all.cli.options import FORMAT, Operand, Value, flag
 
 
 class BuildCommand(UseCaseCommand):
-    """Builds every build variant with the project's own build backend. The output folder gets the wheels and
-    sdists; nothing else is written to the working tree. Builds run in an isolated environment with what
-    [build-system] requires, as with `python -m build`. It is kept for 24 hours for the next build. To publish the files in another job, write a manifest
-    and pass it on together with the output folder. With a manifest, the commands of before-publish must pass
-    first, as they do not run in the job that publishes.
+    """Builds a wheel and an sdist of each build variant with the build backend of the project, and writes them
+    to the output folder. No other file of the project changes. Builds run in an isolated environment
+    with the requirements of [build-system], as with `python -m build`. The environment is reused for 24 hours.
+
+    To publish the files in another job, write a manifest and pass it to that job with the output folder. With
+    a manifest, the commands of before-publish run before the build, because they do not run in the other job.
     """
 
     name = "build"
-    description = "Build all build variants of the project"
+    description = "Build wheels and sdists of all build variants"
     takes = (
         common.VARIANT,
         *common.WORKSPACE,
-        Value("wheel-tag", "TAG", "Only the platform wheel of this tag", several=True),
-        common.ALLOW_MISSING,
         Value(
             "kind",
             "KIND",
-            "Only this kind of distribution",
+            "Build only this kind of distribution",
             short="f",
             several=True,
             choices=("wheel", "sdist"),
         ),
+        Value("output", "FOLDER", "The output folder (default: `dist-dir`)", short="o"),
+        Value("manifest", "FILE", "Write a manifest of the files, for `publish --manifest` in another job"),
+        flag("reproduce", "Build twice in different folders, and compare the files byte by byte."),
+        Value("wheel-tag", "TAG", "Build only the platform wheel with this tag", several=True),
+        common.ALLOW_MISSING,
         *common.BUILD_ENVIRONMENT,
-        flag("reproduce", "Build twice, in different folders, and compare the bytes."),
-        Value("output", "FOLDER", "The folder to build into (default: `dist-dir`)", short="o"),
-        Value(
-            "manifest", "FILE", "Also list the files in this file, for `publish --manifest` in another job"
-        ),
         FORMAT,
     )
     examples = (
@@ -69,24 +68,26 @@ class BuildCommand(UseCaseCommand):
 
 
 class CheckCommand(UseCaseCommand):
-    """Checks each file for the repositories in `publish-to`, and uploads nothing. Without files it builds into a
-    temporary folder. It checks metadata, name, version and tags, RECORD, readme, paths and
-    links, what a wheel installs, credentials, and outputs in notebooks. With several files it also checks that
-    they state the same, and that build variants differ only as their configuration says.
+    """Checks wheels and sdists against the rules of the repositories in `publish-to`. Without files, it builds the
+    project in a temporary folder first. The checks cover the metadata, name, version, tags, RECORD, readme,
+    paths, links and contents of each file, secrets, and the output cells of notebooks. If there are several files, their metadata must
+    agree, and build variants may differ only as configured.
 
-    All checks work offline. Builds need an index once, for their build environment.
+    Nothing is uploaded, and the checks work offline. The first build needs an index for its build environment.
     """
 
     name = "check"
-    description = "Check distributions offline, before upload"
+    description = "Check distributions before upload"
     takes = (
-        Operand("files", "FILE", "Wheels and sdists to check (default: a fresh build).", several=True),
+        Operand(
+            "files", "FILE", "Wheels and sdists to check (default: a new build of the project).", several=True
+        ),
         common.repository_option("Check for"),
         common.VARIANT,
         *common.WORKSPACE,
+        flag("no-build", "Check the files of the last build."),
+        flag("rebuild", "Also build a wheel from each sdist, and compare it with the wheel of the project."),
         common.ALLOW_MISSING,
-        flag("no-build", "Check what was built before."),
-        flag("rebuild", "Also build each sdist outside of the project, and compare it with its wheel."),
         *common.BUILD_ENVIRONMENT,
         FORMAT,
     )

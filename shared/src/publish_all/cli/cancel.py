@@ -1,4 +1,4 @@
-"""What signals do: end a command with its cleaning up, and end uploads between two files.
+"""Signals: a signal ends a command after it has cleaned up, and ends uploads between two files.
 
 SIGTERM and SIGHUP do the same as Ctrl-C. A signal that is ignored stays ignored (`nohup`).
 """
@@ -22,7 +22,7 @@ _TERMINATION = tuple(getattr(signal, each) for each in ("SIGTERM", "SIGHUP") if 
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[Cancellation]:
-    """A cancellation that signals set for as long as the block runs. The first lets what is under way end, a second one aborts."""
+    """A cancellation that signals set while the block runs. The first signal lets running uploads finish, the second aborts them."""
     from publish_all.upload.retry import Cancellation
 
     cancellation = Cancellation()
@@ -40,9 +40,9 @@ def cancelled_by_signals() -> Iterator[Cancellation]:
 
 @contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """As long as the block runs, SIGTERM and SIGHUP raise `KeyboardInterrupt`, so that nothing is left running.
+    """While the block runs, SIGTERM and SIGHUP raise `KeyboardInterrupt`, so that no child process is left running.
 
-    Only the first: what cleans up after it is not interrupted by another one.
+    Only the first signal does, so that a second one does not interrupt the cleanup.
     """
     asked = threading.Event()
 
@@ -57,7 +57,7 @@ def interrupted_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _handled(signals: tuple[signal.Signals, ...], handle: Callable[[int], None]) -> Iterator[None]:
-    """Call `handle` for these signals, but for those that are ignored. Elsewhere than in the main thread, for none."""
+    """Call `handle` for these signals, except ignored ones. Outside of the main thread, for none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

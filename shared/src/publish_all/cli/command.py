@@ -1,6 +1,6 @@
-"""What every command does: options in, one call of a use case, a result out, an exit code.
+"""The base of all commands: read the options, call one use case, show its result, return an exit code.
 
-The same classes are the standalone `publish-all X` and Poetry's `poetry publish-all X`.
+The same classes are used by `publish-all X` and by Poetry's `poetry publish-all X`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,20 @@ from cleo.io.outputs.stream_output import StreamOutput
 
 from publish_all._secret import Secret
 from publish_all.cli.cancel import interrupted_by_signals
-from publish_all.cli.options import CREDENTIAL_VARIABLES, EXIT_CODES, FILES_FLAGS, VARIABLES, Value
+from publish_all.cli.options import (
+    CONNECTION,
+    CREDENTIAL_VARIABLES,
+    EXIT_CODES,
+    FILES_FLAGS,
+    VARIABLES,
+    Value,
+)
 from publish_all.cli.registry import COMMANDS
 from publish_all.config.model import Isolation
 from publish_all.config.problems import nearest
 from publish_all.errors import PublishAllError, UsageError
 
-if TYPE_CHECKING:  # reporters, options and values are loaded when a command runs, not for its --help
+if TYPE_CHECKING:  # imported when a command runs, but not for its --help
     from publish_all.commands.context import Runtime
     from publish_all.commands.destinations import ConnectionOptions
     from publish_all.commands.files import PublishOptions
@@ -50,12 +57,14 @@ Row: TypeAlias = tuple[str | int, ...]
 
 
 class UseCaseCommand(Command, ABC):
-    """A command which wraps one use case.
+    """A command that runs one use case.
 
-    Errors of ours end it with their own exit code and no trace (but with one under `-vvv`); a
-    usage error ends it with 2, also inside Poetry, whose own commands end with 1.
+    A `PublishAllError` ends it with the exit code of the error, and a traceback only with `-vvv`. A usage error
+    ends it with 2, also inside Poetry, whose own commands end with 1.
 
-    Its docstring is what `--help` shows, as in many libraries for command lines. `takes` are its arguments and options, `examples` what may follow its name. `reporter` shows events and results while the use case runs. `exit_codes` and `variables` are what `--help` tells of the command, by the keys of `EXIT_CODES` and `VARIABLES`.
+    `--help` shows the docstring of the class. `takes` has its arguments and options, `examples` the command lines
+    after its name. `exit_codes` and `variables` are the keys of `EXIT_CODES` and `VARIABLES` that `--help` lists.
+    `reporter` shows events and results while the use case runs.
     """
 
     takes: ClassVar[tuple[Argument | Option, ...]] = ()
@@ -84,7 +93,7 @@ class UseCaseCommand(Command, ABC):
             return USAGE
 
     def _meant(self, error: CleoError) -> str:
-        """Which option a misspelt one is near to, if the error is about one."""
+        """The suggestion for a misspelt option, empty if the error has another cause."""
         misspelt = re.search(r"--([^\s\"]+)", str(error))
         if not isinstance(error, CleoNoSuchOptionError) or misspelt is None:
             return ""
@@ -103,9 +112,9 @@ class UseCaseCommand(Command, ABC):
         return self.make_reporter(self.given("format") or "text", events=bool(self.given("events")))
 
     def reported(self, use_case: Callable[[], int | None], reporter: Reporter) -> int:
-        """Run it under a reporter; what it raises of ours is shown, and gives the exit code.
+        """Run a use case with a reporter. A `PublishAllError` is shown, and its exit code returned.
 
-        Where the use case has ended and only its output cannot be written, the exit code is that of the use case.
+        If the use case is done and only its output cannot be written, its exit code is returned.
         """
         from publish_all.reporting.text import commands_called
 
@@ -120,7 +129,7 @@ class UseCaseCommand(Command, ABC):
             except OSError as error:
                 pipe_closed = isinstance(error, BrokenPipeError)
                 if pipe_closed and not code:
-                    raise  # the reader of our output has had enough, which cleo knows to be no error
+                    raise  # the reader has closed the pipe, which cleo does not treat as an error
                 if code is not None:
                     abandon_output()
                     return code or 1
@@ -148,7 +157,7 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def listener(self) -> Listener:
-        """What the events of the use case go to."""
+        """The receiver of the events of the use case."""
         return self.reporter.listener
 
     def show(self, result: Result) -> None:
@@ -167,31 +176,31 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def called_as(self) -> str:
-        """The command as a person types it; in a host its name has our program's in it."""
+        """The command as the user types it. In a host, its name includes `publish-all`."""
         if self.application is None or hasattr(self.application, "program"):
             return f"{self.program} {self.name}"
         return f"{self.application.name} {self.name}"
 
     @property
     def program(self) -> str:
-        """What stands before the name of each command of ours here: `publish-all`, or `poetry publish-all`."""
+        """The prefix of our commands: `publish-all` or `poetry publish-all`."""
         if self.application is None:
             return "publish-all"
         return str(getattr(self.application, "program", f"{self.application.name} publish-all"))
 
     @property
     def directory(self) -> Path:
-        """Where the project is: `-C` of ours, `-P` or `-C` of Poetry's, else the current folder."""
+        """The folder of the project: our `-C`, `-P` or `-C` of Poetry, or the current folder."""
         stated = getattr(self.application, "project_directory", None) or self.given("directory")
         return Path(stated) if stated else Path.cwd()
 
     @property
     def in_poetry(self) -> bool:
-        """Whether this is a command of Poetry's."""
+        """Whether the command runs inside Poetry."""
         return getattr(self.application, "project_directory", None) is not None
 
     def runtime(self) -> Runtime:
-        """The outside world, with the options of `BUILD_ENVIRONMENT`."""
+        """The environment of the use case, with the options of `BUILD_ENVIRONMENT`."""
         from publish_all.commands.context import Runtime
 
         isolation = Isolation.HOST if self.in_poetry else Isolation.ALWAYS
@@ -200,15 +209,15 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def can_ask(self) -> bool:
-        """Whether there is a person to ask.
+        """Whether the input is a terminal, so that questions can be asked.
 
-        Poetry takes itself for interactive also where there is nobody, and cleo asks on for ever there.
+        Poetry claims to be interactive without a terminal, too, and cleo then repeats a question for ever.
         """
         return self.io.is_interactive() and sys.stdin is not None and sys.stdin.isatty()
 
     @property
     def ask_person(self) -> Ask | None:
-        """Asks on the terminal; None if there is nobody to ask."""
+        """Asks on the terminal; None if there is no terminal."""
         return make_ask(self.io) if self.can_ask else None
 
     @property
@@ -229,7 +238,7 @@ class UseCaseCommand(Command, ABC):
         )
 
     def show_rows(self, kind: str, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
-        """Show a list as the result; `kind` is its name in JSON."""
+        """Show a list as the result. `kind` is its key in JSON."""
         from publish_all.summaries import Listing
 
         self.show(Listing(kind=kind, columns=columns, rows=tuple(rows)))
@@ -241,7 +250,7 @@ class UseCaseCommand(Command, ABC):
             self.listener(Note(message=each))
 
     def files_options(self, **more: Any) -> PublishOptions:
-        """The options that say which files a command is about, and `more`."""
+        """The options that select files, and `more`."""
         from publish_all.commands.files import PublishOptions
 
         more |= {name.replace("-", "_"): bool(self.given(name)) for name in FILES_FLAGS}
@@ -251,7 +260,7 @@ class UseCaseCommand(Command, ABC):
 
     @property
     def members(self) -> tuple[str, ...] | None:
-        """The names of members of the workspace, empty for all of them; None where it is about one project."""
+        """The selected members of the workspace, empty for all; None if the command is about one project."""
         names = self.texts("member") if self.definition.has_option("member") else ()
         return names if names or self.given("all") else None
 
@@ -261,31 +270,31 @@ class UseCaseCommand(Command, ABC):
                 for value in self.texts(each.name) if self.option(each.name) != "" else ("",):
                     if value not in each.choices:
                         raise UsageError(
-                            f"{self.spelling(each.name)} is {value!r}",
-                            hint="It is one of: " + ", ".join(each.choices),
+                            f"{self.spelling(each.name)} {value!r} is not a valid value",
+                            hint="Use one of: " + ", ".join(each.choices),
                         )
 
     def given(self, name: str) -> Any:
-        """The value of an option that not every command has."""
+        """The value of an option, None if this command does not have it."""
         return self.option(name) if self.definition.has_option(name) else None
 
     def spelling(self, name: str) -> str:
-        """An option as the user gave it, for messages."""
+        """The name of an option for messages."""
         return f"--{name}"
 
     def text(self, name: str) -> str | None:
-        """What an option holds, None when it is not given.
+        """The value of an option, None if it is not given.
 
-        Raises `UsageError` for an empty one: `--set "$VERSION"` of a variable that a script forgot
-        must not do what is done without the option.
+        Raises `UsageError` for an empty value. If a script runs `--set "$VERSION"` with an unset variable, the
+        command must not run as if the option was not given.
         """
         value: Any = self.option(name)
         if value == "":
-            raise UsageError(f"{self.spelling(name)} is empty", hint="Give it a value, or leave it out.")
+            raise UsageError(f"{self.spelling(name)} is empty", hint="Add a value, or remove the option.")
         return str(value) if value not in (None, False) else None
 
     def text_or_unset(self, name: str) -> str | None:
-        """As `text`, where an empty value means the same as none."""
+        """The value of an option, None if it is empty or not given."""
         return self.text(name) if self.option(name) != "" else None
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -301,7 +310,7 @@ class UseCaseCommand(Command, ABC):
         return Path(value) if value is not None else None
 
     def number(self, name: str, kind: type[N], *, least: float = 0, most: float = 1e6) -> N | None:
-        """The number that an option holds, None when it is not given. Raises `UsageError`."""
+        """The number in an option, None if it is not given. Raises `UsageError`."""
         value = self.text(name)
         if value is None:
             return None
@@ -311,19 +320,23 @@ class UseCaseCommand(Command, ABC):
                 number = kind(value)
         if not least <= number <= most:
             what = "whole number" if kind is int else "number"
-            hint = f"It is a {what} from {least:g} to {most:.0f}."
-            raise UsageError(f"{self.spelling(name)} is {value!r}", hint=hint)
+            hint = f"Use a {what} from {least:g} to {most:.0f}."
+            raise UsageError(f"{self.spelling(name)} {value!r} is not valid", hint=hint)
         return kind(number)
 
 
 class ConnectingCommand(UseCaseCommand):
-    """A command with the options of `repository_options`."""
+    """A command with the options of `CONNECTION`, which come last in its `--help`."""
 
     exit_codes: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
     variables: ClassVar[tuple[str, ...]] = CREDENTIAL_VARIABLES
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.options += CONNECTION
+
     def connection(self) -> ConnectionOptions:
-        """The options of the command line as values. Raises `UsageError`."""
+        """Read the options of the command line. Raises `UsageError`."""
         from publish_all.commands.destinations import ConnectionOptions
 
         password = self.text_or_unset("password")
@@ -343,9 +356,9 @@ class ConnectingCommand(UseCaseCommand):
 
 
 def make_ask(io: IO) -> Ask:
-    """A function that asks a question on the error output; `hidden` answers are not echoed.
+    """A function that asks a question on stderr. `hidden` answers are not shown.
 
-    The answer is empty where the input has ended.
+    The answer is empty at the end of the input.
     """
 
     def ask(question: str, *, hidden: bool) -> str:
@@ -358,7 +371,7 @@ def make_ask(io: IO) -> Ask:
         try:
             answer = asked.ask(IO(io.input, io.error_output, io.error_output))
         except (RuntimeError, EOFError):
-            # RuntimeError is what cleo raises at the end of the input.
+            # cleo raises RuntimeError at the end of the input.
             answer = None
         return str(answer or "")
 
@@ -366,7 +379,7 @@ def make_ask(io: IO) -> Ask:
 
 
 def error_text(error: PublishAllError, *, program: str) -> str:
-    """An error, with its hint, for lines that cleo formats, as in a command of a host; `program` calls our commands."""
+    """An error with its hint, escaped for cleo. `program` is the prefix of our commands in it."""
     from publish_all.reporting.text import commands_called, shown
 
     with commands_called(program, COMMANDS):
@@ -374,7 +387,7 @@ def error_text(error: PublishAllError, *, program: str) -> str:
 
 
 def abandon_output() -> None:
-    """Nothing more can be written there; the interpreter would fail to, at its end, and change the exit code."""
+    """Close stdout and stderr if they cannot be written, because the interpreter would fail at exit and change the exit code."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -384,9 +397,9 @@ def abandon_output() -> None:
 
 
 def _of_system(error: OSError) -> PublishAllError:
-    """What the operating system refused, in our words: a full disk, a file where a folder should be, no rights."""
+    """An error of the operating system as ours: a full disk, a file instead of a folder, no permission."""
     place = f"{error.filename}: " if error.filename is not None else ""
-    hint = "See whether it is the file or folder that it should be, may be written, and has room; then run again."
+    hint = "Check the type, the permissions and the free space of this path, and run the command again."
     told = PublishAllError(f"{place}{error.strerror or error}", hint=hint)
     told.__cause__ = error
     return told

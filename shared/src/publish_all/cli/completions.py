@@ -1,4 +1,4 @@
-"""`publish-all completions SHELL`: a short script, which asks this command what fits each time."""
+"""`publish-all completions SHELL` prints a short script, which runs this command for each completion."""
 
 from __future__ import annotations
 
@@ -46,19 +46,26 @@ complete -c publish-all -a '(publish-all completions --offer -- (commandline -op
 
 
 class CompletionsCommand(UseCaseCommand):
-    """Prints a script. For bash, put `source <(publish-all completions bash)` into ~/.bashrc; for zsh, put
-    `source <(publish-all completions zsh)` into ~/.zshrc, after `compinit`; for fish, write the script into
-    ~/.config/fish/completions/publish-all.fish. The script asks publish-all for what fits, so it also knows the
-    repositories and build variants of the project.
+    """Prints a completion script for a shell:
+
+    - bash: add `source <(publish-all completions bash)` to ~/.bashrc
+    - zsh: add `source <(publish-all completions zsh)` to ~/.zshrc, after `compinit`
+    - fish: write the script to ~/.config/fish/completions/publish-all.fish
+
+    The script also completes the names of repositories and build variants.
     """
 
     name = "completions"
-    description = "Print a script that completes commands, options and names in bash, zsh or fish"
+    description = "Print a completion script for bash, zsh or fish"
     takes = (
         Operand(
-            "shell", "SHELL", "bash, zsh or fish (default: the one in SHELL).", several=True, choices=SCRIPTS
+            "shell",
+            "SHELL",
+            "bash, zsh or fish (default: from the variable SHELL).",
+            several=True,
+            choices=SCRIPTS,
         ),
-        flag("offer", "Print what completes the words after `--` instead, as the scripts ask."),
+        flag("offer", "Print completions of the words after `--`, for use by the script."),
     )
     examples = ("bash", "fish > ~/.config/fish/completions/publish-all.fish")
     exit_codes = (0, 2)
@@ -71,16 +78,16 @@ class CompletionsCommand(UseCaseCommand):
             return
         shell = words[0] if words else Path(os.environ.get("SHELL", "")).name
         if shell not in SCRIPTS:
-            msg = f"there are no completions for {shell!r}" if shell else "which shell is it for?"
-            raise UsageError(msg, hint="Name one of: " + ", ".join(SCRIPTS))
+            msg = f"no completions for {shell!r} available" if shell else "no shell given"
+            raise UsageError(msg, hint="Use one of: " + ", ".join(SCRIPTS))
         self.io.write(SCRIPTS[shell], type=OutputType.RAW)
 
 
 def offers(application: Application | None, words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What completes the last of the words, each with a description. Nothing where a file may stand."""
+    """Completions of the last word, each with a description. Empty where a file name is possible."""
     if application is None:
         return
-    # bash makes three words of --format=json.
+    # bash splits --format=json into three words.
     *before, current = [*(each for each in words[:-1] if each != "="), "".join(words[-1:])]
     current = "" if current == "=" else current
     options = {name: each for each in application.definition.options for name in _spellings(each)}
@@ -122,6 +129,6 @@ def _values(of: Option | Argument, directory: str, application: Application) -> 
     elif of.names is not None:
         from publish_all.commands.context import list_names
 
-        # Bash puts a name on the command line as it is, where `$(…)` would run.
+        # Bash inserts a name without quotes, so `$(…)` in it would run.
         names = (each for each in list_names(of.names, Path(directory)) if re.fullmatch(r"[\w.+-]+", each))
         yield from ((each, "") for each in names)

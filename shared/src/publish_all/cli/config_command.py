@@ -1,4 +1,4 @@
-"""`publish-all config`, `variants` and `explain`: what is shown without a network."""
+"""`publish-all config`, `variants` and `explain`, which work without a network."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 class ConfigCommand(UseCaseCommand):
-    """Shows every setting of the project, of its build variants and of the repositories it uses, with
-    the file and line (or variable, or default) that states it.
+    """Shows all settings of the project, its build variants and its repositories. For each setting, it shows the
+    file and line where it is set, or the variable, or that it is a default.
     """
 
     name = "config"
-    description = "Show the resolved configuration, and where each value comes from"
-    takes = (flag("keys", "Show all keys instead, each with type, default and meaning."), FORMAT)
+    description = "Show the configuration and where each value comes from"
+    takes = (flag("keys", "Show all possible keys with their types, defaults and meanings."), FORMAT)
     examples = ("", "--keys", "--format json")
     exit_codes = (0, 2)
     variables = ("PUBLISH_ALL_REPOSITORIES_<NAME>_URL",)
@@ -60,7 +60,7 @@ class ConfigCommand(UseCaseCommand):
 
 
 def _toml(value: object) -> str:
-    """A value as one line of TOML, which for these types is what JSON writes too."""
+    """A value as one line of TOML. For these types, TOML and JSON are the same."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):
@@ -69,17 +69,17 @@ def _toml(value: object) -> str:
 
 
 class VariantsCommand(UseCaseCommand):
-    """Lists what a build makes. With --diff, shows the resolved pyproject.toml of one variant (as in its sdist)
-    against the project's own.
+    """Lists the build variants with their names and versions, and how they differ from the project. With --diff,
+    compares the pyproject.toml of one variant, as in its sdist, with that of the project.
     """
 
     name = "variants"
-    description = "List the build variants: name, version, and differences from the project"
+    description = "List the build variants"
     takes = (
         Value(
             "diff",
             "VARIANT",
-            "Compare the resolved pyproject.toml of this variant with the project's",
+            "Compare the pyproject.toml of this variant with that of the project",
             names="variants",
         ),
         *WORKSPACE,
@@ -104,13 +104,13 @@ class VariantsCommand(UseCaseCommand):
             return
         diff = variant_diff(self.directory, name, runtime=self.runtime(), listener=self.listener)
         if for_people:
-            self.io.write(diff or "no difference\n", type=OutputType.RAW)
+            self.io.write(diff or "no differences\n", type=OutputType.RAW)
         else:
             self.show_rows("diff", ("variant", "diff"), ((name, diff),))
 
 
 def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> Iterator[tuple[str, ...]]:
-    """With `spread` each difference has a line of its own, for reading; else there is one row a variant."""
+    """One row per difference with `spread`, which is easier to read, otherwise one row per variant."""
     head = (each.name or "", each.project, each.version)
     if not spread or not differences:
         yield (*head, "; ".join(differences) or "the project itself")
@@ -122,19 +122,21 @@ def _rows(each: BuildVariant, differences: tuple[str, ...], *, spread: bool) -> 
 _TEXT_LENGTH = 8
 _WORD = re.compile(r"[a-z_]{3,}")
 _STATUS = re.compile(r"\b([45]\d\d)(?: (?:Client|Server) Error:?)? [A-Z]")
-"""An answer of a server as tools show it: `HTTPError: 403 Forbidden from`."""
+"""An HTTP error in the output of a tool, such as `HTTPError: 403 Forbidden from`."""
 
 
 class ExplainCommand(UseCaseCommand):
-    """Shows what a code means, why it matters, what to do next, and its source. Works without a network."""
+    """Shows the meaning of a code, its cause, the next step and links. Instead of a code, you can paste an error message
+    of an index. It works without a network.
+    """
 
     name = "explain"
-    description = "Explain the code of an error, a warning or a note"
+    description = "Explain an error, a warning or a note"
     takes = (
         Operand(
             "code",
             "CODE",
-            "The code that a finding names, such as PA301, its name, or what a server says.",
+            "A code such as PA301, its name, or an error message of a server.",
             required=True,
         ),
         FORMAT,
@@ -146,7 +148,7 @@ class ExplainCommand(UseCaseCommand):
 
 
 def explain(name: str) -> Explanation:
-    """The entry with this code (`PA301`) or slug, in any case of letters, or about this text. Raises `UsageError`."""
+    """The entry with this code (`PA301`) or slug, ignoring case, or about this text. Raises `UsageError`."""
     by_name = {each: entry for entry in reversed(catalogue()) for each in (entry.code.lower(), entry.slug)}
     wanted = name.strip().lower()
     if wanted in by_name:
@@ -154,18 +156,18 @@ def explain(name: str) -> Explanation:
     about = _about(name)
     if about is not None:
         return about
-    # A letter for a digit is the likeliest mistake in a code.
+    # The most common mistake in a code is a letter instead of a digit.
     as_code = wanted[:2] + wanted[2:].translate(str.maketrans("oilsb", "01158"))
     close = as_code if as_code in by_name else nearest(wanted, by_name)
-    hint = f"Codes are like PA301; {PAGE} lists them."
+    hint = f"Codes look like PA301. {PAGE} lists all codes."
     meant = _nearest_entry(name) if len(name.split()) > 1 else by_name.get(close or "")
     if meant is not None:
         hint = f"Did you mean {meant.code} ({meant.slug})?"
-    raise UsageError(f"there is no code {name}", hint=hint)
+    raise UsageError(f"no code {name} found", hint=hint)
 
 
 def _about(text: str) -> Explanation | None:
-    """The entry that a line of ours names, for what a server says, or which says or quotes this itself."""
+    """The entry for a line of our output, for a message of a server, or for a text that an entry quotes."""
     from publish_all.repositories.replies import diagnosis_of
 
     entries = catalogue()
@@ -192,12 +194,12 @@ def _words_of(entry: Explanation) -> str:
 
 
 def _quoted(entry: Explanation) -> Iterator[str]:
-    """What others say when they mean this."""
+    """The messages of other tools that an entry quotes."""
     return (each.casefold() for each in re.findall("`([^`]+)`", entry.means))
 
 
 def _nearest_entry(text: str) -> Explanation | None:
-    """The entry that shares the rarest words with a text of several words."""
+    """The entry that has the rarest words in common with a text of several words."""
     wanted = set(_WORD.findall(text.casefold()))
     shared = [(wanted & set(_WORD.findall(_words_of(each))), each) for each in catalogue()]
     often = Counter(word for words, _ in shared for word in words)

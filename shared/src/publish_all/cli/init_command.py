@@ -17,7 +17,7 @@ from publish_all.commands.scaffold.choices import Service, Trigger
 from publish_all.config.model import VersionSource
 from publish_all.errors import UsageError
 
-if TYPE_CHECKING:  # what the command needs to run is not loaded for its --help
+if TYPE_CHECKING:  # imported when the command runs, but not for its --help
     from publish_all.commands.init import Answers, InitOptions, InitPlan
     from publish_all.commands.scaffold.found import Found
 
@@ -29,43 +29,52 @@ def _values(kind: type[enum.Enum]) -> tuple[str, ...]:
 
 
 class InitCommand(UseCaseCommand):
-    """Looks at what is there, asks what it can't know, shows every change as a diff, and writes it: the
-    [tool.publish-all] table of pyproject.toml, the version source, and a workflow for GitHub or
-    GitLab with trusted publishing. Then tells what to fill in on the web pages of PyPI and GitHub.
-    With -n it asks nothing, and takes the flags and what goes with the project.
+    """Reads the project, asks some questions, shows all changes as a diff, and writes them: the table
+    [tool.publish-all] of pyproject.toml, the version source, and a workflow for GitHub or GitLab with trusted
+    publishing. It then shows what to enter on the web pages of PyPI and GitHub. With -n it asks no questions, and
+    uses the options and defaults that suit the project.
     """
 
     name = "init"
-    description = "Set up a project: configuration, version source, and a CI workflow that publishes"
+    description = "Set up a project and its CI workflow"
     takes = (
         Value(
             "repository",
             "NAME",
-            "Publish to this repository: NAME or NAME=URL",
+            "Publish to this repository, given as NAME or NAME=URL",
             short="r",
             several=True,
             names="repositories",
         ),
         Value("member", "NAME", "Set up this member of the workspace (default in its root: all)"),
         Value("version-source", "SOURCE", "Where versions come from", choices=_values(VersionSource)),
-        Value("tag-prefix", "TEXT", "What version tags begin with"),
-        Value("ci", "SERVICE", "The CI to write for", several=True, choices=(*_values(Service), _NONE)),
-        Value("trigger", "EVENT", "What starts a release", several=True, choices=_values(Trigger)),
-        Value("test", "COMMAND", "A command that must pass before a release", several=True),
-        flag("no-tests", "Write no job that tests."),
-        Value("auth", "HOW", "How the workflow logs in: oidc or token, for all or as NAME=HOW", several=True),
+        Value("tag-prefix", "TEXT", "The prefix of version tags"),
+        Value(
+            "ci",
+            "SERVICE",
+            "Write a workflow for this CI service",
+            several=True,
+            choices=(*_values(Service), _NONE),
+        ),
+        Value("trigger", "EVENT", "The event that starts a release", several=True, choices=_values(Trigger)),
+        Value("test", "COMMAND", "Run this command as a test before a release", several=True),
+        flag("no-tests", "Do not write a test job."),
+        Value(
+            "auth",
+            "HOW",
+            "How the workflow authenticates: oidc or token, or NAME=oidc for one repository",
+            several=True,
+        ),
         flag("rehearse", "Publish to TestPyPI before PyPI."),
         flag("no-rehearsal", "Do not publish to TestPyPI before PyPI."),
-        flag("no-split", "Build in each job that publishes, not once for all."),
-        flag("pages", "Also put a static package index on GitHub Pages after each release."),
-        flag("existing-projects", "The projects are on PyPI already."),
+        flag("no-split", "Build in each publish job, instead of once."),
+        flag("pages", "Also update a package index on GitHub Pages after each release."),
+        flag("existing-projects", "The projects already exist on PyPI."),
+        Value("from-workflow", "FILE", "Read build variants and destinations from this workflow"),
         Value(
-            "from-workflow", "FILE", "Take build variants and destinations from this hand-written workflow"
+            "source", "SOURCE", "Install publish-all from here: git+URL, a folder with its wheels, or index"
         ),
-        Value(
-            "source", "SOURCE", "Where publish-all comes from: git+URL, a folder with its wheels, or index"
-        ),
-        flag("dry-run", "Show the changes and write nothing."),
+        flag("dry-run", "Show the changes, and write nothing."),
         FORMAT,
     )
     examples = (
@@ -85,9 +94,9 @@ class InitCommand(UseCaseCommand):
         found = look(options)
         self.note(*found.notes, *found.migration.notes)
         if self.can_ask:
-            suggest(options, found)  # what flags state wrongly is said before anything is asked
+            suggest(options, found)  # errors in the options are shown before the first question
             name = found.name or found.root.name
-            self.io.write_error_line(f"Setting up {name}. Enter takes the answer in brackets.")
+            self.io.write_error_line(f"Setting up {name}. Press Enter to accept the answer in brackets.")
             options = self._interview(options, found)
         answers = suggest(options, found)
         plan = plan_init(answers, found)
@@ -97,10 +106,10 @@ class InitCommand(UseCaseCommand):
         for change in plan.needed:
             self.io.write_error(change.diff + "\n\n", type=OutputType.RAW)
         if not plan.needed:
-            self.note("there is nothing to change")
+            self.note("nothing to change")
         elif self._may_write(plan):
             carry_out(plan)
-            self.note(*(f"{change.name} is written" for change in plan.needed))
+            self.note(*(f"{change.name} was written" for change in plan.needed))
         else:
             self.note("nothing was written")
         self._show_result(plan, answers)
@@ -117,11 +126,11 @@ class InitCommand(UseCaseCommand):
         return load_project(self.directory, (name,)).members[0].root
 
     def _init_options(self) -> InitOptions:
-        """The options of the command line as values. Raises `UsageError`."""
+        """Read the options of the command line. Raises `UsageError`."""
         from publish_all.commands.init import InitOptions
 
         source, services = self.text("version-source"), self.texts("ci")
-        workflow = self.path("from-workflow")  # from the current folder, or else from the project's
+        workflow = self.path("from-workflow")  # relative to the current folder, or else to the project
         if workflow is not None and not workflow.exists():
             workflow = self.directory / workflow
         return InitOptions(
@@ -144,7 +153,7 @@ class InitCommand(UseCaseCommand):
         )
 
     def _interview(self, options: InitOptions, found: Found) -> InitOptions:
-        """Ask what no option states, each with the answer that goes with the project."""
+        """Ask for everything that no option sets, each with a default that suits the project."""
         from publish_all.commands.init import suggest
         from publish_all.commands.scaffold.pipeline import PUBLIC
 
@@ -169,41 +178,41 @@ class InitCommand(UseCaseCommand):
             " ".join(settings.publish_to),
             lambda text: tuple(re.findall(r"[^\s,]+", text)),
         )
-        question = "Versions come from (project: as now, git: tags, attribute: __version__)"
+        question = "Version source (project: pyproject.toml as now, git: tags, attribute: __version__)"
         sources = {each.value: each for each in VersionSource}
         ask("version_source", question, settings.version.source.value, _one_of(sources))
         if settings.variants:
             files = ", ".join(each.pyproject for each in settings.variants)
-            ask("variants", f"Build variants from {files}?", "yes", _is_yes)
+            ask("variants", f"Use {files} as build variants?", "yes", _is_yes)
         services = {**{each.value: (each,) for each in Service}, _NONE: ()}
         default = usual.services[0].value if usual.services else _NONE
-        ask("services", "Write a workflow for (github, gitlab, none)", default, _one_of(services))
+        ask("services", "Write a CI workflow for (github, gitlab, none)", default, _one_of(services))
         usual = suggest(options, found)
         pipeline = usual.pipeline
         if not usual.services or not pipeline.publish_to:
             return options
-        question = "A release starts with (release: made on the web, tag: pushed, both)"
+        question = "Publish when (release: a release is published on the web, tag: a tag is pushed, both)"
         triggers = {**{each.value: (each,) for each in Trigger}, "both": tuple(Trigger)}
         default = "both" if len(pipeline.triggers) > 1 else pipeline.triggers[0].value
         ask("triggers", question, default, _one_of(triggers))
         if "pypi" in pipeline.publish_to:
             ask(
                 "rehearse",
-                "Rehearse on TestPyPI before PyPI?",
+                "Publish to TestPyPI before PyPI?",
                 "yes" if pipeline.rehearses else "no",
                 _is_yes,
             )
-        question = "Log in to PyPI with (oidc: trusted publishing, no secret; token: a secret)"
+        question = "Authenticate to PyPI with (oidc: trusted publishing, token: a secret of the CI)"
         if public := [each for each in suggest(options, found).pipeline.destinations if each in PUBLIC]:
             default = "token" if all(each in pipeline.logins for each in public) else "oidc"
             ask("auth", question, default, lambda text: _auth(text.split()))
         if suggest(options, found).pipeline.trusted:
             names = ", ".join(each.project for each in pipeline.products)
-            question = f"Is there a project {names} on PyPI already?"
+            question = f"Does {names} already exist on PyPI?"
             ask("new_projects", question, "no", lambda text: not _is_yes(text))
         ask(
             "tests",
-            "Test with (commands, with ; between; none)",
+            "Test commands (separated by ;, or none)",
             "; ".join(pipeline.tests) or _NONE,
             lambda text: tuple(each.strip() for each in text.split(";") if each.strip() not in {"", _NONE}),
         )
@@ -225,35 +234,35 @@ class InitCommand(UseCaseCommand):
         from publish_all.commands.scaffold.pipeline import as_text
 
         if plan.forms:
-            self.io.write("Then, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
+            self.io.write("Next, on the web:\n\n" + as_text(plan.forms) + "\n\n", type=OutputType.RAW)
         if plan.missing:
             return
         in_ci, pipeline = bool(answers.services and answers.pipeline.publish_to), answers.pipeline
         then = "push" if in_ci else f"{self.program} publish"
         release = f"{self.program} version{pipeline.whole} --release VERSION, then {then}"
         if in_ci and pipeline.triggers == (Trigger.RELEASE,):
-            release += ", then publish a release of that tag on the web"
+            release += ", then publish a release of this tag on the web"
             if answers.settings.version.from_any_tag:
                 release = f"publish a release on the web, with a new tag such as {pipeline.tag_prefix}1.2.3"
         self.io.write(
-            f"To try it: {self.program} publish{pipeline.whole} -r local\nTo look for what is missing: {self.program} doctor{pipeline.whole}\n"
-            f"To release: {release}\n",
+            f"To try it: {self.program} publish{pipeline.whole} -r local\nTo check the setup: {self.program} doctor{pipeline.whole}\n"
+            f"To publish a release: {release}\n",
             type=OutputType.RAW,
         )
 
 
 def _auth(stated: Iterable[str]) -> dict[str, str]:
-    """What `--auth` says, by the name in front of `=`; by an empty one for all."""
+    """The values of `--auth` by repository. The empty name is for all repositories."""
     parts = (each.rpartition("=") for each in stated)
     return {name: how for name, _, how in parts}
 
 
 def _one_of(values: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Reads an answer that is one of these words. Raises `UsageError` for another."""
+    """A function that reads one of these words, and raises `UsageError` for other answers."""
 
     def read(text: str) -> Any:
         if text.lower() not in values:
-            raise UsageError(f"the answer is {text!r}", hint="It is one of: " + ", ".join(values))
+            raise UsageError(f"{text!r} is not a valid answer", hint="Use one of: " + ", ".join(values))
         return values[text.lower()]
 
     return read

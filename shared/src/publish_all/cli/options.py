@@ -1,6 +1,6 @@
-"""What commands are described with: options and arguments that know their values, exit codes and variables.
+"""Options, arguments, exit codes and environment variables of the commands.
 
-`--help`, the reference (`tools/reference.py`) and completions are made from these.
+`--help`, the reference (`tools/reference.py`) and the completions are generated from these.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
         2: "wrong usage or configuration",
         3: "a credential is missing or refused",
         4: "a check failed, nothing was uploaded",
-        5: "files are or may be uploaded, but not all are uploaded and verified: run again to resume",
-        6: "conflict: a file exists with other bytes, nothing was uploaded",
-        125: "`exec` could not run the command; all other exit codes of `exec` are those of the command",
+        5: "files may be uploaded, but not all are uploaded and verified: run again to resume",
+        6: "a file already exists with other content, nothing was uploaded",
+        125: "`exec` could not run the command; its other exit codes are those of the command",
     }
 )
 _OF_CREDENTIALS = {
-    "PUBLISH_ALL_<REPOSITORY>_TOKEN": "the token for the repository of that name",
-    "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>": "its token for one project, which comes first",
-    "PUBLISH_ALL_<REPOSITORY>_USERNAME": "the user name that goes with it",
-    "PUBLISH_ALL_<REPOSITORY>_PASSWORD": "a password in place of a token",
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN": "the token for this repository",
+    "PUBLISH_ALL_<REPOSITORY>_TOKEN_FOR_<PROJECT>": "the token for one project, used before the other one",
+    "PUBLISH_ALL_<REPOSITORY>_USERNAME": "the user name for this repository",
+    "PUBLISH_ALL_<REPOSITORY>_PASSWORD": "the password for this repository, instead of a token",
     "GITHUB_TOKEN": "the token for GitHub's container registry",
-    "PUBLISH_ALL_REPOSITORIES_<NAME>_URL": "where that repository is, before what your configuration says",
+    "PUBLISH_ALL_REPOSITORIES_<NAME>_URL": "the URL of this repository, used before the configured one",
 }
 _OF_VERSION = {
-    "PUBLISH_ALL_VERSION": "the version, whatever the project says",
-    "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the same for one project, which comes first",
+    "PUBLISH_ALL_VERSION": "the version, used before the version source of the project",
+    "PUBLISH_ALL_VERSION_FOR_<PROJECT>": "the version of one project, used before PUBLISH_ALL_VERSION",
 }
 _OF_BUILD = {
     **_OF_VERSION,
-    "SOURCE_DATE_EPOCH": "the time that files in sdists and wheels are given, in seconds since 1970",
+    "SOURCE_DATE_EPOCH": "the time stamp of files in sdists and wheels, in seconds since 1970",
 }
 _OF_SERVE = {
-    "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` must know",
-    "PUBLISH_ALL_SERVE_<OPTION>": "the value of any other option of `serve`, as PUBLISH_ALL_SERVE_LOG_FORMAT: "
-    "`true` for an option without a value, several values with spaces between them; the command line comes first",
-    "PORT": "the port of `serve`, after PUBLISH_ALL_SERVE_PORT",
+    "PUBLISH_ALL_SERVE_PASSWORD": "the password that clients of `serve` need",
+    "PUBLISH_ALL_SERVE_<OPTION>": "an option of `serve`, for example PUBLISH_ALL_SERVE_LOG_FORMAT. Separate several "
+    "values with spaces, and use `true` for an option without a value. The command line is used first",
+    "PORT": "the port of `serve`, if PUBLISH_ALL_SERVE_PORT is not set",
 }
 VARIABLES = {**_OF_CREDENTIALS, **_OF_BUILD, **_OF_SERVE}
 CREDENTIAL_VARIABLES, VERSION_VARIABLES, BUILD_VARIABLES = map(
@@ -52,9 +52,9 @@ CREDENTIAL_VARIABLES, VERSION_VARIABLES, BUILD_VARIABLES = map(
 
 
 class Value(Option):
-    """An option with a value, for which `word` stands in the reference.
+    """An option with a value. The reference calls the value `word`.
 
-    Only the `choices` are accepted, if there are any. `names` is what a shell offers the names of:
+    If there are `choices`, other values are rejected. `names` is the kind of names that completions offer:
     "repositories" or "variants".
     """
 
@@ -76,7 +76,7 @@ class Value(Option):
 
 
 class Operand(Argument):
-    """An argument; `word`, `choices` and `names` as for options."""
+    """An argument, with `word`, `choices` and `names` as for options."""
 
     def __init__(
         self,
@@ -97,52 +97,46 @@ def flag(name: str, text: str, *, short: str | None = None) -> Option:
     return Option(name, short, description=text)
 
 
-FORMAT = Value("format", "FORMAT", "How to show results", choices=("text", "json"), default="text")
+FORMAT = Value("format", "FORMAT", "Output format", choices=("text", "json"), default="text")
 WORKSPACE = [
-    flag("all", "All members of the workspace, in the order of their dependencies."),
-    Value("member", "NAME", "Only this member of the workspace", several=True),
+    flag("all", "Use all members of the workspace, dependencies first."),
+    Value("member", "NAME", "Use only this member of the workspace", several=True),
 ]
-"""Which members of a workspace a command is about; see `UseCaseCommand.members`."""
-VARIANT = Value("variant", "NAME", "Only this build variant", several=True, names="variants")
-ALLOW_MISSING = flag("allow-missing", "Leave out platform wheels whose prebuilt files are missing.")
+"""Select members of a workspace; see `UseCaseCommand.members`."""
+VARIANT = Value("variant", "NAME", "Use only this build variant", several=True, names="variants")
+ALLOW_MISSING = flag("allow-missing", "Skip platform wheels whose prebuilt files are missing.")
 BUILD_ENVIRONMENT = [
-    flag("no-isolation", "Build with what is installed here, not in an isolated environment."),
-    flag("refresh", "Make new isolated build environments. (By default they are used again for 24 hours.)"),
+    flag("no-isolation", "Build in the current environment instead of an isolated one."),
+    flag("refresh", "Create new isolated build environments. (By default they are reused for 24 hours.)"),
 ]
-"""Where builds run."""
+"""The environment of builds."""
 FILES_FLAGS = ("allow-dirty", "allow-missing", "dry-run", "fresh", "offline", "rehearse", "skip-existing")
-"""Flags that are fields of `PublishOptions`; each command has some of them."""
+"""Flags that are also fields of `PublishOptions`. Each command has some of them."""
 CONNECTION = [
-    Value("repository-url", "URL", "The URL of the repository, in place of its name"),
+    Value("repository-url", "URL", "The upload URL of the repository, instead of its name"),
     Value("username", "USER", "The user name for the repository", short="u"),
-    Value(
-        "password", "PASSWORD", "The password or token; better set in the environment or keyring", short="p"
-    ),
-    Value("auth", "HOW", "Which credentials to use", choices=("auto", "oidc", "token"), default="auto"),
-    Value("ca-cert", "FILE", "A file of CA certificates to trust instead of the system's"),
-    Value("client-cert", "FILE", "A client certificate (PEM), with its key or beside --client-key"),
+    Value("password", "PASSWORD", "The password or token (safer in the keyring or in a variable)", short="p"),
+    Value("auth", "HOW", "How to authenticate", choices=("auto", "oidc", "token"), default="auto"),
+    Value("ca-cert", "FILE", "CA certificates to trust instead of those of the system (PEM)"),
+    Value("client-cert", "FILE", "A client certificate (PEM), which can include its key"),
     Value("client-key", "FILE", "The key of the client certificate (PEM)"),
-    Value("timeout", "SECONDS", "Seconds to wait for the network, for each operation"),
+    Value("timeout", "SECONDS", "The timeout of each network operation, in seconds"),
 ]
 """How to reach a repository."""
 NAME_OPTIONS = [
-    Value("fallback", "URL", "An index for all names that are not private", several=True),
+    Value("fallback", "URL", "Take all names that are not private from this index", several=True),
     Value(
         "private",
         "PATTERN",
-        "A name or pattern (kindling-*) that is never looked up in the fallback (default: "
-        "what the project publishes)",
+        "Never take this name from the fallback: a name, or a pattern such as kindling-* "
+        "(default: the names of the project)",
         several=True,
     ),
 ]
-"""Which names an index takes from where."""
+"""Where an index takes each name from."""
 
 
 def repository_option(verb: str, *, several: bool = True) -> Option:
-    """`verb` says what is done with the repository; `several` whether the command takes more than one."""
+    """The option `-r`. `verb` is the start of its help text; `several` allows more than one repository."""
     text = f"{verb} this repository"
     return Value("repository", "NAME", text, short="r", several=several, names="repositories")
-
-
-def repository_options(verb: str = "Publish to", *, several: bool = True) -> list[Option]:
-    return [repository_option(verb, several=several), *CONNECTION]

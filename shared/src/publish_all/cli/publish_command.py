@@ -1,4 +1,4 @@
-"""`publish-all publish` and `publish-all doctor`, which looks at all that a publish would do first."""
+"""`publish-all publish`, and `publish-all doctor`, which checks everything that a publish needs."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ if TYPE_CHECKING:
 
 
 class PublishCommand(ConnectingCommand):
-    """Builds every build variant, checks the files, asks each repository whether they can go there,
-    and only then uploads them. A file that is already there with the same bytes is skipped. If a run is
-    interrupted, run it again to finish it.
+    """Builds all build variants, checks the files, and asks each repository whether it can take them. The upload
+    starts only if all checks pass. Files that already exist with the same content are skipped. If a run
+    stops half-way, run the command again to resume it.
 
-    With --no-build, the files are those that `publish-all build` made here. If it made none, they are the
-    files in `dist-dir` that have the name and version of the project or its build variants and that git
-    does not track; they are listed before the upload.
+    With --no-build, the files of the last `publish-all build` are published. If there are none, the files in
+    `dist-dir` are used that have the name and version of the project or of a build variant and are not
+    tracked by git. They are listed before the upload.
     """
 
     name = "publish"
-    description = "Build, check and upload all build variants, to one repository or several"
+    description = "Build, check and upload all build variants"
     takes = (
         Operand(
             "files",
             "FILE",
-            "Wheels and sdists to publish as they are, instead of building the project.",
+            "Wheels and sdists to publish (default: build the project).",
             several=True,
         ),
-        *common.repository_options(),
+        common.repository_option("Publish to"),
+        flag("dry-run", "Build and check the files, and show what would be uploaded."),
         common.VARIANT,
         *common.WORKSPACE,
-        flag("dry-run", "Show what a publish would do, after all checks; upload nothing."),
-        flag("skip-existing", "Also skip files that exist with other bytes."),
-        flag("no-build", "Publish what was built before."),
-        Value("manifest", "FILE", "Publish what this file lists, which `build --manifest` wrote"),
-        common.ALLOW_MISSING,
-        *common.BUILD_ENVIRONMENT,
-        flag("allow-dirty", "Publish to PyPI with uncommitted changes in the working tree."),
-        flag("fresh", "Start over: forget an unfinished run, and build again."),
+        flag("no-build", "Publish the files of the last build."),
+        flag("skip-existing", "Also skip files that already exist with other content."),
+        flag("allow-dirty", "Allow uncommitted changes when publishing to PyPI."),
+        flag("fresh", "Build again, and do not resume an unfinished run."),
+        flag("rehearse", "Publish to TestPyPI first, and test the install from there."),
         Value(
             "from",
             "REPOSITORY",
-            "Publish what this repository has of NAME==VERSION (default: of the project)",
+            "Copy releases from this repository, given as NAME==VERSION (default: the project's)",
             names="repositories",
         ),
-        flag("rehearse", "Publish to testpypi first; install and import from there, then go on."),
+        Value("manifest", "FILE", "Publish the files of this manifest, made by `build --manifest`"),
         Value(
             "receipt",
             "FILE",
-            "Push to OCI repositories, and leave the listing to `finalize`, which is given this file",
+            "Push to OCI repositories without listing the files, and write a receipt for `finalize`",
         ),
-        Value("jobs", "N", "How many uploads at a time, at most", short="j"),
-        flag("no-verify", "Do not check that the index lists the files."),
+        common.ALLOW_MISSING,
+        *common.BUILD_ENVIRONMENT,
+        Value("jobs", "N", "The number of parallel uploads", short="j"),
+        flag("no-verify", "Do not check that the index lists the new files."),
         Value(
             "verify-timeout",
             "SECONDS",
-            "Seconds to wait for the index to list the files (default: 180; 0: as --no-verify)",
+            "How long to wait for the index to list the files, in seconds (default: 180)",
         ),
         FORMAT,
-        flag("events", "With --format json: one line of JSON for each event."),
+        flag("events", "With --format json, also print each event as one line of JSON."),
     )
     examples = (
         "-r testpypi",
@@ -87,7 +87,7 @@ class PublishCommand(ConnectingCommand):
         return self._publish(self.publish_options())
 
     def run_with(self, io: IO, options: PublishOptions) -> int:
-        """Publish in place of a host's own command: with its streams, and these options. Returns our exit code."""
+        """Publish with these options and the streams of a host. Returns our exit code."""
         self._io = io
         return self.reported(lambda: self._publish(options), self.make_reporter())
 
@@ -100,16 +100,16 @@ class PublishCommand(ConnectingCommand):
             if result.refused is not None:
                 self.reporter.error(result.refused)
         except OSError:
-            # What was published is published, whether or not that can be told.
+            # The files are published even if the report cannot be written.
             abandon_output()
         return result.exit_code
 
     def publish_options(self) -> PublishOptions:
-        """The options of the command line as values. Raises `UsageError`."""
+        """Read the options of the command line. Raises `UsageError`."""
         source, manifest, names = self.text("from"), self.path("manifest"), self.operands("files")
         if manifest is not None and (source is not None or names):
-            msg = "--manifest says which files to publish, so neither files nor --from go with it"
-            raise UsageError(msg, hint="Leave one of them out.")
+            msg = "--manifest cannot be combined with files or --from"
+            raise UsageError(msg, hint="Remove one of them.")
         return self.files_options(
             files=self._files(names) if source is None else (),
             manifest=manifest,
@@ -126,33 +126,33 @@ class PublishCommand(ConnectingCommand):
     def _files(self, names: tuple[str, ...]) -> tuple[Path, ...]:
         for name in names:
             if name in COMMANDS and not Path(name).exists():
-                msg = f"`{self.program} {name}` is not a command here, and there is no file {name}"
+                msg = f"{name} is not an option of `publish`, and no file {name} found"
                 raise UsageError(msg)
             if "." not in name and not Path(name).exists() and (meant := nearest(name, COMMANDS)):
-                msg = f"there is no file {name}"
+                msg = f"no file {name} found"
                 raise UsageError(msg, hint=f"Did you mean the command `{self.program} {meant}`?")
         return tuple(map(Path, names))
 
 
 class DoctorCommand(ConnectingCommand):
-    """Goes through everything that a publish does before its first upload, for each destination, and
-    looks further where a publish would stop: configuration, version, files, credentials, trusted
-    publishing, workflows, names. Nothing is uploaded, and no token is minted. The exit code is 0 if a
-    publish would be attempted, else the code that the publish would end with.
+    """Checks everything that a publish needs, for each destination: configuration, version, files, credentials,
+    trusted publishing, workflows and project names. It does not stop at the first problem, uploads nothing
+    and requests no upload token. The exit code is 0 if the project is ready to publish, otherwise the exit code
+    that `publish` would have.
     """
 
     name = "doctor"
-    description = "Find what would stop a publish, and say how to fix it"
+    description = "Check that everything is ready to publish"
     takes = (
-        *common.repository_options("Look at"),
+        common.repository_option("Check for"),
         common.VARIANT,
         *common.WORKSPACE,
-        flag("offline", "Ask no repository and no git remote."),
-        flag("no-build", "Look at what was built before."),
+        flag("offline", "Do not use the network."),
+        flag("no-build", "Check the files of the last build."),
         common.ALLOW_MISSING,
         *common.BUILD_ENVIRONMENT,
-        flag("allow-dirty", "Allow uncommitted changes, as with `publish --allow-dirty`."),
-        flag("skip-existing", "Allow files that exist with other bytes."),
+        flag("allow-dirty", "Allow uncommitted changes."),
+        flag("skip-existing", "Allow files that already exist with other content."),
         FORMAT,
     )
     examples = ("", "-r pypi", "--offline --format json")

@@ -1,8 +1,10 @@
-"""The commands by name, loaded when they are run: the one table for all front ends."""
+"""The commands of all front ends by name. A command is imported when it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,10 +32,20 @@ COMMANDS = {
     "version": "version_command:VersionCommand",
     "yank": "registry_commands:YankCommand",
 }
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Set up": ("init", "login", "repositories"),
+        "Build and publish": ("version", "variants", "build", "check", "doctor", "publish", "finalize"),
+        "Install": ("exec", "download", "list", "serve", "site"),
+        "Take back": ("yank", "unyank", "delete"),
+        "Help": ("explain", "config", "commands", "completions", "help"),
+    }
+)
+"""The commands as `--help` and the reference list them, in the order of a day's work."""
 
 
 def load(name: str, *, as_name: str | None = None) -> UseCaseCommand:
-    """The command of that name; `as_name` is what a host calls it (`publish-all check`)."""
+    """Import and create a command; `as_name` is its name in a host, such as `publish-all check` in Poetry."""
     module, _, attribute = COMMANDS[name].partition(":")
     command: UseCaseCommand = getattr(import_module(f"publish_all.cli.{module}"), attribute)()
     command.name = as_name or name

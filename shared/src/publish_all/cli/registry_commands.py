@@ -1,28 +1,31 @@
-"""The commands about what repositories have: to list, download, finalize, yank and delete it, or make a site of it."""
+"""The commands that list, download, finalize, yank and delete the files of repositories, or write a site of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
+
+from cleo.io.inputs.argument import Argument
+from cleo.io.inputs.option import Option
 
 from publish_all.cli.command import ConnectingCommand
-from publish_all.cli.options import FORMAT, NAME_OPTIONS, Operand, Value, flag, repository_options
+from publish_all.cli.options import FORMAT, NAME_OPTIONS, Operand, Value, flag, repository_option
 from publish_all.errors import UsageError
 
 
 class ListCommand(ConnectingCommand):
-    """Lists versions and files, with their sizes and dates, the Python versions they are for, and the source
-    repository that they are linked to, as far as the repository states it. The repository is github unless you
-    name another one.
+    """Lists the versions and files of packages. Sizes, dates, Python versions and the linked source repository are
+    shown if the repository has them. The default repository is github.
     """
 
     name = "list"
-    description = "List the packages in a container registry, GitHub releases or a folder"
+    description = "List the packages in a registry, GitHub releases or a folder"
     takes = (
-        Operand("names", "NAME", "The packages (default: those that the project publishes).", several=True),
-        *repository_options("Look into", several=False),
+        Operand("names", "NAME", "The packages (default: those of the project).", several=True),
+        repository_option("List the packages of", several=False),
         FORMAT,
     )
-    examples = ("", "-r github kindling-synapse")
+    examples = ("", "-r github kindling-synapse", "--format json")
 
     def use_case(self) -> None:
         from publish_all.commands.packages import ListedFile, list_packages
@@ -35,36 +38,35 @@ class ListCommand(ConnectingCommand):
 
 
 class DownloadCommand(ConnectingCommand):
-    """Downloads all files of the newest version that fits, checks the sha256 of each, and prints the line that
-    installs exactly these files. Install them with <c1>--no-index</c1>: otherwise pip takes a newer package of the
-    same name from PyPI.
+    """Downloads all files of the newest matching version, checks their SHA-256 digests, and prints the command that
+    installs them. Install them with <c1>--no-index</c1>. Otherwise pip may take a newer package with the same name from PyPI.
 
-    With <c1>--with-dependencies</c1> the folder holds all that an install on a network without an index needs, and
-    a <c1>requirements.txt</c1> and a <c1>pylock.toml</c1> with the hashes of all files. Private names come from the
+    With <c1>--with-dependencies</c1>, the folder gets everything for an install without a network: the dependencies,
+    and a <c1>requirements.txt</c1> and a <c1>pylock.toml</c1> with the hashes of all files. Private names come from the
     repository only, as with <c1>exec</c1>. The pip on <c1>PATH</c1> downloads the dependencies for its own Python and
-    system, or for another machine with <c1>--platform</c1> and <c1>--python-version</c1>; then each needs a wheel.
-    Without pip, uv brings one.
+    system; if there is no pip, uv installs one for this. With <c1>--platform</c1> and <c1>--python-version</c1>,
+    the dependencies are for another machine, and each of them needs a wheel.
     """
 
     name = "download"
-    description = "Download wheels and sdists from a container registry, GitHub releases or a folder"
+    description = "Download wheels and sdists from a registry, GitHub releases or a folder"
     takes = (
         Operand(
             "requirements",
             "REQUIREMENT",
-            "What to download, as NAME or NAME==VERSION.",
+            "The packages, as NAME or NAME==VERSION.",
             required=True,
             several=True,
         ),
-        *repository_options("Download from", several=False),
-        Value("dest", "FOLDER", "The folder to write to", short="d", default="."),
+        repository_option("Download from", several=False),
+        Value("dest", "FOLDER", "The folder for the files", short="d", default="."),
         flag("pre", "Allow pre-releases."),
         flag(
             "with-dependencies",
-            "Also download dependencies, with pip or uv, and write a requirements file and pylock.toml.",
+            "Also download the dependencies, and write requirements.txt and pylock.toml.",
         ),
-        Value("platform", "TAG", "The platform to download dependencies for, as manylinux_2_28_x86_64"),
-        Value("python-version", "X.Y", "The version of CPython to download dependencies for, as 3.11"),
+        Value("platform", "TAG", "Download dependencies for this platform, such as manylinux_2_28_x86_64"),
+        Value("python-version", "X.Y", "Download dependencies for this version of CPython, such as 3.11"),
         *NAME_OPTIONS,
         FORMAT,
     )
@@ -81,10 +83,10 @@ class DownloadCommand(ConnectingCommand):
 
         target = parse_target(self.text("platform"), self.text("python-version"))
         if target is not None and not self.option("with-dependencies"):
-            msg = (
-                "--platform and --python-version are for dependencies: all files of a release are downloaded"
+            msg = "--platform and --python-version need --with-dependencies"
+            raise UsageError(
+                msg, hint="Add --with-dependencies. Without it, the files for all platforms are downloaded."
             )
-            raise UsageError(msg, hint="Add --with-dependencies.")
         files = download(
             self.operands("requirements"),
             Path(self.text("dest") or "."),
@@ -103,18 +105,24 @@ class DownloadCommand(ConnectingCommand):
 
 
 class FinalizeCommand(ConnectingCommand):
-    """Writes the index of each release once, with the files of all receipts. You can run it again."""
+    """Use it when several jobs push files of one release. Each job runs <c1>publish --receipt</c1>, and the last job
+    runs <c1>finalize</c1> with all receipts, which writes the index of the release once. It can run again safely.
+    """
 
     name = "finalize"
-    description = "List in an OCI registry what several jobs have pushed with `publish --receipt`"
+    description = "List files in an OCI registry that several jobs have pushed"
     takes = (
         Operand(
-            "receipts", "RECEIPT", "The files that `publish --receipt` wrote.", required=True, several=True
+            "receipts",
+            "RECEIPT",
+            "The receipts, written by `publish --receipt`.",
+            required=True,
+            several=True,
         ),
-        *repository_options("Finalize in", several=False),
+        repository_option("List the files in", several=False),
         FORMAT,
     )
-    examples = ("-r github receipts/*.json",)
+    examples = ("-r github receipts/*.json", "-r corp linux.json windows.json")
     exit_codes = (0, 1, 2, 3, 5, 6)
 
     def use_case(self) -> None:
@@ -132,27 +140,26 @@ class FinalizeCommand(ConnectingCommand):
 
 
 class SiteCommand(ConnectingCommand):
-    """Writes pages that pip, uv and Poetry install from, and a page for people. Files of folders and registries are copied.
-    Run it again after each release: what has not changed is left alone, and packages that are gone from the repositories
-    are removed. If a repository cannot be read, or has no files, nothing is written.
+    """Writes index pages for pip, uv and Poetry, and a start page for people. Files of folders and registries are copied.
+    Run it again after each release: unchanged pages are kept, and packages that the repositories no longer have
+    are removed. If a repository cannot be read or has no files, nothing is written.
 
-    Static pages do not state when a file was uploaded: for <c1>exclude-newer</c1> of uv and <c1>uploaded-prior-to</c1> of pip,
-    use <c1>serve</c1>.
+    Static pages have no upload times. To use <c1>exclude-newer</c1> of uv or <c1>uploaded-prior-to</c1> of pip,
+    run <c1>serve</c1> instead.
     """
 
     name = "site"
-    description = "Write a static index, for GitHub Pages or any web server"
+    description = "Write a static package index for GitHub Pages or any web server"
     takes = (
-        Operand("names", "NAME", "The packages (default: all in the repositories).", several=True),
-        *repository_options("List the files of"),
+        Operand("names", "NAME", "The packages (default: all packages of the repositories).", several=True),
+        repository_option("List the files of"),
         Value("output", "FOLDER", "The folder to write to", short="o", default="_site"),
         Value(
             "url",
             "URL",
-            "The address that the site will have, for its install lines (default: that of GitHub Pages for the "
-            "repository)",
+            "The URL of the site, for the install commands on its pages (default: GitHub Pages of the project)",
         ),
-        flag("own-credentials", "Read registries with your own credentials, and copy what is private there."),
+        flag("own-credentials", "Use your own credentials, and also copy private packages."),
         FORMAT,
     )
     examples = ("-r local -o _site", "-r local -o public --url https://wheels.corp.example/")
@@ -177,20 +184,23 @@ _RELEASES = Operand("releases", "RELEASE", "The releases, as NAME==VERSION.", re
 
 
 class YankCommand(ConnectingCommand):
-    """Installers skip a yanked release, unless a requirement names exactly its version (PEP 592). Nothing is deleted, and
-    <c1>unyank</c1> undoes it. Files that are added to the release later are yanked, too. PyPI has no API for this: use the
-    page that the error message names.
+    """Installers skip a yanked release, except if a requirement pins its exact version (PEP 592). Nothing is deleted, and
+    <c1>unyank</c1> undoes it. Files that are added to the release later are yanked, too. PyPI has no API for this; the
+    error message shows the page where you can yank.
     """
 
     name = "yank"
-    description = "Yank a release, so that installers skip it"
-    takes = (
+    description = "Yank a release so that installers skip it"
+    takes: ClassVar[tuple[Argument | Option, ...]] = (
         _RELEASES,
-        *repository_options("Yank in", several=False),
-        Value("reason", "TEXT", "Why, as installers show it"),
+        repository_option("Yank in", several=False),
+        Value("reason", "TEXT", "The reason, which installers show"),
         FORMAT,
     )
-    examples = ('-r github kindling-synapse==0.2.0 --reason "breaks on Spark 3.5"',)
+    examples = (
+        "-r github kindling-synapse==0.2.0",
+        '-r github kindling-synapse==0.2.0 --reason "breaks on Spark 3.5"',
+    )
     undo = False
 
     def use_case(self) -> None:
@@ -207,27 +217,28 @@ class YankCommand(ConnectingCommand):
 
 
 class UnyankCommand(YankCommand):
-    """Installers choose the release again."""
+    """Undoes <c1>yank</c1>: installers use the release again."""
 
     name = "unyank"
     description = "Undo a yank"
-    takes = (_RELEASES, *repository_options("Unyank in", several=False), FORMAT)
-    examples = ("-r github kindling-synapse==0.2.0",)
+    takes = (_RELEASES, repository_option("Unyank in", several=False), FORMAT)
+    examples = ("-r github kindling-synapse==0.2.0", "-r local demo==1.0 demo==1.1")
     undo = True
 
 
 class DeleteCommand(ConnectingCommand):
-    """Shows what goes, and asks. Installs of exactly this version fail afterwards: <c1>yank</c1> does less harm. PyPI has no
-    API for this, and GitHub deletes no files of immutable releases.
+    """Shows what will be deleted, and asks before it deletes. Afterwards, installs that pin this version fail. To only
+    hide a release from installers, use <c1>yank</c1>. PyPI has no API for this, and files of immutable GitHub
+    releases cannot be deleted.
     """
 
     name = "delete"
     description = "Delete a release"
     takes = (
         _RELEASES,
-        *repository_options("Delete from", several=False),
+        repository_option("Delete from", several=False),
         flag("yes", "Do not ask.", short="y"),
-        flag("dry-run", "Show what would be deleted, and delete nothing."),
+        flag("dry-run", "Show what would be deleted."),
         FORMAT,
     )
     examples = ("-r github kindling-synapse==0.2.0 --dry-run", "-r github kindling-synapse==0.2.0 --yes")
@@ -248,5 +259,8 @@ class DeleteCommand(ConnectingCommand):
 
     def _agree(self, question: str) -> bool:
         if not (self.option("yes") or self.can_ask):
-            raise UsageError("nothing was deleted: there is nobody to ask", hint="Add --yes to delete this.")
+            raise UsageError(
+                "nothing was deleted, because the confirmation needs a terminal",
+                hint="Add --yes to delete without a question.",
+            )
         return self.option("yes") or bool(self.confirm(question, default=False))

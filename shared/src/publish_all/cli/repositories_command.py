@@ -10,29 +10,29 @@ from publish_all.cli.options import CREDENTIAL_VARIABLES, FORMAT, Operand, Value
 
 
 class RepositoriesCommand(UseCaseCommand):
-    """Lists the built-in repositories, and those of the project, of your own configuration, and of
-    Poetry, Hatch, uv, pdm and .pypirc, with the credential that an upload to each would use. With
-    --register, shows what it would change in another tool's configuration, and asks before it does.
+    """Lists the repositories that you can publish to: the built-in ones, and those in the configuration of the project,
+    of the user, of Poetry, Hatch, uv and pdm, and in .pypirc. For each, it shows the credential that an upload would use.
+    With --register, it adds them to the configuration of another tool, after showing the change and asking.
     """
 
     name = "repositories"
-    description = "List the repositories that you can publish to, and where each is configured"
+    description = "List the repositories and where each is configured"
     takes = (
         Value(
             "register",
             "TOOL",
-            "Write them into the configuration of another tool",
+            "Add the repositories to the configuration of another tool",
             choices=("poetry", "hatch", "uv", "pip", "pypirc"),
         ),
         Value(
             "repository",
             "NAME",
-            "With --register: only this one",
+            "With --register, add only this repository",
             short="r",
             several=True,
             names="repositories",
         ),
-        flag("with-secrets", "With --register hatch or pypirc: also write the credentials."),
+        flag("with-secrets", "With --register hatch or pypirc, also write the credentials."),
         FORMAT,
     )
     examples = ("", "--format json", "--register poetry")
@@ -53,7 +53,7 @@ class RepositoriesCommand(UseCaseCommand):
         planned = plan_registration(TOOLS[tool], self.directory, names=names, with_secrets=with_secrets)
         self.note(*planned.notes)
         if not planned.needed:
-            nothing = "there is nothing to write to {}" if planned.notes else "{} is up to date"
+            nothing = "nothing to write to {}" if planned.notes else "{} is up to date"
             self.note(nothing.format(planned.path))
             return 0
         self.io.write_error(planned.diff + "\n", type=OutputType.RAW)
@@ -61,24 +61,24 @@ class RepositoriesCommand(UseCaseCommand):
             self.note("nothing was written")
             return 0
         write_registration(planned)
-        self.note(f"{planned.path} is written")
+        self.note(f"{planned.path} was written")
         return 0
 
 
 class LoginCommand(UseCaseCommand):
-    """Asks for a credential without showing it, looks at what kind it is, and stores it in the keyring
-    under the repository's URL, where twine, Hatch and uv find it too.
+    """Asks for a token or password, and stores it in the keyring under the URL of the repository. twine, Hatch and uv
+    find it there, too.
     """
 
     name = "login"
-    description = "Store a repository's token or password in the keyring"
+    description = "Store a token or password in the keyring"
     takes = (
         Operand(
             "repository", "REPOSITORY", "The name of the repository.", required=True, names="repositories"
         ),
-        Value("username", "USER", "The user name, if it is not the configured one", short="u"),
-        Value("for-project", "NAME", "The only project that the token is valid for"),
-        flag("forget", "Remove the credential from the keyring instead."),
+        Value("username", "USER", "The user name (default: the configured one)", short="u"),
+        Value("for-project", "NAME", "Store a token that is valid for this project only"),
+        flag("forget", "Remove the credential from the keyring."),
         FORMAT,
     )
     examples = ("pypi", "pypi --for-project kindling-synapse", "corp --forget")

@@ -1,4 +1,4 @@
-"""`publish-all serve` and `publish-all exec`: an index over repositories, to install from."""
+"""`publish-all serve` and `publish-all exec`: a package index that serves the files of repositories."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from publish_all.reporting.reporter import Reporter
 
 VARIABLE = "PUBLISH_ALL_SERVE_"
-"""The start of the variables that hold options of `serve`."""
+"""The prefix of environment variables for options of `serve`."""
 PASSWORD = "PUBLISH_ALL_SERVE_PASSWORD"  # noqa: S105 - the name of a variable
 FAILED = 125
-"""The exit code of `exec` for whatever is not the command's own, as env and docker have it."""
+"""The exit code of `exec` if the command could not run, as in env and docker."""
 _MIB = 1024 * 1024
 _MOST_MIB = 1e9
 _MOST_PORT = 65535
 _MOST_GRACE = 24 * 3600
-_CLOUD_RUN_MIB = 32  # of a response with its length: https://cloud.google.com/run/quotas
+_CLOUD_RUN_MIB = 32  # the largest response with a length: https://cloud.google.com/run/quotas
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)+", re.ASCII)
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _INDEX_OPTIONS = [
     *common.NAME_OPTIONS,
-    flag("proxy", "Pass on pages and files of the fallback, instead of redirecting."),
-    Value("cache-dir", "FOLDER", "The folder in which fetched files are kept"),
-    Value("cache-size", "MIB", "How much is kept there, in MiB", default="2048"),
+    flag("proxy", "Download pages and files of the fallback, instead of redirecting clients to it."),
+    Value("cache-dir", "FOLDER", "The folder of the download cache"),
+    Value("cache-size", "MIB", "The size of the download cache, in MiB", default="2048"),
 ]
 
 
 class _IndexCommand(ConnectingCommand):
     def index(self) -> IndexOptions:
-        """The options that both commands have. Raises `UsageError`."""
+        """Read the options that both commands have. Raises `UsageError`."""
         from publish_all.commands.index import IndexOptions, ensure_installed
 
         ensure_installed()
         return IndexOptions(
             directory=self.directory,
-            # Asked for by a server's thread, a password would be typed into another program.
+            # A prompt from a thread of the server would mix with the input of another program.
             connection=replace(self.connection(), ask=None),
             fallbacks=self.texts("fallback"),
             private=self.texts("private"),
@@ -61,37 +61,38 @@ class _IndexCommand(ConnectingCommand):
 
 
 class ServeCommand(_IndexCommand):
-    """Serves an index until it is stopped. Clients authenticate with a user name and password, and the registry
-    is asked in their name. With a password in <c1>PUBLISH_ALL_SERVE_PASSWORD</c1>, clients must know that password, and
-    the registry is asked in yours. Uploads (to <c1>/legacy/</c1>) go to the repository that is named first. Each request
-    is one line on stdout: time, client, method, path, status, bytes, duration. With <c1>--log-format json</c1> it is a
-    JSON object, and so are the messages of the server. Figures for Prometheus are at <c1>/metrics</c1>.
+    """Serves a package index until it is stopped. Clients send a user name and password, which the index uses
+    to read the registry. If <c1>PUBLISH_ALL_SERVE_PASSWORD</c1> is set, clients need that password instead,
+    and the index reads the registry with your credentials. Uploads to <c1>/legacy/</c1> go to the first repository.
 
-    Each option can be given as a variable: <c1>--log-format json</c1> is <c1>PUBLISH_ALL_SERVE_LOG_FORMAT=json</c1>.
+    Each request is logged as one line on stdout: time, client, method, path, status, bytes and duration. With
+    <c1>--log-format json</c1>, requests and messages are JSON objects. Prometheus metrics are at <c1>/metrics</c1>.
+
+    Each option can be set by a variable, for example <c1>PUBLISH_ALL_SERVE_LOG_FORMAT=json</c1>.
     """
 
     name = "serve"
-    description = "Serve a package index over OCI registries and folders, for pip, uv and Poetry"
+    description = "Serve a package index for pip, uv and Poetry"
     takes = (
-        *common.repository_options("Serve"),
+        common.repository_option("Serve"),
         Value("host", "HOST", "The address to listen on", default="127.0.0.1"),
-        Value("port", "PORT", "The port to listen on (0: any free one)", default="8080"),
+        Value("port", "PORT", "The port to listen on (0: any free port)", default="8080"),
         *_INDEX_OPTIONS,
-        flag("own-credentials", "Read the repositories with your own credentials, for all clients."),
-        Value("upload-limit", "MIB", "The largest upload, in MiB", default="2048"),
-        Value("log-format", "FORMAT", "How to log requests", choices=("text", "json"), default="text"),
-        Value("base-path", "PATH", "A path before all addresses, as /python"),
+        flag("own-credentials", "Read the repositories with your own credentials for all clients."),
+        Value("upload-limit", "MIB", "The maximum size of an upload, in MiB", default="2048"),
+        Value("log-format", "FORMAT", "The format of the log", choices=("text", "json"), default="text"),
+        Value("base-path", "PATH", "A path prefix for all URLs, such as /python"),
         Value(
             "trusted-proxy",
             "ADDRESS",
-            "A proxy whose X-Forwarded-For is believed: an address, a network, or * for all",
+            "Trust X-Forwarded-For of this proxy: an address, a network, or * for all",
             several=True,
         ),
-        Value("grace", "SECONDS", "How long running transfers may take after a SIGTERM", default="8"),
+        Value("grace", "SECONDS", "How long transfers may run after SIGTERM, in seconds", default="8"),
         Value(
             "chunked-above",
             "MIB",
-            "Send larger files in chunks, without their length, in MiB (default: never; on Cloud Run 32)",
+            "Send files above this size in chunks without a length, in MiB (default: never; on Cloud Run: 32)",
         ),
     )
     examples = (
@@ -106,7 +107,7 @@ class ServeCommand(_IndexCommand):
         return super().handle()
 
     def _take_variables(self) -> None:
-        """Set the options that variables state and the command line does not. Raises `CleoError`."""
+        """Set options from environment variables, if the command line does not set them. Raises `CleoError`."""
         self._stated: dict[str, str] = {}
         environment = self.runtime().environment
         for option in self.options:
@@ -115,14 +116,14 @@ class ServeCommand(_IndexCommand):
                 name = "PORT"
             text = environment.get(name)
             typed = [f"--{option.name}", *(f"-{each}" for each in (option.shortcut,) if each)]
-            # --password is the password of a repository, and the variable that of clients.
+            # --password is for the repository; the variable is the password of clients.
             if not text or name == PASSWORD or self.io.input.has_parameter_option(typed):
                 continue
             value: object = text.split() if option.is_list() else text
             if option.is_flag():
                 value = text.lower() in _YES
                 if not value and text.lower() not in _NO:
-                    raise CleoValueError(f"{name} is {text!r}; it is true or false")
+                    raise CleoValueError(f"{name} is {text!r}, which is neither true nor false")
             self._stated[option.name] = name
             self.io.input.set_option(option.name, value)
 
@@ -143,8 +144,8 @@ class ServeCommand(_IndexCommand):
             chunked = _CLOUD_RUN_MIB if "K_SERVICE" in index.connection.runtime.environment else math.inf
         base_path = (self.text("base-path") or "").rstrip("/")
         if base_path and not _BASE_PATH.fullmatch(base_path):
-            hint = "It is a path such as /python."
-            raise UsageError(f"{self.spelling('base-path')} is {base_path!r}", hint=hint)
+            hint = "Use a path such as /python."
+            raise UsageError(f"{self.spelling('base-path')} {base_path!r} is not a valid path", hint=hint)
         index = replace(
             index,
             password=Secret(password) if password else None,
@@ -166,46 +167,49 @@ class ServeCommand(_IndexCommand):
         )
 
     def _trusted_proxies(self) -> tuple[str, ...]:
-        """As uvicorn takes them, which says nothing of one that it does not understand. Raises `UsageError`."""
+        """The proxies for uvicorn, which would ignore invalid ones silently. Raises `UsageError`."""
         stated = self.texts("trusted-proxy")
         for each in stated:
             try:
                 _ = each == "*" or ipaddress.ip_network(each)
             except ValueError as error:
-                hint = "Give an IP address, a network as 10.0.0.0/8, or *."
+                hint = "Use an IP address, a network such as 10.0.0.0/8, or *."
                 raise UsageError(f"{self.spelling('trusted-proxy')}: {error}", hint=hint) from error
         return ("*",) if "*" in stated else stated
 
 
 def _print(line: str) -> None:
-    # Requests are answered also when nobody reads the log any more.
+    # The server keeps running if the reader of the log is gone.
     with contextlib.suppress(OSError, ValueError):
         print(line, flush=True)  # noqa: T201 - the result of `serve` is its log
 
 
 class ExecCommand(_IndexCommand):
-    """Starts an index on a port of this machine that only the command can use, and runs the command with
-    <c1>PIP_INDEX_URL</c1>, <c1>UV_DEFAULT_INDEX</c1> and the like set to it. The configuration files of pip and uv are
-    switched off for the command; settings in them that do not name an index are passed on. Private names come
-    from the repositories only. If any are known (by <c1>--private</c1>, or as the project's own), all others come from
-    <c1>--fallback</c1>, or else from the index that pip or uv is configured to, or else from PyPI.
+    """Starts a temporary package index on this machine, and runs a command with <c1>PIP_INDEX_URL</c1>,
+    <c1>UV_DEFAULT_INDEX</c1> and similar variables set to it. Only this command can use the index. The configuration
+    files of pip and uv are not read; settings in them that are not about indexes still apply.
 
-    A command that names other indexes itself (an option, a requirements file, a lock file), and Poetry, which
-    takes indexes from pyproject.toml only, are not started. The exit code is the command's; 125 if it could not
-    be run. If it fails, the reasons of the index are shown after it. <c1>github:sep</c1> is GitHub's registry, and sep
-    the owner of the packages; in the project itself <c1>-r github</c1> is enough.
+    Private names come from the repositories only. They are set by <c1>--private</c1>; the default is the
+    names of the project. If there are private names, all other names come from <c1>--fallback</c1>, or else from the index in the configuration of pip or uv, or
+    else from PyPI.
+
+    <c1>-r github:OWNER</c1> is the GitHub registry of that owner. In the project itself, <c1>-r github</c1> is enough.
+
+    Commands that name other indexes are not started: in an option, a requirements file or a lock file. Poetry is not
+    started either, because it reads indexes from pyproject.toml only. If the command fails, errors of the index are
+    shown after its output.
     """
 
     name = "exec"
     description = "Run a command, such as pip install, with a temporary package index"
     takes = (
         Operand(
-            "program", "PROGRAM", "What to run, with its arguments, after --.", required=True, several=True
+            "program", "PROGRAM", "The command and its arguments, after `--`.", required=True, several=True
         ),
-        *common.repository_options("Install from"),
+        common.repository_option("Install from"),
         *_INDEX_OPTIONS,
-        Value("port", "PORT", "The port of the index (default: any free one)"),
-        flag("no-fallback", "Install from the repositories alone."),
+        Value("port", "PORT", "The port of the index (default: any free port)"),
+        flag("no-fallback", "Install from the repositories only."),
     )
     examples = (
         "-r github:sep --private kindling-synapse -- pip install kindling-synapse",
@@ -226,7 +230,7 @@ class ExecCommand(_IndexCommand):
 
         no_fallback = self.option("no-fallback")
         if no_fallback and index.fallbacks:
-            raise UsageError("--fallback and --no-fallback exclude each other", hint="Leave one of them out.")
+            raise UsageError("--fallback and --no-fallback cannot be combined", hint="Remove one of them.")
         code = execute(
             self.operands("program"),
             index,

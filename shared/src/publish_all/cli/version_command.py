@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class VersionCommand(UseCaseCommand):
-    """Prints the version and nothing else, for use in scripts. With other options it compares or writes
-    the places named in `sync` of [tool.publish-all.version], keeping every other byte of the files.
+    """Prints the version on one line, for use in scripts. The other options compare or write the version in the
+    places listed in `sync` of [tool.publish-all.version]. The rest of these files is not changed.
     """
 
     name = "version"
     description = "Show, set or sync the version"
     takes = (
-        flag("explain", "Show where the version comes from."),
-        flag("check", "Compare all places; exit code 4 if one has another version."),
-        flag("sync", "Write the version into all places, or into none."),
-        Value("set", "VERSION", "Set the version at its source, and in all places"),
-        Value("release", "VERSION", "Write all places, commit and tag"),
+        flag("explain", "Also show where the version comes from."),
+        flag("check", "Check that all places have this version (exit code 4 if not)."),
+        flag("sync", "Write the version to all places."),
+        Value("set", "VERSION", "Set the version at its source and in all places"),
+        Value("release", "VERSION", "Set the version, commit and tag"),
         *WORKSPACE,
-        flag("dry-run", "With --sync, --set and --release: show what would be written."),
+        flag("dry-run", "Show what --sync, --set or --release would write."),
         *BUILD_ENVIRONMENT,
         FORMAT,
     )
@@ -70,24 +70,28 @@ class VersionCommand(UseCaseCommand):
 
     def _confirm(self, plan: ReleasePlan) -> bool:
         self._show(plan)
-        return not self.can_ask or bool(self.confirm("Do this?", default=True))
+        return not self.can_ask or bool(self.confirm("Continue?", default=True))
 
     def _notes(self, result: VersionResult, options: VersionOptions) -> Iterator[str]:
         from publish_all.reporting.text import count
 
         if self.option("explain") and result.version is not None:
-            yield f"from {result.version.source}"
+            yield f"the version comes from {result.version.source}"
             yield from result.version.explanation
         if options.check and not result.findings:
             agreed = count(len(result.places), "place agrees", "places agree")
-            yield agreed if result.compared else "not compared: between tags no file can hold its own version"
+            yield (
+                agreed
+                if result.compared
+                else "not compared: commits between two tags have generated versions, which no file can contain"
+            )
         if result.release is not None:
             yield f"push it with: {result.release.push}" if result.released else "nothing was done"
         if options.release is not None:
             return
-        verb = "would say" if options.dry_run else "says"
+        verb = "would have" if options.dry_run else "has"
         for place in result.changed:
-            yield f"{place.where} {verb} {result.text} (was {place.says})"
+            yield f"{place.where} {verb} version {result.text} (before: {place.says})"
 
 
 def _release_lines(plan: ReleasePlan) -> Iterator[str]:

@@ -280,7 +280,7 @@ def _destinations(stated: Iterable[str], found: Found) -> tuple[tuple[str, ...],
             meant = nearest(name, others)
             hint = f"Known are {', '.join(others)}. For another one, state its upload URL: {name}=https://…"
             hint = f"Did you mean {meant!r}?" if meant else hint
-            raise UsageError(f"there is no repository {name!r}", hint=hint)
+            raise UsageError(f"no repository {name!r} found", hint=hint)
         names.append(name)
     return tuple(dict.fromkeys(names)), tuple(new)
 

@@ -11,7 +11,7 @@ from publish_all.config.kinds import DIRECTORY, GITHUB_RELEASE, LEGACY, OCI, Kin
 from publish_all.config.model import RepositoryConfig, Scope
 
 ALIASES: Mapping[str, str] = MappingProxyType({"main": "pypi", "test": "testpypi"})
-"""What Hatch calls them."""
+"""The names that Hatch uses."""
 
 HOSTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -21,13 +21,13 @@ HOSTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "releases": frozenset({"api.github.com", "uploads.github.com"}),
     }
 )
-"""Where the built-in repositories are, with the hosts that PyPI has left and old files still name."""
+"""The hosts of the built-in repositories, with former hosts of PyPI, which old files still contain."""
 
 FIXED = frozenset(HOSTS)
-"""Those whose address a project can't change: a pull request must not redirect a token."""
+"""Repositories whose URL a project cannot change, so that a pull request cannot redirect a token."""
 
 ADDRESS = ("kind", "url", "index-url")
-"""The keys that say where a repository is."""
+"""The keys with the location of a repository."""
 
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -38,7 +38,7 @@ def normalized(name: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """As `normalized`, with an alias replaced by what it stands for."""
+    """As `normalized`, with aliases replaced by the names of the built-in repositories."""
     key = normalized(name)
     return ALIASES.get(key, key)
 
@@ -52,7 +52,7 @@ def of_one_origin(
     scope: Scope = Scope.BUILT_IN,
     origin: str = "built in",
 ) -> RepositoryConfig:
-    """A repository of which one place says all."""
+    """A repository whose keys all have the same origin."""
     stated = {"kind": kind, "url": url, "index-url": index_url}
     return RepositoryConfig(
         name=name,

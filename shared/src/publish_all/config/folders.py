@@ -1,4 +1,4 @@
-"""Where the user's configuration is: ours, and that of the tools beside us."""
+"""The folders and files with the configuration of the user: ours, and those of other tools."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NOWHERE = Path("/nonexistent")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostFolders:
-    """The files in which the tools keep what the user configured; those with a default are not looked at with it.
+    """The files with the user's configuration of other tools. Fields with a default value are not read.
 
     `docker` are files with logins to registries, as `docker login` and `podman login` write them, and `pip`
-    pip's configuration, the file that wins first.
+    pip's configuration, the one with the highest priority first.
     """
 
     poetry: Path
@@ -32,9 +32,9 @@ class HostFolders:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folders:
-    """The user's own `config.toml`, the folders of the user's data, of our state and of our cache, and the tools' files.
+    """The user's `config.toml`, the folders of data, state and cache, and the files of other tools.
 
-    `state` is None where nothing is to be remembered, and `cache` where nothing is to be kept.
+    If `state` is None, runs are not remembered. If `cache` is None, downloads are not kept.
     """
 
     config: Path
@@ -45,9 +45,9 @@ class Folders:
 
 
 def home_folder() -> Path:
-    """The user's home; a folder that does not exist for a user without one (`docker run --user 1234`, a service).
+    """The home folder; for users without one (a service, `docker run --user 1234`), a folder that does not exist.
 
-    An empty or relative HOME would make the current folder the home, in which a project can put files.
+    An empty or relative HOME is ignored. It would make the current folder the home, which contains files of a project.
     """
     try:
         home = Path.home()
@@ -57,14 +57,14 @@ def home_folder() -> Path:
 
 
 def provide_home(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables to set for a user without a home, so that nothing takes `~` for a folder in the current one."""
+    """The variables to set for a user without a home, so that `~` does not become a folder in the current one."""
     if os.name == "nt" or Path(environment.get("HOME", "")).is_absolute():
         return {}
     return {"HOME": str(home_folder())}
 
 
 def usual_folders(*, environment: Mapping[str, str], home: Path) -> Folders:
-    """The places of this system, or those that the tools' own variables name."""
+    """The folders on this system, or those in the environment variables of the tools."""
     from platformdirs import (
         site_config_path,
         user_cache_path,

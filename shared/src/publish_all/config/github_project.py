@@ -1,7 +1,7 @@
-"""Whose packages a repository is for, and which source repository they belong to, where nobody states it.
+"""The owner and the linked source repository of packages, if they are not configured.
 
-For URLs with `{owner}`, such as the built-in `ghcr.io/{owner}`: from GitHub Actions' variables, else from
-the git remote `origin` of the project. A link is OWNER/REPOSITORY on GitHub.
+They complete URLs with `{owner}`, such as the built-in `ghcr.io/{owner}`. They come from the variables of GitHub
+Actions, or else from the git remote `origin`. A link is OWNER/REPOSITORY on GitHub.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
 def complete(
     config: RepositoryConfig, *, root: Path | None, environment: Mapping[str, str], run: Run = run
 ) -> RepositoryConfig:
-    """The configuration with `owner` and `link`, where it leaves them open and they can be told.
+    """The configuration with `owner` and `link` added, if they are missing and can be found.
 
-    `root` is the project's folder, None outside of any.
+    `root` is the folder of the project, None outside of a project.
     """
     url = config.url or ""
     wanted = config.kind.registry or "{owner}" in url or "{repository}" in url
@@ -50,22 +50,22 @@ def complete(
 
 
 def link_of_actions(environment: Mapping[str, str]) -> str | None:
-    """The repository whose workflow runs, as GitHub Actions says."""
+    """The repository of the running workflow, from the variables of GitHub Actions."""
     return _link(environment.get("GITHUB_REPOSITORY", "").strip())
 
 
 def link_of_git(root: Path, *, environment: Mapping[str, str], run: Run = run) -> str | None:
-    """What the git remote `origin` says, if it is on GitHub."""
+    """The link of the git remote `origin`, if it is on GitHub."""
     return link_of_remote(remote_of(root, environment=environment, run=run), environment)
 
 
 def remote_of(root: Path, *, environment: Mapping[str, str], run: Run = run) -> str:
-    """The URL of the git remote `origin`; empty where there is none, or no git."""
+    """The URL of the git remote `origin`; empty without a remote or without git."""
     return answer_of_git("remote", "get-url", "origin", root=root, environment=environment, run=run)
 
 
 def answer_of_git(*arguments: str, root: Path, environment: Mapping[str, str], run: Run) -> str:
-    """What git says of the repository; empty where there is none, or no git."""
+    """The output of a git command; empty if it fails, or without git."""
     try:
         done = ask_git(*arguments, cwd=root, environment=environment, run=run, timeout=GIT_SECONDS)
     except (OSError, TimeoutError):

@@ -1,6 +1,6 @@
 """The kinds of repositories. To add one, add its object to `KINDS` and its module to `publish_all.repositories`.
 
-A kind is asked what it can do; nothing outside of this package and `repositories` compares it with another one.
+Code outside of this package and `repositories` asks a kind what it can do, and does not compare kinds.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from publish_all.config.addresses import hostname_of, path_problem, scheme_of, t
 
 
 class Kind:
-    """How a repository is spoken to, and what that means for the commands.
+    """A kind of repository: its protocol, and its features.
 
-    `local`: its files are in a folder of this machine, and no credential is needed. `standard_api`: it has the
-    upload API and the simple index of PyPI, which other tools know. `trusted_publishing`: it may give tokens
-    to a CI job. `registry`: it is a container registry, which `docker login` and clients of ours log in to, for
-    whose host credentials are stored, and whose files can be listed later with receipts. `permission`:
-    what a job of GitHub Actions needs so that its GITHUB_TOKEN may write there.
+    `local`: its files are in a folder of this machine, without credentials. `standard_api`: it has the
+    upload API and the simple index of PyPI, which other tools support. `trusted_publishing`: it may give tokens
+    to a CI job. `registry`: it is a container registry, with logins as of `docker login`, credentials that are stored
+    by host, and files that can be listed later with receipts. `permission`: the
+    permission that a job of GitHub Actions needs to write there with its GITHUB_TOKEN.
     """
 
     name = ""
@@ -32,20 +32,20 @@ class Kind:
     permission = ""
 
     def url_problem(self, url: str) -> str | None:
-        """What is wrong with the upload URL, or None."""
+        """The problem with the upload URL, None if it is valid."""
         return text_problem(url) or web_problem(url)
 
     def index_url_problem(self, url: str) -> str | None:
-        """What is wrong with the URL of the index, or None."""
+        """The problem with the URL of the index, None if it is valid."""
         return text_problem(url) or web_problem(url)
 
     def claims(self, url: str) -> bool:
-        """Whether a `--repository-url` is plainly one of this kind."""
+        """Whether a `--repository-url` clearly has this kind."""
         del url
         return False
 
     def is_public(self, name: str, url: str) -> bool:
-        """Whether anyone can read what is uploaded, so that private projects are kept out."""
+        """Whether anyone can read the files, so that private projects must not be uploaded."""
         del name, url
         return False
 
@@ -55,12 +55,12 @@ class Kind:
 
 class _Legacy(Kind):
     name = "legacy"
-    meaning = "the upload API of PyPI, which most servers have"
+    meaning = "an index with the upload API of PyPI, as most servers have it"
     standard_api = True
     trusted_publishing = True
 
     def is_public(self, name: str, url: str) -> bool:
-        # A file of the user's may call them otherwise: PyPI has a token for each project, `.pypirc` a section.
+        # They may have other names in the user's files, for example one section of `.pypirc` per project.
         return name in {"pypi", "testpypi"} or hostname_of(url) in {"upload.pypi.org", "test.pypi.org"}
 
 
@@ -103,8 +103,8 @@ class _GitHubRelease(Kind):
         problem = super().url_problem(url)
         if problem is None and not re.search(r"/repos/[^/?#]+/[^/?#]+/?\Z", url):
             return (
-                f"{url!r} must be a repository in GitHub's API: https://api.github.com/repos/OWNER/REPOSITORY, or "
-                "https://HOST/api/v3/repos/OWNER/REPOSITORY of an Enterprise Server"
+                f"{url!r} must be the API URL of a GitHub repository: https://api.github.com/repos/OWNER/REPOSITORY, or "
+                "https://HOST/api/v3/repos/OWNER/REPOSITORY on an Enterprise Server"
             )
         return problem
 
@@ -119,5 +119,5 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 
 def upload_url_problem(url: str) -> str | None:
-    """What is wrong with the URL of a repository whose kind is not stated, or None."""
+    """The problem with the URL of a repository without a configured kind, None if it is valid."""
     return LEGACY.url_problem(url)

@@ -1,11 +1,11 @@
-"""All repositories that a run knows by name, whoever states them.
+"""All repositories that a run knows by name.
 
-Looked up in this order: the project, the environment, the user's own `publish-all/config.toml`, what
-Poetry, Hatch, uv, pdm and `.pypirc` define, the built-in ones. A higher place changes a repository
-key by key, but never keeps the rest of an address (index, user name) when it states another URL.
+They are looked up in this order: the project, the environment, the user's `publish-all/config.toml`, the
+configuration of Poetry, Hatch, uv, pdm and `.pypirc`, the built-in ones. A source that comes earlier overrides the
+keys of later ones. If it sets another URL, the index URL and user name of later ones are dropped.
 
-A tool's `test` or `github` may be another place than ours. Such a name is refused when it is used:
-either guess could send a private package to the public.
+A `test` or `github` in the configuration of another tool may have another URL than the built-in one. Using such a
+name is an error, because a wrong guess could publish a private package.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from publish_all.config.reading import Value, fields
 from publish_all.config.rules import name_problem, owner_problem
 from publish_all.errors import ConfigurationError
 
-if TYPE_CHECKING:  # for folders other tools are not looked at
+if TYPE_CHECKING:  # not imported for folders, which need no other tools
     from publish_all.config.tools import ToolRepository, ToolSettings
 
 PREFIX = "PUBLISH_ALL_REPOSITORIES_"
 
 _KEYS = {"_INDEX_URL": "index-url", "_URL": "url", "_KIND": "kind", "_AUDIENCE": "audience"}
 _OF_ADDRESS = frozenset({"index-url", "username", "audience"})
-"""What is stated for an address, and does not go with another one."""
+"""Keys that belong to one URL and are dropped with it."""
 
 Repositories = Mapping[str, RepositoryConfig]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownRepositories:
-    """The repositories of a run. `notes` are things worth a line to the user.
+    """The repositories of a run, with notes for the user.
 
-    `repositories` are keyed by normalised name, and `refusals`: why a name that someone defines cannot be used.
-    `read_tools` reads what other tools are configured to, once.
+    The keys of `repositories` and `refusals` are normalised names. `refusals` has the errors of defined names
+    that cannot be used. `read_tools` reads the configuration of other tools once.
     """
 
     repositories: Repositories
@@ -56,16 +56,16 @@ class KnownRepositories:
 
     @property
     def tools(self) -> ToolSettings:
-        """What other tools are configured to."""
+        """The configuration of other tools."""
         return self.read_tools()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that `get` knows, without aliases: what the project states first, the built-in last."""
+        """The names that `get` accepts, without aliases: those of the project first, the built-in ones last."""
         return tuple(each.name for key, each in self.repositories.items() if key not in self.refusals)
 
     def get(self, name: str) -> RepositoryConfig:
-        """The repository of that name, however it is spelt; `NAME:OWNER` is that of an owner. Raises `ConfigurationError`."""
+        """The repository with a name in any spelling, or for an owner as `NAME:OWNER`. Raises `ConfigurationError`."""
         stem, colon, owner = name.partition(":")
         if colon and "://" not in name:
             return self._of_owner(stem, owner)
@@ -80,9 +80,9 @@ class KnownRepositories:
     def _of_owner(self, name: str, owner: str) -> RepositoryConfig:
         found = self.get(name)
         if owner_problem(owner) is not None or "{owner}" not in (found.url or ""):
-            why = owner_problem(owner) or f"the URL of {found.name!r} names no owner to replace"
+            why = owner_problem(owner) or f"the URL of {found.name!r} has no placeholder for the owner"
             raise ConfigurationError(
-                f"{name}:{owner} is not a repository: {why}", hint="Write it as in `-r github:sep`."
+                f"{name}:{owner} is not a repository: {why}", hint="Use a form like `-r github:OWNER`."
             )
         return replace(found, owner=owner, origins={**found.origins, "owner": "command line"})
 
@@ -101,11 +101,11 @@ class KnownRepositories:
     def _unknown(self, name: str) -> ConfigurationError:
         if "://" in name:
             msg = f"{name!r} is a URL, not the name of a repository"
-            return ConfigurationError(msg, hint="Give it as --repository-url.")
-        msg = f"there is no repository {name!r}{did_you_mean(name, (*self.names, *ALIASES))}"
+            return ConfigurationError(msg, hint="Use --repository-url for a URL.")
+        msg = f"no repository {name!r} found{did_you_mean(name, (*self.names, *ALIASES))}"
         return ConfigurationError(
             msg,
-            hint=f"Known are: {', '.join(self.names)}. Another one is defined by [{_table(name)}] in pyproject.toml.",
+            hint=f"Known repositories: {', '.join(self.names)}. To define another one, add [{_table(name)}] to pyproject.toml.",
         )
 
 
@@ -117,11 +117,11 @@ def known_repositories(
     folders: Folders,
     wanted: Sequence[str] = (),
 ) -> KnownRepositories:
-    """All repositories known to a project, or outside of any.
+    """All repositories that a project can use, or that are known outside of a project.
 
-    If those `wanted` are folders that the project or the user states, other tools are not looked at: they know of none.
-    Raises `ConfigurationError` when the user's own configuration is wrong; what is wrong with that of
-    another tool is a note.
+    If all `wanted` ones are folders in the configuration of the project or the user, other tools are not read.
+    Raises `ConfigurationError` for an error in the user's configuration. An error in the configuration of another
+    tool becomes a note.
     """
     from_environment, notes = environment_repositories(environment)
     from_user = user_repositories(folders.config)
@@ -165,8 +165,8 @@ def known_repositories(
 def ad_hoc(url: str, name: str | None = None) -> RepositoryConfig:
     """The repository of a `--repository-url`.
 
-    The URL of a built-in one is that one. Any other has the name given, or that of its host (`directory`
-    for a folder), so that a credential stored under another name does not serve it. A path or a file: URL is a
+    The URL of a built-in repository gives that repository. Others have the given name, or the name of the host
+    (`directory` for a folder), so that a credential for another name is not used. A path or a file: URL is a
     directory, `oci://` an OCI registry. Raises `ConfigurationError`.
     """
     for each in BUILT_IN.values():
@@ -182,14 +182,14 @@ def ad_hoc(url: str, name: str | None = None) -> RepositoryConfig:
         if trouble is not None:
             msg = f"{option}: {trouble}"
             raise ConfigurationError(
-                msg, hint="--repository-url is where to upload, as https://pypi.example/legacy/."
+                msg, hint="Use an upload URL, such as --repository-url https://pypi.example/legacy/."
             )
     config = of_one_origin(name, found, address, scope=Scope.COMMAND_LINE, origin="command line")
     return _located(config, base=Path.cwd(), home=home_folder(), data=Path())
 
 
 def _merged(layers: Iterable[Repositories]) -> dict[str, RepositoryConfig]:
-    """The layers, lowest first, laid over one another; what higher layers state comes first."""
+    """Merge the layers, lowest first. Keys of higher layers win, and their repositories come first."""
     merged: dict[str, RepositoryConfig] = {}
     for layer in layers:
         over = {}
@@ -211,7 +211,7 @@ def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryCo
             kind=upper.kind,
             index_url=None,
             username=None,
-            # An audience without an address is for the name; one beside an address is not for another.
+            # An audience without a URL belongs to the name. One with a URL does not apply to another URL.
             audience=lower.audience if lower.url is None else None,
             origins={key: value for key, value in lower.origins.items() if key not in _OF_ADDRESS},
         )
@@ -226,16 +226,18 @@ def _laid_over(lower: RepositoryConfig, upper: RepositoryConfig) -> RepositoryCo
 
 
 def _refuse_index_in_two_ways(stated: Repositories, known: Repositories) -> None:
-    """PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL is the index of `corp`, or where a repository `corp-index` is."""
+    """Refuse PUBLISH_ALL_REPOSITORIES_CORP_INDEX_URL if there are repositories `corp` and `corp-index`."""
     for name, each in stated.items():
         other = known.get(canonical(f"{name}-index")) if "index-url" in each.origins else None
         if other is not None:
-            msg = f"{each.origins['index-url']} can be read as the index-url of {name!r} and as the url of {other.name!r}"
-            raise ConfigurationError(msg, hint=f"Give the repository {other.name!r} another name.")
+            msg = (
+                f"{each.origins['index-url']} could be the index-url of {name!r} or the url of {other.name!r}"
+            )
+            raise ConfigurationError(msg, hint=f"Rename the repository {other.name!r}.")
 
 
 def _located(config: RepositoryConfig, *, base: Path, home: Path, data: Path) -> RepositoryConfig:
-    """With an absolute path where a repository is a folder. A path in a variable is relative to the current folder."""
+    """With an absolute path if the repository is a folder. A path in a variable is relative to the current folder."""
     if config.url is None:
         return replace(config, url=str(data / "index"))
     if not config.kind.local:
@@ -259,12 +261,12 @@ def _no_url(each: RepositoryConfig) -> ConfigurationError:
     where = next(iter(each.origins.values()), each.origin)
     return ConfigurationError(
         f"the repository {each.name!r} ({where}) has no url",
-        hint="State its url beside, or define a repository of this name in your own configuration.",
+        hint="Add its url there, or define a repository with this name in your own configuration.",
     )
 
 
 def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
-    """A note for each repository whose URL a higher layer states otherwise: the user may expect the lower one."""
+    """A note for each repository whose URL is overridden, because the user may expect the other one."""
     stated: dict[str, RepositoryConfig] = {}
     for layer in layers:
         for name, each in layer.items():
@@ -272,7 +274,7 @@ def _hidden(layers: Iterable[Repositories]) -> Iterator[str]:
             if each.url is None:
                 continue
             if lower is not None and lower.url != each.url:
-                yield f"the repository {each.name!r} of {each.origin} ({each.url}) hides that of {lower.origin}"
+                yield f"the repository {each.name!r} of {each.origin} ({each.url}) overrides the one of {lower.origin}"
             stated[canonical(name)] = each
 
 
@@ -292,11 +294,11 @@ def _table(name: str) -> str:
     return dotted(("tool", "publish-all", "repositories", name))
 
 
-# What the user states for all projects.
+# Configuration of the user for all projects.
 
 
 def user_repositories(path: Path) -> Repositories:
-    """`[repositories.NAME]` of the user's own file. Raises `ConfigurationError`, as for a project."""
+    """`[repositories.NAME]` in the file of the user. Raises `ConfigurationError`, as for a project."""
     if not path.is_file():
         return EMPTY
     text = read_text(path)
@@ -309,9 +311,9 @@ def user_repositories(path: Path) -> Repositories:
 
 
 def environment_repositories(environment: Mapping[str, str]) -> tuple[Repositories, tuple[str, ...]]:
-    """What `PUBLISH_ALL_REPOSITORIES_<NAME>_URL` and its siblings state, and notes on those that say nothing.
+    """Repositories from `PUBLISH_ALL_REPOSITORIES_<NAME>_URL` and similar variables, and notes on unknown ones.
 
-    An empty variable is not set. Raises `ConfigurationError` that names the variable.
+    Empty variables are ignored. Raises a `ConfigurationError` with the name of the variable.
     """
     stated: dict[str, dict[str, str]] = {}
     origins: dict[str, str] = {}
@@ -324,7 +326,7 @@ def environment_repositories(environment: Mapping[str, str]) -> tuple[Repositori
         if suffix is None:
             stem = variable.rpartition("_")[0] if "_" in rest else f"{PREFIX}NAME"
             near = did_you_mean(variable, [f"{stem}{suffix}" for suffix in _KEYS])
-            notes.append(f"the environment variable {variable} says nothing{near}")
+            notes.append(f"the environment variable {variable} is not known and is ignored{near}")
             continue
         name = rest.removesuffix(suffix).lower().replace("_", "-")
         stated.setdefault(name, {})[_KEYS[suffix]] = value
@@ -336,13 +338,13 @@ def environment_repositories(environment: Mapping[str, str]) -> tuple[Repositori
     return found, tuple(notes)
 
 
-# What other tools define.
+# Repositories of other tools.
 
 
 def adopt(
     entries: Iterable[ToolRepository],
 ) -> tuple[Repositories, Mapping[str, ConfigurationError], tuple[str, ...]]:
-    """What of the tools' definitions can be used, the first of each name; why the others cannot; and notes."""
+    """The usable definitions of other tools (the first of each name), the errors of the others, and notes."""
     from publish_all.config.tools import Tool
 
     accepted: dict[str, RepositoryConfig] = {}
@@ -363,8 +365,8 @@ def adopt(
                 BUILT_IN["github"], owner=owner if has_owner else None, origins=origins
             )
             notes.append(
-                f"the repository 'github' of {each.origin} is taken as the built-in one"
-                f"{f' of the owner {owner!r}' if has_owner else ''} (ghcr.io): GitHub has no Python packages at {host}"
+                f"the repository 'github' of {each.origin} is replaced by the built-in one"
+                f"{f' for the owner {owner!r}' if has_owner else ''} (ghcr.io), because GitHub has no Python packages at {host}"
             )
         elif built_in is not None and (each.url is None or host in HOSTS[built_in]):
             continue
@@ -378,22 +380,24 @@ def adopt(
 
 
 def _refusal(each: ToolRepository, host: str, built_in: str | None) -> ConfigurationError | None:
-    """Why a definition cannot be used. A name of a built-in repository means two, and one of them may be public."""
+    """Why a definition cannot be used: if a built-in repository has the same name, one of the two may be public."""
     if built_in is not None:
-        message = f"{each.name!r} means two repositories: {host or 'another one'} ({each.origin}), and the built-in {built_in!r}"
+        message = f"{each.name!r} is ambiguous: {host or 'a repository'} ({each.origin}), or the built-in {built_in!r}"
         if normalized(each.name) in ALIASES:
-            hint = f"Write {built_in!r} for the built-in one; give the other one another name."
+            hint = f"Use {built_in!r} for the built-in one, or rename the other one."
         else:
             variable = f"{PREFIX}{built_in.upper()}_URL"
-            hint = f"Give the other one another name, or set {variable} to its URL if you mean it."
+            hint = f"Rename the other one, or set {variable} to its URL to use it."
     elif each.url is None:
-        message = f"{each.name!r} is a source to install from ({each.origin}), not a repository to publish to"
-        hint = f"State where uploads go, with url and index-url, in [{_table(each.name)}]."
+        message = f"{each.name!r} is a source for installs ({each.origin}), not a repository to publish to"
+        hint = f"Set url (for uploads) and index-url in [{_table(each.name)}]."
     elif _is_github_packages(host):
-        message = f"{each.name!r} ({each.origin}) is at {host}, where GitHub has no Python packages"
-        hint = "Publish to the built-in 'github': it keeps wheels in GitHub's container registry, ghcr.io."
+        message = f"{each.name!r} ({each.origin}) is at {host}, but GitHub has no Python packages there"
+        hint = (
+            "Publish to the built-in 'github', which stores wheels in GitHub's container registry, ghcr.io."
+        )
     elif (trouble := name_problem(each.name) or LEGACY.url_problem(each.url)) is not None:
-        message, hint = f"{each.name!r} ({each.origin}): its URL {trouble}", "Correct it there."
+        message, hint = f"{each.name!r} ({each.origin}): its URL {trouble}", "Correct the URL there."
     else:
         return None
     return ConfigurationError(message, hint=hint)

@@ -1,4 +1,4 @@
-"""Finds, reads and parses a project's pyproject.toml, and says on which line each key is."""
+"""Find, read and parse the pyproject.toml of a project, with the line of each key."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 def find_pyproject(directory: Path) -> Path:
     """The first pyproject.toml in a folder or above it. Raises `ConfigurationError`."""
     if not directory.is_dir():
-        msg = f"there is no folder {directory}"
-        raise ConfigurationError(msg, hint="Name the folder of a project.")
+        msg = f"no folder {directory} found"
+        raise ConfigurationError(msg, hint="Use -C with the folder of a project.")
     found = search_pyproject(directory)
     if found is None:
-        msg = f"there is no {PYPROJECT} in {directory} or above it"
-        hint = "Run this inside a project, or name its folder with -C."
+        msg = f"no {PYPROJECT} found in {directory} or its parent folders"
+        hint = "Run this command in a project, or set its folder with -C."
         old = next((name for name in ("setup.py", "setup.cfg") if (directory / name).is_file()), None)
         if old is not None:
-            hint = f"Run `publish-all init`: it makes one beside {old}, which stays as it is."
+            hint = f"Run `publish-all init` to create one. {old} is not changed."
         raise ConfigurationError(msg, hint=hint)
     return found
 
 
 def search_pyproject(directory: Path) -> Path | None:
-    """As `find_pyproject`, but None where there is none."""
+    """As `find_pyproject`, but None if there is none."""
     start = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, absolute() keeps ".."
     for folder in (start, *start.parents):
         if (folder / PYPROJECT).is_file():
@@ -57,12 +57,12 @@ def search_pyproject(directory: Path) -> Path | None:
 
 
 def load_project(directory: Path, members: Sequence[str] | None = None) -> ProjectConfig:
-    """The configuration of the project at or above `directory`, with what it inherits in a workspace.
+    """The configuration of the project at or above `directory`, including the settings that it inherits in a workspace.
 
-    With `members`, that of a run over the workspace: over those that are named, or over all (none named).
+    With `members`, the configuration of a run over these members of the workspace, or over all if empty.
 
-    Raises `ConfigurationError` when there is no project, its file is not TOML, or what
-    `[tool.publish-all]` says is wrong.
+    Raises `ConfigurationError` if there is no project, its file is not valid TOML, or `[tool.publish-all]` has an
+    error.
     """
     if members is not None:
         return load_workspace(directory, members, _read)
@@ -76,7 +76,7 @@ def _read(path: Path, file: str | None = None) -> ProjectConfig:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file. Raises `FileNotFoundError`, and `ConfigurationError` that names file and line."""
+    """The values of a TOML file. Raises `FileNotFoundError`, or `ConfigurationError` with file and line."""
     if not path.is_file():
         raise FileNotFoundError(path)
     return parse_toml(read_text(path), path)
@@ -84,14 +84,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def read_text(path: Path) -> str:
     try:
-        # Not universal newlines: TOML knows them itself, and a lone carriage return is an error there.
+        # No universal newlines: the TOML parser handles line ends, and rejects a lone carriage return.
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        msg = f"{path}:{line}: is not UTF-8, as TOML must be"
+        msg = f"{path}:{line}: is not valid UTF-8, which TOML requires"
         raise ConfigurationError(msg, hint="Save the file as UTF-8.") from error
     except OSError as error:
-        msg = f"{path}: can't be read: {error.strerror}"
+        msg = f"{path}: cannot be read: {error.strerror}"
         raise ConfigurationError(msg) from error
 
 
@@ -106,9 +106,9 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
         what = (
             _AT.sub("", message)
             if text[:1] != "\ufeff"
-            else "begins with a byte order mark, which TOML forbids"
+            else "starts with a byte order mark, which TOML does not allow"
         )
-        raise ConfigurationError(f"{where}: is not TOML: {what}") from error
+        raise ConfigurationError(f"{where}: is not valid TOML: {what}") from error
 
 
 def file_origins(text: str, file: str) -> Mapping[str, str]:
@@ -117,17 +117,17 @@ def file_origins(text: str, file: str) -> Mapping[str, str]:
 
 
 def own_origins(text: str, file: str = PYPROJECT) -> Mapping[str, str]:
-    """As `file_origins`, for what a pyproject.toml says to us; cheap where it says nothing."""
+    """As `file_origins`, for a pyproject.toml; empty if it has no settings of ours, which is fast."""
     if TABLE[1] not in text:
         return EMPTY
     return file_origins(text, file)
 
 
 def key_lines(text: str) -> Mapping[tuple[str, ...], int]:
-    """The line (from 1) of each table header and of each key: the first one, where several name it.
+    """The first line (from 1) of each table header and each key.
 
-    A table that has no header of its own stands where its first key or table does. A light scan of a text that is
-    known to be TOML; keys inside of inline tables are not told apart from the key that holds them.
+    A table without a header has the line of its first key or table. The text must be valid TOML. Keys
+    in an inline table have no lines; use that of the key of the inline table.
     """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ def key_lines(text: str) -> Mapping[tuple[str, ...], int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each header or `key = value` as its tokens, with the line on which it begins."""
+    """The tokens of each header or `key = value`, with its first line."""
     line, start, depth = 1, 1, 0
     statement: list[str] = []
     for match in _TOKEN.finditer(text):
@@ -163,7 +163,7 @@ def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _key(tokens: list[str]) -> tuple[str, ...]:
-    """A dotted key from its tokens; `[[` of an array of tables is its only other mark."""
+    """A dotted key from its tokens, ignoring the `[[` of an array of tables."""
     parts = []
     for token in tokens:
         if token[0] == '"':

@@ -1,6 +1,6 @@
-"""The configuration as values: `[tool.publish-all]` of a project, and the repositories known to it.
+"""The configuration as objects: `[tool.publish-all]` of a project, and the repositories that it knows.
 
-Made once by `config.parse`; nobody passes dicts of options further.
+`config.parse` creates them once from TOML.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Compression(enum.Enum):
-    """How the files of wheels and sdists are deflated: as the build backend does, or faster and a little larger."""
+    """How wheels and sdists are compressed: as the build backend does, or faster with slightly larger files."""
 
     DEFAULT = "default"
     FAST = "fast"
 
 
 class Isolation(enum.Enum):
-    """Which builds run in an isolated environment: all, all but those that the host builds in its own, or none."""
+    """Which builds run in an isolated environment: all, all except those that the host builds itself, or none."""
 
     ALWAYS = "always"
     HOST = "host"
@@ -41,7 +41,7 @@ class When(enum.Enum):
 
 
 class Scope(enum.Enum):
-    """Who stated a setting. A project is not trusted with the URLs of built-in repositories."""
+    """Where a setting comes from. A project cannot change the URLs of built-in repositories."""
 
     COMMAND_LINE = "command line"
     PROJECT = "project"
@@ -53,12 +53,12 @@ class Scope(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryConfig:
-    """One `[tool.publish-all.repositories.NAME]`, merged over what lies below it.
+    """One `[tool.publish-all.repositories.NAME]`, merged over the settings of lower scopes.
 
-    `url` may hold `{owner}`, `{repository}` and `{name}` (the distribution's). In a `ProjectConfig` it is
-    None where the project states other keys only; a repository that `config.known` gives always has
-    one. For the kind `directory` that is then an absolute path of this machine. `scope` and `origin`
-    tell who stated the URL; `audience` is what the user alone can state. `origins` for each key of TOML that anyone stated where that was.
+    `url` may contain `{owner}`, `{repository}` and `{name}` (of the distribution). In a `ProjectConfig` it is
+    None if the project sets only other keys. Repositories from `config.known` always have a URL, which is
+    an absolute path for the kind `directory`. `scope` and `origin` are those of the URL. `audience` can be set by the
+    user only. `origins` maps each configured key of TOML to the place where it is set.
     """
 
     name: str
@@ -77,13 +77,13 @@ class RepositoryConfig:
 
     @property
     def public(self) -> bool:
-        """Whether anyone can read what is uploaded, so that private projects are kept out."""
+        """Whether anyone can read the files, so that private projects must not be uploaded."""
         return self.kind.is_public(self.name, self.url or "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AcceptedFinding:
-    """What the project says is right: findings of a check about these files (patterns; empty: all), and why."""
+    """A finding that the project accepts, for these files (patterns; empty: all files), and the reason."""
 
     code: str
     reason: str
@@ -98,10 +98,9 @@ class VersionSource(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SyncPlace:
-    """Another place that must say the same version: `path` may be a glob.
+    """Another file that must contain the same version. `path` may be a glob.
 
-    `pattern` is None where the form of the file tells where the version is, else a line with
-    `{version}` in it.
+    `pattern` is a line that contains `{version}`, or None if the version is at a known place of this kind of file.
     """
 
     path: str
@@ -125,7 +124,7 @@ class VersionConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WheelConfig:
-    """What is different in the wheel of one platform tag."""
+    """The files of the wheel with one platform tag."""
 
     tag: str
     include: tuple[str, ...] = ()
@@ -137,9 +136,9 @@ class WheelConfig:
 class VariantConfig:
     """`[tool.publish-all.variants.NAME]` or `[tool.publish-all.variant-defaults]` (`variant` is then None).
 
-    None and empty mean "not stated". `project` holds the inline `[project]` keys, `tool` the inline
+    None and empty values are not configured. `project` has the inline `[project]` keys, `tool` the inline
     `[tool.*]` tables, `dependency_groups` the inline `[dependency-groups]`, as plain TOML values.
-    `layout` and `force_include` map path to path. `local_version` is what follows the `+`.
+    `layout` and `force_include` map path to path. `local_version` is the part after the `+`.
     """
 
     variant: str | None
@@ -162,7 +161,7 @@ class VariantConfig:
 
 
 class Pin(enum.Enum):
-    """What is written for a member that is required without a version: `>=1.4,<2`, `==1.4.0`, or nothing."""
+    """The version that is added to a requirement of another member without one: `>=1.4,<2`, `==1.4.0` or none."""
 
     COMPATIBLE = "compatible"
     EXACT = "exact"
@@ -171,7 +170,7 @@ class Pin(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkspaceConfig:
-    """`[tool.publish-all.workspace]`. `members` and `exclude` are paths or globs of folders; None: as other tools state them."""
+    """`[tool.publish-all.workspace]`. `members` and `exclude` are paths or globs of folders; None: from other tools."""
 
     members: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
@@ -187,14 +186,14 @@ class ProjectConfig:
     """`[tool.publish-all]` of one project.
 
     `root` is the folder of pyproject.toml; `pyproject` the whole file as plain TOML values;
-    `checks` is what the project accepts of the findings. `private` also says that a classifier starts with `Private ::`. `build_environment` holds names of
-    environment variables, which may end with `*`. `sdist` is the project's own, None
-    where it is not stated. `origins` tells for each full key
-    path stated (`tool.publish-all.version.source`) which file and line say it (`pyproject.toml:12`).
+    `checks` are the accepted findings. `private` is also True if a classifier starts with `Private ::`.
+    `build_environment` has names of environment variables, which may end with `*`. `sdist` is for the project itself,
+    None if not configured. `origins` maps each configured key path
+    (`tool.publish-all.version.source`) to its file and line (`pyproject.toml:12`).
 
-    `siblings` reads the members of the workspace that the project is in, itself among them, in the order of their
-    dependencies, and `pin` is the workspace's. `members` are those that a run over a workspace is about; this is then
-    the configuration of the run: the root's, with the destinations of all of them.
+    `siblings` reads all members of the workspace of the project, including itself, dependencies
+    first. `pin` is from the workspace. `members` are the selected members in a run over a workspace. Then this
+    object is the configuration of the run: that of the root, with the destinations of all members.
     """
 
     root: Path
@@ -221,5 +220,5 @@ class ProjectConfig:
 
     @property
     def projects(self) -> tuple[ProjectConfig, ...]:
-        """What a run is about: the members, or the project alone."""
+        """The projects of a run: the members, or only this project."""
         return self.members or (self,)

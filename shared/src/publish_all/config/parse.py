@@ -1,4 +1,4 @@
-"""`[tool.publish-all]`: its keys, and from plain TOML values to `ProjectConfig`. Pure."""
+"""The keys of `[tool.publish-all]`, and their conversion from TOML values to `ProjectConfig`. No I/O."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ TABLE = ("tool", "publish-all")
 def parse_project(
     pyproject: Mapping[str, Any], *, root: Path, file: str = PYPROJECT, origins: Mapping[str, str] = EMPTY
 ) -> ProjectConfig:
-    """The configuration that a pyproject.toml states; all defaults where it has no `[tool.publish-all]`.
+    """The configuration in a pyproject.toml, with defaults for everything that `[tool.publish-all]` does not set.
 
-    `file` and `origins` (dotted key path → `file:line`) are for messages. Raises `ConfigurationError`
-    with all that is wrong: unknown keys, wrong types, wrong values.
+    `file` and `origins` (dotted key path → `file:line`) are for messages. Raises a `ConfigurationError` with
+    all unknown keys, wrong types and wrong values.
     """
     problems = Problems(file, origins)
     stated = toml_table(pyproject, "tool").get("publish-all", {})
@@ -71,7 +71,7 @@ def parse_project(
 
 
 def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
-    """`Private :: Do Not Upload`: PyPI refuses every classifier that starts so, hence its use as a guard."""
+    """Whether there is a classifier such as `Private :: Do Not Upload`, which PyPI rejects."""
     metadata = (toml_table(pyproject, "project"), toml_table(pyproject, "tool", "poetry"))
     for values in metadata:
         stated = values.get("classifiers")
@@ -84,7 +84,7 @@ def _has_private_classifier(pyproject: Mapping[str, Any]) -> bool:
 
 
 def repositories(scope: Scope) -> Reader:
-    """Reads `[repositories.NAME]` tables: by name, in order; a built-in one under its own name, whatever alias is used."""
+    """Read `[repositories.NAME]` tables by name, in order. Aliases of built-in repositories get their real names."""
 
     def read(found: Value) -> Mapping[str, RepositoryConfig]:
         configs: dict[str, RepositoryConfig] = {}
@@ -95,9 +95,7 @@ def repositories(scope: Scope) -> Reader:
                 found.at(name).add(trouble)
             elif key in written:
                 same = "are the same repository" if key in ALIASES.values() else _ALIKE
-                found.at(name).add(
-                    f"{written[key]!r} and {name!r} {same}", hint="Give one of them another name."
-                )
+                found.at(name).add(f"{written[key]!r} and {name!r} {same}", hint="Rename one of them.")
             else:
                 written[key] = name
                 shown = key if key in BUILT_IN else name
@@ -131,17 +129,17 @@ def _repository(found: Value, name: str, scope: Scope) -> RepositoryConfig:
 
 
 def _refused(name: str, written: str) -> dict[str, tuple[str, str]]:
-    """The keys that a project can't state: with them it would send a user's tokens elsewhere."""
+    """The keys that a project cannot set, because they could send tokens of the user to another server."""
     variable = f"PUBLISH_ALL_REPOSITORIES_{rules.variable_part(name)}"
-    where = "your own publish-all/config.toml, where only you can"
-    also = "" if name == written else f" ({written!r} is another name of it)"
+    where = "your own publish-all/config.toml"
+    also = "" if name == written else f" ({written!r} is an alias)"
     audience = (
-        "a project can't say for whom identity tokens are made out: that service could be used in your name",
-        f"Set {variable}_AUDIENCE, or state it in {where}.",
+        "a project cannot set the audience of identity tokens, because another service could then use them in your name",
+        f"Set {variable}_AUDIENCE, or set it in {where}.",
     )
     address = (
-        f"a project can't change where the built-in repository {name!r} is{also}: its file could redirect your token",
-        f"Give another address another name, as my-{name}; or set {variable}_URL, or {where}.",
+        f"a project cannot change the URL of the built-in repository {name!r}{also}, because that could redirect your token",
+        f"Use another name, such as my-{name}, or set {variable}_URL, or set the URL in {where}.",
     )
     return {"audience": audience} | (dict.fromkeys(ADDRESS, address) if name in FIXED else {})
 
@@ -201,7 +199,7 @@ def _version(found: Value) -> VersionConfig:
     config = build(VersionConfig, fields(found, {key.name: key.read for key in VERSION}))
     if config.source is VersionSource.ATTRIBUTE and "path" not in found.value:
         found.at("source").add(
-            'is "attribute", without a path',
+            'is "attribute", which needs a path',
             hint='Set tool.publish-all.version.path, such as "src/demo/__init__.py".',
         )
     return config
@@ -223,13 +221,13 @@ def _sync_place(found: Value) -> SyncPlace | None:
 def _pattern_problem(pattern: str) -> str | None:
     if pattern.count("{version}") == 1:
         return None
-    return f"{pattern!r} must hold {{version}} just once"
+    return f"{pattern!r} must contain {{version}} exactly once"
 
 
 def _tag_prefix_problem(prefix: str) -> str | None:
-    """Git forbids these in the name of a tag (git-check-ref-format)."""
+    """Characters that git does not allow in the name of a tag (git-check-ref-format)."""
     if any(character in prefix for character in " ~^:?*[\\") or ".." in prefix or not prefix.isprintable():
-        return f"{prefix!r} can't begin a tag: git allows no white space and none of ~^:?*[\\ and .. there"
+        return f"{prefix!r} is not a valid start of a git tag: white space, .. and the characters ~^:?*[\\ are not allowed"
     return None
 
 
@@ -298,7 +296,7 @@ def _workspace(found: Value) -> WorkspaceConfig:
 
 
 def _code_problem(code: str) -> str | None:
-    return None if re.fullmatch(r"PA2\d\d", code) else f"{code!r} must be the code of a check, as PA211"
+    return None if re.fullmatch(r"PA2\d\d", code) else f"{code!r} must be the code of a check, such as PA211"
 
 
 def _accepted(found: Value) -> AcceptedFinding | None:
@@ -318,7 +316,7 @@ def _checks(found: Value) -> tuple[AcceptedFinding, ...]:
 def _variable_problem(name: str) -> str | None:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?", name):
         return None
-    return f"{name!r} must be the name of an environment variable, or its beginning and a `*`: NAME_*"
+    return f"{name!r} must be the name of an environment variable, or a prefix and `*`, such as NAME_*"
 
 
 PROJECT = (
@@ -424,9 +422,9 @@ _SHAPE: Mapping[str, Any] = {
 
 
 def check_shape(pyproject: Mapping[str, Any], problems: Problems) -> None:
-    """Report what has another type than its tool's specification says, in tables that are not ours.
+    """Report keys of other tools' tables whose type differs from the specification of the tool.
 
-    Only of keys that something here goes into: everything else is for the tools whose tables these are.
+    Only keys that publish-all reads are checked.
     """
     _check(Value(pyproject, (), problems), _SHAPE)
 

@@ -1,4 +1,4 @@
-"""What is wrong with one configuration file, collected so that all of it is told at once; and what was probably meant."""
+"""Collects all problems of a configuration file, so that they are reported together, and suggests names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from publish_all.errors import ConfigurationError
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
-"""The keys that lead to a value; a number is a place in a list."""
+"""The keys of the path to a value. A number is an index of a list."""
 
 _LINE = re.compile(r":(\d+)$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,8 +31,8 @@ def dotted(path: KeyPath) -> str:
 class Problems:
     """Collects problems of one file and raises them as one `ConfigurationError`.
 
-    `origins` maps dotted key paths to `file:line`; a key that has none stands where the nearest
-    table or list around it does.
+    `origins` maps dotted key paths to `file:line`. A key without an origin has that of the table or list
+    around it.
     """
 
     file: str
@@ -54,11 +54,11 @@ class Problems:
         return self.file
 
     def raise_if_any(self) -> None:
-        """Raise `ConfigurationError`: the first problem of the file is the headline, the others follow on lines of their own."""
+        """Raise `ConfigurationError` with one problem per line, in the order of the file."""
         if not self._found:
             return
         (_, headline, hint), *others = sorted(self._found, key=lambda found: found[0])
-        # A hint that the headline has already is not told again.
+        # The hint of the first line is not repeated.
         further = [
             f"{message} ({other})" if other and other != hint else message for _, message, other in others
         ]
@@ -66,14 +66,14 @@ class Problems:
 
 
 def _one_line(text: str) -> str:
-    """The text without control characters, which keys and values of TOML may hold."""
+    """The text without control characters, which keys and values of TOML can contain."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was most likely meant, or None when none is near."""
+    """The most similar known name, None if no name is similar."""
     from difflib import get_close_matches
 
     asked = _folded(name)

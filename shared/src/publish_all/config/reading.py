@@ -1,6 +1,6 @@
-"""Reads values of TOML, and reports what is wrong with them by their key paths.
+"""Read values of TOML, and report problems with their key paths.
 
-A reader takes a value and gives what it means; None for a wrong one, which it has reported.
+A reader converts a value. For a wrong value, it reports a problem and returns None.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from publish_all.config.problems import KeyPath, Problems, did_you_mean
 T = TypeVar("T")
 
 Check: TypeAlias = "Callable[[str], str | None]"
-"""Says what is wrong with a string, or None."""
+"""Returns the problem with a string, None if it is valid."""
 
 
 class Value(NamedTuple):
-    """One value, the keys that lead to it, and the collected problems of its file."""
+    """One value, its key path, and the collected problems of its file."""
 
     value: Any
     path: KeyPath
@@ -66,7 +66,7 @@ def flag(found: Value) -> bool | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a closed set, by what TOML says."""
+    """One of several values, by their names in TOML."""
 
     options: Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def member(of: type[enum.Enum]) -> Choice:
 def items(read: Reader, *, of_strings: bool = False) -> Reader:
     def read_all(found: Value) -> tuple[Any, ...] | None:
         if not isinstance(found.value, list):
-            single = ' (write ["…"] for a single one)' if of_strings and isinstance(found.value, str) else ""
+            single = ' (use ["…"] for a single string)' if of_strings and isinstance(found.value, str) else ""
             kind = "a list of strings" if of_strings else "a list"
             found.add(f"must be {kind}, not {describe(found.value)}{single}")
             return None
@@ -102,7 +102,7 @@ def items(read: Reader, *, of_strings: bool = False) -> Reader:
 
 
 def table(found: Value) -> Mapping[str, Any]:
-    """A table as it is; an empty one for anything else."""
+    """A table, unchanged. Other values are reported, and give an empty table."""
     if isinstance(found.value, dict):
         return found.value
     found.add(f"must be a table, not {describe(found.value)}")
@@ -110,7 +110,7 @@ def table(found: Value) -> Mapping[str, Any]:
 
 
 def mapping(read: Reader, check_key: Check | None = None) -> Reader:
-    """A table of anything, by keys of the user's."""
+    """A table with any keys, whose values are read with `read`."""
 
     def read_all(found: Value) -> Mapping[str, Any]:
         stated = table(found)
@@ -126,9 +126,9 @@ def mapping(read: Reader, check_key: Check | None = None) -> Reader:
 def fields(
     found: Value, readers: Mapping[str, Reader], *, refused: Mapping[str, tuple[str, str]] | None = None
 ) -> dict[str, Any]:
-    """What a table states, by key. Wrong values and unknown keys are reported, and left out.
+    """The values of a table by key. Wrong values and unknown keys are reported and left out.
 
-    `refused` are keys that are known, but must not be here: why, and what to do.
+    `refused` has messages and hints for keys that are not allowed in this table.
     """
     stated = {}
     for key in table(found):
@@ -137,7 +137,7 @@ def fields(
             found.at(key).add(message, hint=hint)
         elif key not in readers:
             meant = did_you_mean(key, readers)
-            known = f"Known here: {', '.join(sorted(readers))}."
+            known = f"Known keys: {', '.join(sorted(readers))}."
             found.at(key).add(f"unknown key{meant}", hint="" if meant else known)
         elif (value := readers[key](found.at(key))) is not None:
             stated[key] = value
@@ -145,17 +145,17 @@ def fields(
 
 
 def build(model: Callable[..., T], stated: Mapping[str, Any], **given: Any) -> T:
-    """The model with the fields that these keys become."""
+    """Create a model from values by TOML key."""
     return model(**{field_of(key): value for key, value in stated.items()}, **given)
 
 
 def field_of(key: str) -> str:
-    """The field of a model that a key becomes."""
+    """The field of a model for a key."""
     return key.replace("-", "_")
 
 
 class Key(NamedTuple):
-    """A key of a table: how its value is read, and what people are told. `default` is told where it is not the model's."""
+    """A key of a table: its reader, and its description. `default` describes a default that is not in the model."""
 
     name: str
     read: Reader
@@ -165,7 +165,7 @@ class Key(NamedTuple):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The closed set of values, if it is one."""
+        """The allowed values, empty if any value is allowed."""
         return tuple(self.read.options) if isinstance(self.read, Choice) else ()
 
     @property
@@ -174,7 +174,7 @@ class Key(NamedTuple):
 
 
 def describe(value: Any) -> str:
-    """What a value is, in the words of TOML."""
+    """The type of a value, as TOML calls it."""
     match value:
         case bool():
             return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""Every key of the configuration with its type, its default and what it means: for people."""
+"""All keys of the configuration with types, defaults and meanings, for `config --keys` and the docs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from publish_all.config.variants import VARIANT, WHEEL
 
 
 class Section(NamedTuple):
-    """A table of TOML, `NAME` and `TAG` standing for any."""
+    """A table of TOML. `NAME` and `TAG` are placeholders."""
 
     table: str
     keys: tuple[Key, ...]
 
 
 def _section(table: str, model: type[object], keys: tuple[Key, ...]) -> Section:
-    """With the defaults of the model, where none is worded."""
+    """A section with the defaults of the model for keys that do not describe theirs."""
     defaults = {each.name: each.default for each in fields(model)}  # type: ignore[arg-type]  # the models are dataclasses
     return Section(
         table,
@@ -40,7 +40,7 @@ def _section(table: str, model: type[object], keys: tuple[Key, ...]) -> Section:
 
 
 def _as_toml(default: object) -> str | None:
-    """None for a default that is None, or empty tables."""
+    """A default as TOML, None if there is none or it is an empty table."""
     match default:
         case enum.Enum():
             return json.dumps(default.value)
@@ -60,4 +60,4 @@ SECTIONS = (
     _section("[tool.publish-all.variants.NAME]", VariantConfig, VARIANT),
     _section("[tool.publish-all.variants.NAME.wheels.TAG]", WheelConfig, WHEEL),
 )
-"""In the order of docs/reference/configuration.md, whose tables are made from them."""
+"""In the order of docs/reference/configuration.md, whose tables are generated from them."""

@@ -1,8 +1,8 @@
-"""Rules for single values: names, versions, paths. Each says what is wrong, or None.
+"""Rules for single values: names, versions, paths. Each function returns the problem with a value, or None.
 
-Paths have `/` on every system; they are relative to the project's root or the stage's. `packaging` is imported only
-for what is not plain to see: an isolated build reads the configuration on its way to the version, where that import
-would cost more than all the rest.
+Paths use `/` on all systems, and are relative to the root of the project or of the stage. `packaging` is imported only
+for values that are not simple, because isolated builds read the configuration to find the version, and that import would
+take most of the time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 _RELEASE = r"[0-9]+(?:\.[0-9]+)*"
 _CLAUSE = rf"(?:(?:>=|<=|<|>|==|!=) *{_RELEASE}|(?:==|!=) *{_RELEASE}\.\*|~= *[0-9]+(?:\.[0-9]+)+)"
-# A part of PEP 508 and PEP 440 in which no mistake is possible: `name[extra]>=1.2,<2`.
+# A subset of PEP 508 and PEP 440 that is always valid: `name[extra]>=1.2,<2`.
 _PLAIN_SPECIFIERS = re.compile(rf"{_CLAUSE}(?: *, *{_CLAUSE})*")
 _PLAIN_REQUIREMENT = re.compile(
     rf"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*(?:\[[A-Za-z0-9]+\])? *(?:{_PLAIN_SPECIFIERS.pattern})?"
@@ -24,12 +24,12 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _REPOSITORY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _OWNER = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED = (
-    (r"_TOKEN_FOR(_|$)", "those with a token for one project"),
-    (r"^REPOSITORIES(_|$)", "those with the URLs of repositories"),
-    (r"^SERVE$", "that with the password of `publish-all serve`"),
-    (r"^VERSION_FOR(_|$)", "those with the version of a project"),
+    (r"_TOKEN_FOR(_|$)", "a token for one project"),
+    (r"^REPOSITORIES(_|$)", "the URL of a repository"),
+    (r"^SERVE$", "the password of `publish-all serve`"),
+    (r"^VERSION_FOR(_|$)", "the version of a project"),
 )
-"""Parts of names of variables which mean something else, and what."""
+"""Parts of variable names that have another meaning, and that meaning."""
 
 
 def not_empty(text: str) -> str | None:
@@ -44,8 +44,8 @@ def distribution_problem(name: str) -> str | None:
     if _NAME.fullmatch(name):
         return None
     if re.search(r"[\s<>=!~;\[@(]", name):
-        return f"must be the name of a distribution alone, not {name!r}"
-    return f"{name!r} is not the name of a distribution: letters, digits, '-', '_' and '.' only, no mark at either end"
+        return f"must be only the name of a distribution, not {name!r}"
+    return f"{name!r} is not a valid distribution name: use letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 
 
 def requirement_problem(text: str) -> str | None:
@@ -63,7 +63,7 @@ def specifiers_problem(text: str) -> str | None:
         return None
     from packaging.specifiers import SpecifierSet
 
-    return _unreadable(text, SpecifierSet, "a version specifier (as '>=3.10')")
+    return _unreadable(text, SpecifierSet, "a version specifier (such as '>=3.10')")
 
 
 def version_problem(text: str) -> str | None:
@@ -84,83 +84,83 @@ def _unreadable(text: str, read: Callable[[str], object], what: str) -> str | No
 
 
 def local_version_problem(text: str) -> str | None:
-    """What may follow the `+` of a version (PEP 440, local version identifiers)."""
+    """The part after the `+` of a version (PEP 440, local version identifiers)."""
     if _LOCAL.fullmatch(text):
         return None
-    return f"{text!r} can't follow the '+' of a version: letters and digits, parted by '.'; no '+'"
+    return f"{text!r} is not a valid local version: use letters and digits, separated by '.', without '+'"
 
 
 def wheel_tag_problem(tag: str) -> str | None:
-    """A tag or compressed tag set (PEP 425), with a build number before it if need be."""
+    """A tag or compressed tag set (PEP 425), with an optional build number before it."""
     *build, python, abi, platform = ["", "", "", *tag.split("-")][-max(3, tag.count("-") + 1) :]
     parts_are_right = all(_TAG_PART.fullmatch(each) for each in (python, abi, platform))
     build_is_right = not build or (len(build) == 1 and re.fullmatch(r"[0-9][0-9A-Za-z_]*", build[0]))
     if parts_are_right and build_is_right:
         return None
-    return f"{tag!r} is not a wheel's tag (python-abi-platform, as 'py3-none-manylinux_2_28_x86_64')"
+    return f"{tag!r} is not a valid wheel tag (python-abi-platform, such as 'py3-none-manylinux_2_28_x86_64')"
 
 
 # --- paths
 
 
 def source_problem(path: str) -> str | None:
-    """A path of something in the project."""
+    """A path in the project."""
     if path.startswith(("/", "\\")) or _DRIVE.match(path):
-        return f"{path!r} must be relative to the project's root"
+        return f"{path!r} must be relative to the root of the project"
     return path_problem(path)
 
 
 def glob_problem(path: str) -> str | None:
-    """As `source_problem`, of a path that may be a glob."""
+    """As `source_problem`, for a path that may be a glob."""
     if any("**" in part and part != "**" for part in path.split("/")):
-        return f"{path!r} has a ** that is not a whole part of the path, as in docs/**/*.toml"
+        return f"{path!r} has a ** that is not a complete part of the path, as in docs/**/*.toml"
     return source_problem(path)
 
 
 def target_problem(path: str) -> str | None:
-    """A path that nothing may leave: inside a wheel, a stage, or the project that they are made from."""
+    """A path that must stay inside the wheel, the stage or the project."""
     trouble = source_problem(path)
     if trouble is None and ".." in path.replace("\\", "/").split("/"):
-        return f"{path!r} leads out of the place it is relative to"
+        return f"{path!r} leaves the folder that it is relative to"
     return trouble
 
 
 def path_problem(path: str) -> str | None:
-    """The path of a folder that may lie anywhere."""
+    """The path of a folder at any place."""
     if not path:
         return "must not be empty"
-    return f"{path!r} holds control characters" if not path.isprintable() else None
+    return f"{path!r} contains control characters" if not path.isprintable() else None
 
 
 # --- repositories
 
 
 def name_problem(name: str) -> str | None:
-    """The name of a repository. Variables are named after it.
+    """The name of a repository, which is also a part of variable names.
 
-    A variable must not be readable in two ways, or a token for one repository would go to another:
-    PUBLISH_ALL_PYPI_TOKEN_FOR_JWT_TOKEN is the token of `pypi` for the project jwt-token, and would be
-    that of a repository `pypi-token-for-jwt`.
+    Each variable must belong to one repository only, so that its token is not sent to another one:
+    PUBLISH_ALL_PYPI_TOKEN_FOR_JWT_TOKEN is the token of `pypi` for the project jwt-token, and would also be
+    the token of a repository `pypi-token-for-jwt`.
     """
     if not _REPOSITORY.fullmatch(name):
-        return (
-            f"{name!r} can't name a repository: letters, digits, '-', '_' and '.' only, no mark at either end"
-        )
+        return f"{name!r} is not a valid repository name: use letters, digits, '-', '_' and '.', with a letter or digit at both ends"
     part = variable_part(name)
     read_as = next((meaning for pattern, meaning in _RESERVED if re.search(pattern, part)), None)
     if read_as is None:
         return None
-    return f"{name!r} can't name a repository: the variables named after it would be read as {read_as}"
+    return (
+        f"{name!r} is not a valid repository name: its environment variables would be confused with {read_as}"
+    )
 
 
 def variable_part(name: str) -> str:
-    """A name as it stands in the names of variables."""
+    """A name as a part of variable names."""
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def owner_problem(owner: str) -> str | None:
-    """The name of a GitHub user or organisation: it becomes a part of a URL."""
-    return None if _OWNER.fullmatch(owner) and owner.strip(".") else f"{owner!r} is not the name of an owner"
+    """The name of a GitHub user or organisation, which becomes a part of a URL."""
+    return None if _OWNER.fullmatch(owner) and owner.strip(".") else f"{owner!r} is not a valid GitHub owner"
 
 
 def link_problem(value: str) -> str | None:

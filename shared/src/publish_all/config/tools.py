@@ -1,7 +1,7 @@
-"""What Poetry, Hatch, uv, pdm, twine and pip are configured to, read once from their files and variables.
+"""The configuration of Poetry, Hatch, uv, pdm, twine and pip, read once from their files and variables.
 
-A broken file is its tool's business: it becomes a note, and the rest is read. Its error is raised only where a
-credential is looked up in it.
+A file that cannot be read becomes a note, and the others are used. Its error is raised only if a credential is
+looked up in it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _OF_PROJECT = {"the project's poetry.toml", "pyproject.toml", "uv.toml", "the pr
 class Tool(enum.Enum):
     """A tool whose settings are used.
 
-    `names` are the repositories that it knows by itself, `targets` the variables that say where it uploads to.
+    `names` are its built-in repositories, `targets` the variables with its upload target.
     """
 
     PUBLISH_ALL = ("publish-all",)
@@ -60,11 +60,11 @@ class Tool(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToolRepository:
-    """What one table or variable of a tool says about a repository, which has a name, a URL or both.
+    """The settings of a repository in one table or variable of a tool, with a name, a URL or both.
 
-    With neither, it is about all repositories of the tool. `url` is where uploads go. `is_source`: the tool installs
-    from there, and `replaces_pypi`: in the place of PyPI. `secret` may be empty beside a user name that is a token.
-    `of_project`: a file of the project says so, not one of the user. Files of certificates are not looked at here.
+    Without a name and URL, they apply to all repositories of the tool. `url` is the upload URL. `is_source`: the tool
+    installs from it; `replaces_pypi`: instead of PyPI. `secret` may be empty if the user name is a token.
+    `of_project`: the settings are in a file of the project, not of the user. Certificate files are not read here.
     """
 
     tool: Tool
@@ -84,7 +84,7 @@ class ToolRepository:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToolSettings:
-    """All that tools say, by the name of the place where they say it; the place that wins comes first.
+    """The settings of all tools by their source, the one with the highest priority first.
 
     `broken` has the errors of files that cannot be read.
     """
@@ -100,21 +100,21 @@ class ToolSettings:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(f"passed over: {error.message}" for error in self.broken.values())
+        return tuple(f"ignored: {error.message}" for error in self.broken.values())
 
     def variable(self, name: str) -> str | None:
-        """A variable of the environment; None where it is not set or blank."""
+        """An environment variable, None if it is not set or blank."""
         value = self.environment.get(name)
         return value if value is not None and value.strip() else None
 
     def target(self, tool: Tool) -> str | None:
-        """The URL or name of the repository to which the tool's variables send uploads."""
+        """The URL or name of the repository that the variables of a tool select for uploads."""
         return next(filter(None, map(self.variable, tool.targets)), None)
 
     def url_of(self, tool: Tool, stated: str, *, of_project: bool = False) -> str | None:
-        """The URL that a tool has for a name; a URL is its own.
+        """The URL of a name in the configuration of a tool. A URL is returned unchanged.
 
-        The user's files alone are asked, unless a file of the project states the name.
+        Files of the project are used only if the name comes from the project (`of_project`).
         """
         if "://" in stated:
             return stated
@@ -131,15 +131,15 @@ class ToolSettings:
         return tool.names.get(key) or next(urls, None)
 
     def upload_url(self, entry: ToolRepository) -> str | None:
-        """Where its tool sends what an entry holds. Hatch sends to its own `main` and `test` whatever URL is stated."""
+        """The upload URL that the tool would use for an entry. Hatch ignores URLs of `main` and `test`."""
         fixed = entry.tool.names.get(normalized(entry.name)) if entry.tool is Tool.HATCH else None
         return fixed or entry.url or self.url_of(entry.tool, entry.name, of_project=entry.of_project)
 
     @property
     def pip(self) -> Mapping[str, tuple[str, str]]:
-        """What pip would install with, and where that is stated: variables win over the files, and of these the first.
+        """The settings of `pip install` with their origins. Variables override files, and earlier files later ones.
 
-        Broken files are pip's business: https://pip.pypa.io/en/stable/topics/configuration/
+        Files that cannot be read are ignored. See https://pip.pypa.io/en/stable/topics/configuration/
         """
         from configparser import Error, RawConfigParser
 
@@ -168,9 +168,9 @@ def read_tools(
     folders: HostFolders,
     own: Iterable[Mapping[str, RepositoryConfig]] = (),
 ) -> ToolSettings:
-    """Read the files of the tools, those of a project too. Never raises for what is in them.
+    """Read the files of the tools, including those of a project. Never raises for their contents.
 
-    `own` is what publish-all itself is told of repositories; it comes last.
+    `own` are the repositories in the configuration of publish-all, which come last.
     """
     root = config.root if config is not None else NOWHERE
     pyproject = config.pyproject if config is not None else EMPTY
@@ -211,12 +211,12 @@ def read_tools(
 def _those_there(
     read: Callable[[Path], Iterator[ToolRepository]], *paths: Path
 ) -> list[Iterator[ToolRepository]]:
-    # Path.is_file() raises for a path in a folder which may not be entered.
+    # Path.is_file() raises for a path in a folder without permission.
     return [read(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113 - as said above
 
 
 def _entry(tool: Tool, name: str, stated: Any, origin: str, *, url: str | None = None) -> ToolRepository:
-    """One table in the words of any of the tools, or a text that is the URL. `cert = false` is not a file."""
+    """One table with the key names of any tool, or a string with the URL. `cert = false` is ignored."""
     values = stated if isinstance(stated, Mapping) else {"url": stated}
 
     def text(*keys: str) -> str | None:
@@ -272,7 +272,7 @@ def _hatch(path: Path) -> Iterator[ToolRepository]:
         for name, stated in table(index, "repos").items()
     }
     yield from found.values()
-    # Certificates beside the table of repositories are for all of Hatch's, user and password for its default one.
+    # Certificates next to the table of repositories apply to all repositories, user and password to the default one.
     every = _entry(Tool.HATCH, "", {**index, "url": None}, f"Hatch {path}")
     default = str(index.get("repo") or "main")
     url = found[default].url if default in found else None
@@ -294,7 +294,7 @@ def _uv_file(path: Path) -> Iterator[ToolRepository]:
 
 
 def _uv(settings: Mapping[str, Any], file: str) -> Iterator[ToolRepository]:
-    """Indexes, of which one without a `publish-url` is for installing only, and URLs without a name."""
+    """Indexes and URLs without a name. An index without a `publish-url` is for installs only."""
     stated = [("[[tool.uv.index]]", each) for each in tables(settings.get("index"))]
     stated += [
         ("publish-url of uv", {"publish-url": settings.get("publish-url"), "default": True}),
@@ -318,7 +318,7 @@ def _uv(settings: Mapping[str, Any], file: str) -> Iterator[ToolRepository]:
 
 
 def _uv_auth(path: Path) -> Iterator[ToolRepository]:
-    """What `uv auth login` has stored."""
+    """Credentials that `uv auth login` has stored."""
     for each in tables(read_toml(path).get("credential")):
         service = each.get("service")
         if isinstance(service, str) and each.get("scheme", "basic") == "basic":
@@ -326,10 +326,10 @@ def _uv_auth(path: Path) -> Iterator[ToolRepository]:
 
 
 def _pypirc(path: Path) -> Iterator[ToolRepository]:
-    """The sections that state or imply a URL: https://packaging.python.org/specifications/pypirc/.
+    """The sections with an explicit or implicit URL: https://packaging.python.org/specifications/pypirc/.
 
-    `[server-login]` holds user name and password for the servers of `index-servers` that state none, as distutils had
-    it and twine reads it. Errors do not quote the file.
+    `[server-login]` has the user name and password for servers of `index-servers` without their own, as in distutils
+    and twine. Errors do not quote the file.
     """
     from configparser import Error, RawConfigParser
 
@@ -337,8 +337,8 @@ def _pypirc(path: Path) -> Iterator[ToolRepository]:
     try:
         parser.read_string(_decoded(path))
     except Error as error:
-        # Its message may quote a line of the file, which may be a password.
-        raise ConfigurationError(f"{path} is not an INI file ({type(error).__name__})") from None
+        # The message of the parser may quote a line with a password.
+        raise ConfigurationError(f"{path} is not a valid INI file ({type(error).__name__})") from None
     listed = parser.get("distutils", "index-servers", fallback="pypi testpypi").split()
     for section in dict.fromkeys((*parser.sections(), *(each for each in listed if each in _INDEXES))):
         own = dict(parser[section]) if section in parser else {}
@@ -351,7 +351,7 @@ def _pypirc(path: Path) -> Iterator[ToolRepository]:
 
 
 def _decoded(path: Path) -> str:
-    """The text in UTF-8, or in what its byte order mark says, since editors and shells of Windows write one."""
+    """The text, decoded as UTF-8 or by its byte order mark, which editors and shells on Windows write."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -362,16 +362,16 @@ def _decoded(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        msg = f"{path} cannot be read: line {line} is not {encoding.removesuffix('-sig').upper()}"
+        msg = f"{path} cannot be read: line {line} is not valid {encoding.removesuffix('-sig').upper()}"
         raise ConfigurationError(msg, hint="Save the file as UTF-8.") from None
 
 
 def _sources(pyproject: Mapping[str, Any]) -> Iterator[ToolRepository]:
-    """What Poetry and pdm install from.
+    """The sources from which Poetry and pdm install.
 
-    A primary source of Poetry (which one without a priority is) takes PyPI's place, unless PyPI is named beside it:
-    https://python-poetry.org/docs/repositories/#primary-package-sources. With pdm one of the name `pypi` does:
-    https://pdm-project.org/latest/usage/config/.
+    A primary source of Poetry (the default priority) replaces PyPI, except if PyPI is also listed:
+    https://python-poetry.org/docs/repositories/#primary-package-sources. In pdm, a source with the name `pypi`
+    replaces it: https://pdm-project.org/latest/usage/config/.
     """
     for tool, key in ((Tool.POETRY, "poetry"), (Tool.PDM, "pdm")):
         sources = tables(table(pyproject, "tool", key).get("source"))

@@ -30,30 +30,30 @@ SDIST = "`true`; `false` with `wheels`"
 _REFUSED = {
     "version": (
         "all build variants of a project share its version",
-        "Leave it out; [tool.publish-all.version] says where the version comes from.",
+        "Remove it, and set the version source in [tool.publish-all.version].",
     ),
-    "dynamic": ("what a build variant states is static", "Leave it out, and state the keys themselves."),
+    "dynamic": ("keys of a build variant are always static", "Remove it, and set the keys directly."),
     "variant-properties": (
-        "is reserved: wheel variants (PEP 817) are a draft which no installer supports",
-        "Give the build variant a name of its own instead.",
+        "is reserved for wheel variants (PEP 817), a draft that installers do not support yet",
+        "Remove it, and give the build variant another name.",
     ),
 }
 _REFUSED_IN_DEFAULTS = {
     "name": (
         "all build variants would have the same name",
-        "State it in each [tool.publish-all.variants.NAME]; the default is PROJECT-VARIANT.",
+        "Set it in each [tool.publish-all.variants.NAME]. The default is PROJECT-VARIANT.",
     )
 }
 
 
 def destinations(found: Value) -> tuple[str, ...] | None:
-    """Names of repositories, each once. Whether they exist is known when all repositories are."""
+    """Names of repositories, without duplicates. Whether they exist is checked later."""
     names: tuple[str, ...] | None = texts(rules.name_problem)(found)
     seen: dict[str, str] = {}
     for name in names or ():
         if (before := seen.setdefault(canonical(name), name)) is not name:
             again = "" if before == name else f" (as {name!r})"
-            found.add(f"names the repository {before!r} twice{again}")
+            found.add(f"contains the repository {before!r} twice{again}")
     return names
 
 
@@ -62,7 +62,7 @@ def variants(found: Value) -> Mapping[str, VariantConfig]:
     stated = table(found)
     for name in stated:
         if not re.fullmatch(r"[^:,\s]+", name):
-            trouble = f"{name!r} can't name a build variant: no ':', ',' or white space, and not empty"
+            trouble = f"{name!r} is not a valid name of a build variant: it must not be empty, or contain ':', ',' or white space"
             found.at(name).add(trouble)
     return MappingProxyType({name: _variant(found.at(name), name) for name in stated})
 
@@ -88,10 +88,10 @@ def _variant(found: Value, name: str | None) -> VariantConfig:
     stated = fields(found, _READERS, refused=refused)
     if "pyproject" in stated and "overlay" in stated:
         found.at("overlay").add(
-            "goes without 'pyproject': the one is merged over our pyproject.toml, the other replaces it",
-            hint="Keep one of the two.",
+            "cannot be combined with 'pyproject': an overlay is merged into pyproject.toml, but 'pyproject' replaces it",
+            hint="Remove one of them.",
         )
-    # As plain TOML values, which are of the right types now.
+    # Plain TOML values, whose types have been checked.
     project = {key: found.value[key] for key in stated if key in _PROJECT_READERS}
     own = {key: value for key, value in stated.items() if key not in project}
     return build(VariantConfig, own, variant=name, project=MappingProxyType(project))
@@ -99,7 +99,7 @@ def _variant(found: Value, name: str | None) -> VariantConfig:
 
 def _tool(found: Value) -> Mapping[str, Any]:
     if "publish-all" in (stated := table(found)):
-        found.at("publish-all").add("a build variant can't change the configuration that it is part of")
+        found.at("publish-all").add("a build variant cannot change [tool.publish-all]")
     return MappingProxyType({name: dict(table(found.at(name))) for name in stated})
 
 

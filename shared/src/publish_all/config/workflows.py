@@ -1,4 +1,4 @@
-"""The workflows of GitHub Actions that a repository has, read as far as publishing is concerned.
+"""The GitHub Actions workflows of a repository, as far as they matter for publishing.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 """
@@ -23,9 +23,9 @@ _MOST_COMBINATIONS = 256  # https://docs.github.com/en/actions/reference/limits
 
 
 class Step(NamedTuple):
-    """One step of a job. `line` counts from 1; values of `inputs` (`with:`) and `env` are texts, `condition` is its `if:`.
+    """One step of a job. `line` counts from 1. Values of `inputs` (`with:`) and `env` are strings. `condition` is `if:`.
 
-    `run_line` is the line on which the first command of `run` stands.
+    `run_line` is the line of the first command in `run`.
     """
 
     line: int
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What a person would call the step: its name, else its action, else its first command."""
+        """The title for messages: the name of the step, or its action, or its first command."""
         first = next((line.strip() for line in (self.run or "").splitlines() if line.strip()), "")
         return self.name or self.uses or first
 
@@ -53,9 +53,9 @@ class Step(NamedTuple):
 class Job(NamedTuple):
     """One job. `needs` are the keys of jobs before it; `uses` is the reusable workflow that it calls.
 
-    `permissions` maps a scope to `read`, `write` or `none` (`*` for all scopes); None means that
-    the job states none and has the workflow's. `matrix` are the combinations it runs for, None where an
-    expression makes them; a job without a matrix has one, empty.
+    `permissions` maps a scope to `read`, `write` or `none` (`*` for all scopes). None means that
+    the job has the permissions of the workflow. `matrix` has the combinations that the job runs for, None if an
+    expression computes them. A job without a matrix has one empty combination.
     """
 
     key: str
@@ -72,7 +72,7 @@ class Job(NamedTuple):
 
 
 class Workflow(NamedTuple):
-    """One file of `.github/workflows`. `triggers` maps each event to what is stated of it (None for nothing)."""
+    """One file of `.github/workflows`. `triggers` maps each event to its filters (None without filters)."""
 
     path: Path
     triggers: Mapping[str, Any] = EMPTY
@@ -82,7 +82,7 @@ class Workflow(NamedTuple):
 
     @property
     def pushed(self) -> frozenset[str]:
-        """`branches` and `tags`, if a push of them starts it: where a filter names neither, both do."""
+        """`branches`, `tags` or both, if pushing them starts the workflow. Without a filter, both do."""
         push = self.triggers.get("push")
         filters = push if isinstance(push, Mapping) else {}
         kinds = ("branches", "tags")
@@ -91,15 +91,15 @@ class Workflow(NamedTuple):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The patterns of tags that start it when they are pushed; none where no tag is named."""
+        """The patterns of tags that start the workflow when they are pushed; empty without a filter for tags."""
         push = self.triggers.get("push")
         stated = push.get("tags") if isinstance(push, Mapping) else None
         return tuple(map(_text, stated if isinstance(stated, list) else [stated] if stated else ()))
 
     def permission(self, job: Job, scope: str) -> str | None:
-        """`read`, `write` or `none` for a scope in a job; None where the repository's default decides.
+        """`read`, `write` or `none` for a scope in a job; None if the default of the repository applies.
 
-        Where any permission is stated, those that are not are `none`.
+        If any permission is set, all others are `none`.
         """
         stated = self.permissions if job.permissions is None else job.permissions
         if stated is None:
@@ -108,14 +108,14 @@ class Workflow(NamedTuple):
 
 
 class Workflows(NamedTuple):
-    """What could be read, by file name; and notes on what could not."""
+    """The workflows by file name, and notes on files that could not be read."""
 
     found: tuple[Workflow, ...]
     notes: tuple[str, ...] = ()
 
 
 def read_workflows(directory: Path) -> Workflows:
-    """All workflows of the repository that `directory` is in. Never raises for what is in the files."""
+    """All workflows of the repository of `directory`. Never raises for the contents of files."""
     folder = repository_root(directory) / FOLDER
     found: list[Workflow] = []
     notes: list[str] = []
@@ -124,25 +124,25 @@ def read_workflows(directory: Path) -> Workflows:
         try:
             found.append(read_workflow(path))
         except ConfigurationError as error:
-            notes.append(f"passed over: {error.message}")
+            notes.append(f"ignored: {error.message}")
     return Workflows(found=tuple(found), notes=tuple(notes))
 
 
 def read_workflow(path: Path) -> Workflow:
-    """One file. Raises `ConfigurationError` where it can't be read, or is no workflow."""
+    """One file. Raises `ConfigurationError` if it cannot be read or is not a workflow."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise _refusal(path, f"can't be read: {why}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not valid UTF-8"
+        raise _refusal(path, f"cannot be read: {why}") from error
     return parse_workflow(text, path)
 
 
 def parse_workflow(text: str, path: Path) -> Workflow:
-    """The workflow that a text states. Raises `ConfigurationError` with the line of what is no YAML."""
+    """The workflow in a text. Raises `ConfigurationError` with the line of a YAML error."""
     values = load_yaml(text, path)
     if not isinstance(values, dict) or not isinstance(values.get("jobs"), dict):
-        raise _refusal(path, "is no workflow of GitHub Actions: it has no jobs")
+        raise _refusal(path, "is not a GitHub Actions workflow: it has no jobs")
     triggers, jobs = values.get("on"), values["jobs"]
     if not isinstance(triggers, dict):
         triggers = dict.fromkeys(map(_text, triggers if isinstance(triggers, list) else [triggers]))
@@ -158,13 +158,13 @@ def parse_workflow(text: str, path: Path) -> Workflow:
 
 
 def load_yaml(text: str, path: Path) -> Any:
-    """YAML 1.2, in which `on` is a text and not a truth, with the lines of things. Raises `ConfigurationError`."""
+    """Parse YAML 1.2, in which `on` is a string, with line numbers. Raises `ConfigurationError`."""
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
     from ruamel.yaml.error import MarkedYAMLError
 
     class Constructor(RoundTripConstructor):
-        # The library's own message holds both values, which aliases can make larger than any memory.
+        # The message of the library contains both values, which aliases can make too large for the memory.
         def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
             del node, value
             if key in mapping:
@@ -173,7 +173,7 @@ def load_yaml(text: str, path: Path) -> Any:
             return True
 
     if sum(text.count(each) for each in (":", ",", "[", "{", "- ", "\n")) > _MOST_VALUES:
-        raise _refusal(path, "is not a workflow that can be read: it has too many values")
+        raise _refusal(path, "has too many values for a workflow")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,19 +181,19 @@ def load_yaml(text: str, path: Path) -> Any:
             yaml.Constructor = Constructor
             yaml.max_depth = _MOST_DEPTH
             return yaml.load(text)
-    except Exception as error:  # ruamel.yaml lets errors of many types through for what is no YAML
+    except Exception as error:  # ruamel.yaml raises errors of many types for invalid YAML
         if isinstance(error, RecursionError) or type(error).__name__ == "MaxDepthExceededError":
-            raise _refusal(path, "is not YAML that can be read: it is nested too deep") from error
+            raise _refusal(path, "is nested too deep for a workflow") from error
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
         what = getattr(error, "problem", None) or (
             str(error) if isinstance(error, ValueError) else type(error).__name__
         )
-        raise _refusal(where, f"is not YAML: {what}") from error
+        raise _refusal(where, f"is not valid YAML: {what}") from error
 
 
 def _refusal(where: Path | str, what: str) -> ConfigurationError:
-    hint = "It has to be a workflow of GitHub Actions, as .github/workflows/ci.yml."
+    hint = "Use a GitHub Actions workflow, such as .github/workflows/ci.yml."
     return ConfigurationError(f"{where}: {what}", hint=hint)
 
 
@@ -238,10 +238,10 @@ def _permissions(values: dict[str, Any]) -> Mapping[str, str] | None:
 
 
 def _matrix(stated: Any) -> tuple[Mapping[str, str], ...] | None:
-    """All combinations: the product of the lists, without `exclude`, with `include` added to those it fits.
+    """All combinations: the product of the lists, without `exclude`, with `include` added to matching ones.
 
-    An entry of `include` that would change a value of every combination is one of its own. None where they
-    cannot be told, also for more than GitHub runs.
+    An entry of `include` without a matching combination becomes a new one. None if the combinations are not known,
+    or are more than GitHub allows.
     """
     if not isinstance(stated, dict):
         return None
@@ -249,7 +249,7 @@ def _matrix(stated: Any) -> tuple[Mapping[str, str], ...] | None:
     include, exclude = stated.get("include", []), stated.get("exclude", [])
     if not all(isinstance(each, list) for each in (*axes.values(), include, exclude)):
         return None
-    # An attacker's could have any number: GitHub itself runs no more.
+    # A malicious file could have any number; GitHub has this limit.
     if math.prod(len(each) for each in axes.values()) > _MOST_COMBINATIONS:
         return None
     lists = [[_text(each) for each in values] for values in axes.values()]
@@ -278,17 +278,17 @@ def _working_directory(values: dict[str, Any]) -> str | None:
 
 
 def _inner(stated: Any, key: str) -> str | None:
-    """A value that may be stated by itself, or as a table with that key."""
+    """A value that is given directly, or in a table with this key."""
     return _text(stated.get(key) if isinstance(stated, dict) else stated) or None
 
 
 def _line(parent: Any, key: Any) -> int:
-    """On which line an entry stands; for one that is merged from elsewhere (`<<`) that of the whole."""
+    """The line of an entry. For an entry that is merged with `<<`, the line of the table."""
     return int((parent.lc.data or {}).get(key, (parent.lc.line,))[0]) + 1
 
 
 def _first_line(parent: Any, key: str) -> int:
-    """Where a text begins: after the `|` of a block."""
+    """The first line of a text, which is after the `|` of a block."""
     from ruamel.yaml.scalarstring import LiteralScalarString
 
     if key not in parent:
@@ -304,7 +304,7 @@ def _texts(stated: Any) -> Mapping[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as GitHub makes a text of it; empty for lists and tables, of which it makes none."""
+    """A value as the string that GitHub makes of it; empty for lists and tables."""
     match value:
         case None | dict() | list() | set():
             return ""

@@ -1,6 +1,6 @@
-"""A workspace: several projects of one repository. Which folders are members, in which order, and what they inherit.
+"""A workspace: several projects in one repository, with their order and the settings that they inherit.
 
-It is stated in `[tool.publish-all.workspace]`, or is what other tools know:
+It is configured in `[tool.publish-all.workspace]`, or in another tool:
 `[tool.uv.workspace]` (https://docs.astral.sh/uv/concepts/projects/workspaces/), the `workspace` of an environment of
 Hatch (https://hatch.pypa.io/latest/how-to/environment/workspace/), or path dependencies of Poetry
 (https://python-poetry.org/docs/dependency-specification/#path-dependencies).
@@ -25,13 +25,13 @@ from publish_all.config.problems import did_you_mean
 from publish_all.errors import ConfigurationError, UsageError
 
 Load: TypeAlias = Callable[[Path], ProjectConfig]
-"""Reads a pyproject.toml, and nothing around it."""
+"""Reads a pyproject.toml without its workspace."""
 
 _STATES = re.compile(rb"workspace|\bpath\s*=")
-"""What the text of a pyproject.toml holds that states a workspace."""
+"""Text that a pyproject.toml with a workspace contains."""
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _INHERITED = ("publish-to", "repositories", "version")
-_HINT = 'State them in pyproject.toml: [tool.publish-all.workspace] members = ["packages/*"]'
+_HINT = 'Add them to pyproject.toml: [tool.publish-all.workspace] members = ["packages/*"]'
 
 
 class _Workspace(NamedTuple):
@@ -40,31 +40,31 @@ class _Workspace(NamedTuple):
 
 
 def with_workspace(config: ProjectConfig, load: Load) -> ProjectConfig:
-    """What the project inherits, if it is in a workspace. Raises `ConfigurationError` for what the root states."""
+    """The project with inherited settings, if it is in a workspace. Raises `ConfigurationError` for errors in the root."""
     found = _find(config.root, load)
     return _as_member(config, found.root, _reader(found, load)) if found is not None else config
 
 
 def load_workspace(directory: Path, names: Sequence[str], load: Load) -> ProjectConfig:
-    """The configuration of a run over the members of the workspace around a folder, or over those that are named.
+    """The configuration of a run over all members of the workspace of a folder, or over the named ones.
 
-    Raises `ConfigurationError` where there is no workspace, or two members define a repository differently, and
-    `UsageError` for a name that no member has.
+    Raises `ConfigurationError` if there is no workspace or two members define a repository differently, and
+    `UsageError` for an unknown member.
     """
     start = Path(os.path.abspath(directory))  # noqa: PTH100 - as in `search_pyproject`
     found = _find(start, load)
     if found is None:
-        msg = f"there is no workspace in {start} or above it: no pyproject.toml states members"
+        msg = f"no workspace found in {start} or its parent folders: no pyproject.toml has members"
         raise ConfigurationError(msg, hint=_HINT)
     every = _reader(found, load)()
     if not every:
-        msg = f"{found.root.root / PYPROJECT}: the workspace has no members that can be built"
+        msg = f"{found.root.root / PYPROJECT}: no member of the workspace is a package"
         raise ConfigurationError(msg, hint=_HINT)
     known = {normalized(label(each)): each for each in every}
     for name in names:
         if normalized(name) not in known:
             msg = f"the workspace has no member {name!r}{did_you_mean(name, known)}"
-            raise UsageError(msg, hint=f"There are: {', '.join(map(label, every))}")
+            raise UsageError(msg, hint=f"Members: {', '.join(map(label, every))}")
     wanted = {*map(normalized, names)} or known.keys()
     members = tuple(each for name, each in known.items() if name in wanted)
     repositories: dict[str, RepositoryConfig] = {}
@@ -72,8 +72,8 @@ def load_workspace(directory: Path, names: Sequence[str], load: Load) -> Project
         for name, stated_here in each.repositories.items():
             repository = _moved(stated_here, each.root)
             if repositories.setdefault(name, repository).url != repository.url:
-                msg = f"{each.root / PYPROJECT}: the repository {name!r} is another one than that of the same name in the workspace"
-                raise ConfigurationError(msg, hint="Give one of them another name.")
+                msg = f"{each.root / PYPROJECT}: the repository {name!r} has another URL than in the rest of the workspace"
+                raise ConfigurationError(msg, hint="Rename one of them.")
     stated = tuple(dict.fromkeys(name for each in members for name in each.publish_to))
     origins = {
         key: value for each in members for key, value in each.origins.items() if key.endswith(".publish-to")
@@ -88,12 +88,12 @@ def load_workspace(directory: Path, names: Sequence[str], load: Load) -> Project
 
 
 def label(config: ProjectConfig) -> str:
-    """The name of a project, as it is written; that of its folder where pyproject.toml states none."""
+    """The name of a project as written in pyproject.toml, or else the name of its folder."""
     return next(iter(_names(config)), config.root.name)
 
 
 def names_of(config: ProjectConfig) -> tuple[str, ...]:
-    """The names of the distributions of a project and its build variants, as far as pyproject.toml states them."""
+    """The normalised names of the project and its build variants, as far as pyproject.toml has them."""
     return tuple(map(normalized, _names(config)))
 
 
@@ -111,9 +111,9 @@ def _names(config: ProjectConfig) -> Iterator[str]:
 def ordered(
     hard: Mapping[str, Collection[str]], soft: Mapping[str, Collection[str]] = EMPTY
 ) -> dict[str, frozenset[str]]:
-    """Who needs whom, in an order in which each stands behind all that it needs.
+    """The dependencies of each member, in an order in which dependencies come first.
 
-    An edge that would close a circle is left out: one of an extra (`soft`) first.
+    A dependency that would make a circle is left out; dependencies of extras (`soft`) are left out first.
     """
     needs: dict[str, set[str]] = {name: set() for name in hard}
 
@@ -157,7 +157,7 @@ def _reader(found: _Workspace, load: Load) -> Callable[[], tuple[ProjectConfig, 
 
 
 def _is_built(config: ProjectConfig) -> bool:
-    """Whether it makes distributions: not a root that only holds the tools' settings, nor an application."""
+    """Whether it is built: not a root with only settings of tools, and not an application."""
     pyproject, tool = config.pyproject, table(config.pyproject, "tool")
     if table(tool, "poetry").get("package-mode") is False or table(tool, "uv").get("package") is False:
         return False
@@ -168,7 +168,7 @@ def _is_built(config: ProjectConfig) -> bool:
 
 
 def _required(config: ProjectConfig, *, optional: bool) -> Iterator[str]:
-    """What it requires to be built and run, or with its extras."""
+    """The dependencies for building and running, or those of the extras."""
     project, poetry = (
         table(config.pyproject, "project"),
         table(config.pyproject, "tool", "poetry", "dependencies"),
@@ -195,9 +195,9 @@ def _required(config: ProjectConfig, *, optional: bool) -> Iterator[str]:
 def _as_member(
     config: ProjectConfig, root: ProjectConfig, siblings: Callable[[], tuple[ProjectConfig, ...]]
 ) -> ProjectConfig:
-    """With what the root states and the member does not: `publish-to`, the version table, and repositories by name.
+    """The member with the settings of the root that it does not set: `publish-to`, the version table, repositories.
 
-    Without any version table each member has a version of its own, and tags of its own: `core-v1.4.0`.
+    Without a version table, each member has its own version and its own tags: `core-v1.4.0`.
     """
     if config.root == root.root:
         return replace(config, pin=root.workspace.pin, siblings=siblings)
@@ -230,18 +230,18 @@ def _as_member(
 
 
 def _moved(repository: RepositoryConfig, root: Path) -> RepositoryConfig:
-    """A folder is relative to the project that states it."""
+    """The repository with a path relative to the project that defines it."""
     url = repository.url
     if repository.kind is not DIRECTORY or url is None or "://" in url or url.startswith("~"):
         return repository
     return replace(repository, url=str(root / url))
 
 
-# --- where it is stated
+# --- where it is configured
 
 
 def _find(folder: Path, load: Load) -> _Workspace | None:
-    """The workspace that a folder is the root or a member of: the nearest stated one, else the widest of Poetry's paths."""
+    """The workspace of a folder: the nearest configured one, or else the largest one of Poetry's path dependencies."""
     top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
     of_paths = None
     for each in (folder, *folder.parents):
@@ -260,7 +260,7 @@ def _find(folder: Path, load: Load) -> _Workspace | None:
 
 
 def _stated(root: ProjectConfig) -> tuple[Sequence[Any], Sequence[Any]] | None:
-    """The patterns of members, and of what is left out; None where no workspace is stated."""
+    """The patterns of members and of excluded folders; None if no workspace is configured."""
     tool = table(root.pyproject, "tool")
     if root.workspace.members is not None:
         return root.workspace.members, root.workspace.exclude
@@ -282,14 +282,14 @@ def _stated(root: ProjectConfig) -> tuple[Sequence[Any], Sequence[Any]] | None:
 
 
 def _expanded(root: ProjectConfig, members: Sequence[Any], exclude: Sequence[Any]) -> tuple[Path, ...]:
-    """The folders, the root among them. Raises `ConfigurationError` for one that is named and is not a project."""
+    """The folders, including the root. Raises `ConfigurationError` for a named folder that is not a project."""
     left_out = {each for pattern in exclude for each in _matching(root.root, str(pattern))}
     found = {root.root: None}
     for pattern in map(str, members):
         matching = _matching(root.root, pattern)
         if not matching and not re.search(r"[*?\[]", pattern):
-            msg = f"{root.root / PYPROJECT}: the member {pattern!r} of the workspace is not a folder with a {PYPROJECT}"
-            raise ConfigurationError(msg, hint="Name folders of projects, or globs such as `packages/*`.")
+            msg = f"{root.root / PYPROJECT}: the workspace member {pattern!r} is not a folder with a {PYPROJECT}"
+            raise ConfigurationError(msg, hint="Use folders of projects, or globs such as `packages/*`.")
         found |= dict.fromkeys(each for each in matching if each not in left_out)
     return tuple(found)
 
@@ -301,7 +301,7 @@ def _matching(root: Path, pattern: str) -> list[Path]:
 
 
 def _poetry_paths(root: ProjectConfig, top: Path | None) -> tuple[Path, ...]:
-    """The project, and what it and they depend on by paths to folders, inside of the repository at `top`."""
+    """The project and its direct and indirect path dependencies inside of the repository at `top`."""
     found: dict[Path, None] = {}
     pending = [root.root]
     while pending:
