@@ -255,7 +255,7 @@ def test_login(server: EchoServer, monkeypatch, project: Path) -> None:
         command.set_stream(Terminal())
         code = PublishAllApplication().run(command, StreamOutput(out), StreamOutput(out))
         assert code != 0
-        assert "There is no keyring on this machine" in out.getvalue()
+        assert "No keyring found on this machine" in out.getvalue()
         ensure_hidden(out.getvalue(), CANARY)
 
 

@@ -140,7 +140,7 @@ def _told(ours, tmp_path: Path, files: list[Path], *, collected: bool) -> None:
         assert "Publish the same files again" in output
         code, output = _install(ours, "first", tmp_path)
         assert code != 0
-        assert "has not got its part sha256:" in output
+        assert "lists a file, but its part sha256:" in output
 
 
 def _repaired(ours, tmp_path: Path, files: list[Path]) -> None:

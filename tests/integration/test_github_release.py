@@ -305,7 +305,7 @@ def test_what_cannot_be_is_said_before_the_first_byte(job: Job, github: FakeGitH
     github.tags = ["v1.0"]
     github.add_release(immutable=True)
     refused = job.publish(check=False)
-    assert "is immutable and takes no more files" in refused.stderr
+    assert "is immutable and accepts no more files" in refused.stderr
 
     github.hooks.append(lambda asked: problem(401, "Bad credentials"))
     refused = job.publish(check=False)

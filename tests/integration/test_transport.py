@@ -129,7 +129,7 @@ def test_an_authority_that_is_not_trusted_can_be_named(tmp_path: Path, servers: 
 
 def test_a_server_that_speaks_plain_http_is_told_as_one(servers: list[Server]) -> None:
     url = serve(servers).url.replace("http://", "https://")
-    with pytest.raises(HttpError, match="does not speak TLS there, but perhaps plain http"):
+    with pytest.raises(HttpError, match="does not use TLS on this port, perhaps plain http"):
         make_session().request("GET", url)
 
 
@@ -189,5 +189,5 @@ def test_files_that_hold_no_certificate_are_named(tmp_path: Path) -> None:
     wrong.write_text("this is no certificate")
     with pytest.raises(ConfigurationError, match=r"wrong\.pem and its key cannot be used"):
         make_session(HttpOptions(client_cert=wrong))
-    with pytest.raises(ConfigurationError, match=r"wrong\.pem holds no certificate"):
+    with pytest.raises(ConfigurationError, match=r"wrong\.pem does not contain a certificate"):
         make_session(HttpOptions(servers={"https://a.example": ServerTls(ca_certs=(wrong,))}))

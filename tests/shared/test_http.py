@@ -209,7 +209,7 @@ def untrusted() -> requests.exceptions.SSLError:
     ("error", "failure", "retryable", "says"),
     [
         (refused(), Failure.REFUSED, True, "Nothing answers at https://corp.example/legacy/"),
-        (unresolved(), Failure.DNS, False, "host name of https://corp.example/legacy/ is not known"),
+        (unresolved(), Failure.DNS, False, "host name of https://corp.example/legacy/ does not resolve"),
         (untrusted(), Failure.TLS, False, "self-signed certificate"),
         (requests.exceptions.SSLError(ssl.SSLEOFError(8, "UNEXPECTED_EOF_WHILE_READING")), Failure.DROPPED, True, "during the TLS handshake"),
         (requests.ConnectTimeout("x"), Failure.TIMEOUT, True, "can't be reached"),
@@ -218,7 +218,7 @@ def untrusted() -> requests.exceptions.SSLError:
         (requests.ConnectionError(ProtocolError("aborted", ConnectionResetError(104, "Connection reset by peer"))), Failure.DROPPED, True, "connection reset by peer"),
         (requests.exceptions.ChunkedEncodingError("IncompleteRead"), Failure.DROPPED, True, "broke off"),
         (requests.exceptions.ProxyError("no proxy"), Failure.REFUSED, True, "proxy"),
-        (requests.exceptions.TooManyRedirects("30"), Failure.INVALID, False, "without end"),
+        (requests.exceptions.TooManyRedirects("30"), Failure.INVALID, False, "in a circle"),
         (requests.exceptions.InvalidURL("bad label"), Failure.INVALID, False, "bad label"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ def _run() -> int:
         if error.name is None or error.name.split(".")[0] == "publish_all":
             raise
         sys.stderr.write(
-            f"publish-all: the command line is not installed here (no module {error.name!r}).\n"
+            f"publish-all: the command line is not installed (no module {error.name!r}).\n"
             'Install it with: pip install "publish-all[cli]"\n'
         )
         return 2

@@ -40,7 +40,7 @@ READ_TIMEOUT = 60.0
 REPLY_LIMIT = 64 * 1024 * 1024
 """The longest reply that is read into memory, in bytes; the largest index pages are about half of it."""
 POOL_SIZE = 32
-"""Connections kept per host: more than uploads ever run at once."""
+"""Connections kept per host: more than the most uploads at a time."""
 
 _MIB = 1024 * 1024
 # The characters that RFC 3986 allows in a path or query.
@@ -320,13 +320,13 @@ def _tls_context(tls: ServerTls, options: HttpOptions) -> ssl.SSLContext | None:
     """
     for path in (options.ca_cert, *tls.ca_certs, tls.client_cert, tls.client_key):
         if path is not None and not path.exists():
-            raise ConfigurationError(f"There is no certificate file {path}.")
+            raise ConfigurationError(f"The certificate file {path} does not exist.")
     context = _system_trust() if options.ca_cert is None else None
     if tls == ServerTls():
         return context
     context = context or urllib3.util.ssl_.create_urllib3_context()
     for path in tls.ca_certs if options.ca_cert is None else ():
-        with _usable(path, "holds no certificate in PEM form"):
+        with _usable(path, "does not contain a certificate in PEM form"):
             context.load_verify_locations(**{"capath" if path.is_dir() else "cafile": str(path)})
     if tls.client_cert is not None:
         key = tls.client_key or tls.client_cert
@@ -348,7 +348,7 @@ def _usable(path: Path, trouble: str) -> Iterator[None]:
 def _key_password(path: Path, ask: Callable[[Path], str] | None) -> str:
     if ask is None:
         raise ConfigurationError(
-            f"The client key {path} is encrypted, and its password cannot be asked for here.",
+            f"The client key {path} is encrypted, and publish-all cannot ask for its password.",
             hint=f"Decrypt it for this job: openssl pkey -in {path.name} -out client.key",
         )
     return ask(path)

@@ -20,9 +20,9 @@ import urllib3
 from publish_all._http_errors import SlowReplyError
 
 WAITS = 3
-"""So many times the read time-out may be spent waiting for a reply in all, besides what `LEAST_RATE` allows."""
+"""The total wait for a reply, in read time-outs, in addition to the time that `LEAST_RATE` allows."""
 LEAST_RATE = 1024
-"""Bytes a second that a reply must bring in the long run."""
+"""The lowest average rate of a reply, in bytes a second."""
 _MOST_INTERIM = 16
 
 

@@ -62,7 +62,7 @@ def ensure_allowed(url: str) -> None:
     else:
         if (scheme == "https" and host) or (scheme == "http" and is_loopback(host)):
             return
-        said = "is not an address that can be uploaded to or read from."
+        said = "is not a URL for uploads or downloads."
         hint = "Write a URL that starts with https://."
         if scheme == "http" and host:
             said = "is not encrypted: credentials and files could be read and changed on the way."
@@ -86,16 +86,16 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
     if isinstance(too_slow, SlowReplyError):
         # Not retryable: the server is there, and would hold the next request for as long.
         return failed(
-            f"{shown} answers too slowly: its reply was not complete within the time allowed.",
+            f"{shown} answers too slowly: its reply was not complete within the time limit.",
             Failure.TIMEOUT,
-            "Check the server, or allow more time with --timeout.",
+            "Check the server, or set a longer --timeout.",
         )
     match error:
         case requests.exceptions.SSLError() if _find(error, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return failed(
                 f"The connection to {shown} broke off during the TLS handshake.",
                 Failure.DROPPED,
-                "If it always does, check that a proxy or firewall lets the connection through.",
+                "If this happens again, check whether a proxy or firewall blocks the connection.",
                 retryable=True,
             )
         case requests.exceptions.SSLError():
@@ -103,16 +103,16 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
             return failed(f"No trusted connection to {shown}: {what}.", Failure.TLS, hint)
         case requests.exceptions.ProxyError():
             return failed(
-                f"The proxy on the way to {shown} does not work: {said}.",
+                f"The proxy for {shown} does not work: {said}.",
                 Failure.REFUSED,
-                "See the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+                "Check the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
                 retryable=True,
             )
         case requests.exceptions.TooManyRedirects():
-            return failed(f"{shown} leads from one address to the next without end.", Failure.INVALID)
+            return failed(f"{shown} redirects in a circle.", Failure.INVALID)
         case requests.exceptions.InvalidProxyURL():
             if str(error).lower().startswith("socks"):
-                said = f"The proxy {shown_or_raw(str(error))} speaks SOCKS, which needs the package PySocks and a scheme like socks5h"
+                said = f"The proxy {shown_or_raw(str(error))} is a SOCKS proxy, which needs the package PySocks and a scheme such as socks5h"
             return failed(f"{shown} can't be reached. {said}.", Failure.INVALID, _PROXY_HINT)
         case (
             requests.exceptions.InvalidURL()
@@ -123,7 +123,7 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
     refused = isinstance(system, OSError) and system.errno == errno.ECONNREFUSED
     if _find(error, NameResolutionError) is not None:
         return failed(
-            f"The host name of {shown} is not known.",
+            f"The host name of {shown} does not resolve.",
             Failure.DNS,
             "Check the spelling of the URL, and the network connection of this machine.",
         )
@@ -131,15 +131,15 @@ def translate(error: requests.RequestException, url: str) -> HttpError:
         return failed(
             f"Nothing answers at {shown}: the connection was refused.",
             Failure.REFUSED,
-            "Check that the server is up and that the URL names its port.",
+            "Check that the server runs and that the port in the URL is right.",
             retryable=True,
         )
     if too_slow is not None or isinstance(error, requests.Timeout):
         what = "can't be reached" if isinstance(error, requests.ConnectTimeout) else "does not answer"
         return failed(
-            f"{shown} {what}: no sign of it within the time allowed.",
+            f"{shown} {what}: no answer within the time limit.",
             Failure.TIMEOUT,
-            "Check that the server is up, or allow more time with --timeout.",
+            "Check that the server runs, or set a longer --timeout.",
             retryable=True,
         )
     if _find(error, urllib3.exceptions.NewConnectionError) is not None:
@@ -152,8 +152,8 @@ _PROXY_HINT = (
     '"requests[socks]" (PySocks) beside publish-all and write socks5h://HOST:PORT.'
 )
 _CA_HINT = (
-    "If the server has a certificate of your organisation's own, name the file with that "
-    "authority's certificate: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
+    "If the certificate is from the CA of your organisation, pass the file with the certificate of "
+    "that CA: --ca-cert FILE, or the environment variable REQUESTS_CA_BUNDLE."
 )
 # By OpenSSL's number, https://docs.openssl.org/master/man1/openssl-verification-options/ has their names;
 # the trust stores of other systems tell by their words only.
@@ -168,25 +168,25 @@ _CERTIFICATE_TROUBLES = (
         {10},
         ("expired",),
         "the certificate has expired",
-        "The server needs a new certificate; if it has one, check the clock of this machine.",
+        "The server needs a new certificate. If it has one, check the clock of this machine.",
     ),
     (
         {62, 64},
         ("hostname", "host name", "ip address mismatch", "name mismatch", "not match"),
         "the certificate is not valid for this host name",
-        "Check that the URL names the host as its certificate does (in its subject alternative names).",
+        "Use a host name that is in the certificate (in its subject alternative names).",
     ),
 )
 _HANDSHAKE_TROUBLES = (
     (
         ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"),
-        "the server does not speak TLS there, but perhaps plain http",
-        "Check that the port is the one for https.",
+        "the server does not use TLS on this port, perhaps plain http",
+        "Check that the port in the URL is the one for https.",
     ),
     (
         ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN"),
-        "the server wants a client certificate that it trusts",
-        "Name it: --client-cert FILE, and --client-key FILE if the key is in another file.",
+        "the server requires a client certificate that it trusts",
+        "Pass it with --client-cert FILE, and with --client-key FILE if the key is in another file.",
     ),
 )
 

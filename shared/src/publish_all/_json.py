@@ -21,7 +21,7 @@ def loads(content: bytes | str) -> Any:
         if _HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
-        msg = "it is nested too deep"
+        msg = "it is nested too deeply"
         raise ValueError(msg) from error
     return value
 

@@ -25,10 +25,10 @@ _GRACE_SECONDS = 2.0
 """How long a process has to end after SIGTERM."""
 
 INTERRUPTED = threading.Event()
-"""Set by who handles the signals of the process: then a wait for another program, such as a keyring, ends at once."""
+"""Set by the signal handler of the process: then a wait for another program, such as a keyring, ends at once."""
 
 _RUNNING: set[subprocess.Popen[str]] = set()
-"""What `piped` has started in other threads, too."""
+"""The processes that `piped` has started, in all threads."""
 
 
 class Completed(NamedTuple):
@@ -79,7 +79,7 @@ def run(
 
 
 run_project_code: Run = partial(run, contained=True)
-"""For commands of the project."""
+"""The time limit for commands of the project."""
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ class EnvironmentChosen(Event):
 class BuildStarted(Event):
     """The build of one file of one build variant begins. `variant` is None for the project itself.
 
-    `tag` is that of a platform wheel, None where the backend tells the tag. It is the file `number`
+    `tag` is the tag of a platform wheel, None if the backend sets it. It is the file `number`
     (from 1) of the `files` that are built.
     """
 
@@ -143,7 +143,7 @@ class UploadProgressed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadWaiting(Event):
-    """An attempt failed in a way that may pass; the next one starts after `seconds`."""
+    """An attempt failed with a temporary error; the next one starts after `seconds`."""
 
     repository: str
     filename: str
@@ -175,7 +175,7 @@ class VerifyWaiting(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryFinished(Event):
-    """All that was to be done for a repository is done, or given up."""
+    """All work for a repository is done, or given up."""
 
     repository: str
     complete: bool

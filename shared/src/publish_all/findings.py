@@ -1,7 +1,7 @@
 """Findings: what checks, preflight, uploads and doctor have to say, each with a stable code.
 
 A `Diagnosis` is one entry of the catalogue (`PA301 token-for-other-index`); a `Finding` is one
-occurrence of it: what was seen, where, and what to do next.
+occurrence of it: the problem, the place, and what to do next.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class NothingStoredError(PasswordSetError, PasswordDeleteError, NotImplementedEr
     """Nothing is stored here. A chain of backends goes on to its next one for a `NotImplementedError`."""
 
     def __init__(self) -> None:
-        super().__init__(f"the keyring of publish-all stores nothing; unset {SWITCH} to use another one")
+        super().__init__(f"the keyring of publish-all is read-only; unset {SWITCH} to use another keyring")
 
 
 class PublishAllKeyring(KeyringBackend):

@@ -14,7 +14,7 @@ from publish_all.findings import Finding, Severity
 
 
 class FileState(enum.Enum):
-    """Where one file stands in one repository, from the preflight to the last look at the index."""
+    """The state of one file in one repository, from the preflight to the last look at the index."""
 
     # As the index lists it.
     ABSENT = "absent"
@@ -75,7 +75,7 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseReport:
-    """One release in one repository. `committed` tells that readers can see its uploaded files."""
+    """One release in one repository. `committed`: readers can see its uploaded files."""
 
     project: str
     version: str
@@ -92,7 +92,7 @@ class ReleaseReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryReport:
-    """One repository. `verified` tells that its index lists every file with our sha256."""
+    """One repository. `verified`: its index lists every file with our sha256."""
 
     name: str
     url: str
@@ -108,13 +108,13 @@ class RepositoryReport:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was to go there is there, and seen where it can be seen. Then the next repository may start."""
+        """Whether all files are uploaded, and listed if there is an index. Then the next repository may start."""
         return all(release.complete for release in self.releases)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishReport:
-    """A whole publish: what is where now. `stopped_by` tells what else than an upload ended it, such as a rehearsal."""
+    """A whole publish: the state of all files. `stopped_by` is set if not an upload ended it, but a rehearsal for example."""
 
     repositories: tuple[RepositoryReport, ...]
     interrupted: bool = False
@@ -146,7 +146,7 @@ _MAY_BE_THERE = frozenset({FileState.UPLOADED, FileState.PRESENT, FileState.UNCL
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedSubject:
-    """One thing that was looked at, a file or a repository, and what was found about it."""
+    """A file or a repository that was checked, and its findings."""
 
     name: str
     findings: tuple[Finding, ...]

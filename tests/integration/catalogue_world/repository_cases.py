@@ -238,7 +238,7 @@ CASES = (
         next_step=new_version,
         lookalike=lambda w: (w.pypi.has(NAME, OLD_WHEEL, days=11), w.pypi.has(NAME, OTHER_RELEASE, days=99)),
         exits=4,
-        says="no longer takes files",
+        says="no longer accepts files",
     ),
     Case(
         code="PA415",

@@ -227,7 +227,7 @@ def test_a_variant_of_another_backend_is_refused(project: Path, capfd: pytest.Ca
     with pytest.raises(SystemExit) as caught:
         run_target(project)
     assert caught.value.code == 2
-    assert "built by flit_core.buildapi" in "".join(capfd.readouterr())
+    assert "build backend flit_core.buildapi" in "".join(capfd.readouterr())
 
 
 def test_the_dependencies_of_the_files_targets_count(project: Path) -> None:

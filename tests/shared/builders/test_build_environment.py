@@ -69,10 +69,10 @@ def test_satisfied_requirements(requirements):
 @pytest.mark.parametrize(
     ("requirement", "what"),
     [
-        ("absent", "absent (not installed here)"),
-        ("backend>=3", "backend>=3 (2.1 is installed here)"),
-        ("backend[fast]", "speed>=9 (not installed here)"),
-        ("broken", "helper>=2 (1.5 is installed here)"),
+        ("absent", "absent (not installed)"),
+        ("backend>=3", "backend>=3 (2.1 is installed)"),
+        ("backend[fast]", "speed>=9 (not installed)"),
+        ("broken", "helper>=2 (1.5 is installed)"),
         ("helper @ https://h/helper.whl", "helper @ https://h/helper.whl"),
         ("not a requirement", "'not a requirement', which is not a valid requirement (PEP 508)"),
     ],
@@ -149,14 +149,14 @@ def test_the_current_interpreter_is_used_without_secrets_and_what_git_hooks_set(
     assert Path(interpreter.environment["TMPDIR"]).parent == tmp_path
     assert interpreter.installed == ("backend==2.1", "helper==1.5")
     assert events == [
-        EnvironmentChosen(isolated=False, reason="it has backend", dropped=("GIT_DIR", "MY_TOKEN"))
+        EnvironmentChosen(isolated=False, reason="with backend", dropped=("GIT_DIR", "MY_TOKEN"))
     ]
 
 
 @pytest.mark.parametrize("more", [[], ["backend>=3"]], ids=["required", "asked for by the backend"])
 def test_without_isolation_what_is_not_installed_is_an_error(chosen, more):
     requirements = ["backend", *([] if more else ["backend>=3"])]
-    with pytest.raises(BuildError, match=r"needs backend>=3 \(2.1 is installed here\), and --no-isolation"):
+    with pytest.raises(BuildError, match=r"needs backend>=3 \(2.1 is installed\), and --no-isolation"):
         chosen(requirements, Isolation.NEVER, {}, more=lambda _: more)
 
 
@@ -186,7 +186,7 @@ def test_an_isolated_environment_is_made_in_all_other_cases(
         (requirement,),
         (requirement, "more"),
     ]
-    assert events == [EnvironmentChosen(isolated=True, reason="it has Backend==3.0")]
+    assert events == [EnvironmentChosen(isolated=True, reason="with Backend==3.0")]
 
 
 def test_an_isolated_interpreter_finds_publish_all_and_nothing_else_of_ours(tmp_path):

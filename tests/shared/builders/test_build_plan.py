@@ -64,7 +64,7 @@ def test_a_tag_is_found_whatever_the_order_of_its_parts(make_variant):
     ("tag", "hint"),
     [
         ("py3-none-macosx_11_0_arm46", f"Did you mean {MAC!r}?"),
-        ("zzz9-abi9-q", f"There are: {LINUX}, {MAC}"),
+        ("zzz9-abi9-q", f"Configured tags: {LINUX}, {MAC}"),
         ("nonsense", "Write it as"),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_folder_without_files_or_with_a_placeholder_is_as_good_as_none(make_va
         (folder / placeholder).parent.mkdir(exist_ok=True)
         (folder / placeholder).write_text("" if placeholder == "__init__.py" else "*\n")
     of = make_variant({}, wheels=(wheel(MAC, mac=1),))
-    with pytest.raises(BuildError, match="there is no file in prebuilt/mac"):
+    with pytest.raises(BuildError, match="no file in prebuilt/mac"):
         with_present_files([of], root, allow_missing=False, listener=ignore)
     (folder / "tool").write_text("#!/bin/sh\n")
     assert with_present_files([of], root, allow_missing=False, listener=ignore) == (of,)

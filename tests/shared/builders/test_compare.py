@@ -32,11 +32,11 @@ A, B = ("a", "x", 0o644, 2020), ("b", "x", 0o644, 2020)
 @pytest.mark.parametrize(
     ("second", "expected"),
     [
-        ((A, ("b", "y", 0o644, 2020)), "b has other content"),
+        ((A, ("b", "y", 0o644, 2020)), "b has different content"),
         ((A, ("b", "x", 0o755, 2020)), "b has the mode 644 and 755"),
         ((A,), "b is only in the first build"),
         ((A, B, ("c", "", 0o644, 2020)), "c is only in the second build"),
-        ((B, A), "the members stand in another order"),
+        ((B, A), "the files are in a different order"),
     ],
 )
 def test_names_the_first_member_that_differs(tmp_path, make, suffix, second, expected):
@@ -67,4 +67,7 @@ def test_takes_libraries_and_sboms_for_the_same_that_are_made_in_another_folder(
     sbom = "demo-1.dist-info/sboms/demo.cyclonedx.json"
     first, second = (wheel(tmp_path / f"{each}.whl", (sbom, each, 0o644, 2020)) for each in ("4", "5"))
     assert first_content_difference(first, second) is None
-    assert first_content_difference(one, text) == "demo/fast.so has other content in what the sdist builds to"
+    assert (
+        first_content_difference(one, text)
+        == "demo/fast.so has different content in the wheel built from the sdist"
+    )

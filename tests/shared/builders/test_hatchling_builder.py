@@ -276,7 +276,7 @@ def test_include_narrows(project: Path, tmp_path: Path) -> None:
 
 
 def test_patterns_that_leave_nothing_are_refused(project: Path, tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="no file of lite is left"):
+    with pytest.raises(BuildError, match="all files of lite are excluded"):
         build_both(project, variant(project, exclude=("demo",)), tmp_path / "out")
 
 
@@ -482,23 +482,23 @@ def test_a_file_that_is_forced_elsewhere_can_be_excluded_where_it_is(project: Pa
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"packages": ["demo", "gone"]}, r"targets\.wheel\.packages: there is no file or folder gone in "),
+        ({"packages": ["demo", "gone"]}, r"targets\.wheel\.packages: no file or folder gone in "),
         (
             {"only-include": ["demo", "gone.py"]},
-            r"targets\.wheel\.only-include: there is no file or folder gone\.py in ",
+            r"targets\.wheel\.only-include: no file or folder gone\.py in ",
         ),
         (
             {"packages": ["demo", "made"]},
             r"targets\.wheel\.packages: git or the backend ignores every file of made",
         ),
-        ({"packages": ["demo", "empty"]}, r"targets\.wheel\.packages: there is no file in empty"),
-        ({"shared-data": {"gone": "x"}}, r"targets\.wheel\.shared-data: there is no file or folder gone in "),
+        ({"packages": ["demo", "empty"]}, r"targets\.wheel\.packages: no file in empty"),
+        ({"shared-data": {"gone": "x"}}, r"targets\.wheel\.shared-data: no file or folder gone in "),
         (
             {"force-include": {"gone": "x"}},
-            r"targets\.wheel\.force-include: there is no file or folder gone in ",
+            r"targets\.wheel\.force-include: no file or folder gone in ",
         ),
-        ({"force-include": {"empty": "x"}}, r"targets\.wheel\.force-include: there is no file in empty"),
-        ({"shared-data": {"empty": "x"}}, r"targets\.wheel\.shared-data: there is no file in empty"),
+        ({"force-include": {"empty": "x"}}, r"targets\.wheel\.force-include: no file in empty"),
+        ({"shared-data": {"empty": "x"}}, r"targets\.wheel\.shared-data: no file in empty"),
     ],
 )
 def test_a_path_that_gives_nothing_is_an_error(
@@ -532,8 +532,8 @@ def test_a_pattern_that_matches_nothing_is_told_once(project: Path, tmp_path: Pa
         builder.build(wanted, "wheel", tmp_path / "out")
         builder.build(wanted, "sdist", tmp_path / "out")
     assert notes == [
-        "tool.hatch.build.targets.wheel.include: 'notebooks' has no effect, because `packages` says what to ship",
-        "tool.hatch.build.artifacts: '*.so' matches no file that can be shipped",
+        "tool.hatch.build.targets.wheel.include: 'notebooks' has no effect, because `packages` selects the files",
+        "tool.hatch.build.artifacts: '*.so' matches no file that can be packed",
     ]
 
 
@@ -739,7 +739,7 @@ def test_tells_the_dynamic_version(project: Path) -> None:
 
 def test_a_version_that_cannot_be_told_is_a_version_error(project: Path) -> None:
     (project / "demo" / "__init__.py").write_text("")
-    with pytest.raises(VersionError, match="hatchling can't tell the version") as caught:
+    with pytest.raises(VersionError, match="hatchling cannot find the version") as caught:
         dynamic_version(project)
     assert caught.value.hint is not None
 

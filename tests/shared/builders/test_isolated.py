@@ -106,8 +106,8 @@ def test_an_older_one_serves_where_no_new_one_can_be_made(isolated, links, monke
     monkeypatch.setattr("publish_all.builders.isolated_cache.LASTS", -1.0)
     events = []
     assert isolated(["one"], events=events).executable == first
-    assert "is used, because a new one cannot be made: cannot install" in events[0].message
-    with pytest.raises(BuildError, match="cannot install what the build needs"):
+    assert "is reused, because a new one cannot be created: cannot install" in events[0].message
+    with pytest.raises(BuildError, match="cannot install the build requirements"):
         isolated(["one"], refresh=True)
 
 
@@ -189,10 +189,10 @@ def failing(*_):
 
 
 def test_a_requirement_that_cannot_be_installed_is_told_with_what_the_installer_says(isolated, tmp_path):
-    said = r"cannot install what the build needs \(not-here\): .*not-here"
+    said = r"cannot install the build requirements \(not-here\): .*not-here"
     with pytest.raises(BuildError, match=said) as caught:
         isolated(["not-here"])
-    assert "not of the project's" in str(caught.value.hint)
+    assert "not from the project" in str(caught.value.hint)
     assert not list(tmp_path.glob("cache/build-environments/*/*"))
 
 

@@ -151,7 +151,7 @@ def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
     (tmp_path / files[0].filename).unlink()
     (tmp_path / files[1].filename).write_bytes(b"whees")
     assert list(check_manifest(manifest).items()) == [
-        (files[0].filename, "is not there any more"),
+        (files[0].filename, "no longer exists"),
         (files[1].filename, "has changed since it was built"),
     ]
 
@@ -162,10 +162,10 @@ def test_check_tells_what_is_missing_and_what_has_changed(tmp_path):
         ("{", "cannot be read"),
         ("[" * 100_000, "cannot be read"),
         ('{"schema": 1, "project": "p", "folder": "\\u0000", "distributions": []}', "null"),
-        ("[]", "not of schema 1"),
-        ('{"schema": 2}', "not of schema 1"),
-        ('{"schema": 1}', "lacks 'distributions'"),
-        ('{"schema": 1, "project": "p", "distributions": [{"name": "a"}]}', "lacks 'version'"),
+        ("[]", "its schema is not 1"),
+        ('{"schema": 2}', "its schema is not 1"),
+        ('{"schema": 1}', "'distributions' is missing"),
+        ('{"schema": 1, "project": "p", "distributions": [{"name": "a"}]}', "'version' is missing"),
     ],
 )
 def test_one_that_is_not_to_be_understood_is_an_error_that_names_it(tmp_path, content, why):
@@ -184,7 +184,7 @@ def test_a_file_name_that_no_system_takes_is_a_problem_of_that_file(tmp_path):
         path.read_text(encoding="utf-8").replace("demo_x-1.0", "demo_x-1.0" * 500), encoding="utf-8"
     )
     (problem,) = check_manifest(read_manifest(path)).values()
-    assert problem.startswith(("cannot be read", "is not there any more"))
+    assert problem.startswith(("cannot be read", "no longer exists"))
 
 
 def test_a_filename_that_leads_elsewhere_is_refused(tmp_path):

@@ -239,10 +239,10 @@ def test_files_with_brackets_are_forced_and_excluded_by_their_names(make_tree, t
     [
         (
             {"packages": [{"include": "demo"}, {"include": "made"}]},
-            r"packages: .* every file of made, so nothing",
+            r"packages: .* every file of made, so none",
         ),
-        ({"include": ["gone/data.json"]}, "include: there is no file or folder gone/data.json in "),
-        ({"include": [{"path": "empty", "format": "sdist"}]}, "include: there is no file in empty"),
+        ({"include": ["gone/data.json"]}, "include: no file or folder gone/data.json in "),
+        ({"include": [{"path": "empty", "format": "sdist"}]}, "include: no file in empty"),
     ],
 )
 def test_a_path_that_gives_nothing_is_an_error(make_tree, tmp_path, make_variant, table, message):
@@ -298,7 +298,7 @@ def test_a_package_of_which_nothing_is_left_is_not_in_the_sdist_either(make_tree
 
 def test_a_package_that_is_left_without_modules_is_an_error(project, make_variant):
     variant = make_variant(config(packages=[{"include": "demo"}]), include=("demo/data.json",))
-    with pytest.raises(BuildError, match="no module of the package 'demo' is left"):
+    with pytest.raises(BuildError, match="all modules of the package 'demo' are excluded"):
         project.build(variant)
 
 

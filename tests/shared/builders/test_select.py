@@ -170,7 +170,7 @@ def test_the_sdist_alone_has_sources_beside_excluded_modules(make_variant):
 
 
 def test_leaving_nothing_is_an_error(make_variant):
-    with pytest.raises(BuildError, match="no file of x is left"):
+    with pytest.raises(BuildError, match="all files of x are excluded"):
         narrowed(make_variant({}, exclude=("demo",)), WHEEL)
 
 

@@ -179,7 +179,7 @@ def test_a_repository_without_git_is_an_error(make_tree):
     def missing(command, *, cwd, environment=None, timeout=None):
         raise FileNotFoundError(command[0])
 
-    with pytest.raises(BuildError, match="no program `git`"):
+    with pytest.raises(BuildError, match="`git` is not installed"):
         _ = SourceTree(make_tree(FILES), run=missing).files
 
 

@@ -63,9 +63,7 @@ def test_a_layout_can_lift_a_folder_to_the_root_and_place_a_single_file(stages):
     assert {"__init__.py", "sub/a.py", "o/one.py"} <= set(files_of(stages.fresh(laid_out(layout))))
 
 
-@pytest.mark.parametrize(
-    ("left", "why"), [("absent", "there is no absent"), ("made", "git ignores everything")]
-)
+@pytest.mark.parametrize(("left", "why"), [("absent", "no absent"), ("made", "git ignores everything")])
 def test_a_left_without_files_is_named_with_its_key_path(stages, left, why):
     with pytest.raises(BuildError, match=f'variants.x.layout."{left}": {why}'):
         stages.fresh(laid_out({left: "a"}))

@@ -302,7 +302,7 @@ def test_a_backend_that_tells_another_version_is_an_error(build_versioned, versi
     module.write_text(FROM_GIT.replace("if stated or told:", "if False:"))
     run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-aqm", "two"], cwd=versioned)
     run(["git", "tag", "-f", "1.0"], cwd=versioned)
-    with pytest.raises(BuildError, match=r"builds version 1\.0 of demo, and not 2\.0"):
+    with pytest.raises(BuildError, match=r"builds version 1\.0 of demo instead of 2\.0"):
         build_versioned(version="2.0", from_backend=False)
 
 
@@ -473,7 +473,7 @@ def test_tells_of_files_of_a_package_that_are_left_out_because_git_ignores_them(
         (tmp_path / folder).mkdir()
         builder.build(variant, "wheel", tmp_path / folder)
     (note,) = notes
-    assert note.message.startswith(f"not shipped, because git ignores it: src/demo/{ignored};")
+    assert note.message.startswith(f"not packed, because git ignores it: src/demo/{ignored}.")
 
 
 @pytest.mark.parametrize(
@@ -493,6 +493,6 @@ def test_tells_of_a_package_that_git_ignores_as_a_whole(
     stages = Stages(SourceTree(make_tree(files)), tmp_path / "stages")
     builder = StagedBuilder(stages, listener=notes.append)
     builder.build(make_variant(config(backend, "demo", **tool), name=None, project="demo"), "wheel", tmp_path)
-    assert [each.message.partition(";")[0] for each in notes] == [
-        "not shipped, because git ignores it: src/made/__init__.py"
+    assert [each.message.partition(". To")[0] for each in notes] == [
+        "not packed, because git ignores it: src/made/__init__.py"
     ] * told

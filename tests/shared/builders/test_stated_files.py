@@ -57,19 +57,19 @@ def description(wheel):
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        (pyproject(), "project.readme: there is no file README.md in"),
-        (pyproject(readme={"file": "docs/x.md"}), "project.readme.file: there is no file docs/x.md in"),
-        (pyproject(readme="../README.md"), "project.readme: ../README.md is outside of"),
-        (pyproject(readme="x", license={"file": "COPYING"}), "project.license.file: there is no file COPYING"),
+        (pyproject(), "project.readme: no file README.md in"),
+        (pyproject(readme={"file": "docs/x.md"}), "project.readme.file: no file docs/x.md in"),
+        (pyproject(readme="../README.md"), "project.readme: ../README.md is outside"),
+        (pyproject(readme="x", license={"file": "COPYING"}), "project.license.file: no file COPYING"),
         (pyproject(**{"license-files": ["LICEN[CS]E*"]}), "project.license-files: no file matches LICEN[CS]E* in"),
         (
             pyproject(tool={"setuptools": {"dynamic": {"optional-dependencies": {"x": {"file": ["a.txt"]}}}}}),
-            "tool.setuptools.dynamic.optional-dependencies.x.file: there is no file a.txt in",
+            "tool.setuptools.dynamic.optional-dependencies.x.file: no file a.txt in",
         ),
-        (pyproject(tool={"setuptools": {"license-files": ["NOTICE", "AUTHORS*"]}}), "license-files: there is no file NOTICE"),
+        (pyproject(tool={"setuptools": {"license-files": ["NOTICE", "AUTHORS*"]}}), "license-files: no file NOTICE"),
         (
             {"build-system": pyproject("poetry")["build-system"], "tool": {"poetry": {"readme": ["a.md", "b.md"]}}},
-            "tool.poetry.readme: there is no file a.md in",
+            "tool.poetry.readme: no file a.md in",
         ),
     ],
 )  # fmt: skip
@@ -94,7 +94,9 @@ def test_the_hint_names_the_file_in_the_folder_above(make_tree, make_variant):
     root = make_tree({"README.md": "# Demo\n", "lib/pyproject.toml": ""}) / "lib"
     with pytest.raises(BuildError) as caught:
         refuse_missing(SourceTree(root), [make_variant(pyproject())])
-    assert caught.value.hint == "Link or copy the one above: `ln -s ../README.md README.md`."
+    assert (
+        caught.value.hint == "Link or copy the file from the parent folder: `ln -s ../README.md README.md`."
+    )
 
 
 @pytest.mark.parametrize("backend", ["hatchling", "poetry"])
@@ -105,7 +107,7 @@ def test_a_wheel_alone_has_the_readme_that_lies_above_the_project(make_tree, mak
     request = BuildRequest(root=root, output=tmp_path / "out", variants=(variant,), kinds=("wheel",))
     (wheel,) = build(request, listener=ignore, settings=HERE).files
     assert description(tmp_path / "out" / wheel.filename) == "# Above"
-    with pytest.raises(BuildError, match="is outside of"):
+    with pytest.raises(BuildError, match="is outside"):
         refuse_missing(SourceTree(root), [variant])
     refuse_missing(SourceTree(root), [make_variant(variant.pyproject, sdist=False)])
 
@@ -114,7 +116,7 @@ def test_setup_cfg_counts_where_pyproject_leaves_the_readme_to_it(make_tree, mak
     root = make_tree(
         {**FILES, "setup.cfg": "[metadata]\nname = demo\nlong_description = file: x, NEWS\n", "x": ""}
     )
-    with pytest.raises(BuildError, match=r"setup.cfg: metadata.long_description: there is no file NEWS"):
+    with pytest.raises(BuildError, match=r"setup.cfg: metadata.long_description: no file NEWS"):
         refuse_missing(SourceTree(root), [make_variant({}, name=None)])
     assert not list(stated_files({"project": {"name": "demo"}}, root))
 

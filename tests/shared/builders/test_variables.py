@@ -193,7 +193,7 @@ def test_what_is_not_passed_is_told_by_name():
         "B_TOKEN",
         "GIT_DIR",
     )
-    assert "A, B_TOKEN. If it needs one of them" in not_passed(["A", "B_TOKEN"])
+    assert "A, B_TOKEN. If one of them is needed" in not_passed(["A", "B_TOKEN"])
     assert not_passed([]) == ""
 
 

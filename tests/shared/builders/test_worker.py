@@ -61,7 +61,7 @@ def test_says_where_git_has_put_crlf_and_where_this_python_is_not_known(build, m
     monkeypatch.setattr(SourceTree, "crlf", lambda tree: ("README.md", "a.txt"))
     build("hatchling", "unknown")
     crlf, unknown = (each.message for each in build.notes if isinstance(each, Note))
-    assert crlf.startswith("git has put CRLF into 2 files (core.autocrlf), as README.md: ")
+    assert crlf.startswith("git wrote CRLF line ends into 2 files (core.autocrlf), such as README.md: ")
     assert "has no effect" in unknown
 
 
@@ -92,4 +92,4 @@ def test_a_version_that_is_not_known_builds_in_a_stage_with_a_note(build, backen
     _, wheel = build(backend, "staged")
     assert "demo/__init__.py" in members(wheel)
     notes = [each.message for each in build.notes if hasattr(each, "message")]
-    assert f"building each file in a process of its own, which takes longer: {backend} 99 is newer" in notes
+    assert f"each file is built in a separate process, which takes longer: {backend} 99 is newer" in notes

@@ -56,7 +56,7 @@ def test_errors_keep_their_branch_where_a_build_has_it(sent, arrives):
 
 
 def test_what_has_no_form_on_the_pipe_is_refused():
-    with pytest.raises(TypeError, match="set does not go over"):
+    with pytest.raises(TypeError, match="set cannot be sent over"):
         worker_protocol.dumps({"a": {1}})
 
 

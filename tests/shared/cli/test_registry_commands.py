@@ -51,9 +51,9 @@ def test_list_is_for_packages_and_commands_lists_commands(run):
     [
         (("list", "-r", "pypi", "demo"), "pypi is a package index"),
         (("list", "-r", "nowhere", "demo"), "no repository 'nowhere'"),
-        (("list", "demo"), "whose packages"),
+        (("list", "demo"), "for github is unknown"),
         (("list", "demo", "--format", "yaml"), "--format"),
-        (("download", "-r", "github", "demo"), "whose packages"),
+        (("download", "-r", "github", "demo"), "for github is unknown"),
         (("download",), "arguments"),
         (("finalize",), "arguments"),
         (("yank",), "arguments"),

@@ -71,5 +71,5 @@ def test_names_the_first_member_that_differs(project):
     root = project(HOOK, hatch_build__py=HOOK_CODE)
     with pytest.raises(BuildError) as caught:
         reproduced(root)
-    assert "demo-1.0-py2.py3-none-any.whl: demo/where.txt has other content" in caught.value.message
+    assert "demo-1.0-py2.py3-none-any.whl: demo/where.txt has different content" in caught.value.message
     assert any((root / "dist").iterdir()), "what was built stays, to look at"

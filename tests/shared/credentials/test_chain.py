@@ -71,7 +71,7 @@ def test_the_first_answer_is_taken_and_the_others_are_not_asked(make_request):
     assert chain.get(make_request("corp")) == credential()
     assert third.asked == []
     assert chain.trace(make_request("corp")) == (
-        TraceEntry(source="first", outcome="nothing there"),
+        TraceEntry(source="first", outcome="nothing found"),
         TraceEntry(source="the fake", outcome="found (password)", found=True),
     )
 

@@ -208,7 +208,7 @@ def test_a_hung_backend_costs_its_time_once_and_is_named(source_of, make_request
     assert time.monotonic() - started < 1.5
     assert "HungRing" in recorder.text
     assert len(recorder.events) == 1
-    assert "does not answer" in str(misses(source, make_request("corp", project="c")))
+    assert "did not answer" in str(misses(source, make_request("corp", project="c")))
 
 
 def test_a_hung_backend_does_not_keep_the_next_one_from_being_asked(source_of, make_request):
@@ -283,7 +283,7 @@ def test_tells_which_services_it_asked_for(source_of, make_request, misses):
 
 
 def test_without_backends_it_says_so(source_of, make_request, misses):
-    assert "keyring (no backend is installed)" in misses(source_of(), make_request("corp"))
+    assert misses(source_of(), make_request("corp")) == {"keyring": "no backend is installed"}
 
 
 @pytest.fixture
@@ -339,7 +339,7 @@ def test_a_keyring_that_cannot_store_is_an_error_without_the_secret(installed):
 
 def test_no_keyring_is_an_error(installed):
     installed(fail.Keyring())
-    with pytest.raises(CredentialError, match="no keyring"):
+    with pytest.raises(CredentialError, match="No keyring"):
         store(CORP, "bob", Secret("canary"))
     assert installed_backends() == ()
 

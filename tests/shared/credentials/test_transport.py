@@ -135,7 +135,7 @@ def test_a_file_that_is_not_there_is_noted_once_with_where_it_is_stated(settings
     (event,) = recorder.events
     assert (
         event.message
-        == f"environment TWINE_CERT names the certificate file {files / 'nowhere.pem'}, which is not there."
+        == f"environment TWINE_CERT names the certificate file {files / 'nowhere.pem'}, which does not exist."
     )
 
 

@@ -195,7 +195,7 @@ def test_a_jwt_that_the_service_gives_only_once_serves_all_projects(world, reque
     world.required = True
     with pytest.raises(CredentialError) as caught:
         source.renew(request_of(project="a"))
-    assert "jobs of their own" in caught.value.hint
+    assert "separate jobs" in caught.value.hint
 
 
 def test_each_line_of_a_secret_is_masked_in_github(capsys):
@@ -219,17 +219,17 @@ def test_an_expiry_beyond_belief_is_replaced(expires, world, request_of):
     ("answer", "code", "words"),
     [
         (refusal("invalid-payload"), "PA326", "proxy"),
-        (refusal("not-enabled"), "PA326", "switched off"),
+        (refusal("not-enabled"), "PA326", "has disabled"),
         (refusal("invalid-token"), "PA326", "GitHub Actions, gitlab.com"),
         (refusal("invalid-token", "token is expired"), "PA326", "identity token of this job has expired"),
         (refusal("invalid-publisher"), "PA324", "Workflow name: release.yml"),
-        (refusal("invalid-pending-publisher"), "PA325", "exists already"),
+        (refusal("invalid-pending-publisher"), "PA325", "already exists"),
         (refusal("invalid-reuse-token"), "PA326", "used before"),
         (refusal("something-new", "with a\nreason"), "PA326", "with a reason"),
         (Answer(403, {"message": "Forbidden by us"}), "PA326", "403"),
         (Answer(404, "<html>"), "PA326", "404"),
-        (Answer(200, {"success": True}), "PA326", "without a token"),
-        (Answer(200, "[]"), "PA326", "without a token"),
+        (Answer(200, {"success": True}), "PA326", "has no token"),
+        (Answer(200, "[]"), "PA326", "has no token"),
         (minted("pypi-a\n::set-output name=x::canary"), "PA326", "control characters"),
         (minted("pypi-canary\x1b[31m"), "PA326", "control characters"),
         (minted("pypi-canary\u202e"), "PA326", "control characters"),
@@ -274,7 +274,7 @@ def test_an_unknown_publisher_is_told_as_the_fields_to_fill_in(world, request_of
         "Workflow name: release.yml",
         "Environment name: release",
     ]
-    assert "this job's owner Sep has the id 1234" in finding.hint
+    assert "the owner of this job, Sep, has the id 1234" in finding.hint
     assert "https://pypi.org/manage/account/publishing/" in finding.hint
     assert "https://pypi.org/manage/project/kindling-synapse/settings/publishing/" in finding.hint
     assert "case" in finding.hint

@@ -33,11 +33,11 @@ def test_run_with_retries(name, verbosity, same_as_golden):
 
 def test_an_isolated_environment_is_told_from_the_current_one():
     streams = Streams()
-    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="the build needs x"))
-    assert streams.err.getvalue() == "environment   an isolated one: the build needs x\n"
-    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="the build needs x"))
-    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="the build needs y"))
-    assert streams.err.getvalue().splitlines()[1:] == ["environment   an isolated one: the build needs y"]
+    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="with x"))
+    assert streams.err.getvalue() == "environment   isolated, with x\n"
+    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="with x"))
+    streams.reporter.listener(EnvironmentChosen(isolated=True, reason="with y"))
+    assert streams.err.getvalue().splitlines()[1:] == ["environment   isolated, with y"]
 
 
 @pytest.mark.parametrize(

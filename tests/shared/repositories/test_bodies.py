@@ -60,7 +60,7 @@ def test_a_file_of_another_size_is_an_error(path: Path, size: int):
 
 
 def test_a_missing_file_is_an_error_which_is_not_the_networks(tmp_path: Path):
-    with pytest.raises(FileChangedError, match="can't be read") as caught:
+    with pytest.raises(FileChangedError, match="cannot be read") as caught:
         b"".join(multipart([], tmp_path / "none"))
     assert not isinstance(caught.value, OSError)
 

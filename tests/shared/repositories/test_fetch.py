@@ -51,7 +51,7 @@ def test_a_name_with_a_version_of_thousands_of_digits_is_no_file_of_ours() -> No
 def test_says_that_there_is_nothing_at_all() -> None:
     with pytest.raises(RepositoryError) as caught:
         files_of(None, DEMO, ONE, "corp")
-    assert caught.value.hint == "It has no files of demo, or hides them."
+    assert caught.value.hint == "It has no files of demo, or does not show them to this user."
 
 
 def test_refuses_a_file_that_cannot_be_checked() -> None:

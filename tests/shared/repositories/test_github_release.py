@@ -237,7 +237,7 @@ def test_a_file_that_github_renames_is_taken_back(repository, github, wheel, mon
     monkeypatch.setattr("github_fake.stored_name", lambda name: f"x{name}")
     outcome = repository.upload(wheel)
     assert outcome.status is FileState.REFUSED
-    assert "has renamed" in outcome.findings[0].message
+    assert "renamed" in outcome.findings[0].message
     assert github.files() == {}
 
 

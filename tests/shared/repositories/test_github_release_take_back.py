@@ -125,7 +125,7 @@ def test_two_yanks_at_once_are_both_there_in_the_end(make, github):
 
 def test_notes_that_are_always_written_over_are_an_error(make, github):
     github.hooks.append(lambda asked: Reply(200, {}) if asked.method == "PATCH" else None)
-    with pytest.raises(RepositoryError, match="written over by others"):
+    with pytest.raises(RepositoryError, match="Other jobs changed"):
         make().yank(SPARK, V1, "broken")
 
 
@@ -147,7 +147,7 @@ def test_an_immutable_release_can_be_yanked_and_not_deleted(make, github):
     assert "broken" in yanks(make).values()
     with pytest.raises(HttpError, match="immutable") as caught:
         make().deletion(SPARK, V1)
-    assert (caught.value.findings[0].code, caught.value.hint) == ("PA414", "Yank it.")
+    assert (caught.value.findings[0].code, caught.value.hint) == ("PA414", "Yank the release instead.")
 
 
 def test_a_deletion_takes_the_files_of_one_project(make, github):

@@ -466,7 +466,7 @@ class TestPreflight:
         bare = "https://corp.example/legacy"
         network.on("POST", bare, answer(308, headers={"Location": URL}))
         (finding,) = make_legacy(bare).preflight((release_of(wheel),))
-        assert f"Configure the URL {URL}" in finding.hint
+        assert f"Set the URL {URL}" in finding.hint
 
     def test_an_index_url_is_found_without_asking(self, make_legacy, network, wheel, release_of):
         (finding,) = make_legacy(INDEX).preflight((release_of(wheel),))

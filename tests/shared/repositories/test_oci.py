@@ -328,7 +328,7 @@ def test_a_part_that_is_gone_is_told_when_it_is_fetched(repository, release, fak
     push(repository, release)
     repository.commit(release)
     clean_up(fake_registry, collected=True)
-    with pytest.raises(RepositoryError, match="has not got its part sha256:") as caught:
+    with pytest.raises(RepositoryError, match="lists a file, but its part sha256:") as caught:
         repository.fetch(release.project, release.version, tmp_path)
     assert caught.value.findings[0].code == "PA622"
     assert "Publish the same files again" in caught.value.findings[0].hint
@@ -371,7 +371,7 @@ def test_an_entry_that_tells_nothing_counts_as_other_bytes(repository, release, 
 
 def test_the_state_of_an_image_is_an_error_and_it_is_kept(repository, release, fake_registry):
     fake_registry.put(NAME, "1.0", b'{"mediaType":"application/vnd.oci.image.manifest.v1+json"}')
-    with pytest.raises(HttpError, match="no Python package"):
+    with pytest.raises(HttpError, match="not a Python package"):
         repository.states(release)
     push(repository, release)
     outcome = repository.commit(release)
@@ -564,7 +564,7 @@ def test_with_a_receipt_nothing_is_listed(make, release, fake_registry, tmp_path
     outcome = repository.commit(release)
     assert outcome.complete
     assert outcome.findings[0].code == "PA630"
-    assert outcome.findings[0].message.endswith("is pushed to github, for `finalize` to list")
+    assert outcome.findings[0].message.endswith("is pushed to github, but not listed yet")
     assert fake_registry.tags == {}
     assert repository.verify(release).possible is False
     assert repository.install_command(release, ()) is None
@@ -612,9 +612,9 @@ def test_a_server_of_its_own_is_linked_to_itself(make, release):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"owner": None}, "whose packages"),
-        ({"url": "ghcr.io/{owner}/{repository}", "link": None}, "whose packages"),
-        ({"url": "ghcr.io/a b"}, "holds 'a b'"),
+        ({"owner": None}, "for github is unknown"),
+        ({"url": "ghcr.io/{owner}/{repository}", "link": None}, "for github is unknown"),
+        ({"url": "ghcr.io/a b"}, "contains 'a b'"),
     ],
 )
 def test_a_place_that_is_none_is_a_configuration_error(make, keys, message):

@@ -112,7 +112,7 @@ def test_an_image_under_a_version_is_skipped_when_read_and_kept_when_written(pac
     publish(fake_registry, "1.1", {".tar.gz": b"sdist"})
     assert package.release(TAG) is None
     assert [str(each.version) for each in package.releases(package.versions())] == ["1.1"]
-    with pytest.raises(HttpError, match="no Python package") as caught:
+    with pytest.raises(HttpError, match="not a Python package") as caught:
         package.index("1.0")
     assert caught.value.findings[0].code == "PA621"
 

@@ -209,7 +209,7 @@ def test_a_manifest_that_is_known_already_is_not_sent(registry, fake_registry):
 
 def test_a_manifest_with_other_bytes_than_its_digest_is_refused(registry, fake_registry):
     fake_registry.manifests[NAME, digest_of(b"wanted")] = (INDEX, INDEX_TYPE)
-    with pytest.raises(HttpError, match="is something else"):
+    with pytest.raises(HttpError, match="does not match its digest"):
         registry.package(KINDLING, login=None).manifest(digest_of(b"wanted"))
 
 

@@ -214,7 +214,7 @@ def test_an_index_that_others_keep_writing_over_is_an_error(make, published, fak
     fake_registry.hooks.append(
         lambda asked: Reply(201) if asked.method == "PUT" and asked.path.endswith("/1.0") else None
     )
-    with pytest.raises(RepositoryError, match="written over by others"):
+    with pytest.raises(RepositoryError, match="Other jobs changed"):
         make().yank(published.project, published.version, REASON)
 
 
@@ -441,7 +441,7 @@ def test_an_answer_that_is_not_of_the_api(at_github, release, fake_registry, mak
     fake_registry.hooks.append(
         lambda asked: Reply(200, b'[{"id": "x"}]') if "api.github.com" in asked.url else None
     )
-    with pytest.raises(HttpError, match="not of GitHub's API"):
+    with pytest.raises(HttpError, match="not from GitHub's API"):
         at_github.deletion(release.project, release.version)
 
 

@@ -83,8 +83,12 @@ def test_states_of_a_public_index(case, make_distribution, release_of):
     ("seen", "message", "hint"),
     [
         (page(status="archived", reason="moved\x1b."), "kindling is archived on pypi (moved", SETTINGS),
-        (page(listed(days=20)), "is 20 days old and no longer takes files", "post-release"),
-        (page(listed("0.9", size=PROJECT_LIMIT)), "unless it raised the limit", "higher limit"),
+        (page(listed(days=20)), "is 20 days old and no longer accepts files", "post-release"),
+        (
+            page(listed("0.9", size=PROJECT_LIMIT)),
+            "unless the limit of the project was raised",
+            "higher limit",
+        ),
     ],
 )
 def test_says_what_and_the_next_step(seen, message, hint, make_distribution, release_of):

@@ -290,7 +290,7 @@ def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
     location = "https://user:pw@evil.example/?token=1\x1b[31m"
     outcome = classify(reply(308, location=location), attempt, now=0)
     assert outcome.status is FileState.REFUSED
-    assert outcome.findings[0].hint.startswith("If you trust that address")
+    assert outcome.findings[0].hint.startswith("If you trust that URL")
     assert "pw" not in outcome.findings[0].hint
     assert "\x1b" not in outcome.findings[0].message
 
@@ -308,7 +308,7 @@ def test_a_redirect_elsewhere_is_not_recommended_blindly(attempt: Attempt):
 def test_a_redirect_to_a_page_is_told_from_an_api_that_moved(attempt: Attempt, status, location, hint):
     (finding,) = classify(reply(status, location=location), attempt, now=0).findings
     assert finding.hint.startswith(hint)
-    assert ("configure" in finding.hint.lower()) is (hint == "If you trust")
+    assert ("set it as `url`" in finding.hint) is (hint == "If you trust")
 
 
 def test_a_page_is_no_success(attempt: Attempt):
@@ -415,7 +415,7 @@ def test_a_lost_reply_is_ambiguous_only_after_the_body(
     [
         ("Attestations are only supported when using Trusted Publishing", "--auth oidc"),
         ("Could not verify the uploaded artifact using the included attestation: x", "reusable workflow"),
-        ("A maximum of 2 attestations per file are supported", "one attestation of a kind"),
+        ("A maximum of 2 attestations per file are supported", "one attestation of each kind"),
         ("Something new", "Remove the attestations"),
     ],
 )

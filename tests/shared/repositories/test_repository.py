@@ -39,7 +39,7 @@ def test_makes_a_registry_of_a_url_with_an_owner(make):
 
 
 def test_a_registry_without_its_owner_says_how_to_state_one(make):
-    with pytest.raises(ConfigurationError, match="whose packages") as caught:
+    with pytest.raises(ConfigurationError, match="for github is unknown") as caught:
         make(kind=OCI, name="github", url="ghcr.io/{owner}")
     assert caught.value.hint is not None
     for way in ("owner =", "GITHUB_REPOSITORY_OWNER", "git remote"):
@@ -47,7 +47,7 @@ def test_a_registry_without_its_owner_says_how_to_state_one(make):
 
 
 def test_releases_of_an_unknown_project_have_an_address_to_name(make):
-    with pytest.raises(ConfigurationError, match=r"holds \{repository\}") as caught:
+    with pytest.raises(ConfigurationError, match=r"contains \{repository\}") as caught:
         make(kind=GITHUB_RELEASE, name="releases", url="https://api.github.com/repos/{owner}/{repository}")
     assert "`-r releases --repository-url https://api.github.com/repos/OWNER/REPOSITORY`" in (
         caught.value.hint or ""

@@ -68,7 +68,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
     ) -> Generator[str, None, None]:
         """Build, and yield the path of each file as it is done.
 
-        What is wrong ends hatchling with our exit code and without a traceback.
+        An error ends hatchling with the exit code of publish-all and without a traceback.
         """
         options = {
             "hooks_only": _or_variable(hooks_only, "HATCH_BUILD_HOOKS_ONLY"),
@@ -122,7 +122,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
         variants = resolve_variants(config, version=_version(config), only=names)
         for each in variants:
             if backend_of(each.pyproject) is not Backend.HATCHLING:
-                msg = f"the variant {each.label!r} is built by {backend_name(each.pyproject)}, and Hatch builds with hatchling"
+                msg = f"the variant {each.label!r} uses the build backend {backend_name(each.pyproject)}, and Hatch builds with hatchling only"
                 raise ConfigurationError(msg, hint="Build it with `publish-all build`.")
         return variants
 
@@ -142,7 +142,7 @@ class VariantsBuilder(BuilderInterface[VariantsConfig, PluginManager]):
 def _refuse_unknown_version() -> None:
     why = unknown_version(Backend.HATCHLING)
     if why is not None:
-        msg = f"the target `variants` builds in process, and cannot with this hatchling: {why}"
+        msg = f"the target `variants` does not work with this hatchling: {why}"
         raise BuildError(msg, hint="Build with `publish-all build`.")
 
 

@@ -1,6 +1,6 @@
 """What hatchling loads in an isolated build: the version source `publish-all` and the build target `variants`.
 
-Hatchling alone is imported here; what is ours, when hatchling asks for it.
+Only hatchling is imported here; the code of publish-all is imported when hatchling asks for it.
 """
 
 from __future__ import annotations

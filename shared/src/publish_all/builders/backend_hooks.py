@@ -23,8 +23,8 @@ from publish_all.builders.source_tree import SourceTree
 from publish_all.builders.stage import DEFAULT_EPOCH, Stages, working_directory
 from publish_all.errors import BuildError, PublishAllError
 
-# Modules of backends that give wheels a date of their own where they are told none, and those of which sdists are
-# the same each time: the others write down the moment, the user or the times of files.
+# Modules of backends that set their own date in wheels if they get none, and of backends whose sdists are
+# the same each time: the others store the current time, the user or the times of files.
 _DATED = frozenset({"hatchling", "pdm", "poetry", "poetry_dynamic_versioning", "uv_build"})
 _SAME_SDISTS = (_DATED - {"pdm"}) | {"flit_core"}
 # Tools that compute versions, and take one from these variables instead.
@@ -43,9 +43,9 @@ _NOT_NORMAL = frozenset({"normalize", "version_cls"})
 def call_hook(
     folder: Path, pyproject: Mapping[str, Any], hook: str, *arguments: str, version: str | None = None
 ) -> Any:
-    """What a hook of the backend gives. `version` is told to tools that compute one.
+    """The result of a hook of the backend. `version` is passed to tools that compute one.
 
-    Raises `BuildError` for what the backend raises: setup.py may do anything, exit included.
+    Raises `BuildError` for every exception of the backend: setup.py can do anything, also exit.
     """
     epoch = None if _module(pyproject) in _DATED else DEFAULT_EPOCH
     with _translated(traced=True), backend(folder, pyproject, version=version, epoch=epoch) as hooks:
@@ -66,7 +66,7 @@ def _module(pyproject: Mapping[str, Any]) -> str:
 def requirements_of_hooks(
     folder: Path, pyproject: Mapping[str, Any], kinds: Sequence[str]
 ) -> tuple[str, ...]:
-    """What the backend's `get_requires_for_build_*` hooks want for a project."""
+    """The requirements from the backend's `get_requires_for_build_*` hooks for a project."""
     wanted = (call_hook(folder, pyproject, f"get_requires_for_build_{kind}") for kind in kinds)
     return tuple(dict.fromkeys(text for each in wanted for text in each))
 
@@ -86,7 +86,7 @@ def metadata_of(
 
 
 def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path) -> str:
-    """What the backend says, as it says it. Raises `BuildError`."""
+    """The version as the backend writes it. Raises `BuildError`."""
     with _translated(traced=False):
         if backend_of(pyproject) is Backend.HATCHLING:
             from publish_all.builders.hatchling_builder import dynamic_version
@@ -98,7 +98,7 @@ def backend_version(root: Path, pyproject: Mapping[str, Any], *, workspace: Path
         metadata = metadata_of(stages.fresh(git=True), pyproject, workspace / "metadata")
         version = HeaderParser().parsestr(metadata)["Version"]
         if not version:
-            raise BuildError("its metadata holds no version")
+            raise BuildError("its metadata has no version")
         return str(version)
 
 
@@ -108,7 +108,7 @@ def backend(
 ) -> Iterator[Any]:
     """The backend's object with the hooks, with the project's folder as the current one (PEP 517).
 
-    `epoch` is the time of a build, where the environment says none. Questions have none: versions may hold the
+    `epoch` is the time of a build, if the environment has none. Questions have none: versions may contain the
     day of today.
     """
     in_tree = [str(folder / each) for each in pyproject.get("build-system", {}).get("backend-path", ())]
@@ -123,7 +123,7 @@ def backend(
         with working_directory(folder):
             yield _imported(backend_name(pyproject))
     finally:
-        # What a backend has added to the path stays: setuptools finds its own libraries so, once.
+        # Paths that a backend adds to sys.path stay: setuptools finds its own libraries this way, once.
         sys.path[:], sys.argv[:] = [each for each in sys.path if each not in in_tree], arguments
         os.environ.clear()
         os.environ.update(environment)
@@ -138,7 +138,7 @@ def _imported(name: str) -> Any:
     except (ImportError, AttributeError) as error:
         msg = f"the build backend {name!r} cannot be imported: {error}"
         hint = (
-            "Is it in [build-system] requires, and is build-backend right? If they are, build with --refresh: it makes a "
+            "Check `requires` and `build-backend` in [build-system]. If they are right, build with --refresh, which makes a "
             "new build environment."
         )
         raise BuildError(msg, hint=hint) from error
@@ -147,7 +147,7 @@ def _imported(name: str) -> Any:
 
 @contextlib.contextmanager
 def _translated(*, traced: bool) -> Iterator[None]:
-    """Backends, their plugins and setup.py raise anything. `traced`: the traceback is among what they print."""
+    """Backends, their plugins and setup.py raise anything. `traced`: their output contains the traceback."""
     try:
         yield
     except PublishAllError:
@@ -159,7 +159,7 @@ def _translated(*, traced: bool) -> Iterator[None]:
 
 
 def _setuptools_scm_alone(root: Path, pyproject: Mapping[str, Any]) -> bool:
-    """Whether the version is what setuptools-scm says, and no setup.py, setup.cfg or other table has a part in it."""
+    """Whether the version comes from setuptools-scm alone, without setup.py, setup.cfg or other tables."""
     tool = pyproject.get("tool", {})
     stated = [tool[name] for name in _SCM_TABLES if name in tool]
     return (
@@ -182,7 +182,7 @@ def _has_setuptools_scm() -> bool:
 
 
 def _from_setuptools_scm(root: Path) -> str | None:
-    """What `python -m setuptools_scm` prints: it writes no version file, which the metadata hook does. None where it tells nothing."""
+    """What `python -m setuptools_scm` prints: it writes no version file, unlike the metadata hook. None if it prints nothing."""
     printed = io.StringIO()
     arguments, sys.argv = sys.argv, ["setuptools_scm"]
     try:

@@ -1,4 +1,4 @@
-"""Which versions of build backends are built with, and which of hatchling and poetry-core in process.
+"""The supported versions of build backends, and those of hatchling and poetry-core that run in process.
 
 The lowest were found by building with older and older ones: hatchling 1.19 has no `default_file_selection_options`,
 poetry-core 1 reads no `[project]`, setuptools before 61 ignores `[project]` and builds `UNKNOWN-0.0.0`, and
@@ -39,7 +39,7 @@ IN_PROCESS: Mapping[Backend, tuple[str, str, str]] = {
 def refuse_old_backend(variant: BuildVariant) -> None:
     """Raise `BuildError` if the installed build backend of the variant is too old for us.
 
-    A backend that is not installed here is none of ours to judge.
+    A backend that is not installed here is not checked.
     """
     backend = backend_of(variant.pyproject)
     lowest = LOWEST.get(backend)
@@ -53,20 +53,20 @@ def refuse_old_backend(variant: BuildVariant) -> None:
     if lowest is None or installed is None or installed >= Version(lowest):
         return
     name = backend.value
-    msg = f"{variant.label} cannot be built with {name} {installed}: {name} {lowest} is the lowest that works"
+    msg = f"{variant.label} cannot be built with {name} {installed}: {name} {lowest} or later is needed"
     hint = f'Set requires = ["{name}>={lowest}"] in [build-system] of pyproject.toml.'
     raise BuildError(msg, hint=hint)
 
 
 def unknown_version(backend: Backend) -> str | None:
-    """Why the installed version of a backend cannot be built with in process; None where it can.
+    """Why the installed version of a backend cannot run in process; None if it can.
 
-    Versions above the tested ones can if all methods that we override are there and take the same arguments.
+    Versions above the tested ones can if all overridden methods exist and have the same arguments.
     """
     lowest, tested, module = IN_PROCESS[backend]
     version = _installed(backend)
     if version is None:
-        return f"the version of {backend.value} cannot be told"
+        return f"the version of {backend.value} is unknown"
     if version < Version(lowest):
         return f"{backend.value} {version} is older than {lowest}"
     if version <= Version(tested):
@@ -79,7 +79,7 @@ def unknown_version(backend: Backend) -> str | None:
 
 
 def changed_methods(module: ModuleType) -> Iterator[str]:
-    """The public methods of a module's classes which override none of a backend's, or one with other arguments."""
+    """The public methods of a module's classes that override no method of a backend, or one with other arguments."""
     for ours in vars(module).values():
         if not isinstance(ours, type) or ours.__module__ != module.__name__ or ours.__bases__ == (object,):
             continue
@@ -89,7 +89,7 @@ def changed_methods(module: ModuleType) -> Iterator[str]:
                 continue
             overridden = next((vars(each)[name] for each in theirs if name in vars(each)), None)
             if overridden is None:
-                yield f"{ours.__name__}.{name} is gone"
+                yield f"{ours.__name__}.{name} does not exist"
             elif inspect.isfunction(method) and _parameters(method) != _parameters(overridden):
                 yield f"{ours.__name__}.{name} takes other arguments"
 

@@ -1,6 +1,6 @@
 """The warnings of build backends, in a few lines each: they go to a log that is shown only when a build fails.
 
-Backends give them to Python's `warnings` and `logging`. What they print, compilers included, is not looked at.
+Backends give them to Python's `warnings` and `logging`. Their output, including that of compilers, is not searched.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from publish_all._build_system import Backend, backend_name, backend_of
 from publish_all.diagnoses import BACKEND_WARNING
 from publish_all.events import Found, Listener
 
-# Of a warning: most say what is wrong in the first line, and what to do in the next ones.
+# Lines of a warning: most have the problem in the first line, and the solution in the next lines.
 _LINES = 5
 _WIDTH = 200
-# What setuptools draws around its texts, and what it says that is no fault of the project.
+# The frames that setuptools draws around its texts, and messages that are not about the project.
 _FRAME = re.compile(r"[!*=~-]*")
 _IDLE = re.compile(
     r"no previously-included (files|directories)|byte-compiling is disabled|setup\.py install is deprecated"
@@ -32,7 +32,7 @@ _PREFIX = re.compile(r"(?:\S+:\d+: )?(?:\w*warning: )", re.IGNORECASE)
 
 @contextlib.contextmanager
 def warnings_heard(pyproject: Mapping[str, Any], listener: Listener) -> Iterator[None]:
-    """Within it, the listener is told what the backend of this pyproject.toml warns of; it goes to the log as well."""
+    """Within it, warnings of the backend of this pyproject.toml go to the listener and to the log."""
     backend = backend_of(pyproject)
     name = backend.value if backend is not Backend.OTHER else backend_name(pyproject).partition(".")[0]
 

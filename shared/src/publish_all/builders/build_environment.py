@@ -1,4 +1,4 @@
-"""Where builds run: an isolated environment, or the current interpreter where the host or the user says so."""
+"""Where builds run: an isolated environment, or the current interpreter if the host or the user wants it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from publish_all.events import EnvironmentChosen, Listener
 from publish_all.variants.variant import BuildVariant
 
 _OURS = "publish-all"
-# What the build worker imports, beside the backend, when it runs where publish-all is not installed.
+# The packages that the build worker imports besides the backend if publish-all is not installed there.
 _WORKER_REQUIRES = ("packaging>=24.2", "tomlkit>=0.13", "tomli>=2; python_version < '3.11'")
-# Settings of this process's interpreter, which would lead another one astray.
+# Settings of the interpreter of this process, which would be wrong for another interpreter.
 _INTERPRETER_SETTINGS = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -44,7 +44,7 @@ Lookup: TypeAlias = Callable[[str], importlib.metadata.Distribution | None]
 class Interpreter(NamedTuple):
     """A Python to run the worker with, and the whole environment to give it.
 
-    `dropped` names the variables that are not in the environment, as no build is known to read them or they may be
+    `dropped` names the variables that are not passed on, because no build is known to read them or they may be
     credentials. `installed` are the distributions that a build there may use, as `name==version`.
     """
 
@@ -63,14 +63,14 @@ def installed(name: str) -> importlib.metadata.Distribution | None:
 
 
 def unmet(requirements: Iterable[str], *, lookup: Lookup = installed) -> str | None:
-    """The first requirement that is not satisfied here, dependencies included, in words; None if all are."""
+    """The first requirement (or dependency of one) that is not satisfied here, in words; None if all are satisfied."""
     return next((problem for problem, _ in _closure(requirements, lookup) if problem), None)
 
 
 def _closure(
     requirements: Iterable[str], lookup: Lookup
 ) -> Iterator[tuple[str | None, importlib.metadata.Distribution | None]]:
-    """What is wrong with each requirement (None: nothing) and what is installed for it, dependencies included."""
+    """The problem with each requirement (None: no problem) and the installed distribution, including dependencies."""
     pending = [(text, "") for text in requirements]
     seen: set[tuple[str, str]] = set()
     while pending:
@@ -95,16 +95,16 @@ def _closure(
 def _problem(requirement: Requirement, found: importlib.metadata.Distribution | None) -> str | None:
     plain = f"{requirement.name}{requirement.specifier}"
     if found is None:
-        return f"{plain} (not installed here)"
+        return f"{plain} (not installed)"
     if requirement.url is not None:
         return f"{requirement.name} @ {requirement.url}"
     if not requirement.specifier.contains(found.version, prereleases=True):
-        return f"{plain} ({found.version} is installed here)"
+        return f"{plain} ({found.version} is installed)"
     return None
 
 
 def requirements_of(variant: BuildVariant) -> tuple[str, ...]:
-    """All that a build of the variant needs, as far as its pyproject says: hatchling's hooks have dependencies too."""
+    """All build requirements in the pyproject of the variant, including dependencies of hatchling's hooks."""
     requires = build_requires(variant.pyproject)
     if backend_of(variant.pyproject) is not Backend.HATCHLING:
         return requires
@@ -137,10 +137,10 @@ def interpreter_for(
     root: Path | None = None,
     lookup: Lookup = installed,
 ) -> Interpreter:
-    """The interpreter of an isolated environment, or the current one. Tells which and why.
+    """The interpreter of an isolated environment, or the current one. The listener gets the choice and the reason.
 
-    `more` tells which requirements the backend adds to them. `of_host` says that the host would build in its own
-    environment, if that has what is required. `root` is the project's folder if there is one, whose constraints for
+    `more` returns the requirements that the backend adds. `of_host`: the host builds in its own
+    environment if that has all requirements. `root` is the project's folder if there is one, whose constraints for
     build requirements count. Raises `BuildError` when the requirements cannot be installed, or are not installed here
     and nothing may be.
     """
@@ -158,12 +158,12 @@ def interpreter_for(
         missing = missing or unmet(added, lookup=lookup)
         if missing is None:
             requirements = (*requirements, *added)
-            has = ", ".join(requirements) or "all that is needed"
-            listener(EnvironmentChosen(isolated=False, reason=f"it has {has}", dropped=passed.dropped))
+            has = ", ".join(requirements) or "all requirements"
+            listener(EnvironmentChosen(isolated=False, reason=f"with {has}", dropped=passed.dropped))
             return current._replace(installed=_versions(requirements, lookup))
         if settings.isolation is Isolation.NEVER:
-            msg = f"the build needs {missing}, and --no-isolation builds with what is installed here"
-            raise BuildError(msg, hint="Install it here, or build without --no-isolation.")
+            msg = f"the build needs {missing}, and --no-isolation uses only packages that are installed here"
+            raise BuildError(msg, hint="Install it in this environment, or build without --no-isolation.")
     folders = settings.folders
     # pip also reads the file of the environment that it runs in, and builds have pip run by this interpreter.
     pip_files = (*folders.hosts.pip, Path(sys.prefix, "pip.conf")) if folders is not None else ()
@@ -193,7 +193,7 @@ def interpreter_for(
         found = isolated(requirements)
     names = {canonicalize_name(Requirement(each).name) for each in requirements}
     has = ", ".join(each for each in found.installed if canonicalize_name(each.partition("==")[0]) in names)
-    reason = f"it has {has}" if has else "the build needs nothing else"
+    reason = f"with {has}" if has else "without further requirements"
     listener(EnvironmentChosen(isolated=True, reason=reason, dropped=passed.dropped))
     return found
 
@@ -204,7 +204,7 @@ def _versions(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
 
 
 def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
-    """What is to be installed: not publish-all, where the one that runs is right."""
+    """The requirements to install, without publish-all if the running one satisfies them."""
     ours = lookup(_OURS)
     wanted = []
     for text in requirements:
@@ -218,7 +218,7 @@ def _wanted(requirements: Sequence[str], lookup: Lookup) -> tuple[str, ...]:
 
 
 def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path) -> dict[str, str]:
-    """For an isolated interpreter, which finds publish-all and nothing else of this one's packages."""
+    """The environment of an isolated interpreter, which can import publish-all but no other package of this one."""
     kept = {name: value for name, value in environment.items() if name not in _INTERPRETER_SETTINGS}
     return {
         **_with_scripts(kept, str(Path(executable).parent)),
@@ -228,7 +228,7 @@ def _elsewhere(environment: Mapping[str, str], executable: str, workspace: Path)
 
 
 def _with_scripts(environment: Mapping[str, str], scripts: str) -> dict[str, str]:
-    """PEP 517: backends find the programs of what they require, without that anyone has activated an environment."""
+    """Add the scripts folder to PATH, so that backends find the programs of their requirements (PEP 517)."""
     path = environment.get("PATH")
     return {**environment, "PATH": os.pathsep.join([scripts, path]) if path else scripts}
 

@@ -1,4 +1,4 @@
-"""What is built, and into which folder: all files of the variants, some tags, or the wheels whose files are there."""
+"""The files to build and their folder: all files of the variants, some tags, or the wheels whose files exist."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from publish_all.errors import BuildError, ConfigurationError, UsageError
 from publish_all.events import Listener, Note
 from publish_all.variants.variant import BuildVariant, PlatformWheel, WheelTag
 
-_HINT = "Build or fetch it first. `--allow-missing` builds the wheels whose files are there, `--wheel-tag` just one."
+_HINT = "Build or fetch the file first. `--allow-missing` builds only wheels whose files exist, `--wheel-tag` only one wheel."
 
 
 def distributions_of(
     variants: Sequence[BuildVariant], kinds: Sequence[str]
 ) -> Iterator[tuple[BuildVariant, str]]:
-    """Each file that is to be built: its kind, and the variant as it is in that file."""
+    """Each file to build: its kind, and the variant as it is in that file."""
     for variant in variants:
         for kind in kinds:
             if kind == "sdist":
@@ -33,7 +33,7 @@ def distributions_of(
 
 
 def with_tags(variants: Sequence[BuildVariant], tags: Sequence[str]) -> tuple[BuildVariant, ...]:
-    """Just the wheels of these tags, and no sdist. Raises `UsageError` for a tag that no variant states."""
+    """Only the wheels of these tags, without the sdist. Raises `UsageError` for a tag that no variant has."""
     wanted = [_parsed(each) for each in tags]
     stated = [wheel.tag for variant in variants for wheel in variant.wheels]
     for tag in wanted:
@@ -51,29 +51,29 @@ def _parsed(text: str) -> WheelTag:
     try:
         return WheelTag.parse(text)
     except ValueError as error:
-        raise UsageError(str(error), hint="Write it as in the configuration of `wheels`.") from error
+        raise UsageError(str(error), hint="Write it as in `wheels` of the configuration.") from error
 
 
 def _unknown(tag: WheelTag, stated: Sequence[WheelTag]) -> UsageError:
     names = [str(each) for each in stated]
     if not names:
         return UsageError(
-            f"no wheel is configured for the tag {str(tag)!r}, nor for any other",
+            f"no wheel is configured for the tag {str(tag)!r} or any other tag",
             hint="Add it to [tool.publish-all.variants.NAME.wheels] or [tool.publish-all.wheels].",
         )
     near = difflib.get_close_matches(str(tag), names, n=1, cutoff=0.5)
     return UsageError(
         f"no wheel is configured for the tag {str(tag)!r}",
-        hint=f"Did you mean {near[0]!r}?" if near else "There are: " + ", ".join(dict.fromkeys(names)),
+        hint=f"Did you mean {near[0]!r}?" if near else "Configured tags: " + ", ".join(dict.fromkeys(names)),
     )
 
 
 def with_present_files(
     variants: Sequence[BuildVariant], root: Path, *, allow_missing: bool, listener: Listener
 ) -> tuple[BuildVariant, ...]:
-    """The variants with the wheels whose prebuilt files are there.
+    """The variants with the wheels whose prebuilt files exist.
 
-    A variant of whose wheels none is left is left out, its sdist too. Raises `BuildError` naming each missing
+    A variant without any such wheel is skipped, with its sdist. Raises `BuildError` naming each missing
     path, its tag and its key path: unless `allow_missing`, and then if no platform wheel is left at all.
     """
     lacking = {
@@ -88,9 +88,9 @@ def with_present_files(
         raise BuildError("\n".join(problems), hint=_HINT)
     if all(lacking.values()):
         msg = "no platform wheel can be built:\n" + "\n".join(problems)
-        raise BuildError(msg, hint="Build or fetch the files of at least one of them.")
+        raise BuildError(msg, hint="Build or fetch the files of at least one wheel.")
     for problem in problems:
-        listener(Note(message=f"left out, {problem}"))
+        listener(Note(message=f"wheel skipped: {problem}"))
     found = []
     for number, variant in enumerate(variants):
         wheels = tuple(each for each in variant.wheels if not lacking[number, each.where])
@@ -104,7 +104,7 @@ def _missing(variant: BuildVariant, wheel: PlatformWheel, root: Path) -> Iterato
         if not any(_holds_files(root / each) for each in _places(variant, normal(source))):
             yield (
                 f'the wheel {wheel.tag} of {variant.label}: {wheel.where}.force-include."{source}": '
-                f"there is no file {'in ' if (root / source).is_dir() else ''}{source} in {root}"
+                f"no file {'in ' if (root / source).is_dir() else ''}{source} in {root}"
             )
 
 
@@ -118,7 +118,7 @@ def _places(variant: BuildVariant, source: str) -> Iterator[str]:
 
 
 def _holds_files(path: Path) -> bool:
-    """Whether there is a file to ship: this one, or one in this folder beside hidden and empty ones.
+    """Whether there is a file to pack: this one, or one in this folder that is not hidden or empty.
 
     Those (`.gitkeep`, `.gitignore`, an empty `__init__.py`) keep a folder in git until a build puts its files there.
     """
@@ -131,14 +131,14 @@ def _holds_files(path: Path) -> bool:
 def output_folder(config: ProjectConfig) -> Path:
     """The configured `dist-dir` as a path.
 
-    Raises `ConfigurationError` where it leads out of the repository or workspace, also through a link: a
-    pull request must not choose which folders of the machine are written to.
+    Raises `ConfigurationError` if it is outside the repository or workspace, also through a link: a
+    pull request must not choose which folders of the machine are written.
     """
     folder = config.root / config.dist_dir
     real, root = folder.resolve(), config.root.resolve()
     if not (real.is_relative_to(root) or real.is_relative_to(_outermost(root))):
-        msg = f"tool.publish-all.dist-dir: {config.dist_dir} is outside of the repository"
-        raise ConfigurationError(msg, hint="Name a folder inside of it, or build with `-o FOLDER`.")
+        msg = f"tool.publish-all.dist-dir: {config.dist_dir} is outside the repository"
+        raise ConfigurationError(msg, hint="Set a folder inside the repository, or build with `-o FOLDER`.")
     return folder
 
 

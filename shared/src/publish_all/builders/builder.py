@@ -1,11 +1,11 @@
-"""The interface of builders: what goes into the build worker, and what comes out of it.
+"""The interface of builders: the input and the output of the build worker.
 
-A build goes this way. `run` finds a Python that has what `[build-system]` requires (`build_environment`) and starts the
+The steps of a build: `run` finds a Python with the requirements of `[build-system]` (`build_environment`) and starts the
 build worker with it. The worker builds one file after the other: each kind of each variant, as `build_plan` lists them.
-Backends run in a stage, a copy of the checkout that holds what the variant changes: hatchling and poetry-core in the
-worker itself, the hooks of any other backend in a process of their own (`staged_builder`). The worker collects what the
-backend wrote and describes it, and `run` moves all files into the output folder at the end. With
-`PUBLISH_ALL_BUILD=stage` hatchling and poetry-core are built with as any other backend.
+Backends run in a stage, a copy of the checkout with the changes of the variant: hatchling and poetry-core in the
+worker itself, the hooks of any other backend in a separate process (`staged_builder`). The worker collects the files that the
+backend wrote and describes them, and `run` moves all files into the output folder at the end. With
+`PUBLISH_ALL_BUILD=stage` hatchling and poetry-core run like any other backend.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BuildRequest:
 
 
 class BuildSettings(NamedTuple):
-    """What build environments are made with.
+    """The settings for build environments.
 
     `environment` is this process's; builds get what they may read of it. `admitted` are the names of
     `build-environment`. `refresh` resolves the requirements of isolated environments again, but of those made
@@ -85,7 +85,7 @@ class Build(Protocol):
 
 
 def notes_once(listener: Listener) -> Callable[[str], None]:
-    """Gives each note to the listener once, for all files."""
+    """Passes each note to the listener once, for all files."""
     told: set[str] = set()
 
     def tell(message: str) -> None:

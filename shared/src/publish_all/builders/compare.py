@@ -1,4 +1,4 @@
-"""Where two builds of one file differ."""
+"""Compares two builds of one file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METADATA = (
 
 
 class _Member(NamedTuple):
-    """Its content, and what else is said of it. `compiled`: a linker made it."""
+    """The content and the other properties of a file. `compiled`: a linker made it."""
 
     sha256: str
     compiled: bool
@@ -40,42 +40,42 @@ def first_difference(first: Path, second: Path) -> str | None:
             return f"{name} is only in the {'first' if name in one else 'second'} build"
         mine, its = one[name], other[name]
         if mine.sha256 != its.sha256:
-            return f"{name} has other content"
+            return f"{name} has different content"
         if mine.mode != its.mode:
             return f"{name} has the mode {mine.mode:o} and {its.mode:o}"
         if mine.time != its.time:
             return f"{name} has the time {mine.time} and {its.time}"
     if list(one) != list(other):
-        return "the members stand in another order"
-    return "the members are the same, and are compressed or described differently"
+        return "the files are in a different order"
+    return "the files are equal, but are compressed or described differently"
 
 
 def first_content_difference(wheel: Path, rebuilt: Path) -> str | None:
     """In words, the first member that two wheels do not install alike; None if they install the same.
 
     Times, order and compression do not matter, nor does which version of a backend made it. RECORD follows
-    from the others. What is compiled from the same source differs by the folder that it was compiled in.
+    from the others. Compiled files differ by the folder in which they were compiled.
     """
     one, other = _members(wheel), _members(rebuilt)
     for name in (*one, *other):
-        # An SBOM (PEP 770) has an identifier and times of its own.
+        # An SBOM (PEP 770) has its own identifier and times.
         if name.endswith((".dist-info/RECORD", "/")) or ".dist-info/sboms/" in name:
             continue
         if name not in other:
-            return f"{name} is in the wheel, and not in what the sdist builds to"
+            return f"{name} is in the wheel, but not in the wheel built from the sdist"
         if name not in one:
-            return f"{name} is not in the wheel, and in what the sdist builds to"
+            return f"{name} is in the wheel built from the sdist, but not in the wheel"
         both_compiled = one[name].compiled and other[name].compiled
         if one[name].sha256 != other[name].sha256 and not both_compiled:
             if not name.endswith(".dist-info/WHEEL") or _tags(wheel, name) != _tags(rebuilt, name):
-                return f"{name} has other content in what the sdist builds to"
+                return f"{name} has different content in the wheel built from the sdist"
         elif bool(one[name].mode & 0o111) != bool(other[name].mode & 0o111):
-            return f"{name} is executable in only one of the two"
+            return f"{name} is executable in only one of the two wheels"
     return None
 
 
 def differ_in_metadata_only(one: Path, other: Path) -> bool:
-    """Whether all differences of two wheels or two sdists are in the files that hold metadata and what follows from it."""
+    """Whether two wheels or two sdists differ only in files with metadata and files derived from it."""
     mine, its = (
         {name: each.sha256 for name, each in _members(path).items() if not name.endswith(_METADATA)}
         for path in (one, other)

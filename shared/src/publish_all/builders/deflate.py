@@ -1,4 +1,4 @@
-"""Deflates each content once, for all wheels and all sdists of a run: build variants hold mostly the same files.
+"""Compresses each content once for all wheels and sdists of a run: most files of build variants are the same.
 
 Backends that run in the worker go on writing with `zipfile` and `tarfile`; only the compressors in there are
 replaced. Wheels are the bytes that the backend writes without this, or with isal (`compression = "fast"`) the same
@@ -21,7 +21,7 @@ from typing import Any
 from publish_all.config.model import Compression
 from publish_all.errors import BuildError
 
-# All in bytes: a smaller content of an sdist is deflated with what stands around it, a larger one is not kept.
+# All in bytes: a smaller content of an sdist is compressed with its neighbours, a larger one is not cached.
 _LEAST = 1 << 13
 _LARGEST = 1 << 25
 _ROOM = 1 << 26
@@ -45,12 +45,12 @@ class DeflateCache:
         return self._deflated(content)[0]
 
     def segment(self, content: bytearray) -> bytes:
-        """The same without an end: it ends on a byte, and what follows must not refer to it."""
+        """A stream without an end: it ends on a byte, and later data must not refer to it."""
         stream, length, end = self._deflated(content)
         return stream[:length] + end
 
     def _deflated(self, content: bytearray) -> tuple[bytes, int, bytes]:
-        """The stream, the length of what is the same in a segment, and the end of a segment."""
+        """The stream, the length of the common part of a segment, and the end of a segment."""
         key = hashlib.sha256(content).digest()
         self._given += len(content)
         found = self._kept.get(key)
@@ -79,7 +79,7 @@ class DeflateCache:
 
     @contextlib.contextmanager
     def in_use(self, *, alone: bool = False) -> Iterator[None]:
-        """Within it, what `zipfile` and `gzip` write for a backend is deflated here.
+        """Within it, `zipfile` and `gzip` compress with the code of this module.
 
         With `alone`, an sdist is the backend's own bytes, too: nothing is replaced, but with `fast`.
         """
@@ -190,9 +190,9 @@ def _deflater(compression: Compression) -> Callable[[], zlib._Compress]:
     try:
         from isal import isal_zlib
     except ImportError as error:
-        msg = 'compression = "fast" needs isal, which is not installed here'
+        msg = 'compression = "fast" needs isal, which is not installed'
         raise BuildError(
-            msg, hint='Require "publish-all[fast]" instead of "publish-all", or leave `compression` out.'
+            msg, hint='Require "publish-all[fast]" instead of "publish-all", or remove `compression`.'
         ) from error
     isal: Any = isal_zlib
     return lambda: isal.compressobj(_ISAL_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)

@@ -1,9 +1,9 @@
 """hatchling, in the build worker: its own builders in a stage, with the variant's configuration.
 
-All use of hatchling beyond its plugin interface is in this module. The builders differ from hatchling's in these
-points: the metadata comes from a given configuration without hatch.toml; what the variant leaves out is not shipped;
-the sdist holds the given pyproject.toml; a path in the configuration that gives nothing is an error; and a clean
-removes no other project's files. The wheel is what hatchling alone builds from
+All uses of hatchling's internals are in this module. The builders differ from hatchling's in these
+points: the metadata comes from a given configuration without hatch.toml; files that the variant excludes are not packed;
+the sdist contains the given pyproject.toml; a path in the configuration without files is an error; and a clean
+never removes files of other projects. The wheel is the one that hatchling alone builds from
 the unpacked sdist.
 """
 
@@ -59,7 +59,7 @@ _DATA = {
 
 
 class _Plan(NamedTuple):
-    """What hatchling builds a variant from: its pyproject.toml, and the paths which the variant leaves out of each kind."""
+    """The input of hatchling for a variant: its pyproject.toml, and the paths that the variant excludes from each kind."""
 
     config: Table
     dropped: Mapping[str, frozenset[str]]
@@ -68,8 +68,8 @@ class _Plan(NamedTuple):
 class HatchlingBuilder:
     """Builds variants of the project of `stages`.
 
-    A project that needs nothing changed in pyproject.toml is built as `hatch build` builds it. `app` is what build
-    hooks speak to, hatchling's own by default. `listener` is told of patterns that match nothing.
+    A project without changes to pyproject.toml is built as `hatch build` builds it. `app` is the application object of
+    build hooks, hatchling's own by default. `listener` gets notes about patterns that match nothing.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class HatchlingBuilder:
         """Write the variant's sdist or wheel into `output`; other files there are left alone."""
         built = self.run(variant, kind, output, {"hooks_only": False, "clean": False})
         if built is None:
-            raise BuildError(f"hatchling wrote no {kind} for {variant.label}")
+            raise BuildError(f"hatchling did not write a {kind} for {variant.label}")
         return built
 
     def run(
@@ -105,7 +105,7 @@ class HatchlingBuilder:
         """As `build`, with the options of hatchling's `build` for hooks; None where these say to build nothing.
 
         Then the hooks run in the project itself, else in a stage. Raises `BuildError` for whatever hatchling or a build hook raises, `ConfigurationError` for
-        what is wrong in the configuration.
+        errors in the configuration.
         """
         output = output.resolve()
         output.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class HatchlingBuilder:
                 return retagged(Path(built[0]), variant.wheel, backend=self.name)
 
     def _tree(self, variant: BuildVariant, kind: str) -> SourceTree:
-        """The stage in which the variant is built: one of its own where hooks may write there, or git is asked."""
+        """The stage in which the variant is built: a separate one if hooks may write there, or git is used."""
         tree = self._stages.tree
         hatch = _hatch(variant.pyproject)
         named = {
@@ -155,7 +155,7 @@ class HatchlingBuilder:
         else:
             builder = _SdistBuilder(*arguments)
             if plan is not None:
-                import tomlkit  # which takes a while: who asks for the version does without
+                import tomlkit  # slow to import, and not needed for the version
 
                 builder.project_file = folder / _PROJECT_FILE
                 builder.project_file.write_bytes(tomlkit.dumps(plan.config).encode())
@@ -166,7 +166,7 @@ class HatchlingBuilder:
         return builder
 
     def _own_metadata(self, variant: BuildVariant, root: Path) -> ProjectMetadata[PluginManager] | None:
-        """Of the project's own files, where the variant is built from them just as they are."""
+        """A builder for the project's own files, if the variant needs no changes to them."""
         if variant.include or variant.exclude or variant.force_include or variant.layout:
             return None
         own = ProjectMetadata(str(root), self._plugin_manager)
@@ -176,7 +176,7 @@ class HatchlingBuilder:
             return None
         with contextlib.suppress(
             Exception, SystemExit
-        ):  # hatchling does not know the version, and is told it
+        ):  # hatchling does not know the version, so it gets it from us
             return own if own.version == variant.version else None
         return None
 
@@ -195,15 +195,15 @@ def dynamic_version(root: Path) -> str:
     except PublishAllError:
         raise
     except (Exception, SystemExit) as error:
-        msg = f"hatchling can't tell the version of {root}: {error}"
+        msg = f"hatchling cannot find the version of {root}: {error}"
         raise VersionError(
-            msg, hint="Look at [tool.hatch.version] and the file or plugin that it names."
+            msg, hint="Check [tool.hatch.version] and the file or plugin that it names."
         ) from error
 
 
 class _Application(Application):
     def display_warning(self, message: str = "", **kwargs: Any) -> None:
-        del kwargs  # how to show it, which is not ours to say
+        del kwargs  # formatting options, which are not used
         logging.getLogger("hatchling").warning(message)
 
 
@@ -223,7 +223,7 @@ class _Metadata(ProjectMetadata[PluginManager]):
 
 
 class _Builder(BuilderInterface[Any, PluginManager]):
-    """What both builders share, for the stage `tree` of the project in the folder `project`.
+    """The common part of both builders, for the stage `tree` of the project in the folder `project`.
 
     `dropped` are paths which the variant leaves out. `exclude` is the variant's, for the files that build hooks make. `tell` takes notes about patterns that match
     nothing.
@@ -242,14 +242,14 @@ class _Builder(BuilderInterface[Any, PluginManager]):
         return [*selected, *self.recurse_forced_files(self.config.get_force_include())]
 
     def recurse_selected_project_files(self) -> Iterable[IncludedFile]:
-        """hatchling's, without what the variant leaves out."""
+        """Hatchling's files, without those that the variant excludes."""
         for file in super().recurse_selected_project_files():
             is_made = self.config.path_is_build_artifact(file.relative_path)
             if not (self._is_excluded(file) if is_made else self._is_dropped(file)):
                 yield file
 
     def recurse_forced_files(self, inclusion_map: dict[str, str]) -> Iterable[IncludedFile]:
-        """hatchling's, without what the variant leaves out. What an sdist is built with stays."""
+        """Hatchling's files, without those that the variant excludes. Files that the build of an sdist needs stay."""
         needed = self.config.build_force_include
         for source, target in inclusion_map.items():
             for file in super().recurse_forced_files({source: target}):
@@ -270,12 +270,12 @@ class _Builder(BuilderInterface[Any, PluginManager]):
         return matches(self.exclude, _posix(file.distribution_path), _posix(file.relative_path))
 
     def clean(self, directory: str, versions: list[str]) -> None:
-        """Remove nothing: hatchling's own removes every wheel in the folder, whosoever it is."""
+        """Remove nothing: hatchling's own method removes every wheel in the folder, also of other projects."""
 
     def _check_names(self, selected: Sequence[IncludedFile]) -> None:
-        """Raise `BuildError` for a path that is not there or gives no file, and tell of patterns that match nothing.
+        """Raise `BuildError` for a path that does not exist or has no files, and report patterns that match nothing.
 
-        hatchling ships the rest without a word (https://github.com/pypa/hatch/issues/1283).
+        hatchling packs the rest without a message (https://github.com/pypa/hatch/issues/1283).
         """
         walked = "only-include" if self._has("only-include") else "packages"
         for source in self.config.only_include:
@@ -291,9 +291,9 @@ class _Builder(BuilderInterface[Any, PluginManager]):
                 where = f"{self._key_path(key)}: {pattern!r}"
                 paths = (each.relative_path for each in selected)
                 if key == "include" and self.config.only_include:
-                    self.tell(f"{where} has no effect, because `{walked}` says what to ship")
+                    self.tell(f"{where} has no effect, because `{walked}` selects the files")
                 elif not any(map(GitIgnoreSpec.from_lines([pattern]).match_file, paths)):
-                    self.tell(f"{where} matches no file that can be shipped")
+                    self.tell(f"{where} matches no file that can be packed")
 
     def _check(self, key: str, source: str, found: Iterable[object]) -> None:
         path = relative(source, self.root)
@@ -304,7 +304,7 @@ class _Builder(BuilderInterface[Any, PluginManager]):
             raise nothing_shipped(self._key_path(key), root / path, root, hint)
 
     def _left_out(self, source: str) -> Iterator[str]:
-        """Files of a path that `exclude` leaves out: that nothing of it is shipped may be what is wanted."""
+        """Files of a path that `exclude` removes. It can be intended that none is left."""
         path = relative(source, self.root)
         yield from (each for each in self.dropped if f"{each}/".startswith(f"{path}/"))
         if self._has("exclude"):
@@ -361,13 +361,13 @@ class _SdistBuilder(_Builder, SdistBuilder):
 
 
 def _planned(project: SourceTree, tree: SourceTree, variant: BuildVariant) -> _Plan:
-    """Everything but the files that are left out is said in hatchling's own configuration, which the sdist holds.
+    """Everything except the excluded files is in hatchling's own configuration, which the sdist contains.
 
     Raises `ConfigurationError` for paths that can't be right, `BuildError` for patterns that match nothing and when
     hatchling finds no files to ship.
     """
     config: Table = copied(variant.pyproject)
-    # Without [tool.publish-all] the target `variants` means nothing.
+    # Without [tool.publish-all] the target `variants` has no configuration.
     config.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {}).pop("variants", None)
     _pin_selection(tree.root, config, variant)
     in_wheel = in_sdist = frozenset[str]()
@@ -395,7 +395,7 @@ def _select(
     twice = _leave_out_places(
         {each: gone[each] for each in gone if gone[each] not in dropped}, wheel, config, variant
     )
-    # The sdist must build: it keeps what it is built with, and says that this does not go into the wheel.
+    # The sdist must build: it keeps the files that its build needs, and excludes them from the wheel.
     needed = dropped & _needed(config)
     wheel_table = _target(config, "wheel")
     if needed or twice:
@@ -415,7 +415,7 @@ def _select(
 
 
 def _is_gone(source: str, tree: SourceTree, dropped: Iterable[str]) -> bool:
-    """Whether nothing of a path is left. hatchling refuses a source of `force-include` that is not there."""
+    """Whether no file of a path is left. hatchling refuses a source of `force-include` that does not exist."""
     path = _absolute(source, tree.root)
     files = set(tree.named(relative(path, tree.root))) if Path(path).is_relative_to(tree.root) else set()
     return bool(files) and files <= set(dropped)
@@ -428,7 +428,7 @@ def _additions(project: SourceTree, tree: SourceTree, variant: BuildVariant) -> 
         if not path.is_file() and not tree.named(source):
             where = key_path(variant, "force-include", source)
             what = "file in" if (project.root / source).exists() else "file or folder"
-            raise ConfigurationError(f"{where}: there is no {what} {source!r} in {project.root}", hint=LATER)
+            raise ConfigurationError(f"{where}: no {what} {source!r} in {project.root}", hint=LATER)
         yield path.relative_to(tree.root).as_posix(), str(PurePosixPath(inside))
 
 
@@ -470,7 +470,7 @@ def _leave_out_places(
 ) -> set[str]:
     """Leave files out of places inside the wheel, which stay at others of it; gives those that are selected there.
 
-    A table that maps such a file to the place is written anew, file by file.
+    A table that maps such a file to the place is rewritten, file by file.
     """
     selected = dict(places)
     for key in ("force-include", *_DATA):
@@ -493,7 +493,7 @@ def _leave_out_places(
 
 
 def _needed(config: Table) -> set[str]:
-    """What an sdist is built with: the readme, licences, and files that build hooks are told."""
+    """Files that the build of an sdist needs: the readme, licences, and files in the options of build hooks."""
     build = table(config, "tool", "hatch", "build")
     hooks = [table(build, *target, "hooks") for target in ((), ("targets", "wheel"), ("targets", "sdist"))]
     stated = [table(config, "project").get(key) for key in ("readme", "license", "license-files")]
@@ -502,7 +502,7 @@ def _needed(config: Table) -> set[str]:
 
 
 def _pin_selection(root: Path, config: Table, variant: BuildVariant) -> None:
-    """Write down the files that hatchling selects by the project's name, before a new name selects others."""
+    """Configure the files that hatchling selects by the project's name, before a new name selects others."""
     if any(_stated(config, "wheel", key) for key in ("include", "packages", "only-include")):
         return
     try:
@@ -510,10 +510,11 @@ def _pin_selection(root: Path, config: Table, variant: BuildVariant) -> None:
         selection = lister.config.default_file_selection_options
     except ValueError as error:
         if _has_hooks(config, "wheel"):
-            return  # what the hooks make may be all there is to ship
+            return  # all packed files may come from build hooks
         msg = f"hatchling finds no files for the wheel of {variant.label}: {str(error).split(': http')[0]}"
         raise BuildError(
-            msg, hint='Name them in [tool.hatch.build.targets.wheel], such as: packages = ["src/package"]'
+            msg,
+            hint='Select them in [tool.hatch.build.targets.wheel], for example: packages = ["src/package"]',
         ) from error
     for key, found in (("packages", selection.packages), ("only-include", selection.only_include)):
         if found and _stated(config, "wheel", key) is None:
@@ -521,7 +522,7 @@ def _pin_selection(root: Path, config: Table, variant: BuildVariant) -> None:
 
 
 def _carry_forced_sources(tree: SourceTree, config: Table, variant: BuildVariant) -> None:
-    """What the wheel includes by force must lie at the same place in the sdist, ignored by git or not."""
+    """Files of the wheel's `force-include` must be in the same place in the sdist, even if git ignores them."""
     root = tree.root
     carried = [
         each
@@ -550,8 +551,8 @@ def _before_sources(inside: str, builder: _WheelBuilder | _SdistBuilder) -> str:
     ):
         if _posix(builder.config.get_distribution_path(candidate.replace("/", os.sep))) == inside:
             return candidate
-    msg = f"hatchling's `sources` leave no way to put a file at {inside!r}"
-    raise ConfigurationError(msg, hint="Change `sources` in [tool.hatch.build], or the path.")
+    msg = f"hatchling cannot put a file at {inside!r} because of `sources`"
+    raise ConfigurationError(msg, hint="Change `sources` in [tool.hatch.build], or change the path.")
 
 
 def _hatch(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -591,7 +592,7 @@ def _posix(path: str) -> str:
 
 
 def _is_laid_out(source: str, variant: BuildVariant) -> bool:
-    """Whether a path means a place in the stage which the layout fills."""
+    """Whether a path is a place in the stage that the layout fills."""
     parts = Path(source).parts
     return any(
         Path(right).parts in (parts[: len(Path(right).parts)], ()) for right in variant.layout.values()
@@ -608,4 +609,4 @@ def _translated(variant: BuildVariant, kind: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         what = str(error) or type(error).__name__
         msg = f"hatchling could not build the {kind} of {variant.label}: {what}"
-        raise BuildError(msg, hint="`publish-all variants --diff NAME` shows what it was told.") from error
+        raise BuildError(msg, hint="`publish-all variants --diff NAME` shows its configuration.") from error

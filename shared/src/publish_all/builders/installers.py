@@ -1,4 +1,4 @@
-"""Which installer makes isolated build environments, pip or uv, and the settings of the user and the project for it."""
+"""The installer for isolated build environments, pip or uv, with the settings of the user and the project."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def installing(
 
 
 def _installer(environment: Mapping[str, str], *, of_pip: bool, of_uv: bool) -> str:
-    """Uv where it is installed, as it is faster; pip where the user has told pip alone where packages come from.
+    """Uv if it is installed, because it is faster; pip if only pip has settings for package indexes.
 
     `of_pip` and `of_uv` say whether they have configuration files that do. A uv that does not start, such as a shim of
     pyenv, counts only where the user has configured it.
@@ -113,7 +113,7 @@ def _local(place: str) -> Path:
 
 
 def _configure_pip(files: Iterable[Path]) -> Iterator[Path]:
-    """Those of pip's configuration files that say what is installed: https://pip.pypa.io/en/stable/topics/configuration/."""
+    """The files of pip's configuration that decide what pip installs: https://pip.pypa.io/en/stable/topics/configuration/."""
     for path in dict.fromkeys(files):
         parser = configparser.RawConfigParser(strict=False)
         try:

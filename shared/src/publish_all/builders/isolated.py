@@ -1,6 +1,6 @@
 """Makes an isolated build environment, in a worker: `{"ask": "environment"}`.
 
-Installing runs what build requirements say in their sdists, so it has a process group and an environment of its own.
+Installing runs code from the sdists of build requirements, so it has its own process group and environment variables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from publish_all._own_source import install_hint
 from publish_all.errors import BuildError
 
 _SHOWN_LINES = 5
-# What is installed there. It is compiled here, because builds write no bytecode, and the environment is kept.
+# Lists the installed distributions. They are compiled here, because builds write no bytecode, and the environment is kept.
 _LIST = """\
 import compileall, importlib.metadata as m, json, sysconfig
 compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2)
@@ -28,7 +28,7 @@ print(json.dumps(sorted(f"{d.metadata['Name']}=={d.version}" for d in m.distribu
 def make_environment(
     folder: str, requirements: Sequence[str], *, current: str, installer: Any
 ) -> dict[str, Any]:
-    """Make the environment in `folder`: its executable, and what is installed there. Raises `BuildError`.
+    """Create the environment in `folder`; return its executable and its distributions. Raises `BuildError`.
 
     `current` is the folder that relative paths in variables of pip and uv start at.
     """
@@ -39,26 +39,26 @@ def make_environment(
         from build import BuildException
         from build.env import DefaultIsolatedEnv
     except ModuleNotFoundError as error:
-        msg = "an isolated build environment is needed, and the library `build` is not installed"
+        msg = "the build needs an isolated environment, and the package `build` is not installed"
         raise BuildError(msg, hint=install_hint("cli")) from error
     try:
         Path(folder).mkdir()
         tempfile.tempdir = folder  # older versions of `build` take no path
         made = DefaultIsolatedEnv(installer=installer)
-        made.__enter__()  # what is made stays: its `__exit__` would remove it
+        made.__enter__()  # the environment stays: its `__exit__` would remove it
         tempfile.tempdir = None
         try:
             made.install(requirements)
         except subprocess.CalledProcessError as error:
             raise BuildError(
-                f"cannot install what the build needs ({', '.join(requirements)}): {_said(error)}",
-                hint="Is the package index reachable? Are the names and versions right? Indexes are those "
-                "of the environment and of the user's configuration, not of the project's.",
+                f"cannot install the build requirements ({', '.join(requirements)}): {_said(error)}",
+                hint="Check the names and versions, and whether the package index is reachable. Index settings come from "
+                "the environment and the user's configuration, not from the project.",
             ) from error
         listed = subprocess.run([made.python_executable, "-Ic", _LIST], capture_output=True, check=True)
         return {"executable": made.python_executable, "installed": json.loads(listed.stdout)}
     except (BuildException, OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        raise BuildError(f"cannot make an isolated build environment: {error}") from error
+        raise BuildError(f"cannot create an isolated build environment: {error}") from error
 
 
 def _said(error: subprocess.CalledProcessError) -> str:

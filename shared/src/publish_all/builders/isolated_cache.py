@@ -28,7 +28,7 @@ _CURRENT = "current.json"
 
 
 class MadeEnvironment(NamedTuple):
-    """An isolated environment: its interpreter, what is installed there (`name==version`), and the Unix time of its making."""
+    """An isolated environment: its interpreter, its distributions (`name==version`), and the Unix time of its creation."""
 
     executable: str
     installed: tuple[str, ...]
@@ -49,7 +49,7 @@ def isolated_environment(
 ) -> MadeEnvironment:
     """An environment with the requirements: one of the last 24 hours from the `cache`, or a new one.
 
-    Where a new one cannot be made, an older one serves, with a note, unless `refresh` asks for a new one, made `since`
+    If a new one cannot be created, an older one is used, with a note, unless `refresh` asks for a new one, made `since`
     (Unix time). `environment`
     is that of the installer, `workspace` a folder for its log, and for the environment itself if `cache` is None.
     Raises `BuildError`.
@@ -83,13 +83,15 @@ def isolated_environment(
     if known is not None and usable and 0 <= clock() - known.made < LASTS:
         return _used(known, home)
     try:
-        # A folder that is kept and cannot be written to may be of an image, or of another user.
+        # A cached folder that is not writable may be part of an image, or belong to another user.
         made = make((home if os.access(home, os.W_OK) else workspace) / uuid.uuid4().hex)
     except BuildError as error:
         if known is None or refresh:
             raise
         when = time.strftime("%Y-%m-%d", time.gmtime(known.made))
-        text = f"The build environment of {when} is used, because a new one cannot be made: {error.message}"
+        text = (
+            f"The build environment of {when} is reused, because a new one cannot be created: {error.message}"
+        )
         listener(Note(message=text))
         return _used(known, home)
     if home in Path(made.executable).parents:
@@ -99,7 +101,7 @@ def isolated_environment(
 
 
 def _home(cache: Path, requirements: Sequence[str], how: Installing) -> Path | None:
-    """The folder for such environments; None if there can be none, or what is installed may change from run to run."""
+    """The folder for such environments; None if they cannot be cached, or their packages may change from run to run."""
     if any("file:" in each for each in requirements):
         return None
     parts = [
@@ -139,7 +141,7 @@ def _used(known: MadeEnvironment, home: Path) -> MadeEnvironment:
 
 
 def _clean(home: Path, used: Path, now: float) -> None:
-    """Remove environments that were replaced, once no build can still run there, and those that nothing uses any more."""
+    """Remove environments that were replaced, when no build can still run in them, and those that are no longer used."""
     with contextlib.suppress(OSError):
         for each in home.iterdir():
             if each.is_dir() and each not in used.parents and now - each.stat().st_mtime > LASTS:

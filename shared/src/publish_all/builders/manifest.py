@@ -28,7 +28,7 @@ _KEYS = ("variant", "version", "filename", "kind", "tag", "size", "sha256", "bui
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What was built from one project into `folder`, which is an absolute path.
+    """The files that were built from one project into `folder`, an absolute path.
 
     `version` is the project's own, None where it has none or the manifest does not say.
     """
@@ -48,10 +48,10 @@ def write_manifest(
     variants: Sequence[BuildVariant] = (),
     version: str | None = None,
 ) -> Manifest:
-    """Write to the file `path` what was just built into `output`, atomically.
+    """Write the manifest of the files just built into `output` to `path`, atomically.
 
     Files of other variants that an earlier build of the same versions left there, unchanged, stay listed:
-    `--variant` builds one after the other, and `--wheel-tag` one wheel after the other of those which
+    `--variant` builds one after the other, and `--wheel-tag` one wheel after the other of the wheels that
     `variants` state.
     """
     folder = output.resolve()
@@ -76,7 +76,7 @@ def read_manifest(path: Path) -> Manifest | None:
     except (ValueError, OSError) as error:
         raise _unreadable(path, f"it cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise _unreadable(path, f"it is not of schema {SCHEMA}")
+        raise _unreadable(path, f"its schema is not {SCHEMA}")
     try:
         entries = tuple(_entry(each) for each in content["distributions"])
         folder = path.resolve().parent / str(content.get("folder", "."))
@@ -88,7 +88,7 @@ def read_manifest(path: Path) -> Manifest | None:
             version=version if isinstance(version, str) else None,
         )
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
-        raise _unreadable(path, f"it lacks {error}") from error
+        raise _unreadable(path, f"{error} is missing in it") from error
 
 
 def is_of(entry: BuiltFile, variants: Sequence[BuildVariant], *, others: bool = False) -> bool:
@@ -121,7 +121,7 @@ def lacking_wheels(manifest: Manifest, variants: Sequence[BuildVariant]) -> tupl
 
 
 def check_manifest(manifest: Manifest) -> dict[str, str]:
-    """The files that are missing, or have other bytes than were built: what is wrong, to go after the name."""
+    """The files that are missing or were changed since the build: the problem, to follow the name."""
     return {
         each.filename: problem
         for each in manifest.entries
@@ -132,7 +132,7 @@ def check_manifest(manifest: Manifest) -> dict[str, str]:
 def _problem(entry: BuiltFile, path: Path) -> str | None:
     try:
         if not path.is_file():
-            return "is not there any more"
+            return "no longer exists"
         if path.stat().st_size != entry.size or sha256_of(path) != entry.sha256:
             return "has changed since it was built"
     except OSError as error:
@@ -160,7 +160,7 @@ def _still_valid(path: Path, folder: Path, project: str, new: tuple[BuiltFile, .
 
 
 def _is_of_release(entry: BuiltFile, new: Sequence[BuiltFile]) -> bool:
-    """Whether it has the version of what is new; of another variant, but for the local part that each may add."""
+    """Whether it has the version of the new files; for another variant, without the local part that each may add."""
     if entry.version in {each.version for each in new}:
         return True
     if entry.variant in {each.variant for each in new}:
@@ -202,5 +202,5 @@ def _to_json(manifest: Manifest, path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{path}: {why}", hint="Name a file that `publish-all build --manifest FILE` wrote, or build again."
+        f"{path}: {why}", hint="Pass a file that `publish-all build --manifest FILE` wrote, or build again."
     )

@@ -1,8 +1,8 @@
 """poetry-core, in the build worker: its own builders in a stage that holds the variant's pyproject.toml.
 
 All use of poetry-core's internals is in this module. The files are
-byte-identical to those which poetry-core writes for a static copy of the project with the same pyproject.toml,
-but for the gzip stream of sdists.
+byte-identical to the files that poetry-core writes for a static copy of the project with the same pyproject.toml,
+except for the gzip stream of sdists.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ from publish_all.variants.variant import BuildVariant
 from publish_all.version.static import asks_us
 from publish_all.version.toml_text import with_static_version
 
-_NAME_IT = "Name the files in `include` of [tool.poetry], which ships what git ignores, or change .gitignore."
+_NAME_IT = (
+    "Add the files to `include` of [tool.poetry], which also packs ignored files, or change .gitignore."
+)
 
 
 class _Plan(NamedTuple):
@@ -62,7 +64,7 @@ class _Plan(NamedTuple):
 
 
 class PoetryCoreBuilder:
-    """Builds variants of the project of `stages`. `listener` hears of patterns that match nothing."""
+    """Builds variants of the project of `stages`. `listener` gets notes about patterns that match nothing."""
 
     def __init__(self, stages: Stages, *, deflate: DeflateCache, listener: Listener = ignore) -> None:
         self._tree = stages.tree
@@ -95,7 +97,7 @@ class PoetryCoreBuilder:
         except (OSError, RuntimeError, ValueError, AssertionError) as error:
             msg = f"poetry-core cannot build the {kind} of {variant.label}: {error}"
             raise BuildError(
-                msg, hint=f"See what is built with: publish-all variants --diff {variant.label}"
+                msg, hint=f"Run `publish-all variants --diff {variant.label}` to see its configuration."
             ) from error
 
     def _builder(self, kind: str, plan: _Plan) -> _Wheel | _Sdist:
@@ -159,7 +161,7 @@ class PoetryCoreBuilder:
     def _additions(self, variant: BuildVariant) -> tuple[dict[str, str], list[str]]:
         """`force-include` as files of the stage (its path → the project's), and those that need an `include`.
 
-        Where a package covers the target, the file is put into the package. Otherwise it stands at the
+        Where a package covers the target, the file is put into the package. Otherwise it is at the
         target in the stage, and an `include` names it.
         """
         additions, includes = {}, []
@@ -225,7 +227,7 @@ class _ProjectBuilder(Builder):
         return {each for each in found if each.path not in self.dropped}
 
     def _check_names(self, found: set[str], tell: Callable[[str], None]) -> None:
-        """Raise `BuildError` for a path that is not there or gives no file, and tell of patterns that match nothing.
+        """Raise `BuildError` for a path that does not exist or has no files, and report patterns that match nothing.
 
         poetry-core ships the rest without a word (https://github.com/python-poetry/poetry/issues/9556).
         """
@@ -256,7 +258,7 @@ def _gives(include: Include, found: set[str]) -> bool:
 
 
 class _Wheel(_ProjectBuilder, WheelBuilder):
-    """`stated_tag` is that of a platform wheel; None where poetry-core tells it."""
+    """`stated_tag` is the tag of a platform wheel; None if poetry-core sets it."""
 
     stated_tag: str | None = None
 
@@ -281,7 +283,7 @@ class _Sdist(_ProjectBuilder, SdistBuilder):
 def _project_file(variant: BuildVariant, root: Path, pyproject: Mapping[str, Any]) -> bytes:
     """The stage's pyproject.toml: the project's own file where that says the same, so that the sdist is as poetry-core's own.
 
-    With the version written in where publish-all tells it, as our backend for poetry-core does.
+    If the version comes from publish-all, it is written into it, as our backend for poetry-core does.
     """
     # There is none in the project, or one that is not TOML.
     with contextlib.suppress(OSError, ValueError, VersionError):
@@ -309,7 +311,7 @@ def _source_folder(entry: Mapping[str, Any]) -> str:
 
 
 def _in_package(entry: Mapping[str, Any], inside: str) -> str | None:
-    """Where a file stands that is to be at `inside` in the wheel, if this entry of `packages` covers it."""
+    """The place of a file that goes to `inside` in the wheel, if this entry of `packages` covers it."""
     include, target = str(entry["include"]).strip("/"), str(entry.get("to", "")).strip("/")
     if any(character in include for character in "*?["):
         return None
@@ -335,9 +337,10 @@ def _without_empty_packages(
         files = [each for each in found if each.is_file() and "__pycache__" not in each.parts]
         left = [each for each in files if each not in dropped]
         if left and len(left) < len(files) and not any(each.suffix in {".py", ".pyi"} for each in left):
-            msg = f"{key_path(variant, 'exclude')}: no module of the package {entry['include']!r} is left"
+            msg = f"{key_path(variant, 'exclude')}: all modules of the package {entry['include']!r} are excluded"
             raise BuildError(
-                msg, hint="poetry-core builds no package without modules. Put data where modules are."
+                msg,
+                hint="poetry-core cannot build a package without modules. Move its data to a package with modules.",
             )
         if left or not files:
             entries.append(entry)

@@ -24,19 +24,17 @@ _WHEEL = re.compile(r"[^/]+\.dist-info/WHEEL")
 def retagged(built: Path, wheel: PlatformWheel, *, backend: str) -> Path:
     """The wheel at `built` with the tag that is stated, in place of the old one.
 
-    A wheel for any platform may become one for a certain platform: what is prebuilt in it makes it so. One
-    that the backend has compiled only gets a name that fits what was compiled. Raises `BuildError`
+    A wheel for any platform can get the tag of one platform if it contains prebuilt files. A wheel
+    that the backend compiled only gets a tag that fits the compiled files. Raises `BuildError`
     otherwise; `backend` is what its message calls the backend.
     """
     name, version, *parts = built.stem.split("-")
     old, tag = WheelTag.parse("-".join(parts)), wheel.tag
     if not old.is_pure and not _fits(old, tag):
-        msg = (
-            f"{wheel.where}: {backend} has compiled a wheel for {old.compressed}, which cannot be named {tag}"
-        )
+        msg = f"{wheel.where}: {backend} built a wheel for {old.compressed}, which cannot get the tag {tag}"
         raise BuildError(
             msg,
-            hint="Build this wheel where it belongs: `publish-all build --wheel-tag TAG` on a machine of that kind.",
+            hint="Run `publish-all build --wheel-tag TAG` on a machine with that platform.",
         )
     target = built.with_name(f"{name}-{version}-{tag}.whl")
     fresh = built.with_name(f".{target.name}")

@@ -49,7 +49,7 @@ def build(request: BuildRequest, *, listener: Listener, settings: BuildSettings)
     total = sum(1 for _ in distributions_of(request.variants, request.kinds))
     numbers = count(1)
 
-    def numbered(event: Event) -> None:  # each worker begins with the first file of its own
+    def numbered(event: Event) -> None:  # each worker counts its files from 1
         if isinstance(event, BuildStarted):
             event = replace(event, number=next(numbers), files=total)
         listener(event)
@@ -97,8 +97,10 @@ def ask_version(root: Path, *, listener: Listener, settings: BuildSettings) -> s
             interpreter = worker.interpreter(version_only=True)
             return str(worker.ask(interpreter, ask="version", root=request.root, pyproject=pyproject))
     except BuildError as error:
-        msg = f"the build backend {backend_name(pyproject)} does not tell the version: {error.message}"
-        raise VersionError(msg, hint=error.hint or "Read what the backend says in the message.") from error
+        msg = f"the build backend {backend_name(pyproject)} cannot find the version: {error.message}"
+        raise VersionError(
+            msg, hint=error.hint or "Fix the problem that the backend reports in the message."
+        ) from error
 
 
 class _Worker(NamedTuple):
@@ -115,7 +117,7 @@ class _Worker(NamedTuple):
     leave_out: tuple[Path, ...] = ()
 
     def interpreter(self, *, version_only: bool = False) -> Interpreter:
-        """One with the requirements, and with those which the backend's hooks add (PEP 517)."""
+        """An environment with the requirements and those that the hooks of the backend add (PEP 517)."""
         variants = self.request.variants
 
         def more(found: Interpreter) -> Sequence[str]:
@@ -200,7 +202,7 @@ def _fetch_missing(root: Path, environment: Mapping[str, str]) -> None:
     """
     with contextlib.suppress(
         OSError, TimeoutError
-    ):  # without git, or a repository that the build itself tells of
+    ):  # without git, or with a repository that the build itself reports
         promised = ask_git(
             "config", "--get-regexp", r"^remote\..*\.promisor$", cwd=root, environment=environment
         )
@@ -215,12 +217,12 @@ def _output_folder(output: Path) -> Iterator[Path]:
     output.mkdir(parents=True, exist_ok=True)
     try:
         with temporary_folder(within=output) as fresh:
-            # The output folder may be tracked, and nobody shall see this one.
+            # The output folder may be tracked, so git must not see this folder.
             (fresh / ".gitignore").write_text("*\n", encoding="utf-8")
             yield fresh
     finally:
         if not existed:
-            with contextlib.suppress(OSError):  # it holds what was built
+            with contextlib.suppress(OSError):  # it contains the built files
                 output.rmdir()
 
 
@@ -229,10 +231,10 @@ def _refuse_circle(root: Path, pyproject: Mapping[str, Any]) -> None:
     source = table(pyproject, "tool", "hatch", "version").get("source")
     asks_us = backend_of(pyproject) is Backend.HATCHLING and source == "publish-all"
     if asks_us or backend_name(pyproject) == "publish_all.backends.poetry_core":
-        msg = f"{root / 'pyproject.toml'}: the version comes from publish-all, which is told to ask the build backend"
-        hint = 'State where it is, for instance: [tool.publish-all.version] source = "git"'
+        msg = f"{root / 'pyproject.toml'}: the build backend gets the version from publish-all, and publish-all gets it from the build backend"
+        hint = 'Set another source of the version, for example: [tool.publish-all.version] source = "git"'
         raise VersionError(msg, hint=hint)
     if not build_requires(pyproject):
         raise VersionError(
-            f"{root / 'pyproject.toml'}: [build-system] requires nothing, so no backend can be asked"
+            f"{root / 'pyproject.toml'}: [build-system] has no requirements, so the version cannot be read from a build backend"
         )

@@ -22,7 +22,7 @@ from publish_all.builders.source_tree import SourceTree, normal, relative
 from publish_all.errors import BuildError
 from publish_all.variants.variant import BuildVariant, PlatformWheel
 
-LATER = "If a step before the build makes it, run that first."
+LATER = "If another step creates it before the build, run that step first."
 
 
 def says_the_same(root: Path, pyproject: Mapping[str, Any]) -> bool:
@@ -186,8 +186,8 @@ def narrowed(variant: BuildVariant, files: Mapping[str, str]) -> frozenset[str]:
         and not matches(variant.exclude, inside, path)
     )
     if files and not kept and not variant.force_include:
-        msg = f"{key_path(variant, 'exclude')}: no file of {variant.label} is left"
-        raise BuildError(msg, hint="Narrow `exclude`, or widen `include`.")
+        msg = f"{key_path(variant, 'exclude')}: all files of {variant.label} are excluded"
+        raise BuildError(msg, hint="Exclude fewer files, or include more.")
     return kept
 
 
@@ -201,9 +201,9 @@ def left_out(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What the variant keeps of the wheel's `files` (path inside the wheel → path in the project), and paths that it leaves out.
 
-    Those are paths of the wheel's files, and of `others`, which are in the sdist alone: what stands in the folders of the
-    wheel's packages, if `exclude` matches it there (`tests` or `*.md` does not mean what is beside them). `forced` are
-    paths inside the wheel that `force-include` fills; `outside` is as `files`, of what is installed outside of packages:
+    Those are paths of the wheel's files, and of `others`, which are only in the sdist: files in the folders of the
+    wheel's packages, if `exclude` matches it there (`tests` or `*.md` does not match files outside of packages). `forced` are
+    paths inside the wheel that `force-include` fills; `outside` is as `files`, for files that are installed outside of packages:
     `include` says nothing of it.
     """
     outside = outside or {}
@@ -223,7 +223,7 @@ def left_out(
 
 
 def key_path(variant: BuildVariant, key: str, item: str | None = None) -> str:
-    """Where a variant's key is configured, for messages; with `item`, that which holds this pattern or path."""
+    """Where a variant's key is configured, for messages; with `item`, the key that contains this pattern or path."""
     if variant.wheel is not None and item is not None and item in _stated_by_wheel(variant.wheel, key):
         return f"{variant.wheel.where}.{key}"
     if variant.name is None:
@@ -244,11 +244,11 @@ def nothing_shipped(where: str, path: Path, root: Path, hint: str) -> BuildError
     """The error for a path in the configuration that gives no file; `hint` for one whose files are left out."""
     shown = relative(str(path), root)
     if not path.exists():
-        return BuildError(f"{where}: there is no file or folder {shown} in {root}", hint=LATER)
+        return BuildError(f"{where}: no file or folder {shown} in {root}", hint=LATER)
     if path.is_file() or any(path.rglob("*")):
-        msg = f"{where}: git or the backend ignores every file of {shown}, so nothing of it is shipped"
+        msg = f"{where}: git or the backend ignores every file of {shown}, so none is packed"
         return BuildError(msg, hint=hint)
-    return BuildError(f"{where}: there is no file in {shown}", hint=LATER)
+    return BuildError(f"{where}: no file in {shown}", hint=LATER)
 
 
 def missing_forced(variant: BuildVariant, names: Iterable[str]) -> tuple[str, ...]:
@@ -273,7 +273,7 @@ def _refuse_idle(variant: BuildVariant, key: str, patterns: Sequence[str], files
             msg = f"{key_path(variant, key, pattern)}: '{pattern}' matches no file of {variant.label}"
             hint = "Patterns are matched against paths inside the wheel, such as `package/module.py` or `package/data/**`."
             if "\\" in pattern:
-                hint += " Write `/` between folders: a backslash makes the next character mean itself."
+                hint += " Write `/` between folders: a backslash escapes the next character."
             raise BuildError(msg, hint=hint)
 
 

@@ -122,7 +122,7 @@ class SourceTree:
 
     @cached_property
     def nested(self) -> Mapping[str, bool]:
-        """Folders that are submodules or repositories of their own → whether they are checked out."""
+        """Folders that are submodules or nested repositories → whether they are checked out."""
         _ = self._found
         return dict(self._nested)
 
@@ -158,7 +158,7 @@ class SourceTree:
         return tuple(sorted({*self.under(path), *walked}))
 
     def ignored(self, folders: Iterable[str]) -> tuple[str, ...]:
-        """The files below these folders that git ignores, but for what tools make anew: caches and compiled modules."""
+        """The ignored files below these folders, except those that tools create again: caches and compiled modules."""
         present = [each for each in folders if (self.root / each).is_dir()]
         if not present or not self.in_git:
             return ()
@@ -201,7 +201,7 @@ class SourceTree:
         try:
             return ask_git(*arguments, cwd=self.root / within, environment=os.environ, run=self._run)
         except FileNotFoundError as error:
-            msg = f"{self.root} is in a git repository, and there is no program `git` that tells what it ignores"
+            msg = f"{self.root} is in a git repository, and the program `git` is not installed, so ignored files are unknown"
             raise BuildError(msg, hint="Install git, or build from an unpacked sdist.") from error
 
     def _listed(self, within: str) -> Iterator[tuple[str, bool]]:
@@ -225,7 +225,7 @@ class SourceTree:
                 continue
             if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
                 yield path, stat.S_ISLNK(mode)
-            elif stat.S_ISDIR(mode):  # a submodule, or a repository of its own
+            elif stat.S_ISDIR(mode):  # a submodule or nested repository
                 self._tracked.pop(path, None)
                 self._nested[path] = Path(full, ".git").exists()
                 if self._nested[path]:
@@ -263,7 +263,7 @@ def normal(path: str) -> str:
 
 
 def _is_made(path: Path, *, at_root: bool) -> bool:
-    """Whether a tool made a folder: by what is in it and where it is, never by a name that a package may have."""
+    """Whether a tool created a folder: by its contents and place, never by a name that a package could have."""
     name = path.name
     if name in _NEVER_SOURCES or any((path / each).is_file() for each in _MARKERS):
         return True
@@ -298,11 +298,11 @@ def _not_utf8(folder: Path, path: str) -> BuildError:
     shown = os.fsencode(path).decode(errors="backslashreplace").replace("\ufffd", "\\x..")
     return BuildError(
         f"the name of a file below {folder} is not valid UTF-8: {shown}",
-        hint="Rename the file: wheels and sdists hold names in UTF-8 only.",
+        hint="Rename the file. Wheels and sdists can only contain names in UTF-8.",
     )
 
 
 def _git_hint(stderr: str, root: Path) -> str:
     if "dubious ownership" in stderr:
         return f"The folder belongs to another user. Run: git config --global --add safe.directory {root}"
-    return "Run `git status` there to see what is wrong."
+    return "Run `git status` there to see the problem."

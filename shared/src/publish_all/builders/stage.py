@@ -112,7 +112,7 @@ class Stages:
 
 
 def _leads_out(variant: BuildVariant | None) -> bool:
-    """Whether the configuration may name what is outside of the project."""
+    """Whether the configuration may name files outside of the project."""
     return variant is None or any("../" in each for each in texts(variant.pyproject))
 
 
@@ -142,7 +142,7 @@ def forced_sources(tree: SourceTree, variant: BuildVariant) -> dict[str, str]:
         }
         files = staged or {each: each for each in tree.named(source)}
         if not files:
-            msg = f'{key_path(variant, "force-include", stated)}."{stated}": there is no file or folder {stated} in {tree.root}'
+            msg = f'{key_path(variant, "force-include", stated)}."{stated}": no file or folder {stated} in {tree.root}'
             raise BuildError(msg, hint=LATER)
         found.update({_join(target, _rest(each, source)): path for each, path in files.items()})
     return found
@@ -175,7 +175,7 @@ def _metadata(tree: SourceTree, variant: BuildVariant) -> Iterator[str]:
 
 
 def linked_out(tree: SourceTree, variant: BuildVariant | None) -> frozenset[str]:
-    """Readmes, licences and the like that are links out of the project: an sdist needs what they point at."""
+    """Readmes, licences and similar files that are links out of the project: an sdist needs their targets."""
     metadata = () if variant is None else _metadata(tree, variant)
     return frozenset(
         each
@@ -202,9 +202,9 @@ def _moved(tree: SourceTree, left: str, right: str, origin: str) -> dict[str, st
     if not files:
         exists = (tree.root / source).exists()
         msg = f'{origin}."{left}": ' + (
-            f"git ignores everything in {left}" if exists else f"there is no {left} in {tree.root}"
+            f"git ignores everything in {left}" if exists else f"no {left} in {tree.root}"
         )
-        raise BuildError(msg, hint="A layout maps a path in the project to its path in the stage.")
+        raise BuildError(msg, hint="A layout maps a path in the project to its path in the build folder.")
     return {_join(target, _rest(each, source)): each for each in files}
 
 
@@ -321,7 +321,7 @@ def _set_folder_times(stage: Path) -> None:
 def link_repository(tree: SourceTree, stage: Path, place: Path, *, other: Collection[str]) -> None:
     """Give `stage`, a copy of the repository `tree`, git's data, and the submodules in it theirs.
 
-    It gets what `git worktree add` makes, but outside of the repository: a folder with a HEAD and an index of its own,
+    It gets what `git worktree add` makes, but outside of the repository: a folder with its own HEAD and index,
     whose `commondir` names the repository (gitrepository-layout(5)). Nothing is written to the repository, so that
     a killed build leaves nothing behind in it.
 
@@ -379,5 +379,5 @@ def _git(folder: Path, *arguments: str) -> Completed:
     done = ask_git(*arguments, cwd=folder, environment=os.environ, timeout=_LONG)
     if done.returncode != 0:
         msg = f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}"
-        raise BuildError(msg, hint="Run `git status` in the project to see what is wrong.")
+        raise BuildError(msg, hint="Run `git status` in the project to see the problem.")
     return done

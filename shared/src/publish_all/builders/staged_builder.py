@@ -97,10 +97,8 @@ class StagedBuilder:
                 return self._build(*ways[number], kind=kind, output=output)
             except _OtherVersion as error:
                 told = error.version
-        msg = f"{self._name} builds version {told} of {variant.label}, and not {variant.version}"
-        hint = (
-            "Set the version that is wanted where this backend takes it from, or leave out `local-version`."
-        )
+        msg = f"{self._name} builds version {told} of {variant.label} instead of {variant.version}"
+        hint = "Set the version in the place where this backend reads it, or remove `local-version`."
         raise BuildError(msg, hint=hint)
 
     def _build(self, variant: BuildVariant, version: str | None, *, kind: str, output: Path) -> Path:
@@ -127,10 +125,10 @@ class StagedBuilder:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         if found:
             text = ", ".join(found[:_SHOWN]) + more
-            self._tell(f"not shipped, because git ignores it: {text}; name it in `force-include` to ship it")
+            self._tell(f"not packed, because git ignores it: {text}. To pack it, add it to `force-include`")
 
     def _with_metadata_elsewhere(self, variant: BuildVariant, output: Path) -> BuildVariant:
-        """Setuptools refuses a dynamic field that setup.cfg and setup.py do not state: keep those which they do."""
+        """Keep only dynamic fields that setup.cfg and setup.py set: setuptools refuses others."""
         if not _has_metadata_elsewhere(variant, self._stages.tree):
             return variant
         key = tuple(variant.layout.items())
@@ -183,8 +181,8 @@ class StagedBuilder:
 class _Placed(NamedTuple):
     """What a stage has more (path in it → path in the project) and less than the project.
 
-    `forced`, `kept` and `unwanted` are paths inside the wheel: of what is added, of what the selection
-    leaves, and of what is dropped.
+    `forced`, `kept` and `unwanted` are paths inside the wheel: added files, files that the selection
+    keeps, and files that it drops.
     """
 
     additions: Mapping[str, str] = {}
@@ -238,7 +236,7 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
     """How a variant can get its version, the best way first: each a pyproject, and the version that tools are told.
 
     Tools that compute the version also write it into files. So the version stays theirs to tell where they tell
-    the right one, by themselves or because a variable says so. They do not where the version holds the day, which
+    the right one, automatically or because of a variable. They do not if the version holds the day, which
     is another one in a build that can be repeated.
     """
     static = (variant, variant.version)
@@ -250,7 +248,7 @@ def _ways(variant: BuildVariant) -> list[tuple[BuildVariant, str | None]]:
 
 
 def _has_metadata_elsewhere(variant: BuildVariant, tree: SourceTree) -> bool:
-    """Whether `variants.resolve` has said of a project without `[project]` that all of it is dynamic."""
+    """Whether `variants.resolve` has declared all fields of a project without `[project]` as dynamic."""
     return "dynamic" in variant.pyproject.get("project", {}) and "project" not in read_toml(
         tree.root / "pyproject.toml"
     )
@@ -264,7 +262,7 @@ def _as_dynamic(pyproject: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_other_version(variant: BuildVariant, built: Path) -> None:
     """Raise `_OtherVersion` where the backend told another version than the project has."""
-    found = release_of(built.name)  # where it is none, the checks tell of it
+    found = release_of(built.name)  # if it is None, the checks report it
     if found is not None and found[1] != Version(variant.version):
         built.unlink()
         raise _OtherVersion(str(found[1]))
@@ -279,7 +277,7 @@ def _built(
     *,
     listener: Listener,
 ) -> Path:
-    """What the backend builds, in a process of its own: backends keep state, of versions for example (PEP 517)."""
+    """Build a file in a separate process, because backends keep state, of versions for example (PEP 517)."""
     question = {
         "ask": "hook",
         "folder": stage.folder,
@@ -399,7 +397,7 @@ def _holds(path: Path, info: zipfile.ZipInfo) -> bool:
 
 
 def _place_for(inside: str, files: Mapping[str, str]) -> str:
-    """Where a file is put so that it gets to `inside`: beside what goes to the same package already."""
+    """The place of a file that goes to `inside`: next to other files of the same package."""
     beside = [
         each
         for each, path in files.items()
@@ -419,7 +417,7 @@ def _moved_data(variant: BuildVariant, tree: SourceTree) -> Iterator[str]:
 
 
 def _drop_empty_packages(pyproject: dict[str, Any], placed: _Placed) -> None:
-    """Setuptools refuses a package that it is told of and whose folder is gone, with all that the variant leaves out."""
+    """Remove configured packages whose folders are empty after the variant's exclusions: setuptools refuses them."""
     packages = table(pyproject, "tool", "setuptools").get("packages")
     if isinstance(packages, list) and placed.unwanted:
 
@@ -465,20 +463,20 @@ def _verify(variant: BuildVariant, wheel: Path, placed: _Placed) -> None:
     if missing:
         where = key_path(variant, "force-include", missing[0])
         msg = f"{where}: {backend} left {missing[0]!r} out of the wheel of {variant.label}"
-        hint = f"Configure {backend} so that it packs this path (as package data, or as a package)."
+        hint = f"Configure {backend} to pack this path as package data or as a package."
         if missing[0].partition("/")[0].endswith(".data"):
             hint = f"Only {backend} itself can put files there, for example as `scripts` of [project]."
         raise BuildError(msg, hint=hint)
     lost = sorted(placed.kept - frozenset(names))
     if lost:
         msg = f"{backend} leaves {lost[0]!r} out of the wheel of {variant.label} when the variant's files are added"
-        raise BuildError(msg, hint=f"State all package data of the project in [tool] keys of {backend}.")
+        raise BuildError(msg, hint=f"List all package data of the project in the [tool] keys of {backend}.")
     extra = next((each for each in names if each in placed.unwanted or _is_excluded(variant, each)), None)
     if extra is not None:
         key = "exclude" if matches(variant.exclude, extra) else "include"
         msg = f"{key_path(variant, key)}: {backend} still packs {extra!r} into the wheel of {variant.label}"
         raise BuildError(
-            msg, hint=f"Leave it out in the configuration of {backend} ([tool.…] keys of the variant)."
+            msg, hint=f"Exclude it in the configuration of {backend} ([tool.…] keys of the variant)."
         )
 
 

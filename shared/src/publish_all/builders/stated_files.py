@@ -18,7 +18,7 @@ from publish_all.builders.select import matches
 from publish_all.variants.setup_files import readmes_in_setup_cfg
 from publish_all.variants.variant import BuildVariant
 
-# What backends take for readme and licences by themselves: PEP 639's patterns, and setuptools' readmes.
+# Files that backends use as readme and licences automatically: PEP 639's patterns, and setuptools' readmes.
 _BY_DEFAULT = (
     "AUTHORS*",
     "COPYING*",
@@ -30,10 +30,10 @@ _BY_DEFAULT = (
     "README.txt",
 )
 _OUTSIDE = (
-    "An sdist holds files of the folder of pyproject.toml only. Put the file there, or a link to it, for example with "
-    '`ln -s ../README.md README.md`, and state it as "README.md". Wheels alone can be built: `publish-all build -f wheel`.'
+    "An sdist can only contain files from the folder of pyproject.toml. Put the file or a link to it there, for example "
+    'with `ln -s ../README.md README.md`, and set "README.md". To build wheels only, run `publish-all build -f wheel`.'
 )
-_MISSING = "Add the file, correct the path, or run the step that makes it before the build."
+_MISSING = "Add the file, correct the path, or run the step that creates it before the build."
 
 
 class StatedFile(NamedTuple):
@@ -107,19 +107,23 @@ def _dynamic(key: str, value: Mapping[str, Any]) -> Iterator[StatedFile]:
 def missing_files(
     variant: BuildVariant, root: Path, plan: Callable[[], Iterable[str]], *, sdist: bool
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong, and what to do, for each stated file that is missing, or with `sdist` that an sdist cannot hold.
+    """Problem and hint for each stated file that is missing, or with `sdist` that an sdist cannot contain.
 
-    `plan` tells the files that the variant is built from, which a layout may have moved to where the key says.
+    `plan` has the files of the variant, which a layout may have moved to the path in the key.
     """
     of_variant = "" if variant.name is None else f" of the variant {variant.name!r}"
     for each in stated_files(variant.pyproject, root):
         if each.is_outside:
-            # Other backends, such as pdm-backend, may have a way of their own. A wheel gets the file from where it is.
+            # Other backends, such as pdm-backend, may do it differently. A wheel gets the file from its place.
             there = (root / each.path).is_file() and not (sdist and variant.sdist)
             if not there and backend_of(variant.pyproject) is not Backend.OTHER:
-                yield f"{each.key}{of_variant}: {each.path} is outside of {root}", _OUTSIDE
+                yield f"{each.key}{of_variant}: {each.path} is outside {root}", _OUTSIDE
         elif not (any(each.found(root)) or matches((f"/{each.path}",), *plan())):
-            what = f"no file matches {each.path}" if has_magic(each.path) else f"there is no file {each.path}"
+            what = f"no file matches {each.path}" if has_magic(each.path) else f"no file {each.path}"
             above = "/" not in each.path and (root.parent / each.path).is_file()
-            hint = f"Link or copy the one above: `ln -s ../{each.path} {each.path}`." if above else _MISSING
+            hint = (
+                f"Link or copy the file from the parent folder: `ln -s ../{each.path} {each.path}`."
+                if above
+                else _MISSING
+            )
             yield f"{each.key}{of_variant}: {what} in {root}", hint

@@ -46,7 +46,7 @@ def keep_mode(path: str, mode: int) -> None:
 
 
 def modes_below(folder: Path) -> dict[str, bool]:
-    """What `use_modes` was told of files below a folder, for another process."""
+    """The modes that `use_modes` has for files below a folder, for another process."""
     start = _key(folder) + os.sep
     return {path: executable for path, executable in _EXECUTABLE.items() if path.startswith(start)}
 

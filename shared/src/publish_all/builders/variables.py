@@ -77,7 +77,7 @@ _CI = """
     BUILDKITE_COMMIT BUILDKITE_TAG JENKINS_URL CIRRUS_CI CIRRUS_BRANCH CIRRUS_TAG DRONE READTHEDOCS READTHEDOCS_*
     CODESPACES DEVCONTAINER
 """
-# Where a project's own variable lies in one of these forms, it says where something is, or switches it on or off.
+# Variables of a project with a name of these forms contain a path, or switch something on or off.
 _FORMS = """
     *_DIR *_DIRS *_ROOT *_HOME *_PREFIX *_EXECUTABLE *_INCLUDE *_INCLUDES *_INCLUDE_DIR* *_LIB *_LIBS *_LIBRARY
     *_LIBRARIES *_LIB_DIR* *_ARGS *_NO_EXTENSIONS *_SKIP_* *_USE_* *_WITH_* *_WITHOUT_* *_ENABLE_* *_DISABLE_*
@@ -113,7 +113,7 @@ _KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|LS0tLS1CRUdJTi")  # the sec
 _JWT = re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*")
 _PATH_OR_WORDS = re.compile(r"^[/~.]|[\s\\]|^\w:")
 _LEAST_LENGTH = 16
-"""A shorter value of a credential is not looked for in other values, where it may stand by chance."""
+"""Shorter credentials are not searched for in other values, which may contain them by chance."""
 
 
 class Passed(NamedTuple):
@@ -146,7 +146,7 @@ def not_passed(names: Sequence[str]) -> str:
     if not names:
         return ""
     return (
-        f"\nThese environment variables were not passed to it: {', '.join(names)}. If it needs one of them, add the"
+        f"\nThese environment variables were not passed on: {', '.join(names)}. If one of them is needed, add its"
         " name to tool.publish-all.build-environment."
     )
 
@@ -179,7 +179,7 @@ def holds_credential(name: str, value: str) -> bool:
 
 
 def _is_login(found: re.Match[str]) -> bool:
-    """SSH's user name (`git@`) is none: a token can stand in place of it only where there are no keys."""
+    """SSH's user name (`git@`) is not a credential: a token is only used in its place where there are no keys."""
     return bool(found["user"]) and (not found["scheme"].lower().endswith("ssh") or ":" in found["user"])
 
 

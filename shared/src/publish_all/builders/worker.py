@@ -1,8 +1,8 @@
 """The process that builds: `python -m publish_all.builders.worker`.
 
-Builds run project code, so they run here: with the environment that `variables` allows, and with standard output and
-input of their own. One question comes in as a line on standard input; events and the answer go out as
-lines on what was standard output. The end of the input is the end of the parent, and so of this process.
+Builds run project code, so they run here: with the environment that `variables` allows, and with their own standard input
+and output. A question is one line on standard input; events and the answer are
+lines on the original standard output. The end of the input means that the parent has ended, and ends this process.
 """
 
 from __future__ import annotations
@@ -38,20 +38,16 @@ from publish_all.events import BuildFinished, BuildStarted, Listener, Note
 from publish_all.summaries import BuiltFile
 from publish_all.variants.variant import BuildVariant
 
-_ZLIB_NG = (
-    "this Python compresses with zlib-ng: the files hold the same as elsewhere, and are not the same bytes"
-)
+_ZLIB_NG = "this Python compresses with zlib-ng: the files have the same content as elsewhere, but not the same bytes"
 _NOT_ASKED = (
-    "this Python writes archives in a way that is not known here: each build variant is compressed anew, and "
+    "this Python writes archives in an unknown way: each build variant is compressed separately, and "
     '`compression = "fast"` has no effect'
 )
-_CRLF = (
-    "a build on Linux has LF there. Put `* text=auto eol=lf` into .gitattributes, commit it, and clone again"
-)
+_CRLF = "a build on Linux has LF. Add `* text=auto eol=lf` to .gitattributes, commit it, and clone again"
 
 
 def main() -> int:
-    # Hooks lie in the user's tree, and are not to be compiled there. (Other processes work in stages: they may,
+    # Hooks are in the user's tree, and must not be compiled there. (Other processes work in stages: they may,
     # and backends that are compiled once start faster for the next variant.)
     os.umask(0o022)  # sdists hold the modes of the files that backends make
     sys.dont_write_bytecode = True
@@ -86,7 +82,7 @@ def _answer(question: Mapping[str, Any], workspace: Path, listener: Listener) ->
 
 def _end_with_parent(incoming: IO[str], answered: threading.Event, temporary: Sequence[Path]) -> None:
     incoming.read()
-    if answered.is_set():  # the parent has what it asked for, and needs what was built
+    if answered.is_set():  # the parent has its answer, and needs the built files
         return
     for folder in temporary:  # a parent that was killed left them
         shutil.rmtree(folder, ignore_errors=True)
@@ -149,7 +145,7 @@ def build_all(
             version=variant.version,
             filename=path.name,
             kind=kind,
-            # The binary distribution format: the last parts are the tags, and a build number may stand before them.
+            # The binary distribution format: the last parts are the tags, with an optional build number before them.
             tag="-".join(path.stem.split("-")[2:]) if kind == "wheel" else None,
             size=path.stat().st_size,
             sha256=sha256_of(path),
@@ -193,7 +189,9 @@ class _Builders:
         if converted:
             what = f"{len(converted)} files" if converted[1:] else "a file"
             listener(
-                Note(message=f"git has put CRLF into {what} (core.autocrlf), as {converted[0]}: {_CRLF}")
+                Note(
+                    message=f"git wrote CRLF line ends into {what} (core.autocrlf), such as {converted[0]}: {_CRLF}"
+                )
             )
         self._stages = Stages(tree, workspace / "stages")
         # Git looks for a repository upwards from where it stands: it is not to find one around a stage.
@@ -238,7 +236,7 @@ class _Builders:
         why = unknown_version(backend)
         if why is not None:
             self._listener(
-                Note(message=f"building each file in a process of its own, which takes longer: {why}")
+                Note(message=f"each file is built in a separate process, which takes longer: {why}")
             )
         return why is not None
 

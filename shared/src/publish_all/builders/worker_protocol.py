@@ -103,7 +103,7 @@ def dumps(message: Mapping[str, Any]) -> str:
 def loads(line: str) -> dict[str, Any]:
     message = json.loads(line, object_hook=_timed)
     if not isinstance(message, dict):
-        raise BuildError("the build worker said something that is not a message")
+        raise BuildError("the build worker sent an invalid message")
     return message
 
 
@@ -150,7 +150,7 @@ def _plain(value: object) -> object:
         return dict(value)
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return {"$time": type(value).__name__, "value": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} does not go over the worker's pipe")
+    raise TypeError(f"{type(value).__name__} cannot be sent over the worker's pipe")
 
 
 def _timed(plain: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The chain of sources: the first answer, what it says of itself, and where it was looked."""
+"""The chain of sources: the first credential found, the checks of it, and the places that were searched."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JUST_RENEWED = 10.0
 
 @dataclasses.dataclass(slots=True)
 class _Entry:
-    """What is known for one request; guarded by its lock."""
+    """The state of one request; guarded by its lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     credential: Credential | None = None
@@ -162,19 +162,21 @@ class CredentialChain:
         found = source.find(request, tell) if mint else source.promise(request, tell)
         if found is None:
             if len(trace) == before:
-                tell(source.name, "nothing there")
+                tell(source.name, "nothing found")
             return None
         found = self._examined(found, request)
         trace[before:] = [TraceEntry(source=found.origin, outcome=f"found ({found.kind.value})", found=True)]
         return found
 
     def _examined(self, credential: Credential, request: CredentialRequest) -> Credential:
-        """The credential as it is sent, after all that is to be said about it. Raises when it must not be sent."""
+        """The credential to send, after its findings were reported. Raises if it must not be sent."""
         credential = cleaned(credential, self._listener)
         findings = [*inspect(credential, request, now=self._clock)]
         if not is_confidential(request.url):
             url = without_user(request.url)
-            message = f"The credential from {credential.origin} is not sent to {url}, which is not https."
+            message = (
+                f"The credential from {credential.origin} is not sent to {url}, because the URL is not https."
+            )
             findings.insert(0, diagnoses.URL_NOT_CONFIDENTIAL.found(message, where=url))
         errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
         if errors:
@@ -205,7 +207,7 @@ class CredentialChain:
 
 
 GIVE_GITHUB_CREDENTIAL = (
-    "Run `gh auth refresh -s write:packages` if you use GitHub's command line: its token is then found. Or set "
+    "If you use GitHub's command line, run `gh auth refresh -s write:packages`, and its token is used. Or set "
     "GITHUB_TOKEN to a classic personal access token with write:packages. In GitHub Actions: `permissions: packages: "
     "write`, and `GITHUB_TOKEN: ${{ github.token }}` in the step's `env`."
 )
@@ -218,13 +220,13 @@ def explain_missing(request: CredentialRequest, trace: Sequence[TraceEntry]) -> 
     user = request.username or request.config.username or TOKEN_USER
     variable = f"PUBLISH_ALL_{variable_part(repository)}_TOKEN"
     hint = (
-        f"Set the environment variable {variable}, or keep a token in the keyring with `publish-all login "
+        f"Set the environment variable {variable}, or store a token in the keyring with `publish-all login "
         f"{repository}` (the same as `keyring set {url} {user}`)."
     )
     if hostname_of(url) == "ghcr.io":
         hint = GIVE_GITHUB_CREDENTIAL
     finding = diagnoses.CREDENTIAL_MISSING.found(
-        f"There is no credential for {repository} ({url}).{' Looked in:' if looked else ''}{looked}",
+        f"No credential found for {repository} ({url}).{' Searched:' if looked else ''}{looked}",
         where=url,
         hint=hint,
     )

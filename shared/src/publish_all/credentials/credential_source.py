@@ -1,4 +1,4 @@
-"""The interface of credentials: who asks for what, what is answered, and where it was looked for."""
+"""The interface of credentials: requests, answers, and the places that were searched."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class CredentialRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """What was found, bound to the host it was found for.
+    """A credential, bound to the host for which it was found.
 
     `expires` is Unix time in seconds, None when it does not expire or is not known; `origin` says
     where it came from in words a user can act on (`environment variable PUBLISH_ALL_CORP_TOKEN`).
@@ -93,7 +93,7 @@ class TraceEntry:
 
 
 Tell: TypeAlias = Callable[[str, str], None]
-"""Takes a place where a credential was looked for in vain, and what was there instead."""
+"""Called with a place where no credential was found, and with the reason."""
 
 
 def tell_nobody(place: str, outcome: str) -> None:

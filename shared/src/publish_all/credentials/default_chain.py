@@ -120,11 +120,11 @@ def default_chain(
     """
     mode = _MODES.get(auth)
     if mode is None:
-        msg = f"--auth is auto, oidc or token, not {auth!r}"
+        msg = f"--auth must be auto, oidc or token, not {auth!r}"
         raise UsageError(msg)
     if mode is When.ALWAYS and explicit is not None and explicit.password is not None:
-        msg = "--auth oidc and --password do not go together"
-        raise UsageError(msg, hint="Leave one of them out.")
+        msg = "--auth oidc cannot be used with --password"
+        raise UsageError(msg, hint="Remove one of the two options.")
 
     told: set[Event] = set()
 

@@ -29,7 +29,7 @@ from publish_all.credentials.value import credential_of, refused
 from publish_all.errors import CredentialError
 
 SECONDS = 30.0
-"""For a helper, which may ask a cloud."""
+"""Time limit for a helper, which may ask a cloud."""
 IDENTITY_USER = "<token>"
 """The user name of a helper's answer that is an identity token: a token server takes it in place of a password."""
 
@@ -90,7 +90,7 @@ class DockerSource(CredentialSource):
     def _logins(
         self, config: Mapping[str, Any], where: str, url: str
     ) -> Iterator[tuple[str, tuple[str, str] | str]]:
-        """What a configuration has for the registry: of its own helper, of the store for all, written down.
+        """The logins of a configuration for the registry: from its helper, from the common store, from the file itself.
 
         A login is a user name and a secret; a text in its place says why a helper has none.
         """
@@ -126,7 +126,7 @@ class DockerSource(CredentialSource):
             answer = json.loads(done.stdout)
             return str(answer["Username"]), str(answer["Secret"])
         except (ValueError, KeyError, TypeError):
-            return f"{program} gave an answer that is not one"
+            return f"{program} gave an invalid answer"
 
 
 def _path_of(key: str) -> str:
@@ -158,7 +158,7 @@ def _parsed(text: str, where: str) -> Mapping[str, Any]:
         return table(json.loads(text))
     except (ValueError, RecursionError) as error:
         # Its message would not quote the text, but the exception holds it.
-        raise _unreadable(where, f"not JSON ({type(error).__name__})") from None
+        raise _unreadable(where, f"it is not JSON ({type(error).__name__})") from None
 
 
 def _unreadable(where: str, why: str) -> CredentialError:

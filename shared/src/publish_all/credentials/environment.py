@@ -93,7 +93,7 @@ class EnvironmentSource(CredentialSource):
                     ours = variable.tool in {
                         Tool.PUBLISH_ALL,
                         Tool.GITHUB,
-                    }  # of others only what is set is of interest
+                    }  # of others, only variables that are set matter
                     if ours and self._tools.variable(name) is None:
                         tell(f"environment variable {name}", "not set")
                 elif self._tools.variable(name) is not None:
@@ -136,7 +136,7 @@ class EnvironmentSource(CredentialSource):
         if not request.by_name:
             return "the host of the upload URL"
         if variable.tool is Tool.PUBLISH_ALL and config.scope is Scope.PROJECT:
-            # A project may state another address under a name of the user's; what was made for the name is not for it.
+            # A project may set another URL under a name of the user; a credential for the name is not for that URL.
             url = self._tools.url_of(variable.tool, config.name)
             if url is not None and host_of(url) != host_of(request.url):
                 return without_user(url)
@@ -176,8 +176,8 @@ class EnvironmentSource(CredentialSource):
         if user is None:
             username = TOKEN_USER
         elif not username and is_password and variable.by_name and not is_pypi(request.url):
-            message = f"The {origin} holds a password, and nothing says whose it is."
-            hint = f"Set {user} too."
+            message = f"The {origin} contains a password, and the user name is missing."
+            hint = f"Set {user}, too."
             raise refused(diagnoses.CREDENTIAL_INCOMPLETE.found(message, where=origin, hint=hint))
         return credential_of(
             request, username=username or TOKEN_USER, value=value or "", origin=origin, kind=variable.kind
@@ -190,5 +190,5 @@ class EnvironmentSource(CredentialSource):
             (each for each in sorted(self._names) if each != own and variable_part(each) == part), None
         )
         if other is not None:
-            message = f"The repositories {own} and {other} would be served by the same environment variables."
+            message = f"The repositories {own} and {other} would use the same environment variables."
             raise refused(diagnoses.NAMES_AMBIGUOUS.found(message, where=own))

@@ -32,7 +32,7 @@ _SERVICES = {
     "GITLAB_CI": "GitLab CI/CD",
     "CIRCLECI": "CircleCI",
 }
-"""Services that give their jobs an identity, as far as the `id` package can ask them, by the variable that tells them."""
+"""Services whose job identity the `id` package can request, by the variable that identifies them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ def _product_name() -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AmbientIdentity:
-    """What `environment` says of the service, and the `id` package's way of asking it for tokens.
+    """The service, read from `environment`, and its tokens, requested with the `id` package.
 
     `detect` reads the process's own environment; it returns a JWT for an audience, None where there
     is no identity, and raises where there is one that cannot be had.
@@ -76,7 +76,7 @@ class AmbientIdentity:
 
     @property
     def provider(self) -> str | None:
-        """The service we run in; None on a machine without an identity of its own."""
+        """The service that runs this process; None on a machine without an identity."""
         at_google = "Google Cloud" if self.product_name() in {"Google", "Google Compute Engine"} else None
         return next((name for mark, name in _SERVICES.items() if self.environment.get(mark)), at_google)
 
@@ -84,7 +84,7 @@ class AmbientIdentity:
         """What the job's configuration lacks for an identity, with the lines to add; None when nothing can be told."""
         variable = f"{_variable_of(audience)}_ID_TOKEN"
         if self.provider == "GitHub Actions" and not self.environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
-            message = "This GitHub Actions job may not ask for an identity token, so trusted publishing is not possible."
+            message = "This GitHub Actions job cannot request an identity token, so trusted publishing is not possible."
             where = file_of_workflow(self.environment.get("GITHUB_WORKFLOW_REF", "")) or "the workflow"
             hint = _GITHUB_LINES
         elif self.provider == "GitLab CI/CD" and not self.environment.get(variable):
@@ -102,7 +102,7 @@ class AmbientIdentity:
         except Exception as error:
             # `id` raises its own errors, and lets some of urllib3 and of missing programs through.
             why = plain(str(error)) or type(error).__name__
-            message = f"The identity of this job could not be had: {why}"
+            message = f"The identity of this job is not available: {why}"
             raise refused(diagnoses.IDENTITY_UNAVAILABLE.found(message)) from error
         return None if value is None else IdentityToken(secret=Secret(value), claims=read_claims(value))
 
@@ -116,7 +116,7 @@ _GITHUB_LINES = (
 
 
 def read_claims(jwt: str) -> Mapping[str, Any]:
-    """The claims of a JWT, unverified; empty for anything that is not one."""
+    """The claims of a JWT, unverified; empty for other values."""
     try:
         payload = jwt.split(".")[1]
         return table(loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
@@ -175,16 +175,16 @@ def near_misses(token: IdentityToken) -> Iterator[Finding]:
     called, calling = token.claim("job_workflow_ref"), token.claim("workflow_ref")
     message = hint = ""
     if token.claim("event_name") == "pull_request_target":
-        message = "The job runs on pull_request_target, which PyPI refuses, since it runs for anybody's pull request."
+        message = "The job runs on pull_request_target, which PyPI refuses, because it runs for pull requests of other people."
     elif called and repository_of_workflow(called).lower() != token.claim("repository").lower():
         message = (
             f"The job is in a reusable workflow of another repository ({_shown(repository_of_workflow(called))}); "
-            "no trusted publisher can match that."
+            "a trusted publisher cannot match it."
         )
     elif called and calling and file_of_workflow(called) != file_of_workflow(calling):
         message = (
             f"The job is in the reusable workflow {_shown(_file(called))}, called by {_shown(_file(calling))}: "
-            "the publisher must name the called one."
+            "the publisher must name the called workflow."
         )
         hint = f"Register {_shown(_file(called))} as the workflow name."
     if message:
@@ -198,20 +198,20 @@ def why_unknown(token: IdentityToken, project: str | None) -> Iterator[str]:
     repository, environment = token.claim("repository"), token.claim("environment")
     if token.claim("iss").startswith(_GITHUB):
         if environment:
-            yield f"If the publisher names an environment, it must be {_shown(environment)}, in any case of letters."
+            yield f"If the publisher names an environment, it must be {_shown(environment)}; upper and lower case do not matter."
         else:
-            yield "If the publisher names an environment, the job needs `environment: NAME` too."
+            yield "If the publisher names an environment, add `environment: NAME` to the job."
         if repository != repository.lower():
-            yield f"Upper and lower case count: the repository is {_shown(repository)}."
+            yield f"Upper and lower case matter: the repository is {_shown(repository)}."
         if token.claim("repository_owner_id"):
             yield (
-                f"If all of these fit, the owner is another account of the same name: this job's owner "
-                f"{_shown(token.claim('repository_owner'))} has the id {_shown(token.claim('repository_owner_id'))} "
-                "(repository_owner_id). Remove the publisher and add it again, which stores the id of today."
+                f"If all fields match, the owner is another account with the same name: the owner of this job, "
+                f"{_shown(token.claim('repository_owner'))}, has the id {_shown(token.claim('repository_owner_id'))} "
+                "(repository_owner_id). Remove the publisher and add it again, which stores the current id."
             )
         yield f"In a fork or after a rename the publisher must name {_shown(repository)}, not the original."
     if project is not None:
-        yield f"The publisher must be registered for {project}; each variant is a project of its own."
+        yield f"The publisher must be registered for {project}; each variant is a separate project."
 
 
 def publishers_to_register(
@@ -228,7 +228,7 @@ def publishers_to_register(
     fields = (f"{name} {value}" for name, value in form_fields(token, None) if name != "Environment name")
     at = f" at {page}" if page is not None else ""
     yield (
-        "Several projects are published here. An index allows one pending publisher for each environment, and "
+        "This job publishes several projects. An index allows one pending publisher for each environment, and "
         f"uses one up for each new project. If they are new, register one for each{at} ({', '.join(fields)}), and "
         "publish each in a job with its environment:"
     )

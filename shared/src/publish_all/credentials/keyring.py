@@ -1,6 +1,6 @@
 """The system's keyring, under every service name that Poetry, Hatch, twine, uv, pip and we store under.
 
-A keyring can hang (no session bus, an unlock dialogue nobody sees) or raise: it is asked from a
+A keyring can hang (no session bus, an invisible unlock dialogue) or raise: it is asked from a
 daemon thread, so that the wait has an end, and a broken backend is treated as empty, with a note.
 The backends of clouds (Google's, AWS's, Azure's) make a token when they are asked, which takes seconds;
 they answer for any user name, and the token goes with theirs.
@@ -35,13 +35,13 @@ from publish_all.errors import CredentialError
 from publish_all.events import Found, Listener, Note, ignore
 
 SECONDS = 30.0
-"""For the answer of a backend. Those of clouds start a program that asks a server, which takes 2 to 10 s."""
+"""Time limit for the answer of a backend. Backends of clouds start a program that asks a server, which takes 2 to 10 s."""
 
 SECONDS_TO_UNLOCK = 60.0
-"""For a backend that may open a window to be unlocked, where a person sits at the terminal."""
+"""Time limit for a backend that may open a window to be unlocked, on a terminal."""
 
 SECONDS_UNTIL_TOLD = 1.5
-"""After so long the user is told what is waited for."""
+"""Seconds after which a note names the keyring that does not answer."""
 
 _SLICE = 0.1  # so often it is looked whether the wait is over; an interrupt ends it at once
 
@@ -59,14 +59,14 @@ Backend: TypeAlias = Any
 
 
 class Place(NamedTuple):
-    """A service and a user, None for whoever is stored there."""
+    """A service and a user, None for any user."""
 
     service: str
     username: str | None
 
 
 class _Answer(NamedTuple):
-    """What a backend has for a place; `made` by it, with a user name of its own, if it stores nothing."""
+    """The answer of a backend for a place; `made`: the backend stores nothing and made a credential with its user name."""
 
     place: Place
     username: str
@@ -80,7 +80,7 @@ class KeyringSource(CredentialSource):
 
     `backends` lists those to ask, best first; it runs inside a bounded thread too, as importing and
     choosing a backend can hang. `interactive` says that a person can unlock one. `seconds` is how long
-    a backend may take in the place of what is usual, for tests.
+    a backend may take instead of the defaults, for tests.
     """
 
     name = "keyring"
@@ -164,7 +164,7 @@ class KeyringSource(CredentialSource):
         if self._backends is None:
             self._backends = self._ask("keyring", self._list_backends, tell)
         if self._backends == ():
-            tell("keyring (no backend is installed)", "not there")
+            tell("keyring", "no backend is installed")
         places = tuple(dict.fromkeys(self._places(request)))
         empty = []
         for backend in self._backends or ():
@@ -181,14 +181,14 @@ class KeyringSource(CredentialSource):
     def _ask(self, backend: str, act: Callable[[], _T], tell: Tell) -> _T | None:
         """What a backend has to say, which is waited for; None where it fails or hangs, of which the user is told."""
         if backend in self._hung:
-            tell(f"keyring ({backend})", "not asked again: it does not answer")
+            tell(f"keyring ({backend})", "skipped, because it did not answer")
             return None
         limit = self._seconds or time_for(backend, interactive=self._interactive)
         answer = _in_thread(act)
         if not self._wait(answer, backend, limit):
             self._hung.add(backend)
             outcome = f"did not answer within {limit:g} s"
-            message = f"The keyring {backend} {outcome}, and is not asked again in this run."
+            message = f"The keyring {backend} {outcome}, and is not used again in this run."
         elif (error := answer.exception()) is not None:
             outcome = f"failed: {_plain(error)}"
             message = f"The keyring {backend} failed ({_plain(error)}), and was treated as empty."
@@ -203,7 +203,7 @@ class KeyringSource(CredentialSource):
         started, told = time.monotonic(), False
         while not wait([answer], timeout=_SLICE).done:
             if INTERRUPTED.is_set():
-                raise CredentialError(f"Stopped while waiting for the keyring {backend}.")
+                raise CredentialError(f"Interrupted while waiting for the keyring {backend}.")
             waited = time.monotonic() - started
             if waited > limit:
                 return False
@@ -219,7 +219,7 @@ def time_for(backend: str, *, interactive: bool) -> float:
 
 
 def _users_at(service: str, request: CredentialRequest) -> Iterator[Place]:
-    """Whom to ask for: the user who is stated, else whoever is there (PyPI knows one user alone), else the usual one."""
+    """The users to ask for: the configured user, else any user (on PyPI only its one user), else the usual one."""
     if request.username is not None:
         yield Place(service, request.username)
     elif not is_pypi(request.url):
@@ -316,7 +316,7 @@ def _with_first(act: Callable[[Backend], _T], verb: str) -> _T:
     if error is not None:
         raise CredentialError(f"The keyring could not {verb} the credential: {_plain(error)}.", hint=hint)
     if not done.result():
-        msg = "There is no keyring on this machine."
+        msg = "No keyring found on this machine."
         raise CredentialError(msg, hint="Set an environment variable instead, or install a keyring backend.")
     return done.result()[0]
 

@@ -27,7 +27,7 @@ ATTEMPTS = 3
 class Ask(Protocol):
     """Put a question to the user and return the answer, empty for none. With `hidden`, nothing typed is shown.
 
-    Raises `EOFError` where nobody can answer.
+    Raises `EOFError` if there is no terminal.
     """
 
     def __call__(self, question: str, *, hidden: bool) -> str: ...
@@ -72,7 +72,7 @@ class PromptSource(CredentialSource):
             self._attempts[key] = self._attempts.get(key, 1) + 1
             if self._attempts[key] > ATTEMPTS:
                 return None
-            self._listener(Note(message=f"{request.repository} refused this. Please try again."))
+            self._listener(Note(message=f"{request.repository} refused this credential. Please try again."))
             self._answers[key] = self._asked(request)
             return self._answers[key]
 
@@ -90,10 +90,10 @@ class PromptSource(CredentialSource):
         if self._store is None or any(finding.severity is Severity.ERROR for finding in findings):
             return
         try:
-            answer = self._ask("Keep it in the keyring? [y/N]", hidden=False).strip().lower()
+            answer = self._ask("Store it in the keyring? [y/N]", hidden=False).strip().lower()
             if answer in {"y", "yes"}:
                 kept = self._store(request.url, credential.username, credential.secret)
-                self._listener(Note(message=f"Kept in the keyring {kept}."))
+                self._listener(Note(message=f"Stored in the keyring {kept}."))
         except EOFError:
             return
         except CredentialError as error:

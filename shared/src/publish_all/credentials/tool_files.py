@@ -35,7 +35,7 @@ PLACES = (
 class ToolFileSource(CredentialSource):
     """What one tool keeps in its files, for the URL to which the tool itself would send it.
 
-    A name that Poetry has no URL for is that of the repository, and an account of uv serves what is below its URL.
+    A name without a URL in Poetry is the name of the repository, and an account of uv is for all URLs below its own.
     """
 
     def __init__(self, tools: ToolSettings, name: str, listener: Listener = ignore) -> None:
@@ -97,7 +97,7 @@ class ToolFileSource(CredentialSource):
         if self.name != PYPIRC or os.name != "posix" or path is None:
             return
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            message = f"Other users of this machine can read {path}."
+            message = f"{path} is readable by other users of this machine."
             finding = diagnoses.FILE_READABLE_BY_OTHERS.found(message, where=str(path))
             self._listener(Found(finding=finding))
 
@@ -126,7 +126,7 @@ def poetry_names(tools: ToolSettings, request: CredentialRequest) -> tuple[str, 
 
 
 def _is_of_another_project(entry: ToolRepository, request: CredentialRequest) -> bool:
-    """Whether the section is one of those that PyPI says to write for another project's token."""
+    """Whether the section is for the token of another project, in the form that PyPI recommends."""
     token = read_pypi_token(entry.secret.reveal().strip()) if entry.secret is not None else None
     if token is None or token.projects is None or request.project in token.projects:
         return False

@@ -1,6 +1,6 @@
-"""How each repository's server is met: the certificates that stand beside its URL and credential in other tools.
+"""The certificates for each repository's server, from the configuration of other tools.
 
-What authorities a server may be certified by is no secret, so a variable of one tool adds them for all. A
+The CAs of a server are not secret, so a variable of one tool adds them for all. A
 client certificate says who we are, and goes where that tool would show it.
 """
 
@@ -103,7 +103,7 @@ def _tls(each: ToolRepository, missing: dict[str, None]) -> ServerTls:
     stated = (each.ca_cert, each.client_cert, each.client_key)
     for path in stated:
         if path is not None and not path.exists():
-            missing[f"{each.origin} names the certificate file {path}, which is not there."] = None
+            missing[f"{each.origin} names the certificate file {path}, which does not exist."] = None
     ca_cert, client_cert, client_key = (path if path and path.exists() else None for path in stated)
     if each.client_key is not None and client_key is None:
         client_cert = None

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from publish_all._http import Reply, Session
 
 LIFETIME = 900.0
-"""Seconds a minted token lives, where the index tells nothing believable."""
+"""Seconds for which a minted token is valid, if the index gives no plausible value."""
 
 ATTEMPTS = 3
 _AUDIENCE_ATTEMPTS = 2  # it is asked in preflight, where a server that is down must be told soon
@@ -65,28 +65,28 @@ _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _OWN_AUDIENCES = {"pypi": PYPI_HOSTS, "testpypi": TESTPYPI_HOSTS}
 _ISSUERS = (
     "PyPI accepts identities of GitHub Actions, gitlab.com, Google Cloud and ActiveState. "
-    "Elsewhere publish with a token: `--auth token`."
+    "On other services, publish with a token: `--auth token`."
 )
 _EXPIRED = (
-    "Identity tokens live for minutes, and GitLab gives one for the whole job: publish in a job of its own, soon after "
+    "Identity tokens expire after minutes, and GitLab gives one for the whole job: publish in a separate job, soon after "
     "it starts. If the token is new, check the clock of the CI runner."
 )
 _REFUSALS = {
     "invalid-payload": (
-        "did not understand our request for a token: {said}.",
-        "Look whether a proxy changes requests; if there is none, please report this.",
+        "did not understand the request for a token: {said}.",
+        "Check whether a proxy changes requests. If there is none, please report this.",
     ),
-    "not-enabled": ("has trusted publishing, or this CI service, switched off for now: {said}.", ""),
+    "not-enabled": ("has disabled trusted publishing, or this CI service, for now: {said}.", ""),
     "invalid-token": (
         "does not accept the identity of this job (issuer {issuer}): {said}.",
         _ISSUERS,
     ),
     "invalid-reuse-token": (
-        "says that the identity token was used before; each mints once.",
-        "The CI service gives one identity token for the whole job: publish in jobs of their own.",
+        "reports that the identity token was used before. Each can be used once.",
+        "The CI service gives one identity token for the whole job: publish in separate jobs.",
     ),
 }
-"""What the codes of a refusal mean, after the repository's name, and what to do."""
+"""The message for each code of a refusal, after the repository's name, and the hint."""
 
 
 class TrustedPublishingSource(CredentialSource):
@@ -155,8 +155,8 @@ class TrustedPublishingSource(CredentialSource):
         page = publishing_page(request.url, "PROJECT")
         register = f"Register this job as a trusted publisher{f' at {page}' if page else ''}"
         return diagnoses.TRUSTED_PUBLISHING_UNUSED.found(
-            f"The token in {credential.origin} is used for {request.repository}, though this job could use trusted "
-            "publishing; there will be no attestations.",
+            f"The token in {credential.origin} is used for {request.repository}, although this job could use trusted "
+            "publishing. The files get no attestations.",
             where=credential.origin,
             hint=f"{register}; `publish-all doctor` in this job shows the fields of the form. Then publish with "
             "`--auth oidc`, remove the token from the CI service, and revoke it at the index. To keep the token "
@@ -176,7 +176,7 @@ class TrustedPublishingSource(CredentialSource):
             tell(self.name, "not for this repository")
             return None
         if self._identity.provider is None:
-            message = f"Trusted publishing to {request.repository} needs a CI job with an identity; there is none here."
+            message = f"Trusted publishing to {request.repository} needs a CI job with an identity, and this is not one."
             finding = diagnoses.IDENTITY_UNAVAILABLE.found(message)
             self._not_here(request, finding, tell, "no CI service with an identity")
             return None
@@ -204,7 +204,7 @@ class TrustedPublishingSource(CredentialSource):
         return token, audience
 
     def _not_here(self, request: CredentialRequest, finding: Finding, tell: Tell, outcome: str) -> None:
-        """Say that there is nothing to be had, which is an error only where nothing else will do."""
+        """Report that trusted publishing is not available: an error only if it is required."""
         if self._when(request) is When.ALWAYS:
             raise refused(finding)
         tell(self.name, outcome)
@@ -247,10 +247,12 @@ class TrustedPublishingSource(CredentialSource):
         content = _object_in(answer)
         minted, expires = content.get("token"), content.get("expires")
         if content.get("success") is False or not isinstance(minted, str) or not minted.strip():
-            message = f"{request.repository} answered a token request with success, but without a token."
+            message = (
+                f"{request.repository} answered a token request with success, but the answer has no token."
+            )
             raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         if not minted.isprintable():
-            message = f"{request.repository} gave a token that holds control characters, so it is not used."
+            message = f"{request.repository} gave a token with control characters, so it is not used."
             raise refused(diagnoses.MINT_REFUSED.found(message, where=_mint_url(request)))
         self._mask(minted)
         now = self._clock()
@@ -297,7 +299,7 @@ def needs_pending(
     page = publishing_page(url, None) or "the index's page for pending publishers"
     rows = "\n".join(f"  {name}: environment pypi-{name}" for name in new)
     hint = (
-        f"Register one pending publisher for each at {page}, with an environment of its own, and publish each variant "
+        f"Register one pending publisher for each at {page}, with its own environment, and publish each variant "
         f"in a job with that environment (--variant):\n{rows}\nOr make the first release with a token: `--auth token`."
     )
     return diagnoses.PENDING_PUBLISHERS_NEEDED.found(message, where=where, hint=hint, severity=severity)
@@ -308,7 +310,7 @@ def ensure_covers(
 ) -> None:
     """Raise `CredentialError` for a minted token that covers fewer projects than are uploaded with it.
 
-    `projects` says of each of these whether it is new. Where the token does not tell, the index decides.
+    `projects` has for each project whether it is new. If the token does not show its projects, the index decides.
     """
     token = read_pypi_token(credential.secret.reveal())
     if token is None or token.project_ids is None or len(token.project_ids) >= len(projects):
@@ -319,16 +321,16 @@ def ensure_covers(
     ]
     message = (
         f"{request.repository} knows this job as the trusted publisher of {len(token.project_ids)} of the "
-        f"{len(projects)} projects to upload ({', '.join(projects)}). It would refuse the files of the others."
+        f"{len(projects)} projects to upload ({', '.join(projects)}). It would refuse the files of the other projects."
     )
-    hint = "\n".join(["Register this job for each of the projects that lack it:", *pages])
+    hint = "\n".join(["Register this job for each of these projects that lack it:", *pages])
     raise refused(diagnoses.PUBLISHER_OF_TOO_FEW.found(message, where=_mint_url(request), hint=hint))
 
 
 def ask_for_audience(
     http: Session, base: str, *, needed: bool = False, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str | None, str]:
-    """Ask a host for its audience; None and why, if it has none. What may pass is tried again.
+    """Ask a host for its audience; None and the reason, if it has none. Temporary errors are retried.
 
     Raises `HttpError` where it does not pass, if `needed`.
     """
@@ -370,14 +372,14 @@ def ensure_own(audience: str, request: CredentialRequest, base: str) -> None:
         or audience == request.config.audience
     ):
         return
-    message = f"{base} asked for an identity token for {plain(audience)}, with which it might act there in our name. It got none."
+    message = f"{base} asked for an identity token for {plain(audience)}. With it, {base} could act there in your name, so it got none."
     raise refused(diagnoses.AUDIENCE_OF_OTHER_SERVICE.found(message, where=f"{base}/_/oidc/audience"))
 
 
 def explain(
     request: CredentialRequest, token: IdentityToken, answer: Reply, projects: Sequence[str]
 ) -> tuple[Finding, bool]:
-    """Why no token was minted, and whether a new JWT may help. `projects` are all that this run publishes there."""
+    """Why no token was minted, and whether a new JWT may help. `projects` are all projects that this run publishes there."""
     code, description = _error_in(answer)
     said = plain(description, secrets=(token.secret,)).rstrip(".")
     again = code == "invalid-reuse-token" or (not code and answer.status in _RETRYABLE)
@@ -386,19 +388,23 @@ def explain(
         own_page = publishing_page(request.url, request.project or "PROJECT")
         page = publishing_page(request.url, None)
         fields = "\n".join(f"  {name}: {value}" for name, value in form_fields(token, request.project))
-        lines = [f"An existing project registers it at {own_page}, a new one at {page}."] if page else []
+        lines = (
+            [f"Register it for an existing project at {own_page}, for a new project at {page}."]
+            if page
+            else []
+        )
         lines += [f"- {line}" for line in why_unknown(token, request.project)]
         lines += publishers_to_register(token, projects, page=page)
-        message = f"{request.repository} knows no trusted publisher for this job. It must be registered with exactly:\n{fields}"
+        message = f"{request.repository} has no trusted publisher for this job. Register it with exactly these fields:\n{fields}"
         return diagnoses.PUBLISHER_UNKNOWN.found(message, where=where, hint="\n".join(lines)), again
     if code == "invalid-pending-publisher":
         message = (
-            f"A pending publisher matches this job, but its project exists already at {request.repository}."
+            f"A pending publisher matches this job, but its project already exists at {request.repository}."
         )
         return diagnoses.PENDING_PUBLISHER_TAKEN.found(message, where=where), again
     if code == "invalid-token" and "expired" in said.lower():
         message = (
-            f"{request.repository} ({base}) says that the identity token of this job has expired: {said}."
+            f"{request.repository} ({base}) reports that the identity token of this job has expired: {said}."
         )
         return diagnoses.MINT_REFUSED.found(message, where=where, hint=_EXPIRED), True
     text, hint = _REFUSALS.get(code, ("answered {status} to a request for a token{after}.", ""))
@@ -416,7 +422,7 @@ def _down(url: str, answer: Reply) -> HttpError | None:
     """The error of an index that answers so because it is down or busy, which says nothing about the job's identity."""
     if answer.status not in _RETRYABLE or _error_in(answer)[0]:
         return None
-    message = f"There is no token of trusted publishing for now: {url} answers {answer.status}."
+    message = f"Trusted publishing is not available at the moment: {url} answers {answer.status}."
     hint = "The index is down or busy, and the credential is not the cause. Run again later."
     return HttpError(message, failure=Failure.STATUS, url=url, hint=hint, retryable=True)
 

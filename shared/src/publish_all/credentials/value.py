@@ -83,7 +83,7 @@ def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
     value = _stripped(raw)
     if value != raw:
         what = "White space" if value == raw.strip() else "Invisible characters"
-        listener(Note(message=f"{what} around the value of {origin} was left out."))
+        listener(Note(message=f"{what} around the value of {origin} was removed."))
     if not _is_json_object(value):
         if credential.username == _WRAPPED_USER:
             value = "".join(value.split())
@@ -92,9 +92,7 @@ def cleaned(credential: Credential, listener: Listener = ignore) -> Credential:
             message = f"The value of {origin} {trouble}."
             raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin))
         if credential.kind is not CredentialKind.TOKEN and _is_quoted(value):
-            listener(
-                Note(message=f"The value of {origin} has quotes around it, which are sent as a part of it.")
-            )
+            listener(Note(message=f"The value of {origin} has quotes around it, which are sent with it."))
     return replace(credential, secret=Secret(value))
 
 
@@ -124,9 +122,9 @@ def _trouble(value: str, credential: Credential) -> str | None:
     """What no server can mean in a value."""
     categories = {unicodedata.category(each) for each in value}
     if categories & {"Cc", "Zl", "Zp"}:
-        return "holds a control character, such as a line break, in its middle"
+        return "contains a control character, such as a line break"
     if "Cf" in categories:
-        return "holds an invisible character, such as a zero-width space, in its middle"
+        return "contains an invisible character, such as a zero-width space"
     if credential.kind is not CredentialKind.TOKEN:
         return None
     if _is_quoted(value):
@@ -134,7 +132,7 @@ def _trouble(value: str, credential: Credential) -> str | None:
     if "://" in value:
         return "is a URL"
     if re.search(r"\s", value):
-        return "holds white space, such as that after the word `Bearer`"
+        return "contains white space, such as the space after `Bearer`"
     if value.startswith((f"{TOKEN_USER}:", f"{credential.username}:")):
         return "begins with a user name"
     return None
@@ -146,16 +144,16 @@ def _ensure_username(username: str, value: str, origin: str) -> None:
     if value and username.startswith((_PREFIX, *GITHUB_PREFIXES)):
         message = f"The user name that goes with {origin} is a token."
         hint = (
-            f"Give the token as the password, and {TOKEN_USER} as the user name. "
-            "Where a server wants it as the user name, leave the password empty."
+            f"Set the token as the password, and {TOKEN_USER} as the user name. "
+            "If a server needs the token as the user name, leave the password empty."
         )
     # RFC 7617: the first colon ends the user name.
     elif ":" in username or any(unicodedata.category(each) in {"Cc", "Cf"} for each in username):
         message = (
-            f"The user name that goes with {origin} holds a colon or an invisible character, "
-            "with which no server would read it as it is."
+            f"The user name that goes with {origin} contains a colon or an invisible character, "
+            "so servers would read another name."
         )
-        hint = "Set the user name alone."
+        hint = "Set only the user name."
     if message:
         raise refused(diagnoses.CREDENTIAL_MALFORMED.found(message, where=origin, hint=hint))
 
@@ -179,7 +177,7 @@ class PyPIToken:
 
 
 def read_pypi_token(value: str) -> PyPIToken | None:
-    """Read a PyPI token; None for anything that is not one (or is cut off)."""
+    """Read a PyPI token; None for other values, or if it is cut off."""
     if not value.startswith(_PREFIX) or len(value) > _MAX_LENGTH:
         return None
     body = value.removeprefix(_PREFIX)
@@ -193,14 +191,14 @@ def read_pypi_token(value: str) -> PyPIToken | None:
 
 
 def github_prefix(value: str) -> str | None:
-    """The prefix that tells the kind of a GitHub token; None for anything else."""
+    """The prefix with the kind of a GitHub token; None for other values."""
     return next((prefix for prefix in GITHUB_PREFIXES if value.startswith(prefix)), None)
 
 
 def inspect(
     credential: Credential, request: CredentialRequest, *, now: Callable[[], float] = time.time
 ) -> tuple[Finding, ...]:
-    """What is wrong with sending this credential for this request; empty when nothing can be said against it."""
+    """The problems with sending this credential for this request; empty if there are none."""
     if not credential.secret:
         return ()
     host, origin = hostname_of(credential.host), credential.origin
@@ -217,7 +215,7 @@ def inspect(
 
 def _wrong_service(credential: Credential, host: str) -> Iterator[tuple[Diagnosis, str]]:
     secret = credential.secret.reveal()
-    github, holds = github_prefix(secret), f"{_start(credential.origin)} holds a"
+    github, holds = github_prefix(secret), f"{_start(credential.origin)} contains a"
     if github is not None and host in PYPI_HOSTS | TESTPYPI_HOSTS:
         message = f"{holds} GitHub token ({github}…), and {host} is not GitHub."
         yield diagnoses.TOKEN_OF_OTHER_SERVICE, message
@@ -243,8 +241,8 @@ def _wrong_token(
                 f"{stated}, and {host} accepts only {TOKEN_USER} with an API token.",
             )
         elif token is None:
-            what = "only a part of a PyPI token" if is_partial else "something that is no PyPI token"
-            message = f"{_start(origin)} holds {what}, and {host} accepts nothing else."
+            what = "only a part of a PyPI token" if is_partial else "something that is not a PyPI token"
+            message = f"{_start(origin)} contains {what}, and {host} accepts only whole PyPI tokens."
             yield diagnoses.NOT_A_PYPI_TOKEN, message
     if token is None:
         return
@@ -257,7 +255,7 @@ def _wrong_token(
         yield diagnoses.TOKEN_EXPIRED, f"The token in {origin} expired at {when}."
     if token.projects is not None and request.project is not None and request.project not in token.projects:
         names = ", ".join(sorted(token.projects)) or "no project"
-        message = f"The token in {origin} may upload to {names} only, not to {request.project}."
+        message = f"The token in {origin} can upload to {names} only, not to {request.project}."
         yield diagnoses.TOKEN_FOR_OTHER_PROJECT, message
 
 
@@ -296,7 +294,7 @@ def _section(stream: io.BytesIO) -> dict[int, bytes]:
 
 
 def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
-    """The type and the data of the next packet, as far as they are there: what is cut off has no signature."""
+    """The type and the data of the next packet, or the part of it that exists: a truncated token has no signature."""
     kind = stream.read(1)[0]
     length = 0
     for shift in range(0, 28, 7) if kind else ():
@@ -310,7 +308,7 @@ def _packet(stream: io.BytesIO) -> tuple[int, bytes]:
 def _limits(caveats: Iterable[bytes]) -> tuple[float | None, frozenset[str] | None, frozenset[str] | None]:
     """The earliest expiry, and the projects that all caveats allow, by name and by id.
 
-    What is not understood limits nothing here: the server decides. `[0, expires, not before]`, `[1, [names]]` and
+    Unknown caveats are ignored here: the server decides. `[0, expires, not before]`, `[1, [names]]` and
     `[2, [ids]]`, or as it was before: `{"exp": …, "nbf": …}` and `{"version": 1, "permissions": {"projects": [names]}}`.
     """
     ends: list[float] = []

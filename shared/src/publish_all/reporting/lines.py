@@ -33,8 +33,8 @@ def _words(event: events.Event, *, verbose: bool) -> tuple[str, str] | None:
             dropped = (
                 f"; variables not passed: {', '.join(event.dropped)}" if verbose and event.dropped else ""
             )
-            where = "an isolated one" if event.isolated else "this one"
-            return "environment", f"{where}: {event.reason}{dropped}"
+            where = "isolated" if event.isolated else "current"
+            return "environment", f"{where}, {event.reason}{dropped}"
         case events.BuildStarted() if verbose:
             return "build", f"{event.kind} of {event.variant or event.project}"
         case events.BuildFinished():

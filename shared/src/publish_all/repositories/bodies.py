@@ -29,7 +29,7 @@ class FileChangedError(PublishAllError):
 
 @dataclass(eq=False, repr=False)
 class FileBody:
-    """A body of known length around a file, whose memory does not depend on the file's size. Each iteration starts anew.
+    """A body of known length around a file, whose memory does not depend on the file's size. Each iteration starts at the beginning.
 
     `progress` is told how many of the file's bytes have been handed to the network; `complete` is true when the
     whole body was. Raises `FileChangedError` while it is sent if the file has another length by then, or is gone.
@@ -70,13 +70,13 @@ class FileBody:
                 if file.read(1):
                     raise FileChangedError(self.path, "became longer while it was uploaded")
         except OSError as error:
-            raise FileChangedError(self.path, f"can't be read: {error.strerror or error}") from error
+            raise FileChangedError(self.path, f"cannot be read: {error.strerror or error}") from error
         if self.tail:
             yield self.tail
 
 
 def form(fields: Sequence[tuple[str, str]], filename: str | None = None) -> tuple[bytes, bytes, str]:
-    """What stands before and after the file in a multipart/form-data body, and its content type."""
+    """The bytes before and after the file in a multipart/form-data body, and its content type."""
     boundary = choose_boundary()
     parts: list[tuple[str, bytes | tuple[str, bytes, str]]] = [
         (name, value.encode(errors="surrogateescape")) for name, value in fields

@@ -38,7 +38,7 @@ def files_of(
         raise not_there(f"{where} has no files of {project} {version}", project, others, where)
     for each in found:
         if "sha256" not in each.hashes:
-            message = f"{where} lists {each.filename} without a sha256, so what it sends cannot be checked"
+            message = f"{where} lists {each.filename} without a sha256, so the file cannot be verified"
             raise as_error(known.FETCHED_FILE_UNPROVEN.found(message))
     return found
 
@@ -47,7 +47,11 @@ def not_there(
     message: str, project: NormalizedName, others: Sequence[str] | None, where: str
 ) -> RepositoryError:
     """The error where a release is asked for that a repository has not got; `others` are versions that it has, if known."""
-    hint = f"It has: {', '.join(others)}." if others else f"It has no files of {project}, or hides them."
+    hint = (
+        f"It has: {', '.join(others)}."
+        if others
+        else f"It has no files of {project}, or does not show them to this user."
+    )
     found = known.RELEASE_NOT_THERE.found(message, where=where, hint=hint)
     error = NotThereError(found.message, hint=found.hint, findings=(found,))
     error.versions = tuple(others) if others is not None else None
@@ -84,7 +88,7 @@ def ensure_provenance(body: bytes, file: IndexFile, where: str) -> None:
         message = f"{where} lists a provenance of {file.filename} that cannot be read"
         raise as_error(known.FETCHED_FILE_UNPROVEN.found(message)) from error
     if attested != {file.sha256}:
-        message = f"{where} lists a provenance of {file.filename} that is about other bytes"
+        message = f"{where} lists a provenance of {file.filename} that is for other bytes"
         raise as_error(known.FETCHED_FILE_UNPROVEN.found(message))
 
 
@@ -96,7 +100,7 @@ def read_chunks(path: Path, *, size: int = 1 << 20) -> Iterator[bytes]:
 
 
 def architecture_of(filename: str) -> str:
-    """What tells the files of a release apart: `.tar.gz`, or what follows `name-version-` in a wheel's name."""
+    """The part of a file name that differs within a release: `.tar.gz`, or the part of a wheel's name after `name-version-`."""
     return SDIST if filename.endswith(SDIST) else "".join(filename.split("-", 2)[2:])
 
 

@@ -83,7 +83,7 @@ class GitHubApi:
         return found
 
     def get(self, path: str) -> Any:
-        """What is at a path below the repository's; None if nothing is. Raises `HttpError` and `CredentialError`."""
+        """The object at a path below the repository's; None if there is none. Raises `HttpError` and `CredentialError`."""
         reply = self._request("GET", f"{self.url}{path}")
         return None if reply.status == 404 else self._content(reply)
 
@@ -129,7 +129,7 @@ class GitHubApi:
             yield download
 
     def unreadable(self, url: str) -> HttpError:
-        message = f"{shown_url(url)} answers with something that is not of GitHub's API."
+        message = f"{shown_url(url)} gave an answer that is not from GitHub's API."
         return broken(known.PAGE_INSTEAD.found(message, where=shown_url(url)))
 
     # --- requests
@@ -139,7 +139,7 @@ class GitHubApi:
     ) -> Reply:
         rest = self._silent_until - self.clock()
         if rest > 0:  # GitHub bans clients that go on asking
-            raise self._limit(429, rest, "its limit of requests is not over yet")
+            raise self._limit(429, rest, "its rate limit has not ended yet")
         reply = self.session.request(
             method, url, auth=self._auth(url), headers=_HEADERS | dict(headers or {}), body=body
         )
@@ -161,7 +161,7 @@ class GitHubApi:
 
     def _auth(self, url: str) -> BearerAuth | None:
         if origin(url) not in (origin(self.url), origin(_upload_host(self.url))):
-            message = f"{self.config.name} names an address of another host than its own: {shown_url(url)}"
+            message = f"{self.config.name} redirects to another host: {shown_url(url)}"
             raise UnauthorizedError(known.CREDENTIAL_OF_OTHER_HOST.found(message, where=shown_url(self.url)))
         found = self.credential()
         return BearerAuth(secret=found.secret) if found is not None else None
@@ -178,7 +178,7 @@ class GitHubApi:
     # --- refusals
 
     def _limit(self, status: int, wait: float, said: str) -> RefusedError:
-        message = f"{self.config.name} takes no more requests for now: {said}"
+        message = f"{self.config.name} accepts no more requests for now: {said}"
         worth_waiting = wait <= _WORTH_WAITING
         hint = ""
         if not worth_waiting:
@@ -213,9 +213,9 @@ class GitHubApi:
         )
 
 
-_MOVED = 'The repository was renamed or moved. State its name: `link = "OWNER/REPOSITORY"`.'
+_MOVED = 'The repository was renamed or moved. Set its new name: `link = "OWNER/REPOSITORY"`.'
 _UNKNOWN = (
-    "Check the owner and the name of the repository. To a credential without the right, GitHub answers the same. "
+    "Check the owner and the name of the repository. GitHub gives the same answer to a credential without access. "
     f"{GIVE_CREDENTIAL}"
 )
 _DIAGNOSES: Mapping[int, tuple[Diagnosis, str]] = {

@@ -15,7 +15,7 @@ from publish_all.repositories.repository import Removal
 RIGHTS = (
     "To delete, use a classic personal access token with read:packages and delete:packages, as an admin of the package. "
     "In GitHub Actions: `permissions: packages: write`, and the role Admin for the repository under Manage Actions access "
-    "in the settings of the package. GitHub deletes no public version with more than 5,000 downloads: ask its support. "
+    "in the settings of the package. GitHub does not delete public versions with more than 5,000 downloads; ask its support. "
     "To yank a release, packages: write is enough."
 )
 

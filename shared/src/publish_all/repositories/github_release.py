@@ -96,7 +96,7 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GitHubRelease:
-    """A release as GitHub tells it. `closed`: it is published, and takes no more files."""
+    """A release from GitHub's API. `closed`: it is published, and accepts no more files."""
 
     id: int
     tag: str
@@ -129,7 +129,7 @@ class GitHubReleaseRepository:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     private: bool = False
-    # The files that are to be in a release before it is published, of all projects with this version.
+    # The files that a release must have before it is published, of all projects with this version.
     _planned: dict[Version, set[str]] = field(default_factory=dict)
     _tags: dict[Version, str | None] = field(default_factory=dict)
     _releases: dict[Version, GitHubRelease] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class GitHubReleaseRepository:
         ]
         about = self.api.get("")
         if about is None:
-            message = f"{self.name} has no repository {self.url}, or the credential may not see it."
+            message = f"{self.name} has no repository {self.url}, or the credential has no access to it."
             findings.append(self._found(known.NO_UPLOAD_API, message, GIVE_CREDENTIAL))
         elif isinstance(about, dict):
             findings += self._against_repository(about, releases)
@@ -193,11 +193,9 @@ class GitHubReleaseRepository:
         name = file.filename
         kept = re.sub(r"\.{2,}", ".", _NOT_TAKEN.sub(".", name)).strip(".")
         if kept != name:
-            why = " With it, the file is of another version." if file.version.epoch else ""
+            why = " The new name has another version." if file.version.epoch else ""
             message = f"GitHub renames {name} to {kept}.{why}"
-            hint = (
-                "Publish this version elsewhere, such as `-r github`; or release a version without an epoch."
-            )
+            hint = "Publish this version to another repository, such as `-r github`, or release a version without an epoch."
             yield self._found(known.FILENAME_WRONG, message, hint)
         if file.size >= TOO_LARGE:
             message = f"{name} has {file.size / 1024**3:.2f} GiB. Files of a release on GitHub must be smaller than 2 GiB."
@@ -206,12 +204,10 @@ class GitHubReleaseRepository:
     def _room(self, version: Version, names: Collection[str]) -> Iterator[Finding]:
         if len(names) > MOST_ASSETS:
             message = (
-                f"The release of {version} would have {len(names)} assets (each wheel has its metadata beside it). "
-                f"GitHub takes {MOST_ASSETS}."
+                f"The release of {version} would have {len(names)} assets (each wheel has its metadata next to it). "
+                f"GitHub allows {MOST_ASSETS}."
             )
-            hint = (
-                "Publish fewer files with this version, or publish to `-r github`, which has no such limit."
-            )
+            hint = "Publish fewer files of this version, or publish to `-r github`, which has no such limit."
             yield self._found(known.TOO_LARGE, message, hint)
 
     def _against_repository(
@@ -220,7 +216,7 @@ class GitHubReleaseRepository:
         rights = about.get("permissions")
         # For the tokens of workflows all of them are false: the first write tells.
         if isinstance(rights, dict) and rights.get("pull") is True and rights.get("push") is False:
-            message = f"The credential may read {self.url}, and not write to it."
+            message = f"The credential can read {self.url}, but not write to it."
             yield self._found(known.NOT_ALLOWED, message, GIVE_CREDENTIAL)
         if about.get("archived") is True:
             message = f"The repository {self.url} is archived."
@@ -244,7 +240,7 @@ class GitHubReleaseRepository:
                 return Look()
             tag = f"{self.tag_prefix}{release.version}"
             message = (
-                f"{self.url} has no tag {tag}. With the release, GitHub would put it on the default branch."
+                f"{self.url} has no tag {tag}. GitHub would create it on the default branch with the release."
             )
             hint = f"Push the tag first: git push origin {tag}"
             finding = known.TAG_NOT_PUSHED.found(message, where=self.url, hint=hint, severity=Severity.ERROR)
@@ -373,7 +369,7 @@ class GitHubReleaseRepository:
         return UploadOutcome(status=state)
 
     def _failed(self, error: HttpError) -> UploadOutcome:
-        # What GitHub has is asked anew.
+        # Asks GitHub again for its files.
         self._assets.clear()
         self._releases.clear()
         status = FileState.REFUSED
@@ -394,7 +390,7 @@ class GitHubReleaseRepository:
         if release.closed:
             finding = self._closed(release, [distribution.filename])
             raise RefusedError(finding, status=422)
-        # First, so that nobody sees the file without it.
+        # First, so that the file is never visible without it.
         if distribution.kind is DistributionKind.WHEEL:
             content = distribution.core_metadata
             self._put(release, _beside(distribution), content, len(content), _sha256(content))
@@ -415,7 +411,7 @@ class GitHubReleaseRepository:
             if not there.sent and there.id not in self._half:
                 # An upload that failed leaves it, and so does one that another job is at.
                 self._half.add(there.id)
-                message = f"{name} is there without its content: an upload of it failed, or is not over."
+                message = f"{name} exists without content: its upload failed, or is still running."
                 raise self._again(message, wait=_PATIENCE)
             self._delete(f"/releases/assets/{there.id}")
             del assets[name]
@@ -432,17 +428,17 @@ class GitHubReleaseRepository:
             raise
         if made.name != name:
             self._delete(f"/releases/assets/{made.id}")
-            message = f"GitHub has renamed {name} to {made.name}; it was deleted again."
+            message = f"GitHub renamed {name} to {made.name}, so the file was deleted again."
             raise RefusedError(self._found(known.FILENAME_WRONG, message), status=422)
         if not made.sent or made.size != size or made.sha256 not in {None, sha256}:
             self._half.add(made.id)
             self._delete(f"/releases/assets/{made.id}")
-            message = f"GitHub has received other bytes of {name} than were sent."
+            message = f"GitHub received other bytes of {name} than were sent."
             raise RefusedError(self._found(known.DIGEST_MISMATCH, message), status=502, retryable=True)
         assets[name] = made
 
     def _remember_half(self, release: GitHubRelease, name: str) -> None:
-        """Note the half asset that a failed upload of ours has left: nobody else is sending it."""
+        """Note the incomplete asset of our failed upload: no other run is sending it."""
         try:
             there = self.assets_of(release).get(name)
         except HttpError:
@@ -476,7 +472,7 @@ class GitHubReleaseRepository:
         self.assets_of(first)
         for each in release.distributions:
             if self._send(first, each) is FileState.CONFLICT:
-                message = f"{self.name} has another {each.filename} already."
+                message = f"{self.name} already has another file {each.filename}."
                 return ReleaseOutcome(complete=False, findings=(self._found(known.OTHER_BYTES, message),))
         for other in every.values():
             # Of others' drafts only those that are of no use to anybody.
@@ -558,14 +554,16 @@ class GitHubReleaseRepository:
                 notes = f"**Yanked:** {project}{': ' if reason else ''}{reason}\n\n{notes}"
             self._write_json("PATCH", f"/releases/{release.id}", {"body": notes})
             self.sleep(PAUSE)
-        raise self._again(f"The notes of the release were written over by others {_ROUNDS} times.")
+        raise self._again(f"Other jobs changed the notes of the release {_ROUNDS} times.")
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
         """The assets, each file before its metadata, and the note of a yank. The release and its tag stay."""
         release, files = self._there(project, version)
         if release.closed:
-            message = f"The release {release.tag} is immutable: GitHub deletes none of its files."
-            raise RefusedError(self._found(known.RELEASE_CLOSED, message, "Yank it."), status=422)
+            message = f"The release {release.tag} is immutable, so GitHub does not delete its files."
+            raise RefusedError(
+                self._found(known.RELEASE_CLOSED, message, "Yank the release instead."), status=422
+            )
         steps = [
             Removal((each.name,), partial(self._delete, f"/releases/assets/{each.id}")) for each in files
         ]
@@ -599,7 +597,7 @@ class GitHubReleaseRepository:
         return found.page if found is not None and not found.draft else None
 
     def install_command(self, release: Release, together: Collection[NormalizedName]) -> str | None:
-        """With the address of the wheel, if there is only one and it is for every machine: releases are no index."""
+        """With the URL of the wheel, if there is only one and it is for every machine: a release is not an index."""
         del together
         found = self._releases.get(release.version)
         if found is None or found.draft:
@@ -662,7 +660,7 @@ class GitHubReleaseRepository:
         return RefusedError(self._found(known.SERVER_BUSY, message), status=409, retryable=True, wait=wait)
 
     def _closed(self, release: GitHubRelease, missing: Collection[str]) -> Finding:
-        message = f"The release {release.tag} is immutable and takes no more files. Not in it: {', '.join(missing)}."
+        message = f"The release {release.tag} is immutable and accepts no more files. Missing files: {', '.join(missing)}."
         hint = "Release a new version, with all its files in one run."
         return known.RELEASE_CLOSED.found(message, where=release.page, hint=hint)
 

@@ -111,7 +111,7 @@ class LegacyRepository:
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Send an upload without a file, which every server refuses, and see how it is refused.
 
-        That tells whether the URL takes uploads and whether the credential is accepted, and stores
+        The answer shows whether the URL accepts uploads and whether the credential is accepted. It stores
         nothing. In brief it is left out where there is a credential, and the index, which is asked
         anyway, is on the same server. Raises `HttpError` when the server can't be reached, and `CredentialError` with the
         findings when a credential is missing or refused.
@@ -144,8 +144,8 @@ class LegacyRepository:
         if len(new) < 2 or not is_pypi(self._url):
             return ()
         message = (
-            f"{len(new)} projects are new at {self.name} ({', '.join(new)}), and this job publishes all of them from "
-            "one environment. By trusted publishing it can create only one of them."
+            f"{len(new)} projects are new on {self.name} ({', '.join(new)}), and this job publishes all of them from "
+            "one environment. Trusted publishing can create only one of them."
         )
         return (needs_pending(new, message, url=self._url, where=self.name),)
 
@@ -166,7 +166,7 @@ class LegacyRepository:
     def _probe(self, attempt: Attempt) -> UploadOutcome:
         """What an upload without a file gives; UPLOADED means that a real one may come."""
         head, tail, content_type = form(_PROTOCOL)
-        # A credential with an empty secret stands for a token that is minted only when it is needed.
+        # A credential with an empty secret means a token that is minted only when it is needed.
         minted_later = attempt.credential is not None and not attempt.credential.secret
         auth = None if minted_later else _auth(attempt)
         reply = self.session.request(
@@ -183,7 +183,7 @@ class LegacyRepository:
                 finding.message,
                 failure=Failure.STATUS,
                 url=shown_url(reply.url),
-                hint=finding.hint or "The server may be all right again in a while: run again.",
+                hint=finding.hint or "The problem may be temporary: run again.",
                 retryable=True,
                 retry_after=outcome.retry_after,
             )
@@ -204,7 +204,7 @@ class LegacyRepository:
     # --- upload
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
-        """One attempt; a second one at once if the token had expired and a new one can be had."""
+        """One attempt; a second one at once if the token had expired and a new one is available."""
         request = self._request(distribution.project)
         attempt = Attempt(repository=self.name, url=request.url, distribution=distribution)
         try:
@@ -270,7 +270,7 @@ class LegacyRepository:
             self._attested.add(distribution.filename)
         if outcome.status is FileState.UPLOADED and not body.complete:
             # An answer that came before the body was sent can't be about it.
-            message = f"{self.name} answered before all was sent."
+            message = f"{self.name} answered before all data was sent."
             return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, message)
         return self._settled(outcome, distribution) if reply.status in _MAY_BE_THERE else outcome
 
@@ -359,7 +359,7 @@ class LegacyRepository:
                 message = f"The index of {self.name} lists {name} without a hash."
                 yield known.INDEX_WITHOUT_HASHES.found(message, where=self.url)
             elif state is FileState.INCOMPLETE:
-                message = f"The index of {self.name} lists {name}, but answers that the file is not there."
+                message = f"The index of {self.name} lists {name}, but the file itself does not exist."
                 yield known.LISTED_NOT_THERE.found(message, where=self.url)
 
     def fetch(self, project: NormalizedName, version: Version, folder: Path) -> tuple[Path, ...]:
@@ -374,7 +374,9 @@ class LegacyRepository:
     def _by_hand(self, verb: str, project: NormalizedName, version: Version) -> UsageError:
         """The upload API takes files and does nothing else."""
         page = f"{base_of(self._url)}/manage/project/{project}/release/{quote(str(version))}/"
-        hint = f"Use its page: {page}" if is_pypi(self._url) else "Use the page or the tool of the server."
+        hint = (
+            f"Use its page: {page}" if is_pypi(self._url) else "Use the web page or the tool of the server."
+        )
         return UsageError(f"{self.name} has no API to {verb} a release", hint=hint)
 
     def page(self, release: Release) -> str | None:

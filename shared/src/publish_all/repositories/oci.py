@@ -164,8 +164,8 @@ class OciRepository:
         except FileChangedError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=error.findings)
         except HttpError as error:
-            self._blobs.clear()  # what the registry has is asked anew
-            # Nothing is half there: what was sent is found again by its digest.
+            self._blobs.clear()  # ask the registry again
+            # No file is incomplete: sent blobs are found again by their digest.
             status = FileState.FAILED if error.retryable else FileState.REFUSED
             return UploadOutcome(status=status, findings=findings_of(error), retry_after=error.retry_after)
         self._entries[_key(distribution)] = entry
@@ -177,7 +177,7 @@ class OciRepository:
         progress(distribution.size)
         for with_metadata in (False,) if self._plain_config else (True, False):
             config = distribution.core_metadata if with_metadata else layout.EMPTY
-            # A registry may refuse a manifest while another thread writes the very metadata that it names.
+            # A registry may refuse a manifest while another thread writes the metadata that it names.
             with self._pushing:
                 self._push_blob(package, layout.digest_of(config), config)
             manifest, entry = self._rendered(distribution, with_metadata=with_metadata)
@@ -245,7 +245,7 @@ class OciRepository:
             states={name: FileState.ABSENT if gone else state for name, (state, gone) in seen.items()},
             findings=tuple(
                 known.PART_MISSING.found(
-                    f"{self.name} lists {name}, and has not got {', '.join(gone)}.",
+                    f"{self.name} lists {name}, but {', '.join(gone)} is missing.",
                     where=f"{self.place.registry}/{self.place.repository(release.project)}",
                 )
                 for name, (_, gone) in seen.items()
@@ -272,8 +272,10 @@ class OciRepository:
             return ReleaseOutcome(complete=False, findings=findings_of(error))
         except HttpError as error:
             return ReleaseOutcome(complete=False, findings=findings_of(error), retryable=error.retryable)
-        message = f"{release} is pushed to {self.name}, for `finalize` to list"
-        hint = f"List it, with what other jobs have pushed: `publish-all finalize -r {self.name} RECEIPTS`"
+        message = f"{release} is pushed to {self.name}, but not listed yet"
+        hint = (
+            f"List it together with the files of other jobs: `publish-all finalize -r {self.name} RECEIPTS`"
+        )
         finding = known.LEFT_TO_FINALIZE.found(message, where=str(self.receipt.path), hint=hint)
         return ReleaseOutcome(complete=True, findings=(finding,))
 
@@ -323,7 +325,7 @@ class OciRepository:
                     gone = [each for each in changed.entries if not package.has_manifest(each.digest)]
                     findings = tuple(
                         known.PART_MISSING.found(
-                            f"{self.name} has not got the {each.architecture} of {release}.",
+                            f"{self.name} no longer has {each.architecture} of {release}.",
                             where=f"{package.asked.where}@{each.digest}",
                             hint="Publish all files of the release again, in one run.",
                         )
@@ -342,7 +344,7 @@ class OciRepository:
                 self.registry.pause(look, None)  # some go on showing the old one for a moment
                 current = package.index(tag)
         finding = known.INDEX_CONTENDED.found(
-            f"The index of {release} was written over by others {ROUNDS} times.",
+            f"Other jobs changed the index of {release} {ROUNDS} times.",
             where=f"{package.asked.where}:{tag}",
         )
         return ReleaseOutcome(complete=False, findings=(finding,), retryable=True)
@@ -358,7 +360,7 @@ class OciRepository:
     ) -> tuple[Finding, ...]:
         return tuple(
             known.OTHER_BYTES.found(
-                f"{self.name} has another {each.architecture} of {release}.",
+                f"{self.name} already has another file {each.architecture} of {release}.",
                 where=package.asked.where,
                 hint="Release a new version. Nothing was overwritten.",
             )
@@ -376,7 +378,7 @@ class OciRepository:
         return tuple(fetched)
 
     def _releases(self, package: OciPackage, version: Version) -> tuple[PackageRelease, ...]:
-        """What is listed as a version, by one tag or several. Raises `RepositoryError` if there are no files."""
+        """The manifests of a version, with one or several tags. Raises `RepositoryError` if there are no files."""
         versions = package.versions()
         releases = package.releases([each for each in versions if each.version == version])
         if not any(each.files for each in releases):
@@ -417,7 +419,7 @@ class OciRepository:
         raise as_error(known.INDEX_CONTENDED.found(message, where=package.asked.where))
 
     def deletion(self, project: NormalizedName, version: Version) -> tuple[Removal, ...]:
-        """The index first, so that none ever lists what is gone; before it signatures and the like, which are tagged by its digest.
+        """The index first, so that it never lists deleted files; before it signatures, which are tagged by its digest.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema. Blobs are left to
         the registry, as other versions may have the same.
@@ -491,7 +493,7 @@ def _place_of(config: RepositoryConfig) -> layout.Place:
         return layout.parse_place(filled_url(config))
     except layout.PlaceError as error:
         msg = f"tool.publish-all.repositories.{config.name}.url: {config.url} {error}."
-        raise ConfigurationError(msg, hint="Write it as in ghcr.io/OWNER.") from error
+        raise ConfigurationError(msg, hint="Write it in the form ghcr.io/OWNER.") from error
 
 
 def _merged(package: OciPackage, release: PushedRelease, current: layout.PackageIndex | None) -> layout.Merge:

@@ -97,15 +97,15 @@ def parse_place(url: str) -> Place:
     parts = urlsplit(url if "://" in url else f"https://{url}")
     path = parts.path.strip("/").lower()
     if parts.query or parts.fragment:
-        raise PlaceError("has a query or fragment, which an OCI registry knows nothing of")
+        raise PlaceError("has a query or fragment, which an OCI registry does not use")
     if path == "v2" or path.startswith("v2/"):
-        raise PlaceError("names the API; leave out /v2")
+        raise PlaceError("contains the path of the API; remove /v2")
     if _NAME not in path:
         path = f"{path}/{_NAME}".lstrip("/")
     for part in path.replace(_NAME, "x").split("/"):
         if not _PART.fullmatch(part):
             raise PlaceError(
-                f"holds {part!r}, and names in an OCI registry are letters, digits, and single '.', '_' and "
+                f"contains {part!r}; names in an OCI registry consist of letters, digits, and single '.', '_' and "
                 "'-' between them"
             )
     return Place(registry=f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}", path=path)
@@ -122,7 +122,7 @@ def version_text(tag: str) -> str:
 
 
 def version_of(tag: str) -> Version | None:
-    """The version that a tag stands for; None for a foreign tag, as `latest` and `sha256-…`."""
+    """The version of a tag; None for a foreign tag, such as `latest` and `sha256-…`."""
     if not tag[:1].isdecimal() or len(tag) > TAG_LENGTH:
         return None
     try:
@@ -134,7 +134,7 @@ def version_of(tag: str) -> Version | None:
 def filename_of(project: NormalizedName, tag: str, architecture: str, title: str | None) -> str | None:
     """The name of a file of a release: its title if that fits, else put together; None if none can be.
 
-    What comes from a registry is not trusted: the name is that of a distribution of this very project
+    Data from a registry is not trusted: the name must be that of a distribution of this project
     and version, and no path.
     """
     stem = f"{project.replace('-', '_')}-{version_text(tag)}"
@@ -173,7 +173,7 @@ class FileManifest(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One file in the index of a release; `descriptor` is kept as it is written, whoever wrote it."""
+    """One file in the index of a release; `descriptor` is kept unchanged."""
 
     descriptor: Mapping[str, Any]
 
@@ -271,11 +271,11 @@ def describe(distribution: Distribution, *, source: str | None) -> dict[str, str
 
 
 def parse_manifest(content: bytes) -> FileManifest:
-    """The manifest of a file. Raises `LayoutError` for anything that is not one."""
+    """The manifest of a file. Raises `LayoutError` for other content."""
     value = _object(content)
     layers, config = value.get("layers"), value.get("config")
     if not isinstance(layers, list) or len(layers) != 1:
-        raise LayoutError("is not the manifest of one file: it has not one layer")
+        raise LayoutError("is not the manifest of one file: it does not have one layer")
     has_metadata = isinstance(config, dict) and config.get("mediaType") == METADATA_TYPE
     digest, size = _blob(layers[0])
     return FileManifest(
@@ -299,7 +299,7 @@ def _blob(descriptor: Any) -> tuple[str, int]:
 
 
 class PackageIndex(NamedTuple):
-    """The index of a release: its JSON value, in which everything that is not ours is kept."""
+    """The index of a release: its JSON value, in which foreign keys and entries are kept."""
 
     value: Mapping[str, Any]
 
@@ -352,9 +352,9 @@ def merge(
     gone: frozenset[str] = frozenset(),
 ) -> Merge:
     """The index with our entries, files in the order of their architecture. One that is there with the same
-    bytes stays as it is, whoever wrote it.
+    bytes stays unchanged.
 
-    `annotations` are added where the index has none of that name. `sha256s` tells for digests of
+    `annotations` are added if the index has none of that name. `sha256s` has for digests of
     manifests what the sha256 of their files is, where the index itself does not. Entries for the same
     bytes whose manifest is `gone` (by its digest) are replaced by ours. A yank of the release stays.
     """
@@ -383,7 +383,7 @@ def merge(
 
 
 def parse_index(content: bytes) -> PackageIndex:
-    """The index of a release. Raises `LayoutError` for anything that is not one."""
+    """The index of a release. Raises `LayoutError` for other content."""
     value = _object(content)
     if value.get("mediaType", INDEX_TYPE) != INDEX_TYPE or not isinstance(value.get("manifests"), list):
         raise LayoutError("is not an image index")

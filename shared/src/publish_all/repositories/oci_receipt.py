@@ -1,4 +1,4 @@
-"""Receipts: what one of several jobs has pushed of a release, for `finalize` to list all at once. Pure but for its file."""
+"""Receipts: the files of a release that one of several jobs pushed; `finalize` lists all of them at once."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_receipt(path: Path) -> tuple[PushedRelease, ...]:
             raise ValueError(value["kind"])
         return tuple(_release(each) for each in value["releases"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _unusable(path, "is not a receipt of `publish --receipt`") from error
+        raise _unusable(path, "is not a receipt that `publish --receipt` wrote") from error
 
 
 def joined(releases: Iterable[PushedRelease]) -> tuple[PushedRelease, ...]:

@@ -235,7 +235,7 @@ class OciRegistry:
         if not isinstance(token, str) or not token:
             raise _no_registry(reply, self.url)
         lifetime = seconds(value.get("expires_in")) or DEFAULT_LIFETIME
-        # Renewed a little early: what is sent now arrives later.
+        # Renewed a little early, because requests take time.
         return Secret(token), began + lifetime - min(10.0, lifetime / 5)
 
     # --- requests
@@ -275,9 +275,9 @@ class OciRegistry:
         reply = self.send(method, url, asked, headers=headers, body=body)
         if reply.status in _REDIRECTS:
             finding = known.REGISTRY_REFUSED.found(
-                f"{asked.where} answers an upload with {reply.status} and another address.",
+                f"{asked.where} answers an upload with {reply.status} and another URL.",
                 where=asked.where,
-                hint="Configure the address of the registry itself.",
+                hint="Set the URL of the registry itself.",
             )
             raise RefusedError(finding, status=reply.status)
         if not 200 <= reply.status < 300:
@@ -383,7 +383,7 @@ class OciPackage:
             return None
         digest = layout.digest_of(reply.body)
         if layout.is_digest(reference) and reference != digest:
-            message = f"What {self.asked.where} sends for {reference} is something else."
+            message = f"The content that {self.asked.where} sends for {reference} does not match its digest."
             finding = known.REGISTRY_DIGEST_MISMATCH.found(message, where=self.asked.where)
             raise broken(finding, failure=Failure.DROPPED)
         return Manifest(digest, reply.body)
@@ -398,7 +398,7 @@ class OciPackage:
         self.registry.change("PUT", self._manifest_url(reference), self.asked, headers=headers, body=content)
 
     def delete_manifest(self, digest: str, tag: str = "") -> None:
-        """Delete a manifest, and before it its tag, which some registries want and others refuse. One that is gone is no error."""
+        """Delete a manifest, and before it its tag, which some registries require and others refuse. A missing manifest is not an error."""
         asked = replace(self.asked, delete=True)
         for reference in filter(None, (tag, digest)):
             try:
@@ -465,7 +465,7 @@ class OciPackage:
         location = reply.headers.get("Location", "")
         whole = joined(url, location)
         if whole is None:
-            message = f"{self.asked.where} sends an upload to {plain(location)!r}, which is not a URL."
+            message = f"{self.asked.where} redirects an upload to {plain(location)!r}, which is not a URL."
             raise broken(known.ADDRESS_UNUSABLE.found(message, where=self.asked.where))
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self.registry.url)
@@ -486,7 +486,7 @@ class OciPackage:
             return layout.parse_index(found.content) if found is not None else None
         except layout.LayoutError as error:
             where = f"{self.asked.where}:{tag}"
-            message = f"{where} {error}: it is no Python package."
+            message = f"{where} {error}: it is not a Python package."
             raise broken(known.NOT_OUR_LAYOUT.found(message, where=where)) from error
 
     def file_manifest(self, digest: str) -> layout.FileManifest | None:
@@ -502,7 +502,7 @@ class OciPackage:
         return versions_of(self.tags())
 
     def release(self, tag: ReleaseTag, *, known: PackageRelease | None = None) -> PackageRelease | None:
-        """What is in one version; None where it is not there or is no Python package.
+        """The files of one version; None if it does not exist or is not a Python package.
 
         `known` is what it was before: if the tag still means the same, that is given back.
         """
@@ -527,7 +527,7 @@ class OciPackage:
     def releases(
         self, tags: Sequence[ReleaseTag], *, known: Mapping[str, PackageRelease] | None = None
     ) -> tuple[PackageRelease, ...]:
-        """These versions, asked for side by side. `known` holds by tag what is known already."""
+        """These versions, requested in parallel. `known` has the known versions by tag."""
         found = in_parallel(
             lambda tag: self.release(tag, known=known.get(tag.tag) if known else None), tags, threads=THREADS
         )
@@ -556,7 +556,7 @@ class OciPackage:
     def sha256s(self, index: layout.PackageIndex) -> dict[str, str]:
         """The sha256 of those files of an index whose entries do not tell it, by the digest of their manifests.
 
-        A manifest that is gone, or no file's, tells nothing.
+        A manifest that no longer exists, or is not of a file, is skipped.
         """
         silent = [each.digest for each in index.entries if each.sha256 is None]
         found = {digest: self.file_manifest(digest) for digest in silent}
@@ -571,7 +571,7 @@ class OciPackage:
             return None
         sha256, size = entry.sha256, entry.size
         if sha256 is None or size is None:
-            # PyOCI tells no size, and its first versions no digest.
+            # PyOCI writes no size, and its first versions no digest.
             manifest = self.file_manifest(entry.digest)
             if manifest is None:
                 return None
@@ -624,8 +624,10 @@ def _ensure_its_own(asked: Asked, realm: str) -> None:
         return
     if server.scheme == "https" and registry.hostname not in _OWN_TOKENS:
         return
-    message = f"{asked.registry} says that tokens are given at {shown_url(realm)}, where the credential does not go."
-    hint = "Check the address of the registry, and who answers there. A token server on another host must use https."
+    message = (
+        f"{asked.registry} names the token server {shown_url(realm)}, and the credential is not sent there."
+    )
+    hint = "Check the URL of the registry and the server behind it. A token server on another host must use https."
     finding = known.CREDENTIAL_OF_OTHER_HOST.found(message, where=asked.registry, hint=hint)
     raise UnauthorizedError(finding, status=401)
 

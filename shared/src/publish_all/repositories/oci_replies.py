@@ -1,4 +1,4 @@
-"""From what a registry replies to what is wrong and what helps, with GitHub's own words known. Pure."""
+"""Turns replies of a registry into problems and hints, with the wording of GitHub known. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Login(NamedTuple):
 
 
 WhoAsks: TypeAlias = Login | Callable[[], Login | None] | None
-"""A login, how to find it once it is needed, or nobody."""
+"""A login, a function that finds it when it is needed, or None for anonymous requests."""
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Asked:
 
 
 class RefusedError(HttpError):
-    """A registry's answer that is not what was asked for, with what it means.
+    """An unexpected answer of a registry, with its meaning.
 
     `status` is that of the answer, `code` the registry's own word (`DENIED`), empty if there is none.
     """
@@ -143,7 +143,7 @@ def broken(finding: Finding, *, failure: Failure = Failure.INVALID) -> HttpError
 
 
 def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError | UnauthorizedError:
-    """The error that an answer stands for. `now` is Unix time in seconds."""
+    """The error for an answer. `now` is Unix time in seconds."""
     secrets = (asked.login.secret,) if asked.login is not None else ()
     text = plain(reply.message, secrets=secrets) or plain(reply.reason, secrets=secrets)
     code = _code(reply.body)
@@ -160,7 +160,7 @@ def refusal(reply: Reply, asked: Asked, *, now: float) -> RefusedError | Unautho
 
 
 def refused_beforehand(asked: Asked) -> Finding | None:
-    """What can be told of a credential without asking: GitHub's registry never takes fine-grained tokens."""
+    """Problems of a credential that are known without a request: GitHub's registry never accepts fine-grained tokens."""
     return _fine_grained(asked) if asked.is_github and asked.token_is(FINE_GRAINED) else None
 
 
@@ -168,7 +168,7 @@ def part_gone(error: RefusedError, asked: Asked, digest: str) -> RefusedError:
     """The error where the registry has not got a blob that it lists. An unknown repository stays what it is."""
     if error.status != 404 or error.code == "NAME_UNKNOWN":
         return error
-    message = f"{asked.where} lists a file, and has not got its part {digest} any more."
+    message = f"{asked.where} lists a file, but its part {digest} no longer exists."
     finding = known.PART_MISSING.found(message, where=asked.where)
     return RefusedError(finding, status=error.status, code=error.code)
 
@@ -186,18 +186,18 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     message, hint = f"{asked.where} answers {said}", ""
     if code == "NAME_INVALID" or (status == 400 and re.search(r"(?i)invalid.*name|must be lowercase", text)):
         diagnosis = known.OCI_NAME_NOT_ALLOWED
-        message = f"{asked.registry} does not take the name {asked.repository}: {said}"
+        message = f"{asked.registry} does not allow the name {asked.repository}: {said}"
     elif status in {401, 403}:
         return _forbidden(status, text, said, asked)
     elif code == "NAME_UNKNOWN":
-        # Amazon's registry, and others with repositories of their own settings, make none with the first upload.
+        # Amazon's registry, and others whose repositories have settings, do not create one with the first upload.
         diagnosis = known.REPOSITORY_MISSING
         message = f"{asked.registry} has no repository {asked.repository}: {said}"
         if ".dkr.ecr" in hostname_of(asked.registry):
             hint = f"Create it first: `aws ecr create-repository --repository-name {asked.repository}`. Then run again."
     elif code == "DIGEST_INVALID":
         diagnosis = known.REGISTRY_DIGEST_MISMATCH
-        message = f"{asked.where} received other bytes than those that were read and checked: {said}"
+        message = f"{asked.where} received other bytes than the ones that were checked: {said}"
     elif status == 429:
         diagnosis = known.SERVER_BUSY
     elif status >= 500:
@@ -205,7 +205,7 @@ def _explain(status: int, code: str, text: str, asked: Asked) -> Finding:
     elif status == 413:
         diagnosis = known.TOO_LARGE
         hint = (
-            "GitHub takes 10 GB a file; other registries, and proxies before them, have limits of their own."
+            "GitHub allows 10 GB a file. Other registries, and proxies in front of them, have other limits."
         )
     else:
         unsupported = status == 405 or code == "UNSUPPORTED"
@@ -225,7 +225,7 @@ def _forbidden(status: int, text: str, said: str, asked: Asked) -> Finding:
     else:
         diagnosis = known.WRITE_NOT_ALLOWED if asked.write else known.READ_NOT_ALLOWED
         diagnosis = diagnosis if status == 403 else known.REGISTRY_CREDENTIAL_REFUSED
-        hint = "Check the user name and the password (or token), and what that user may do there."
+        hint = "Check the user name, the password (or token) and the permissions of that user."
     refuses = f"{asked.where} refuses the user {asked.login.username} with the credential from {asked.origin}"
     return diagnosis.found(f"{refuses}: {said}", where=asked.where, hint=hint)
 
@@ -233,19 +233,19 @@ def _forbidden(status: int, text: str, said: str, asked: Asked) -> Finding:
 def _nobody(said: str, asked: Asked) -> Finding:
     if not asked.write:
         return known.READ_NOT_ALLOWED.found(
-            f"{asked.where} is not to be read without a credential: it is private, or not there ({said}).",
+            f"{asked.where} cannot be read without a credential: it is private, or does not exist ({said}).",
             where=asked.where,
-            hint=_READ_HINT if asked.is_github else "Give a credential for this repository.",
+            hint=_READ_HINT if asked.is_github else "Set a credential for this repository.",
         )
     usual = f"Set PUBLISH_ALL_<REPOSITORY>_TOKEN, or run `publish-all login {asked.name}`."
     return known.CREDENTIAL_MISSING.found(
-        f"{asked.where} takes nothing from unknown users, and there is no credential for it ({said}).",
+        f"{asked.where} does not accept anonymous uploads, and no credential was found for it ({said}).",
         where=asked.where,
         hint=GIVE_GITHUB_CREDENTIAL if asked.is_github else with_names(usual, asked.name),
     )
 
 
-# GitHub's own words, which are the same for several causes: the form of the token tells some apart.
+# GitHub's own words, which are the same for several causes: the form of the token separates some of them.
 _GITHUB_WORDS = (
     (r"write_package", known.PACKAGE_NOT_CONNECTED),
     (r"does not match expected scopes|insufficient[ _]scope", known.PACKAGES_PERMISSION),
@@ -270,14 +270,14 @@ def _by_github(text: str, asked: Asked) -> tuple[Diagnosis, str]:
         return found, ""
     if not asked.write:
         return known.READ_NOT_ALLOWED, _READ_HINT
-    hint = f"Check the owner ({asked.where}), and whether that user may write packages there. "
+    hint = f"Check the owner ({asked.where}), and whether that user can write packages there. "
     return known.OWNER_UNKNOWN, hint + _permission_hint(asked)
 
 
 def _fine_grained(asked: Asked) -> Finding:
     scope = f"{asked.right}:packages"
     return known.GITHUB_FINE_GRAINED_TOKEN.found(
-        f"GitHub Packages does not take fine-grained personal access tokens, as the credential from {asked.origin} is.",
+        f"GitHub Packages does not accept fine-grained personal access tokens, and the credential from {asked.origin} is one.",
         where=asked.where,
         hint=f"Create a classic token with the scope {scope} (https://github.com/settings/tokens/new?scopes={scope}), "
         "or publish from a workflow with its GITHUB_TOKEN.",
@@ -287,21 +287,21 @@ def _fine_grained(asked: Asked) -> Finding:
 def _permission_hint(asked: Asked) -> str:
     permission = f"`permissions: packages: {asked.right}`"
     if asked.token_is(APP_OR_WORKFLOW):
-        return f"Add {permission} to the job (a stated `permissions` drops all that it does not name)."
+        return f"Add {permission} to the job (`permissions` removes all permissions that it does not name)."
     if asked.token_is(OAUTH):
         return f"Add the scope to gh's token: `gh auth refresh --scopes {asked.right}:packages`."
     return (
         f"A classic personal access token needs the scope {asked.right}:packages (and, in an organisation with "
-        f"single sign-on, to be authorised for it); a workflow {permission}."
+        f"single sign-on, authorisation for it). A workflow needs {permission}."
     )
 
 
 _DELETES_OFF = (
-    "The registry does not delete, or not in this way. Turn deletes on (docker-registry: "
-    "REGISTRY_STORAGE_DELETE_ENABLED=true), use the registry's own page, or yank the release, which needs no deletes."
+    "The registry does not allow deletes, or not in this way. Enable deletes (docker-registry: "
+    "REGISTRY_STORAGE_DELETE_ENABLED=true), use the web page of the registry, or yank the release."
 )
 _READ_HINT = (
-    "Packages are private until made public on their settings page. To read a private one, use a classic personal "
-    "access token with read:packages; in a workflow `permissions: packages: read` and, for a package of another "
-    "repository, access for this one in the package's settings."
+    "New packages are private; their settings page makes them public. To read a private package, use a classic personal "
+    "access token with read:packages. In a workflow, add `permissions: packages: read` and, for a package of another "
+    "repository, give this repository access in the settings of the package."
 )

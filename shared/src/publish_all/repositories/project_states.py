@@ -75,10 +75,12 @@ def _age(
     age = now - min(times, default=now)
     begun = f"{release} on {repository} is {int(age / _DAY)} days old"
     if age > _CLOSED:
-        message = f"{begun} and no longer takes files; {missing} of ours are missing there."
+        message = f"{begun} and no longer accepts files; {missing} of these files are missing there."
         yield known.RELEASE_CLOSED.found(message, where=repository)
     elif age >= _CLOSING:
-        message = f"{begun}. After 14 days it takes no more files; {missing} of ours are missing there."
+        message = (
+            f"{begun}. After 14 days it accepts no more files; {missing} of these files are missing there."
+        )
         hint = "Upload all files of the release before then."
         yield known.RELEASE_CLOSED.found(message, where=repository, hint=hint, severity=Severity.WARNING)
 
@@ -98,5 +100,5 @@ def _space(page: ProjectPage, release: Release, more: int, repository: str) -> I
         return
     message = f"With these files, {release.project} on {repository} uses {total / 1024**3:.1f} of 10 GiB."
     if total > PROJECT_LIMIT:
-        message += " The index refuses them unless it raised the limit of the project."
+        message += " The index refuses them unless the limit of the project was raised."
     yield known.PROJECT_FULL.found(message, where=repository)

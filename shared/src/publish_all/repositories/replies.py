@@ -76,7 +76,7 @@ _KNOWN = (
         (409,),
         r"^(?!.*(already exist|upstream sources)).*(namespace|reserved prefix)",
         known.NAME_NOT_ALLOWED,
-        "The beginning of this name is reserved by an organisation. Choose another name, or ask the organisation to "
+        "An organisation has reserved names with this beginning. Choose another name, or ask the organisation to "
         "let you create the project.",
     ),
     _Known(
@@ -92,7 +92,7 @@ _KNOWN = (
         r"|does not contain version|does not match project name|Bad filename|not a valid archive name",
         known.FILENAME_WRONG,
     ),
-    # PyPI and others: what is in the file and its metadata.
+    # PyPI and others: problems in the file and its metadata.
     _Known((400, 413), r"(File|Project size) too large|Request Entity Too Large", known.TOO_LARGE),
     _Known((400,), r"digest supplied does not match|hash mismatch", known.DIGEST_MISMATCH),
     _Known((400,), r"not a valid classifier|is no longer valid", known.CLASSIFIER_UNKNOWN),
@@ -119,7 +119,7 @@ _KNOWN = (
         (409,),
         r"in non-volatile index",
         known.OTHER_BYTES,
-        "Release a new version; or make the index volatile (`devpi index … volatile=True`).",
+        "Release a new version, or make the index volatile (`devpi index … volatile=True`).",
     ),
     _Known(
         (403,),
@@ -131,20 +131,20 @@ _KNOWN = (
         (409,),
         r"upstream sources",
         known.REFUSED,
-        "The feed has this version from an upstream source. Release another version, or change what the "
-        "feed allows from upstream.",
+        "The feed has this version from an upstream source. Release another version, or change the upstream "
+        "settings of the feed.",
     ),
     _Known(
         (401, 403),
         r"Unauthenticated request|TF400813",
         known.CREDENTIAL_REFUSED,
-        "Get a new token; those of cloud providers live for hours only.",
+        "Get a new token. Tokens of cloud providers expire after some hours.",
     ),
     _Known(
         (403,),
         r"Permission .*(uploadArtifacts|PublishPackageVersion)|not authorized to perform|AddPackage",
         known.NOT_ALLOWED,
-        "Give this identity the right to write to the repository.",
+        "Give this user write access to the repository.",
     ),
     # All servers, each in its own words: a file of this name is there.
     _Known(
@@ -165,23 +165,23 @@ _OUTCOMES = {
     known.OTHER_BYTES: FileState.CONFLICT,
     known.MAYBE_OTHER_BYTES: FileState.CONFLICT,
 }
-"""What a diagnosis means for the file, if not that it is refused for good."""
+"""The state of the file for a diagnosis, unless it is refused for good."""
 
 
 _ATTESTATION_HINTS = {
     r"only supported (when|with|via|for)": "Publish with trusted publishing (`--auth oidc`), or set "
     '`attestations = "never"` for this repository.',
-    r"(verif|does not match|identity|certificate|signature)": "Who signs must be the trusted publisher: remove "
-    "attestations of other jobs from beside the files. A job in a reusable workflow signs as the workflow that calls "
+    r"(verif|does not match|identity|certificate|signature)": "The trusted publisher must sign the files: remove "
+    "attestations of other jobs next to the files. A job in a reusable workflow signs as the workflow that calls "
     "it, so publish in a job of the workflow itself.",
-    r"(maximum|multiple|more than|predicate|duplicate)": "Leave one attestation of a kind beside each file: one of "
-    "publishing, one of SLSA provenance at most.",
-    r"": "Remove the attestations beside the files, if there are any, and run again.",
+    r"(maximum|multiple|more than|predicate|duplicate)": "Keep at most one attestation of each kind next to each file: one of "
+    "publishing, one of SLSA provenance.",
+    r"": "Remove the attestations next to the files, if there are any, and run again.",
 }
 
 
 class Attempt(NamedTuple):
-    """What was tried: `credential` is what was sent, `distribution` None for an empty upload of preflight."""
+    """An attempt: `credential` is the one sent, `distribution` is None for the empty upload of preflight."""
 
     repository: str
     url: str
@@ -238,7 +238,7 @@ def diagnosis_of(said: str) -> Diagnosis | None:
 
 
 def lost(error: HttpError, attempt: Attempt, *, body_sent: bool) -> UploadOutcome:
-    """What it means that no whole reply came. `body_sent` tells whether the server may have the file."""
+    """The outcome without a complete reply. `body_sent`: whether the server may have the file."""
     hint = error.hint or ""
     if error.failure in {Failure.TIMEOUT, Failure.DROPPED} and body_sent:
         return attempt.outcome(FileState.UNCLEAR, known.ANSWER_LOST, error.message, hint)
@@ -277,7 +277,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _windows(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What is left in each window of a rate limit, "0" where it is not told, and when the window ends."""
+    """The remaining requests in each window of a rate limit ("0" if not given), and when the window ends."""
     stated = headers.get("RateLimit", "")
     if stated:
         # Now `"name";r=0;t=30` for each window; before, `limit=20, remaining=0, reset=30` for the only one.
@@ -296,7 +296,7 @@ def _wait(seconds: float, now: float) -> float:
 
 def _limited(said: str, attempt: Attempt, wait: float | None, now: float) -> UploadOutcome:
     """The limit of new projects is for an hour: there is an end to wait for, or to come back after."""
-    message = f"{attempt.repository} cannot take {attempt.subject}: {said}"
+    message = f"{attempt.repository} cannot accept {attempt.subject}: {said}"
     if wait is None:
         return attempt.outcome(FileState.REFUSED, known.TOO_MANY_PROJECTS, message)
     if wait <= _WORTH_WAITING:
@@ -326,7 +326,7 @@ def _by_digest(said: str, attempt: Attempt) -> UploadOutcome | None:
     if found["hash"] != ours.digests.blake2_256:
         return _refused(known.OTHER_BYTES, said, attempt, "Release a new version.")
     if found["file"] != ours.filename:
-        hint = f"The same content is there as {found['file']}; leave this file out."
+        hint = f"The repository has the same content as {found['file']}. Remove this file."
         return _refused(known.SAME_BYTES_ELSEWHERE, said, attempt, hint)
     return UploadOutcome(status=FileState.PRESENT)
 
@@ -341,27 +341,25 @@ def _by_status(reply: Reply, said: str, attempt: Attempt, wait: float | None) ->
         return attempt.outcome(
             FileState.UNAUTHORIZED,
             known.CREDENTIAL_MISSING,
-            f"{name} lets nobody upload without a credential, and there is none ({numbered}).",
-            f"Give a credential: run `publish-all login {name}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN.",
+            f"{name} does not accept anonymous uploads, and no credential was found ({numbered}).",
+            f"Run `publish-all login {name}`, or set PUBLISH_ALL_<REPOSITORY>_TOKEN.",
         )
     if status in {401, 403}:
-        hint = (
-            "See whether user name and password (or token) are right, and whether that user may upload here."
-        )
+        hint = "Check the user name and the password (or token), and whether that user can upload here."
         diagnosis = known.CREDENTIAL_REFUSED if status == 401 else known.NOT_ALLOWED
         return _refused(diagnosis, numbered, attempt, hint)
     if status in {404, 405, 410, 501}:
         hint = (
-            "See whether the URL is the one to upload to, whether the repository exists, and whether the credential "
-            "may see it: some servers answer so to those who may not."
+            "Check whether the URL is the upload URL, whether the repository exists, and whether the user has access "
+            "to it: some servers give the same answer to users without access."
         )
-        message = f"{name} takes no uploads at {shown_url(attempt.url)}: {numbered}"
+        message = f"{name} does not accept uploads at {shown_url(attempt.url)}: {numbered}"
         return attempt.outcome(FileState.REFUSED, known.NO_UPLOAD_API, message, hint)
     if reply.retryable:
         diagnosis = known.SERVER_FAILED if status >= 500 else known.SERVER_BUSY
         # A gateway says so, too, of a server that was merely slow, and has stored the file.
         unclear = status in {500, 502, 504}
-        message = f"{name} {'refuses' if unclear else 'cannot take'} {attempt.subject}: {numbered}"
+        message = f"{name} {'refuses' if unclear else 'cannot accept'} {attempt.subject}: {numbered}"
         outcome = attempt.outcome(
             FileState.UNCLEAR if unclear else FileState.FAILED, diagnosis, message, wait=wait
         )
@@ -383,7 +381,7 @@ def _refused(
         message = f"{name} refuses the user {credential.username} with the credential from {credential.origin}: {said}"
     else:
         message = (
-            f"{name} {'cannot take' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
+            f"{name} {'cannot accept' if status is FileState.FAILED else 'refuses'} {attempt.subject}: {said}"
         )
     return attempt.outcome(status, diagnosis, message, hint, wait)
 
@@ -395,7 +393,7 @@ def _page(reply: Reply, attempt: Attempt) -> UploadOutcome:
         FileState.REFUSED,
         known.PAGE_INSTEAD,
         f"{attempt.repository} answers {reply.status} to {attempt.subject} with a web page: {said}",
-        "Check that the URL is the one to upload to, and that no login page stands before it.",
+        "Check that the URL is the upload URL, and that there is no login page in front of it.",
     )
 
 
@@ -405,14 +403,14 @@ def _redirected(reply: Reply, attempt: Attempt) -> UploadOutcome:
         target = shown_url(urljoin(attempt.url, location))
     except ValueError:
         target = repr(location)
-    message = f"{attempt.repository} answers an upload with {reply.status} and another address, {target}."
+    message = f"{attempt.repository} redirects an upload to another URL ({reply.status}): {target}."
     if target == shown_url(attempt.url) + "/":
-        hint = f"The slash at the end is missing. Configure the URL {target}"
+        hint = f"The slash at the end is missing. Set the URL {target}"
     elif _is_moved(reply.status, attempt.url, target):
-        hint = f"If you trust that address, configure it as the URL: {target}"
+        hint = f"If you trust that URL, set it as `url`: {target}"
     else:
-        message = f"{attempt.repository} sends an upload to a web page, perhaps to log in: {reply.status} to {target}."
-        hint = "Check that the URL is the one to upload to, and that the credential is right."
+        message = f"{attempt.repository} redirects an upload to a web page ({reply.status}), perhaps a login page: {target}."
+        hint = "Check that the URL is the upload URL, and that the credential is right."
     return attempt.outcome(FileState.REFUSED, known.REDIRECTED, message, hint)
 
 

@@ -38,7 +38,7 @@ class Capabilities:
     `opens_alone`: the first file of a release must be uploaded by itself (PyPI answers 500 to a race);
     `creates_alone`: the first file of a project while nothing else is (PyPI's database deadlocks, and answers 500);
     `parallel_per_release`, `parallel`: how many uploads at most, per release and in all;
-    `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read what is
+    `final_on_upload`: each upload is final, `commit` does nothing; `public`: anyone can read files that are
     uploaded, so private projects are kept out.
     """
 
@@ -79,7 +79,7 @@ class ReleaseOutcome:
 class Look:
     """One look at the index: how it lists each file of a release, by filename. Files that it does not list may be left out.
 
-    `possible` False: no index can be asked. `final`: what is not listed will not be, as `findings` say.
+    `possible` False: there is no index to ask. `final`: missing files will not be listed later, as `findings` explain.
     `new_project`: it is sure that it has no such project. `findings` are about the project and the release, or say
     why nothing is known.
     """
@@ -92,10 +92,10 @@ class Look:
 
 
 class Removal(NamedTuple):
-    """One step of a deletion: what goes with it, in words for people.
+    """One step of a deletion: the deleted things, in words for people.
 
-    `remove` raises `RepositoryError` and `CredentialError`; what is gone already is no error. With `needed` False a
-    refusal does no harm: nobody sees the parts any more, and the server removes them when it cleans up.
+    `remove` raises `RepositoryError` and `CredentialError`; missing things are not an error. With `needed` False a
+    refusal does no harm: the parts are no longer visible, and the server removes them when it cleans up.
     """
 
     parts: tuple[str, ...]
@@ -131,7 +131,7 @@ class Repository(Protocol):
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
         """Is it reachable, does it speak the protocol, is there a plausible credential for each release?
 
-        Nothing is uploaded and no token is minted. When it is to be `brief`, it may leave to the first
+        Nothing is uploaded and no token is minted. With `brief`, it may leave to the first
         upload what that finds out as well, and what `states` would notice.
         """
 
@@ -139,7 +139,7 @@ class Repository(Protocol):
         """What there is before uploads, with the state of each of the release's files. Raises `RepositoryError` when the index fails."""
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
-        """Take note of the projects that are about to be uploaded, each with whether it is new; and say what is against it."""
+        """Receive the projects that are about to be uploaded, each with whether it is new; return problems."""
 
     def upload(self, distribution: Distribution, *, progress: Progress = no_progress) -> UploadOutcome:
         """One attempt. Never raises for what the server or the network does: that is the outcome."""
@@ -181,7 +181,7 @@ class Means:
 
     `signer` makes attestations where they are wanted; `listener` is told where they can't be made after
     all. `receipt` is where a registry writes down what it was given, instead of listing it. `tag_prefix`
-    is what stands before the version in the project's tags. `private`: the project is to be kept out of what anyone
+    is the prefix of the version in the project's tags. `private`: the project must not go to repositories that anyone
     can read.
     """
 
@@ -208,18 +208,18 @@ def filled_url(config: RepositoryConfig) -> str:
     """The URL with `{owner}` and `{repository}` filled in. Raises `ConfigurationError`."""
     key_path = f"tool.publish-all.repositories.{config.name}"
     if config.url is None:
-        raise ConfigurationError(f"{key_path}.url is not stated.", hint="State the URL that uploads go to.")
+        raise ConfigurationError(f"{key_path}.url is missing.", hint="Set it to the upload URL.")
     values = {"repository": (config.link or "").rpartition("/")[2], "owner": config.owner}
     address = config.url.replace("{owner}", "OWNER").replace("{repository}", "REPOSITORY")
     hints = {
-        "owner": f'Name it: `-r {config.name}:OWNER`. Or state `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
+        "owner": f'Pass it: `-r {config.name}:OWNER`. Or set `owner = "…"` in [{key_path}]; or set GITHUB_REPOSITORY_OWNER, as GitHub Actions does; or add '
         "the git remote `origin` of a repository on GitHub.",
-        "repository": f'Name it: `-r {config.name} --repository-url {address}`. Or state `link = "OWNER/REPOSITORY"` in [{key_path}].',
+        "repository": f'Pass it: `-r {config.name} --repository-url {address}`. Or set `link = "OWNER/REPOSITORY"` in [{key_path}].',
     }
     url = config.url
     for key, value in values.items():
         if f"{{{key}}}" in url and not value:
-            msg = f"{key_path}.url: it is not known whose packages {config.name} is for: {config.url} holds {{{key}}}."
+            msg = f"{key_path}.url: the {key} for {config.name} is unknown: {config.url} contains {{{key}}}."
             raise ConfigurationError(msg, hint=hints[key])
         url = url.replace(f"{{{key}}}", quote(value or "", safe=""))
     return url

@@ -43,7 +43,7 @@ _PEEK_HEADERS = {"Accept": pages.ACCEPT, "Range": "bytes=0-65535"}
 
 
 class Listing(NamedTuple):
-    """What an index says of a project. `page` None with `known` True: the project is not there."""
+    """The answer of an index about a project. `page` None with `known` True: the project does not exist."""
 
     page: pages.ProjectPage | None = None
     known: bool = True
@@ -85,14 +85,12 @@ class SimpleIndex:
                 return found
         if failure is not None:
             raise failure
-        message = (
-            f"Where {self.config.name} lists its files is not known; tried {', '.join(self.candidates)}."
-        )
+        message = f"No simple index of {self.config.name} found; tried {', '.join(self.candidates)}."
         finding = known.INDEX_UNKNOWN.found(message, where=shown_url(self.upload_url))
         return Listing(known=False, findings=(finding,))
 
     def _look(self, root: str, project: NormalizedName, *, guessed: bool) -> Listing | None:
-        """What a URL says of a project, None if there is no index at a guessed one."""
+        """The answer of a URL about a project, None if there is no index at a guessed URL."""
         url = f"{root.rstrip('/')}/{project}/"
         reply = self._get(url, project)
         if reply is None or (reply.status in {404, 410} and not guessed):
@@ -107,7 +105,7 @@ class SimpleIndex:
         if guessed and not reply.retryable:
             return Listing() if reply.status == 404 and self._is_index(root, project, reply) else None
         if reply.status in {401, 403} or 300 <= reply.status < 400:
-            message = f"{self.config.name} does not let us read {shown_url(url)} ({reply.status})."
+            message = f"{self.config.name} does not allow to read {shown_url(url)} ({reply.status})."
             finding = known.INDEX_FORBIDDEN.found(message, where=shown_url(url))
             return Listing(known=False, findings=(finding,))
         raise self._unavailable(reply)
@@ -133,7 +131,7 @@ class SimpleIndex:
         By sha256; where the index has other hashes only, by md5; where it has none, by size, and if that
         is the same or not told, by fetching it, up to COMPARE_LIMIT. One that is the same by its hash is
         INCOMPLETE if the server has not got it; if that cannot be asked, the index is believed,
-        unless it is to be `proven`.
+        unless it must be `proven`.
         """
         if file is None:
             return FileState.ABSENT
@@ -204,7 +202,7 @@ class SimpleIndex:
                 return None if _last_segment(following) == _last_segment(url) else reply
             target = following
         raise HttpError(
-            f"{shown_url(url)} leads from one address to the next without end.",
+            f"{shown_url(url)} redirects in a circle.",
             failure=Failure.INVALID,
             url=url,
         )
@@ -244,7 +242,7 @@ class SimpleIndex:
                 f"{shown_url(reply.url)} is not a page of a simple index: {error}.",
                 failure=Failure.DROPPED,
                 url=reply.url,
-                hint="See whether `index-url` of the repository is right.",
+                hint="Check `index-url` of the repository.",
                 retryable=True,
             ) from error
 
@@ -307,15 +305,15 @@ def _with_path(url: str, path: str) -> str:
 
 
 def misdirected(upload_url: str) -> Finding | None:
-    """What is plainly wrong with a URL to upload to, or None. Nothing is asked over the network."""
+    """An obvious problem with an upload URL, or None. Uses no network."""
     parts = urlsplit(upload_url)
     shown, host, path = shown_url(upload_url), (parts.hostname or "").lower(), parts.path.rstrip("/")
     is_pypi = host in {"pypi.org", "www.pypi.org", "pypi.python.org"}
     if host == "pkg.github.com" or host.endswith(".pkg.github.com"):
-        message = f"{shown} is not there: GitHub Packages has no registry for Python packages."
+        message = f"{shown} does not exist: GitHub Packages has no registry for Python packages."
         return known.GITHUB_HAS_NO_PYTHON.found(message, where=shown)
     if posixpath.basename(path) in {"simple", "+simple"}:
-        message = f"{shown} is the URL to install from; uploads go to another one."
+        message = f"{shown} is a URL to install from; uploads need another URL."
         above = posixpath.dirname(path)
         if is_pypi:
             hint = "PyPI's upload URL is https://upload.pypi.org/legacy/: publish with `-r pypi`."
@@ -323,17 +321,17 @@ def misdirected(upload_url: str) -> Finding | None:
             hint = "TestPyPI's upload URL is https://test.pypi.org/legacy/: publish with `-r testpypi`."
         elif "/_packaging/" in path and path.endswith("/pypi/simple"):
             upload = _with_path(upload_url, f"{above}/upload/")
-            hint = f"The upload URL of Azure Artifacts is {upload}: configure it as `url`, and this one as `index-url`."
+            hint = f"The upload URL of Azure Artifacts is {upload}: set it as `url`, and this one as `index-url`."
         else:
             upload = _with_path(upload_url, f"{above.rstrip('/')}/")
             hint = (
-                f"Configure the upload URL as `url`, which often is {upload}, and this one as `index-url`. "
-                "A [[tool.poetry.source]] or an uv index without publish-url is for installing only."
+                f"Set the upload URL as `url`, often {upload}, and this one as `index-url`. "
+                "A [[tool.poetry.source]] or a uv index without publish-url is only for installing."
             )
         return known.INDEX_URL.found(message, where=shown, hint=hint)
     if is_pypi:
         hint = "Publish with `-r pypi`, whose URL is https://upload.pypi.org/legacy/"
-        return known.NO_UPLOAD_API.found(f"{shown} takes no uploads.", where=shown, hint=hint)
+        return known.NO_UPLOAD_API.found(f"{shown} does not accept uploads.", where=shown, hint=hint)
     return None
 
 

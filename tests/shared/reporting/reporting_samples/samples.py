@@ -50,7 +50,7 @@ SYNAPSE = "kindling_synapse-1.2.0-py3-none-any.whl"
 SYNAPSE_SDIST = "kindling_synapse-1.2.0.tar.gz"
 FABRIC = "kindling_fabric-1.2.0-cp312-cp312-manylinux_2_28_x86_64.manylinux2014_x86_64.whl"
 NO_INDEX = Diagnosis("PA450").found(
-    "Where corp lists its files is not known.",
+    "No simple index of corp found.",
     where="https://pypi.corp.example/legacy/",
     hint="Set `index-url`.",
 )
@@ -74,7 +74,7 @@ def upload(filename: str, size: int, attempt: int = 1) -> list[Event]:
 
 BUILDING: list[Event] = [
     StepStarted(step="build", detail="kindling-synapse, kindling-fabric"),
-    EnvironmentChosen(isolated=False, reason="hatchling>=1.27 is installed here"),
+    EnvironmentChosen(isolated=False, reason="with hatchling>=1.27"),
     BuildStarted(project="kindling-synapse", variant="synapse", kind="wheel"),
     BuildFinished(project="kindling-synapse", variant="synapse", filename=SYNAPSE, size=48_213, seconds=0.31),
 ]
@@ -308,7 +308,7 @@ DOCTOR = DoctorReport(
                         "corp refuses the user dev with the credential from environment variable "
                         "PUBLISH_ALL_CORP_PASSWORD: 401 Unauthorized\x1b[31m",
                         where="https://pypi.corp.example/legacy/",
-                        hint="See whether user name and password (or token) are right, and whether that user may "
+                        hint="Check the user name and the password (or token), and whether that user can "
                         "upload here.",
                     ),
                     "The repository does not accept the credential: it is wrong, revoked, or expired.",
