@@ -13,6 +13,9 @@ from pathlib import Path
 # Without O_NONBLOCK, opening a named pipe would wait for its other end.
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
+INDEX_LOCK = ".publish-all.lock"
+"""The file beside the `simple/` of a repository of the kind `directory`."""
+
 # ERROR_ACCESS_DENIED and ERROR_SHARING_VIOLATION of Windows.
 _OPEN_ELSEWHERE = (5, 32)
 _PAUSES = (0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.3)  # seconds

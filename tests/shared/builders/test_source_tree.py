@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from publish_all._own_files import INDEX_LOCK
 from publish_all._process import Completed, run
 from publish_all.builders.source_tree import SourceTree, normal, relative
 from publish_all.errors import BuildError
@@ -131,6 +132,16 @@ def test_a_folder_that_an_outer_repository_ignores_is_outside_of_git(make_tree):
 def test_output_folders_are_left_out(make_tree):
     root = make_tree({"a.py": "", "out/old.whl": ""})
     assert SourceTree(root, leave_out=[root / "out", root]).files == ("a.py",)
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_an_index_in_the_project_is_output(make_tree, git):
+    root = make_tree({"a.py": "", "simple/data.json": ""}, git=git)
+    (root / "packages/simple/a").mkdir(parents=True)
+    for each in ("simple/a/a-1.0.tar.gz", "simple/index.html", INDEX_LOCK):
+        (root / "packages" / each).touch()
+    (root / "packages/b.py").touch()
+    assert SourceTree(root).files == ("a.py", "packages/b.py", "simple/data.json")
 
 
 def test_tells_what_git_tracks_and_which_repositories_are_inside(make_tree):

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from publish_all._git import ask_git
+from publish_all._own_files import INDEX_LOCK
 from publish_all._process import Completed, Run, run
 from publish_all.errors import BuildError
 
@@ -129,8 +130,14 @@ class SourceTree:
     @cached_property
     def _found(self) -> dict[str, bool]:
         """Path → whether it is a symbolic link."""
-        found = self._listed("") if self.in_git else self._walked("")
-        return {path: is_link for path, is_link in found if not self._is_output(path)}
+        found = dict(self._listed("") if self.in_git else self._walked(""))
+        locks = [path for path in found if path.endswith(INDEX_LOCK)]
+        indexes = (*locks, *(f"{path.removesuffix(INDEX_LOCK)}simple/" for path in locks))
+        return {
+            path: is_link
+            for path, is_link in found.items()
+            if not self._is_output(path) and (path in self._tracked or not path.startswith(indexes))
+        }
 
     @cached_property
     def file_set(self) -> frozenset[str]:

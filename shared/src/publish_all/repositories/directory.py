@@ -27,7 +27,7 @@ from packaging.version import Version
 
 from publish_all import diagnoses as known
 from publish_all._json import loads
-from publish_all._own_files import open_own, replace_open, try_lock
+from publish_all._own_files import INDEX_LOCK, open_own, replace_open, try_lock
 from publish_all.config.kinds import DIRECTORY, Kind
 from publish_all.config.model import RepositoryConfig
 from publish_all.diagnoses import Diagnosis
@@ -60,7 +60,6 @@ LOCK_TIMEOUT = 30.0
 _POLL = 0.05  # seconds
 
 _PAGES = "simple"
-_LOCK_NAME = ".publish-all.lock"
 
 
 class DirectoryRepository:
@@ -339,7 +338,7 @@ class DirectoryRepository:
     def _locked(self) -> Iterator[None]:
         """Keep other writers out, of this process and others; the lock ends with its process."""
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor = open_own(self.root / _LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        descriptor = open_own(self.root / INDEX_LOCK, os.O_RDWR | os.O_CREAT)
         try:
             until = time.monotonic() + self._lock_timeout
             while not try_lock(descriptor):
