@@ -175,7 +175,7 @@ def test_a_deletion_takes_the_files_of_one_project(make, github):
 @pytest.mark.parametrize(
     ("project", "version", "hint"),
     [
-        (canonicalize_name("other"), V1, "It has no files of other, or hides them."),
+        (canonicalize_name("other"), V1, "It has no files of other, or does not show them to this user."),
         (SPARK, Version("2.0"), "It has: 1.0."),
     ],
 )
