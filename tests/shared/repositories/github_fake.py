@@ -192,7 +192,8 @@ class FakeGitHub:
         assert "Authorization" not in asked.headers, "the token was sent to the web site"
         for each in self.assets.values():
             shown = not self.about["private"] and not self.releases[each["release"]]["draft"]
-            if shown and self._asset(each)["browser_download_url"] == asked.url:
+            # Clients write the `+` of a local version as it is, or encoded.
+            if shown and unquote(self._asset(each)["browser_download_url"]) == unquote(asked.url):
                 return Reply(302, b"", {"Location": f"{self.storage}/signed/{each['id']}"})
         return problem(404, "Not Found")
 

@@ -465,7 +465,9 @@ class OciPackage:
         location = reply.headers.get("Location", "")
         whole = joined(url, location)
         if whole is None:
-            message = f"{self.asked.where} redirects an upload to {plain(location)!r}, which is not a URL."
+            message = (
+                f"{self.asked.where} redirects an upload to {plain(location)!r}, which is not a valid URL."
+            )
             raise broken(known.ADDRESS_UNUSABLE.found(message, where=self.asked.where))
         place = urldefrag(whole).url
         stated, own = urlsplit(place), urlsplit(self.registry.url)
