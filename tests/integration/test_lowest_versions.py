@@ -79,10 +79,11 @@ def lowest_required(*extras: str) -> dict[str, Version]:
         texts += project["optional-dependencies"][extra]
     found: dict[str, Version] = {}
     for each in map(Requirement, texts):
-        (specifier,) = each.specifier
         if each.marker is None or each.marker.evaluate():
             name = canonicalize_name(each.name)
-            found[name] = max(Version(specifier.version), found.get(name, Version("0")))
+            lowest = [Version(one.version) for one in each.specifier if one.operator in {">=", "~=", "=="}]
+            found[name] = max([*lowest, found.get(name, Version("0"))])
+    assert min(found.values()) > Version("0"), f"something is required in any version: {found}"
     return found
 
 
