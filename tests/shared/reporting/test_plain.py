@@ -78,7 +78,7 @@ def test_the_errors_that_decided_a_run_come_last():
     streams.reporter.error(samples.CONFLICT)
     said = streams.err.getvalue()
     assert said.count("has another file") == 1
-    parts = ["preflight  ", "[PA450", "[PA449", "error: pypi has files of the same names", "[PA410"]
+    parts = ["preflight  ", "[PA450", "[PA449", "error: pypi has files with the same names", "[PA410"]
     assert sorted(parts, key=said.index) == parts
     assert said.endswith("  hint: Publish under a new version.\n  more: publish-all explain PA410\n")
     assert streams.out.getvalue() == ""

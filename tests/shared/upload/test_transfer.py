@@ -89,7 +89,7 @@ def test_names_the_field_that_a_server_probably_fails_on(clock, events):
     file = replace(FILE, metadata={**FILE.metadata, "Provides-Dist": ("kindling (", "tinder")})
     repository.replies[file.filename] = [crash("500 broken")] * 3
     result = Transfer(repository, file, Attempts(RetryPolicy(), clock, Cancellation()), events)()
-    assert result.findings[1].hint.endswith("correct it: Provides-Dist: kindling (")
+    assert result.findings[1].hint.endswith("Correct it: Provides-Dist: kindling (")
 
 
 def test_waits_have_full_jitter():

@@ -61,7 +61,7 @@ class CredentialRequest:
         """Whether credentials made for the repository's name may go to the URL.
 
         Uploads go to the repository's URL. For reading, a project can state an `index-url` on a host
-        of its own beside an upload URL that it cannot change; so that must be on the same host.
+        under its control, while it cannot change the upload URL. So both must be on the same host.
         """
         upload = self.config.url
         return self.purpose is Purpose.UPLOAD or upload is None or host_of(upload) == host_of(self.url)

@@ -44,7 +44,7 @@ _MODES = {"auto": When.AUTO, "oidc": When.ALWAYS, "token": When.NEVER}
 class Explicit(CredentialSource):
     """`--username` and `--password` as given with `--repository`; either may be missing.
 
-    A user name alone is no answer: it says whom to look for in the other sources.
+    A user name alone is not a credential: the other sources are searched for that user.
     """
 
     name = "command line"
@@ -115,7 +115,7 @@ def default_chain(
     """All sources in their order: command line, environment, trusted publishing, keyring, files, gh, prompt.
 
     `names` are those of all repositories; `auth` is `auto`, `oidc` (nothing but trusted publishing, for
-    repositories that can have it) or `token` (never trusted publishing). `ask` prompts, None where nobody can be
+    repositories that can have it) or `token` (never trusted publishing). `ask` prompts, None where no user can be
     asked. Raises `UsageError` for another `auth`.
     """
     mode = _MODES.get(auth)

@@ -66,8 +66,8 @@ def _product_name() -> str:
 class AmbientIdentity:
     """The service, read from `environment`, and its tokens, requested with the `id` package.
 
-    `detect` reads the process's own environment; it returns a JWT for an audience, None where there
-    is no identity, and raises where there is one that cannot be had.
+    `detect` reads the process's own environment; it returns a JWT for an audience, or None
+    without a service, and raises if the identity is not available.
     """
 
     environment: Mapping[str, str]

@@ -106,7 +106,7 @@ def poetry_names(tools: ToolSettings, request: CredentialRequest) -> tuple[str, 
     """The names, as they are written, under which Poetry may keep what belongs to a repository.
 
     They are those that mean one of its addresses; and the repository's own, unless Poetry knows
-    another URL by it: then a project has given a known name to an address of its own.
+    another URL by it: then a project has given a known name to its own URL.
     """
     if not request.by_name:
         return ()

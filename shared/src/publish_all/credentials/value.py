@@ -57,7 +57,7 @@ def credential_of(
     """A credential for the host of the request, from a user name and a value as they were found.
 
     None when nothing is left of the value but white space. An empty value is taken where the user name
-    is the secret, as Gemfury and packagecloud want it. Without `kind`, the user name tells it. Raises
+    is the secret, as Gemfury and packagecloud want it. Without `kind`, it follows from the user name. Raises
     `CredentialError` for a user name that cannot be right.
     """
     _ensure_username(username, value, origin)

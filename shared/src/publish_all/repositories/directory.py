@@ -5,8 +5,8 @@
     simple/<project>/<file>                  a distribution; beside a wheel its <file>.metadata (PEP 658)
     simple/<project>/<version>.yanked        why a version is yanked (PEP 592), without zeros at its end
 
-All links are relative. Pages are always written from the files that lie in the folders, so that they can
-be written again at any time; nothing else is kept.
+All links are relative. Pages are always written from the files in the folders, so that they can
+be written again at any time; there is no other state.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ _PAGES = "simple"
 class DirectoryRepository:
     """One folder, which the `url` of its configuration names.
 
-    `root` holds `simple/`: it is the `url`, or the folder above if that is `simple` itself. `index_url` is what is given
-    to `--index-url`: where the folder is served, else the folder itself. `lock_timeout` is in seconds.
+    `root` contains `simple/`: it is the `url`, or the folder above if that is `simple` itself. `index_url` is the value
+    for `--index-url`: the URL of the folder on the web, or the folder itself. `lock_timeout` is in seconds.
     """
 
     kind: ClassVar[Kind] = DIRECTORY
@@ -92,24 +92,24 @@ class DirectoryRepository:
         self._writable = writable
 
     def preflight(self, releases: tuple[Release, ...], *, brief: bool = False) -> tuple[Finding, ...]:
-        """Can the folder, or the folder that it is to be made in, be written?"""
+        """Check that the folder, or the folder in which it will be created, is writable."""
         del releases, brief
         existing = self.root
         while not existing.exists():
             existing = existing.parent
         if existing.is_dir() and self._writable(existing, os.W_OK | os.X_OK):
             return ()
-        what = "can't be written" if existing.is_dir() else "is not a folder"
+        what = "is not writable" if existing.is_dir() else "is not a folder"
         return (self._found(known.FOLDER_UNUSABLE, f"{existing} {what}."),)
 
     def states(self, release: Release) -> Look:
         try:
             return Look(states={each.filename: self._state(each) for each in release.distributions})
         except OSError as error:
-            raise RepositoryError(f"{error.filename} can't be read: {error.strerror}.") from error
+            raise RepositoryError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
     def expect(self, projects: Mapping[NormalizedName, bool]) -> tuple[Finding, ...]:
-        """It makes no difference here."""
+        """Do nothing: a folder does not need to know new projects."""
         del projects
         return ()
 
@@ -120,7 +120,7 @@ class DirectoryRepository:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if _write(part, fetch.read_chunks(distribution.path), progress) != distribution.digests.sha256:
-                message = f"{distribution.path} is no longer the file that was read and checked."
+                message = f"{distribution.path} was changed after it was read and checked."
                 finding = self._found(known.FILE_CHANGED, message)
                 return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
             with self._locked():
@@ -134,9 +134,9 @@ class DirectoryRepository:
             if state is FileState.PRESENT:
                 return UploadOutcome(status=FileState.PRESENT)
             finding = known.OTHER_BYTES.found(
-                f"{self.name} has another {self._target(distribution).name} already.",
+                f"{self.name} already has another file {self._target(distribution).name}.",
                 where=str(target),
-                hint="Release a new version, or delete that file if nobody has installed it yet.",
+                hint="Release a new version, or delete that file if it was never installed.",
             )
             return UploadOutcome(status=FileState.CONFLICT, findings=(finding,))
         except TimeoutError:
@@ -144,7 +144,7 @@ class DirectoryRepository:
         except OSError as error:
             return UploadOutcome(status=FileState.REFUSED, findings=(self._unusable(error),))
         finally:
-            # Gone already when all went well, and out of reach when the folder is.
+            # Already removed if everything worked, and not removable if the folder is gone.
             with suppress(OSError):
                 part.unlink()
 
@@ -179,7 +179,7 @@ class DirectoryRepository:
         except FileNotFoundError:
             return Look()
         except (OSError, ValueError, TypeError, KeyError) as error:
-            finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} can't be read: {error}.")
+            finding = self._found(known.FOLDER_UNUSABLE, f"The index in {folder} cannot be read: {error}.")
             return Look(findings=(finding,))
         return Look(states=states)
 
@@ -191,7 +191,7 @@ class DirectoryRepository:
         )
 
     def _listed(self, project: NormalizedName, version: Version) -> tuple[pages.IndexFile, ...]:
-        """From the page that readers see, not from what else lies in the folder."""
+        """From the page that readers see, not from other files in the folder."""
         own = self._folder(project)
         page = None
         try:
@@ -200,8 +200,8 @@ class DirectoryRepository:
         except FileNotFoundError:
             pass
         except (OSError, pages.PageError) as error:
-            msg = f"The index in {own} can't be read: {error}."
-            raise RepositoryError(msg, hint="Publish to it again, which writes its pages anew.") from error
+            msg = f"The index in {own} cannot be read: {error}."
+            raise RepositoryError(msg, hint="Publish to it again, which rewrites its pages.") from error
         return fetch.files_of(page, project, version, self.name)
 
     # --- taken back
@@ -234,7 +234,7 @@ class DirectoryRepository:
         return (Removal(tuple(names), remove),)
 
     def _note(self, project: NormalizedName, version: Version) -> Path:
-        """Where it is written why a version is yanked, however its files spell it."""
+        """The file with the reason for the yank of a version, in whatever spelling."""
         return self._folder(project) / f"{canonicalize_version(version)}.yanked"
 
     @contextmanager
@@ -261,7 +261,7 @@ class DirectoryRepository:
         return self.root / _PAGES / project
 
     def _target(self, distribution: Distribution) -> Path:
-        """Where the file is, under whatever spelling of its name, or will be.
+        """The path of the file, in whatever spelling of its name, or the future path.
 
         `Demo-1.0.tar.gz` and `demo-1.0.tar.gz` are one file to installers, which may take either.
         """
@@ -359,12 +359,12 @@ class DirectoryRepository:
         return self._found(known.FOLDER_BUSY, message)
 
     def _unusable(self, error: OSError) -> Finding:
-        message = f"{error.filename or self.root} can't be written: {error.strerror or error}."
+        message = f"{error.filename or self.root} cannot be written: {error.strerror or error}."
         return self._found(known.FOLDER_UNUSABLE, message)
 
 
 def _write(path: Path, chunks: Iterable[bytes], progress: Progress = no_progress) -> str:
-    """Write a new file, down to the disk, and give the sha256 of what was written."""
+    """Write a new file and sync it to the disk; return the sha256 of its bytes."""
     sha256 = hashlib.sha256()
     with path.open("xb") as file:
         for chunk in chunks:
@@ -383,7 +383,7 @@ def replace_pages(folder: Path, contents: tuple[bytes, bytes]) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file, whole or not at all; a file that says the same is left alone."""
+    """Replace a file, whole or not at all; a file with the same content is left alone."""
     if path.is_file() and path.read_bytes() == content:
         return
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")

@@ -60,7 +60,7 @@ ROUNDS = 8
 LOOKS = 5
 """How often an index is read after a write until the registry shows another one than before."""
 SETTLED = 2.0
-"""Seconds between two looks at an index that is to be yanked: another job may have read it before, and write it after."""
+"""Seconds between two checks of an index before a yank: another job may have read it before, and write it after."""
 
 
 @dataclass(eq=False, repr=False)
@@ -392,7 +392,7 @@ class OciRepository:
     def yank(self, project: NormalizedName, version: Version, reason: str | None) -> tuple[str, ...]:
         """In the annotations of the index, which stay when files are added to it.
 
-        It is written while nobody else writes it, as two looks that are alike tell, and looked at again afterwards.
+        It is written while no other job writes it (two equal checks show this), and checked again afterwards.
         """
         package = self.package(project)
 

@@ -213,7 +213,7 @@ def _file_from_json(content: Mapping[str, Any], url: str) -> IndexFile:
 
 
 def _text(value: Any) -> str | None:
-    """What an index states; None for nothing, and for what is not a text."""
+    """A text in an index; None if it is missing or not a text."""
     return value if isinstance(value, str) and value else None
 
 
@@ -230,7 +230,7 @@ def _parse_html(body: bytes, url: str) -> ProjectPage:
         is_page = is_page or tag.name in {"html", "body", "a"}
         if tag.name == "meta":
             metas[found.get("name", "")] = found.get("content", "")
-        with suppress(ValueError):  # a link that is no URL is not a file
+        with suppress(ValueError):  # a link with an invalid URL is not a file
             if tag.name == "base" and link:
                 base = urljoin(base, link)
             elif tag.name == "a" and link:
@@ -271,7 +271,7 @@ def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _hashes(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, str]:
-    """Only what are hashes: `#egg=…` and `#subdirectory=…` stand at the same place."""
+    """Only hashes: `#egg=…` and `#subdirectory=…` are in the same place."""
     return {
         name: value.lower()
         for name, value in pairs

@@ -1,6 +1,6 @@
 """Carry out a plan: repository after repository, each uploaded in parallel, committed and verified.
 
-A run that died is carried on by planning and preflighting the same files again.
+A failed run is resumed by planning and checking the same files again.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from publish_all.upload.transfer import Transfer, as_findings, file_report, unex
 from publish_all.upload.workers import Workers
 
 VERIFY_SECONDS = 180.0
-"""How long the index is polled."""
+"""Seconds for which the index is polled."""
 # Seconds between two looks at the index: at first, and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 Gate = Callable[[RepositoryReport], str | None]
-"""What stands against going on after a repository that is complete, in words; None for nothing."""
+"""A reason not to continue after a complete repository; None if there is none."""
 
 _OURS = (FileState.UPLOADED, FileState.PRESENT)
 _NOT_THERE = (FileState.REFUSED, FileState.UNAUTHORIZED, FileState.CONFLICT, FileState.FAILED)
-# How the state that the index lists is to be read after the upload.
+# The final state after the upload, by the state in the index.
 _VISIBILITY = {
     FileState.ABSENT: FileState.PROPAGATING,
     FileState.DIFFERENT: FileState.DIFFERENT,
@@ -58,12 +58,12 @@ def execute(
 ) -> PublishReport:
     """Upload what the preflight decided to upload, at most `jobs` files at a time. Raises its `problem`.
 
-    The index is polled for `verify` seconds; None looks at it not at all. The first file that a repository does not take
-    ends its turn (running uploads end by themselves), and the repositories after it are not started. In a workspace
-    that is so for the member that it is of and those that need it; the others go on.
-    What became of each file is in the report; nothing is raised for what repositories say. The
+    The index is polled for `verify` seconds, and not at all for None. The first file that a repository refuses
+    ends its turn (running uploads finish), and the repositories after it are not started. In a workspace
+    this applies to the file's member and the members that need it; the others continue.
+    The report has the state of each file; nothing is raised for answers of repositories. The
     listener is called in the calling thread only. Ctrl-C counts as `cancellation.cancel()` where no
-    signal handler catches it. The next repository starts only if `gate` has nothing against it.
+    signal handler catches it. The next repository starts only if `gate` returns None.
     """
     if preflight.problem is not None:
         raise preflight.problem
@@ -82,7 +82,7 @@ def execute(
         cancellation=cancellation,
         clock=clock,
     )
-    # All that is to go somewhere, so that a later run knows what is left.
+    # All files of the plan, so that a later run knows the rest.
     for each in preflight.repositories:
         to = each.plan.repository
         journal.record(FileState.PLANNED, each.plan.files, repository=to.name, url=to.url)
@@ -110,7 +110,7 @@ def execute(
                 for release, told in zip(each.plan.releases, report.releases, strict=True)
                 if not told.complete
             }
-            # What was to be tried first, and could not be, stops all.
+            # An error in the preflight stops everything.
             stopped |= members if incomplete and gate is not None else incomplete
     finally:
         workers.close()
@@ -127,8 +127,8 @@ class _RepositoryRun:
     """Uploads, commits and verifies all releases of one repository.
 
     All methods run in the thread that calls `carry_out`; only transfers, commits and looks at the index
-    run in the workers. After the first file that is not taken nothing new is started, or in a workspace nothing of
-    its member and of those that need it: these are `stopped`.
+    run in the workers. After the first refused file, no upload is started, or in a workspace none of
+    its member and the members that need it: these are `stopped`.
     """
 
     asked: RepositoryPreflight
@@ -142,7 +142,7 @@ class _RepositoryRun:
     clock: Clock
     stopped: set[str | None]
     journal_is_broken: bool = False
-    # Releases that the index does not list yet, and what it said when it was asked for their files.
+    # Releases that the index does not list yet, and its last answer about their files.
     unseen: dict[str, Release] = field(default_factory=dict)
     said: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     remarks: dict[Finding, None] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class _RepositoryRun:
 
     def __post_init__(self) -> None:
         self.plan, self.repository = self.asked.plan, self.asked.plan.repository
-        # What is known of each file; it is replaced as the file gets on.
+        # The report of each file, replaced when its state changes.
         self.files: dict[str, FileReport] = {}
         for file, (state, _) in zip(self.plan.files, self.asked.states, strict=True):
             self.files[file.filename] = file_report(file, state)
@@ -189,7 +189,7 @@ class _RepositoryRun:
         return self.report(started=True, verified=verified, seconds=self.clock.now() - began)
 
     def _in_state(self, *states: FileState, seen: FileState | None = None) -> list[Distribution]:
-        """The files in one of these states, and with `seen` those that the index shows so."""
+        """The files in one of these states, with `seen` also those that have it in the index."""
         return [
             each
             for each in self.plan.files
@@ -197,7 +197,7 @@ class _RepositoryRun:
         ]
 
     def _record(self, state: FileState, files: Iterable[Distribution]) -> None:
-        """Write down what is new; when that fails nothing is sent any more, and what is on its way ends."""
+        """Record new states; if that fails, nothing more is sent, and running uploads finish."""
         try:
             self.journal.record(state, files, repository=self.repository.name, url=self.repository.url)
         except OSError as error:
@@ -217,7 +217,7 @@ class _RepositoryRun:
     # Uploads
 
     def _tell_of_stopped(self) -> None:
-        """Say which releases are not uploaded because they need what is not there."""
+        """Report the releases that are not uploaded because a member that they need is missing."""
         for release in self.plan.releases:
             lacking = sorted(self.plan.needs.get(release.member, frozenset()) & self.stopped)
             if lacking and not self.commits[str(release)].complete:
@@ -225,7 +225,7 @@ class _RepositoryRun:
                 self.workers.listener(events.Note(message=message))
 
     def _may_start(self, member: str | None) -> bool:
-        """Whether all that a member needs is there, and seen in the index."""
+        """Whether all members that a member needs are uploaded, and seen in the index."""
         if member in self.stopped:
             return False
         needs = self.plan.needs.get(member, frozenset())
@@ -237,7 +237,7 @@ class _RepositoryRun:
         return True
 
     def _start(self, schedule: Schedule) -> None:
-        """Start all that may start now; each file is in the journal before its first byte is sent."""
+        """Start all uploads that may start now; each file is in the journal before its first byte is sent."""
         files, transfers = [], []
         while not self.cancellation.stopping and (file := schedule.next()):
             before = self.journal.entry(file.digests.sha256, self.repository.url)
@@ -292,7 +292,7 @@ class _RepositoryRun:
             state = self.files[each.filename].status
             if not state.done:
                 return
-            # Files whose name is taken by other bytes are left out.
+            # Without files whose name belongs to other bytes.
             if state is not FileState.SKIPPED:
                 kept.append(each)
         ours = replace(release, distributions=tuple(kept))
@@ -316,7 +316,7 @@ class _RepositoryRun:
     # Verification
 
     def _look(self, release: Release) -> None:
-        """Look whether the index lists a release, also while other releases are on their way."""
+        """Check whether the index lists a release, also while other releases are uploaded."""
         if self.seconds is not None and not self.cancellation.stopping:
             self.unseen[str(release)] = release
             self.workers.submit(partial(self._ask, release), then=partial(self._seen, release))
@@ -351,7 +351,7 @@ class _RepositoryRun:
             self._look_again(release, missing, self.seconds)
 
     def _look_again(self, release: Release, missing: Sequence[str], timeout: float) -> None:
-        """Look at a release again if others wait for it. What is not listed in time stops them."""
+        """Check a release again if others wait for it. If it is not listed in time, they are stopped."""
         if not any(
             release.member in self.plan.needs.get(each.member, ()) and not self.commits[str(each)].complete
             for each in self.plan.releases
@@ -369,7 +369,7 @@ class _RepositoryRun:
         self.workers.submit(partial(self._ask, release, pause), then=partial(self._seen, release))
 
     def _verify(self) -> bool:
-        """Whether the index lists all files with our bytes. Waits for those members of which all files are there."""
+        """Whether the index lists all files with our bytes. Waits for members whose files are all uploaded."""
         lacking: set[str | None] = set()
         for each in self.plan.releases:
             if not self.commits[str(each)].complete:
@@ -390,7 +390,7 @@ class _RepositoryRun:
             visibility = known.visibility
             explained: tuple[Finding, ...] = ()
             if visibility is FileState.PROPAGATING and not final:
-                # What was stopped before the index could list all of it is not done.
+                # Releases that were stopped before the index could list them are not done.
                 visibility = visibility if complete and looks else FileState.UNCHECKED
             elif visibility in (FileState.PROPAGATING, FileState.DIFFERENT):
                 explained = self._explain(file.filename, visibility)
@@ -399,17 +399,17 @@ class _RepositoryRun:
             self.files[file.filename] = replace(known, visibility=visibility, findings=findings)
             if final and known.status in _OURS and visibility is FileState.UNCHECKED:
                 unverified.append(file)
-            # Where other bytes were kept, they are what the index lists.
+            # The index lists other bytes if they were kept.
             seen = seen and visibility is FileState.VISIBLE
         self._record(FileState.VISIBLE, self._in_state(*_OURS, seen=FileState.VISIBLE))
         if not self.cancellation.stopping:
-            # No index can be asked: what was accepted is all that there is to know.
+            # There is no index: accepted uploads are the only information.
             self._record(FileState.UNVERIFIED, unverified)
         self._tell(told)
         return not (lacking or stopping) and looks and seen
 
     def _poll(self, timeout: float | None) -> None:
-        """Look again until everything is listed, or the timeout is over. Never raises for what the index says."""
+        """Check again until everything is listed, or the timeout is over. Never raises for answers of the index."""
         if timeout is None:
             return
         workers, clock, stopped = self.workers, self.clock, self.cancellation.stopped
@@ -433,7 +433,7 @@ class _RepositoryRun:
                 self._look(release)
 
     def _explain(self, filename: str, visibility: FileState) -> tuple[Finding, ...]:
-        """What there is to say about how the index lists a file."""
+        """Findings about the entry of a file in the index."""
         name, where = self.repository.name, f"{self.repository.name}: {filename}"
         if visibility is FileState.DIFFERENT:
             message = f"the index of {name} lists {filename} with another sha256 than the one uploaded"
@@ -473,7 +473,7 @@ class _RepositoryRun:
 
 
 def _commit(repository: Repository, release: Release, attempts: Attempts) -> ReleaseOutcome:
-    """Make the uploaded files of a release visible, with the same patience as an upload. It is idempotent."""
+    """Make the uploaded files of a release visible, with the same retries as an upload. It is idempotent."""
     while True:
         attempts.number += 1
         try:

@@ -1,9 +1,9 @@
-"""The journal of a publish: what was sent where, so that a run that died can be run again.
+"""The journal of a publish: the files sent to each repository, so that a failed run can be resumed.
 
 A file in the user's state folder, one for each checkout: a header line, then one record per change of
 state, keyed by the file's sha256 and the repository's URL. It is only appended to; each record is on disk
-(fsync) before the run goes on. No secrets. It is a hint about the past, not the truth about the
-repository: a run that resumes asks the repository, too.
+(fsync) before the run goes on. No secrets. It does not show the current state of the
+repository: a resumed run asks the repository, too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HEADER = {"journal": "publish-all", "schema": SCHEMA}
 _SKEW = 60.0
 """Seconds by which the clock may have been set back since a record was written."""
 _FINISHED = (FileState.VISIBLE, FileState.UNVERIFIED, FileState.SKIPPED)
-"""Nothing is left to do. A file that is only published is still to be seen in the index."""
+"""Nothing is left to do. (A file that is only published must still be seen in the index.)"""
 _MAYBE_PUBLIC = (
     FileState.STARTED,
     FileState.UPLOADED,
@@ -41,8 +41,8 @@ _MAYBE_PUBLIC = (
     FileState.UNVERIFIED,
 )
 _DAMAGED_HINT = (
-    "Run again with --fresh --no-build: the journal is forgotten, the repositories are asked what they have, and "
-    "the files that were built are published. Built anew they may be other bytes."
+    "Run again with --fresh --no-build: the journal is deleted, the repositories are asked which files they have, and "
+    "the built files are published. A new build could produce other bytes."
 )
 
 
@@ -63,14 +63,14 @@ class JournalEntry:
 
 
 class JournalError(PublishAllError):
-    """The journal can't be read."""
+    """The journal cannot be read."""
 
 
 def read_journal(path: Path, *, now: float | None = None) -> Journal:
     """Read a journal, to look at it; an absent one is empty. Raises `JournalError` where it is damaged.
 
-    A damaged last line is what a killed run leaves, and is passed over. Records of a time after `now`
-    (Unix time; None: asked of the clock) do not count: no run of ours wrote them then.
+    A damaged last line, from a killed run, is ignored. Records with a time after `now`
+    (Unix time; None: the clock) are ignored, too: no run has written them at that time.
     """
     try:
         data = read_own(path)
@@ -78,7 +78,9 @@ def read_journal(path: Path, *, now: float | None = None) -> Journal:
         return Journal()
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}"
-        raise JournalError(msg, hint="Move it away; publish-all keeps its journal there.") from error
+        raise JournalError(
+            msg, hint="Move the file away; publish-all writes its journal to this path."
+        ) from error
     latest = (time.time() if now is None else now) + _SKEW
     header, *lines = data.splitlines(keepends=True) or [b""]
     if not _is_header(header, path, alone=not lines):
@@ -100,7 +102,7 @@ def read_journal(path: Path, *, now: float | None = None) -> Journal:
 
 
 def _is_header(line: bytes, path: Path, *, alone: bool) -> bool:
-    """Whether it is a whole header. Raises `JournalError` for what is neither that nor the beginning of one."""
+    """Whether it is a whole header. Raises `JournalError` if it is not a header or the beginning of one."""
     try:
         record = loads(line) if line.endswith(b"\n") else None
     except ValueError:
@@ -111,10 +113,10 @@ def _is_header(line: bytes, path: Path, *, alone: bool) -> bool:
         return False
     if isinstance(record, dict) and record.get("journal") == "publish-all":
         schema = record.get("schema")
-        msg = f"{path} was written by another publish-all (schema {schema}, known here: {SCHEMA})"
-        raise JournalError(msg, hint="Go on with the version that wrote it, or start over with --fresh.")
+        msg = f"{path} was written by another version of publish-all (schema {schema}, supported: {SCHEMA})"
+        raise JournalError(msg, hint="Continue with the version that wrote it, or start over with --fresh.")
     msg = f"{path} is not a journal of publish-all"
-    raise JournalError(msg, hint="Move the file away; publish-all keeps its journal under that name.")
+    raise JournalError(msg, hint="Move the file away; publish-all writes its journal to this path.")
 
 
 def _entry(line: bytes) -> JournalEntry:
@@ -131,7 +133,7 @@ def _entry(line: bytes) -> JournalEntry:
 
 @dataclass(eq=False)
 class Journal:
-    """What was sent where; see `open_journal` for one that is written. Used by one thread of one process (see `lock`).
+    """The files sent to each repository; see `open_journal` for a writable journal. For one thread of one process (see `lock`).
 
     `entries` are the last ones for each (sha256, URL); `length` is the bytes of the file that are whole lines.
     """
@@ -143,7 +145,7 @@ class Journal:
     _file: io.FileIO | None = None
 
     def unfinished(self, sha256s: Iterable[str]) -> bool:
-        """Whether an earlier run put some of these files somewhere (or may have), and did not finish.
+        """Whether an earlier run uploaded (or may have uploaded) some of these files, and did not finish.
 
         Then the files must be published as they are: built again, they may be other bytes.
         """
@@ -158,14 +160,14 @@ class Journal:
 
     @property
     def public(self) -> tuple[JournalEntry, ...]:
-        """What is in some repository already, or may be."""
+        """The files that some repository has, or may have."""
         return tuple(entry for entry in self.entries.values() if entry.maybe_public)
 
     def entry(self, sha256: str, url: str) -> JournalEntry | None:
         return self.entries.get((sha256, without_userinfo(url)))
 
     def record(self, state: FileState, files: Iterable[Distribution], *, repository: str, url: str) -> None:
-        """Write down which of these files are newly in this state. It is on disk when this returns."""
+        """Record the files that are newly in this state. The record is on disk when this returns."""
         fresh = []
         for each in files:
             known = self.entry(each.digests.sha256, url)
@@ -201,7 +203,7 @@ class Journal:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(self._file.fileno())
         except OSError:
-            # The next record must not stand behind half of this one.
+            # The next record must not follow half of this one.
             with contextlib.suppress(OSError):
                 self._file.truncate(self.length)
             raise
@@ -215,7 +217,7 @@ class Journal:
 
 @contextlib.contextmanager
 def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) -> Iterator[Journal]:
-    """The journal at `path`, with what earlier runs wrote. The file is made at the first record.
+    """The journal at `path`, with the records of earlier runs. The file is created with the first record.
 
     None keeps it in memory only. Raises `JournalError`.
     """
@@ -228,7 +230,7 @@ def open_journal(path: Path | None, *, wall: Callable[[], float] = time.time) ->
 
 
 def known_public(path: Path) -> tuple[JournalEntry, ...]:
-    """What a journal says is already public; of a damaged one, what can be read of it."""
+    """The files that are public according to the journal; of a damaged one, from its readable lines."""
     try:
         return read_journal(path).public
     except JournalError:
@@ -241,7 +243,7 @@ def known_public(path: Path) -> tuple[JournalEntry, ...]:
 
 
 def discard_journal(path: Path) -> tuple[JournalEntry, ...]:
-    """Start over: delete the journal, and return what `known_public` says of it."""
+    """Start over: delete the journal, and return its `known_public` files."""
     public = known_public(path)
     path.unlink(missing_ok=True)
     return public
@@ -252,10 +254,10 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 
 def _open_for_append(path: Path, length: int) -> io.FileIO:
-    """Open after the last whole line; what a killed run left half-written behind it is cut off."""
+    """Open after the last whole line; an incomplete line of a killed run is cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     created = not path.exists()
-    # Unbuffered: what a full disk did not take must not be tried again when the file is closed.
+    # Unbuffered: a write that failed on a full disk must not be repeated when the file is closed.
     opened = io.FileIO(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     if opened.tell() != length:
         opened.truncate(length)

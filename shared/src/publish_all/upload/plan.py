@@ -15,21 +15,21 @@ from publish_all.distributions.distribution import Distribution, DistributionKin
 from publish_all.errors import UsageError
 from publish_all.repositories.repository import Repository
 
-CREATES = "creates the project, alone: the server fails when anything else is uploaded at that time"
-OPENS = "opens the release, alone: the server fails when several uploads open one at once"
+CREATES = "creates the project. Uploaded alone, because the server fails if other files are uploaded at the same time"
+OPENS = "opens the release. Uploaded alone, because the server fails if several uploads open a release at the same time"
 FOLLOWS = "after the file that opens the release, at most {limit} at a time"
 FREE = "at most {limit} at a time"
 
 
 Destination = tuple[Repository, frozenset[str] | None]
-"""A repository, and the names of the files that go there (`publish-to` narrows); None means everything."""
+"""A repository, and the names of the files for it (`publish-to` selects them); None means all files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPlan:
-    """All that goes to one repository. The files of a release stand in the order in which their uploads start.
+    """All files for one repository. The files of a release are in the order in which their uploads start.
 
-    `needs` says for each member of a workspace which others must be there before it, and what they need in turn.
+    `needs` has for each member of a workspace all members that must be uploaded before it.
     """
 
     repository: Repository
@@ -41,7 +41,7 @@ class RepositoryPlan:
         return (file for release in self.releases for file in release.distributions)
 
     def reason(self, release: Release, file: Distribution, *, creates: bool = False) -> str:
-        """Why the file is uploaded at its place in the order. `creates`: the project is not there yet."""
+        """The reason for the file's place in the order. `creates`: the project does not exist yet."""
         alone = self.repository.capabilities.opens_alone
         if alone and file is release.distributions[0]:
             return CREATES if creates else OPENS
@@ -60,7 +60,9 @@ def plan(
         known = unique.setdefault(each.filename, each)
         if known is not each and known.digests.sha256 != each.digests.sha256:
             msg = f"two different files have the name {each.filename}: {known.path} and {each.path}"
-            raise UsageError(msg, hint="Publish one of them; a repository holds each name once.")
+            raise UsageError(
+                msg, hint="Publish one of them. A repository cannot have two files with the same name."
+            )
     needs = members_needed(unique.values()) if any(each.member for each in unique.values()) else {}
     place = {member: place for place, member in enumerate(needs)} if needs else {}
     plans = []
@@ -95,7 +97,7 @@ def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
     It is the smallest wheel, then wheels from the largest down, then the sdist.
     The first file holds up the others, so it is small. Large ones start early, so that none is left
     over at the end. While a release holds an sdist and not yet all wheels, installers build from
-    source; without a file that fits they stay with the version before: hence the sdist is last.
+    source; without a file that fits they use the previous version. Therefore the sdist is last.
     """
     grouped: dict[tuple[NormalizedName, str], tuple[list[Distribution], list[Distribution]]] = {}
     for each in files:
@@ -113,12 +115,12 @@ def releases_of(files: Iterable[Distribution]) -> tuple[Release, ...]:
 
 
 class Schedule:
-    """Hands out the files of a plan to upload, and is told when they are there. Knows neither threads nor clocks.
+    """Hands out the files of a plan to upload, and records the uploaded ones. Uses no threads and no clocks.
 
     A release that is not open yet (`opens_alone`, and none of its files is known to be there) gets one
     upload; when that is done, `parallel_per_release` at a time. Releases that are not open go first, so
     that others have something to do meanwhile; among equals the larger one. Before all of them the first file of
-    each project that is to be created, one at a time. A release of a member of a workspace waits until it `may` start.
+    each project that the run creates, one at a time. A release of a member of a workspace waits until it `may` start.
     """
 
     def __init__(
@@ -175,7 +177,7 @@ class Schedule:
         return None
 
     def end(self, file: Distribution) -> None:
-        """An upload has ended, and the file is there."""
+        """An upload has ended, and the repository has the file."""
         name = f"{file.project} {file.version}"
         self._running[name] -= 1
         self._open.add(name)

@@ -1,4 +1,4 @@
-"""What every destination says before the first byte goes to any of them."""
+"""Asks every destination before the first byte is uploaded."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _TAKEN = {FileState.PUBLISHED, FileState.VISIBLE, FileState.UNVERIFIED}
 
 # The errors that findings end a publish with, other than `CheckError`; codes go by hundreds (see `diagnoses`).
 _KINDS: Mapping[str, type[PublishAllError]] = {"PA3": CredentialError, "PA5": RepositoryError}
-# What stands against uploading, by the error that it ends a publish with.
+# The messages of problems, by the error that ends the publish.
 _PROBLEMS: Mapping[type[PublishAllError], str] = {
-    ConflictError: "{} has files of the same names with other bytes; nothing was uploaded",
+    ConflictError: "{} has files with the same names and other content; nothing was uploaded",
     CredentialError: "no usable credential for {}; nothing was uploaded",
-    RepositoryError: "{} can't be reached; nothing was uploaded",
-    CheckError: "{} can't be published to like this; nothing was uploaded",
+    RepositoryError: "{} cannot be reached; nothing was uploaded",
+    CheckError: "cannot publish to {}; nothing was uploaded",
 }
 
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # of a dry run
     from publish_all.summaries import PlannedFile, PlanReport
 
 Released: TypeAlias = Callable[[Repository, Distribution], bool]
-"""Whether a file that is there with other bytes is the same release, but for what it requires of a workspace's members."""
+"""Whether an existing file with other bytes is the same release, except for its requirements on workspace members."""
 
 
 def _never(*_: object) -> bool:
@@ -55,7 +55,7 @@ def _never(*_: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RepositoryPreflight:
-    """What one repository said: the state of each file of its plan and why, findings, and which errors stand against it.
+    """The answer of one repository: the state and reason of each file of its plan, findings, and errors that prevent uploads.
 
     `creates` are the projects whose first file must be uploaded while nothing else is.
     """
@@ -89,7 +89,7 @@ class RepositoryPreflight:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preflight:
-    """What all of them said, in the order of the plan."""
+    """The answers of all repositories, in the order of the plan."""
 
     repositories: tuple[RepositoryPreflight, ...]
 
@@ -99,9 +99,9 @@ class Preflight:
 
     @property
     def problem(self) -> PublishAllError | None:
-        """The error that stands against uploading, None if nothing does.
+        """The error that prevents uploads, None if there is none.
 
-        A conflict says most; of the others several kinds at once are no particular one.
+        A conflict comes first; for several other kinds at once the error is a general one.
         """
         obstacles: set[type[PublishAllError]] = set()
         for each in self.repositories:
@@ -138,13 +138,13 @@ def preflight(
     clock: Clock | None = None,
     released: Released = _never,
 ) -> Preflight:
-    """Ask all repositories of the plan side by side: can it work, and what do they hold already?
+    """Ask all repositories of the plan in parallel: do they accept the upload, and which files do they have?
 
-    `in_earnest` says that uploads follow if nothing is against them. Where all is to go to one
-    repository, in small files, then the first upload asks some of the questions as well as we could:
-    its refusal costs no more, and leaves nothing half done. What is `released` is skipped.
+    `in_earnest`: uploads follow if there are no errors. If all files are small and go to one
+    repository, the first upload answers some of the questions: its refusal costs no more, and leaves
+    no incomplete release. `released` files are skipped.
 
-    Uploads nothing, mints no token, raises nothing for what repositories say: see `problem`.
+    Uploads nothing, mints no token, raises nothing for answers of repositories: see `problem`.
     Raises `StoppedError` when it is aborted.
     Questions which the network fails are asked again for a while.
     """
@@ -222,7 +222,7 @@ def _why_again(error: RepositoryError) -> tuple[str, float | None, int | None]:
 
     if not isinstance(error, HttpError) or not error.retryable:
         return "", None, None
-    # Where nobody is at home, waiting long only hides it from the user.
+    # If the server does not run, a long wait only hides this from the user.
     nobody = error.failure in (Failure.REFUSED, Failure.DNS)
     return error.message, error.retry_after, _ATTEMPTS_WHERE_NOBODY_IS if nobody else None
 
@@ -235,10 +235,10 @@ def _judge(
     skip_existing: bool,
     released: Released,
 ) -> RepositoryPreflight:
-    """Put together what one repository answered."""
+    """Combine the answers of one repository."""
     repository = plan.repository
     findings, problems = _heard(about_itself, repository)
-    # An index that can't be asked is no news about a repository that can't be reached.
+    # If the repository cannot be reached, a failure of its index adds no information.
     silent = bool(problems)
     states: list[tuple[FileState, str]] = []
     creates: set[str] = set()
@@ -268,7 +268,7 @@ def _judge(
     if FileState.CONFLICT in kinds:
         problems.add(ConflictError)
     if FileState.NOT_STARTED not in kinds and repository.capabilities.final_on_upload:
-        # Nothing is left to do, so a missing credential is no error.
+        # Nothing is left to do, so a missing credential is not an error.
         problems.discard(CredentialError)
         findings = [each for each in findings if not each.code.startswith("PA3")]
     return RepositoryPreflight(
@@ -281,7 +281,7 @@ def _judge(
 
 
 def _heard(answer: _Answer, repository: Repository) -> tuple[list[Finding], set[type[PublishAllError]]]:
-    """An answer as findings, and what stands against uploading."""
+    """An answer as findings, and the error that prevents uploads."""
     look, error = answer
     problems = set(filter(None, map(_obstacle_of, look.findings)))
     if error is None:
@@ -303,7 +303,7 @@ def _decide(
     skip_existing: bool,
     released: Released,
 ) -> tuple[FileState, str, tuple[Finding, ...]]:
-    """What to do with a file and why, from what the index says and what the journal says; and what is remarkable in that.
+    """What to do with a file and why, from the index and the journal, with findings.
 
     `reason` says why it is uploaded at its place, if it is.
 
@@ -315,31 +315,34 @@ def _decide(
     entry = journal.entry(file.digests.sha256, repository.url)
     taken = _TAKEN | ({FileState.UPLOADED} if repository.capabilities.final_on_upload else set())
     if listed is FileState.PRESENT:
-        state, reason = FileState.PRESENT, "already there, the same bytes"
+        state, reason = FileState.PRESENT, "already uploaded, with the same content"
     elif listed is FileState.DIFFERENT and released(repository, file):
-        state, reason = FileState.SKIPPED, "already there; it differs only in the members that it requires"
+        state, reason = (
+            FileState.SKIPPED,
+            "already uploaded; only the required members of the workspace differ",
+        )
     elif listed is FileState.DIFFERENT and skip_existing:
-        state, reason = FileState.SKIPPED, "other bytes are there; skipped as asked"
+        state, reason = FileState.SKIPPED, "skipped, although the existing file has other content"
         remarks = (skipped_other_bytes(repository, file),)
     elif listed is FileState.DIFFERENT:
-        state, reason = FileState.CONFLICT, "other bytes are there"
+        state, reason = FileState.CONFLICT, "the existing file has other content"
         remarks = (other_bytes(repository, file),)
     elif listed is FileState.INCOMPLETE:
         msg = f"{repository.name} lists {file.filename}, but the file or a part of it is missing there"
         remarks = (LISTED_INCOMPLETE.found(msg, where=f"{repository.name}: {file.filename}"),)
     elif listed is FileState.UNKNOWN and entry is not None and entry.state in taken:
-        state, reason = FileState.PRESENT, "uploaded by an earlier run, says the journal"
+        state, reason = FileState.PRESENT, "uploaded by an earlier run, according to the journal"
     return state, reason, remarks
 
 
 def _obstacle_of(finding: Finding) -> type[PublishAllError] | None:
-    """What a finding has against uploading, None if it is no error."""
+    """The error of a finding that prevents uploads, None for a warning or note."""
     return _KINDS.get(finding.code[:3], CheckError) if finding.severity is Severity.ERROR else None
 
 
 def skipped_other_bytes(repository: Repository, distribution: Distribution) -> Finding:
     return OTHER_BYTES_SKIPPED.found(
-        f"{repository.name} keeps another file named {distribution.filename}; this one was skipped",
+        f"{repository.name} has another file named {distribution.filename}; this file was skipped",
         where=f"{repository.name}: {distribution.filename}",
     )
 

@@ -70,7 +70,7 @@ class RetryPolicy:
 
 
 class Attempts:
-    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; whoever begins one counts it."""
+    """Counts the attempts at one thing, and waits between them. `number` is that of the last one, from 1; the caller counts it when an attempt begins."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock, cancellation: Cancellation) -> None:
         self._policy = policy
@@ -91,7 +91,7 @@ class Attempts:
         most: int | None = None,
         tell: Callable[[float], None] = lambda _: None,
     ) -> bool:
-        """Wait for the next attempt; False when there is to be none. `most` replaces the number of attempts of the policy.
+        """Wait for the next attempt; False if there is none. `most` replaces the number of attempts of the policy.
 
         `tell` is called with the seconds before they are waited for.
         """

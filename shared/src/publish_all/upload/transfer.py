@@ -1,4 +1,4 @@
-"""One file into one repository: attempts, waits between them, and what to do when no answer came."""
+"""Uploads one file to one repository: attempts, waits between them, and lost answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from publish_all.upload.retry import Attempts
 
 _PROGRESS_SECONDS = 0.1
 _SAME_CRASHES = 3
-# How a file ends that the index lists although no attempt succeeded.
+# The final state of a file that the index lists although no attempt succeeded.
 _AFTER_UNCLEAR = {FileState.PRESENT: FileState.UPLOADED, FileState.DIFFERENT: FileState.CONFLICT}
 
 
@@ -29,7 +29,7 @@ class AbortedError(Exception):
 class Transfer:
     """The transfer of one file, to be carried out in a worker thread.
 
-    `sent_before` tells that an earlier run has sent it, and may have had it stored.
+    `sent_before`: an earlier run has sent it, and the server may have stored it.
     """
 
     repository: Repository
@@ -39,7 +39,7 @@ class Transfer:
     sent_before: bool = False
 
     def __call__(self) -> FileReport:
-        """Never raises: whatever breaks once bytes were sent is told in the report."""
+        """Never raises: errors after the first byte are in the report."""
         try:
             outcome = self._try()
         except Exception as error:  # noqa: BLE001 - other files may be there: the run must end with its report
@@ -64,7 +64,7 @@ class Transfer:
             attempts.number += 1
             outcome = self._attempt()
             crashes.append(outcome.crash)
-            # Nothing of it passes by itself when it says the same each time.
+            # The same answer each time is not a temporary error.
             hopeless = crashes.count(outcome.crash) == _SAME_CRASHES and outcome.crash != ""
             end = self._judge(outcome.status, again=attempts.number > 1 or self.sent_before)
             if end is None:
@@ -88,7 +88,7 @@ class Transfer:
                 return replace(outcome, status=end)
 
     def _attempt(self) -> UploadOutcome:
-        """One attempt. How far the body is, is told ten times a second at most; an aborted run ends it."""
+        """One attempt. Progress is reported at most ten times a second; an aborted run ends it."""
         repository, name, size = self.repository.name, self.file.filename, self.file.size
         clock, cancellation = self.attempts.clock, self.attempts.cancellation
         self.emit(
@@ -118,9 +118,9 @@ class Transfer:
             return UploadOutcome(status=FileState.REFUSED, findings=(finding,))
 
     def _judge(self, state: FileState, *, again: bool) -> FileState | None:
-        """The end that an attempt means, None where there is another one.
+        """The final state after an attempt, None if there is another attempt.
 
-        `again` tells that there were attempts before. Whatever their outcome seemed to be, one of them
+        `again`: there were attempts before. Whatever their outcome seemed to be, one of them
         may have stored the file: gateways answer 502 for servers that were merely slow.
         """
         # Some servers say "exists" whatever the bytes are: the index knows whose they are.
@@ -130,7 +130,7 @@ class Transfer:
             case FileState.PRESENT:
                 return FileState.UPLOADED if again else FileState.PRESENT
             case FileState.INCOMPLETE:
-                # It is ours, and the server does not take it again. Verification tells that it is not there.
+                # It is ours, and the server does not accept it again. Verification reports that it is missing.
                 return FileState.PRESENT
             case FileState.DIFFERENT:
                 return FileState.CONFLICT
@@ -141,7 +141,7 @@ class Transfer:
                 return end
 
     def _listed(self) -> FileState:
-        """The state of the file as the index tells it."""
+        """The state of the file in the index."""
         file = self.file
         one = Release(project=file.project, version=file.version, distributions=(file,))
         try:
@@ -157,9 +157,9 @@ class Transfer:
             [f"{field}: {entry}" for field, entry in self.file.broken_requirements()] if outcome.crash else []
         )
         finding = known.RETRIES_EXHAUSTED.found(
-            f"given up after {spent}; the last: {_reason(outcome)}",
+            f"given up after {spent}; last error: {_reason(outcome)}",
             where=self.file.filename,
-            hint=f"The cause is probably this field of the metadata; correct it: {'; '.join(broken)}"
+            hint=f"This field of the metadata is probably the cause. Correct it: {'; '.join(broken)}"
             if broken
             else "",
         )
@@ -168,7 +168,7 @@ class Transfer:
 
 
 def file_report(file: Distribution, state: FileState) -> FileReport:
-    """What there is to report of a file before its upload."""
+    """The report of a file before its upload."""
     return FileReport(
         filename=file.filename,
         variant=file.variant,
@@ -192,7 +192,7 @@ def _reason(outcome: UploadOutcome) -> str:
 
 
 def unexpected(error: Exception, where: str) -> Finding:
-    """The finding for an error that nobody foresaw, such as an absurd answer of a server."""
+    """The finding for an unexpected error, such as an absurd answer of a server."""
     return known.UPLOAD_FAILED.found(f"unexpected error: {type(error).__name__}: {error}", where=where)
 
 

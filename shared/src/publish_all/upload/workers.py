@@ -17,10 +17,10 @@ from publish_all.upload.retry import Cancellation
 
 T = TypeVar("T")
 
-_STOPPING = "stopping: what has begun is let end, nothing more is started; Ctrl-C again ends it at once"
+_STOPPING = "stopping after the running uploads; press Ctrl-C again to stop at once"
 
 THREAD_NAME = "publish-all"
-"""How the names of our threads begin."""
+"""The prefix of the names of our threads."""
 _LEAVE_SECONDS = 1.0
 
 # Signals reach the main thread on Windows only between waits.
@@ -50,7 +50,7 @@ class Workers:
     _said_that_it_stops: bool = False
 
     def emit(self, event: Event) -> None:
-        """Tell of something from inside a task."""
+        """Send an event from inside a task."""
         self._messages.put(event)
 
     def submit(self, task: Callable[[], T], *, then: Callable[[T], object]) -> None:
@@ -70,7 +70,7 @@ class Workers:
             self._threads[-1].start()
 
     def wait(self) -> None:
-        """Handle what has arrived; if nothing has, wait a moment for it. Raises what a task raised.
+        """Handle finished tasks; if there are none, wait a moment. Raises the exception of a task.
 
         Ctrl-C counts as `cancel` where no signal handler catches it.
         """
@@ -106,7 +106,7 @@ class Workers:
         return [values[place] for place in sorted(values)]
 
     def close(self) -> None:
-        """Let the threads end when they are through with what they do, which takes a moment if nothing hangs.
+        """Let the threads finish their tasks, which takes a moment if nothing hangs.
 
         A thread that is in the middle of OpenSSL when the interpreter ends makes the process crash.
         """

@@ -61,7 +61,7 @@ OTHER_BYTES = Diagnosis("PA410").found(
     f"pypi has another file named {SYNAPSE}", where=f"pypi: {SYNAPSE}", hint="Publish under a new version."
 )
 CONFLICT = ConflictError(
-    "pypi has files of the same names with other bytes; nothing was uploaded", findings=[OTHER_BYTES]
+    "pypi has files with the same names and other content; nothing was uploaded", findings=[OTHER_BYTES]
 )
 
 
@@ -205,9 +205,9 @@ def planned(repository: str, filename: str, state: FileState, reason: str) -> Pl
 
 PLAN = PlanReport(
     files=(
-        planned("pypi", SYNAPSE, FileState.NOT_STARTED, "opens the release, alone"),
-        planned("pypi", SYNAPSE_SDIST, FileState.PRESENT, "already there, the same bytes"),
-        planned("pypi", FABRIC, FileState.NOT_STARTED, "opens the release, alone"),
+        planned("pypi", SYNAPSE, FileState.NOT_STARTED, "opens the release"),
+        planned("pypi", SYNAPSE_SDIST, FileState.PRESENT, "already uploaded, with the same content"),
+        planned("pypi", FABRIC, FileState.NOT_STARTED, "opens the release"),
         planned("corp", SYNAPSE, FileState.NOT_STARTED, "at most 4 at a time"),
     ),
     findings=(NO_INDEX,),
