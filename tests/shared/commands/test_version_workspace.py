@@ -65,6 +65,26 @@ def test_a_release_is_one_commit_with_a_tag_for_each(workspace):
     assert told(workspace) == {"app": "4.0", "core": "4.0", "core-v2": "3.0"}
 
 
+def test_members_with_one_tag_and_versions_in_one_file_are_released_together(workspace):
+    (workspace / "versions.txt").write_text("core 1.0\napp 2.0\n")
+    for name in ("core", "app"):
+        file = workspace / name / "pyproject.toml"
+        sync = f'sync = [{{ path = "../versions.txt", pattern = "{name} {{version}}" }}]'
+        file.write_text(file.read_text() + f'[tool.publish-all.version]\ntag-prefix = "v"\n{sync}\n')
+    commit(workspace)
+    seen = []
+
+    told(workspace, "core", "app", release="4.0", confirm=lambda plan: not seen.append(plan))
+
+    assert git(workspace, "tag", "-n").split(maxsplit=1) == ["v4.0", "app 4.0, core 4.0\n"]
+    assert (workspace / "versions.txt").read_text() == "core 4.0\napp 4.0\n"
+    assert git(workspace, "status", "--porcelain") == ""
+    (plan,) = seen
+    assert plan.push.endswith(" v4.0")
+    assert plan.push.count("v4.0") == 1
+    assert [each.path for each in plan.changes] == ["app/pyproject.toml", "versions.txt"]
+
+
 def test_what_is_released_already_is_left_out(workspace):
     told(workspace, "core", release="4.0")
 

@@ -103,8 +103,8 @@ def _release_lines(plan: ReleasePlan) -> Iterator[str]:
             yield f"  write   {place.where}: {place.says} becomes {each.version}"
     if any(each.changes for each in every):
         yield f"  commit  {plan.commit_message}"
-    for each in every:
-        yield f"  tag     {each.tag}"
+    for tag in plan.tags:
+        yield f"  tag     {tag}"
 
 
 def _row(result: VersionResult) -> Row:

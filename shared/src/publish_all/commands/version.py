@@ -110,7 +110,7 @@ def versions(
         raise UsageError(f"all members are released as {options.release} already")
     from publish_all.version.change import carry_out, together
 
-    plan = together(plans)
+    plan = together(plans, run.root)
     go = not options.dry_run and (options.confirm is None or options.confirm(plan))
     if go:
         carry_out(run, plan, environment=options.runtime.environment, run=options.runtime.run)

@@ -141,6 +141,15 @@ class ReleasePlan(NamedTuple):
     contents: Mapping[Path, bytes]
     others: tuple[ReleasePlan, ...] = ()
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Each tag with its message. Members that have one tag share it."""
+        found: dict[str, str] = {}
+        for each in (self, *self.others):
+            before = found.get(each.tag)
+            found[each.tag] = f"{before}, {each.tag_message}" if before else each.tag_message
+        return found
+
 
 def plan_release(
     config: ProjectConfig,
@@ -190,12 +199,29 @@ def plan_release(
     )
 
 
-def together(plans: Sequence[ReleasePlan]) -> ReleasePlan:
-    """The releases of several members of a workspace as one: one commit, and a tag for each."""
-    first, *others = plans
+def together(plans: Sequence[ReleasePlan], root: Path) -> ReleasePlan:
+    """The releases of several members of the workspace in `root` as one: one commit, and each tag once.
+
+    Several members may have their versions in the same file.
+    """
+    contents: dict[Path, bytes] = {}
+
+    def read(path: Path) -> bytes:
+        path = path.resolve()
+        return contents[path] if path in contents else read_place(path)
+
+    every = []
+    for each in plans:
+        for place in each.changes:
+            contents[place.file.resolve()] = place.write(read, place.spelt(each.version))
+        named = (
+            one._replace(path=Path(os.path.relpath(one.file, root)).as_posix()) for one in each.changes
+        )
+        every.append(each._replace(changes=tuple(named)))
+    first, *others = every
     message = f"Release {', '.join(each.tag_message for each in plans)}"
-    push = " ".join((first.push, *(each.tag for each in others)))
-    return first._replace(commit_message=message, push=push, others=tuple(others))
+    plan = first._replace(commit_message=message, contents=contents, others=tuple(others))
+    return plan._replace(push=" ".join((plan.push, *[each for each in plan.tags if each != plan.tag])))
 
 
 def carry_out(
@@ -203,11 +229,9 @@ def carry_out(
 ) -> None:
     """Write, commit and tag. Raises `VersionError`; what was written is then as it was, unless it was committed."""
     git = partial(git_for_user, cwd=config.root, environment=environment, run=run)
-    every = (plan, *plan.others)
-    contents = {path: data for each in every for path, data in each.contents.items()}
-    before = write_all(contents)
-    if contents:
-        paths = sorted(str(path) for path in contents)
+    before = write_all(plan.contents)
+    if plan.contents:
+        paths = sorted(str(path) for path in plan.contents)
         done = git("commit", "--quiet", "-m", plan.commit_message, "--", *paths)
         if done.returncode != 0:
             write_all(before)
@@ -215,12 +239,13 @@ def carry_out(
             raise VersionError(
                 msg, hint=_who(done) or "A hook of git may have refused it: `git commit` shows what it says."
             )
-    for place, each in enumerate(every):
-        done = git("tag", "-a", each.tag, "-m", each.tag_message)
+    tags = [*plan.tags.items()]
+    for place, (tag, message) in enumerate(tags):
+        done = git("tag", "-a", tag, "-m", message)
         if done.returncode != 0:
-            state = "the release is committed but not tagged" if contents else "nothing was changed"
+            state = "the release is committed but not tagged" if plan.contents else "nothing was changed"
             msg = f"git tag failed, and {state}: {one_line(done.stderr)}"
-            then = " && ".join(f'git tag -a {left.tag} -m "{left.tag_message}"' for left in every[place:])
+            then = " && ".join(f'git tag -a {left} -m "{says}"' for left, says in tags[place:])
             raise VersionError(msg, hint=" ".join(filter(None, (_who(done), f"Then: {then}"))))
 
 
